@@ -1,14 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Source } from "../../lib/host/host.ts";
-import {
-  type InterfaceTraits,
-  NO_TRAITS,
-  readInterfaceTraits,
-} from "../../lib/host/interface_traits.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime, timed } from "../fake_time.ts";
-import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
 import { networkOf } from "./network_of.ts";
 
@@ -104,23 +99,6 @@ timed.test("NetworkCollector.collect() takes no tunnel for the only link where i
   const alone = new Machine(time, { docker0: 5, tun0: 60 }, traits, { exclude: ["docker*"] });
   alone.step();
   assertEquals(alone.counted(), ["tun0"]);
-});
-
-timed.test("NetworkCollector.collect() counts an interface that appears later", (time) => {
-  const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE, wwan0: DEVICE }));
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.step({ eth0: 150, wwan0: 1_000 }), [1_150, 50]);
-  assertEquals(machine.step({ eth0: 150, wwan0: 1_010 }), [1_160, 10]);
-});
-
-timed.test("NetworkCollector.collect() keeps the total when an interface disappears, returns and restarts", (time) => {
-  const machine = new Machine(time, { eth0: 100, usb0: 70 }, named({ eth0: DEVICE, usb0: DEVICE }));
-  assertEquals(machine.step(), [170, undefined]);
-  assertEquals(machine.step({ eth0: 100 }), [170, 0]);
-  assertEquals(machine.step({ eth0: 110, usb0: 75 }), [185, 10]);
-  assertEquals(machine.step({ eth0: 110, usb0: 3 }), [188, 3]);
-  assertEquals(machine.step({ eth0: 110, usb0: 5 }), [190, 2]);
-  assertEquals(machine.asked, ["eth0", "usb0", "eth0", "usb0"]);
 });
 
 timed.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async (time) => {
@@ -278,23 +256,6 @@ timed.test("NetworkCollector.collect() waits no longer for an interface that has
   assertEquals(machine.step({ lo: 1 }), [0, undefined]);
 });
 
-timed.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async (time) => {
-  const member = Promise.withResolvers<InterfaceTraits>();
-  let lookups = 0;
-  const machine = new Machine(time, { eth0: 100 }, (name) => {
-    if (name === "bond0") return { ...VIRTUAL, bond: true };
-    return lookups++ === 0 ? DEVICE : member.promise;
-  });
-  machine.step();
-  machine.step({ eth0: 110, bond0: 10 });
-  assertEquals(machine.step(), [110, 0]);
-  for (let second = 0; second < 6; second++) assertEquals(machine.step(), [110, 0]);
-  member.resolve({ ...DEVICE, bondSlave: true, master: "bond0" });
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-  assertEquals(machine.step()?.[0], 110);
-  assertEquals(machine.counted(), ["bond0"]);
-});
-
 timed.test("NetworkCollector.missingPart() ends when it is known what an interface is", (time) => {
   const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };
   const counters = { eth0: 1, odd0: 2 };
@@ -310,21 +271,6 @@ timed.test("NetworkCollector.missingPart() ends when it is known what an interfa
   assertEquals(machine.network.missingPart(), undefined);
 });
 
-timed.test("NetworkCollector.collect() continues with an interface that is renamed", (time) => {
-  const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
-  const machine = new Machine(
-    time,
-    { eth0: 5_000 },
-    (name) => ({ ...DEVICE, index: indexes[name] }),
-  );
-  assertEquals(machine.step(), [5_000, undefined]);
-  assertEquals(machine.step({ lan0: 5_010 }), [5_010, 0]);
-  assertEquals(machine.step({ lan0: 5_030 }), [5_030, 20]);
-  assertEquals(machine.counted(), ["lan0"]);
-  // Another index is another interface, which adds all that it has.
-  assertEquals(machine.step({ usb0: 6_000 }), [11_030, 0]);
-});
-
 timed.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async (time) => {
   const late = Promise.withResolvers<InterfaceTraits>();
   const machine = new Machine(time, { eth0: 5_000 }, (name) => {
@@ -337,15 +283,6 @@ timed.test("NetworkCollector.collect() continues with a renamed interface whose 
   assertEquals(machine.step({ lan0: 5_030 })?.[0], 5_030);
 });
 
-timed.test("NetworkCollector.collect() has no data without net/dev and continues when it is back", (time) => {
-  const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
-  const { counters } = machine;
-  machine.counters = undefined;
-  assertEquals(machine.step(), undefined);
-  machine.counters = counters;
-  assertEquals(machine.step(), [5, undefined]);
-});
-
 timed.test("NetworkCollector.collect() throws on malformed text and recovers", (time) => {
   const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
@@ -353,12 +290,6 @@ timed.test("NetworkCollector.collect() throws on malformed text and recovers", (
   assertThrows(() => machine.step(), SyntaxError, '"eth0: malformed"');
   machine.text = undefined;
   assertEquals(machine.step({ eth0: 25 }), [25, 10]);
-});
-
-timed.test("NetworkCollector.collect() does not grow with interfaces that appear and disappear", (time) => {
-  const machine = new Machine(time, {}, () => VIRTUAL);
-  for (let number = 0; number < 500; number++) machine.step({ eth0: 1, [`veth${number}`]: 1 });
-  assertEquals(machine.network.interfaces().map(({ name }) => name), ["eth0", "veth499"]);
 });
 
 Deno.test("NetworkCollector.collect() reads three times at most while interfaces change", () => {
@@ -442,18 +373,6 @@ timed.test("NetworkCollector.collect() counts the others when a line is malforme
   machine.text = "eth0: 150 0 0 0 0 0 0 0 150\n";
   assertEquals(machine.step()?.[0], 150);
   assertEquals(machine.network.missingPart(), undefined);
-});
-
-timed.test("NetworkCollector.collect() counts a bond once where only proc tells of it", (time) => {
-  const host = fakeHost({
-    "/host/proc/1/net/bonding/bond0": "Slave Interface: eth0\n\nSlave Interface: eth1\n",
-    "/host/proc/1/net/vlan/config": "mgmt           | 10  | bond0\n",
-  });
-  const roots = { ...host.roots, proc: "/host/proc" };
-  const traits: LookupTraits = (name) => readInterfaceTraits({ ...host, roots }, name);
-  const machine = new Machine(time, { lo: 9, eth0: 60, eth1: 40, bond0: 100, mgmt: 20 }, traits);
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.counted(), ["bond0"]);
 });
 
 timed.test("NetworkCollector.missingPart() names an interface of unknown kind that counts", (time) => {

@@ -54,11 +54,6 @@ Deno.test("ProcessCollector.collect() follows the link count when it agrees with
   assertEquals([processes.collect(), processes.collect(), processes.collect()], [70, 75, 55]);
 });
 
-Deno.test("ProcessCollector.collect() trusts the listing when a kernel folder is not visible", () => {
-  const processes = new ProcessCollector(proc({ listed: 70, links: [77] }), unasked);
-  assertEquals(processes.collect(), 70);
-});
-
 Deno.test("ProcessCollector samples again when a process starts meanwhile", () => {
   const processes = new ProcessCollector(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
   assertEquals(processes.collect(), 70);
