@@ -1,3 +1,5 @@
+import { attempt } from "../lib/attempt.ts";
+
 /** Starts the program whose command line follows in a network of its own, with a loopback. */
 export const OWN_NETWORK: readonly string[] = [
   "unshare",
@@ -22,3 +24,7 @@ async function canHaveOwnNetwork(): Promise<boolean> {
   console.warn("Not tested in a network of its own: unshare, ip and user namespaces are needed");
   return false;
 }
+
+/** Whether the kernel has IPv6: not every one was built with it, and it can be switched off. */
+export const hasIpv6: boolean =
+  attempt(() => Deno.readTextFileSync("/proc/sys/net/ipv6/conf/all/disable_ipv6"))?.trim() === "0";

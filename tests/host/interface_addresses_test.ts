@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
+import { hasIpv6, hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 
@@ -46,15 +46,6 @@ const SORTS = `
       .map(({ name, address, preference, broadcasts }) => [address, name, preference, broadcasts]),
   ));
 `;
-
-/** Not every kernel was built with it, and it can be switched off. */
-const hasIpv6 = (() => {
-  try {
-    return Deno.readTextFileSync("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0";
-  } catch {
-    return false;
-  }
-})();
 
 const inOwnNetwork = onlyIf(hasOwnNetwork);
 

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import {
-  type InterfaceTraits,
   isTunnelType,
   NO_TRAITS,
   readInterfaceTraits,
@@ -8,22 +7,16 @@ import {
 } from "../../lib/host/interface_traits.ts";
 import { LocalHost } from "../../lib/host/local_host.ts";
 
-const NONE: InterfaceTraits = {
-  device: false,
-  bond: false,
-  bondSlave: false,
-  bridge: false,
-  tunnel: false,
-  stacked: false,
-  deviceSlave: false,
-  switchPort: false,
-  monitor: false,
-  representor: false,
-  ppp: undefined,
-  bridgePort: false,
-  master: undefined,
-  index: undefined,
-};
+/** A host whose interface has these entries below sys, and whose files have these texts by their last names. */
+function hostOf(entries: readonly string[], texts: Record<string, string | undefined> = {}) {
+  return {
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
+    list: () => [...entries],
+    exists: (_path: string): boolean => false,
+    readLink: () => undefined,
+    readText: (path: string) => texts[path.split("/").at(-1) ?? ""],
+  };
+}
 
 function machine(name: string): LocalHost {
   const root = new URL(`../fixtures/${name}/`, import.meta.url).pathname;
@@ -64,22 +57,22 @@ Deno.test("traitsOfLink() leaves to the files what may have a device, or is part
 Deno.test("readInterfaceTraits() tells a bond, its slaves and the VLAN over it apart", () => {
   const host = machine("bonded-server");
   assertEquals(readInterfaceTraits(host, "eno1np0"), {
-    ...NONE,
+    ...NO_TRAITS,
     device: true,
     bondSlave: true,
     master: "bond0",
   });
-  assertEquals(readInterfaceTraits(host, "bond0"), { ...NONE, bond: true, stacked: true });
-  assertEquals(readInterfaceTraits(host, "bond0.100"), { ...NONE, stacked: true });
-  assertEquals(readInterfaceTraits(host, "lo"), NONE);
+  assertEquals(readInterfaceTraits(host, "bond0"), { ...NO_TRAITS, bond: true, stacked: true });
+  assertEquals(readInterfaceTraits(host, "bond0.100"), { ...NO_TRAITS, stacked: true });
+  assertEquals(readInterfaceTraits(host, "lo"), NO_TRAITS);
 });
 
 Deno.test("readInterfaceTraits() knows bridges, their ports and taps", () => {
   const host = machine("proxmox");
-  assertEquals(readInterfaceTraits(host, "eno1"), { ...NONE, device: true, master: "vmbr0" });
-  assertEquals(readInterfaceTraits(host, "vmbr0"), { ...NONE, bridge: true, stacked: true });
+  assertEquals(readInterfaceTraits(host, "eno1"), { ...NO_TRAITS, device: true, master: "vmbr0" });
+  assertEquals(readInterfaceTraits(host, "vmbr0"), { ...NO_TRAITS, bridge: true, stacked: true });
   assertEquals(readInterfaceTraits(host, "tap100i0"), {
-    ...NONE,
+    ...NO_TRAITS,
     tunnel: true,
     master: "fwbr100i0",
   });
@@ -87,13 +80,8 @@ Deno.test("readInterfaceTraits() knows bridges, their ports and taps", () => {
 
 Deno.test("readInterfaceTraits() sees what another interface counts already", () => {
   const paths = new Set(["/sys/class/net/lan1/lower_eth0/dsa", "/sys/class/net/vf0/master/device"]);
-  const host = {
-    roots: { proc: "/proc", sys: "/sys", root: "/" },
-    list: () => ["device", "lower_eth0"],
-    exists: (path: string) => paths.has(path),
-    readLink: () => undefined,
-    readText: () => undefined,
-  };
+  const exists = (path: string) => paths.has(path);
+  const host = { ...hostOf(["device", "lower_eth0"]), exists };
   assertEquals(readInterfaceTraits(host, "lan1")?.switchPort, true);
   assertEquals(readInterfaceTraits(host, "lan1")?.deviceSlave, false);
   assertEquals(readInterfaceTraits(host, "vf0")?.deviceSlave, true);
@@ -109,15 +97,8 @@ Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a
     [[], "wlan", "803", false, false],
   ] as const;
   for (const [entries, devtype, type, switchPort, monitor] of table) {
-    const texts: Record<string, string> = { uevent: `DEVTYPE=${devtype}\n`, type: `${type}\n` };
-    const host = {
-      roots: { proc: "/proc", sys: "/sys", root: "/" },
-      list: () => [...entries],
-      exists: () => false,
-      readLink: () => undefined,
-      readText: (path: string) => texts[path.split("/").at(-1) ?? ""],
-    };
-    const traits = readInterfaceTraits(host, "x");
+    const texts = { uevent: `DEVTYPE=${devtype}\n`, type: `${type}\n` };
+    const traits = readInterfaceTraits(hostOf(entries, texts), "x");
     assertEquals(
       [traits?.switchPort, traits?.monitor],
       [switchPort, monitor],
@@ -128,13 +109,7 @@ Deno.test("readInterfaceTraits() knows a switch's port of an older kernel, and a
 
 Deno.test("readInterfaceTraits() knows representors of a card's functions by their ports", () => {
   const representor = (port: string | undefined, entries = ["device"]) =>
-    readInterfaceTraits({
-      roots: { proc: "/proc", sys: "/sys", root: "/" },
-      list: () => entries,
-      exists: () => false,
-      readLink: () => undefined,
-      readText: (path) => path.endsWith("/phys_port_name") ? port : undefined,
-    }, "eth1")?.representor;
+    readInterfaceTraits(hostOf(entries, { phys_port_name: port }), "eth1")?.representor;
   for (const port of ["pf0", "pf0vf1", "pf1sf88", "c1pf0vf12", "pf0hpf"]) {
     assertEquals(representor(`${port}\n`), true, port);
     assertEquals(representor(`${port}\n`, []), false, port);
@@ -171,14 +146,7 @@ Deno.test("readInterfaceTraits() counts the sessions that may carry a PPP link, 
     [{ "ppp0.pid": "../7\n", stat: on(0x440) }, 0, false],
   ] as const;
   for (const [texts, sessions, serial] of table) {
-    const files: Record<string, string> = { uevent: "DEVTYPE=ppp\n", ...texts };
-    const host = {
-      roots: { proc: "/proc", sys: "/sys", root: "/" },
-      list: () => ["uevent"],
-      exists: () => false,
-      readLink: () => undefined,
-      readText: (path: string) => files[path.split("/").at(-1) ?? ""],
-    };
+    const host = hostOf(["uevent"], { uevent: "DEVTYPE=ppp\n", ...texts });
     assertEquals(readInterfaceTraits(host, "ppp0")?.ppp, { sessions, serial });
     // The numbers of another machine's processes are others.
     const other = { ...host, roots: { ...host.roots, proc: "/host/proc" } };
@@ -196,13 +164,7 @@ Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type
     [undefined, false],
   ] as const;
   for (const [uevent, tunnel] of table) {
-    const host = {
-      roots: { proc: "/proc", sys: "/sys", root: "/" },
-      list: () => ["uevent"],
-      exists: () => false,
-      readLink: () => undefined,
-      readText: () => uevent,
-    };
+    const host = hostOf(["uevent"], { uevent });
     assertEquals(readInterfaceTraits(host, "home")?.tunnel, tunnel, uevent);
     assertEquals(readInterfaceTraits(host, "home")?.index, uevent ? 4 : undefined, uevent);
   }
@@ -210,7 +172,7 @@ Deno.test("readInterfaceTraits() knows tunnels of the kernel's own by their type
 
 Deno.test("readInterfaceTraits() knows nothing of interfaces that are not in sys", () => {
   const host = machine("debian-vm");
-  assertEquals(readInterfaceTraits(host, "eth0"), { ...NONE, device: true });
+  assertEquals(readInterfaceTraits(host, "eth0"), { ...NO_TRAITS, device: true });
   for (const name of ["eth9", "", ".", "..", "../net/eth0"]) {
     assertEquals(readInterfaceTraits(host, name), undefined, name);
   }
@@ -230,10 +192,10 @@ Deno.test("readInterfaceTraits() asks the other machine's /proc about bonds and 
     readText: (path: string) => texts[path],
   });
   const nothing = host(undefined);
-  const slave = { ...NONE, bondSlave: true, master: "bond0" };
+  const slave = { ...NO_TRAITS, bondSlave: true, master: "bond0" };
   assertEquals(readInterfaceTraits(nothing, "eth0"), slave);
-  assertEquals(readInterfaceTraits(nothing, "bond0"), { ...NONE, bond: true });
-  assertEquals(readInterfaceTraits(nothing, "mgmt"), { ...NONE, stacked: true });
+  assertEquals(readInterfaceTraits(nothing, "bond0"), { ...NO_TRAITS, bond: true });
+  assertEquals(readInterfaceTraits(nothing, "mgmt"), { ...NO_TRAITS, stacked: true });
   assertEquals(readInterfaceTraits(nothing, "eth1"), undefined);
   // The eth0 of the container's own /sys.
   assertEquals(readInterfaceTraits(host(["device"]), "eth0"), { ...slave, device: true });

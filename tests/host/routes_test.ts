@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Netlink } from "../../lib/host/netlink.ts";
 import { routeTo } from "../../lib/host/routes.ts";
-import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
+import { hasIpv6, hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 
@@ -33,15 +33,6 @@ async function routesAfter(
   });
   return JSON.parse(output);
 }
-
-/** Not every kernel was built with it, and it can be switched off. */
-const hasIpv6 = (() => {
-  try {
-    return Deno.readTextFileSync("/proc/sys/net/ipv6/conf/all/disable_ipv6").trim() === "0";
-  } catch {
-    return false;
-  }
-})();
 
 const inOwnNetwork = onlyIf(hasOwnNetwork);
 

@@ -44,10 +44,6 @@ Deno.test("isInContainerImage() knows an image by the file that it has put there
   assertEquals(new Set(asked), new Set(["/.komari-agent-container"]));
 });
 
-Deno.test("isInContainerImage() is false where no image has left its mark", () => {
-  assertEquals(isInContainerImage(), false);
-});
-
 onLinux.test("thisProgram() is a portable build when a script was started, whatever its name", async () => {
   using folder = new TempFolder();
   const script = `
