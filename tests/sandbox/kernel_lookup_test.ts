@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { InterfaceTraits } from "../../lib/host/interface_traits.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import { KernelLookup, type LookupShell } from "../../lib/sandbox/kernel_lookup.ts";
 import { FakeTime } from "../fake_time.ts";
 
@@ -15,22 +15,20 @@ function fakeHost(folders: Record<string, string[]>) {
   };
 }
 
-const TRAITS: InterfaceTraits = {
-  device: true,
-  bond: false,
-  bondSlave: false,
-  deviceSlave: false,
-  bridge: false,
-  tunnel: false,
-  stacked: false,
-  switchPort: false,
-  monitor: false,
-  representor: false,
-  ppp: undefined,
-  bridgePort: false,
-  master: undefined,
-  index: undefined,
-};
+const TRAITS: InterfaceTraits = { ...NO_TRAITS, device: true };
+
+/** A shell that counts so. */
+function shellOf(countProcesses: () => Promise<number>): LookupShell {
+  return {
+    countProcesses,
+    countFolders: () => Promise.resolve(12),
+    interfaceTraits: () => Promise.resolve(TRAITS),
+  };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
 
 Deno.test("KernelLookup looks itself before the seal", () => {
   const tree = new KernelLookup(fakeHost({
@@ -46,15 +44,9 @@ Deno.test("KernelLookup asks the shell after the seal, and has the count a look 
   const tree = new KernelLookup(fakeHost({ "/proc": ["1", "2"] }));
   assertEquals(tree.processCount(), 2);
   let asked = 0;
-  const shell: LookupShell = {
-    countProcesses: () => Promise.resolve(++asked * 10),
-    countFolders: () => Promise.resolve(12),
-    interfaceTraits: () => Promise.resolve(TRAITS),
-  };
-  tree.useShell(shell);
+  tree.useShell(shellOf(() => Promise.resolve(++asked * 10)));
   assertEquals(tree.processCount(), 2, "the last count until the shell has answered");
-  await Promise.resolve();
-  await Promise.resolve();
+  await settle();
   assertEquals(tree.processCount(), 10);
   assertEquals(await tree.interfaceTraits("eth0"), TRAITS);
 });
@@ -68,7 +60,7 @@ Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
     interfaceTraits: () => Promise.reject(new Error("gone")),
   });
   tree.processCount();
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  await settle();
   assertEquals(tree.processCount(), undefined, "an old count is no count");
   assertEquals(await tree.interfaceTraits("eth0"), undefined);
 });
@@ -76,13 +68,9 @@ Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
 Deno.test("KernelLookup has no count where other users' processes are hidden", async () => {
   const tree = new KernelLookup(fakeHost({ "/proc": ["27", "self"] }));
   assertEquals(tree.processCount(), undefined);
-  tree.useShell({
-    countProcesses: () => Promise.resolve(0),
-    countFolders: () => Promise.resolve(12),
-    interfaceTraits: () => Promise.resolve(TRAITS),
-  });
+  tree.useShell(shellOf(() => Promise.resolve(0)));
   tree.processCount();
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  await settle();
   assertEquals(tree.processCount(), undefined);
 });
 
@@ -99,19 +87,15 @@ Deno.test("KernelLookup lets the shell count again after 10 s, or later when cou
   const tree = new KernelLookup(fakeHost({ "/proc": ["1"] }));
   let takesMs = 0;
   const askedAtMs: number[] = [];
-  tree.useShell({
-    countFolders: () => Promise.resolve(12),
-    countProcesses() {
-      askedAtMs.push(performance.now());
-      time.tick(takesMs);
-      return Promise.resolve(askedAtMs.length);
-    },
-    interfaceTraits: () => Promise.resolve(TRAITS),
-  });
+  tree.useShell(shellOf(() => {
+    askedAtMs.push(performance.now());
+    time.tick(takesMs);
+    return Promise.resolve(askedAtMs.length);
+  }));
   const reportUntil = async (endMs: number) => {
     for (; performance.now() < endMs; time.tick(1_000)) {
       tree.processCount();
-      for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+      await settle();
     }
   };
   await reportUntil(30_000);
