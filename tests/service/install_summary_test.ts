@@ -1,34 +1,24 @@
 import { assertEquals } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { configOf, FakeSystem, installNow, PUBLIC_KEY, USERS } from "./fake_system.ts";
+import { ARGS, type FakeSystem, machineOf, NAME, RELEASES } from "./fake_system.ts";
 
-const NAME = "komari-agent-deno";
-const ARGS = ["install", "-e", "https://p.example", "-t", "s3cret"];
-const UPDATES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
-
-/** The lines of a summary, by the first word of each, of an installation that nobody accepts. */
+/** The lines of a summary of an installation that nobody accepts. */
 async function summary(
   words: readonly string[],
-  { folders = [], prepare = () => {}, ...more }: {
-    folders?: readonly string[];
+  { kind = "openrc", prepare = () => {} }: {
+    kind?: "openrc" | "user";
     prepare?: (fake: FakeSystem) => void;
-    fakes?: Record<string, string>;
-    system?: ConstructorParameters<typeof FakeSystem>[0]["system"];
   } = {},
 ): Promise<string[]> {
-  await using fake = new FakeSystem({
-    folders: ["run/openrc", "etc/init.d", "var/log", ...folders],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "", ...more.fakes },
-    system: more.system,
-  });
+  await using fake = machineOf(kind);
   prepare(fake);
-  await installNow(configOf([...ARGS, ...words]), fake.system);
+  await fake.install([...ARGS, ...words]);
   const at = fake.printed.findIndex((line) => line.startsWith("Waiting"));
   return fake.printed.slice(0, at);
 }
 
 Deno.test("install() says what it has installed", async () => {
-  assertEquals(await summary(UPDATES), [
+  assertEquals(await summary(RELEASES), [
     `Installed ${NAME} ${VERSION}:`,
     `  Program        /opt/${NAME}/${NAME}`,
     `  Configuration  /etc/${NAME}/config.json`,
@@ -42,31 +32,27 @@ Deno.test("install() says what it has installed", async () => {
 
 Deno.test("install() says how a service with another name, as root, is uninstalled", async () => {
   const words = ["--install-service-name", "node-2", "--as-root", "--enable-remote-control"];
-  assertEquals(
-    await summary(words, { prepare: (fake) => fake.write("/usr/local/bin/node-2", "") }),
-    [
-      `Installed ${NAME} ${VERSION}:`,
-      "  Program        /opt/node-2/node-2",
-      "  Configuration  /etc/node-2/config.json",
-      "  Panel          p.example",
-      "  Service        node-2 (openrc), as user root",
-      "  Updates        off: this build has no release address",
-      "  Log            tail -f /var/log/node-2.log",
-      "  Uninstall      /opt/node-2/node-2 uninstall --install-service-name node-2",
-      "  /usr/local/bin/node-2 was not created: another file has that name",
-    ],
-  );
+  const prepare = (fake: FakeSystem) => fake.write("/usr/local/bin/node-2", "");
+  assertEquals(await summary(words, { prepare }), [
+    `Installed ${NAME} ${VERSION}:`,
+    "  Program        /opt/node-2/node-2",
+    "  Configuration  /etc/node-2/config.json",
+    "  Panel          p.example",
+    "  Service        node-2 (openrc), as user root",
+    "  Updates        off: this build has no release address",
+    "  Log            tail -f /var/log/node-2.log",
+    "  Uninstall      /opt/node-2/node-2 uninstall --install-service-name node-2",
+    "  /usr/local/bin/node-2 was not created: another file has that name",
+  ]);
 });
 
 Deno.test("install() says why there are no updates", async () => {
   const off = async (words: readonly string[]) =>
     (await summary(words)).find((line) => line.startsWith("  Updates"))?.slice(17);
-  assertEquals(await off([...UPDATES, "--pin"]), `off: pinned to version ${VERSION}`);
-  assertEquals(await off([...UPDATES, "--disable-auto-update"]), "off");
-  assertEquals(
-    await off(UPDATES.slice(0, 2)),
-    "off: this build has no key to verify releases with",
-  );
+  assertEquals(await off([...RELEASES, "--pin"]), `off: pinned to version ${VERSION}`);
+  assertEquals(await off([...RELEASES, "--disable-auto-update"]), "off");
+  const without = await off(RELEASES.slice(0, 2));
+  assertEquals(without, "off: this build has no key to verify releases with");
 });
 
 Deno.test("install() says where the command is not, and whose remote control it is", async () => {
@@ -81,13 +67,8 @@ Deno.test("install() says where the command is not, and whose remote control it 
 });
 
 Deno.test("install() says what a user's own service needs", async () => {
-  const lines = await summary([], {
-    folders: ["run/systemd/system", "home/ann", "run/user/1000"],
-    fakes: { id: "echo ann", systemctl: "", loginctl: "", journalctl: "" },
-    system: { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000" },
-  });
   const program = `/home/ann/.local/share/${NAME}/${NAME}`;
-  assertEquals(lines, [
+  assertEquals(await summary([], { kind: "user" }), [
     `Installed ${NAME} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  /home/ann/.config/${NAME}/config.json`,

@@ -188,16 +188,12 @@ onOpenRc.test("install() tries the token first, and changes nothing when the pan
   assertEquals([fake.tree(), fake.calls()], [before, []]);
 });
 
-onOpenRc.test("install() tries the token of each panel", async (fake) => {
+onOpenRc.test("install() tries the token of each panel, and none where the node registers itself", async (fake) => {
   const asked = askedPanels(fake, ({ length }) => length === 1);
   const words = ["-e", "https://a.example", "-t", "one", "-e", "https://b.example", "-t", "two"];
   const why = "https://b.example does not know this token";
   await assertRejects(() => fake.install(words), Error, why);
-  assertEquals(asked, ["https://a.example one", "https://b.example two"]);
-});
-
-onOpenRc.test("install() tries no token where the node registers itself", async (fake) => {
-  const asked = askedPanels(fake, () => false);
+  assertEquals(asked.splice(0), ["https://a.example one", "https://b.example two"]);
   await fake.install(["-e", "https://p.example", "--auto-discovery", "k3y-of-the-panel"]);
   assertEquals(asked, []);
 });
@@ -324,18 +320,13 @@ Deno.test("install() writes nothing when the user's service manager does not ans
   assertEquals(fake.calls(), ["systemctl --user show --property=Version"]);
 });
 
-onOpenRc.test("install() keeps the service's user root when installed so before", async (fake) => {
-  await fake.install([...ARGS, "--as-root"]);
-  await fake.install([]);
-  assertStringIncludes(fake.text(`/etc/init.d/${NAME}`), "command_user='root:root'");
-});
-
-onOpenRc.test("install() returns the service to its own user when --as-root=false", async (fake) => {
+onOpenRc.test("install() keeps the service's user, and returns it to its own when --as-root=false", async (fake) => {
   const again = async (...words: string[]) => {
     await fake.install(words);
     return /command_user='(.*)'/.exec(fake.text(`/etc/init.d/${NAME}`))?.[1];
   };
   await fake.install([...ARGS, "--as-root"]);
+  assertEquals(await again(), "root:root");
   fake.calls();
   assertEquals(await again("--as-root=false"), `${NAME}:${NAME}`);
   const handed = `chown -hR ${NAME}: /var/lib/${NAME}`;
@@ -361,48 +352,35 @@ Deno.test("install() records that it enabled lingering", async () => {
       'case $2 in enable-linger) : >"$file" ;; *) /bin/rm "$file" ;; esac',
   }, { folders: ["var/lib/systemd/linger"] });
   const before = fake.tree();
-  for (let round = 0; round < 2; round++) {
-    await fake.install(ARGS);
-  }
+  for (let round = 0; round < 2; round++) await fake.install(ARGS);
   assert(!fake.output.includes("The service stops when you log out"));
   await fake.uninstall();
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("install() stops at a failed step, and uninstall() removes what was created", async () => {
-  await using fake = machineOf("openrc", { "rc-service": "echo no such runlevel >&2; exit 1" });
-  const before = fake.tree();
-  await assertRejects(
-    () => fake.install(ARGS),
-    Error,
-    `Cannot run "rc-service ${NAME} restart": no such runlevel`,
-  );
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
-Deno.test("install() records first what it is going to make, so that uninstall() can end it", async () => {
-  await using fake = machineOf("openrc", { useradd: "exit 4" });
-  const before = fake.tree();
-  await assertRejects(() => fake.install(ARGS), Error, "useradd");
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
-Deno.test("install() plans mount namespaces where nothing is known against them", async () => {
-  for (const body of ["exit 1", "exit 0"]) {
-    await using fake = machineOf("systemd", { "systemd-run": body });
-    await fake.install(ARGS);
-    assertStringIncludes(fake.text(`/etc/systemd/system/${NAME}.service`), "ProtectSystem=strict");
+Deno.test("install() stops at a failed step, and uninstall() removes what was made, or was to be", async () => {
+  const table = [
+    [{ "rc-service": "echo no such runlevel >&2; exit 1" }, 'restart": no such runlevel'],
+    [{ useradd: "exit 4" }, "useradd"],
+  ] as const;
+  for (const [fakes, why] of table) {
+    await using fake = machineOf("openrc", fakes);
+    const before = fake.tree();
+    await assertRejects(() => fake.install(ARGS), Error, why);
+    await fake.uninstall();
+    assertEquals(fake.tree(), before);
   }
 });
 
-Deno.test("install() plans no mount namespace when services can't have one", async () => {
-  await using fake = machineOf("systemd", { "systemd-run": "exit 226" });
-  await fake.install(ARGS);
-  const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
-  assert(!unit.includes("ProtectSystem") && unit.includes("NoNewPrivileges=yes"));
-  assertStringIncludes(fake.output, "Sandbox: partial");
+Deno.test("install() plans mount namespaces unless services can't have one", async () => {
+  for (const [code, hasThem] of [[0, true], [1, true], [226, false]] as const) {
+    await using fake = machineOf("systemd", { "systemd-run": `exit ${code}` });
+    await fake.install(ARGS);
+    const unit = fake.text(`/etc/systemd/system/${NAME}.service`);
+    assertEquals(unit.includes("ProtectSystem=strict"), hasThem, `${code}`);
+    assertEquals(fake.output.includes("Sandbox: partial"), !hasThem);
+    assertStringIncludes(unit, "NoNewPrivileges=yes");
+  }
 });
 
 onOpenRc.test("install() sets the Deno of a portable build", async (fake) => {
@@ -459,21 +437,17 @@ Deno.test("install() refuses invalid requests before any change", async () => {
   }
 });
 
-onOpenRc.test("install() keeps paths of options absolute, for root's updates too", async (fake) => {
+onOpenRc.test("install() hands root's updates absolute paths, and what is given now before what was", async (fake) => {
   const config = configOf(["install", ...ARGS, ...RELEASES]);
   const explicitOptions = new Map(config.explicitOptions).set("ca_cert", "own/ca.pem");
+  const assertHas = (key: string, value: string) => {
+    assertEquals(JSON.parse(fake.text(`/etc/${NAME}/install.json`)).rootOptions[key], value);
+    assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), value);
+  };
   await installNow({ ...config, explicitOptions }, fake.system);
-  const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
-  assertEquals(rootOptions.ca_cert, "/srv/here/own/ca.pem");
-  assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "/srv/here/own/ca.pem");
-});
-
-onOpenRc.test("install() takes what is given now before what root gave earlier, for root's updates too", async (fake) => {
-  await fake.install([...ARGS, ...RELEASES]);
-  await fake.install(["--update-url", "https://newer.example"]);
-  const { rootOptions } = JSON.parse(fake.text(`/etc/${NAME}/install.json`));
-  assertEquals(rootOptions.update_url, "https://newer.example");
-  assertStringIncludes(fake.text(`/etc/init.d/${NAME}-update`), "https://newer.example");
+  assertHas("ca_cert", "/srv/here/own/ca.pem");
+  await fake.install(["--unset", "ca-cert", "--update-url", "https://newer.example"]);
+  assertHas("update_url", "https://newer.example");
 });
 
 onOpenRc.test("install() keeps the auto-discovery key readable for the service only", async (fake) => {

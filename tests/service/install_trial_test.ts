@@ -134,13 +134,6 @@ async function working(words: readonly string[] = [], folder = OPENRC): Promise<
   return machine;
 }
 
-Deno.test("install() takes no report of the agent that ran before", async () => {
-  await using machine = await working();
-  machine.isStuck = true;
-  const why = "one.example accepted no report within 30 s; the installation before is back";
-  assertEquals(await machine.install(["-i", "2"]), why);
-});
-
 Deno.test("install() returns to the installation before when no panel accepts its reports", async () => {
   const table = [
     [[...TYPO], {}],
@@ -204,13 +197,10 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   const unit = `/etc/systemd/system/${NAME}.service`;
   const before = machine.text(unit);
   const token = "t0ken-2";
-  machine.write(
-    "/own.json",
-    JSON.stringify({
-      ...{ endpoint: "https://one.example", token: "t0ken-1" },
-      panels: [{ endpoint: "https://tow.example", token, enable_remote_control: true }],
-    }),
-  );
+  const tow = { endpoint: "https://tow.example", token };
+  const named = { endpoint: "https://one.example", token: "t0ken-1" };
+  const panels = [{ ...tow, enable_remote_control: true }];
+  machine.write("/own.json", JSON.stringify({ ...named, panels }));
   let during = "";
   const { system, root } = machine;
   const seen = machine.heard((line) => {
@@ -220,14 +210,19 @@ Deno.test("install() leaves out a panel's remote control with it, also in the un
   assertEquals([during === before, machine.text(unit) === before], [false, true]);
   assertEquals(machine.config().panels, undefined);
 
-  const one = { endpoint: "https://one.example", token: "t0ken-1", enable_remote_control: true };
-  const tow = { endpoint: "https://tow.example", token, interval: 9 };
-  machine.write("/own.json", JSON.stringify({ panels: [one, tow] }));
+  const one = { ...named, enable_remote_control: true };
+  machine.write("/own.json", JSON.stringify({ panels: [one, { ...tow, interval: 9 }] }));
   await installNow(machine.again("--config", `${root}/own.json`), system);
   assertEquals(machine.config(), one, "the other one keeps its own");
 });
 
 const whileWorking = testsWith(() => working());
+
+whileWorking.test("install() takes no report of the agent that ran before", async (machine) => {
+  machine.isStuck = true;
+  const why = "one.example accepted no report within 30 s; the installation before is back";
+  assertEquals(await machine.install(["-i", "2"]), why);
+});
 
 whileWorking.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async (machine) => {
   assertEquals(await machine.install([...ONE, ...TYPO, "--keep-failing"]), undefined);
@@ -297,16 +292,12 @@ Deno.test("install() stays where nothing has worked before", async () => {
 whileWorking.test("install() returns to the installation before when a step fails, or it is interrupted", async (machine) => {
   const before = machine.content();
   machine.failing = `rc-service ${NAME} restart`;
-  let error = new Error();
+  const why = "Cannot install, and the installation before is back";
   const limits = await seenTimeouts(async () => {
-    error = await assertRejects(
-      () => machine.install(["-i", "9"]),
-      Error,
-      "Cannot install, and the installation before is back",
-    );
+    const { cause } = await assertRejects(() => machine.install(["-i", "9"]), Error, why);
+    assertStringIncludes(String(cause), "it is broken");
   });
   assertEquals(limits, [120_000]);
-  assertStringIncludes(String(error.cause), "it is broken");
   assertEquals(machine.printed.includes("Interrupted."), false, "nobody has interrupted it");
   assertEquals(machine.content(), before);
 
@@ -358,9 +349,7 @@ Deno.test("install() returns to the updates and the user before", async () => {
     `chown -hR root: /var/lib/${NAME}`,
     `userdel ${NAME}`,
   ];
-  for (const line of lines) {
-    assertEquals(calls.includes(line), true, `${line} in\n${calls.join("\n")}`);
-  }
+  assertEquals(lines.filter((line) => !calls.includes(line)), [], calls.join("\n"));
 
   await using updated = await working(RELEASES);
   const withUpdates = updated.content();

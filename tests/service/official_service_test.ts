@@ -36,11 +36,8 @@ Deno.test("stopOfficial() stops the service and checks that it stopped", async (
   await stopOfficial(OFFICIAL, system, NEVER);
   assertEquals(tools.lines.includes("systemctl stop komari-agent.service"), true);
   tools.answer = () => undefined;
-  await assertRejects(
-    () => stopOfficial(OFFICIAL, system, NEVER),
-    Error,
-    "Cannot stop komari-agent",
-  );
+  const stopping = () => stopOfficial(OFFICIAL, system, NEVER);
+  await assertRejects(stopping, Error, "Cannot stop komari-agent");
 });
 
 Deno.test("startOfficial() enables and starts the service and checks that it keeps running", async () => {
@@ -53,11 +50,13 @@ Deno.test("startOfficial() enables and starts the service and checks that it kee
   ]);
 });
 
-Deno.test("startOfficial() throws when the service exits", async () => {
+Deno.test("startOfficial() throws when the service can't be started, or exits", async () => {
   const { tools, system } = createSystem();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
   await assertRejects(() => start(system), Error, "it exited within");
+  tools.answer = (line) => line.includes("restart") ? 5 : undefined;
+  await assertRejects(() => start(system), Error, "systemctl restart komari-agent");
 });
 
 Deno.test("startOfficial() waits no longer when it is aborted", async () => {
@@ -66,12 +65,6 @@ Deno.test("startOfficial() waits no longer when it is aborted", async () => {
   tools.answer = (line) => line.includes("restart") ? void user.abort(new Error("stopped")) : 0;
   using _time = new FakeTime();
   await assertRejects(() => startOfficial(OFFICIAL, system, user.signal), Error, "stopped");
-});
-
-Deno.test("startOfficial() throws when the service can't be started", async () => {
-  const { tools, system } = createSystem();
-  tools.answer = (line) => line.includes("restart") ? 5 : undefined;
-  await assertRejects(() => start(system), Error, "systemctl restart komari-agent");
 });
 
 Deno.test("officialManager() runs each manager's commands on one service only", () => {
@@ -89,14 +82,8 @@ Deno.test("officialManager() runs each manager's commands on one service only", 
     [`systemctl enable ${unit}`, `systemctl restart ${unit}`],
   ]);
   const label = "com.komari.komari-agent";
-  const [stopCommands, , startCommands] = at({
-    ...OFFICIAL,
-    manager: "launchd",
-    serviceName: label,
-  });
-  assertEquals(stopCommands, [`launchctl bootout system/${label}`]);
-  assertEquals(
-    startCommands?.at(-1),
-    `launchctl bootstrap system /Library/LaunchDaemons/${label}.plist`,
-  );
+  const [stop, , start] = at({ ...OFFICIAL, manager: "launchd", serviceName: label });
+  assertEquals(stop, [`launchctl bootout system/${label}`]);
+  const plist = `/Library/LaunchDaemons/${label}.plist`;
+  assertEquals(start?.at(-1), `launchctl bootstrap system ${plist}`);
 });
