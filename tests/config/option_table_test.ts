@@ -5,12 +5,6 @@ import { hasTag, OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/o
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { resolve } from "./resolved.ts";
 
-Deno.test("resolveOptions() gives each option's default where no layer has any", () => {
-  const { values, found } = resolveOptions([]);
-  const initial = Object.entries(OPTIONS).map(([name, { initial }]) => [name, initial]);
-  assertEquals([values, found.size], [Object.fromEntries(initial), 0]);
-});
-
 /** The least and the largest value of each number, and one between that is refused if it is whole. */
 const NUMBERS: readonly [flag: string, min: number, max: number, isWhole: boolean][] = [
   ["--reconnect-interval", 0.1, 86_400, false],
@@ -127,30 +121,16 @@ Deno.test("a flag that has no variable is taken by its commands alone", () => {
 Deno.test("commandsOf() names the commands whose help shows an option", () => {
   const table: [flag: string, commands: string][] = [
     ["endpoint", "report, install, doctor, config show"],
-    ["transport", "report, install, doctor, config show"],
     ["ca-cert", "report, install, doctor, config show, update"],
-    ["metrics", "report, install, doctor, config show"],
     ["interval", "report, demo, install, doctor, config show"],
-    ["gpu", "report, demo, install, doctor, config show"],
     ["include-nics", "report, install, doctor, config show, demo, traffic set"],
     ["month-rotate", "report, demo, traffic show, traffic set, install, doctor, config show"],
-    ["ip-services", "report, demo, install, doctor, config show"],
-    ["exec-timeout", "report, demo, install, doctor, config show"],
-    [
-      "config",
-      "report, demo, traffic show, traffic set, install, uninstall, status, doctor, config show, " +
-      "health, update",
-    ],
     ["log-level", "report, demo, install, update"],
-    ["log-format", "report, demo, install, update"],
     ["version", "report, version"],
     ["manager", "install"],
-    ["disable-auto-update", "report, install"],
     ["pin", "report, install"],
     ["update-url", "report, install, doctor, config show, update"],
-    ["mirror", "report, install, doctor, config show, update"],
     ["lang", "all"],
-    ["help", "all"],
     ["max-retries", "all"],
   ];
   for (const [flag, commands] of table) {

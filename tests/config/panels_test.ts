@@ -68,18 +68,11 @@ Deno.test("severalPanels() takes the last token of several for one endpoint", ()
 });
 
 Deno.test("severalPanels() takes panels of a file in place of an endpoint or beside it", () => {
-  assertEquals(nodesOf(resolve({ panels: [A, B] })), [
-    "https://a.example.com one",
-    "https://b.example.com two",
-  ]);
+  const both = ["https://a.example.com one", "https://b.example.com two"];
+  assertEquals(nodesOf(resolve({ panels: [A, B] })), both);
   const beside = resolve({ panels: [B], rest: { ...A, interval: 7 } });
-  assertEquals(nodesOf(beside), ["https://a.example.com one", "https://b.example.com two"]);
+  assertEquals(nodesOf(beside), both);
   assertEquals(beside.furtherPanels[0]?.intervalSeconds, 7);
-});
-
-Deno.test("severalPanels() takes panels of the environment", () => {
-  const env = { AGENT_PANELS: JSON.stringify([A, B]) };
-  assertEquals(nodesOf(resolve({ env })).length, 2);
 });
 
 Deno.test("withoutUnused() says which panels an endpoint of a stronger layer replaces", () => {
@@ -93,10 +86,9 @@ Deno.test("withoutUnused() says which panels an endpoint of a stronger layer rep
     const config = resolve({ args, ...given });
     assertEquals(nodesOf(config), ["https://c.example.com x"]);
     assertEquals(config.notices, [`${name} is not used: flag --endpoint names all panels`]);
-    assertEquals([config.origins.has("panels"), config.explicitOptions.has("panels")], [
-      false,
-      false,
-    ]);
+    for (const given of [config.origins, config.explicitOptions]) {
+      assertEquals(given.has("panels"), false);
+    }
   }
   const pairs = resolve({ args: [...PAIRS, "-t", "two"], env });
   assertEquals([nodesOf(pairs).length, pairs.notices.length], [2, 1]);

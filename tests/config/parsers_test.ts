@@ -2,7 +2,6 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   parseAddress,
-  parseCertificates,
   parseDiscoveryKey,
   parseEndpoint,
   parseHeaders,
@@ -17,10 +16,7 @@ import {
   parseStateFolder,
   parseToken,
   parseVersion,
-  withHeaders,
-  withoutSlash,
 } from "../../lib/config/parsers.ts";
-import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("parseNameServer() takes hosts with and without a port", () => {
   const right: [string, string, number][] = [
@@ -71,13 +67,6 @@ Deno.test("parseListenAddress() refuses everything else", () => {
   ];
   for (const text of texts) {
     assertThrows(() => parseListenAddress(text), RangeError, "PORT or ADDRESS:PORT");
-  }
-});
-
-Deno.test("parseInstallFolder() takes full paths that need no quoting, without slashes at the end", () => {
-  assertEquals(parseInstallFolder("/opt/komari-agent-deno//"), "/opt/komari-agent-deno");
-  for (const wrong of ["opt", "/", "/opt/../etc", "/opt/a b", "/opt/$HOME", "/opt/x\ny", ""]) {
-    assertThrows(() => parseInstallFolder(wrong), RangeError, "a full path", wrong);
   }
 });
 
@@ -178,8 +167,8 @@ const ROWS: readonly Row[] = [
   },
   {
     parse: parseInstallFolder,
-    right: [["/opt/x", "/opt/x"]],
-    wrong: ["opt", "/", "/opt/../x", "/a b"],
+    right: [["/opt/x", "/opt/x"], ["/opt/komari-agent-deno//", "/opt/komari-agent-deno"]],
+    wrong: ["opt", "/", "/opt/../x", "/a b", "/opt/$HOME", "/opt/x\ny", ""],
     allowed: "a full path of letters, digits and ._+@-",
   },
 ];
@@ -189,17 +178,6 @@ Deno.test("parsers of options take what is right and say what is allowed", () =>
     for (const [text, value] of right) assertEquals(parse(text), value, text);
     for (const text of wrong) assertThrows(() => parse(text), RangeError, allowed, text);
   }
-});
-
-Deno.test("withoutSlash() keeps the root", () => {
-  assertEquals(["/", "//", "/a/", "/a//", "a", ""].map(withoutSlash), [
-    "/",
-    "/",
-    "/a",
-    "/a",
-    "a",
-    "",
-  ]);
 });
 
 Deno.test("parsePanels() takes 16 panels, and an interval within the bounds of --interval", () => {
@@ -217,15 +195,6 @@ Deno.test("parsePanels() takes 16 panels, and an interval within the bounds of -
   const of = (count: number) => JSON.stringify(Array.from({ length: count }, () => panel));
   assertEquals(parsePanels(of(16)).length, 16);
   assertThrows(() => parsePanels(of(17)), RangeError, "up to 16 objects with endpoint, token");
-});
-
-Deno.test("parseCertificates() takes each certificate, and no key", () => {
-  const pem = (name: string) => `-----BEGIN ${name}-----\nAA+/\n=\n-----END ${name}-----`;
-  const text = `x\n${pem("CERTIFICATE")}\n${pem("PRIVATE KEY")}\n${pem("CERTIFICATE")}`;
-  const one = `${pem("CERTIFICATE")}\n`;
-  assertEquals(parseCertificates(text, "it"), [one, one]);
-  const { message } = assertThrows(() => parseCertificates(pem("PRIVATE KEY"), "it"), UsageError);
-  assertEquals(message.startsWith("Cannot use it: there is no certificate in it"), true);
 });
 
 Deno.test("parseHeaders() refuses what is no header, and never quotes a value", () => {
@@ -270,8 +239,4 @@ Deno.test("parseHeaders() gives only what a request can carry, whatever it is gi
     for (const [name, value] of headers) new Headers([[name, value]]);
     return true;
   }));
-});
-
-Deno.test("withHeaders() leaves out empty values", () => {
-  assertEquals(withHeaders([], [["A", ""], ["B", "1"]]), [["B", "1"]]);
 });
