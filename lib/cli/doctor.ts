@@ -45,6 +45,7 @@ import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
+import { correction } from "./doctor_unit_program.ts";
 import { reinstall, wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
@@ -109,6 +110,7 @@ async function everything(
       return agentResult(config, health, {
         logHint: state?.logHint,
         settings: unit?.settings ?? [],
+        correct: unit && correction(unit),
         isUnread: record !== undefined && config.endpoint === "" && config.mistake === undefined &&
           state?.isUnconfigured !== true,
       });

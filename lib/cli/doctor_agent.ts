@@ -27,8 +27,10 @@ const LATELY_MS = 60_000;
 export function agentResult(
   config: Config,
   health: Health | undefined,
-  { logHint, settings = [], isUnread = false }: {
+  { logHint, settings = [], correct, isUnread = false }: {
     logHint: string | undefined;
+    /** How to correct a drop-in that starts another program, or this one with other options. */
+    correct?: string | undefined;
     /** Those of the service's unit. */
     settings?: readonly UnitSetting[];
     /** Whether the configuration of its service is not for this user, so that nothing else was checked. */
@@ -49,9 +51,10 @@ export function agentResult(
     const text = `process ${pid} reports to ${names}, and not to this panel`;
     // Another agent may run beside what a command line asks about.
     if (!config.isConfigInstalled) return skipped(text);
-    return warning(
+    return result(
+      correct === undefined ? "warning" : "failed",
       `process ${pid} reports to ${names}, and its configuration has ${ours.join(", ")} by now`,
-      `have it use that: ${reinstall(config)}`,
+      correct ?? `have it use that: ${reinstall(config)}`,
     );
   }
   const nowMs = Date.now();

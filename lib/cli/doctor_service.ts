@@ -35,8 +35,15 @@ const LATELY_STARTED_MS = 120_000;
 const LATELY_KILLED_MS = 3_600_000;
 /** How what is short of memory ends. */
 const KILLED = /SIGKILL|memory/;
-/** Settings by which systemd, or the kernel, ends a service that works. */
-const ENDING_SETTINGS = ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"];
+/** Settings by which systemd, or the kernel, ends a service that works, by the result that it has then. */
+const ENDING_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  timeout: ["RuntimeMaxSec"],
+  watchdog: ["WatchdogSec"],
+  "oom-kill": ["MemoryMax"],
+  signal: ["LimitCPU", "MemoryMax"],
+  // The log is not for this user.
+  "": ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"],
+};
 
 /** Settings under which a service may not get to its first report. */
 const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IOReadIOPSMax"];
@@ -61,8 +68,13 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const { state, unit, install } = found;
   if (found.recordError !== "") {
     const [, file] = /^Cannot read (\/\S+): /.exec(found.recordError) ?? [];
-    const advice = file && `remove it, and write it anew: rm ${file} && ${install}`;
-    return failed(found.recordError, advice);
+    const isDamaged = /Cannot parse|JSON/.test(found.recordError);
+    return failed(
+      found.recordError,
+      isDamaged && file !== undefined
+        ? `remove it, and write it anew: rm ${file} && ${install}`
+        : "run it as root (sudo), which may read it",
+    );
   }
   if (state === undefined) {
     if (unit !== undefined && unit.property("LoadState") === "loaded") {
@@ -149,7 +161,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     );
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
-  const limit = unit && underSettings("", { unit: ofDropIns(unit), names: ENDING_SETTINGS });
+  const names = ENDING_SETTINGS[state.lastResult] ?? [];
+  const limit = unit && underSettings("", { unit: ofDropIns(unit), names });
   const lately = withDeath(`${again}, the last time ${duration(runsForMs)} ago`);
   if (limit === undefined && KILLED.test(death) && runsForMs < LATELY_KILLED_MS) {
     return warning(
@@ -223,8 +236,9 @@ function unseenResult(
     }
     return failed(
       unseen,
-      `if it was started a moment ago, ask again; else the file was removed, and a restart makes ` +
-        `it again: systemctl restart ${unit?.name}`,
+      "if it was started a moment ago, ask again in some seconds",
+      `see whether it says why it has none: ${logHint.replace(/ -f$/, " -n 30")}`,
+      `if the file was removed, have it made again: systemctl restart ${unit?.name}`,
     );
   }
   return failed(

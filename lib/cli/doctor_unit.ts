@@ -232,12 +232,10 @@ function queuedFailure(
   };
 }
 
-function memoryFailure({ settings, name }: LoadedUnit): UnitFailure {
-  const limit = lastSetting(settings, "MemoryMax");
+function memoryFailure(unit: LoadedUnit): UnitFailure {
   const text = "the kernel killed it, because memory was used up (Result=oom-kill)";
-  if (limit === undefined) return { text, advice: ["see what uses it: free -m; journalctl -k"] };
-  const advice = `raise or remove ${settingText(limit)}, and then: ${restart(name)}`;
-  return { text, advice: [advice] };
+  return underSettings(text, { unit, names: ["MemoryMax"] }) ??
+    { text, advice: ["see what uses it: free -m; journalctl -k"] };
 }
 
 function signalFailure(status: string, unit: LoadedUnit, lastError: string): UnitFailure {

@@ -86,6 +86,7 @@ export function statusText(
   if (found.status !== "skipped") {
     rows.push(["Service", found.text]);
     if (found.advice !== undefined) rows.push(["  →", found.advice]);
+    for (const [at, line] of (found.causes ?? []).entries()) rows.push([`  ${at + 1}.`, line]);
   } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   return rows.map(([name, text]) => {

@@ -18,7 +18,11 @@ import { UsageError } from "./usage_error.ts";
 export function parseEndpoint(value: string): string {
   const url = httpUrl(value);
   if (url === undefined || url.username !== "" || url.password !== "") {
-    throw new RangeError("a URL such as https://panel.example.com");
+    throw new RangeError(
+      /^[\x22\x27]/.test(value)
+        ? "a URL without quotes"
+        : "a URL such as https://panel.example.com",
+    );
   }
   if (url.search !== "" || url.hash !== "") {
     throw new RangeError("a URL without ? and #");

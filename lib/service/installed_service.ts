@@ -37,6 +37,8 @@ export interface ServiceState {
   readonly lastLine: string;
   /** How its process before was ended, by its log, in words; empty where it has ended by itself. */
   readonly lastDeath: string;
+  /** The result that systemd has written of a process of it last, such as `watchdog`; empty for none. */
+  readonly lastResult: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
@@ -83,6 +85,7 @@ export async function serviceState(
     lastError: lastError(output),
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
+    lastResult: [...output.matchAll(/: Failed with result '([\w-]+)'/g)].at(-1)?.[1] ?? "",
     isLogHidden,
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),

@@ -175,6 +175,9 @@ Deno.test("agentResult() warns of a service that reports to another panel than i
   const value = "AGENT_ENDPOINT=http://old.example";
   const settings = [{ name: "Environment", value, file: DROP_IN }];
   assertEquals(agentResult(installed, health, { logHint: undefined, settings }).status, "ok");
+  const correct = "correct ExecStart= in /x.conf";
+  const started = agentResult(installed, health, { logHint: undefined, correct });
+  assertEquals([started.status, started.advice], ["failed", correct]);
 });
 
 Deno.test("agentResult() asks for the name servers where the agent can't resolve the panel's name", () => {
@@ -216,6 +219,7 @@ const SERVICE: ServiceState = {
   ...{
     isUnconfigured: false,
     lastDeath: "",
+    lastResult: "",
     isLogHidden: false,
     isStartLimited: false,
     updatesError: "",
@@ -551,8 +555,8 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [
       { Result: "oom-kill" },
       { MemoryMax: "9M" },
-      "(Result=oom-kill)",
-      `MemoryMax=9M in ${DROP_IN}`,
+      `(Result=oom-kill) (MemoryMax=9M in ${DROP_IN})`,
+      "raise that limit",
     ],
     [
       killed("25"),
@@ -1202,6 +1206,8 @@ Deno.test("serviceResult() says why the record of the installation can't be read
     advice,
     "remove it, and write it anew: rm /etc/x/install.json && sudo komari-agent-deno install",
   );
+  const denied = foundOf(undefined, { recordError: "Cannot read /etc/x/install.json: Permission" });
+  assertStringIncludes(serviceResult(denied, HEALTH).advice ?? "", "run it as root");
 });
 
 Deno.test("serviceResult() has systemd start again what was started too often", () => {
@@ -1562,6 +1568,13 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
   assertEquals(of(1, 995_000, { RuntimeMaxSec: "6" }).status, "warning", "it will end again");
   const limited = of(7, 995_000, { RuntimeMaxSec: "6" });
   assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
+  const other = serviceResult(
+    foundOf({ ...SERVICE, lastResult: "exit-code" }, {
+      unit: unitOf({ NRestarts: "7" }, { RuntimeMaxSec: "6" }),
+    }),
+    { ...HEALTH, startedAtMs: 995_000 },
+  );
+  assertEquals(other.text.includes("RuntimeMaxSec"), false, "that has not ended it");
   assertEquals(of(1, 995_000).status, "ok");
   assertEquals(of(7, 800_000).status, "ok", "it has run for a while");
 });

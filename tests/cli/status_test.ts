@@ -52,6 +52,7 @@ const STATUS: Status = {
     lastLine: "",
     isUnconfigured: false,
     lastDeath: "",
+    lastResult: "",
     isLogHidden: false,
     isStartLimited: false,
     updatesError: "",

@@ -43,6 +43,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
     lastLine: "",
     lastDeath: "",
+    lastResult: "",
     isLogHidden: false,
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
@@ -167,6 +168,14 @@ Deno.test("serviceState() says how the process before was ended, by systemd's wo
   assertEquals(await of(killed, oom, "Started x."), memory);
   assertEquals(await of(oom, killed, exited, "Started x."), "");
   assertEquals(await of("Started x."), "");
+});
+
+Deno.test("serviceState() gives the last result that systemd has written", async () => {
+  const log = [
+    "x.service: Failed with result 'signal'.",
+    "x.service: Failed with result 'oom-kill'.",
+  ];
+  assertEquals((await stateOf({ log })).lastResult, "oom-kill");
 });
 
 Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {
