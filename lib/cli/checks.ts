@@ -29,6 +29,8 @@ const KINDS = [
   "missing_program",
   /** The releases could not be asked for. */
   "unseen_release",
+  /** Something refuses calls by their number. */
+  "limited",
   /** A file that the service may not read. */
   "unreadable",
 ] as const;

@@ -68,13 +68,35 @@ export function isPasswordWall({ status, text, headers }: HttpResponse): boolean
 const MAX_ADDRESS_LENGTH = 200;
 const MAX_SERVER_LENGTH = 40;
 
-/** The panel's address by a redirect of one of its calls; `undefined` for a login page, or a loop. */
-function movedTo(location: string, url: URL): string | undefined {
-  if (!URL.canParse(location, url)) return undefined;
+/** The panel's address by a redirect of one of its calls; `undefined` for another answer, or a login page. */
+function movedTo({ status, headers }: HttpResponse, url: URL): string | undefined {
+  const location = headers.get("location") ?? "";
+  if (status < 300 || status >= 400 || !URL.canParse(location, url)) return undefined;
   const { origin, pathname } = new URL(location, url);
   const end = pathname.indexOf("/api/clients/");
-  const address = origin + pathname.slice(0, Math.max(0, end));
-  return end === -1 || address === url.href.replace(/\/$/, "") ? undefined : address;
+  return end === -1 ? undefined : origin + pathname.slice(0, end);
+}
+
+/** Whether an answer leads back to the address that was called. */
+export function leadsBack(answer: HttpResponse, url: URL): boolean {
+  return movedTo(answer, url) === url.href.replace(/\/$/, "");
+}
+
+/** The end of a name that its owner's other names have, too, as far as that can be told. */
+function domainOf({ hostname }: URL): string {
+  return hostname.split(".").slice(-2).join(".");
+}
+
+/** Advice on an answer that leads to a page elsewhere. */
+function pageAdvice(location: string, url: URL): string[] {
+  if (!URL.canParse(location, url)) return [];
+  const page = new URL(location, url);
+  const pass = "if it is a login page in front of the panel, let /api/clients/ pass without it";
+  return domainOf(page) === domainOf(url) ? [pass] : [
+    `see whether ${page.hostname} is the login page of this machine's own network (a captive portal), and log ` +
+    `in there: curl -v ${page.origin}`,
+    pass,
+  ];
 }
 
 /** Who has answered: the server's own name for itself, and where the panel's address came from. */
@@ -93,8 +115,16 @@ function calls({ href }: URL): string {
 export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   const { status, text, headers } = answer;
   const { url, proxy } = way;
-  const location = headers.get("location") ?? "";
-  const moved = status >= 300 && status < 400 ? movedTo(location, url) : undefined;
+  if (leadsBack(answer, url)) {
+    return [
+      /cloudflare/i.test(headers.get("server") ?? "")
+        ? "set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's own server by HTTP, " +
+          "which leads back to https://"
+        : `have the server answer at ${url.origin} rather than lead there (nginx: return 301 in the server of ` +
+          "port 80 alone; behind another proxy, by its X-Forwarded-Proto)",
+    ];
+  }
+  const moved = movedTo(answer, url);
   if (moved !== undefined) {
     const address = truncate(moved, MAX_ADDRESS_LENGTH);
     return [`the panel's address is another one: write ${address} into ${endpointPlace(way)}`];
@@ -125,8 +155,13 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   return statusAdvice(answer, way);
 }
 
+/** An answer to one of several calls, of which earlier ones were answered: nginx refuses with 503 by default. */
+export function asLimit(answer: HttpResponse): HttpResponse {
+  return answer.status === 503 ? { ...answer, status: 429 } : answer;
+}
+
 /** Advice on an answer by its status alone. */
-function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
+function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string[] {
   const { url } = way;
   if (status === 413) {
     return [
@@ -135,7 +170,7 @@ function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
   }
   if (status === 429) {
     return [
-      "something there limits requests: raise the limit for /api/clients/ (nginx: limit_req; " +
+      "something there limits requests: raise the limit for /api/clients/ (nginx: limit_req, limit_conn; " +
       "Cloudflare: rate limiting rules)",
     ];
   }
@@ -169,9 +204,7 @@ function statusAdvice({ status, text }: HttpResponse, way: Way): string[] {
     ];
   }
   return [
-    ...status >= 300 && status < 400
-      ? ["if that is a login page, let /api/clients/ pass without it"]
-      : [],
+    ...status >= 300 && status < 400 ? pageAdvice(headers.get("location") ?? "", url) : [],
     `see what answers, in a browser or here: curl -v ${url.href}`,
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
     "if the panel is behind that server, have it pass requests on (nginx: proxy_pass)",

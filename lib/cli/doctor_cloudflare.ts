@@ -35,7 +35,13 @@ export function cloudflareAdvice(answer: HttpResponse): string[] | undefined {
 
 /** Cloudflare's own refusals, by the code that they name. */
 const OF_CODE: Readonly<Record<string, string[]>> = {
+  1000: [
+    "correct the address of the panel's name in Cloudflare's DNS: it is one of Cloudflare's own",
+  ],
+  1003: ["give the panel's name rather than an address of Cloudflare's"],
   1010: ["switch Cloudflare's Browser Integrity Check off for /api/clients/: it refuses programs"],
+  1015: ["raise Cloudflare's rate limit for /api/clients/: Security, WAF, Rate limiting rules"],
+  1016: ["correct the name of the panel's own server in Cloudflare's DNS: it has no address"],
   1020: [
     "correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it",
   ],

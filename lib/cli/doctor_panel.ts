@@ -8,17 +8,23 @@
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import type { HttpResponse } from "../net/http_client.ts";
-import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
+import { isHtml, reasonOf } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
-import { USER_AGENT } from "../version.ts";
 import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
-import { answerAdvice, answererText, isPasswordWall, proxyVariableNames } from "./doctor_advice.ts";
+import {
+  answerAdvice,
+  answererText,
+  asLimit,
+  isPasswordWall,
+  proxyVariableNames,
+} from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
-import { cloudflareAdvice, isChallenge } from "./doctor_cloudflare.ts";
+import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { checkConnection } from "./doctor_connection.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
+import { notAPanel, toStatusError } from "./doctor_not_a_panel.ts";
 import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
@@ -26,7 +32,6 @@ import { tokenResult, type TokenState } from "./doctor_token.ts";
 import {
   endpointPlace,
   failureText,
-  usualAddresses,
   type Way,
   wayTo,
   withDoubts,
@@ -35,10 +40,6 @@ import {
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
-/** For those at other addresses. */
-const ELSEWHERE_MS = 2_000;
-/** Of a program that everybody lets pass. */
-const OTHER_USER_AGENT = "curl/8.5.0";
 const MAX_CLOCK_ERROR_MS = 30_000;
 
 /**
@@ -113,9 +114,6 @@ async function noPanel(
   );
 }
 
-/** Statuses of a server that knows nothing of a panel at this port. */
-const OF_ANOTHER_SERVER = [200, 404, 405];
-
 class PanelCheck {
   readonly #way: Way;
   readonly #calls: PanelCalls;
@@ -161,7 +159,9 @@ class PanelCheck {
     // Usually it says that there is no such method; any other answer proves the same.
     const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
     if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
-    if (!isNoPanelOfVersion2(answer)) return await this.#notAPanel(answer, signal);
+    if (!isNoPanelOfVersion2(answer)) {
+      return await notAPanel(answer, { way: this.#way, calls: this.#calls, signal });
+    }
     const tasks = await this.#calls.request("GET", "/api/clients/ping/tasks", { signal });
     const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
     const byVersion1 = tokenBy(tasks, isList);
@@ -170,7 +170,7 @@ class PanelCheck {
     }
     // Where something takes no POST, the page that answers GET may be the panel's own.
     const shown = answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks;
-    return await this.#notAPanel(shown, signal);
+    return await notAPanel(shown, { way: this.#way, calls: this.#calls, signal });
   }
 
   /** Keeps what a panel has answered, and names its version and protocol. */
@@ -188,82 +188,6 @@ class PanelCheck {
     const version = await this.#calls.version(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
     return ok(`${name}, protocol version ${protocol}`);
-  }
-
-  /** Says what has answered in place of a panel, with the first line of its page. */
-  async #notAPanel(response: HttpResponse, signal: AbortSignal): Promise<CheckResult> {
-    const { status, text } = response;
-    const { url } = this.#way;
-    const words = isPasswordWall(response)
-      ? `something in front of the panel asks for a password (status 401${reasonOf(text)})`
-      : isChallenge(response)
-      ? `Cloudflare asks this machine to prove that it is a browser (status ${status})`
-      : status >= 300 && status < 400
-      ? toStatusError("call the panel", response).message
-      : /install mode/.test(text)
-      ? `this Komari panel is not set up yet (status ${status}${reasonOf(text)})`
-      : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
-    const answerer = answererText(response, this.#way);
-    if (status === 403 && !isChallenge(response)) {
-      const other = await this.#statusOfOthers(signal);
-      if (other !== status) {
-        return failed(
-          `${words}${answerer}; as ${OTHER_USER_AGENT} it gets status ${other}`,
-          `a rule in front of the panel refuses the User-Agent ${USER_AGENT}: let it pass there, at least ` +
-            "for /api/clients/",
-        );
-      }
-    }
-    const isRefused = !isChallenge(response) &&
-      [200, 302, 303, 307, 403, 404, 405].includes(status);
-    const version = isRefused ? await this.#calls.version(signal) : undefined;
-    if (version !== undefined) {
-      return failed(
-        `a Komari panel answers here (${version}), and its calls are refused: status ${status}` +
-          reasonOf(text) + answerer,
-        "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
-      );
-    }
-    const elsewhere = isPasswordWall(response) || isChallenge(response) || status >= 500
-      ? undefined
-      : await this.#panelElsewhere(status, signal);
-    if (elsewhere !== undefined) {
-      const place = endpointPlace(this.#way);
-      if (elsewhere === url.origin) {
-        const advice = `the panel is at the root of this server: write ${elsewhere} into ${place}`;
-        return failed(words + answerer, advice);
-      }
-      const other = `a Komari panel answers at ${elsewhere}: write that into ${place}`;
-      // Without TLS all on the way see the token.
-      return url.protocol === "https:" && elsewhere.startsWith("http:")
-        ? failed(words + answerer, ...answerAdvice(response, this.#way), other)
-        : failed(words + answerer, other);
-    }
-    return failed(words + answerer, ...answerAdvice(response, this.#way));
-  }
-
-  /**
-   * Another address on the same host at which a panel answers; `undefined` where none does. Behind an
-   * answer that refuses or leads elsewhere the panel may be at this port.
-   */
-  async #panelElsewhere(status: number, signal: AbortSignal): Promise<string | undefined> {
-    const { url } = this.#way;
-    const others = OF_ANOTHER_SERVER.includes(status) ? usualAddresses(this.#way) : [];
-    const all = [
-      ...url.pathname === "/" ? [] : [url.origin],
-      ...others.map(({ address }) => address),
-    ];
-    const versions = await Promise.all(all.map(async (address) => {
-      const ask = (signal: AbortSignal) => this.#calls.version(signal, address);
-      return await withTimeout(ask, { timeoutMs: ELSEWHERE_MS, signal }).catch(() => undefined);
-    }));
-    signal.throwIfAborted();
-    return all[versions.findIndex((version) => version !== undefined)];
-  }
-
-  /** The status of the same call as another program, which some firewalls let pass. */
-  async #statusOfOthers(signal: AbortSignal): Promise<number> {
-    return (await this.#calls.unknownMethod(signal, { userAgent: OTHER_USER_AGENT })).status;
   }
 
   roundTrip(signal: AbortSignal): Promise<CheckResult> {
@@ -299,8 +223,9 @@ class PanelCheck {
         // Other calls are answered: this one is refused for what it is.
         const advice = response.status === 403 && cloudflareAdvice(response) === undefined
           ? ["let WebSockets to /api/clients/ pass there, as other calls (nginx: $http_upgrade)"]
-          : answerAdvice(response, this.#way);
-        return warning(`the request for one was refused: ${reason}${answerer}`, ...advice);
+          : answerAdvice(asLimit(response), this.#way);
+        const found = warning(`the request for one was refused: ${reason}${answerer}`, ...advice);
+        return { ...found, kind: asLimit(response).status === 429 ? "limited" : undefined };
       }
       return blocked(
         this.#way,
@@ -331,7 +256,7 @@ class PanelCheck {
 const REGISTERS_ITSELF = skipped("not checked: this node registers itself");
 
 /** Statuses by which something refuses a call whatever it asks for. */
-const REFUSALS: readonly number[] = [401, 403, 429];
+const REFUSALS: readonly number[] = [401, 403, 429, 503];
 
 function blocked(way: Way, reason: string): CheckResult {
   // To those of https:// it leads by a tunnel.
@@ -347,10 +272,6 @@ function blocked(way: Way, reason: string): CheckResult {
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection)",
   );
-}
-
-function toStatusError(verb: string, { status, text, headers }: HttpResponse): Error {
-  return statusError(verb, { status, text, location: headers.get("location") });
 }
 
 /** Whether an answer accepts or refuses the token; `undefined` for one that is no panel's. */

@@ -6,10 +6,11 @@
  */
 
 import { roundMs } from "../log/log.ts";
+import type { HttpResponse } from "../net/http_client.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
-import { answerAdvice, answererText } from "./doctor_advice.ts";
+import { answerAdvice, answererText, asLimit } from "./doctor_advice.ts";
 import {
   FURTHER_CONNECTIONS,
   kernelCount,
@@ -65,11 +66,17 @@ export async function measureRoundTrip(
   const text = `${roundMs(ms)} ms`;
   try {
     const large = await calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
-    const limited = [small, large].find(({ status }) => status === 429);
+    // The call before it has been answered.
+    const isLimit = ({ status }: HttpResponse) => status === 429 || status === 503;
+    const again = isLimit(large) ? await calls.unknownMethod(signal) : small;
+    const limited = [small, again].find(isLimit);
     if (limited !== undefined) {
-      const text = `further calls are refused: status 429${reasonOf(limited.text)}`;
-      const advice = answerAdvice(limited, way);
-      return warning(text + answererText(limited, way), ...advice);
+      const found = warning(
+        `further calls are refused: status ${limited.status}${reasonOf(limited.text)}` +
+          answererText(limited, way),
+        ...answerAdvice(asLimit(limited), way),
+      );
+      return { ...found, kind: "limited" };
     }
     if (large.status !== small.status) {
       return failed(

@@ -514,9 +514,22 @@ Deno.test("answerAdvice() names the address that a redirect of a call leads to",
       first === "the panel's address is another one: write https://p.example/y into -e";
     assertEquals([isOnly, more.length === 0], [isMoved, isMoved], String(status));
   }
-  for (const location of ["/x/api/clients/v2/rpc", "https://[", "/login", ""]) {
+  for (const location of ["https://[", "/login", ""]) {
     assertStringIncludes(adviceOf(302, location).join(), "correct the address", location);
   }
+  const loop = (server: string) =>
+    answerAdvice(
+      responseOf(301, "", { location: "/x/api/clients/v2/rpc", server }),
+      wayTo("http://p.example/x"),
+    ).join();
+  assertStringIncludes(loop("nginx"), "have the server answer at http://p.example rather than");
+  assertStringIncludes(loop("cloudflare"), "SSL/TLS mode to Full (strict)");
+  const portal = adviceOf(302, "http://login.portal.example/x?token=s3cret");
+  assertStringIncludes(
+    portal[0] ?? "",
+    "(a captive portal), and log in there: curl -v http://login",
+  );
+  assertEquals(portal.join().includes("s3cret"), false);
   const [long = ""] = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
   assertEquals(long.split("write ")[1]?.length, 200 + " into -e".length);
 });

@@ -526,7 +526,8 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
       "write https://p.example/x",
     ],
     [308, { location: "/sub/api/clients/v2/rpc" }, "", "/sub"],
-    [302, { location: "https://login.example/" }, "", "if that is a login page, let"],
+    [302, { location: "https://login.example/" }, "", "(a captive portal), and log in there: curl"],
+    [301, { location: "/api/clients/v2/rpc" }, "", "rather than lead there"],
     [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
     [404, {}, "404 page not found", "the address and its path"],
     [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
@@ -612,7 +613,8 @@ Deno.test("panelChain() name a rule that refuses this program by its name", asyn
 });
 
 Deno.test("panelChain() don't take a limit of calls for a proxy that passes no WebSockets", async () => {
-  const limited = () => new Response("<title>429 Too Many Requests</title>", { status: 429 });
+  let status = 429;
+  const limited = () => new Response("<title>Too many</title>", { status });
   let calls = 0;
   const limitAfter = (count: number) => {
     calls = 0;
@@ -626,9 +628,16 @@ Deno.test("panelChain() don't take a limit of calls for a proxy that passes no W
   assertEquals([round_trip?.status, websocket?.status], ["ok", "warning"]);
   assertStringIncludes(websocket?.text ?? "", "the request for one was refused: status 429");
   assertStringIncludes(adviceText(websocket), "something there limits requests");
-  const sooner = await limitAfter(1);
-  assertStringIncludes(sooner.round_trip?.text ?? "", "further calls are refused: status 429");
-  assertStringIncludes(adviceText(sooner.round_trip), "something there limits requests");
+  // So nginx refuses by default.
+  for (status of [429, 503]) {
+    for (const count of [1, 2]) {
+      const sooner = await limitAfter(count);
+      const { text, kind } = sooner.round_trip ?? {};
+      assertStringIncludes(text ?? "", `further calls are refused: status ${status}`);
+      assertEquals(kind, "limited");
+      assertStringIncludes(adviceText(sooner.round_trip), "something there limits requests");
+    }
+  }
 });
 
 Deno.test("panelChain() tell a refused WebSocket from refused calls", async () => {
