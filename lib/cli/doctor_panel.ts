@@ -29,6 +29,7 @@ import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
+import { withUnusedProxy } from "./doctor_unused_proxy.ts";
 import {
   endpointPlace,
   failureText,
@@ -62,10 +63,12 @@ export function panelChain(
   }
   const way = wayTo(config, unit, usualPorts);
   const panel = new PanelCheck(way);
+  const connected = (link: Promise<CheckResult>, signal: AbortSignal) =>
+    withUnusedProxy(way, withDoubts(way, link), signal);
   return [
     check("network", "Network", (signal) => checkNetwork(way, signal)),
-    check("dns", "Name resolution", (signal) => withDoubts(way, checkName(way, signal))),
-    check("connect", "TCP connection", (signal) => withDoubts(way, checkConnection(way, signal))),
+    check("dns", "Name resolution", (signal) => connected(checkName(way, signal), signal)),
+    check("connect", "TCP connection", (signal) => connected(checkConnection(way, signal), signal)),
     check("tls", "TLS", (signal) => withDoubts(way, checkTls(way, signal))),
     check("panel", "Panel", (signal) => withDoubts(way, panel.call(signal))),
     check("clock", "Clock", () => panel.clock()),

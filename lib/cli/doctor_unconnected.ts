@@ -9,6 +9,7 @@ import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import { DialError } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
+import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
 import { connectAdvice } from "./doctor_connect_advice.ts";
@@ -53,6 +54,15 @@ export async function notConnected(
     ? message
     : `${message} (${answeredBy})`;
   const address = way.addresses[0] ?? host;
+  if (proxy !== undefined && isTimeout(error) && await opens(address, { port, signal })) {
+    return failed(
+      `the proxy ${host}${
+        originText(way)
+      } port ${port} takes connections, and does not open one to ` +
+        `${urlHost(way.url)}: ${message}`,
+      ...refusingProxyAdvice(message, way),
+    );
+  }
   const isRefused = /refused/.test(message);
   const isTold = isRefused || /unreachable|prohibited|does not let it/.test(message);
   const firewall = isTold ? await firewallFinding(way, signal) : undefined;
@@ -100,20 +110,28 @@ export async function notConnected(
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
+/** Whether an address takes connections. */
+async function opens(
+  address: string,
+  { port, signal }: { port: number; signal: AbortSignal },
+): Promise<boolean> {
+  try {
+    const connect = (signal: AbortSignal) => connectAbortable(address, { port, signal });
+    (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
+    return true;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
 /** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
 async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
   const hostname = way.addresses[0] ?? firstHop(way).host;
   const urls = await Promise.all(
-    usualAddresses(way).map(async ({ address, port }) => {
-      try {
-        const connect = (signal: AbortSignal) => connectAbortable(hostname, { port, signal });
-        (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
-        return address;
-      } catch {
-        signal.throwIfAborted();
-        return [];
-      }
-    }),
+    usualAddresses(way).map(async ({ address, port }) =>
+      await opens(hostname, { port, signal }) ? address : []
+    ),
   );
   return urls.flat();
 }
