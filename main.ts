@@ -24,6 +24,7 @@ import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
 import { readSystemAuthorities } from "./lib/host/system_authorities.ts";
 import { hardenProcess } from "./lib/sandbox/hardening.ts";
+import { giveUpRoot } from "./lib/sandbox/seal.ts";
 import {
   foreignOwner,
   installedConfigPaths,
@@ -71,9 +72,7 @@ async function main(): Promise<number> {
     print: (text) => print(inSet(inLanguage(redactSecrets(text, secrets)))),
     printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
     runAgent,
-    async giveUpRoot() {
-      (await import("./lib/sandbox/seal.ts")).giveUpRoot();
-    },
+    giveUpRoot,
     resolveWith({ given, proxies }) {
       const imported = { importedOptions: given, importedProxies: proxies };
       const config = resolveConfig({ ...sources, ...imported });
@@ -114,7 +113,11 @@ async function translator(language: Language): Promise<(english: string) => stri
 
 /** What runs the command, loaded only when it does. A container runs `health` every 30 s. */
 async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> {
-  if (command === "health") return (await import("./lib/cli/health.ts")).runHealth;
+  if (command === "health") {
+    const { runHealth } = await import("./lib/cli/health.ts");
+    return (config, context) =>
+      runHealth(config, context, async (...of) => (await loadOtherCommands()).unseenService(...of));
+  }
   if (command === "report" && !dryRun) return runReport;
   const others = await loadOtherCommands();
   return await others[command === "report" ? "dryRun" : command]();

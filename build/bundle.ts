@@ -21,10 +21,12 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
   return await withCopy(folder, async (copy) => {
     await Deno.writeTextFile(`${copy}/lib/build.json`, JSON.stringify(info));
     const chinese = `${copy}/lib/cli/chinese.json`;
-    await writePacked(chinese, JSON.stringify(JSON.parse(await Deno.readTextFile(chinese))));
+    const texts = JSON.stringify(JSON.parse(await Deno.readTextFile(chinese)));
+    await Deno.writeTextFile(chinese, packedText(texts));
     await writeWebSocketLibrary(copy);
     const commands = await bundleModule(copy, OTHER_COMMANDS, IN_PROGRAM);
-    await writePacked(`${copy}/lib/cli/packed_commands.json`, commands);
+    const packed = `export const packedCommands = () => ${packedText(commands)};\n`;
+    await Deno.writeTextFile(`${copy}/lib/cli/packed_commands.ts`, packed);
     await Deno.writeTextFile(`${copy}/${OTHER_COMMANDS}`, NO_COMMANDS);
     return await bundleModule(copy, "main.ts", IN_PROGRAM);
   });
@@ -71,9 +73,9 @@ async function bundleModule(
   return await Deno.readTextFile(output);
 }
 
-/** Writes a text as one packed string, which `lib/io/packed_text.ts` reads. */
-async function writePacked(path: string, text: string): Promise<void> {
-  await Deno.writeTextFile(path, JSON.stringify(brotliCompressSync(text).toString("base64")));
+/** A text as one packed string, which `lib/io/packed_text.ts` reads. */
+function packedText(text: string): string {
+  return JSON.stringify(brotliCompressSync(text).toString("base64"));
 }
 
 /** Puts the demo's WebSocket library, bundled for the runtime, into a text of the program: there it is a stub. */

@@ -22,7 +22,7 @@ export interface CommandContext {
   /** Runs an agent: commands that are packed apart from it have none of their own. */
   readonly runAgent: typeof runAgent;
   /** Gives up root for the rest of this process, as a sealed agent does. */
-  giveUpRoot(): Promise<void>;
+  giveUpRoot(): void;
   /** The same command line with the options and proxies of an official agent below it. */
   resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
 }

@@ -10,7 +10,7 @@
 
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import { agentFolders } from "../service/installed_service.ts";
+import { agentFolders } from "../service/installed_record.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";

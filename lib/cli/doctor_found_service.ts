@@ -11,7 +11,8 @@ import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import type { InstallRecord } from "../service/install_record.ts";
-import { installedRecord, type ServiceState, serviceState } from "../service/installed_service.ts";
+import { installedRecord } from "../service/installed_record.ts";
+import { type ServiceState, serviceState } from "../service/installed_service.ts";
 import {
   lastSetting,
   type LoadedUnit,

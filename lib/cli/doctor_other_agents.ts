@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
-import { installedRecord } from "../service/installed_service.ts";
+import { installedRecord } from "../service/installed_record.ts";
 import { detectManager } from "../service/managers.ts";
 import {
   boundedReader,

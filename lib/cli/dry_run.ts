@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
 import { isRootUntilSealed } from "../agent/shell_names.ts";
 import { logUnknownFacts, unmatchedNotices } from "../agent/startup_log.ts";
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -74,7 +75,7 @@ async function measureTwice(
     // The agent reads them as root, too.
     machine.facts();
     // A disk that root alone can reach is not one of the sealed agent's.
-    if (isRootUntilSealed(config)) await context.giveUpRoot().catch(() => {});
+    if (isRootUntilSealed(config)) attempt(context.giveUpRoot);
     await machine.refresh?.();
     const rates = new Rates(takeSnapshot(collectors));
     const [found] = await Promise.all([

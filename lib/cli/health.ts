@@ -5,14 +5,12 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { agentFolders } from "../service/installed_service.ts";
+import { agentFolders } from "../service/installed_record.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { agentProblems, NO_AGENT, reportAge, reportProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
 import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
-import { findInstalled } from "./doctor_found_service.ts";
-import { serviceResult } from "./doctor_service.ts";
 import { jsonText } from "./output.ts";
 
 /** A result for people or programs, and for the exit code. */
@@ -22,16 +20,24 @@ export interface HealthResult {
   readonly isHealthy: boolean;
 }
 
-/** Prints whether the agent is healthy; the exit code is 0 if it is. */
+/**
+ * Prints whether the agent is healthy; the exit code is 0 if it is.
+ *
+ * @param serviceOf What is said of the service of an agent that is not seen.
+ */
 export async function runHealth(
   config: Config,
   { env, signal, print }: CommandContext,
+  serviceOf: (
+    config: Config,
+    context: Pick<CommandContext, "env" | "signal">,
+  ) => Promise<CheckResult | undefined>,
 ): Promise<number> {
   const folders = agentFolders(config, env);
   // Of an agent that is seen this says nothing new, and it costs more than all else here.
   const service = readHealth(folders)?.isRunning
     ? undefined
-    : serviceResult(await findInstalled(config, { env, isSeen: false, signal }), undefined);
+    : await serviceOf(config, { env, signal });
   const { text, isHealthy } = checkHealth(folders, { ...config, service });
   print(text);
   return isHealthy ? 0 : 1;

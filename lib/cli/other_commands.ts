@@ -5,12 +5,22 @@
  */
 
 import type { Command } from "../config/commands.ts";
-import type { CommandFunction } from "./command.ts";
+import type { Config } from "../config/config.ts";
+import type { CheckResult } from "./checks.ts";
+import type { CommandContext, CommandFunction } from "./command.ts";
 
 /** Gives what runs each of them. */
-export type OtherCommands = Readonly<
-  Record<Exclude<Command, "report" | "health"> | "dryRun", () => Promise<CommandFunction>>
->;
+export type OtherCommands =
+  & Readonly<
+    Record<Exclude<Command, "report" | "health"> | "dryRun", () => Promise<CommandFunction>>
+  >
+  & {
+    /** What `doctor` says of the service of an agent that is not seen, for `health`. */
+    unseenService(
+      config: Config,
+      context: Pick<CommandContext, "env" | "signal">,
+    ): Promise<CheckResult | undefined>;
+  };
 
 export const OTHER_COMMANDS: OtherCommands = {
   "dryRun": async () => (await import("./dry_run.ts")).runDryRun,
@@ -30,4 +40,11 @@ export const OTHER_COMMANDS: OtherCommands = {
   "completions zsh": async () => (await import("./completions.ts")).runCompletions,
   "completions fish": async () => (await import("./completions.ts")).runCompletions,
   "man": async () => (await import("./man_page.ts")).runMan,
+  async unseenService(config, { env, signal }) {
+    const [{ findInstalled }, { serviceResult }] = await Promise.all([
+      import("./doctor_found_service.ts"),
+      import("./doctor_service.ts"),
+    ]);
+    return serviceResult(await findInstalled(config, { env, isSeen: false, signal }), undefined);
+  },
 };

@@ -1,14 +1,10 @@
 import { attempt } from "../attempt.ts";
-import type { RuntimePaths } from "../config/environment.ts";
-import { installedPackage } from "../host/this_program.ts";
-import { runtimeFolders } from "../state/paths.ts";
-import { PROGRAM } from "../version.ts";
 import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
-import { findInstallRecord, type InstallRecord } from "./install_record.ts";
+import type { InstallRecord } from "./install_record.ts";
 import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
-import { EMPTY_CONFIG, packagedRecord } from "./packaged_service.ts";
+import { EMPTY_CONFIG } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
@@ -137,15 +133,6 @@ function updatesLog({ service, scope }: InstallRecord): ToolCommand {
   return { tool: "journalctl", args: [...user, "-u", unit, "-n", "20", "--no-pager", "-o", "cat"] };
 }
 
-/** The record of a service of this user, of the system, or of a package; `undefined` if there is none. */
-export function installedRecord(
-  name: string,
-  env: Readonly<Record<string, string>>,
-): InstallRecord | undefined {
-  return findInstallRecord(name, env) ??
-    (name === PROGRAM && installedPackage() !== undefined ? packagedRecord() : undefined);
-}
-
 /** Whether systemd has refused to start a unit, which it did too often, since it last started it. */
 function isStartLimited(tail: string): boolean {
   const lines = tail.split("\n");
@@ -200,19 +187,6 @@ function lastDeath(tail: string): string {
     : code === "killed" || code === "dumped"
     ? `its process was ended by SIG${signal}`
     : "";
-}
-
-/** The folders that may hold the health file of an installed service, or of an agent of this user. */
-export function agentFolders(
-  config: RuntimePaths & { readonly serviceName: string },
-  env: Readonly<Record<string, string>>,
-): string[] {
-  const record = attempt(() => installedRecord(config.serviceName, env));
-  if (record === undefined) return runtimeFolders(config);
-  const { runtimeFolder } = record;
-  return config.serviceName === PROGRAM
-    ? [...runtimeFolders(config), runtimeFolder]
-    : [runtimeFolder];
 }
 
 /** The state in words; `unit` is the same in systemd's, by which one that can't be loaded starts at no boot. */

@@ -28,7 +28,7 @@ async function output(config: Config): Promise<string> {
     signal: new AbortController().signal,
     isRestart: () => false,
     runAgent: () => Promise.resolve(),
-    giveUpRoot: () => Promise.resolve(),
+    giveUpRoot: () => {},
     env: {},
     secrets: [],
     inLanguage: (english) => english,

@@ -26,7 +26,7 @@ export class FakeContext implements CommandContext {
 
   /** Other tests run in this process. */
   readonly runAgent = runAgent;
-  readonly giveUpRoot = (): Promise<void> => Promise.resolve();
+  readonly giveUpRoot = (): void => {};
   readonly isRestart = (): boolean => false;
   readonly inLanguage = (english: string): string => english;
   readonly print = (text: string): void => void (this.printed += text);

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { checkHealth, type HealthResult, runHealth } from "../../lib/cli/health.ts";
+import { OTHER_COMMANDS } from "../../lib/cli/other_commands.ts";
 import type { HealthFile } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
@@ -173,7 +174,7 @@ withAgent.test("runHealth() exits with code 0 while reports are accepted, else w
   const exitAt = async (nowMs: number) => {
     using _time = new FakeTime({ now: nowMs });
     const context = new FakeContext();
-    return [await runHealth(config, context), context.printed];
+    return [await runHealth(config, context, OTHER_COMMANDS.unseenService), context.printed];
   };
   assertEquals(await exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
   const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 21 s\n";
@@ -181,7 +182,7 @@ withAgent.test("runHealth() exits with code 0 while reports are accepted, else w
   const asJson = configOf(["health", "--json"], { RUNTIME_DIRECTORY: agent.path });
   const context = new FakeContext();
   using _time = new FakeTime({ now: NOW + 60_000 });
-  assertEquals(await runHealth(asJson, context), 1);
+  assertEquals(await runHealth(asJson, context, OTHER_COMMANDS.unseenService), 1);
   assertEquals(JSON.parse(context.printed).healthy, false);
 });
 
@@ -207,7 +208,11 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
     await withInstalledService({ systemctl, journalctl: "" }, async ({ name, folder, env }) => {
       const context = new FakeContext(env);
       assertEquals(
-        await runHealth(configOf(["health", "--install-service-name", name]), context),
+        await runHealth(
+          configOf(["health", "--install-service-name", name]),
+          context,
+          OTHER_COMMANDS.unseenService,
+        ),
         1,
       );
       const shown = words.replace("FOLDER", folder);

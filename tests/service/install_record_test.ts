@@ -8,7 +8,7 @@ import {
   type InstallRecord,
   parseInstallRecord,
 } from "../../lib/service/install_record.ts";
-import { agentFolders } from "../../lib/service/installed_service.ts";
+import { agentFolders } from "../../lib/service/installed_record.ts";
 import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import { runtimeFolders } from "../../lib/state/paths.ts";
 import { PROGRAM } from "../../lib/version.ts";

@@ -2,11 +2,11 @@ import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import {
-  installedRecord,
   type ServiceState,
   serviceState,
   serviceText,
 } from "../../lib/service/installed_service.ts";
+import { installedRecord } from "../../lib/service/installed_record.ts";
 import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 
