@@ -24,6 +24,8 @@ const KINDS = [
   "not_reporting",
   /** Nothing has started the service, or it was stopped. */
   "unstarted",
+  /** The service has failed, and its log does not say why. */
+  "unexplained",
   /** A signal has stopped the running agent. */
   "paused",
   "missing_program",

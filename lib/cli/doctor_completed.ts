@@ -25,11 +25,14 @@ export function startFailure(
   return { ...failure, text: lastError };
 }
 
-/** A check of a service that nothing has started, with how its start would end. */
+/** A check of a service that nothing has started, or that says nothing, with how its start ends. */
 export function withStart(check: CompletedCheck, failure: CheckResult): CompletedCheck {
-  return check.kind === "unstarted"
-    ? { ...check, ...failure, text: `${check.text}, and a start would fail: ${failure.text}` }
-    : check;
+  const text = check.kind === "unstarted"
+    ? `${check.text}, and a start would fail: ${failure.text}`
+    : check.kind === "unexplained"
+    ? `${check.text}; started once more, it says: ${failure.text}`
+    : undefined;
+  return text === undefined ? check : { ...check, ...failure, text };
 }
 
 /** A failure for checks that were not made in time, with those that took it: nothing is known of them. */

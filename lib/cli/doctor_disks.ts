@@ -12,9 +12,14 @@ import { mayHang, type MountDecision } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { type CheckResult, ok, result, warning } from "./checks.ts";
+import type { UnitSetting } from "../service/loaded_unit.ts";
 import { given } from "./doctor_way.ts";
 
-export async function checkDisks(machine: Machine, config: Config): Promise<CheckResult> {
+export async function checkDisks(
+  machine: Machine,
+  config: Config,
+  unit: readonly UnitSetting[],
+): Promise<CheckResult> {
   takeSnapshot(machine.collectors);
   const all = machine.mounts();
   const { statfs } = await import("node:fs/promises");
@@ -22,7 +27,7 @@ export async function checkDisks(machine: Machine, config: Config): Promise<Chec
   const found = disksResult(all, hanging, config);
   if (hanging.length > 0) return found;
   const names = all.filter(({ counted }) => counted).map(({ mountPoint }) => mountPoint);
-  return unmatchedResult(config, machine, { of: "mountpoint", names }) ?? found;
+  return unmatchedResult(config, machine, { of: "mountpoint", names, unit }) ?? found;
 }
 
 /** More names are not shown. */
@@ -32,7 +37,9 @@ const MAX_NAMES = 6;
 export function unmatchedResult(
   config: Config,
   machine: Pick<Machine, "interfaces" | "mounts">,
-  { of, names }: {
+  { of, names, unit }: {
+    /** The settings of the service's unit. */
+    unit: readonly UnitSetting[];
     /** A part of the option's name. */
     of: "nics" | "mountpoint";
     /** Names that it could have. */
@@ -52,8 +59,8 @@ export function unmatchedResult(
   return warning(
     names.length === 0 ? where : `${where}; there is ${shown}`,
     path && `mount it, if its disk is to be here: findmnt --verify; mount ${path}`,
-    `name what is here: ${given({ config }, `--${flag} NAMES`)}`,
-    `or leave that option out: ${given({ config }, `--unset ${flag}`)}`,
+    `name what is here: ${given({ config, unit }, `--${flag} NAMES`)}`,
+    `or leave that option out: ${given({ config, unit }, `--unset ${flag}`)}`,
   );
 }
 

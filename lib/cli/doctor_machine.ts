@@ -65,7 +65,7 @@ export function machineChecks(
   },
 ): readonly Check[] {
   let open: Machine | undefined;
-  const { health, unit, isContained = isInContainer() } = options;
+  const { health, unit = [], isContained = isInContainer() } = options;
   const machine = async () => {
     if (open !== undefined) return open;
     open = await openMachine(config, options);
@@ -81,7 +81,7 @@ export function machineChecks(
     descriptorCheck(descriptorLimit()),
     check("interfaces", "Interfaces", async () => {
       try {
-        return checkInterfaces(await machine(), config);
+        return checkInterfaces(await machine(), config, unit);
       } catch (error) {
         if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
         return failed(
@@ -91,23 +91,23 @@ export function machineChecks(
         );
       }
     }),
-    check("disks", "Disks", async () => await checkDisks(await machine(), config)),
+    check("disks", "Disks", async () => await checkDisks(await machine(), config, unit)),
     check(
       "ping",
       "ICMP probes",
       async (signal) =>
         await checkPing(await machine(), {
-          ...{ ...options, name: config.serviceName, unit: unit ?? [], signal, isContained },
+          ...{ ...options, name: config.serviceName, unit, signal, isContained },
           asNobody: isRootUntilSealed(config),
         }),
     ),
-    check("remote", "Remote control", () => remoteResult(config, health)),
+    check("remote", "Remote control", () => remoteResult(config, health, unit)),
     check("state", "State folder", () => checkStateFolder(config, health, unit)),
     ...config.monthRotate === 0 ? [] : [
       check("time_zone", "Time zone", async () => checkTimeZone((await machine()).roots)),
     ],
     ...config.metrics === undefined ? [] : [
-      check("metrics", "Metrics", () => checkMetrics(config, health)),
+      check("metrics", "Metrics", () => checkMetrics(config, health, unit)),
     ],
   ];
 }
@@ -118,8 +118,12 @@ const OWN_NUMBERS =
   "--pid host -v /:/host:ro,rslave -e HOST_PROC=/host/proc";
 
 /** Whether a panel may run commands here, and as whom. */
-export function remoteResult(config: Config, health: Health | undefined): CheckResult {
-  const turnOn = given({ config }, "--enable-remote-control");
+export function remoteResult(
+  config: Config,
+  health: Health | undefined,
+  unit: readonly UnitSetting[] = [],
+): CheckResult {
+  const turnOn = given({ config, unit }, "--enable-remote-control");
   const refused = seenProblem(health, "remote");
   if (refused !== undefined) {
     return warning(
@@ -198,11 +202,16 @@ function checkTimeZone({ root }: Machine["roots"]): CheckResult {
   );
 }
 
-function checkInterfaces(machine: Machine, config: Config): CheckResult {
+function checkInterfaces(
+  machine: Machine,
+  config: Config,
+  unit: readonly UnitSetting[],
+): CheckResult {
   takeSnapshot(machine.collectors);
   const all = machine.interfaces();
   const counted = all.filter((it) => it.counted).map(({ name }) => name);
   const unmatched = unmatchedResult(config, machine, {
+    unit,
     of: "nics",
     names: all.map(({ name }) => name),
   });
@@ -214,7 +223,11 @@ function checkInterfaces(machine: Machine, config: Config): CheckResult {
 }
 
 /** Asks the agent that serves them; where none runs, whether the address is free. */
-function checkMetrics(config: Config, health: Health | undefined): CheckResult {
+function checkMetrics(
+  config: Config,
+  health: Health | undefined,
+  unit: readonly UnitSetting[],
+): CheckResult {
   const { hostname = "", port = 0 } = config.metrics ?? {};
   const adviceFor = (reason: string): string =>
     /permission denied/i.test(reason) && port < 1024
@@ -222,7 +235,7 @@ function checkMetrics(config: Config, health: Health | undefined): CheckResult {
       : /assign requested address/i.test(reason)
       ? `no interface here has ${hostname}: choose an address of this machine (ip address)`
       : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another: ${
-        given({ config }, "--metrics ADDRESS")
+        given({ config, unit }, "--metrics ADDRESS")
       }`;
   const seen = seenProblem(health, "metrics");
   if (seen !== undefined) return failed(agentSays(seen), adviceFor(seen));

@@ -34,7 +34,7 @@ const DAMAGED = /SyntaxError/;
 /** A service that does not run: why, by systemd, else by the last error in its log. */
 export function stoppedResult(text: string, found: FoundService): CheckResult {
   const { state, unit } = found;
-  const { start = "", logHint = "", lastError = "", lastLine = "" } = state ?? {};
+  const { start = "", logHint = "", lastError = "" } = state ?? {};
   const why = unit &&
     (unitFailure(unit, found) ?? hiddenPath(unit, lastError) ?? crash(unit, lastError));
   if (why !== undefined && !DAMAGED.test(lastError)) {
@@ -45,32 +45,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   }
   if (lastError !== "") return errorResult(text, found);
   const code = unit?.property("ExecMainCode") === "1" ? unit.property("ExecMainStatus") : "0";
-  const isHidden = state?.isLogHidden === true;
-  const elsewhere = unit && lastLine === "" && !isHidden ? outputSetting(unit) : undefined;
-  if (code !== "0" && unit !== undefined && elsewhere !== undefined) {
-    const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
-    return failed(
-      `${text}: it exited with code ${code}, and ${
-        settingText(elsewhere)
-      } keeps what it said from ` +
-        "the log",
-      elsewhere.name === "LogNamespace"
-        ? `read what it said: journalctl --namespace ${elsewhere.value} -u ${unit.name} -n 20`
-        : file === undefined
-        ? `remove that setting, and its log will say why: ${restart(unit.name)}`
-        : `read what it said: tail ${file}`,
-    );
-  }
-  if (code !== "0") {
-    return failed(
-      isHidden
-        ? `${text}: it exited with code ${code}, and its log is not for this user`
-        : lastLine === ""
-        ? `${text}: it exited with code ${code}, and its log does not say why`
-        : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
-      `read its log: ${logHint}`,
-    );
-  }
+  if (code !== "0") return unexplainedResult(text, code, found);
   // An inactive service was stopped, however often it was started before.
   const isStopped = unit?.property("ActiveState") === "inactive";
   const restarts = isStopped ? 0 : Number(unit?.property("NRestarts") ?? 0);
@@ -79,6 +54,41 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     return failed(`${text}: it ended by itself`, advice);
   }
   return { ...failed(`${text}: it was stopped`, `start it: ${start}`), kind: "unstarted" };
+}
+
+/** A service that has ended with a code, and whose log does not tell why. */
+function unexplainedResult(
+  text: string,
+  code: string,
+  { state, unit }: FoundService,
+): CheckResult {
+  const { logHint = "", lastLine = "", isLogHidden = false } = state ?? {};
+  const elsewhere = unit && lastLine === "" && !isLogHidden ? outputSetting(unit) : undefined;
+  const correct = unit && correction(unit);
+  if (unit === undefined || elsewhere === undefined) {
+    const found = failed(
+      isLogHidden
+        ? `${text}: it exited with code ${code}, and its log is not for this user`
+        : lastLine === ""
+        ? `${text}: it exited with code ${code}, and its log does not say why`
+        : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
+      correct,
+      `read its log: ${logHint}`,
+    );
+    return { ...found, kind: "unexplained" };
+  }
+  const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
+  const where = settingText(elsewhere);
+  const found = failed(
+    `${text}: it exited with code ${code}, and ${where} keeps what it said from the log`,
+    correct,
+    elsewhere.name === "LogNamespace"
+      ? `read what it said: journalctl --namespace ${elsewhere.value} -u ${unit.name} -n 20`
+      : file === undefined
+      ? `remove that setting, and its log will say why: ${restart(unit.name)}`
+      : `read what it said: tail ${file}`,
+  );
+  return { ...found, kind: "unexplained" };
 }
 
 /** The last error in the log of a service, and advice about it. */

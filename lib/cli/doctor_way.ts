@@ -6,6 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
+import { OPTION_ROWS } from "../config/option_table.ts";
 import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
 import { NetDialer } from "../net/dialer.ts";
@@ -146,11 +147,26 @@ export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): s
   return `${place} (and then: ${isOfUnit ? restart(serviceName) : reinstall(config)})`;
 }
 
-/** An option, or a variable, as the installed service gets it; where there is none, it alone. */
-export function given({ config }: Pick<Way, "config">, option: string): string {
+/**
+ * An option, or a variable of proxies, as the installed service gets it; where there is none, it alone.
+ * What a variable of the service's unit sets is changed there, since it wins over what is installed.
+ */
+export function given({ config, unit = [] }: OfService, option: string): string {
   if (!config.isConfigInstalled) return option;
+  const [, flag] = /^--(?:unset )?(\S+)/.exec(option) ?? [];
+  const { key = "", variable = "" } = OPTION_ROWS.find((row) => row.flag === flag) ?? {};
+  const file = variableFile(unit, variable);
+  if (file !== undefined && config.origins.get(key) === `variable ${variable}`) {
+    return `change ${variable} in ${file}, and then: ${restart(config.serviceName)}`;
+  }
   const command = reinstall(config);
   return option.startsWith("-") ? `${command} ${option}` : `${option} ${command}`;
+}
+
+/** A configuration, and the settings of the unit of its service. */
+interface OfService {
+  readonly config: Config;
+  readonly unit?: readonly UnitSetting[];
 }
 
 /** The command that starts the installed service anew with its files as they are, by any manager. */

@@ -1473,7 +1473,7 @@ Deno.test("withStart() says how a service would end that nothing has started", (
   const why = "Cannot use key tokn of /x: there is none of that name";
   const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });
   const failure = startFailure(why, found);
-  const of = (kind?: "unstarted") => {
+  const of = (kind?: "unstarted" | "unexplained") => {
     const result = { ...failed("x is not running: nothing has started it", "start it"), kind };
     return failure && withStart({ id: "service", title: "X", ms: 1, ...result }, failure);
   };
@@ -1482,6 +1482,7 @@ Deno.test("withStart() says how a service would end that nothing has started", (
     of("unstarted")?.advice ?? "",
     "repair that, and then: systemctl enable x --now",
   );
+  assertStringIncludes(of("unexplained")?.text ?? "", `; started once more, it says: ${why}`);
   assertEquals(of()?.advice, "start it");
 });
 

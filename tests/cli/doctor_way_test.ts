@@ -112,6 +112,20 @@ Deno.test("withDoubts() puts doubts about the addresses first where a link has f
   assertEquals(await withDoubts(way, Promise.resolve(fine)), fine);
 });
 
+Deno.test("given() changes what a variable of the unit sets there, where it wins", () => {
+  const origins = new Map([["include_nics", "variable AGENT_INCLUDE_NICS"]]);
+  const config = { ...configOf(["doctor"]), isConfigInstalled: true, origins };
+  const unit = [{ name: "Environment", value: "AGENT_INCLUDE_NICS= AGENT_LANG=", file: "/x.conf" }];
+  for (const option of ["--include-nics NAMES", "--unset include-nics"]) {
+    assertStringIncludes(
+      given({ config, unit }, option),
+      "change AGENT_INCLUDE_NICS in /x.conf, and then: systemctl daemon-reload",
+    );
+    assertEquals(given({ config }, option), `komari-agent-deno install ${option}`);
+  }
+  assertStringIncludes(given({ config, unit }, "--lang zh"), "install --lang zh");
+});
+
 Deno.test("given() is the command by which an installed service gets an option", () => {
   const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"], { NO_PROXY: "a, b" });
   const url = new URL(base.endpoint);
