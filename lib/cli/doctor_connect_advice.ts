@@ -5,7 +5,7 @@
  */
 
 import { isInContainer, isInContainerImage } from "../host/this_program.ts";
-import { isLoopbackHost } from "../parse/ip_address.ts";
+import { addressScope, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
@@ -65,7 +65,17 @@ export function connectAdvice(
     ];
   }
   if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];
-  const look = originLook(way);
+  const scope = addressScope(address);
+  const isFar = scope === "private" || /^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(address);
+  const look = [
+    ...isFar && !/refused/.test(message)
+      ? [
+        `${address} is reached within its own network or VPN alone: see whether this machine is in it, and give ` +
+        `the panel's public address if not: ip addr`,
+      ]
+      : [],
+    ...originLook(way),
+  ];
   // What name servers say against that file is a doubt, and stands before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? look : [];

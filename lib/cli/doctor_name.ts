@@ -18,6 +18,7 @@ import {
   type NameAnswer,
   type NameSources,
   readSources,
+  RESOLV_CONF,
 } from "./doctor_name_servers.ts";
 import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
 import { failureText, firstHop, given, otherNameServer, seconds, type Way } from "./doctor_way.ts";
@@ -30,6 +31,9 @@ const SILENT_LOOKUP_MS = 4_000;
 const SYSTEM_LOOKUP_MS = 2_000;
 /** A name that takes longer is a finding. */
 const SLOW_LOOKUP_MS = 1_500;
+
+/** Search domains that are tried. */
+const MAX_SEARCHED = 2;
 
 /** The network that is nobody's (RFC 2544), and from which such proxies take addresses. */
 const FAKE_IPS = /^198\.1[89]\./;
@@ -91,7 +95,12 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     : `address from line ${line} of /etc/hosts`;
   const subject = way.proxy === undefined ? host : `the proxy ${host}`;
   const list = addresses.join(", ");
-  const found = line === undefined
+  const longer = line === undefined
+    ? await searchedName(first, { way, sources, signal })
+    : undefined;
+  const found = longer !== undefined
+    ? `${subject} is ${list}, which is the address of ${longer}, by a search domain of ${RESOLV_CONF}`
+    : line === undefined
     ? `${subject} is ${list}, answered by ${answerer}`
     : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
@@ -105,7 +114,12 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const isInvention = line === undefined &&
     ofNoName.some((it) => it.addresses.some((address) => addresses.includes(address)));
   const isOfProxy = line === undefined && addresses.every((it) => FAKE_IPS.test(it));
-  if (line === undefined && !isInvention) way.doubts = staleDoubts(first, way);
+  if (longer !== undefined) {
+    way.doubts = [
+      `see whether the panel is ${host}, and not ${longer}: write it with a dot at its end (${host}.), or ` +
+      `take that domain out of ${RESOLV_CONF}`,
+    ];
+  } else if (line === undefined && !isInvention) way.doubts = staleDoubts(first, way);
   let text = found;
   if (isOfProxy) {
     text = `${found}, as proxies such as Clash give for any name (fake-IP)`;
@@ -128,7 +142,10 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (asked === undefined) return ok(text);
   const pings = await pingsOf(answers, way, signal);
   // A question alone may be lost by a server that limits them.
-  if (!isLate && (pings ?? 0) === 0) return ok(text);
+  if (!isLate && (pings ?? 0) === 0) {
+    const silent = answers.filter(isSilent).map(({ server }) => server);
+    return ok(silent.length === 0 ? text : `${text}; no answer from ${silent.join(", ")}`);
+  }
   const slow = isLate ? `${text}, after ${seconds(ms)}` : text;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
   const late = warning(
@@ -171,6 +188,21 @@ function lossKind(answers: readonly NameAnswer[], pings = 0): CheckResult["kind"
 /** Whether a question was not answered. */
 function isIncomplete(answer: NameAnswer): boolean {
   return isSilent(answer) || answer.lost !== undefined || answer.isSilentOnIpv6 === true;
+}
+
+/** The longer name whose address the system has given, by a search domain; `undefined` where it is by none. */
+export async function searchedName(
+  answers: readonly NameAnswer[],
+  { way, sources, signal }: { way: Way; sources: NameSources; signal: AbortSignal },
+): Promise<string | undefined> {
+  const isOurs = ({ addresses }: NameAnswer) => addresses.some((it) => way.addresses.includes(it));
+  if (answers.some(isOurs) || !answers.some((it) => !isSilent(it))) return undefined;
+  for (const domain of (sources.search ?? []).slice(0, MAX_SEARCHED)) {
+    const name = `${firstHop(way).host}.${domain}`;
+    const asked = await askEach(name, sources, { signal, times: 1 });
+    if (asked.some(isOurs)) return name;
+  }
+  return undefined;
 }
 
 /** Answers of name servers that contradict an address that the system has, perhaps from a cache. */

@@ -13,6 +13,7 @@ import {
   type NameSources,
   OPEN_BY_TCP,
   REFUSED_BY_TCP,
+  RESOLV_CONF,
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
@@ -37,11 +38,16 @@ export function unresolvedAdvice(
   answers: readonly NameAnswer[],
   { host, way, sources }: { host: string; way: Way; sources: NameSources },
 ): string[] {
-  const codes = new Set(answers.map(({ code }) => code));
-  const [first] = answers;
+  // The system takes a name for unknown by the first answer that says so, and asks on after others.
+  const told = answers.filter((answer) => !isSilent(answer));
+  const isKnown = told.some(({ code }) => code === "NOERROR");
+  const first = isKnown
+    ? answers[0]
+    : told.find(({ code }) => /NXDOMAIN|no address/.test(code)) ?? told[0] ?? answers[0];
+  const codes = new Set((isKnown || told.length === 0 ? answers : [first]).map((it) => it?.code));
   const server = first?.server ?? "";
   const another = otherNameServer(way);
-  const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code));
+  const has = (...all: readonly string[]) => [...codes].every((code) => all.includes(code ?? ""));
   const correct = way.proxy === undefined
     ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
     : `correct the proxy's name in ${proxyVariableNames(way)}, if it is not ${host}`;
@@ -68,6 +74,7 @@ export function unresolvedAdvice(
   if (answers.some(({ code }) => code === "NOERROR")) {
     const first = deadServerAdvice(answers, sources) ?? unknowingServerAdvice(answers, sources);
     return first !== undefined ? [first] : [
+      ...optionsLook(sources),
       `see what the system makes of the same question: getent ahosts ${host}`,
       "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
     ];
@@ -115,6 +122,13 @@ export function unresolvedAdvice(
   ];
 }
 
+/** A look at what the system's questions differ in from those of this check. */
+function optionsLook({ options }: NameSources): string[] {
+  return options === undefined
+    ? []
+    : [`see whether it answers without a word of "options ${options}" in ${RESOLV_CONF}`];
+}
+
 /** Whether systemd-resolved is installed, running or not. */
 export function hasSystemdResolved(): boolean {
   return ["/usr/lib", "/lib"].some((folder) =>
@@ -160,6 +174,7 @@ export function slowAdvice(
   const another = otherNameServer(way);
   const [first] = answers;
   const { host } = firstHop(way);
+  const options = optionsLook(sources);
   const system =
     `see which part of the system answers late: time getent ahosts ${host}; grep hosts ` +
     "/etc/nsswitch.conf";
@@ -190,6 +205,6 @@ export function slowAdvice(
     return [lost, `see whether ${server} itself is slow: dig @${server} example.com`, another];
   }
   return first.ms < SLOW_ANSWER_MS
-    ? [system, another]
+    ? [...options, system, another]
     : [`see whether ${server} itself is slow: dig @${server} example.com`, another];
 }

@@ -38,6 +38,11 @@ export interface NameSources {
   readonly file: string;
   /** The first line there that names a server by something else than an address. */
   readonly noAddress?: { readonly word: string; readonly line: number } | undefined;
+  /** The first line there that begins with a word which the system does not know. */
+  readonly oddLine?: { readonly text: string; readonly line: number } | undefined;
+  /** The domains that are tried behind a name, and the options of the system's own questions. */
+  readonly search?: readonly string[];
+  readonly options?: string | undefined;
   /** The line of `/etc/hosts` that has the name. */
   readonly hostsLine: number | undefined;
   /** Whether the system does not read `/etc/hosts`. */
@@ -183,6 +188,8 @@ export async function readSources(way: Way): Promise<NameSources> {
   const addresses = words.map(({ word }) => word).filter(isAddress);
   const ofFiles = {
     ...{ order, hostsLine: line, noAddress: words.find(({ word }) => !isAddress(word)) },
+    ...{ oddLine: oddLine(resolv?.text), options: valueIn(resolv?.text, "options") },
+    search: valueIn(resolv?.text, "search|domain")?.split(/\s+/) ?? [],
     // systemd-resolved reads it, too.
     leavesOutHosts: order?.every((it) => !/^(files|resolve)$/.test(it)) ?? false,
     unreadable: [...hosts?.isDenied ? [HOSTS] : [], ...resolv?.isDenied ? [RESOLV_CONF] : []],
@@ -232,6 +239,19 @@ function serversIn(resolv = ""): { word: string; line: number }[] {
     const word = /^\s*nameserver\s+(\S+)/.exec(text)?.[1];
     return word === undefined ? [] : [{ word, line: at + 1 }];
   });
+}
+
+/** The value of the last line of a resolv.conf that begins with a word. */
+function valueIn(resolv = "", word: string): string | undefined {
+  return [...resolv.matchAll(new RegExp(`^(?:${word})[ \\t]+(.*\\S)`, "gm"))].at(-1)?.[1];
+}
+
+const KNOWN_LINE = /^\s*(?:$|[#;]|(?:nameserver|domain|search|options|sortlist|family|lookup)\s)/;
+
+function oddLine(resolv = ""): { text: string; line: number } | undefined {
+  const lines = resolv.split("\n");
+  const at = lines.findIndex((line) => !KNOWN_LINE.test(`${line} `));
+  return at === -1 ? undefined : { text: lines[at] ?? "", line: at + 1 };
 }
 
 /** The number of the first line of `/etc/hosts` with a name; `undefined` when none has it. */

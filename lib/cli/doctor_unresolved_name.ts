@@ -79,6 +79,14 @@ export async function unresolved(
         "write one address on each line: nameserver ADDRESS",
       );
     }
+    const { oddLine } = sources;
+    if (oddLine !== undefined) {
+      return failed(
+        `Cannot resolve ${subject}: line ${oddLine.line} of ${file} begins with no word that the system ` +
+          `knows: ${truncate(oddLine.text, 80)}`,
+        "name a server so: nameserver ADDRESS",
+      );
+    }
     const { text, advice } = noServer(sources);
     return failed(`Cannot resolve ${subject}: ${text}`, ...advice);
   }

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { answererOf, checkName, lateAnswer } from "../../lib/cli/doctor_name.ts";
+import { answererOf, checkName, lateAnswer, searchedName } from "../../lib/cli/doctor_name.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { lostInStub } from "../../lib/cli/doctor_unresolved_name.ts";
@@ -54,6 +54,11 @@ Deno.test("checkName() names the file that keeps a name from being resolved", as
       { "/etc/resolv.conf": "nameserver dns.google" },
       "line 1 of /etc/resolv.conf names a server by no address: dns.google",
       "one address on each line",
+    ],
+    [
+      { "/etc/resolv.conf": "# by hand\nnameserver: 192.0.2.1\n" },
+      "line 2 of /etc/resolv.conf begins with no word that the system knows: nameserver: 192.0.2.1",
+      "name a server so: nameserver ADDRESS",
     ],
     [
       { "/etc/resolv.conf": "search x\n" },
@@ -264,6 +269,28 @@ Deno.test("askEach() tells a server that is silent on IPv6, and one to which pac
   ]);
 });
 
+Deno.test("searchedName() knows an address that a search domain has brought", async () => {
+  await using server = await TestNameServer.start({
+    "panel.test.lan.example": { A: ["192.0.2.3"] },
+  });
+  const resolv = "nameserver 192.0.2.1\nsearch other.example lan.example\noptions ndots:9 rotate\n";
+  const system = await withFiles(
+    { "/etc/resolv.conf": resolv },
+    () => readSources(wayTo("http://x")),
+  );
+  assertEquals(system.options, "ndots:9 rotate");
+  const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+  const own = await withFiles({}, () => readSources(way));
+  const sources = { ...own, search: system.search ?? [] };
+  const answers = await askEach("panel.test", sources, { signal, times: 1 });
+  for (
+    const [address, name] of [["192.0.2.3", "panel.test.lan.example"], ["192.0.2.4", undefined]]
+  ) {
+    way.addresses = [address ?? ""];
+    assertEquals(await searchedName(answers, { way, sources, signal }), name);
+  }
+});
+
 Deno.test("readSources() asks systemd-resolved's servers only where it runs", async () => {
   const refused = () => Promise.reject(new Deno.errors.ConnectionRefused());
   const sourcesOf = async (files: Record<string, string>) => {
@@ -312,6 +339,13 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   assertStringIncludes(dead ?? "", "192.0.2.1 does not answer, and is asked before the others");
   const [unknowing] = of(["192.0.2.1", "NXDOMAIN"], ["192.0.2.2", "NOERROR"]);
   assertStringIncludes(unknowing ?? "", "put 192.0.2.2 before it in /etc/resolv.conf");
+  const correct = of(["192.0.2.1", "NXDOMAIN"], ["192.0.2.2", "no answer within 1.5 s"]);
+  assertStringIncludes(correct[0] ?? "", "correct the name in -e", "the first has answered");
+  const [options] = unresolvedAdvice(
+    [{ server: "192.0.2.1", code: "NOERROR", ms: 1, addresses: ["192.0.2.7"] }],
+    { host: "p.example", way, sources: { ...sources, options: "use-vc" } },
+  );
+  assertStringIncludes(options ?? "", 'without a word of "options use-vc" in /etc/resolv.conf');
   const [udp] = of(["192.0.2.1", "no answer by UDP, and TCP is open"]);
   assertStringIncludes(udp ?? "", "drops UDP port 53");
   const [look, name] = of(["192.0.2.1", "REFUSED"]);
