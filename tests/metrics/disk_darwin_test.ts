@@ -73,16 +73,6 @@ timed.test("DarwinDiskCollector.collect() leaves out a removed disk until it is 
   assertEquals(rule(), "disk: exfat");
 });
 
-Deno.test("DarwinDiskCollector.collect() does not wait for another machine", async () => {
-  const { disk, state } = await diskOf(["/", "/Volumes/share"]);
-  assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
-  assertEquals(disk.collect(), { totalBytes: 1_000, usedBytes: 600 });
-  assertEquals(state.asked, 1, "one question is under way");
-  state.slow.resolve(EXFAT);
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-  assertEquals(disk.collect(), { totalBytes: 1_050, usedBytes: 620 });
-});
-
 timed.test("DarwinDiskCollector.collect() keeps another machine's answer over a look at the mounts", async (time) => {
   const { disk, state, mounts } = await diskOf(["/", "/Volumes/share"]);
   disk.collect();

@@ -5,28 +5,25 @@ import {
   decideInterface,
   decisionOrder,
   type InterfaceContext,
+  type InterfaceGlobs,
 } from "../../lib/metrics/interface_filter.ts";
 
 const VIRTUAL: InterfaceTraits = NO_TRAITS;
 const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
 
-function around(options: {
-  include?: string[];
-  exclude?: string[];
-  byName?: boolean;
-  alone?: boolean;
-  carried?: boolean;
-  dialUps?: number;
-}): InterfaceContext {
-  const { include = [], exclude = [], byName = false, alone = false, carried = false } = options;
-  const { dialUps = 1 } = options;
+/** The surroundings of an interface, which by default tell nothing. */
+function around(
+  { include = [], exclude = [], ...rest }: Partial<InterfaceContext & InterfaceGlobs> = {},
+): InterfaceContext {
   return {
     globs: { include, exclude },
-    noDevices: byName,
-    isOnlyLink: alone,
-    hasTraffic: carried,
-    dialUps,
+    ...{ noDevices: false, isOnlyLink: false, hasTraffic: false, dialUps: 1, ...rest },
   };
+}
+
+/** The decision on an interface with these traits. */
+function decide(name: string, traits: InterfaceTraits | undefined, context = around()) {
+  return decideInterface(name, { traits }, context);
 }
 
 Deno.test("decideInterface() counts interfaces with a device, whatever their name", () => {
@@ -52,7 +49,7 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {
-    assertEquals(decideInterface(name, { traits }, around({})), { counted, rule }, name);
+    assertEquals(decide(name, traits), { counted, rule }, name);
   }
 });
 
@@ -74,7 +71,7 @@ Deno.test("decideInterface() uses the name where no interface has a device", () 
   ];
   for (const [name, traits, counted] of table) {
     assertEquals(
-      decideInterface(name, { traits }, around({ byName: true })).counted,
+      decide(name, traits, around({ noDevices: true })).counted,
       counted,
       name,
     );
@@ -82,16 +79,16 @@ Deno.test("decideInterface() uses the name where no interface has a device", () 
 });
 
 Deno.test("decideInterface() uses the name of an interface with unknown traits", () => {
-  assertEquals(decideInterface("wwan0", { traits: undefined }, around({})), {
+  assertEquals(decide("wwan0", undefined), {
     counted: true,
     rule: "by name: kind unknown",
   });
-  assertEquals(decideInterface("veth1", { traits: undefined }, around({})).counted, false);
+  assertEquals(decide("veth1", undefined).counted, false);
 });
 
 Deno.test("decideInterface() counts a dial-up link unless another interface may include it", () => {
-  assertEquals(decideInterface("ppp0", { traits: VIRTUAL }, around({})).counted, true);
-  assertEquals(decideInterface("ppp0", { traits: VIRTUAL }, around({ carried: true })), {
+  assertEquals(decide("ppp0", VIRTUAL).counted, true);
+  assertEquals(decide("ppp0", VIRTUAL, around({ hasTraffic: true })), {
     counted: false,
     rule: "inside another interface: ppp*",
   });
@@ -105,21 +102,21 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
   ] as const;
   for (const [sessions, serial, dialUps, rule] of table) {
     const traits = { ...VIRTUAL, ppp: { sessions, serial } };
-    const beside = around({ carried: true, dialUps });
+    const beside = around({ hasTraffic: true, dialUps });
     const counted = rule.startsWith("over");
-    assertEquals(decideInterface("ppp0", { traits }, beside), { counted, rule });
-    assertEquals(decideInterface("ppp0", { traits }, around({ dialUps })).counted, true);
+    assertEquals(decide("ppp0", traits, beside), { counted, rule });
+    assertEquals(decide("ppp0", traits, around({ dialUps })).counted, true);
   }
 });
 
 Deno.test("decideInterface() lets an explicit include take precedence", () => {
   const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
-  assertEquals(decideInterface("vmbr0", { traits: { ...VIRTUAL, bridge: true } }, around(lists)), {
+  assertEquals(decide("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
     counted: true,
     rule: "included by --include-nics vmbr*",
   });
-  assertEquals(decideInterface("lo", { traits: undefined }, around(lists)).counted, true);
-  assertEquals(decideInterface("eth0", { traits: DEVICE }, around(lists)), {
+  assertEquals(decide("lo", undefined, around(lists)).counted, true);
+  assertEquals(decide("eth0", DEVICE, around(lists)), {
     counted: false,
     rule: "not in --include-nics",
   });
@@ -127,8 +124,8 @@ Deno.test("decideInterface() lets an explicit include take precedence", () => {
 
 Deno.test("decideInterface() counts nothing else beside the one interface of an include", () => {
   const only = around({ include: ["wg0"] });
-  assertEquals(decideInterface("eth0", { traits: DEVICE }, only).counted, false);
-  assertEquals(decideInterface("wg0", { traits: VIRTUAL }, only).counted, true);
+  assertEquals(decide("eth0", DEVICE, only).counted, false);
+  assertEquals(decide("wg0", VIRTUAL, only).counted, true);
 });
 
 Deno.test("decideInterface() knows software interfaces by the names that their makers give", () => {
@@ -138,22 +135,11 @@ Deno.test("decideInterface() knows software interfaces by the names that their m
     ...["xenbr0", "ovs-system", "cni0", "cali1a2b", "cilium_host", "lxc1a2b", "flannel.1"],
     ...["kube-ipvs0", "nodelocaldns", "weave", "wg0", "tailscale0", "ztabc", "utun3", "nebula1"],
     ...["gre0", "erspan0", "sit0", "tunl0", "ip6tnl0", "ip_vti0", "vxlan0", "geneve0"],
-    ...[
-      "macvlan0",
-      "macvtap0",
-      "ipvlan0",
-      "vlan5",
-      "eth0.10",
-      "dummy0",
-      "ifb0",
-      "teql0",
-      "nlmon0",
-      "ve-web",
-      "he-ipv6",
-    ],
+    ...["macvlan0", "macvtap0", "ipvlan0", "vlan5", "eth0.10", "dummy0", "ifb0", "teql0"],
+    ...["nlmon0", "ve-web", "he-ipv6"],
   ];
   const counted = names.filter((name) =>
-    decideInterface(name, { traits: undefined }, around({ byName: true, alone: true })).counted
+    decide(name, undefined, around({ noDevices: true, isOnlyLink: true })).counted
   );
   assertEquals(counted, []);
 });
@@ -162,18 +148,18 @@ Deno.test("decideInterface() knows the bridge's uplink among its ports by its na
   const port = { ...VIRTUAL, bridgePort: true };
   const uplinks = ["eth0", "enp1s0", "wlan0", "wwan0", "usb0", "wan", "venet0"];
   const counted = [...uplinks, "guest", "lan1"].filter((name) =>
-    decideInterface(name, { traits: port }, around({ byName: true })).counted
+    decide(name, port, around({ noDevices: true })).counted
   );
   assertEquals(counted, uplinks);
 });
 
 Deno.test("decideInterface() leaves out excluded interfaces", () => {
   assertEquals(
-    decideInterface("eth1", { traits: DEVICE }, around({ exclude: ["wlan0", "eth?"] })),
+    decide("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })),
     { counted: false, rule: "excluded by --exclude-nics eth?" },
   );
   assertEquals(
-    decideInterface("veth1", { traits: DEVICE }, around({ exclude: ["eth?"] })).counted,
+    decide("veth1", DEVICE, around({ exclude: ["eth?"] })).counted,
     true,
   );
 });
@@ -181,15 +167,15 @@ Deno.test("decideInterface() leaves out excluded interfaces", () => {
 Deno.test("decideInterface() counts a tunnel that is the only link, as in a rootless container", () => {
   const tunnel = { ...VIRTUAL, tunnel: true };
   for (const name of ["tap0", "eth0", "enp1s0"]) {
-    assertEquals(decideInterface(name, { traits: tunnel }, around({ byName: true, alone: true })), {
+    assertEquals(decide(name, tunnel, around({ noDevices: true, isOnlyLink: true })), {
       counted: true,
       rule: "tunnel: the only link",
     });
     assertEquals(
-      decideInterface(name, { traits: tunnel }, around({ byName: true })).counted,
+      decide(name, tunnel, around({ noDevices: true })).counted,
       false,
     );
-    assertEquals(decideInterface(name, { traits: tunnel }, around({ alone: true })).counted, false);
+    assertEquals(decide(name, tunnel, around({ isOnlyLink: true })).counted, false);
   }
 });
 
@@ -201,20 +187,20 @@ function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
 Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {
   const kinds = ["xfrm", "vti", "vti6", "vrf", "dummy", "team", "gre", "ipip", "sit", "ifb"];
   for (const kind of kinds) {
-    for (const byName of [false, true]) {
-      const decision = decideInterface("office", { link: link(kind) }, around({ byName }));
+    for (const noDevices of [false, true]) {
+      const decision = decideInterface("office", { link: link(kind) }, around({ noDevices }));
       assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` }, kind);
     }
   }
   // A container's own links.
   for (const kind of [undefined, "veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
-    const decision = decideInterface("net1", { link: link(kind) }, around({ byName: true }));
+    const decision = decideInterface("net1", { link: link(kind) }, around({ noDevices: true }));
     assertEquals(decision.counted, true, kind);
   }
 });
 
 Deno.test("decideInterface() counts a tunnel by its kind that is the only link, but none of the kernel's own", () => {
-  const alone = around({ byName: true, alone: true });
+  const alone = around({ noDevices: true, isOnlyLink: true });
   for (const [name, kind] of [["ipsec0", "xfrm"], ["office", "gre"], ["home", "tun"]] as const) {
     const facts = { link: link(kind) };
     assertEquals(decideInterface(name, facts, alone).rule, "tunnel: the only link");
@@ -230,7 +216,7 @@ Deno.test("decideInterface() counts a tunnel by its kind that is the only link, 
 });
 
 Deno.test("decideInterface() asks no name where the kernel tells the kind", () => {
-  const byName = around({ byName: true });
+  const byName = around({ noDevices: true });
   for (const kind of ["veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
     for (const name of ["tun5", "br-lan", "eth0.5", "docker0", "dummy0", "wg0", "ppp0"]) {
       assertEquals(decideInterface(name, { link: link(kind) }, byName), {
@@ -238,7 +224,7 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
         rule: `kind ${kind}: no interface has a device`,
       });
       const here = link(kind, { isStacked: true });
-      assertEquals(decideInterface(name, { link: here }, around({})).counted, false);
+      assertEquals(decideInterface(name, { link: here }, around()).counted, false);
     }
   }
   const table = [["eth0", "bridge"], ["ens3", "dummy"], ["eth1", "wireguard"]] as const;
@@ -248,15 +234,15 @@ Deno.test("decideInterface() asks no name where the kernel tells the kind", () =
   }
   const dialUp = { link: link("ppp") };
   assertEquals(decideInterface("wan0", dialUp, byName).rule, "separate link: ppp*");
-  assertEquals(decideInterface("wan0", dialUp, around({ carried: true })).counted, false);
+  assertEquals(decideInterface("wan0", dialUp, around({ hasTraffic: true })).counted, false);
 });
 
 Deno.test("decideInterface() takes one of a pair for the host's end by its name, unless it is the only link", () => {
   const names = ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0", "ve-web", "azv1", "eni1a2b"];
   for (const name of names) {
     const facts = { link: link("veth") };
-    assertEquals(decideInterface(name, facts, around({ byName: true })).counted, false, name);
-    assertEquals(decideInterface(name, facts, around({ byName: true, alone: true })), {
+    assertEquals(decideInterface(name, facts, around({ noDevices: true })).counted, false, name);
+    assertEquals(decideInterface(name, facts, around({ noDevices: true, isOnlyLink: true })), {
       counted: true,
       rule: "kind veth: the only link",
     });
@@ -264,7 +250,7 @@ Deno.test("decideInterface() takes one of a pair for the host's end by its name,
 });
 
 Deno.test("decideInterface() leaves out a pair both ends of which are here, and what is on another interface", () => {
-  const alone = around({ byName: true, alone: true });
+  const alone = around({ noDevices: true, isOnlyLink: true });
   const rules = {
     veth: "virtual: both ends are here",
     vlan: "virtual: on top of another interface",
@@ -292,11 +278,11 @@ Deno.test("decisionOrder() has a tunnel after what may carry it", () => {
 });
 
 Deno.test("decideInterface() leaves out a loopback of another name, and monitors of a radio", () => {
-  for (const byName of [false, true]) {
+  for (const noDevices of [false, true]) {
     const loopback = { link: link(undefined, { isLoopback: true }) };
-    assertEquals(decideInterface("eth0", loopback, around({ byName })).rule, "loopback");
+    assertEquals(decideInterface("eth0", loopback, around({ noDevices })).rule, "loopback");
     const monitor = { traits: DEVICE, link: link(undefined, { isMonitor: true }) };
-    assertEquals(decideInterface("wlan0", monitor, around({ byName })), {
+    assertEquals(decideInterface("wlan0", monitor, around({ noDevices })), {
       counted: false,
       rule: "monitor of a radio",
     });
@@ -307,14 +293,14 @@ Deno.test("decideInterface() leaves out a representor, which has a device", () =
   const { rule, counted } = decideInterface(
     "eth1",
     { traits: { ...DEVICE, representor: true } },
-    around({}),
+    around(),
   );
   assertEquals([counted, rule], [false, "representor: the card's port is counted"]);
 });
 
 Deno.test("decideInterface() says so where an interface counts beside others and nothing tells what it is", () => {
-  const rule = (name: string, facts = {}, alone = false) =>
-    decideInterface(name, facts, around({ byName: true, alone })).rule;
+  const rule = (name: string, facts = {}, isOnlyLink = false) =>
+    decideInterface(name, facts, around({ noDevices: true, isOnlyLink })).rule;
   const byName = "by name: no interface has a device";
   assertEquals(rule("docfba1c342"), "by name: kind unknown");
   assertEquals(rule("docfba1c342", {}, true), byName);
@@ -326,7 +312,7 @@ Deno.test("decideInterface() says so where an interface counts beside others and
 
 Deno.test("decideInterface() counts an uplink from another network beside a card, as in a container that was given one", () => {
   const counts = (name: string, kind: string, is = {}, traits = VIRTUAL) =>
-    decideInterface(name, { traits, link: link(kind, is) }, around({})).counted;
+    decideInterface(name, { traits, link: link(kind, is) }, around()).counted;
   for (const name of ["eth0", "eth12", "host0"]) assertEquals(counts(name, "veth"), true, name);
   for (const kind of ["macvlan", "ipvlan", "vlan"]) assertEquals(counts("net1", kind), true, kind);
   // On a host these have their other part here, or are the ends of its containers.

@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import type { Machine } from "../../lib/metrics/machine.ts";
@@ -348,32 +348,25 @@ function cpuOf(...looks: CoreTimes[][]): () => number | undefined {
 }
 
 Deno.test("DarwinCpuCollector.collect() counts since boot, then since the previous call", () => {
-  const cpu = cpuOf(
-    [core(10, 90), core(30, 70)],
-    [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
-  );
-  assertEquals(cpu(), 20);
-  assertEquals(cpu(), 50);
-});
-
-Deno.test("DarwinCpuCollector.collect() counts all as busy that is not idle", () => {
-  for (const name of ["user", "nice", "sys", "irq"]) {
-    assertEquals(cpuOf([core(0, 75, { [name]: 25 })])(), 25, name);
+  type Row = [what: string, looks: CoreTimes[][], expected: (number | undefined)[]];
+  const busy = ["user", "nice", "sys", "irq"].map((name): Row => {
+    return [name, [[core(0, 75, { [name]: 25 })]], [25]];
+  });
+  const table: Row[] = [
+    ["all cores", [
+      [core(10, 90), core(30, 70)],
+      [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)],
+    ], [20, 50]],
+    ...busy,
+    ["no time has passed", [[core(25, 75)], [core(25, 75)]], [25, 25]],
+    ["no cores", [[]], [undefined]],
+    ["one counter has wrapped", [
+      [core(4_294_967_290, 100), core(100, 100)],
+      [core(5, 200), core(150, 150)],
+    ], [100, 25]],
+  ];
+  for (const [what, looks, expected] of table) {
+    const cpu = cpuOf(...looks);
+    assertEquals(looks.map(() => cpu()).map((it) => it && Math.round(it)), expected, what);
   }
-});
-
-Deno.test("DarwinCpuCollector.collect() keeps the last value when no time has passed", () => {
-  const cpu = cpuOf([core(25, 75)]);
-  assertEquals(cpu(), 25);
-  assertEquals(cpu(), 25);
-});
-
-Deno.test("DarwinCpuCollector.collect() lets a core's counter wrap independently", () => {
-  const cpu = cpuOf([core(4_294_967_290, 100), core(100, 100)], [core(5, 200), core(150, 150)]);
-  cpu();
-  assertAlmostEquals(cpu() ?? 0, 25);
-});
-
-Deno.test("DarwinCpuCollector.collect() returns undefined without cores", () => {
-  assertEquals(cpuOf([])(), undefined);
 });

@@ -62,43 +62,29 @@ function facts(cpuinfo: string, files: Record<string, string> = {}): CpuFacts {
   return cpuFacts(fakeHost(files), parseCpuinfo(cpuinfo));
 }
 
-Deno.test("cpuFacts() prefers the processor's own name", () => {
-  const board = { "/proc/device-tree/model": "Some Board\0" };
-  assertDataEquals(facts("model name\t: AMD EPYC\n", board).cpuName, "AMD EPYC");
-});
+const BOARD = "Raspberry Pi 4 Model B Rev 1.4";
 
-Deno.test("cpuFacts() returns the board's name on ARM", () => {
-  const board = { "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0" };
-  assertDataEquals(facts(CORTEX_A72, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
-  assertDataEquals(facts(ARM_V7, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
-  const arm64 = "processor\t: 0\nmodel name\t: AArch64 Processor rev 4 (aarch64)\n";
-  assertDataEquals(facts(arm64, board).cpuName, "Raspberry Pi 4 Model B Rev 1.4");
-});
-
-Deno.test("cpuFacts() prefers the design's name to the board's where it is no ARM", () => {
-  const board = { "/proc/device-tree/model": "Some Board\0" };
-  assertDataEquals(facts("cpu model\t: MIPS 24Kc V7.4\n", board).cpuName, "MIPS 24Kc V7.4");
-});
-
-Deno.test("cpuFacts() returns the core's name when the board has none", () => {
-  assertDataEquals(facts(CORTEX_A72).cpuName, "Cortex-A72");
-  const virtual = { "/proc/device-tree/model": "linux,dummy-virt\0" };
-  assertDataEquals(facts(CORTEX_A72, virtual).cpuName, "Cortex-A72");
-});
-
-Deno.test("cpuFacts() names both kinds of core", () => {
+Deno.test("cpuFacts() takes the processor's own name, the board's on ARM, or else the core's, or what there is", () => {
   const little = CORTEX_A72.replace("0xd08", "0xd03");
-  assertDataEquals(facts(`${little}\n${CORTEX_A72}`).cpuName, "Cortex-A53 + Cortex-A72");
-});
-
-Deno.test("cpuFacts() falls back to the instruction set's name, then to the vendor's", () => {
-  assertDataEquals(facts(ARM_V7).cpuName, "ARMv7 Processor rev 4 (v7l)");
-  assertDataEquals(facts("vendor_id\t: GenuineIntel\n").cpuName, "GenuineIntel");
-});
-
-Deno.test("cpuFacts() leaves out unknown facts", () => {
-  assertDataEquals(facts(""), {});
-  assertDataEquals(cpuFacts(fakeHost({}), undefined), {});
+  const table: [cpuinfo: string, board: string | undefined, name: string | undefined][] = [
+    ["model name\t: AMD EPYC\n", BOARD, "AMD EPYC"],
+    ["cpu model\t: MIPS 24Kc V7.4\n", BOARD, "MIPS 24Kc V7.4"],
+    [CORTEX_A72, BOARD, BOARD],
+    [ARM_V7, BOARD, BOARD],
+    ["processor\t: 0\nmodel name\t: AArch64 Processor rev 4 (aarch64)\n", BOARD, BOARD],
+    [CORTEX_A72, undefined, "Cortex-A72"],
+    [CORTEX_A72, "linux,dummy-virt", "Cortex-A72"],
+    [`${little}\n${CORTEX_A72}`, undefined, "Cortex-A53 + Cortex-A72"],
+    [ARM_V7, undefined, "ARMv7 Processor rev 4 (v7l)"],
+    ["vendor_id\t: GenuineIntel\n", undefined, "GenuineIntel"],
+  ];
+  for (const [cpuinfo, board, name] of table) {
+    const files: Record<string, string> = board === undefined
+      ? {}
+      : { "/proc/device-tree/model": `${board}\0` };
+    assertEquals(facts(cpuinfo, files).cpuName, name);
+  }
+  assertDataEquals([facts(""), cpuFacts(fakeHost({}), undefined)], [{}, {}]);
 });
 
 Deno.test("cpuFacts() counts the cores by topology when cpuinfo has none", () => {
@@ -218,42 +204,28 @@ function osNameOf(files: Record<string, string>): string | undefined {
   return osName(fakeHost(files));
 }
 
-Deno.test("osName() returns PRETTY_NAME of os-release", () => {
-  assertEquals(osNameOf({ "/etc/os-release": DEBIAN }), "Debian GNU/Linux 12 (bookworm)");
-  assertEquals(osNameOf({ "/usr/lib/os-release": DEBIAN }), "Debian GNU/Linux 12 (bookworm)");
-});
-
-Deno.test("osName() prefers the administrator's file to the distribution's", () => {
-  const both = { "/etc/os-release": "PRETTY_NAME=Ours\n", "/usr/lib/os-release": DEBIAN };
-  assertEquals(osNameOf(both), "Ours");
-});
-
-Deno.test("osName() joins NAME and VERSION without PRETTY_NAME", () => {
-  assertEquals(osNameOf({ "/etc/os-release": "NAME=Void\nVERSION=1\n" }), "Void 1");
-  for (const pretty of ["", 'PRETTY_NAME=""\n', 'PRETTY_NAME_2="Other"\n']) {
-    assertEquals(osNameOf({ "/etc/os-release": `${pretty}NAME=Void\n` }), "Void", pretty);
-  }
-});
-
-Deno.test("osName() returns undefined without os-release or with an empty one", () => {
-  assertEquals(osNameOf({}), undefined);
-  assertEquals(osNameOf({ "/etc/os-release": "ID=x\n" }), undefined);
-});
-
-Deno.test("osName() uses the files of older systems", () => {
+Deno.test("osName() is that of os-release, of the files of older systems, or of the kernel", () => {
+  const release = (text: string) => ({ "/etc/os-release": text });
   const lsb = 'DISTRIB_ID=LinuxMint\nDISTRIB_DESCRIPTION="Linux Mint 17 Qiana"\n';
-  const redhat = "CentOS release 6.10 (Final)\nmore\n";
-  const release = (files: Record<string, string>) => osName(fakeHost(files));
-  assertDataEquals(release({ "/etc/lsb-release": lsb }), "Linux Mint 17 Qiana");
-  assertDataEquals(release({ "/etc/redhat-release": redhat }), "CentOS release 6.10 (Final)");
-  const both = { "/etc/os-release": "PRETTY_NAME=New\n", "/etc/redhat-release": redhat };
-  assertDataEquals(release(both), "New");
-});
-
-Deno.test("osName() returns the kernel's name when the system has none", () => {
-  assertEquals(osNameOf({ "/proc/sys/kernel/ostype": "Linux\n" }), "Linux");
-  const nameless = { "/etc/os-release": "ID=x\n", "/proc/sys/kernel/ostype": "Linux\n" };
-  assertEquals(osNameOf(nameless), "Linux");
+  const redhat = { "/etc/redhat-release": "CentOS release 6.10 (Final)\nmore\n" };
+  const kernel = { "/proc/sys/kernel/ostype": "Linux\n" };
+  const table: [files: Record<string, string>, name: string | undefined][] = [
+    [release(DEBIAN), "Debian GNU/Linux 12 (bookworm)"],
+    [{ "/usr/lib/os-release": DEBIAN }, "Debian GNU/Linux 12 (bookworm)"],
+    [{ "/usr/lib/os-release": DEBIAN, ...release("PRETTY_NAME=Ours\n") }, "Ours"],
+    [release("NAME=Void\nVERSION=1\n"), "Void 1"],
+    [release("NAME=Void\n"), "Void"],
+    [release('PRETTY_NAME=""\nNAME=Void\n'), "Void"],
+    [release('PRETTY_NAME_2="Other"\nNAME=Void\n'), "Void"],
+    [{ "/etc/lsb-release": lsb }, "Linux Mint 17 Qiana"],
+    [redhat, "CentOS release 6.10 (Final)"],
+    [{ ...redhat, ...release("PRETTY_NAME=New\n") }, "New"],
+    [kernel, "Linux"],
+    [{ ...kernel, ...release("ID=x\n") }, "Linux"],
+    [release("ID=x\n"), undefined],
+    [{}, undefined],
+  ];
+  for (const [files, name] of table) assertEquals(osNameOf(files), name, JSON.stringify(files));
 });
 
 Deno.test("osName() knows Proxmox VE by its package", () => {

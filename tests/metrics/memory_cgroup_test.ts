@@ -174,13 +174,6 @@ function coveredContainer(version: 1 | 2): Record<string, string> {
 for (const version of [1, 2] as const) {
   const top = version === 1 ? `${TOP}/memory` : TOP;
 
-  Deno.test(`openMemoryCgroup() finds its cgroup below its host's when the version is ${version}`, () => {
-    const files = coveredContainer(version);
-    const group = openMemoryCgroup(fakeHost(files));
-    assertDataEquals(group?.collect()?.limitBytes, 300 * MIB);
-    assertDataEquals([group?.folder, group?.problem], [`${top}/pods`, undefined]);
-  });
-
   Deno.test(`openMemoryCgroup() says so when its cgroup is not below its host's of version ${version}`, () => {
     const files = coveredContainer(version);
     delete files[`${top}/pods/own/cgroup.procs`];
@@ -219,17 +212,6 @@ for (const [limit, limitAbove] of table) {
   });
 }
 
-Deno.test("openMemoryCgroup() uses the lowest limit of the container's ancestors", () => {
-  const group = openMemoryCgroup(fakeHost(container({
-    "/proc/self/cgroup": "0::/kubepods/pod1/c1\n",
-    [`${TOP}/memory.max`]: "max\n",
-    [`${TOP}/kubepods/memory.max`]: `${900 * MIB}\n`,
-    [`${TOP}/kubepods/pod1/memory.max`]: `${256 * MIB}\n`,
-    [`${TOP}/kubepods/pod1/c1/memory.max`]: `${512 * MIB}\n`,
-  })));
-  assertDataEquals(group?.folder, `${TOP}/kubepods/pod1`);
-});
-
 Deno.test("openMemoryCgroup() uses the container's limit when systemd in it limits the agent's unit", () => {
   const group = openMemoryCgroup(fakeHost(container({
     "/proc/self/cgroup": "0::/system.slice/agent.service\n",
@@ -237,16 +219,6 @@ Deno.test("openMemoryCgroup() uses the container's limit when systemd in it limi
     [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
   })));
   assertDataEquals(group?.folder, TOP);
-});
-
-Deno.test("openMemoryCgroup() ignores a limit of the agent's unit alone", () => {
-  const files = container({
-    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
-    "/proc/1/cgroup": "0::/init.scope\n",
-    [`${TOP}/memory.max`]: "max\n",
-    [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
-  });
-  assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, undefined);
 });
 
 Deno.test("openMemoryCgroup() does not take process 1 of the host's namespace for the container's", () => {

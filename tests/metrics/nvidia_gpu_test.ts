@@ -106,16 +106,6 @@ withNvidia.test("NvidiaGpuCollector does not run while a card is suspended, and 
   assertDataEquals(decision?.rule, "suspended: nvidia-smi was not run");
 });
 
-Deno.test("NvidiaGpuCollector reports suspended cards only", async () => {
-  using fake = new FakeNvidia(SLOTS);
-  fake.answer = () => Promise.resolve("A, 100, 10, 5, 40\nB, 200, 20, 50, 60\n");
-  fake.start();
-  await fake.after(0);
-  fake.setPower(SLOTS[1], "suspended");
-  assertDataEquals((await fake.after(GPU_POLL_MS))?.map(({ name }) => name), ["B"]);
-  assertDataEquals(fake.asked, 1);
-});
-
 Deno.test("NvidiaGpuCollector takes no row for a suspended card where rows and cards differ", async () => {
   using fake = new FakeNvidia(SLOTS);
   fake.answer = () => Promise.resolve("B, 200, 20, 50, 60\n");

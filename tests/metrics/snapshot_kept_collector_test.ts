@@ -88,10 +88,6 @@ timed.test("KeptCollector.lastKnown() returns the last values for a minute", (ti
   assertEquals(recalled, [2, 2, undefined]);
 });
 
-Deno.test("KeptCollector.lastKnown() returns undefined before the first values", () => {
-  assertEquals(lastKnownOf().collector.lastKnown(), undefined);
-});
-
 Deno.test("KeptCollector.lastKnown() does not go back beyond a measurement without data", () => {
   const { state, collector, lastKnown } = lastKnownOf();
   collector.collect(performance.now());

@@ -7,19 +7,6 @@ import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
 
 const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
 
-Deno.test("takeSnapshot() combines all collectors", () => {
-  const usage = { totalBytes: 10, usedBytes: 4 };
-  assertEquals(takeSnapshot(Object.values(fakeTable())), {
-    cpuTime: { busy: 12, all: 100 },
-    memory: usage,
-    swap: usage,
-    disk: usage,
-    load: LOAD,
-    uptimeSeconds: 99,
-    failures: [],
-  });
-});
-
 Deno.test("takeSnapshot() leaves out values without data, which is not a failure", () => {
   const snapshot = takeSnapshot([fakeRow("load", { load: undefined }), fakeRow("memory", {})]);
   assertEquals([snapshot.load, snapshot.memory, snapshot.swap], [undefined, undefined, undefined]);

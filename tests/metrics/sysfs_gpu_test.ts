@@ -92,16 +92,6 @@ timed.test("SysfsGpuCollector.collect() reads only the power state of a suspende
   assertDataEquals(fake.look(time)?.[0]?.usePercent, 37);
 });
 
-Deno.test("SysfsGpuCollector.collect() has no memory of a card that was never active", () => {
-  const fake = new FakeCard({ ...AMD, "power/runtime_status": "suspended\n" });
-  assertDataEquals(fake.card.collect(), [{
-    name: "AMD Navi 31",
-    isSuspended: true,
-    usePercent: 0,
-  }]);
-  assertDataEquals(fake.read, ["power/runtime_status"]);
-});
-
 Deno.test("SysfsGpuCollector.collect() has no use of a suspended card that never tells it", () => {
   const files = { "mem_info_vram_total": "1024\n", "power/runtime_status": "suspended\n" };
   assertDataEquals(new FakeCard(files).card.collect(), [{
