@@ -20,6 +20,15 @@ import { CLOSED_PORT } from "../free_port.ts";
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
 
+/** A server by TLS, with the certificate that was made. */
+function serveTls(
+  handle: (request: Request) => Response,
+  hostname = "127.0.0.1",
+): Deno.HttpServer<Deno.NetAddr> {
+  const { certificate: cert = "", key = "" } = certificate ?? {};
+  return Deno.serve({ hostname, port: 0, cert, key, onListen() {} }, handle);
+}
+
 interface ProbeOptions {
   signal?: AbortSignal;
   policy?: ProbePolicy;
@@ -164,39 +173,25 @@ Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async
 });
 
 Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GET", async () => {
-  const locations = [
-    "?query",
-    "sibling#part",
-    "//127.0.0.1:PORT/without/scheme",
-    "HTTP://127.0.0.1:PORT/%E4%B8%AD",
+  const table = [
+    [301, "?query", "/a/?query"],
+    [302, "sibling#part", "/a/sibling"],
+    [303, "//127.0.0.1:PORT/without/scheme", "/without/scheme"],
+    [307, "HTTP://127.0.0.1:PORT/%E4%B8%AD", "/%E4%B8%AD"],
     // As it is in UTF-8, which many servers send.
-    "/\u00e4\u00b8\u00ad\u00e6\u0096\u0087",
-    "http://\u00e4\u00b8\u00ad.test:PORT/",
-  ];
-  const statuses = [301, 302, 303, 307, 308, 301];
-  const paths = [
-    "/a/?query",
-    "/a/sibling",
-    "/without/scheme",
-    "/%E4%B8%AD",
-    "/%E4%B8%AD%E6%96%87",
-    "/",
-  ];
-  for (const [index, location] of locations.entries()) {
+    [308, "/\u00e4\u00b8\u00ad\u00e6\u0096\u0087", "/%E4%B8%AD%E6%96%87"],
+    [301, "http://\u00e4\u00b8\u00ad.test:PORT/", "/"],
+  ] as const;
+  for (const [status, location, expected] of table) {
     await using server = answering(async (path, peer) => {
-      const { port } = peer;
-      const head = path === "/a/"
-        ? `HTTP/1.1 ${statuses[index]} Moved\r\nLocation: ${
-          location.replace("PORT", `${port}`)
-        }\r\n\r\n`
-        : "HTTP/1.1 200 OK\r\n\r\n";
-      await peer.write(Uint8Array.from(head, (letter) => letter.charCodeAt(0)));
+      const field = `Location: ${location.replace("PORT", `${peer.port}`)}`;
+      const head = path === "/a/" ? `${status} Moved\r\n${field}` : "200 OK";
+      const bytes = Uint8Array.from(`HTTP/1.1 ${head}\r\n\r\n`, (letter) => letter.charCodeAt(0));
+      await peer.write(bytes);
     });
     assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
-    assertEquals(server.requests.map((head) => head.split(" HTTP")[0]), [
-      "GET /a/",
-      `GET ${paths[index]}`,
-    ]);
+    const asked = server.requests.map((head) => head.split(" HTTP")[0]);
+    assertEquals(asked, ["GET /a/", `GET ${expected}`]);
   }
 });
 
@@ -347,19 +342,15 @@ const withOpenssl = onlyIf(certificate !== undefined);
 
 withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)", async () => {
   if (!certificate) return;
-  const { certificate: cert, key, authority } = certificate;
-  const serve = (hostname: string, port: number) =>
-    Deno.serve(
-      { hostname, port, cert, key, onListen: () => {} },
-      () => new Response("x".repeat(100_000)),
-    );
-  await using server = serve("127.0.0.1", 0);
+  const { authority } = certificate;
+  const answer = () => new Response("x".repeat(100_000));
+  await using server = serveTls(answer);
   const { port } = server.addr;
   const caCerts = [authority];
   for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
     assert(await probe(`https://${host}:${port}/`, { caCerts }) > 0);
   }
-  await using server6 = serve("::1", 0);
+  await using server6 = serveTls(answer, "::1");
   assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
   const where = `localhost:${port}`;
   const stranger = await failure(() => probe(`https://${where}/`));
@@ -369,7 +360,7 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
     ),
     stranger,
   );
-  await using other = serve("127.0.0.2", 0);
+  await using other = serveTls(answer, "127.0.0.2");
   for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
     const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
     assert(wrong.includes("it is for another name"), wrong);
@@ -379,13 +370,7 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
 withOpenssl.test("HttpProbe.probe() follows redirects between http and https (needs openssl)", async () => {
   if (!certificate) return;
   let location = "";
-  await using secure = Deno.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    cert: certificate.certificate,
-    key: certificate.key,
-    onListen: () => {},
-  }, () => new Response(null, { status: 308, headers: { location } }));
+  await using secure = serveTls(() => new Response(null, { status: 308, headers: { location } }));
   await using plain = answering(async (path, peer) => {
     const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
     await peer.write(`HTTP/1.1 301 Moved\r\n${field}\r\n`);
@@ -399,13 +384,7 @@ withOpenssl.test("HttpProbe.probe() follows redirects between http and https (ne
 withOpenssl.test("HttpProbe.probe() sends no proxy's password to an https server (needs openssl)", async () => {
   if (!certificate) return;
   const heads: string[] = [];
-  await using server = Deno.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    cert: certificate.certificate,
-    key: certificate.key,
-    onListen: () => {},
-  }, ({ headers }) => {
+  await using server = serveTls(({ headers }) => {
     heads.push(JSON.stringify([...headers]));
     return new Response();
   });
@@ -417,18 +396,17 @@ withOpenssl.test("HttpProbe.probe() sends no proxy's password to an https server
   assert(!/authorization/i.test(heads[0] ?? ""), heads[0]);
 });
 
-const ENVIRONMENTS: readonly Record<string, string>[] = [
-  { HTTP_PROXY: "http://127.0.0.1:1", ALL_PROXY: "http://127.0.0.1:1" },
-  { http_proxy: "http://127.0.0.1:1", NO_PROXY: "" },
-];
-
-for (const env of ENVIRONMENTS) {
-  Deno.test(`HttpProbe.probe() takes no notice of ${JSON.stringify(env)} in the environment`, async () => {
-    const ok = "HTTP/1.1 200 OK\r\n\r\n";
-    await using server = saying(ok);
+Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", async () => {
+  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
+  const proxy = "http://127.0.0.1:1";
+  const environments: Record<string, string>[] = [
+    { HTTP_PROXY: proxy, ALL_PROXY: proxy },
+    { http_proxy: proxy, NO_PROXY: "" },
+  ];
+  for (const env of environments) {
     assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
-  });
-}
+  }
+});
 
 Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, if none is under way", async () => {
   let collections = 0;

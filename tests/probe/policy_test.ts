@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { InterfaceAddress } from "../../lib/host/host.ts";
 import { ProbePolicy, ProbeRefusedError, TooManyProbesError } from "../../lib/probe/policy.ts";
 import { timed } from "../fake_time.ts";
 import { fakeResolver, policyOf } from "./fake_names.ts";
@@ -9,6 +10,12 @@ const { signal } = new AbortController();
 /** A policy under which each name leads to the addresses that it lists, with `_` between them. */
 function policy({ allowLocal = false } = {}): ProbePolicy {
   return policyOf(fakeResolver((host) => host.split("_")), { allowLocal });
+}
+
+/** One of a machine with these addresses, under which a name is its own address. */
+function policyOn(own: () => readonly InterfaceAddress[], allowLocal = false): ProbePolicy {
+  const machine = { interfaceAddresses: () => [...own()] };
+  return new ProbePolicy(fakeResolver((host) => [host]), { machine, allowLocal });
 }
 
 /** Why a policy refuses an address; empty when it does not. */
@@ -61,27 +68,17 @@ Deno.test("ProbePolicy.admit() refuses addresses of IPv6 that lead to such a one
     assertEquals(await refusalOf(`64:ff9b:1:${rest}`), "link-local", rest);
   }
   const own = [{ name: "eth0", family: "IPv4" as const, address: "192.0.2.1" }];
-  const machine = { interfaceAddresses: () => own };
-  const resolver = fakeResolver((host) => [host]);
-  const admitting = new ProbePolicy(resolver, { machine, allowLocal: false });
+  const admitting = policyOn(() => own);
   for (const address of within("c000:201")) {
     assertStringIncludes(await refusalOf(address, admitting), "is an address of this machine");
   }
 });
 
 Deno.test("ProbePolicy.admit() refuses the broadcast addresses of the machine's networks", async () => {
-  const machine = {
-    interfaceAddresses: () => [
-      {
-        name: "eth0",
-        family: "IPv4" as const,
-        address: "192.0.2.1",
-        broadcasts: ["192.0.2.127", "192.0.2.99"],
-      },
-    ],
-  };
+  const address = { name: "eth0", family: "IPv4", address: "192.0.2.1" } as const;
+  const broadcasts = ["192.0.2.127", "192.0.2.99"];
   for (const allowLocal of [false, true]) {
-    const admitting = new ProbePolicy(fakeResolver((host) => [host]), { machine, allowLocal });
+    const admitting = policyOn(() => [{ ...address, broadcasts }], allowLocal);
     for (const address of ["192.0.2.127", "192.0.2.99", "::ffff:192.0.2.127"]) {
       assertEquals(await refusalOf(address, admitting), "broadcast");
     }
@@ -91,14 +88,11 @@ Deno.test("ProbePolicy.admit() refuses the broadcast addresses of the machine's 
 
 timed.test("ProbePolicy.admit() refuses every probe while the machine's addresses can't be read", async (time) => {
   let isReadable = false;
-  const machine = {
-    interfaceAddresses: () => {
-      if (!isReadable) throw new Error("not readable");
-      return [];
-    },
+  const own = () => {
+    if (!isReadable) throw new Error("not readable");
+    return [];
   };
-  const resolver = fakeResolver((host) => [host]);
-  const admitting = new ProbePolicy(resolver, { machine, allowLocal: false });
+  const admitting = policyOn(own);
   for (let count = 0; count < 2; count++) {
     assertStringIncludes(
       await refusalOf("192.0.2.1", admitting),
@@ -106,8 +100,7 @@ timed.test("ProbePolicy.admit() refuses every probe while the machine's addresse
     );
   }
   assertEquals(await refusalOf("169.254.169.254", admitting), "link-local");
-  const allowing = new ProbePolicy(resolver, { machine, allowLocal: true });
-  assertEquals(await refusalOf("192.0.2.1", allowing), "");
+  assertEquals(await refusalOf("192.0.2.1", policyOn(own, true)), "");
   isReadable = true;
   time.tick(60_000);
   assertEquals(await refusalOf("192.0.2.1", admitting), "");
@@ -131,15 +124,12 @@ Deno.test("ProbePolicy.admit() refuses a host that has no other addresses", asyn
 timed.test("ProbePolicy.admit() refuses the machine's own addresses, in each of their spellings", async (time) => {
   let own = ["192.0.2.1", "2001:db8::1", "fe80::1", "::1"];
   let reads = 0;
-  const machine = {
-    interfaceAddresses: () => {
-      reads++;
-      if (own.length === 0) throw new Error("no addresses");
-      return own.map((address) => ({ name: "eth0", family: "IPv4" as const, address }));
-    },
+  const addresses = () => {
+    reads++;
+    if (own.length === 0) throw new Error("no addresses");
+    return own.map((address) => ({ name: "eth0", family: "IPv4" as const, address }));
   };
-  const resolver = fakeResolver((host) => host.split("_"));
-  const policy = new ProbePolicy(resolver, { machine, allowLocal: false });
+  const policy = policyOn(addresses);
   for (const address of ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8:0::1"]) {
     await assertRejects(
       () => policy.admit(address, { signal }),
@@ -162,8 +152,7 @@ timed.test("ProbePolicy.admit() refuses the machine's own addresses, in each of 
   time.tick(60_000);
   assertEquals(await policy.admit("192.0.2.1", { signal }), ["192.0.2.1"]);
   await assertRejects(() => policy.admit("192.0.2.2", { signal }), ProbeRefusedError);
-  const allowing = new ProbePolicy(resolver, { machine, allowLocal: true });
-  assertEquals(await allowing.admit("192.0.2.2", { signal }), ["192.0.2.2"]);
+  assertEquals(await policyOn(addresses, true).admit("192.0.2.2", { signal }), ["192.0.2.2"]);
 });
 
 timed.test("ProbePolicy.admit() gives up a name that is not resolved within 3 s", async (time) => {
