@@ -52,6 +52,23 @@ class TestShell extends Shell implements AsyncDisposable {
   }
 }
 
+/** Makes the files and folders of these paths; a path that ends with `/` is a folder, `-> x` a link. */
+function writeBelow(root: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    const place = `${root}/${path}`;
+    Deno.mkdirSync(place.replace(/[^/]*$/, ""), { recursive: true });
+    if (text.startsWith("-> ")) Deno.symlinkSync(text.slice(3), place);
+    else if (!path.endsWith("/")) Deno.writeTextFileSync(place, text);
+  }
+}
+
+/** The process of the `sleep` that a script of this file starts. */
+async function sleeper(): Promise<number> {
+  const find = () => started.descendants().find(({ name }) => name === "sleep");
+  await eventually(() => find() !== undefined);
+  return find()?.pid ?? NaN;
+}
+
 /** A folder with programs that all are the same script. */
 function ofPrograms(names: readonly string[], script: string): TempFolder {
   const folder = new TempFolder();
@@ -141,17 +158,18 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
     assertEquals(await shell.ping("::1"), undefined);
   });
 
-  Deno.test(`Shell.close() ends ${name} with its pings and rejects what is asked`, async () => {
-    using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
-    const opened = new Shell({ ...ROOTS, shell: command, path: ping.path });
-    const asked = assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
-    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-    await eventually(() => sleeper() !== undefined);
-    const pid = sleeper()?.pid;
-    await opened.close();
-    await asked;
-    await eventually(() => !isAlive(pid));
-    await assertRejects(() => opened.ping("127.0.0.1"), Error, "it has ended");
+  Deno.test(`Shell.close() ends ${name} with what it runs, and rejects what is asked`, async () => {
+    using programs = ofPrograms(["ping", "nvidia-smi"], "#!/bin/sh\nexec /bin/sleep 60\n");
+    const path = `${programs.path}:/usr/bin:/bin`;
+    for (const verb of ["ping", "nvidiaSmi"] as const) {
+      const opened = new Shell({ ...ROOTS, shell: command, path, gpu: true });
+      const asked = assertRejects(() => opened[verb]("127.0.0.1"), Error, "it has ended");
+      const pid = await sleeper();
+      await opened.close();
+      await asked;
+      await eventually(() => !isAlive(pid));
+      await assertRejects(() => opened[verb]("127.0.0.1"), Error, "it has ended");
+    }
   });
 }
 
@@ -225,52 +243,25 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals(words, "--foreground, --foreground -s KILL 5");
   });
 
-  Deno.test(`Shell.close() ends ${name} with an nvidia-smi that hangs`, async () => {
-    using smi = ofNvidiaSmi("#!/bin/sh\nexec sleep 60\n");
-    const opened = new Shell({ ...ROOTS, shell: command, path: smi.path, gpu: true });
-    const asked = assertRejects(() => opened.nvidiaSmi(), Error, "it has ended");
-    const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-    await eventually(() => sleeper() !== undefined);
-    const pid = sleeper()?.pid;
-    await opened.close();
-    await asked;
-    await eventually(() => !isAlive(pid));
-  });
-
   inFolder.test(`Shell.interfaceTraits() tells what ${name} sees in sys`, async (sys) => {
-    const net = `${sys.path}/class/net`;
-    const folders = [
-      "eth0/device",
-      "eth0/bonding_slave",
-      "eth0/brport",
-      "br0/bridge",
-      "br0/lower_eth0",
-      "tap.1",
-      "bond0/bonding",
-      "bond0/device",
-      "lan1/lower_eth9/dsa",
-      "home",
-      "wlan0/device",
-      "mon0/device",
-      "wan/device",
-      "port1",
-      "a\\n1",
-    ];
-    for (const folder of folders) await Deno.mkdir(`${net}/${folder}`, { recursive: true });
-    await Deno.writeTextFile(`${net}/tap.1/tun_flags`, "0x1002\n");
-    await Deno.writeTextFile(`${net}/bond0/uevent`, "INTERFACE=bond0\nIFINDEX=7\n");
-    await Deno.writeTextFile(`${net}/home/uevent`, "DEVTYPE=wireguard\nINTERFACE=home\n");
-    await Deno.writeTextFile(`${net}/wlan0/uevent`, "DEVTYPE=wlan\nINTERFACE=wlan0\n");
-    await Deno.writeTextFile(`${net}/wlan0/type`, "1\n");
-    await Deno.writeTextFile(`${net}/mon0/type`, "803\n");
-    await Deno.writeTextFile(`${net}/wan/phys_port_name`, "pf0vf1\n");
-    await Deno.writeTextFile(`${net}/home/phys_port_name`, "pf0vf1\n");
-    await Deno.writeTextFile(`${net}/home/type`, "803\n");
-    await Deno.writeTextFile(`${net}/wan/uevent`, "DEVTYPE=dsa\nINTERFACE=wan\n");
-    await Deno.symlink("../bond0", `${net}/eth0/master`);
-    // The kernel allows such a name; it is no line feed.
-    await Deno.writeTextFile(`${net}/a\\n1/uevent`, "INTERFACE=a\\n1\n");
-    await Deno.symlink("../a\\n1", `${net}/port1/master`);
+    writeBelow(`${sys.path}/class/net`, {
+      ...{ "eth0/device/": "", "eth0/bonding_slave/": "", "eth0/brport/": "" },
+      "eth0/master": "-> ../bond0",
+      ...{ "br0/bridge/": "", "br0/lower_eth0/": "", "lan1/lower_eth9/dsa/": "" },
+      "tap.1/tun_flags": "0x1002\n",
+      ...{ "bond0/bonding/": "", "bond0/device/": "" },
+      "bond0/uevent": "INTERFACE=bond0\nIFINDEX=7\n",
+      "home/uevent": "DEVTYPE=wireguard\nINTERFACE=home\n",
+      ...{ "home/phys_port_name": "pf0vf1\n", "home/type": "803\n" },
+      ...{ "wlan0/device/": "", "wlan0/type": "1\n" },
+      "wlan0/uevent": "DEVTYPE=wlan\nINTERFACE=wlan0\n",
+      ...{ "mon0/device/": "", "mon0/type": "803\n" },
+      ...{ "wan/device/": "", "wan/phys_port_name": "pf0vf1\n" },
+      "wan/uevent": "DEVTYPE=dsa\nINTERFACE=wan\n",
+      "port1/master": "-> ../a\\n1",
+      // The kernel allows such a name; it is no line feed.
+      "a\\n1/uevent": "INTERFACE=a\\n1\n",
+    });
     const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
     await using shell = new TestShell({ shell: command, sys: sys.path });
     for (const name of ["eth0", "br0", "tap.1", "bond0", "lan1", "home", "wlan0", "port1", "wan"]) {
@@ -286,10 +277,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 
   inFolder.test(`Shell.interfaceTraits() tells what ${name} sees of what may carry a PPP link`, async (root) => {
     const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
-    for (const folder of [`${proc}/1/net`, `${sys}/class/net/ppp0`]) {
-      await Deno.mkdir(folder, { recursive: true });
-    }
-    await Deno.writeTextFile(`${sys}/class/net/ppp0/uevent`, "DEVTYPE=ppp\nIFINDEX=4\n");
+    const session = "00000C00 52:54:00:12:34:56     eth0\n";
+    writeBelow(root.path, {
+      "proc/1/net/": "",
+      "sys/class/net/ppp0/uevent": "DEVTYPE=ppp\nIFINDEX=4\n",
+    });
     const host = new LocalHost({ proc, sys, root: "/" });
     await using shell = new TestShell({ shell: command, proc, sys });
     const look = async (sessions: number) => {
@@ -298,15 +290,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       assertEquals(traits, readInterfaceTraits(host, "ppp0"));
     };
     await look(0);
-    const session = "00000C00 52:54:00:12:34:56     eth0\n";
-    await Deno.writeTextFile(
-      `${proc}/1/net/pppoe`,
-      `Id       Address              Device\n${session}${session}`,
-    );
-    await Deno.writeTextFile(
-      `${proc}/1/net/pppol2tp`,
-      "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2\n  SESSION 'sess 1/1' 0A000001/1701\n",
-    );
+    writeBelow(`${proc}/1/net`, {
+      pppoe: `Id       Address              Device\n${session}${session}`,
+      pppol2tp:
+        "PPPoL2TP driver info, V2.0\nTUNNEL 'tunl 1', Y 2\n  SESSION 'sess 1/1' 0A000001/1701\n",
+    });
     await look(3);
   });
 
@@ -316,11 +304,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       ...["`touch`", "$HOME", "~", "-n", "--", "!", "a;b", "a&b", "a|b", "<a>", "#", "=", "a\x01b"],
       ...["a\x7f", "\x1b[2J", "%s", "{a,b}", "?", "a@b", "eth0:1", "123456789012345"],
     ];
+    const net = `${sys.path}/class/net`;
     for (const name of names) {
-      await Deno.mkdir(`${sys.path}/class/net/${name}/bridge`, { recursive: true });
-      await Deno.mkdir(`${sys.path}/class/net/${name}/lower_x`);
+      writeBelow(net, { [`${name}/bridge/`]: "", [`${name}/lower_x/`]: "" });
     }
-    await Deno.mkdir(`${sys.path}/class/net/ax/device`, { recursive: true });
+    writeBelow(net, { "ax/device/": "" });
     const host = new LocalHost({ proc: "/proc", sys: sys.path, root: "/" });
     await using shell = new TestShell({ shell: command, sys: sys.path });
     for (const name of names) {
@@ -336,16 +324,13 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 
   inFolder.test(`Shell.interfaceTraits() tells what ${name} sees of bonds and VLANs in proc`, async (root) => {
     const [proc, sys] = [`${root.path}/proc`, `${root.path}/sys`];
-    const net = `${proc}/1/net`;
-    await Deno.mkdir(`${net}/bonding`, { recursive: true });
-    await Deno.mkdir(`${net}/vlan`);
-    await Deno.mkdir(`${sys}/class/net/eth2/device`, { recursive: true });
     const slaves = "Slave Interface: eth0\nMII Status: up\n\nSlave Interface: eth2\n";
-    await Deno.writeTextFile(`${net}/bonding/bond0`, `Bonding Mode: x\n\n${slaves}`);
-    await Deno.writeTextFile(
-      `${net}/vlan/config`,
-      "VLAN Dev name\t | VLAN ID\nName-Type: x\nlan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
-    );
+    writeBelow(root.path, {
+      "sys/class/net/eth2/device/": "",
+      "proc/1/net/bonding/bond0": `Bonding Mode: x\n\n${slaves}`,
+      "proc/1/net/vlan/config": "VLAN Dev name\t | VLAN ID\nName-Type: x\n" +
+        "lan            | 7  | eth1\nmanagement-lan1| 10  | bond0\n",
+    });
     const host = new LocalHost({ proc, sys, root: root.path });
     await using shell = new TestShell({ shell: command, proc, sys });
     for (const name of ["bond0", "eth0", "eth2", "lan", "management-lan1", "eth1", "VLAN"]) {
@@ -415,14 +400,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   });
 
   inFolder.test(`The script under ${name} does nothing that is not on its menu`, async (folder) => {
-    const child = new Deno.Command(command[0], {
-      args: [...command.slice(1), "-c", script, "sh", "/proc", "/sys"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      detached: true,
-      cwd: folder.path,
-    }).spawn();
+    const child = spawnScript(command, { cwd: folder.path });
     const requests = [
       "1 ping -f",
       "2 ping 127.0.0.1;touch${IFS}x",
@@ -475,23 +453,20 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 /** The shell's script itself, to be spoken to; `words` are its further arguments. */
 function spawnScript(
   [command, ...args]: typeof SHELLS[number],
-  path: string,
-  ...words: readonly string[]
+  { path, cwd, words = [] }: { path?: string; cwd?: string; words?: readonly string[] },
 ): Deno.ChildProcess {
   return new Deno.Command(command, {
     args: [...args, "-c", script, "sh", "/proc", "/sys", ...words],
-    env: { PATH: path },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-    detached: true,
+    ...{ stdin: "piped", stdout: "piped", stderr: "null", detached: true },
+    ...(path !== undefined && { env: { PATH: path } }),
+    ...(cwd !== undefined && { cwd }),
   }).spawn();
 }
 
 for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
   Deno.test(`The script under ${command.join(" ")} runs 32 programs at a time`, async () => {
     using ping = ofPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n");
-    const child = spawnScript(command, ping.path, "gpu");
+    const child = spawnScript(command, { path: ping.path, words: ["gpu"] });
     const writer = child.stdin.getWriter();
     const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
     await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
@@ -512,7 +487,7 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
     // It closes its output, and so is answered, long before it ends.
     const script = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
     using ping = ofPing(script);
-    const child = spawnScript(command, ping.path);
+    const child = spawnScript(command, { path: ping.path });
     const writer = child.stdin.getWriter();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const ask = async (lines: string, last: string) => {
@@ -752,10 +727,7 @@ timed.test("Shell gives up an answer that is lost: of a program after 60 s, of a
 
 Deno.test("Shell.close() waits half a second for a shell that hangs", async () => {
   const shell = new Shell({ ...ROOTS, shell: ["/bin/sh", "-c", "exec sleep 61"] });
-  const hanging = () => started.descendants().find(({ name }) => name === "sleep");
-  await eventually(() => hanging() !== undefined);
-  const pid = hanging()?.pid;
-  assert(pid !== undefined);
+  const pid = await sleeper();
   using time = new FakeTime();
   assertEquals(await time.until(shell.close(), { withinMs: 60_000 }), 500);
   Deno.kill(pid, "SIGKILL");
@@ -803,9 +775,7 @@ await shell.ping("127.0.0.1");
   const output = agent.stdout.getReader();
   const { value } = await output.read();
   assertMatch(new TextDecoder().decode(value), /^\d+\n$/);
-  const sleeper = () => started.descendants().find(({ name }) => name === "sleep");
-  await eventually(() => sleeper() !== undefined);
-  const pid = sleeper()?.pid;
+  const pid = await sleeper();
   agent.kill("SIGKILL");
   await output.cancel();
   await agent.status;
