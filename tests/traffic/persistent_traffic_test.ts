@@ -30,6 +30,17 @@ function monthly(folder: TempFolder, day = 1): { config: Config; machine: Machin
   return { config, machine: openLinuxMachine(new FakeMachine("debian-vm"), config) };
 }
 
+/** A machine whose `net/dev` is this text; a number is what its one interface has passed each way. */
+function machineOf(config: Config, look: () => string | number | undefined): Machine {
+  const read = () => {
+    const seen = look();
+    return typeof seen === "number" ? `eth0:${` ${seen}`.repeat(16)}\n` : seen;
+  };
+  const globs = { include: ["eth0"], exclude: [] };
+  const network = new NetworkCollector({ read }, () => undefined, { globs });
+  return { ...openLinuxMachine(new FakeMachine("debian-vm"), config), network };
+}
+
 async function persist(config: Config, machine: Machine) {
   const { collectors, run } = await persistTraffic(config, machine, undefined);
   return { month: monthOf(collectors), run };
@@ -133,14 +144,11 @@ inFolder.test("persistTraffic() keeps the count by the day of its options, and t
 inFolder.test("persistTraffic() keeps the count although nothing can be measured or asked for any more", async (folder) => {
   // Where the file of requests would be.
   Deno.mkdirSync(`${folder.path}/month.request`);
-  const { config, machine } = monthly(folder);
-  let text = `eth0:${" 5".repeat(16)}\n`;
-  const network = new NetworkCollector({ read: () => text }, () => undefined, {
-    globs: { include: ["eth0"], exclude: [] },
-  });
-  const { month, run } = await persist(config, { ...machine, network });
+  const { config } = monthly(folder);
+  let seen: string | number = 5;
+  const { month, run } = await persist(config, machineOf(config, () => seen));
   month?.collect(performance.now());
-  text = "eth0: malformed\n";
+  seen = "eth0: malformed\n";
   await run(AbortSignal.abort());
   assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
 });
@@ -162,11 +170,8 @@ inFolder.test("persistTraffic() writes a new month at its reset, and not only wi
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 inFolder.test("persistTraffic() answers no request before anything was counted", async (folder) => {
-  const { config, machine } = monthly(folder);
-  const network = new NetworkCollector({ read: () => undefined }, () => undefined, {
-    globs: { include: [], exclude: [] },
-  });
-  const { month, run } = await persist(config, { ...machine, network });
+  const { config } = monthly(folder);
+  const { month, run } = await persist(config, machineOf(config, () => undefined));
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
   assertEquals(month?.collect(performance.now()).traffic, undefined);
@@ -189,15 +194,6 @@ inFolder.test("persistTraffic() leaves a request to the agent that has the folde
   assertEquals(requests.request(), undefined);
   for (const { run } of [owner, other]) await run(AbortSignal.abort());
 });
-
-/** A machine whose one interface has passed so many bytes each way. */
-function machineOf(config: Config, bytes: () => number) {
-  const read = () => `eth0:${` ${bytes()}`.repeat(16)}\n`;
-  const network = new NetworkCollector({ read }, () => undefined, {
-    globs: { include: ["eth0"], exclude: [] },
-  });
-  return { ...openLinuxMachine(new FakeMachine("debian-vm"), config), network };
-}
 
 inFolder.test("persistTraffic() sets totals after it has counted what has passed until then", async (folder) => {
   const { config } = monthly(folder);
