@@ -8,20 +8,18 @@ const hello: RequestHandler["onRequest"] = (_request, response) => {
   response.end("hello");
   return Promise.resolve();
 };
-const open = (port: number, onRequest = hello) =>
-  Listener.open(port, { onRequest, onUpgrade: () => Promise.resolve() });
+/** A listener that closes with its block. */
+async function open(port: number, onRequest = hello): Promise<Listener & Disposable> {
+  const listener = await Listener.open(port, { onRequest, onUpgrade: () => Promise.resolve() });
+  return Object.assign(listener, { [Symbol.dispose]: () => listener.close() });
+}
 const text = async (port: number) => await (await fetch(`http://127.0.0.1:${port}/`)).text();
 
 Deno.test("Listener.open() takes the next free port when one is taken", async () => {
-  const first = await open(0);
-  const second = await open(first.port);
-  try {
-    assertGreater(second.port, first.port);
-    assertEquals(await text(second.port), "hello");
-  } finally {
-    first.close();
-    second.close();
-  }
+  using first = await open(0);
+  using second = await open(first.port);
+  assertGreater(second.port, first.port);
+  assertEquals(await text(second.port), "hello");
 });
 
 Deno.test("Listener.open() fails when the port is out of range", async () => {
@@ -29,20 +27,16 @@ Deno.test("Listener.open() fails when the port is out of range", async () => {
 });
 
 Deno.test("Listener refuses connections while it is paused and resumes on its port", async () => {
-  const listener = await open(0);
-  try {
-    listener.pause();
-    listener.pause();
-    await assertRejects(
-      () => Deno.connect({ hostname: "127.0.0.1", port: listener.port }),
-      Deno.errors.ConnectionRefused,
-    );
-    await listener.resume();
-    await listener.resume();
-    assertEquals(await text(listener.port), "hello");
-  } finally {
-    listener.close();
-  }
+  using listener = await open(0);
+  listener.pause();
+  listener.pause();
+  await assertRejects(
+    () => Deno.connect({ hostname: "127.0.0.1", port: listener.port }),
+    Deno.errors.ConnectionRefused,
+  );
+  await listener.resume();
+  await listener.resume();
+  assertEquals(await text(listener.port), "hello");
 });
 
 Deno.test("Listener.close() ends every connection, also an exempt one", async () => {
@@ -61,16 +55,12 @@ Deno.test("Listener.close() ends every connection, also an exempt one", async ()
 });
 
 Deno.test("Listener closes the connection when the handler fails", async () => {
-  const listener = await open(0, () => Promise.reject(new Error("broken")));
-  try {
-    await assertRejects(() => text(listener.port), TypeError);
-  } finally {
-    listener.close();
-  }
+  using listener = await open(0, () => Promise.reject(new Error("broken")));
+  await assertRejects(() => text(listener.port), TypeError);
 });
 
 Deno.test("Listener.dropConnections() leaves the exempt ones open", async () => {
-  const listener: Listener = await open(0, (request, response) => {
+  using listener: Listener & Disposable = await open(0, (request, response) => {
     if (request.url === "/page") listener.exempt(response.socket);
     return hello(request, response);
   });
@@ -80,16 +70,12 @@ Deno.test("Listener.dropConnections() leaves the exempt ones open", async () => 
     const count = await realDeadline(connection.read(buffer)).catch(() => null);
     return new TextDecoder().decode(buffer.subarray(0, count ?? 0)).split("\r\n")[0];
   };
-  try {
-    const { port } = listener;
-    using page = await Deno.connect({ hostname: "127.0.0.1", port });
-    using agent = await Deno.connect({ hostname: "127.0.0.1", port });
-    assertEquals([await ask(page, "/page"), await ask(agent, "/")], [OK, OK]);
-    listener.dropConnections();
-    const ended = await realDeadline(agent.read(new Uint8Array(1)).catch(() => null));
-    assertEquals(ended, null);
-    assertEquals(await ask(page, "/page"), OK);
-  } finally {
-    listener.close();
-  }
+  const { port } = listener;
+  using page = await Deno.connect({ hostname: "127.0.0.1", port });
+  using agent = await Deno.connect({ hostname: "127.0.0.1", port });
+  assertEquals([await ask(page, "/page"), await ask(agent, "/")], [OK, OK]);
+  listener.dropConnections();
+  const ended = await realDeadline(agent.read(new Uint8Array(1)).catch(() => null));
+  assertEquals(ended, null);
+  assertEquals(await ask(page, "/page"), OK);
 });
