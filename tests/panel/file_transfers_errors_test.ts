@@ -60,9 +60,12 @@ Deno.test("a panel of main understands each status that a transfer is refused wi
     for (const body of ["", '{"message":"a reason"}', "<html>", "plain"]) {
       const text = await errorOf(async (peer) => {
         await peer.request();
-        await peer.answer(body, [], status);
+        // Whatever the server calls it.
+        await peer.answer(body, [], `${status.slice(0, 3)} Whatever`);
       });
       assertEquals(judgeDownload(text), verdict, text);
+      const isNamed = verdict === "stop" || verdict === "halve later";
+      assertEquals(text.includes(`: returned ${status.toLowerCase()}`), isNamed, text);
     }
   }
 });
@@ -82,18 +85,6 @@ Deno.test("a transfer that is refused says what and why", async () => {
     `${name}: status 413: the part is too large`,
     `${name}: status 429, "transfer has expired"`,
   ]);
-});
-
-Deno.test("a transfer names each status as the panel does, whatever the server calls it", async () => {
-  const named = answers.filter(([, verdict]) => verdict === "stop" || verdict === "halve later");
-  assertEquals(named.length, 14);
-  for (const [status] of named) {
-    const text = await errorOf(async (peer) => {
-      await peer.request();
-      await peer.answer("", [], `${status.slice(0, 3)} Whatever`);
-    });
-    assertEquals(text.endsWith(`: returned ${status.toLowerCase()}`), true, text);
-  }
 });
 
 Deno.test("a panel of main makes parts smaller when connections break", async () => {

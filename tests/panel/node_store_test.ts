@@ -16,8 +16,8 @@ import { mountedInMemory } from "../mounted.ts";
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
 
-function store(folder: string, forgives = false): NodeStore {
-  return new NodeStore(folder, { ignoreDamage: forgives });
+function store(folder: string, forgives = false, copyPath = ""): NodeStore {
+  return new NodeStore(folder, { ignoreDamage: forgives, copyPath });
 }
 
 async function keep(folder: string, node: typeof NODE, forgives = false): Promise<void> {
@@ -123,25 +123,19 @@ onLinux.test("NodeStore leaves no file open, also when it could not be opened", 
   using temp = new TempFolder();
   const folder = temp.path;
   {
-    using opened = new NodeStore(`${folder}/state`, {
-      ignoreDamage: false,
-      copyPath: `${folder}/copy.json`,
-    });
+    using opened = store(`${folder}/state`, false, `${folder}/copy.json`);
     await opened.open();
     assertEquals(openBelow(folder).length, 3);
   }
   assertEquals(openBelow(folder), []);
-  const failing = new NodeStore(`${folder}/state`, {
-    ignoreDamage: false,
-    copyPath: `${folder}/no/folder`,
-  });
+  const failing = store(`${folder}/state`, false, `${folder}/no/folder`);
   await assertRejects(() => failing.open(), Error);
   assertEquals(openBelow(folder), []);
 });
 
 inFolder.test("NodeStore brings a copy to the disk before it goes on", async ({ path: folder }) => {
   const copyPath = `${folder}/copy.json`;
-  using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+  using opened = store(`${folder}/state`, false, copyPath);
   await opened.open();
   const { syncData } = Deno.FsFile.prototype;
   const copies: string[] = [];
@@ -158,7 +152,7 @@ inFolder.test("NodeStore brings a copy to the disk before it goes on", async ({ 
 inFolder.test("NodeStore keeps a copy of the newest node in the official agent's form", async ({ path: folder }) => {
   const copyPath = `${folder}/copy.json`;
   {
-    using opened = new NodeStore(`${folder}/state`, { ignoreDamage: false, copyPath });
+    using opened = store(`${folder}/state`, false, copyPath);
     await opened.open();
     assertEquals(Deno.readTextFileSync(copyPath), "");
     assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
@@ -169,10 +163,7 @@ inFolder.test("NodeStore keeps a copy of the newest node in the official agent's
       assertEquals(text.length, 1024);
     }
   }
-  using other = new NodeStore(`${folder}/other`, {
-    ignoreDamage: false,
-    copyPath: `${folder}/no/folder`,
-  });
+  using other = store(`${folder}/other`, false, `${folder}/no/folder`);
   await assertRejects(() => other.open(), Error, "which --auto-discovery-file names");
 });
 

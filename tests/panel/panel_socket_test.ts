@@ -4,6 +4,7 @@ import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
 import { toWireProbeResult, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
+import { countedSignal } from "./counted_signal.ts";
 import { FakeReceiver } from "./fake_receiver.ts";
 import { FakeSocket, settle } from "./fake_socket.ts";
 import { testsWith } from "../tests_with.ts";
@@ -23,6 +24,9 @@ function openLive(version: 1 | 2) {
   const running = live.run();
   return {
     ...{ time, socket, live, receiver, messages: receiver.messages, acknowledgements, running },
+    /** Calls a method, by default that of a report. */
+    call: (method = "agent.report", options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
+      live.call({ method, params: {}, ...WITHIN, ...options }),
     async [Symbol.asyncDispose](): Promise<void> {
       using _ = time;
       socket.end("the server closed the connection");
@@ -283,4 +287,118 @@ byV2.test("PanelSocket.sendReport() carries acknowledgements until a report was 
   assertEquals(last?.params, { report: REPORT });
   socket.say({ id: last?.id, result: {} });
   await third;
+});
+
+byV2.test("PanelSocket.call() matches answers by id, in any order", async ({ socket, call, messages }) => {
+  const ended: number[] = [];
+  const calls = [1, 2, 3].map((n) => call().then(() => ended.push(n)));
+  assertEquals(socket.calls.map(({ id }) => id), [1, 2, 3]);
+  for (const id of [3, 1, 2]) {
+    socket.say({ jsonrpc: "2.0", id, result: {} });
+    await settle();
+  }
+  await Promise.all(calls);
+  assertEquals(ended, [3, 1, 2]);
+  assertEquals(messages, []);
+});
+
+byV2.test("PanelSocket.call() throws the panel's error", async ({ socket, call }) => {
+  const refused = assertRejects(() => call(), PanelError);
+  socket.say({ id: 1, error: { code: -32000, message: "not saved", data: "out of range" } });
+  const { failure, code, message } = await refused;
+  assertEquals([failure, code], ["rejected", -32000]);
+  assertEquals(
+    message,
+    'Cannot send agent.report by WebSocket: the panel answered "not saved, out of range"',
+  );
+});
+
+for (const stuck of [false, true]) {
+  const how = stuck ? "could not be written" : "was written";
+  byV2.test(`PanelSocket.call() times out when the message ${how}`, async ({ time, socket, call }) => {
+    socket.stuck = stuck;
+    const late = assertRejects(() => call(), PanelError, "no answer within 10 s");
+    await time.run(10_000);
+    assertEquals((await late).failure, "timeout");
+    socket.say({ id: 1, result: {} });
+    await settle();
+  });
+
+  byV2.test(`PanelSocket.call() fails at once when the connection ends, and after that, when the message ${how}`, async ({ socket, call }) => {
+    socket.stuck = stuck;
+    const calls = [call(), call()].map((promise) => assertRejects(() => promise, PanelError));
+    socket.end("the server closed the connection");
+    for (const { failure, message } of await Promise.all(calls)) {
+      assertEquals(failure, "unreachable");
+      assertEquals(
+        message,
+        "Cannot send agent.report by WebSocket: the server closed the connection",
+      );
+    }
+    await settle();
+    assertEquals((await assertRejects(() => call(), PanelError)).failure, "unreachable");
+  });
+}
+
+byV2.test("PanelSocket.call() ends with a signal of its own, and leaves the other calls alone", async ({ socket, call }) => {
+  const own = new AbortController();
+  const first = call();
+  const second = call("agent.pingResult", { signal: own.signal });
+  own.abort(new Error("no longer wanted"));
+  await assertRejects(() => second, Error, "no longer wanted");
+  await assertRejects(() => call("agent.report", { signal: own.signal }), Error, "no longer");
+  assertEquals(socket.sent.length, 2);
+  socket.say({ id: 1, result: {} });
+  await first;
+});
+
+byV2.test("PanelSocket.call() removes its listener from the signal", async ({ socket, call }) => {
+  const { signal, listeners } = countedSignal();
+  const answered = call("agent.report", { signal });
+  assertEquals(listeners(), 1);
+  socket.say({ id: 1, result: {} });
+  await answered;
+  assertEquals(listeners(), 0);
+});
+
+byV2.test("PanelSocket.call() times out on time", async ({ time, socket, call }) => {
+  const failures: string[] = [];
+  const fails = (timeoutMs: number) =>
+    call("agent.report", { timeoutMs }).catch(() =>
+      failures.push(`${timeoutMs} ${performance.now()}`)
+    );
+  const all = [fails(10_000), fails(5_000)];
+  await time.run(1_000);
+  all.push(fails(20_000));
+  for (let n = 0; n < 10; n++) {
+    const answered = call();
+    socket.say({ id: 4 + n, result: {} });
+    await answered;
+  }
+  assertEquals(time.timers, 3, "answered calls leave no timer");
+  await time.run(20_000);
+  await Promise.all(all);
+  assertEquals(failures, ["5000 5000", "10000 10000", "20000 21000"]);
+});
+
+byV2.test("PanelSocket.run() passes on orders, and drops answers to unknown calls", async ({ socket, call, messages }) => {
+  const waiting = call();
+  socket.say({ id: 2, result: {} });
+  socket.say({ id: 1e308, error: { code: 1 } });
+  socket.say({ id: "1", error: { code: -32700, message: "parse error" } });
+  socket.say({ status: "error", error: "unreadable" });
+  socket.say({ method: "agent.exec", params: { task_id: "c", command: "id" } });
+  socket.say({ message: "terminal", request_id: "r" });
+  socket.say(Uint8Array.of(1, 2, 3));
+  socket.say("{");
+  await settle();
+  assertEquals(messages, [
+    { kind: "answer", error: { code: -32700, text: "parse error" } },
+    { kind: "answer", error: { text: "unreadable" } },
+    { kind: "command", taskId: "c", command: "id" },
+    { kind: "terminal", requestId: "r", resumable: false },
+    { kind: "invalid", reason: 'not JSON: "{"' },
+  ]);
+  socket.say({ id: 1, result: {} });
+  await waiting;
 });

@@ -132,14 +132,16 @@ withMachine.test("NodeRegistration.find() counts failures anew after a refusal",
   assert(registeredAt - failedAt <= 2, `${registeredAt - failedAt} s after the first failure`);
 });
 
-withMachine.test("NodeRegistration.find() ends with the signal while the key is refused", async (machine) => {
-  machine.answer = () => ({ kind: "refused", error: wrong });
-  await collectedLog(async () => {
-    const finding = machine.find();
-    queueMicrotask(() => machine.stop.abort());
-    assertEquals(await finding, undefined);
+for (const kind of ["refused", "failed"] as const) {
+  withMachine.test(`NodeRegistration.find() ends with the signal while it waits after "${kind}"`, async (machine) => {
+    machine.answer = () => ({ kind, error: wrong });
+    await collectedLog(async () => {
+      const finding = machine.find();
+      queueMicrotask(() => machine.stop.abort());
+      assertEquals(await finding, undefined);
+    });
   });
-});
+}
 
 withMachine.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async (machine) => {
   machine.answer = () => ({ kind: "failed", error: down });
@@ -171,15 +173,6 @@ withMachine.test("NodeRegistration.find() retries rarely after lost answers, sin
     await finding;
   });
   assert(machine.asked < 60, `${machine.asked} tries in a day`);
-});
-
-withMachine.test("NodeRegistration.find() ends with the signal while it waits", async (machine) => {
-  machine.answer = () => ({ kind: "failed", error: down });
-  await collectedLog(async () => {
-    const finding = machine.find();
-    queueMicrotask(() => machine.stop.abort());
-    assertEquals(await finding, undefined);
-  });
 });
 
 withMachine.test("NodeRegistration.find() waits for another process, and uses the node that it has registered", async (machine) => {
@@ -284,30 +277,31 @@ async function attempts(outcome: (minute: number) => unknown): Promise<number[]>
 
 const unknown = failed("unauthorized");
 
-Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of rejection, and ten minutes later", async () => {
-  assertEquals(await attempts(() => unknown), [10, 20.5, 31]);
-});
-
-Deno.test("NodeRegistration.onOutcome() does nothing while calls succeed or fail otherwise", async () => {
-  assertEquals(await attempts(() => undefined), []);
-  for (const failure of ["unreachable", "timeout", "rejected", "disconnected"] as const) {
-    assertEquals(await attempts(() => failed(failure)), []);
-  }
-  assertEquals(await attempts(() => new Error("unauthorized")), []);
-});
-
-Deno.test("NodeRegistration.onOutcome() starts over after a success or another failure", async () => {
-  for (const between of [undefined, failed("unavailable")]) {
-    assertEquals(await attempts((minute) => minute === 9.5 ? between : unknown), [20, 30.5]);
-  }
-});
-
-Deno.test("NodeRegistration.onOutcome() ignores blocked WebSockets", async () => {
-  assertEquals(
-    await attempts((minute) => minute === 9.5 ? failed("websocket blocked") : unknown),
-    [10, 20.5, 31],
-  );
-});
+const OUTCOMES:
+  readonly (readonly [what: string, outcome: (minute: number) => unknown, minutes: number[]])[] = [
+    ["of rejection", () => unknown, [10, 20.5, 31]],
+    ["of success", () => undefined, []],
+    ["without an answer", () => failed("unreachable"), []],
+    ["of late answers", () => failed("timeout"), []],
+    ["of refused contents", () => failed("rejected"), []],
+    ["of lost connections", () => failed("disconnected"), []],
+    ["of another error that says so", () => new Error("unauthorized"), []],
+    ["after a success", (minute) => minute === 9.5 ? undefined : unknown, [20, 30.5]],
+    ["after another failure", (minute) => minute === 9.5 ? failed("unavailable") : unknown, [
+      20,
+      30.5,
+    ]],
+    [
+      "with a blocked WebSocket between",
+      (minute) => minute === 9.5 ? failed("websocket blocked") : unknown,
+      [10, 20.5, 31],
+    ],
+  ];
+for (const [what, outcome, minutes] of OUTCOMES) {
+  Deno.test(`NodeRegistration.onOutcome() registers again at minutes "${minutes}": ten minutes ${what}`, async () => {
+    assertEquals(await attempts(outcome), minutes);
+  });
+}
 
 const ALMOST_ONE = 0.999999999;
 
