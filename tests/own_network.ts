@@ -13,14 +13,9 @@ export const OWN_NETWORK: readonly string[] = [
 export const hasOwnNetwork: boolean = Deno.build.os === "linux" && await canHaveOwnNetwork();
 
 async function canHaveOwnNetwork(): Promise<boolean> {
-  try {
-    const [command = "", ...args] = OWN_NETWORK;
-    if ((await new Deno.Command(command, { args: [...args, "true"] }).output()).success) {
-      return true;
-    }
-  } catch {
-    // There is no such command.
-  }
+  const [command = "", ...args] = OWN_NETWORK;
+  const output = new Deno.Command(command, { args: [...args, "true"] }).output();
+  if ((await output.catch(() => undefined))?.success) return true;
   console.warn("Not tested in a network of its own: unshare, ip and user namespaces are needed");
   return false;
 }

@@ -105,24 +105,6 @@ Deno.test("remote control is the panel's own: one may run commands, the other ma
   }
 });
 
-inFolder.test("a node that registers itself reports beside further panels", async (folder) => {
-  const discoveryKey = "d1scovery-k3y";
-  using registering = await startTestPanel({ discoveryKey });
-  using further = await startTestPanel({ token: "t0ken-of-b" });
-  const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
-  await using agent = new AgentProcess(
-    ["--auto-discovery", discoveryKey, "-i", "0.2"],
-    {
-      env: { AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder.path },
-    },
-  );
-  await agent.says("reports to");
-  for (const panel of [registering, further]) {
-    await until(panel, ({ reports }) => reports.length >= 2);
-  }
-  assertEquals((await agent.stop()).code, 0);
-});
-
 inFolder.test("a panel that refuses to register the node does not hold up the reports to another", async (folder) => {
   using registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
   using further = await startTestPanel({ token: "t0ken-of-b" });

@@ -196,61 +196,42 @@ withFiles.test("copyFile() goes through no link that lies at the place of a fold
   assertEquals(files.names("private").length, 1);
 });
 
-withFiles.test("copyFile() reads no file by a link that was put at the place of a source", async (files) => {
-  const { folder } = files;
-  await makePrey(folder);
-  const { ok } = await copyWithSwap(files, {
-    at: "note",
-    swap: () => {
-      Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
-      Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-    },
+/** What takes the place of an entry of the tree, and what is left of the copy below a folder. */
+const SWAPS: readonly (readonly [
+  what: string,
+  at: "note" | "deep",
+  put: (folder: string) => void,
+  isOther: boolean,
+])[] = [
+  ["a link to a file", "note", (folder) => {
+    Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+  }, false],
+  ["another file", "note", (folder) => {
+    Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
+  }, true],
+  ["a link to a folder", "deep", (folder) => {
+    Deno.symlinkSync("../private", `${folder}/tree/deep`);
+  }, false],
+  ["another folder", "deep", (folder) => {
+    Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
+  }, true],
+];
+for (const [what, at, put, isOther] of SWAPS) {
+  withFiles.test(`copyFile() copies nothing of ${what} that has taken the place of what it has looked at`, async (files) => {
+    const { folder } = files;
+    await makePrey(folder);
+    const place = at === "note" ? "deep/note" : "deep";
+    const { ok, error } = await copyWithSwap(files, {
+      at,
+      swap: () => {
+        Deno.renameSync(`${folder}/tree/${place}`, `${folder}/away`);
+        put(folder);
+      },
+    });
+    assertEquals([ok, files.names(at === "note" ? "copy/deep" : "copy")], [false, []]);
+    if (isOther) assertMatch(error, /replaced by something else/);
   });
-  assertEquals([ok, files.names("copy/deep")], [false, []]);
-});
-
-withFiles.test("copyFile() copies no other file than it has looked at", async (files) => {
-  const { folder } = files;
-  await makePrey(folder);
-  const { ok, error } = await copyWithSwap(files, {
-    at: "note",
-    swap: () => {
-      Deno.renameSync(`${folder}/tree/deep/note`, `${folder}/away`);
-      Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-    },
-  });
-  assertEquals(ok, false);
-  assertMatch(error, /replaced by something else/);
-  assertEquals(files.names("copy/deep"), []);
-});
-
-withFiles.test("copyFile() enters no link that was put at the place of a source folder", async (files) => {
-  const { folder } = files;
-  await makePrey(folder);
-  const { ok } = await copyWithSwap(files, {
-    at: "deep",
-    swap: () => {
-      Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
-      Deno.symlinkSync("../private", `${folder}/tree/deep`);
-    },
-  });
-  assertEquals([ok, files.names("copy")], [false, []]);
-});
-
-withFiles.test("copyFile() enters no other folder than it has looked at", async (files) => {
-  const { folder } = files;
-  await makePrey(folder);
-  const { ok, error } = await copyWithSwap(files, {
-    at: "deep",
-    swap: () => {
-      Deno.renameSync(`${folder}/tree/deep`, `${folder}/away`);
-      Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
-    },
-  });
-  assertEquals(ok, false);
-  assertMatch(error, /replaced by something else/);
-  assertEquals(files.names("copy"), []);
-});
+}
 
 onLinux.test("copyFile() stays in the folders that it has opened, whatever takes their places", async () => {
   await using files = openFiles();

@@ -179,11 +179,6 @@ withControl.test("RemoteControl.handle() runs all of 300 commands at once, in or
   assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
 });
 
-switchedOff.test("RemoteControl.handle() answers each of 300 commands while it is off", async (it) => {
-  for (let n = 0; n < 300; n++) it.run(`${n}`, "true");
-  await eventually(() => it.results.length === 300);
-});
-
 Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large", async () => {
   const lengths: number[] = [];
   const lines = await collectedLog(async () => {
@@ -545,10 +540,4 @@ Deno.test("RemoteControl refuses an older version for its age, unless --allow-do
     const line = `Refused to switch to version "0.0.1": ${refusal}`;
     assert(lines.some((it) => it.endsWith(line)), lines.join("\n"));
   }
-});
-
-withControl.test("RemoteControl sends a result of a MiB", async (it) => {
-  it.run("a", "head -c 1048576 /dev/zero | tr '\\0' x");
-  await eventually(() => it.results.length === 1);
-  assertEquals(it.results[0]?.output.length, 1_048_576);
 });

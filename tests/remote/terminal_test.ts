@@ -3,6 +3,7 @@ import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
 import { sendLine, Terminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
 import { writeExecutable } from "../executable.ts";
+import { exists } from "../exists.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { ShellHome } from "../shell_home.ts";
@@ -79,8 +80,11 @@ function openTerminal(
 }
 
 const withScript = onlyIf(!ignore);
-const inTerminal = testsWith(() => openTerminal(), { ignore });
-const inLasting = testsWith(() => openTerminal({ isLasting: true }), { ignore });
+/** Tests in such a terminal. */
+const inSuch = (options: Parameters<typeof openTerminal>[0]) =>
+  testsWith(() => openTerminal(options), { ignore });
+const inTerminal = inSuch({});
+const inLasting = inSuch({ isLasting: true });
 
 /** Tests that need programs beside the one that opens terminals. */
 function needing(...needs: readonly string[]): ReturnType<typeof unless> {
@@ -101,11 +105,12 @@ inTerminal.test("Terminal.run() gives a login shell in a terminal", async ({ soc
   assertEquals(await ended, "the shell has ended");
 });
 
-withScript.test("Terminal.run() keeps the language that the agent was given", async () => {
-  await using terminal = openTerminal({ env: { PATH, LANG: "C" } });
-  const { enter } = terminal;
-  await enter('echo "<$LANG>"', "\r\n<C>\r\n");
-});
+inSuch({ env: { PATH, LANG: "C" } }).test(
+  "Terminal.run() keeps the language that the agent was given",
+  async ({ enter }) => {
+    await enter('echo "<$LANG>"', "\r\n<C>\r\n");
+  },
+);
 
 needing("bash").test("Terminal.run() reads the profile, as a login shell does", async () => {
   await using terminal = openTerminal({ shell: programs.find("bash", PATH) ?? "" });
@@ -299,26 +304,29 @@ inTerminal.test("Terminal.run() goes on when more is typed than anybody reads", 
   assertEquals(marked(mark), []);
 });
 
-withScript.test("Terminal.run() ends when no key was pressed for long", async () => {
-  await using terminal = openTerminal({ idleMs: 300 });
-  const { socket, ended } = terminal;
-  assertMatch(await ended, /no key was pressed/);
-  assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
-});
+inSuch({ idleMs: 300 }).test(
+  "Terminal.run() ends when no key was pressed for long",
+  async ({ socket, ended }) => {
+    assertMatch(await ended, /no key was pressed/);
+    assertStringIncludes(socket.text, "The terminal is closed: no key was pressed");
+  },
+);
 
-withScript.test("Terminal.run() ends when it is idle and nobody reads", async () => {
-  await using terminal = openTerminal({ idleMs: 300 });
-  const { socket, ended } = terminal;
-  socket.stuck = true;
-  assertMatch(await ended, /no key was pressed/);
-});
+inSuch({ idleMs: 300 }).test(
+  "Terminal.run() ends when it is idle and nobody reads",
+  async ({ socket, ended }) => {
+    socket.stuck = true;
+    assertMatch(await ended, /no key was pressed/);
+  },
+);
 
-withScript.test("Terminal.run() says so when the shell can't be started", async () => {
-  await using terminal = openTerminal({ shell: "/nowhere/it's a shell" });
-  const { socket, ended } = terminal;
-  assertEquals(await ended, "the shell has ended");
-  assertStringIncludes(socket.text, "not found");
-});
+inSuch({ shell: "/nowhere/it's a shell" }).test(
+  "Terminal.run() says so when the shell can't be started",
+  async ({ socket, ended }) => {
+    assertEquals(await ended, "the shell has ended");
+    assertStringIncludes(socket.text, "not found");
+  },
+);
 
 /** Starts programs whose output can't be read. */
 class UnreadablePrograms extends Programs {
@@ -333,45 +341,19 @@ class UnreadablePrograms extends Programs {
   }
 }
 
-withScript.test("Terminal.run() ends with a reason when its output can't be read", async () => {
-  await using terminal = openTerminal({ programs: new UnreadablePrograms() });
-  const { socket, ended } = terminal;
-  assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
-  assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
-});
+inSuch({ programs: new UnreadablePrograms() }).test(
+  "Terminal.run() ends with a reason when its output can't be read",
+  async ({ socket, ended }) => {
+    assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
+    assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
+  },
+);
 
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
   await using terminal = openTerminal({ env: { PATH: "/nowhere" } });
   const { socket, ended } = terminal;
   assertMatch(await ended, /there is no "script" command/);
   assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
-});
-
-needing("top", "less").test("Terminal.run() serves programs that fill the screen", async () => {
-  await using terminal = openTerminal();
-  const { socket, ready, enter } = terminal;
-  await ready();
-  socket.type("top\r");
-  await eventually(() => socket.text.includes("load average"), { told: () => socket.text });
-  socket.type("q");
-  await enter('echo "top "ended', "top ended");
-  await ready();
-  socket.type("ls -R /usr/bin | less\r");
-  // Less takes the alternate screen.
-  await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
-  socket.type("q");
-  await enter('echo "less "ended', "less ended");
-});
-
-needing("vim").test("Terminal.run() serves vim", async () => {
-  await using terminal = openTerminal();
-  const { socket, ready, enter } = terminal;
-  await ready();
-  socket.type("vim -u NONE text\r");
-  await eventually(() => socket.text.includes("\x1b[?1049h"), { told: () => socket.text });
-  socket.type("ihello\x1b:wq\r");
-  await enter("cat text; echo en''d", "\r\nend");
-  assertStringIncludes(socket.text, "hello\r\nend");
 });
 
 /** Gives a terminal one connection after another. */
@@ -527,15 +509,6 @@ inLasting.test("Terminal.run() ends when the shell ends without a connection", a
   await unseen("exit");
   assertEquals(await ended, "the shell has ended");
 });
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 withScript.test("Terminal.run() counts the minutes from the last key on", async () => {
   using time = new FakeTime();

@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { type ProgramOptions, Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { VERSION } from "../../lib/version.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { configOf } from "../metrics/config_of.ts";
 import { restoring } from "../restoring.ts";
 
 // No option, since other tests may run in this process.
@@ -247,27 +247,23 @@ Deno.test("VersionSwitch.handle() says which command has failed", async () => {
 });
 
 Deno.test("updateObstacle() says that updates are off, or that sources have none", () => {
-  const config = (...args: string[]) =>
-    resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
-  assertEquals(updateObstacle(config("--disable-auto-update")), "--disable-auto-update is set");
-  assertEquals(updateObstacle(config("--pin")), "--pin is set");
-  assertEquals(updateObstacle(config()), "this program runs from its sources");
+  assertEquals(updateObstacle(configOf(["--disable-auto-update"])), "--disable-auto-update is set");
+  assertEquals(updateObstacle(configOf(["--pin"])), "--pin is set");
+  assertEquals(updateObstacle(configOf()), "this program runs from its sources");
 });
 
 Deno.test("updateObstacle() says what brings a newer version, in a container and of a package", () => {
   const { statSync } = Deno;
-  const config = (...args: string[]) =>
-    resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
   const image = "in a container a newer version comes with a newer image";
   using _ = restoring(Deno, "statSync", "readTextFileSync", "realPathSync");
   Deno.realPathSync = () => "/usr/bin/komari-agent-deno";
   for (const [kind, manager] of [["deb", "apt"], ["rpm", "dnf"]] as const) {
     Deno.readTextFileSync = () => `${kind}\n`;
-    assertEquals(updateObstacle(config()), `a newer package brings it, by ${manager}`);
+    assertEquals(updateObstacle(configOf()), `a newer package brings it, by ${manager}`);
   }
   Deno.statSync = () => statSync(new URL(import.meta.url));
-  assertEquals(updateObstacle(config()), image);
-  assertEquals(updateObstacle(config("--pin")), "--pin is set");
+  assertEquals(updateObstacle(configOf()), image);
+  assertEquals(updateObstacle(configOf(["--pin"])), "--pin is set");
 });
 
 Deno.test("updateArguments() finds the unit of the service manager in each kind of cgroup", () => {

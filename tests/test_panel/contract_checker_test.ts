@@ -32,7 +32,6 @@ const refused: [what: string, message: string, code: number][] = [
   ["no method", '{"jsonrpc":"2.0"}', -32601],
   ["parameters that are a list", envelope("agent.report", [], 1), -32602],
   ["a report that is a list", envelope("agent.report", { report: [] }, 1), -32602],
-  ["a fraction", envelope("agent.report", { report: { ...REPORT, uptime: 1.5 } }, 1), -32602],
   [
     "a value out of range",
     envelope("agent.report", { report: { ...REPORT, cpu: { usage: 101 } } }, 1),
@@ -48,11 +47,6 @@ const refused: [what: string, message: string, code: number][] = [
     "an unknown column",
     envelope("agent.basicInfo", { info: { ...BASIC_INFO, wrong: 1 } }, 1),
     -32000,
-  ],
-  [
-    "a time in words",
-    envelope("agent.pingResult", { ...PING_RESULT, finished_at: "yesterday" }, 1),
-    -32602,
   ],
   ["capabilities that are a text", envelope("agent.pull", { capabilities: "exec" }, 1), -32602],
 ];
@@ -93,11 +87,6 @@ withPanel.test("answerRpc() sends events once a node counts as one of v2", async
   assertEquals(again.events, [ping], "what is acknowledged does not come again");
   await deliver(panel, "report", REPORT);
   assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
-});
-
-withPanel.test("answerRpc() records a token in a message", async (panel) => {
-  await deliverRpc(panel, "agent.report", { report: { ...REPORT, message: panel.token } });
-  assertEquals(panel.state.violations.map((one) => one.text), ["rpc: holds the token"]);
 });
 
 withPanel.test('answerRpc() fails under "rpc-32601" and "rpc-32000", for the calls named', async (panel) => {

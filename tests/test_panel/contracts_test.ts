@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import fc from "fast-check";
 import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
 import { validateBasicInfo, validatePingResult } from "./contracts.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "./fake_reporter.ts";
@@ -82,30 +81,6 @@ const REPORTS: readonly Row[] = [
 
 testRows("validateReport", (body) => validateReport(body, V1), REPORTS);
 
-Deno.test("validateReport() says that there is an error in what it answers", () => {
-  for (const body of ["{", bent('"usage":12.5', '"usage":100.1')]) {
-    const validation = validateReport(body, V1);
-    assert(!validation.accepted && "error" in JSON.parse(validation.answer.body));
-  }
-});
-
-Deno.test("validateReport() never throws and returns finite numbers", () => {
-  const leaf = fc.oneof(fc.jsonValue(), fc.double(), fc.integer());
-  const report = fc.record(
-    { cpu: leaf, ram: fc.record({ total: leaf, used: leaf }), uptime: leaf, process: leaf },
-    { requiredKeys: [] },
-  );
-  fc.assert(
-    fc.property(fc.oneof(report.map((value) => JSON.stringify(value)), fc.string()), (text) => {
-      const validation = validateReport(text, V1);
-      if (!validation.accepted) return;
-      assert(Number.isFinite(validation.value.cpu.usage));
-      assert(Number.isFinite(validation.value.ram.used));
-      assert(Number.isSafeInteger(validation.value.process) || validation.violations.length > 0);
-    }),
-  );
-});
-
 Deno.test("validateReport() checks no ranges before 1.2, and accepts 2.0 in version 2", () => {
   const old = { generation: generations["1.1"], version: 1 } as const;
   assert(validateReport(REPORT_TEXT.replace('"usage":12.5', '"usage":101'), old).accepted);
@@ -153,22 +128,6 @@ Deno.test("validateBasicInfo() refuses the newer fields when the panel is old", 
     assertEquals(validation.answer.status, 500);
     assertEquals(validation.violations, [], "an agent may try");
   }
-});
-
-Deno.test("validateBasicInfo() never throws and accepts no fraction", () => {
-  const columns = fc.record(
-    { cpu_cores: fc.oneof(fc.jsonValue(), fc.double()), arch: fc.jsonValue() },
-    { requiredKeys: [] },
-  );
-  fc.assert(fc.property(columns, (info) => {
-    const validation = validateBasicInfo(JSON.stringify(info), V1);
-    if (validation.accepted) assert(Number.isInteger(validation.value["cpu_cores"] ?? 0));
-  }));
-});
-
-Deno.test("validateBasicInfo() names the field that is wrong", () => {
-  const validation = validateBasicInfo(INFO_TEXT.replace(":8,", ":8.5,"), V1);
-  assertStringIncludes(validation.violations.join(), "cpu_cores must be a whole number: 8.5");
 });
 
 Deno.test("validateBasicInfo() refuses what panels before 1.2 refuse", () => {
@@ -233,12 +192,6 @@ const RESULTS: readonly Row[] = [
 ];
 
 testRows("validatePingResult", (body) => validatePingResult(body, TASKS), RESULTS);
-
-Deno.test("validatePingResult() never throws", () => {
-  fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
-    validatePingResult(text, TASKS);
-  }));
-});
 
 Deno.test("validatePingResult() accepts 12.0 except on panels before 1.2", () => {
   const body = JSON.stringify(PING_RESULT).replace(":12,", ":12.0,");

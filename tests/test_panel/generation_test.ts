@@ -18,35 +18,26 @@ async function answerOf(panel: TestPanel, method: string, path: string): Promise
   return `${response.status} ${type}`;
 }
 
+const OK = "200 application/json";
 const PAGE = "200 text/html";
 const NOT_FOUND = "404 text/plain";
-const JSON_400 = "400 application/json";
+const [JSON_400, JSON_403, JSON_404, JSON_500] = [400, 403, 404, 500].map((status) =>
+  `${status} application/json`
+);
 /** The answers to `{}` or to a GET, for 1.1, 1.4 and, alike, 1.5 and main. */
-const routes: readonly (readonly [string, string, readonly [string, string, string]])[] = [
-  ["GET", "/api/version", ["200 application/json", "200 application/json", "200 application/json"]],
-  ["POST", "/api/clients/report", ["200 application/json", "200 application/json", NOT_FOUND]],
-  ["POST", "/api/clients/uploadBasicInfo", [
-    "500 application/json",
-    "200 application/json",
-    NOT_FOUND,
-  ]],
-  ["POST", "/api/clients/ping/result", [JSON_400, "200 application/json", NOT_FOUND]],
-  ["POST", "/api/clients/task/result", [JSON_400, "200 application/json", NOT_FOUND]],
-  ["GET", "/api/clients/ping/tasks", ["200 application/json", "200 application/json", PAGE]],
+const routes: readonly (readonly [string, string, readonly (string | undefined)[]])[] = [
+  ["GET", "/api/version", [OK, OK, OK]],
+  ["POST", "/api/clients/report", [OK, OK, NOT_FOUND]],
+  ["POST", "/api/clients/uploadBasicInfo", [JSON_500, OK, NOT_FOUND]],
+  ["POST", "/api/clients/ping/result", [JSON_400, OK, NOT_FOUND]],
+  ["POST", "/api/clients/task/result", [JSON_400, OK, NOT_FOUND]],
+  ["GET", "/api/clients/ping/tasks", [OK, OK, PAGE]],
   ["GET", "/api/clients/report", [JSON_400, JSON_400, PAGE]],
   ["GET", "/api/clients/v2/rpc", [PAGE, JSON_400, JSON_400]],
   ["POST", "/api/clients/v2/rpc", [NOT_FOUND, JSON_400, JSON_400]],
   ["POST", "/api/clients/transfer/x", [NOT_FOUND, NOT_FOUND, "401 text/plain"]],
-  ["POST", "/api/clients/register", [
-    "403 application/json",
-    "403 application/json",
-    "403 application/json",
-  ]],
-  ["GET", "/api/clients/terminal", [
-    "404 application/json",
-    "404 application/json",
-    "404 application/json",
-  ]],
+  ["POST", "/api/clients/register", [JSON_403, JSON_403, JSON_403]],
+  ["GET", "/api/clients/terminal", [JSON_404, JSON_404, JSON_404]],
 ];
 
 for (const [name, index] of [["1.1", 0], ["1.4", 1], ["1.5", 2], ["main", 2]] as const) {
