@@ -18,6 +18,7 @@ import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
+import { RawServer } from "../net/raw_server.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
@@ -233,13 +234,10 @@ Deno.test(
     const greedy = await silent(port);
     assertStringIncludes(await askFrom(own, port), "200 OK");
     for (const socket of greedy) socket.destroy();
-    using listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
-    const running = serveWithoutDefence(listener);
-    const sockets = await silent(listener.addr.port);
-    assertEquals(await askFrom(own, listener.addr.port), "");
+    await using defenceless = openDefenceless();
+    const sockets = await silent(defenceless.port);
+    assertEquals(await askFrom(own, defenceless.port), "");
     for (const socket of sockets) socket.destroy();
-    listener.close();
-    await running;
   },
 );
 
@@ -270,12 +268,9 @@ withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, wh
   for (const host of ["127.0.0.1:9100", "192.0.2.1", "[::1]:9100", "LOCALHOST:9100", "localhost"]) {
     assertStringIncludes(await world.ask(request(`Host: ${host}`)), "200 OK", host);
   }
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const running = serveWithoutDefence(listener);
-  const answer = await askFrom("127.0.0.1", listener.addr.port, request("Host: evil.example"));
+  await using defenceless = openDefenceless();
+  const answer = await askFrom("127.0.0.1", defenceless.port, request("Host: evil.example"));
   assertStringIncludes(answer, "200 OK");
-  listener.close();
-  await running;
 });
 
 Deno.test("clientOf() takes loopback, and a network of 64 bits of IPv6, for one client each", () => {
@@ -314,22 +309,11 @@ async function askFrom(localAddress: string, port: number, request = SCRAPE): Pr
 }
 
 /** An endpoint whose places go to whoever comes first, and that serves every name. */
-async function serveWithoutDefence(listener: Deno.TcpListener): Promise<void> {
-  const connections = new Set<Deno.TcpConn>();
-  const serve = async (connection: Deno.TcpConn) => {
-    connections.add(connection);
-    const isWhole = await connection.read(new Uint8Array(1024)).catch(() => null);
-    if (isWhole) await connection.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\n"));
-    connection.close();
-  };
-  try {
-    for await (const connection of listener) {
-      if (connections.size >= 8) connection.close();
-      else serve(connection);
-    }
-  } catch {
-    // The listener was closed.
-  }
+function openDefenceless(): RawServer {
+  const server = new RawServer(async (peer) => {
+    if (server.open <= 8 && await peer.readSome()) await peer.write("HTTP/1.1 200 OK\r\n\r\n");
+  }, { hostname: "0.0.0.0" });
+  return server;
 }
 
 withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, however seldom", async (world) => {

@@ -1,12 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { spawnProgram } from "./command_line.ts";
-import { TempFolder } from "../temp_folder.ts";
-
-async function inHome(use: (home: string) => Promise<void>): Promise<void> {
-  using home = new TempFolder();
-  await use(home.path);
-}
+import { inFolder } from "../temp_folder.ts";
 
 /** What a command line ends with: its exit code, and words of its output or of its error. */
 const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp][] = [
@@ -21,70 +16,58 @@ const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp]
   ["status --install-service-name komari-agent-deno", 1, /^Agent +version 1\.2\.3 exited/, /^$/],
 ];
 
-Deno.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its user's", async () => {
-  await inHome(async (home) => {
-    for (const [line, code, output, error] of ENDS) {
-      const found = await spawnProgram(line.split(" "), home).output();
-      const [stdout, stderr] = [found.stdout, found.stderr].map((it) =>
-        new TextDecoder().decode(it)
-      );
-      assertEquals(found.code, code, `${line}: ${stdout}${stderr}`);
-      assertMatch(stdout ?? "", output, line);
-      assertMatch(stderr ?? "", error, line);
-    }
-  });
-});
-
-Deno.test("where the locale has only ASCII, so has what is printed, errors too", async () => {
-  await inHome(async (home) => {
-    const signs = [["help", "$AGENT_..."], ["-e https://a/?x=1", "https://a/?..."]] as const;
-    for (const [line, sign] of signs) {
-      const { stdout, stderr } = await spawnProgram(line.split(" "), home, { LC_ALL: "C" })
-        .output();
-      const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-      assertStringIncludes(text, sign);
-      assertMatch(text, /^[ -~\n]*$/);
-    }
-  });
-});
-
-Deno.test("with --log-format json an error is an object in a line", async () => {
-  await inHome(async (home) => {
-    const found = await spawnProgram(["--log-format", "json", "--wrong"], home).output();
-    const { time: _, error, ...line } = JSON.parse(new TextDecoder().decode(found.stderr));
-    assertEquals([found.code, line.level, line.component], [2, "error", "agent"]);
-    assertEquals(line.message, error);
-    assertStringIncludes(error, "Cannot use flag --wrong");
-  });
-});
-
-Deno.test("the program ends with 130 when it is interrupted", async () => {
-  await inHome(async (home) => {
-    const dryRun = ["--dry-run", "--interval", "5", "--ip-services", "off"];
-    const child = spawnProgram(dryRun, home);
-    const output = new Response(child.stdout).text();
-    let text = "";
-    for await (const bytes of child.stderr) {
-      const before = text;
-      text += new TextDecoder().decode(bytes);
-      const isMeasuring = text.includes("Measuring twice") && !before.includes("Measuring twice");
-      if (isMeasuring) child.kill("SIGINT");
-    }
-    assertEquals([(await child.status).code, await output], [130, ""]);
-  });
-});
-
-Deno.test("an agent ends with 0, or with 75 where its service is to start it again", async () => {
-  using panel = await startTestPanel();
-  const options = ["-e", panel.url, "-t", panel.token, "--ip-services", "off"];
-  for (const [count, signal, code] of [[1, "SIGTERM", 0], [2, "SIGUSR2", 75]] as const) {
-    await inHome(async (home) => {
-      const child = spawnProgram([...options, "--enable-remote-control"], home);
-      const [output, errors] = [child.stdout, child.stderr].map((it) => new Response(it).text());
-      await panel.state.until(({ sockets }) => sockets.opened === count);
-      child.kill(signal);
-      assertEquals([(await child.status).code, await output], [code, ""]);
-      assertStringIncludes(await errors ?? "", "Stopped");
-    });
+inFolder.test("the program ends with 0, 1 for a failure, and 2 for a mistake of its user's", async ({ path: home }) => {
+  for (const [line, code, output, error] of ENDS) {
+    const found = await spawnProgram(line.split(" "), home).output();
+    const [stdout, stderr] = [found.stdout, found.stderr].map((it) => new TextDecoder().decode(it));
+    assertEquals(found.code, code, `${line}: ${stdout}${stderr}`);
+    assertMatch(stdout ?? "", output, line);
+    assertMatch(stderr ?? "", error, line);
   }
 });
+
+inFolder.test("where the locale has only ASCII, so has what is printed, errors too", async ({ path: home }) => {
+  const signs = [["help", "$AGENT_..."], ["-e https://a/?x=1", "https://a/?..."]] as const;
+  for (const [line, sign] of signs) {
+    const { stdout, stderr } = await spawnProgram(line.split(" "), home, { LC_ALL: "C" })
+      .output();
+    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assertStringIncludes(text, sign);
+    assertMatch(text, /^[ -~\n]*$/);
+  }
+});
+
+inFolder.test("with --log-format json an error is an object in a line", async ({ path: home }) => {
+  const found = await spawnProgram(["--log-format", "json", "--wrong"], home).output();
+  const { time: _, error, ...line } = JSON.parse(new TextDecoder().decode(found.stderr));
+  assertEquals([found.code, line.level, line.component], [2, "error", "agent"]);
+  assertEquals(line.message, error);
+  assertStringIncludes(error, "Cannot use flag --wrong");
+});
+
+inFolder.test("the program ends with 130 when it is interrupted", async ({ path: home }) => {
+  const dryRun = ["--dry-run", "--interval", "5", "--ip-services", "off"];
+  const child = spawnProgram(dryRun, home);
+  const output = new Response(child.stdout).text();
+  let text = "";
+  for await (const bytes of child.stderr) {
+    const before = text;
+    text += new TextDecoder().decode(bytes);
+    const isMeasuring = text.includes("Measuring twice") && !before.includes("Measuring twice");
+    if (isMeasuring) child.kill("SIGINT");
+  }
+  assertEquals([(await child.status).code, await output], [130, ""]);
+});
+
+for (const [signal, code] of [["SIGTERM", 0], ["SIGUSR2", 75]] as const) {
+  inFolder.test(`an agent ends with ${code} by ${signal}: 75 where its service is to start it again`, async ({ path: home }) => {
+    using panel = await startTestPanel();
+    const options = ["-e", panel.url, "-t", panel.token, "--ip-services", "off"];
+    const child = spawnProgram([...options, "--enable-remote-control"], home);
+    const [output, errors] = [child.stdout, child.stderr].map((it) => new Response(it).text());
+    await panel.state.until(({ sockets }) => sockets.opened === 1);
+    child.kill(signal);
+    assertEquals([(await child.status).code, await output], [code, ""]);
+    assertStringIncludes(await errors ?? "", "Stopped");
+  });
+}

@@ -2,8 +2,9 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { onlyIf } from "../only_on.ts";
+import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeSelfSigned, type SelfSigned } from "./test_authority.ts";
-import { writeAll } from "../../lib/io/write_all.ts";
+import { RawServer } from "./raw_server.ts";
 
 const { signal } = new AbortController();
 
@@ -42,18 +43,12 @@ withOpenssl.test("NetDialer.dial() connects once to a server that is gone, also 
     const { stream } = await dialer.dial(url, { signal });
     stream.close();
   });
-  const { connect } = Deno;
   const called: unknown[] = [];
-  const value = (options: Deno.ConnectOptions) => {
+  using _ = fakeConnect((options) => {
     called.push(options.port);
-    return connect(options);
-  };
-  Object.defineProperty(Deno, "connect", { value, configurable: true });
-  try {
-    await assertRejects(() => dialer.dial(gone, { signal }), DialError);
-  } finally {
-    Object.defineProperty(Deno, "connect", { value: connect, configurable: true });
-  }
+    return realConnect(options);
+  });
+  await assertRejects(() => dialer.dial(gone, { signal }), DialError);
   assertEquals(called, [Number(gone.port)]);
 });
 
@@ -77,7 +72,8 @@ withOpenssl.test("NetDialer.dial() refuses such a certificate that is another on
 withOpenssl.test("NetDialer.dial() refuses who has such a certificate, but not its key", async () => {
   for (const isForged of [false, true]) {
     await using server = await startProvenServer({ cert, key });
-    using man = new ManInTheMiddle(server.port, { isForged });
+    const way = isForged ? { change: forger() } : {};
+    await using man = new RawServer((client) => client.leadTo(server.port, way));
     const dialed = dial(new URL(`https://localhost:${man.port}`), [cert]);
     if (isForged) await assertRejects(() => dialed, DialError);
     else await dialed;
@@ -117,78 +113,24 @@ async function startProvenServer(pair: SelfSigned): Promise<AsyncDisposable & { 
   };
 }
 
-/** Passes all bytes on; forged, the server's proof that it has the key is another's. */
-class ManInTheMiddle implements Disposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #isForged: boolean;
-  readonly #open: Deno.TcpConn[] = [];
-
-  constructor(port: number, { isForged }: { isForged: boolean }) {
-    this.#isForged = isForged;
-    this.#serve(port);
-  }
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  [Symbol.dispose](): void {
-    this.#listener.close();
-    for (const connection of this.#open) {
-      try {
-        connection.close();
-      } catch {
-        // It was closed by its copy.
-      }
-    }
-  }
-
-  async #serve(port: number): Promise<void> {
-    for await (const client of this.#listener) {
-      const server = await Deno.connect({ hostname: "127.0.0.1", port });
-      this.#open.push(client, server);
-      copy(client, server);
-      if (this.#isForged) copyForged(server, client);
-      else copy(server, client);
-    }
-  }
-}
-
-async function copy(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
-  const buffer = new Uint8Array(16 * 1024);
-  try {
-    for (let count; (count = await from.read(buffer)) !== null;) {
-      await writeAll(to, buffer.slice(0, count));
-    }
-    await to.closeWrite();
-  } catch {
-    // One of both is gone.
-  }
-}
-
 const RECORD_HEADER = 5;
 const HANDSHAKE = 22;
 const SERVER_KEY_EXCHANGE = 12;
 
-/** Record by record; the signature at the end of the key exchange is changed. */
-async function copyForged(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+/** Changes the signature at the end of the key exchange, in whatever pieces that comes. */
+function forger(): (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> {
   let rest = new Uint8Array();
-  const buffer = new Uint8Array(16 * 1024);
-  try {
-    for (let count; (count = await from.read(buffer)) !== null;) {
-      rest = Uint8Array.from([...rest, ...buffer.subarray(0, count)]);
-      for (;;) {
-        const length = RECORD_HEADER + ((rest[3] ?? 0) << 8) + (rest[4] ?? 0);
-        if (rest.length < RECORD_HEADER || rest.length < length) break;
-        const record = rest.slice(0, length);
-        rest = rest.slice(length);
-        const isProof = record[0] === HANDSHAKE && record[RECORD_HEADER] === SERVER_KEY_EXCHANGE;
-        if (isProof) record[length - 1] = (record[length - 1] ?? 0) ^ 1;
-        await writeAll(to, record);
-      }
+  return (bytes) => {
+    rest = Uint8Array.from([...rest, ...bytes]);
+    const records: number[] = [];
+    for (;;) {
+      const length = RECORD_HEADER + ((rest[3] ?? 0) << 8) + (rest[4] ?? 0);
+      if (rest.length < RECORD_HEADER || rest.length < length) return Uint8Array.from(records);
+      const record = rest.slice(0, length);
+      rest = rest.slice(length);
+      const isProof = record[0] === HANDSHAKE && record[RECORD_HEADER] === SERVER_KEY_EXCHANGE;
+      if (isProof) record[length - 1] = (record[length - 1] ?? 0) ^ 1;
+      records.push(...record);
     }
-    await to.closeWrite();
-  } catch {
-    // One of both is gone.
-  }
+  };
 }

@@ -18,7 +18,12 @@ import { replaced } from "../replaced.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { echoServer, type RawServer } from "./raw_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
-import { startHttpProxy, startSocksProxy, type TestProxy } from "./fake_proxies.ts";
+import {
+  startHttpProxy,
+  startSocksProxy,
+  type TestProxy,
+  type TestProxyOptions,
+} from "./fake_proxies.ts";
 import { roundTrip } from "./round_trip.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -296,60 +301,32 @@ sanitized.test("NetDialer.dial() asks an HTTP proxy for an IPv6 address in brack
 });
 
 /** All answers of a proxy that lead to nothing, and what is told. */
-const REFUSALS: readonly [kind: string, start: () => TestProxy, told: string][] = [
-  [
-    "http",
-    () => startHttpProxy({ login: "a:b" }),
-    "the proxy answers 407 Proxy Authentication Required",
-  ],
-  ["http", () => startHttpProxy({ answer: "HTTP/1.0 502\r\n\r\n" }), "the proxy answers 502"],
-  [
-    "http",
-    () => startHttpProxy({ answer: "HTTP/1.1 403 \u001b[31mNo\r\nA: b\r\n\r\nbody" }),
-    "the proxy answers 403 [31mNo",
-  ],
-  ["http", () => startHttpProxy({ answer: "SSH-2.0\r\n\r\n" }), "it is not HTTP"],
-  [
-    "http",
-    () => startHttpProxy({ answer: "HTTP/1.1 200 OK\r\n" }),
-    "the proxy closed the connection",
-  ],
-  [
-    "http",
-    () => startHttpProxy({ answer: "HTTP/1.1 200 OK\r\n\r\nmore" }),
-    "the proxy sent more than its answer",
-  ],
-  [
-    "http",
-    () => startHttpProxy({ answer: `HTTP/1.1 200 ${"x".repeat(20_000)}` }),
-    "the proxy's answer is too long",
-  ],
-  ["socks5h", () => startSocksProxy({ login: "a:b" }), "another authentication method"],
-  ["socks5h://a:c@", () => startSocksProxy({ login: "a:b" }), "user or password is wrong"],
-  [
-    "socks5h",
-    () => startSocksProxy({ answer: Uint8Array.of(5, 5, 0, 1, 0, 0, 0, 0, 0, 0) }),
-    "that the connection was refused",
-  ],
-  ["socks5h", () => startSocksProxy({ answer: Uint8Array.of(5, 99, 0, 1) }), "failure 99"],
-  ["socks5h", () => startSocksProxy({ answer: Uint8Array.of(4, 0, 0, 1) }), "not speak SOCKS 5"],
-  [
-    "socks5h",
-    () => startSocksProxy({ answer: Uint8Array.of(5, 0, 0, 1, 0) }),
-    "closed the connection",
-  ],
+const REFUSALS: readonly (readonly [kind: string, options: TestProxyOptions, told: string])[] = [
+  ["http://", { login: "a:b" }, "the proxy answers 407 Proxy Authentication Required"],
+  ["http://", { answer: "HTTP/1.0 502\r\n\r\n" }, "the proxy answers 502"],
+  ["http://", { answer: "HTTP/1.1 403 \u001b[31mNo\r\n\r\nbody" }, "the proxy answers 403 [31mNo"],
+  ["http://", { answer: "SSH-2.0\r\n\r\n" }, "it is not HTTP"],
+  ["http://", { answer: "HTTP/1.1 200 OK\r\n" }, "the proxy closed the connection"],
+  ["http://", { answer: "HTTP/1.1 200 OK\r\n\r\nmore" }, "the proxy sent more than its answer"],
+  ["http://", { answer: `HTTP/1.1 200 ${"x".repeat(20_000)}` }, "the proxy's answer is too long"],
+  ["socks5h://", { login: "a:b" }, "another authentication method"],
+  ["socks5h://a:c@", { login: "a:b" }, "user or password is wrong"],
+  ["socks5h://", { answer: Uint8Array.of(5, 5, 0, 1) }, "that the connection was refused"],
+  ["socks5h://", { answer: Uint8Array.of(5, 99, 0, 1) }, "failure 99"],
+  ["socks5h://", { answer: Uint8Array.of(4, 0, 0, 1) }, "not speak SOCKS 5"],
+  ["socks5h://", { answer: Uint8Array.of(5, 0, 0, 1, 0) }, "closed the connection"],
 ];
 
-for (const [kind, start, told] of REFUSALS) {
-  sanitized.test(`NetDialer.dial() rejects when a proxy (${kind}) refuses: ${told}`, async () => {
-    await using proxy = start();
-    const scheme = kind.includes("://") ? kind : `${kind}://`;
+for (const [scheme, options, told] of REFUSALS) {
+  sanitized.test(`NetDialer.dial() rejects when a proxy (${scheme}) refuses: ${told}`, async () => {
+    const start = scheme === "http://" ? startHttpProxy : startSocksProxy;
+    await using proxy = start(options);
     const address = `${scheme}127.0.0.1:${proxy.port}`;
     for (const url of ["https://panel.test/?token=secret", "ws://panel.test/?token=secret"]) {
       const error = await failure(url, { proxies: { http: address, https: address } });
       assertEquals(error.stage, "proxy");
-      const start = `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: `;
-      assert(error.message.startsWith(start), error.message);
+      const where = `Cannot connect to panel.test through the proxy 127.0.0.1 port ${proxy.port}: `;
+      assert(error.message.startsWith(where), error.message);
       assert(error.message.endsWith(told), error.message);
     }
     await realUntil(() => proxy.open === 0);

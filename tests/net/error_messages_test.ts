@@ -54,105 +54,86 @@ Deno.test("lookupErrorMessage() tells a name that there is not from a server tha
   }
 });
 
-Deno.test("tlsErrorMessage() says why a certificate is not trusted", () => {
-  const server = { host: "panel.test", port: 443 };
-  const clock = "or this machine's clock is wrong";
-  const table: [message: string, words: string][] = [
-    ["UnknownIssuer", "its issuer is unknown to this machine"],
-    ["Other(CaUsedAsEndEntity)", "it is self-signed"],
-    ["NotValidForName", "it is for another name"],
-    ["not valid for name panel.test", "it is for another name"],
-    ["not valid for any name", "it is for another name"],
-    ["Expired", `it has expired, ${clock}`],
-    ["certificate expired: verification time 1", `it has expired, ${clock}`],
-    ["NotValidYet", `it is not valid yet, ${clock}`],
-    ["certificate not valid yet", `it is not valid yet, ${clock}`],
-    ["Revoked", "it was revoked"],
-    ["InvalidPurpose", "its purposes leave out that of a server"],
-    ["NameConstraintViolation", "its authority may not make certificates for that name"],
-    ["odd", "it is malformed, or of a kind that is not supported (invalid peer certificate: odd)"],
-  ];
-  for (const [message, words] of table) {
-    assertEquals(
-      tlsErrorMessage(failure(`invalid peer certificate: ${message}`), server),
-      `Cannot trust the certificate of panel.test: ${words}`,
-    );
-  }
-});
+const SERVER = { host: "panel.test", port: 443 };
+const CLOCK = "or this machine's clock is wrong";
 
-Deno.test("tlsErrorMessage() takes an end of the connection, however the libraries call it, for one", () => {
-  const server = { host: "panel.test", port: 443 };
-  const ends = [
-    "unexpected end of file",
-    "tls handshake eof",
-    "Connection reset by peer (os error 104)",
-    "Client network socket disconnected",
-    "Broken pipe",
-  ];
-  const start = "Cannot start TLS with panel.test port 443: ";
-  for (const message of ends) {
-    assertEquals(
-      tlsErrorMessage(failure(message), server),
-      `${start}the server closed the connection`,
-    );
-  }
-  assertEquals(tlsErrorMessage(failure("odd (os error 5)"), server), `${start}odd`);
-});
+/** An error of the runtime's library about a certificate. */
+function invalid(why: string): Error {
+  return failure(`invalid peer certificate: ${why}`);
+}
 
-Deno.test("tlsErrorMessage() says in words what ends a handshake", () => {
-  const server = { host: "panel.test", port: 443 };
-  const table: [message: string, words: string][] = [
-    ["received fatal alert: UnrecognisedName", "the server has no site of that name"],
-    ["received fatal alert: CertificateRequired", "the server wants a certificate of its clients"],
-    [
-      "received fatal alert: HandshakeFailure",
-      "the server and this agent have no cipher in common",
+/** What is said of errors of both libraries. */
+const TLS_ERRORS: Readonly<Record<string, Readonly<Record<string, readonly Error[]>>>> = {
+  "Cannot trust the certificate of panel.test: ": {
+    "its issuer is unknown to this machine": [invalid("UnknownIssuer")],
+    "its issuer is unknown to this machine, or it is not valid at this time": [
+      failure("unable to verify the first certificate", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
     ],
-    [
-      "peer is incompatible: NoCipherSuitesInCommon",
-      "the server and this agent have no cipher in common",
+    "it is self-signed": [
+      invalid("Other(CaUsedAsEndEntity)"),
+      failure("self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT"),
+      failure("self-signed certificate in certificate chain"),
     ],
-    ["received fatal alert: InternalError", "the server itself has failed"],
-    ["received fatal alert: AccessDenied", "the server refuses this machine"],
-    ["received corrupt message of type Handshake", "what came is no valid TLS"],
-    ["peer misbehaved: IllegalMiddleboxChangeCipherSpec", "what came is no valid TLS"],
-  ];
-  for (const [message, words] of table) {
-    assertEquals(
-      tlsErrorMessage(failure(message), server),
-      `Cannot start TLS with panel.test port 443: ${words}`,
-    );
+    "it is for another name": [
+      invalid("NotValidForName"),
+      invalid("not valid for name panel.test"),
+      invalid("not valid for any name"),
+      failure(
+        "Hostname/IP does not match certificate's altnames: Host: x",
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+      ),
+    ],
+    [`it has expired, ${CLOCK}`]: [
+      invalid("Expired"),
+      invalid("certificate expired: verification time 1"),
+    ],
+    [`it is not valid yet, ${CLOCK}`]: [
+      invalid("NotValidYet"),
+      invalid("certificate not valid yet"),
+    ],
+    "it was revoked": [invalid("Revoked")],
+    "its purposes leave out that of a server": [invalid("InvalidPurpose")],
+    "its authority may not make certificates for that name": [invalid("NameConstraintViolation")],
+    "it is malformed, or of a kind that is not supported (invalid peer certificate: odd)": [
+      invalid("odd"),
+    ],
+  },
+  "Cannot start TLS with panel.test port 443: ": {
+    "the server closed the connection": [
+      failure("unexpected end of file"),
+      failure("tls handshake eof"),
+      failure("Connection reset by peer (os error 104)"),
+      failure("Client network socket disconnected"),
+      failure("Broken pipe"),
+    ],
+    "the server has no site of that name": [failure("received fatal alert: UnrecognisedName")],
+    "the server wants a certificate of its clients": [
+      failure("received fatal alert: CertificateRequired"),
+    ],
+    "the server and this agent have no cipher in common": [
+      failure("received fatal alert: HandshakeFailure"),
+      failure("peer is incompatible: NoCipherSuitesInCommon"),
+    ],
+    "the server itself has failed": [failure("received fatal alert: InternalError")],
+    "the server refuses this machine": [failure("received fatal alert: AccessDenied")],
+    "what came is no valid TLS": [
+      failure("received corrupt message of type Handshake"),
+      failure("peer misbehaved: IllegalMiddleboxChangeCipherSpec"),
+    ],
+    "odd": [failure("odd (os error 5)")],
+  },
+  "Cannot connect to panel.test port 443: ": {
+    "it does not speak TLS; is it an http:// address?": [
+      failure("received corrupt message of type InvalidContentType"),
+      failure("write EPROTO: wrong version number"),
+      failure("write EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"),
+    ],
+  },
+};
+for (const [start, told] of Object.entries(TLS_ERRORS)) {
+  for (const [words, errors] of Object.entries(told)) {
+    Deno.test(`tlsErrorMessage() says "${start}${words}"`, () => {
+      for (const error of errors) assertEquals(tlsErrorMessage(error, SERVER), start + words);
+    });
   }
-});
-
-Deno.test("tlsErrorMessage() knows the words of both libraries for a server that is not trusted", () => {
-  const server = { host: "panel.test", port: 443 };
-  const table: [message: string, code: string | undefined, words: string][] = [
-    ["self-signed certificate", "DEPTH_ZERO_SELF_SIGNED_CERT", "it is self-signed"],
-    ["self-signed certificate in certificate chain", undefined, "it is self-signed"],
-    [
-      "Hostname/IP does not match certificate's altnames: Host: panel.test.",
-      "ERR_TLS_CERT_ALTNAME_INVALID",
-      "it is for another name",
-    ],
-    [
-      "unable to verify the first certificate",
-      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-      "its issuer is unknown to this machine, or it is not valid at this time",
-    ],
-  ];
-  for (const [message, code, words] of table) {
-    assertEquals(
-      tlsErrorMessage(failure(message, code), server),
-      `Cannot trust the certificate of panel.test: ${words}`,
-    );
-  }
-  const plain = "Cannot connect to panel.test port 443: it does not speak TLS; " +
-    "is it an http:// address?";
-  const errors = [
-    failure("received corrupt message of type InvalidContentType"),
-    failure("write EPROTO: wrong version number"),
-    failure("write EPROTO", "ERR_SSL_WRONG_VERSION_NUMBER"),
-  ];
-  for (const error of errors) assertEquals(tlsErrorMessage(error, server), plain);
-});
+}

@@ -76,7 +76,7 @@ async function serveHttp(client: RawPeer, proxy: TestProxy): Promise<void> {
   if (forwards) {
     const [, target = "80"] = /^\S+ http:\/\/[^/:]+:(\d+)/.exec(head) ?? [];
     const own = head.replace(/http:\/\/[^/]+/, "").replace(/\r\n$/, "Connection: close\r\n\r\n");
-    return await client.leadTo(port ?? Number(target), own);
+    return await client.leadTo(port ?? Number(target), { first: own });
   }
   await client.answer("");
   await client.ended();

@@ -45,10 +45,16 @@ async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
 }
 
-sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected", async () => {
+/** One to nobody, any more. */
+async function anyConnection(): Promise<Deno.TcpConn> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using connection = await connectionTo(listener);
+  const connection = await connectionTo(listener);
   (await listener.accept()).close();
+  return connection;
+}
+
+sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected", async () => {
+  using connection = await anyConnection();
   using time = new FakeTime();
   using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
@@ -80,9 +86,7 @@ sanitized.test("connectHappyEyeballs() starts the next address at once when one 
 });
 
 sanitized.test("connectHappyEyeballs() waits for a slow address when the others have failed", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using connection = await connectionTo(listener);
-  (await listener.accept()).close();
+  using connection = await anyConnection();
   using time = new FakeTime();
   using addresses = new Addresses();
   const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), { port: 80, signal });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
+import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
 import { realUntil } from "../real_deadline.ts";
@@ -43,6 +44,16 @@ async function withClient(
       assertEquals(dialer.openStreams, 0);
     }
   });
+}
+
+/** Sends a request over a stream of the test's own. */
+function requestOver(
+  stream: ByteStream,
+  method: HttpRequest["method"] = "GET",
+): Promise<HttpResponse> {
+  const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
+  const { signal } = new AbortController();
+  return client.request({ method, url: "http://panel.test/", headers: [] }, { signal });
 }
 
 /** Answers every request with its body. */
@@ -371,13 +382,10 @@ sanitized.test("HttpClient.request() reads the response when the request can't b
     write: () => Promise.reject(new Error("broken pipe")),
     close: () => void closed++,
   };
-  const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
-  const { signal } = new AbortController();
-  const call = { method: "POST", url: "http://panel.test/", headers: [] } as const;
-  assertEquals((await client.request(call, { signal })).status, 401);
+  assertEquals((await requestOver(stream, "POST")).status, 401);
   assertEquals(closed, 1);
   stream.read = () => Promise.reject(new Error("reset"));
-  const error = await assertRejects(() => client.request(call, { signal }), ResponseError);
+  const error = await assertRejects(() => requestOver(stream, "POST"), ResponseError);
   assert(error.cause instanceof Error && error.cause.message === "broken pipe");
 });
 
@@ -489,10 +497,7 @@ sanitized.test("HttpClient.request() gives the same response however its bytes a
         write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
         close: () => {},
       };
-      const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
-      const { signal } = new AbortController();
-      const call = { method: "GET", url: "http://panel.test/", headers: [] } as const;
-      assertEquals((await client.request(call, { signal })).text, "ä€b");
+      assertEquals((await requestOver(stream)).text, "ä€b");
     }
   }
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { startSocksProxy } from "./fake_proxies.ts";
+import { RawServer } from "./raw_server.ts";
 
 const { signal } = new AbortController();
 
@@ -82,22 +83,17 @@ Deno.test("openSocksTunnel() says why the proxy refuses", async () => {
 
 /** What is said of a server that answers each message by the next of these. */
 async function toldOf(login: string, ...answers: (string | number[])[]): Promise<string> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const serving = (async () => {
-    using connection = await listener.accept();
+  await using server = new RawServer(async (peer) => {
     for (const answer of answers) {
-      await connection.read(new Uint8Array(1000));
-      const isText = typeof answer === "string";
-      const bytes = isText ? new TextEncoder().encode(answer) : Uint8Array.from(answer);
-      await connection.write(bytes);
+      await peer.readSome();
+      await peer.write(typeof answer === "string" ? answer : Uint8Array.from(answer));
     }
-    while (await connection.read(new Uint8Array(1000)) !== null);
-  })().catch(() => {});
-  const http = `socks5h://${login}127.0.0.1:${listener.addr.port}`;
+    await peer.ended();
+  });
+  const http = `socks5h://${login}127.0.0.1:${server.port}`;
   const dialer = new NetDialer({ proxies: { http } });
   const dialling = dialer.dial(new URL("ws://panel.test:8443"), { signal });
   const { message } = await assertRejects(() => dialling, DialError);
-  await serving;
   return message.replace(/.*: /, "");
 }
 

@@ -78,13 +78,16 @@ export class RawPeer {
     await this.write(head.join("\r\n") + text);
   }
 
-  /** Connects to a port of this machine, and passes on bytes both ways until one side ends. */
-  async leadTo(port: number, first = ""): Promise<void> {
+  /**
+   * Connects to a port of this machine, and passes on bytes both ways until one side ends; what that
+   * server says may be changed on the way.
+   */
+  async leadTo(port: number, { first = "", change = unchanged } = {}): Promise<void> {
     const server = new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
     await server.write(first);
     const pump = async (from: RawPeer, to: RawPeer) => {
       for (let bytes; (bytes = await from.readSome()) !== undefined;) {
-        if (!await to.write(bytes)) break;
+        if (!await to.write(from === server ? change(bytes) : bytes)) break;
       }
       for (const peer of [from, to]) peer.close();
     };
@@ -104,6 +107,10 @@ export class RawPeer {
       // It is closed already.
     }
   }
+}
+
+function unchanged(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return bytes;
 }
 
 interface RawServerOptions {

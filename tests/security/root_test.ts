@@ -202,20 +202,15 @@ for (const [through, reason] of STAYING) {
 /** Attacks of native code in root's process that succeeded, with a network of its own. */
 async function attack(mode: string, library: string): Promise<string[]> {
   const program = new URL("root_attacks.ts", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command("unshare", {
-    args: [
-      ...["-n", "sh", "-c", 'ip link set lo up && exec "$0" "$@"', Deno.execPath()],
-      ...["run", "-A", "--no-prompt", "--no-check", program, mode, library],
-    ],
-    stdin: "null",
-  }).output();
-  const [text, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  const lines = (text ?? "").trim().split("\n").map((line) => JSON.parse(line));
-  assertEquals(lines.at(-1)?.index, 1, `${text}${errors}`);
+  const through = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
+  const words = [program, mode, library];
+  const output = await denoOutput("run -A --no-prompt --no-check", words, { through });
+  const lines = output.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.at(-1)?.index, 1, output);
   const [{ denied = 0, passed = [] } = {}] = lines.filter((line) => "denied" in line);
   if (mode === "sealed") assert(denied > 200, `${denied} system calls were tried`);
   assertEquals(passed, []);
-  assertEquals(lines.filter(({ name }) => name !== undefined).length, 9, `${text}${errors}`);
+  assertEquals(lines.filter(({ name }) => name !== undefined).length, 9, output);
   return lines.filter(({ succeeded }) => succeeded).map(({ name }) => name);
 }
 

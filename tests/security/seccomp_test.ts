@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type AttackResult, ATTACKS } from "./attacks.ts";
+import { denoOutput } from "../deno_output.ts";
 import { onLinux } from "../only_on.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const isRoot = Deno.uid() === 0;
 
@@ -44,19 +46,16 @@ async function attack(
   { folder }: { folder: string },
 ): Promise<AttackResult[]> {
   const program = new URL("attacks.ts", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", program, mode, folder, ...names],
-    stdin: "null",
-  }).output();
-  const lines = new TextDecoder().decode(stdout).trim().split("\n");
-  const parsed: unknown[] = lines.map((line) => JSON.parse(line));
+  const words = [program, mode, folder, ...names];
+  const output = await denoOutput("run -A --no-prompt --no-check", words);
+  const parsed: unknown[] = output.trim().split("\n").map((line) => JSON.parse(line));
   const results: AttackResult[] = [];
   for (const line of parsed) {
     if (typeof line !== "object" || line === null) continue;
     if ("victim" in line && typeof line.victim === "number") Deno.kill(line.victim, "SIGKILL");
     else if (isResult(line)) results.push(line);
   }
-  assertEquals(results.map(({ name }) => name), names, new TextDecoder().decode(stderr));
+  assertEquals(results.map(({ name }) => name), names);
   return results;
 }
 
@@ -102,13 +101,7 @@ for (const name of namesOf("replacements")) {
 }
 
 onLinux.test("sealByKernel() leaves everything possible that a sealed agent does", async () => {
-  const folder = Deno.makeTempDirSync();
+  using folder = new TempFolder();
   const program = new URL("sealed_work.ts", import.meta.url).pathname;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", program, folder],
-    stdin: "null",
-  }).output();
-  await Deno.remove(folder, { recursive: true });
-  const [out, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assertEquals(code, 0, `${out}${errors}`);
+  await denoOutput("run -A --no-prompt --no-check", [program, folder.path]);
 });

@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
-import { createServer } from "node:net";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
 import type { RawSocket } from "../../lib/demo/fault.ts";
 import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
+import { RawServer } from "../net/raw_server.ts";
 import type { OrderSender, TestFault } from "./test_fault.ts";
 
 const PROBES = 10_000;
@@ -95,11 +95,14 @@ export const hostileFaults = {
   },
   /** Orders 10,000 probes at once of a server that never answers. */
   "ping-black-hole": {
-    sendOrders: async (orders, { signal }) => {
-      const target = `http://127.0.0.1:${await openSilentServer(signal)}/`;
+    sendOrders: (orders, { signal }) => {
+      const server = new RawServer((peer) => peer.ended());
+      signal.addEventListener("abort", () => void server[Symbol.asyncDispose](), { once: true });
+      const target = `${server.origin}/`;
       for (let id = 1; id <= PROBES; id++) {
-        if (!orders.sendPing({ id, kind: "http", target })) return;
+        if (!orders.sendPing({ id, kind: "http", target })) break;
       }
+      return Promise.resolve();
     },
   },
   /** Orders 100 commands at once. */
@@ -132,26 +135,6 @@ function fillerFault(chunks: number): Omit<TestFault, "name"> {
       return writeFiller(socket, chunks);
     },
   };
-}
-
-/** Listens on a free port of loopback, accepts connections and never sends anything. */
-async function openSilentServer(signal: AbortSignal): Promise<number> {
-  const connections = new Set<{ destroy(): void }>();
-  const server = createServer((connection) => {
-    connections.add(connection);
-    connection.on("error", () => {});
-    connection.once("close", () => connections.delete(connection));
-    connection.resume();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const end = () => {
-    server.close();
-    for (const connection of connections) connection.destroy();
-  };
-  if (signal.aborted) end();
-  else signal.addEventListener("abort", end, { once: true });
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 function answerJson(response: ServerResponse, body: string): Promise<void> {
