@@ -5,6 +5,7 @@ import type { ProbeResult } from "../../lib/types.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { timed } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
+import { replaced } from "../replaced.ts";
 import { fakeResolver } from "../probe/fake_names.ts";
 
 // Without a helper shell each ping is lost.
@@ -15,6 +16,12 @@ const OPTIONS = {
   machine: { interfaceAddresses: () => [] },
   allowLocal: true,
 };
+
+const RESULT = { taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) } as const;
+const FULL = new PanelError("failed to save ping result, ping batch queue is full", {
+  failure: "rejected",
+  code: -32000,
+});
 
 timed.test("PanelProbes sends results, and shows its observers tasks, orders and results", async (time) => {
   const seen: unknown[] = [];
@@ -88,7 +95,7 @@ timed.test("PanelProbes sends a result once when the call fails, since the panel
   for (const failure of failures) {
     let sent = 0;
     connection.sender.sendProbeResult = () => (sent++, Promise.reject(failure));
-    probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+    probes.send(RESULT);
     await time.pass(10_000, { stepMs: 100 });
     assertEquals(sent, 1);
   }
@@ -102,9 +109,7 @@ timed.test("PanelProbes has at most 16 results under way, and keeps the newest 1
   const held = Promise.withResolvers<void>();
   connection.sender.sendProbeResult = ({ taskId }) => (sent.push(taskId), held.promise);
   const probes = new PanelProbes(connection, OPTIONS);
-  for (let taskId = 1; taskId <= 1_116; taskId++) {
-    probes.send({ taskId, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
-  }
+  for (let taskId = 1; taskId <= 1_116; taskId++) probes.send({ ...RESULT, taskId });
   await time.pass(100);
   assertEquals(sent, Array.from({ length: 16 }, (_, index) => index + 1));
   held.resolve();
@@ -116,32 +121,27 @@ timed.test("PanelProbes has at most 16 results under way, and keeps the newest 1
 timed.test("PanelProbes sends a result again that the panel's full queue has refused", async (time) => {
   const outcomes: unknown[] = [];
   const connection = fakeConnection(DEFAULTS, [{ onOutcome: (error) => outcomes.push(error) }]);
-  const full = new PanelError("failed to save ping result, ping batch queue is full", {
-    failure: "rejected",
-    code: -32000,
-  });
   const sentAtMs: number[] = [];
   let refusals = 1;
   connection.sender.sendProbeResult = () => {
     sentAtMs.push(performance.now());
-    return refusals-- > 0 ? Promise.reject(full) : Promise.resolve();
+    return refusals-- > 0 ? Promise.reject(FULL) : Promise.resolve();
   };
   const probes = new PanelProbes(connection, OPTIONS);
-  const result = { taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) } as const;
-  probes.send(result);
+  probes.send(RESULT);
   await time.pass(10_000, { stepMs: 100 });
   assertEquals(sentAtMs.length, 2);
   assertEquals(outcomes, [undefined, undefined]);
   refusals = Infinity;
   const startMs = performance.now();
-  probes.send(result);
+  probes.send(RESULT);
   await time.pass(10_000, { stepMs: 100 });
   const more = sentAtMs.slice(2);
   assertEquals(more.length, 3, "twice more and no longer");
   assert((more[1] ?? 0) - startMs > 3_000 && (more[2] ?? 0) - startMs < 10_000);
-  assertEquals(outcomes.at(-1), full);
+  assertEquals(outcomes.at(-1), FULL);
   // What waits is bounded, and ends with the agent.
-  for (let n = 0; n < 3000; n++) probes.send(result);
+  for (let n = 0; n < 3000; n++) probes.send(RESULT);
   await time.pass(100);
   assert(time.timers <= 1000, `${time.timers}`);
   await probes.close();
@@ -150,18 +150,15 @@ timed.test("PanelProbes sends a result again that the panel's full queue has ref
 
 timed.test("PanelProbes has room for more results that are refused once the earlier ones were sent", async (time) => {
   const connection = fakeConnection(DEFAULTS);
-  const full = new PanelError("full", { failure: "rejected", code: -32000 });
   const tries = new Map<number, number>();
   connection.sender.sendProbeResult = ({ taskId }) => {
     const count = (tries.get(taskId) ?? 0) + 1;
     tries.set(taskId, count);
-    return count === 1 ? Promise.reject(full) : Promise.resolve();
+    return count === 1 ? Promise.reject(FULL) : Promise.resolve();
   };
   const probes = new PanelProbes(connection, OPTIONS);
   for (const first of [0, 900]) {
-    for (let taskId = first; taskId < first + 900; taskId++) {
-      probes.send({ taskId, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
-    }
+    for (let taskId = first; taskId < first + 900; taskId++) probes.send({ ...RESULT, taskId });
     await time.pass(5_000, { stepMs: 100 });
   }
   assertEquals([tries.size, [...tries.values()].every((count) => count === 2)], [1_800, true]);
@@ -172,10 +169,10 @@ timed.test("PanelProbes sends no result again when the calls were aborted", asyn
   const connection = fakeConnection(DEFAULTS);
   connection.sender.sendProbeResult = () => {
     connection.close();
-    return Promise.reject(new PanelError("full", { failure: "rejected", code: -32000 }));
+    return Promise.reject(FULL);
   };
   const probes = new PanelProbes(connection, OPTIONS);
-  probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
+  probes.send(RESULT);
   await time.run(0);
   assertEquals(time.timers, 0);
   await probes.close();
@@ -183,21 +180,15 @@ timed.test("PanelProbes sends no result again when the calls were aborted", asyn
 
 timed.test("PanelProbes spreads results that are sent again over more than a second", async (time) => {
   const connection = fakeConnection(DEFAULTS);
-  const full = new PanelError("full", { failure: "rejected", code: -32000 });
   const sentAtMs: number[] = [];
   connection.sender.sendProbeResult = () => {
     sentAtMs.push(performance.now());
-    return sentAtMs.length === 1 ? Promise.reject(full) : Promise.resolve();
+    return sentAtMs.length === 1 ? Promise.reject(FULL) : Promise.resolve();
   };
   const probes = new PanelProbes(connection, OPTIONS);
-  const { random } = Math;
-  Math.random = () => 0.5;
-  try {
-    probes.send({ taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) });
-    await time.run(5_000);
-  } finally {
-    Math.random = random;
-  }
+  using _ = replaced(Math, { random: () => 0.5 });
+  probes.send(RESULT);
+  await time.run(5_000);
   assertEquals(sentAtMs, [0, 3_800]);
   await probes.close();
 });

@@ -10,6 +10,7 @@ import { echoServer, type RawPeer, RawServer } from "./raw_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
+import { restoring } from "../restoring.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -250,7 +251,8 @@ Deno.test("loadAuthorities() has the runtime load what a variable names, and not
     ...["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS"],
     ...["SSL_CERT_FILE", "SSL_CERT_DIR"],
   ];
-  const { createHttpClient, env: { has } } = Deno;
+  using _client = restoring(Deno, "createHttpClient");
+  using _env = restoring(Deno.env, "has");
   const loads: unknown[] = [];
   Reflect.set(Deno, "createHttpClient", () => {
     loads.push(set);
@@ -258,16 +260,11 @@ Deno.test("loadAuthorities() has the runtime load what a variable names, and not
     return { close: () => loads.push("closed") };
   });
   let set: string | undefined;
-  try {
-    Deno.env.has = (name) => name === set;
-    loadAuthorities();
-    for (set of names.slice(0, -1)) loadAuthorities();
-    set = names.at(-1);
-    const error = assertThrows(loadAuthorities, Error, "Cannot load the certificates");
-    assertEquals(error.cause instanceof Error && error.cause.message, "no such folder");
-  } finally {
-    Deno.env.has = has;
-    Reflect.set(Deno, "createHttpClient", createHttpClient);
-  }
+  Deno.env.has = (name) => name === set;
+  loadAuthorities();
+  for (set of names.slice(0, -1)) loadAuthorities();
+  set = names.at(-1);
+  const error = assertThrows(loadAuthorities, Error, "Cannot load the certificates");
+  assertEquals(error.cause instanceof Error && error.cause.message, "no such folder");
   assertEquals(loads, names.flatMap((name, index) => index < 4 ? [name, "closed"] : [name]));
 });

@@ -31,15 +31,20 @@ const WITHIN = { timeoutMs: 10_000, signal: never };
 type Handler = (request: Request) => Response | Promise<Response>;
 
 /** A panel that answers like this, and a client of it. */
-function served(handler: Handler, path = ""): AsyncDisposable & { panel: ClientV1 } {
+function served(handler: Handler, path = "") {
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
   const endpoint = `http://127.0.0.1:${server.addr.port}${path}`;
   const client = new HttpClient({ dialer: new NetDialer() });
   const headers = [["user-agent", "komari-agent-deno/0"]] as const;
   const limit = new MessageLimit();
   const fetch = createPanelFetch({ endpoint, token: TOKEN }, { client, headers, limit });
+  const timeouts: [call: string, ms: number][] = [];
   return {
-    panel: new ClientV1(fetch),
+    panel: new ClientV1((call, signal) => {
+      timeouts.push([call.name, call.timeoutMs]);
+      return fetch(call, signal);
+    }),
+    timeouts,
     async [Symbol.asyncDispose]() {
       client.close();
       await server.shutdown();
@@ -54,7 +59,7 @@ async function failureOf(handler: Handler): Promise<PanelError> {
   return error;
 }
 
-Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin", async () => {
+Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin, each for a limited time", async () => {
   const seen: string[] = [];
   const headers: Headers[] = [];
   await using it = served(async (request) => {
@@ -63,15 +68,22 @@ Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin
     headers.push(request.headers);
     return new Response(request.method === "GET" ? "[]" : SUCCESS);
   }, "/base");
-  const { panel } = it;
+  const { panel, timeouts } = it;
   const finishedAt = new Date(0);
-  await panel.sendReport(REPORT, WITHIN);
+  await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
   await panel.sendBasicInfo(INFO, never);
   const result = toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 5, finishedAt });
   await panel.sendProbeResult(result, never);
   const command = toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt });
   await panel.sendCommandResult(command, never);
   assertEquals(await panel.fetchTasks(never), { tasks: [], skipped: [] });
+  assertEquals(timeouts, [
+    ["send report (POST /api/clients/report)", 1_234],
+    ["send basic info (POST /api/clients/uploadBasicInfo)", 20_000],
+    ["send probe result (POST /api/clients/ping/result)", 10_000],
+    ["send command result (POST /api/clients/task/result)", 30_000],
+    ["fetch probe tasks (GET /api/clients/ping/tasks)", 10_000],
+  ]);
   const query = `?token=${encodeURIComponent(TOKEN)}`;
   assertEquals(seen, [
     `POST /base/api/clients/report${query} ${JSON.stringify(REPORT)}`,
@@ -150,32 +162,4 @@ Deno.test("ClientV1.fetchTasks() throws when the answer is not a list", async ()
   await using it = served(() => new Response("{broken"));
   const error = await assertRejects(() => it.panel.fetchTasks(never), PanelError);
   assertEquals([error.failure, error.cause instanceof SyntaxError], ["unreadable", true]);
-});
-
-Deno.test("ClientV1 gives the panel a limited time for each call", async () => {
-  const times: [string, number][] = [];
-  const fetch: PanelFetch = ({ name, timeoutMs }) => {
-    times.push([name, timeoutMs]);
-    return Promise.resolve({ status: 200, text: name.includes("GET") ? "[]" : SUCCESS });
-  };
-  const panel = new ClientV1(fetch);
-  const finishedAt = new Date(0);
-  await panel.sendReport(REPORT, { ...WITHIN, timeoutMs: 1_234 });
-  await panel.sendBasicInfo(INFO, never);
-  await panel.sendProbeResult(
-    toWireProbeResult({ taskId: 1, kind: "tcp", valueMs: 1, finishedAt }),
-    never,
-  );
-  await panel.sendCommandResult(
-    toWireCommandResult({ taskId: "c", output: "", exitCode: 0, finishedAt }),
-    never,
-  );
-  await panel.fetchTasks(never);
-  assertEquals(times, [
-    ["send report (POST /api/clients/report)", 1_234],
-    ["send basic info (POST /api/clients/uploadBasicInfo)", 20_000],
-    ["send probe result (POST /api/clients/ping/result)", 10_000],
-    ["send command result (POST /api/clients/task/result)", 30_000],
-    ["fetch probe tasks (GET /api/clients/ping/tasks)", 10_000],
-  ]);
 });

@@ -1,14 +1,10 @@
-import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import type { Config } from "../../lib/config/config.ts";
 import type { PanelObserver } from "../../lib/panel/observer.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
+import { configOf } from "../metrics/config_of.ts";
 
 /** The configuration without any option. */
-export const DEFAULTS: Config = resolveConfig({
-  args: [],
-  env: {},
-  readText: () => "",
-  readMode: () => undefined,
-});
+export const DEFAULTS: Config = configOf();
 
 function unexpected(): never {
   throw new Error("this call was not expected");

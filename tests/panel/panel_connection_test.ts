@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
@@ -8,23 +7,17 @@ import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { panelFault } from "../test_panel/faults.ts";
 import { USER_AGENT } from "../../lib/version.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
 
-const config = resolveConfig({
-  args: ["--interval", "0.1"],
-  env: {},
-  readText: () => "",
-  readMode: () => undefined,
-});
+const config = configOf(["--interval", "0.1"]);
 
-for (const fault of [undefined, { name: "upgrade-403" }] as const) {
+for (const fault of [undefined, panelFault("upgrade-403")]) {
   const way = fault === undefined ? "WebSocket" : "POST";
   Deno.test(`PanelConnection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
-    const panel = await startTestPanel({
-      discoveryKey: "d1scovery-k3y",
-      ...(fault === undefined ? {} : { fault }),
-    });
+    using panel = await startTestPanel({ discoveryKey: "d1scovery-k3y", fault });
     const refused = Promise.withResolvers<void>();
     const node = { endpoint: panel.url, token: panel.token };
     const observer = {
@@ -37,56 +30,25 @@ for (const fault of [undefined, { name: "upgrade-403" }] as const) {
     const connection = new PanelConnection(node, config, [observer]);
     const owner = new ReportingOwner(connection, config, { signal });
     const running = owner.link.run();
-    try {
-      await panel.state.until(({ counts }) => counts.reports > 1);
-      panel.removeNode(panel.token);
-      panel.dropConnections();
-      await refused.promise;
-      const headers = { authorization: "Bearer d1scovery-k3y" };
-      const answer = await fetch(`${panel.url}/api/clients/register?name=a`, {
-        method: "POST",
-        headers,
-      });
-      const { data } = await answer.json();
-      const { reports } = panel.state.counts;
-      node.token = data.token;
-      await panel.state.until(({ counts }) => counts.reports > reports + 1);
-      assertEquals(panel.state.violations, []);
-    } finally {
-      stop.abort();
-      owner.close();
-      await running;
-      panel.close();
-    }
+    await panel.state.until(({ counts }) => counts.reports > 1);
+    panel.removeNode(panel.token);
+    panel.dropConnections();
+    await refused.promise;
+    const headers = { authorization: "Bearer d1scovery-k3y" };
+    const answer = await fetch(`${panel.url}/api/clients/register?name=a`, {
+      method: "POST",
+      headers,
+    });
+    const { data } = await answer.json();
+    const { reports } = panel.state.counts;
+    node.token = data.token;
+    await panel.state.until(({ counts }) => counts.reports > reports + 1);
+    assertEquals(panel.state.violations, []);
+    stop.abort();
+    owner.close();
+    await running;
   });
 }
-
-Deno.test("PanelConnection.sender drops an answer that the panel does not wait for any more", async () => {
-  const answers = [
-    { status: 200, body: { jsonrpc: "2.0", id: 1, result: { status: "success" } } },
-    { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32004, message: "not found" } } },
-    { status: 400, body: { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "unknown" } } },
-  ];
-  const asked: unknown[] = [];
-  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (it) => {
-    asked.push((await it.json()).params);
-    const answer = answers[asked.length - 1];
-    return Response.json(answer?.body, { status: answer?.status ?? 500 });
-  });
-  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
-  const { signal } = new AbortController();
-  const connection = new PanelConnection(node, { ...config, compression: false }, []);
-  const result = { requestId: "r", ok: true, result: [], error: "" };
-  await connection.sender.sendFileResult(result, signal);
-  await connection.sender.sendFileResult(result, signal);
-  await assertRejects(
-    () => connection.sender.sendFileResult(result, signal),
-    PanelError,
-    "unknown",
-  );
-  assertEquals(asked, Array(3).fill({ request_id: "r", ok: true, result: [], error: "" }));
-  connection.close();
-});
 
 Deno.test("PanelConnection sends the headers of the configuration with each request, and the token where it says", async () => {
   const seen: (string | null)[][] = [];
@@ -181,16 +143,4 @@ Deno.test("PanelConnection tells once of settings that a panel pushes, by whatev
     connection.close();
   });
   assertEquals(lines.filter((line) => line.includes("sends settings")).length, 1, `${lines}`);
-  // Each version alone tells of them.
-  for (const version of [1, 2]) {
-    const alone = await collectedLog(async () => {
-      const connection = new PanelConnection(node, config, []);
-      const { signal } = new AbortController();
-      const call = { method: "agent.basicInfo", params: {}, timeoutMs: 10_000, signal };
-      if (version === 2) await connection.clientV2.call(call);
-      else await connection.clientV1.sendReport(toWireReport({ failures: [] }), call);
-      connection.close();
-    });
-    assertEquals(alone.length, 1, `${version}`);
-  }
 });

@@ -85,19 +85,10 @@ async function withSender(
 }
 
 Deno.test("PanelSender sends each message once, by the transport of the reports", async () => {
+  const methods = ["basicInfo", "pingResult", "taskResult", "startupConfig.result"];
   const expected: Record<string, string[]> = {
-    "v2 WebSocket": [
-      "WebSocket agent.basicInfo",
-      "WebSocket agent.pingResult",
-      "WebSocket agent.taskResult",
-      "WebSocket agent.startupConfig.result",
-    ],
-    "v2 POST": [
-      "v2 agent.basicInfo",
-      "v2 agent.pingResult",
-      "v2 agent.taskResult",
-      "v2 agent.startupConfig.result",
-    ],
+    "v2 WebSocket": methods.map((method) => `WebSocket agent.${method}`),
+    "v2 POST": methods.map((method) => `v2 agent.${method}`),
     // Version 1 has no message for the configuration.
     "v1 WebSocket": [
       "v1 basic info",

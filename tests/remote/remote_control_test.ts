@@ -1,33 +1,28 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Config } from "../../lib/config/config.ts";
-import { resolveConfig } from "../../lib/config/config.ts";
 import { publicConfig } from "../../lib/config/public_config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Programs } from "../../lib/host/programs.ts";
-import { RemoteControl } from "../../lib/remote/remote_control.ts";
+import { RemoteControl, StartupConfigs } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { ShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { FakePanel } from "./fake_panel.ts";
+import { FakePanel, FakeSender } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 import { onlyIf } from "../only_on.ts";
+import { configOf } from "../metrics/config_of.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
 /** Tests that open a terminal. */
 const withScript = onlyIf(programs.find("script", Deno.env.get("PATH") ?? "") !== undefined);
 
-function configOf(...args: string[]): Config {
-  return resolveConfig({ args, env: {}, readText: () => "", readMode: () => undefined });
-}
-
-const config = configOf("--interval", "3");
+const config = configOf(["--interval", "3"]);
 
 /** Remote control of a panel that a test plays, and a look at what it leaves behind. */
 class ControlUnderTest implements AsyncDisposable {
@@ -509,7 +504,7 @@ Deno.test("RemoteControl refuses files with --disable-remote-files, and updates 
     const control = new RemoteControl(
       new NoPrograms(),
       panel,
-      configOf("--enable-remote-control", "--disable-remote-files"),
+      configOf(["--enable-remote-control", "--disable-remote-files"]),
     );
     control.handle({ kind: "file", requestId: "1", op: "list_roots", args: {} });
     control.handle({ kind: "switch version", version: "latest" });
@@ -532,7 +527,7 @@ Deno.test("RemoteControl refuses an older version for its age, unless --allow-do
       const control = new RemoteControl(
         new NoPrograms(),
         new FakePanel(),
-        configOf("--enable-remote-control", ...flags),
+        configOf(["--enable-remote-control", ...flags]),
       );
       control.handle({ kind: "switch version", version: "0.0.1" });
       await control.close();
@@ -540,4 +535,35 @@ Deno.test("RemoteControl refuses an older version for its age, unless --allow-do
     const line = `Refused to switch to version "0.0.1": ${refusal}`;
     assert(lines.some((it) => it.endsWith(line)), lines.join("\n"));
   }
+});
+
+/** The requests that are answered when the panel takes no answer for so long. */
+async function configsAfter(outageMs: number): Promise<string[]> {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  sender.beforeEach = () => {
+    if (performance.now() < outageMs) throw new Error("the panel is away");
+  };
+  const configs = new StartupConfigs(sender, configOf());
+  configs.handle({ kind: "startup config", requestId: "a" });
+  await time.run(10 * 60_000);
+  await configs.close();
+  return sender.startupConfigs.map(({ requestId }) => requestId);
+}
+
+Deno.test("StartupConfigs.handle() tries for 20 s to send the configuration", async () => {
+  assertEquals(await configsAfter(10_000), ["a"]);
+  assertEquals(await configsAfter(60_000), []);
+});
+
+Deno.test("StartupConfigs.close() tries no more to send the configuration", async () => {
+  using time = new FakeTime();
+  const sender = new FakeSender();
+  sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
+  const configs = new StartupConfigs(sender, configOf());
+  configs.handle({ kind: "startup config", requestId: "a" });
+  await time.run(100);
+  assertEquals(time.timers, 1);
+  await configs.close();
+  assertEquals(time.timers, 0);
 });

@@ -222,39 +222,21 @@ test("Terminals notices an idle connection that is dead, and frees its place", a
   await goesOn(time, eventually(() => lines.some((line) => line.includes("Terminal a ended"))));
 });
 
-test("Terminals.handle() connects the same shell again", async (panel) => {
-  const first = await connected(panel);
-  first.type("word=ke''pt\r");
-  await say(first, "first");
-  first.close();
-  const second = await connected(panel);
-  second.type("echo $word\r");
-  await eventually(() => second.text.includes("kept"));
-  second.close();
-  await say(await connected(panel), "third");
-});
-
-test("Terminals.handle() opens a new shell when the user has closed the old one", async (panel) => {
-  const first = await connected(panel);
-  first.type("word=kept\r");
-  await say(first, "first");
-  first.say({ type: "close" });
-  await eventually(() => first.isClosed);
-  const second = await connected(panel);
-  second.type("echo [$word]\r");
-  await eventually(() => second.text.includes("[]"));
-  assert(!panel.lines.some((line) => line.includes("has no connection")), "none was waited for");
-});
-
-test("Terminals.handle() ends the shell with its connection when it can't be resumed", async (panel) => {
-  const first = await connected(panel, { requestId: "a", resumable: false });
-  first.type("word=kept\r");
-  await say(first, "first");
-  first.close();
-  const second = await connected(panel);
-  second.type("echo [$word]\r");
-  await eventually(() => second.text.includes("[]"));
-});
+for (const resumable of [true, false]) {
+  const end = resumable ? "the user has closed the old one" : "the old one could not be resumed";
+  test(`Terminals.handle() opens a new shell when ${end}`, async (panel) => {
+    const first = await connected(panel, { resumable });
+    first.type("word=kept\r");
+    await say(first, "first");
+    if (resumable) first.say({ type: "close" });
+    else first.close();
+    await eventually(() => first.isClosed);
+    const second = await connected(panel);
+    second.type("echo [$word]\r");
+    await eventually(() => second.text.includes("[]"));
+    assert(!panel.lines.some((line) => line.includes("has no connection")), "none was waited for");
+  });
+}
 
 test("Terminals ends a shell that was without a connection for five minutes", async (panel) => {
   {

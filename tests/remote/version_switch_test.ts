@@ -115,40 +115,18 @@ timed.test("VersionSwitch.handle() says that an order within ten minutes is igno
 
 Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () => {
   const programs = new FakePrograms();
-  const cases: [VersionSwitch, string, string][] = [
-    [new VersionSwitch(undefined), "latest", 'version "latest": remote control is off'],
-    [
-      new VersionSwitch(programs, { obstacle: "updates are off" }),
-      "latest",
-      'version "latest": updates are off',
-    ],
-    [
-      new VersionSwitch(programs),
-      "1.*.2",
-      'version "1.*.2": only the latest version, or one by its exact name, can be installed',
-    ],
-    [
-      new VersionSwitch(programs),
-      "",
-      'version "": only the latest version, or one by its exact name, can be installed',
-    ],
-    [
-      new VersionSwitch(programs),
-      "Snapshot-12",
-      'version "Snapshot-12": there are no signed snapshots',
-    ],
-    [
-      new VersionSwitch(programs),
-      VERSION,
-      `version "${VERSION}": it is installed already`,
-    ],
-    [
-      new VersionSwitch(programs),
-      `V${VERSION} `,
-      `version "V${VERSION} ": it is installed already`,
-    ],
+  const inexact = "only the latest version, or one by its exact name, can be installed";
+  const installed = "it is installed already";
+  const cases: [version: string, reason: string, versions?: VersionSwitch][] = [
+    ["latest", "remote control is off", new VersionSwitch(undefined)],
+    ["latest", "updates are off", new VersionSwitch(programs, { obstacle: "updates are off" })],
+    ["1.*.2", inexact],
+    ["", inexact],
+    ["Snapshot-12", "there are no signed snapshots"],
+    [VERSION, installed],
+    [`V${VERSION} `, installed],
   ];
-  for (const [versions, version, words] of cases) {
+  for (const [version, reason, versions = new VersionSwitch(programs)] of cases) {
     const lines = await collectedLog(() => {
       for (let count = 0; count < 100; count++) {
         versions.handle({ kind: "switch version", version });
@@ -156,7 +134,8 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
       return Promise.resolve();
     });
     assertEquals(lines.length, 1);
-    assert(lines[0]?.endsWith(` warning remote: Refused to switch to ${words}`), lines[0]);
+    const refusal = ` warning remote: Refused to switch to version "${version}": ${reason}`;
+    assert(lines[0]?.endsWith(refusal), lines[0]);
   }
   assertEquals(programs.lines, []);
 });
