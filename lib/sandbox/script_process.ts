@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { keepingCapability } from "../host/capabilities.ts";
 import { describeError } from "../log/log.ts";
@@ -77,7 +78,9 @@ export function startScript(
     staysRoot,
     async close() {
       const closed = Promise.all([rpc.close(), child.status]);
-      if (!await settlesWithin(closed, CLOSE_TIMEOUT_MS)) child.unref();
+      if (await settlesWithin(closed, CLOSE_TIMEOUT_MS)) return;
+      // One that has ended meanwhile is unknown to the runtime.
+      attempt(() => child.unref());
     },
   };
 }
