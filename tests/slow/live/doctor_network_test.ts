@@ -502,10 +502,7 @@ here.test("doctor names what is planted in a network of its own", async () => {
             [...args, "--install-service-name", "no-such"],
             options,
           );
-          const startedAtMs = performance.now();
           const { code } = await doctor.ends();
-          const tookMs = performance.now() - startedAtMs;
-          if (tookMs > 20_000) throw new Error(`${row.cause}: it took ${tookMs} ms`);
           return { code, output: doctor.output };
         }),
       );
