@@ -1,16 +1,16 @@
 /**
- * Writes a program that is Deno, but for the clocks of what it runs, and gives its path. The variable
- * `TIME_FACTOR` says how much faster they are.
+ * Writes a program that is Deno, but for the clocks of what it runs, and gives its path.
  *
  * A portable build starts `deno run` with flags of its own, which stay.
  *
- * @param clock `fast_clock` for all of them, `fast_timers` for all but the time of day.
+ * @param clock `fast_clock`: they are so much faster as the variable `TIME_FACTOR` says. `quick_timers`:
+ * pauses end at once while the line of shell `QUICK_WHEN` succeeds, and all else late.
  * @param options.folder Where it is written, with the module, and where it lies when it runs; the
  * latter is another path in a container.
  * @param options.deno The path of Deno there.
  */
 export async function writeFastDeno(
-  clock: "fast_clock" | "fast_timers",
+  clock: "fast_clock" | "quick_timers",
   { folder, deno = Deno.execPath(), folderWithin = folder }: {
     folder: string;
     deno?: string;

@@ -6,8 +6,6 @@ import { writeFastDeno } from "../fast_deno.ts";
 import { SupervisedAgent } from "./supervised_agent.ts";
 
 const TOKEN = "t0ken-of-the-node";
-/** The minute in which a new version has to report takes twelve seconds. */
-const TIME_FACTOR = 5;
 
 /** Two versions of the program; a portable build is run as a compiled one is. */
 const BUILDS = {
@@ -58,14 +56,18 @@ class Place implements AsyncDisposable {
     return new SupervisedAgent(this.path, { args, env: this.env });
   }
 
-  /** Updates by a program whose timers are {@linkcode TIME_FACTOR} times as fast. */
+  /** What a version leaves that can't run: nobody waits for its report then. */
+  get failed(): string {
+    return `${this.folder}/failed`;
+  }
+
   async update(...args: string[]): Promise<{ code: number; output: string; told: string }> {
     const { code, stdout, stderr } = await new Deno.Command(this.path, {
       args: ["update", ...args],
       env: {
         ...this.env,
-        DENO: await writeFastDeno("fast_timers", { folder: BUILDS.folder }),
-        TIME_FACTOR: `${TIME_FACTOR}`,
+        DENO: await writeFastDeno("quick_timers", { folder: BUILDS.folder }),
+        QUICK_WHEN: `test -e ${this.failed}`,
       },
     }).output();
     const decoder = new TextDecoder();
@@ -126,7 +128,8 @@ Deno.test("update goes back when the new version never reports", async () => {
   await using place = await Place.open();
   await using agent = place.agent();
   await place.reportsAs("1.2.3");
-  const broken = `#!/bin/sh\n[ "$1" = version ] && echo '{"version": "1.3.0"}' || exit 9\n`;
+  const broken = `#!/bin/sh\n[ "$1" = version ] && echo '{"version": "1.3.0"}' && exit\n` +
+    `touch ${place.failed}; exit 9\n`;
   place.releases.publish("1.3.0", broken);
   const { code, output, told } = await place.update("--now", "--json");
   assertEquals(code, 1, told);

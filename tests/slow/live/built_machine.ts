@@ -10,10 +10,17 @@ export const PROGRAM = "/build/komari-agent-deno-portable";
 export const SERVICE = "komari-agent-deno";
 
 /**
- * Variables for a command whose time-outs end so much earlier: 30 s for a report take ten. The service
- * that it starts has none of them.
+ * Variables for a command that waits for no report while the line of shell succeeds, and long for one
+ * that comes. The service that it starts has none of them.
  */
-export const IN_A_HURRY = { DENO: "/build/fast-deno", TIME_FACTOR: "3" } as const;
+export function quickWhen(line: string): Readonly<Record<string, string>> {
+  return { DENO: "/build/fast-deno", QUICK_WHEN: line };
+}
+
+/** A line of shell that succeeds when the service's agent has failed with an error of these words. */
+export function hasFailed(words: string): string {
+  return `grep -q '"error":{.*${words}' /run/${SERVICE}/health`;
+}
 
 /** A machine with a build of this checkout, and a panel that it can reach. */
 export interface World {
@@ -26,7 +33,7 @@ export async function inWorld(act: (world: World) => Promise<void>): Promise<voi
   const deno = "/usr/local/bin/deno";
   const build = await folderOfFile("build", async (folder) => {
     await buildPortable({ version: "1.0.0", folder });
-    await writeFastDeno("fast_timers", { folder, deno, folderWithin: "/build" });
+    await writeFastDeno("quick_timers", { folder, deno, folderWithin: "/build" });
   });
   using panel = await startTestPanel();
   const mounts = { [deno]: Deno.execPath(), "/build": build };

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { IN_A_HURRY, install, inWorld, PROGRAM, reports, SERVICE } from "./built_machine.ts";
+import {
+  hasFailed,
+  install,
+  inWorld,
+  PROGRAM,
+  quickWhen,
+  reports,
+  SERVICE,
+} from "./built_machine.ts";
 import { MachineContainer } from "./machine_container.ts";
 import { unless } from "../../only_on.ts";
 
@@ -72,6 +80,7 @@ here.test("install returns to what worked before on a real systemd", () =>
     const sums = "md5sum /etc/komari-agent-deno/* /etc/systemd/system/komari-agent-deno*";
     const content = await machine.run(sums);
     const typo = "http://127.0.0.1:9";
+    const quick = quickWhen(hasFailed("127.0.0.1 port 9"));
     for (
       const [options, env, named] of [
         [`-e ${typo} --as-root=false --gpu`, {}, "127.0.0.1:9"],
@@ -84,7 +93,7 @@ here.test("install returns to what worked before on a real systemd", () =>
     ) {
       const line = `${PROGRAM} install ${options}`;
       const { code, output } = await machine.tries(line, {
-        ...IN_A_HURRY,
+        ...quick,
         AGENT_TOKEN: panel.token,
         ...env,
       });
@@ -119,7 +128,7 @@ here.test("install returns to what worked before on a real systemd", () =>
       await Promise.all([reports(other), reports(panel)]);
       const dead = await machine.tries(
         `${PROGRAM} install ${both} -e ${typo} -t t0ken`,
-        IN_A_HURRY,
+        quick,
       );
       assertEquals(dead.code, 1, dead.output);
       assertStringIncludes(dead.output, "Left out 127.0.0.1:9, where no report is accepted");
