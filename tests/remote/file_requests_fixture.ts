@@ -62,6 +62,26 @@ export class FilesUnderTest implements AsyncDisposable {
   }
 }
 
+/** Where what is tested waits until a test lets it go on. */
+export class Gate {
+  readonly #reached = Promise.withResolvers<void>();
+  readonly #opened = Promise.withResolvers<void>();
+
+  /** Resolves when something waits here. */
+  get reached(): Promise<void> {
+    return this.#reached.promise;
+  }
+
+  readonly pass = (): Promise<void> => {
+    this.#reached.resolve();
+    return this.#opened.promise;
+  };
+
+  open(): void {
+    this.#opened.resolve();
+  }
+}
+
 /** File requests in a folder of the test's own, whose transfers may be others. */
 export function openFiles(options: { transfers?: FileTransferClient } = {}): FilesUnderTest {
   return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync()), options);

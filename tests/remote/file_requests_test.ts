@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileErrorText } from "../../lib/remote/file_requests.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
 import { restoring } from "../restoring.ts";
 
@@ -182,22 +182,18 @@ timed.test("FileRequests answers what waits as long as the panel does, by its ki
 });
 
 timed.test("FileRequests says that a change takes longer, and lets it go on", async (time) => {
-  const hung = Promise.withResolvers<void>();
-  const renaming = Promise.withResolvers<void>();
+  const gate = new Gate();
   // Nothing is renamed at all.
   using _ = restoring(Deno, "rename");
-  Deno.rename = () => {
-    renaming.resolve();
-    return hung.promise;
-  };
+  Deno.rename = gate.pass;
   const lines = await collectedLog(async () => {
     await using files = openFiles();
     await Deno.writeTextFile(`${files.folder}/a`, "");
     const asked = files.ask("move", { source: "~/a", destination: "~/b" });
-    await renaming.promise;
+    await gate.reached;
     time.tick(25_000);
     assertEquals((await asked).error, "move takes longer than 25 s and continues");
-    hung.resolve();
+    gate.open();
     await files.result("list_roots");
     await files.requests.close();
     assertEquals(files.answers.length, 2, "it has been answered already");
@@ -207,23 +203,18 @@ timed.test("FileRequests says that a change takes longer, and lets it go on", as
 
 timed.test("FileRequests lets a copy go on that takes longer than the panel waits", async (time) => {
   const { symlink } = Deno;
-  const hung = Promise.withResolvers<void>();
-  const linking = Promise.withResolvers<void>();
+  const gate = new Gate();
   await collectedLog(async (lines) => {
     await using files = openFiles();
     await Deno.mkdir(`${files.folder}/tree`);
     for (const name of ["a", "b"]) await symlink("x", `${files.folder}/tree/${name}`);
     using _ = restoring(Deno, "symlink");
-    Deno.symlink = async (from, to) => {
-      linking.resolve();
-      await hung.promise;
-      await symlink(from, to);
-    };
+    Deno.symlink = (from, to) => gate.pass().then(() => symlink(from, to));
     const asked = files.ask("copy", { source: "~/tree", destination: "~/copy" });
-    await linking.promise;
+    await gate.reached;
     time.tick(25_000);
     assertEquals((await asked).error, "copy takes longer than 25 s and continues");
-    hung.resolve();
+    gate.open();
     await eventually(() => lines.length > 0);
     assert(lines[0]?.endsWith('File request copy of "~/tree": done'), lines[0]);
     assertEquals(files.names("copy"), ["a", "b"]);
@@ -233,29 +224,24 @@ timed.test("FileRequests lets a copy go on that takes longer than the panel wait
 for (const op of ["list", "copy", "download_stream"]) {
   withFiles.test(`FileRequests.close() waits for ${op}, which runs, and gives no answer to it`, async (files) => {
     const { symlink, lstat } = Deno;
-    const hung = Promise.withResolvers<void>();
-    const running = Promise.withResolvers<void>();
-    const hang = async () => {
-      running.resolve();
-      await hung.promise;
-    };
+    const gate = new Gate();
     const { folder } = files;
     await symlink("nowhere", `${folder}/link`);
     await Deno.writeTextFile(`${folder}/file`, "12345");
-    files.transfers.beforePiece = hang;
+    files.transfers.beforePiece = gate.pass;
     using _ = restoring(Deno, "symlink", "lstat");
-    Deno.symlink = hang;
-    Deno.lstat = (path) => op === "list" ? hang().then(() => lstat(path)) : lstat(path);
+    Deno.symlink = gate.pass;
+    Deno.lstat = (path) => op === "list" ? gate.pass().then(() => lstat(path)) : lstat(path);
     files.ask(op, {
       ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
       ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
     });
-    await running.promise;
+    await gate.reached;
     let isClosed = false;
     const closing = files.requests.close().then(() => isClosed = true);
     for (let turn = 0; turn < 5; turn++) await new Promise((turn) => setTimeout(turn, 0));
     assertEquals(isClosed, false);
-    hung.resolve();
+    gate.open();
     await closing;
     assertEquals(files.answers.filter(({ ok }) => !ok), []);
   });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openForWriting } from "../../lib/remote/regular_file.ts";
 import { timed } from "../fake_time.ts";
-import { type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
 import { restoring } from "../restoring.ts";
 
@@ -298,20 +298,15 @@ withFiles.test("FileUploads.commit() can be tried again when the file does not g
 withFiles.test("FileUploads.commit() is done once for two requests, and no part is written meanwhile", async (files) => {
   const { rename } = Deno;
   for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index));
-  const renaming = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
+  const gate = new Gate();
   using _ = restoring(Deno, "rename");
-  Deno.rename = async (from, to) => {
-    renaming.resolve();
-    await gate.promise;
-    await rename(from, to);
-  };
+  Deno.rename = (from, to) => gate.pass().then(() => rename(from, to));
   const commits = [files.ask("upload_commit", COMMIT), files.ask("upload_commit", COMMIT)];
-  await renaming.promise;
+  await gate.reached;
   const late = part(files, 1);
   files.transfers.offered.set(late.transfer_id, new Uint8Array(2000));
   assertMatch(await files.error("upload_stream", late), /all parts are here/);
-  gate.resolve();
+  gate.open();
   assertEquals((await Promise.all(commits)).map(({ ok, error }) => [ok, error]), [
     [true, ""],
     [true, ""],
@@ -321,19 +316,15 @@ withFiles.test("FileUploads.commit() is done once for two requests, and no part 
 
 withFiles.test("FileUploads.commit() waits for a part that comes a second time", async (files) => {
   for (const index of [0, 1]) await files.result("upload_stream", part(files, index));
-  const arriving = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
+  const gate = new Gate();
   const twice = part(files, 2);
-  files.transfers.beforePiece = ({ id }) => {
-    if (id !== twice.transfer_id) return Promise.resolve();
-    arriving.resolve();
-    return gate.promise;
-  };
+  files.transfers.beforePiece = ({ id }) =>
+    id === twice.transfer_id ? gate.pass() : Promise.resolve();
   const second = files.ask("upload_stream", twice);
-  await arriving.promise;
+  await gate.reached;
   await files.result("upload_stream", part(files, 2));
   assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
-  gate.resolve();
+  gate.open();
   assertEquals((await second).ok, true);
   await files.result("upload_commit", COMMIT);
 });
@@ -343,16 +334,12 @@ timed.test("FileUploads keeps an upload of which a part takes long to come", asy
   await files.result("upload_stream", part(files, 0));
   await files.result("upload_stream", part(files, 2));
   time.tick(2 * 60_000);
-  const arriving = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  files.transfers.beforePiece = () => {
-    arriving.resolve();
-    return gate.promise;
-  };
+  const gate = new Gate();
+  files.transfers.beforePiece = gate.pass;
   const slow = files.ask("upload_stream", part(files, 1));
-  await arriving.promise;
+  await gate.reached;
   await time.pass(28 * 60_000, { stepMs: 28 * 60_000 });
-  gate.resolve();
+  gate.open();
   assertEquals((await slow).error, "");
   await files.result("upload_commit", COMMIT);
   assertEquals(await Deno.readFile(`${files.folder}/file`), CONTENT);

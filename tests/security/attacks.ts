@@ -11,6 +11,7 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { sealByKernel } from "../../lib/sandbox/seal.ts";
+import { exists } from "../exists.ts";
 
 /** Tries something; resolves to whether it has had its effect. */
 type Attack = (place: Place) => unknown;
@@ -80,17 +81,28 @@ const O_WRONLY = 1;
 const O_RDWR = 2;
 const O_CREAT = 0o100;
 
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function contains(path: string, text: string): boolean {
   return Deno.readTextFileSync(path).includes(text);
+}
+
+/** Writes a text to a file of the folder, and looks whether it is there. */
+function writes(
+  name: string,
+  text: string,
+  act: (path: string, text: string) => unknown,
+): Attack {
+  return async ({ folder }) => {
+    await act(`${folder}/${name}`, text);
+    return contains(`${folder}/${name}`, text);
+  };
+}
+
+/** Makes an entry of the folder, and looks whether it is there. */
+function makes(name: string, act: (path: string, folder: string) => unknown): Attack {
+  return ({ folder }) => {
+    act(`${folder}/${name}`, folder);
+    return exists(`${folder}/${name}`);
+  };
 }
 
 /** Runs code in a worker; resolves to what it posts, and rejects with what it throws. */
@@ -137,38 +149,24 @@ function reportSuccess(name: string): Uint8Array<ArrayBuffer> {
 }
 
 const FILES: Readonly<Record<string, Attack>> = {
-  "append to authorized_keys": ({ folder }) => {
-    const path = `${folder}/authorized_keys`;
-    Deno.writeTextFileSync(path, "ssh-ed25519 attacker", { append: true });
-    return contains(path, "attacker");
-  },
-  "append without blocking": async ({ folder }) => {
-    const path = `${folder}/authorized_keys`;
-    await Deno.writeTextFile(path, "ssh-ed25519 later", { append: true });
-    return contains(path, "later");
-  },
-  "append by node:fs": ({ folder }) => {
-    const path = `${folder}/authorized_keys`;
-    appendFileSync(path, "ssh-ed25519 node");
-    return contains(path, "node");
-  },
-  "append in a worker": async ({ folder }) => {
-    const path = JSON.stringify(`${folder}/authorized_keys`);
-    await inWorker(`Deno.writeTextFileSync(${path}, "from a worker", { append: true })`);
-    return contains(`${folder}/authorized_keys`, "from a worker");
-  },
-  "create a cron job": ({ folder }) => {
-    Deno.writeTextFileSync(`${folder}/cron.d/job`, "* * * * * root attack");
-    return exists(`${folder}/cron.d/job`);
-  },
-  "overwrite its own program": ({ folder }) => {
-    Deno.writeTextFileSync(`${folder}/agent`, "attacker's");
-    return contains(`${folder}/agent`, "attacker's");
-  },
-  "overwrite its own configuration": ({ folder }) => {
-    Deno.writeTextFileSync(`${folder}/config.json`, `{"enable_remote_control": true}`);
-    return contains(`${folder}/config.json`, "enable_remote_control");
-  },
+  "append to authorized_keys": writes("authorized_keys", "ssh-ed25519 attacker", (path, text) => {
+    Deno.writeTextFileSync(path, text, { append: true });
+  }),
+  "append without blocking": writes("authorized_keys", "ssh-ed25519 later", (path, text) => {
+    return Deno.writeTextFile(path, text, { append: true });
+  }),
+  "append by node:fs": writes("authorized_keys", "ssh-ed25519 node", appendFileSync),
+  "append in a worker": writes("authorized_keys", "from a worker", (path, text) => {
+    const words = [path, text].map((word) => JSON.stringify(word));
+    return inWorker(`Deno.writeTextFileSync(${words}, { append: true })`);
+  }),
+  "create a cron job": writes("cron.d/job", "* * * * * root attack", Deno.writeTextFileSync),
+  "overwrite its own program": writes("agent", "attacker's", Deno.writeTextFileSync),
+  "overwrite its own configuration": writes(
+    "config.json",
+    `{"enable_remote_control": true}`,
+    Deno.writeTextFileSync,
+  ),
   "openat for writing": ({ folder }) =>
     syscall([257, 56], AT_FDCWD, `${folder}/agent`, O_WRONLY) > 0,
   "openat for writing, with high bits": ({ folder }) =>
@@ -204,30 +202,17 @@ const FILES: Readonly<Record<string, Attack>> = {
   "write beyond all bounds into an open file": ({ written }) =>
     syscall([18, 68], written, new Uint8Array(1), 1, 2 ** 40) === 1,
   "io_uring": () => syscall([425, 425], 4, new Uint8Array(120)) > 0,
-  "rename": ({ folder }) => {
-    Deno.renameSync(`${folder}/new`, `${folder}/renamed`);
-    return exists(`${folder}/renamed`);
-  },
-  "renameat2": ({ folder }) => {
-    syscall([316, 276], AT_FDCWD, `${folder}/other`, AT_FDCWD, `${folder}/moved`, 0);
-    return exists(`${folder}/moved`);
-  },
-  "link": ({ folder }) => {
-    Deno.linkSync(`${folder}/agent`, `${folder}/linked`);
-    return exists(`${folder}/linked`);
-  },
-  "symlink": ({ folder }) => {
-    Deno.symlinkSync("/etc/passwd", `${folder}/symlink`);
-    return exists(`${folder}/symlink`);
-  },
+  "rename": makes("renamed", (path, folder) => Deno.renameSync(`${folder}/new`, path)),
+  "renameat2": makes("moved", (path, folder) => {
+    syscall([316, 276], AT_FDCWD, `${folder}/other`, AT_FDCWD, path, 0);
+  }),
+  "link": makes("linked", (path, folder) => Deno.linkSync(`${folder}/agent`, path)),
+  "symlink": makes("symlink", (path) => Deno.symlinkSync("/etc/passwd", path)),
   "unlink": ({ folder }) => {
     Deno.removeSync(`${folder}/removable`);
     return !exists(`${folder}/removable`);
   },
-  "mkdir": ({ folder }) => {
-    Deno.mkdirSync(`${folder}/made`);
-    return exists(`${folder}/made`);
-  },
+  "mkdir": makes("made", (path) => Deno.mkdirSync(path)),
   "rmdir": ({ folder }) => {
     Deno.removeSync(`${folder}/empty`);
     return !exists(`${folder}/empty`);

@@ -43,22 +43,13 @@ const basicInfoFields = {
   virtualization: text,
   version: text,
 };
-const basicInfoTexts = [
-  "arch",
-  "cpu_name",
-  "cpu_physical_cores",
-  "gpu_name",
-  "ipv4",
-  "ipv6",
-  "os",
-  "kernel_version",
-  "virtualization",
-  "version",
-];
-const basicInfoSchema = fields(basicInfoFields, basicInfoTexts);
+/** Sizes without which old panels refuse the record. */
+const requiredColumns = ["cpu_cores", "mem_total", "swap_total", "disk_total"];
+const optionalColumns = Object.keys(basicInfoFields).filter((it) => !requiredColumns.includes(it));
+const basicInfoSchema = fields(basicInfoFields, optionalColumns);
 const newerBasicInfoSchema = fields(
   { ...basicInfoFields, icmp_capability: text },
-  [...basicInfoTexts, "icmp_capability"],
+  [...optionalColumns, "icmp_capability"],
 );
 
 /** The panel and the version of its interface that a message came by. */
@@ -66,9 +57,6 @@ export interface ContractOptions {
   readonly generation: Generation;
   readonly version: 1 | 2;
 }
-
-/** Sizes without which old panels refuse the record. */
-const requiredColumns = ["cpu_cores", "mem_total", "swap_total", "disk_total"];
 
 /**
  * Validates the body of a basic info.

@@ -5,17 +5,21 @@
  */
 
 import type { PanelNode } from "../../lib/demo/node.ts";
-import type { TerminalSession } from "./terminal_session.ts";
+import type { TestTerminal } from "./test_terminal.ts";
 
 /** Requests terminals of the node and keeps them. */
-export class TerminalSessions<T extends TerminalSession = TerminalSession> {
+export class TerminalSessions {
   readonly #node: PanelNode;
   readonly #signal: AbortSignal;
-  readonly #create: (requestId: string) => T;
-  readonly #sessions = new Map<string, T>();
+  readonly #create: (requestId: string) => TestTerminal;
+  readonly #sessions = new Map<string, TestTerminal>();
 
   /** All terminals end when the signal aborts. */
-  constructor(node: PanelNode, options: { signal: AbortSignal }, create: (requestId: string) => T) {
+  constructor(
+    node: PanelNode,
+    options: { signal: AbortSignal },
+    create: (requestId: string) => TestTerminal,
+  ) {
     this.#node = node;
     this.#signal = options.signal;
     this.#create = create;
@@ -46,14 +50,14 @@ export class TerminalSessions<T extends TerminalSession = TerminalSession> {
   }
 
   /** Finds the terminal of a request; throws when there was none. */
-  get(requestId: string): T {
+  get(requestId: string): TestTerminal {
     const session = this.#sessions.get(requestId);
     if (session === undefined) throw new Error("Cannot find the terminal: it was never requested");
     return session;
   }
 
   /** Finds a terminal that a page may take up again; `undefined` when it is over or unknown. */
-  unfinished(requestId: string): T | undefined {
+  unfinished(requestId: string): TestTerminal | undefined {
     const session = this.#sessions.get(requestId);
     return session?.isOver === false ? session : undefined;
   }

@@ -81,7 +81,7 @@ const CONFIG_TIMEOUT_MS = 20_000;
 export class TestPanel extends StandInPanel {
   override readonly node: GenerationNode;
   readonly files: FileManager;
-  readonly terminals: TerminalSessions<TestTerminal>;
+  readonly terminals: TerminalSessions;
   override readonly pullWaitMs: number;
   protected override readonly version: string;
   override readonly dataTimeoutMs: number;
