@@ -111,23 +111,17 @@ timed.test("PanelMonitors.open() has each panel in the health file, before any c
 });
 
 Deno.test("PanelMonitors writes the health file once for a report, and at once for all else", () => {
-  const folder = Deno.makeTempDirSync();
-  const file = HealthFile.open([folder], { version: "1.2.3" });
-  assert(file);
-  try {
-    const writes: unknown[] = [];
-    file.setPanels = (panels, { now }) => void writes.push([panels.length, now]);
-    file.accepted = (intervalMs) => void writes.push(intervalMs);
-    const monitor = new PanelMonitors(file).open("p.example");
-    monitor.onAccepted(3000);
-    monitor.onShortConnections(0);
-    monitor.onShortConnections(1);
-    monitor.onShortConnections(1);
-    assertEquals(writes, [[1, true], [1, false], 3000, [1, true]]);
-  } finally {
-    file.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  const file = HealthFile.open([folder.path], { version: "1.2.3" });
+  assert(file !== undefined);
+  const writes: unknown[] = [];
+  file.setPanels = (panels, { now }) => void writes.push([panels.length, now]);
+  file.accepted = (intervalMs) => void writes.push(intervalMs);
+  const monitor = new PanelMonitors(file).open("p.example");
+  monitor.onAccepted(3000);
+  for (const count of [0, 1, 1]) monitor.onShortConnections(count);
+  assertEquals(writes, [[1, true], [1, false], 3000, [1, true]]);
+  file.close();
 });
 
 const MINUTE_MS = 60_000;

@@ -3,6 +3,7 @@ import { sealNeeds, ShellNames } from "../../lib/agent/shell_names.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
 import { configOf } from "../metrics/config_of.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
 
@@ -11,15 +12,11 @@ async function withGetent(
   script: string | undefined,
   use: (names: ShellNames) => Promise<void>,
 ): Promise<void> {
-  const folder = Deno.makeTempDirSync({ prefix: "getent-" });
-  if (script !== undefined) writeExecutable(`${folder}/getent`, `#!/bin/sh\n${script}\n`);
-  const shell = new Shell({ ...ROOTS, path: folder });
-  try {
-    await use(new ShellNames(shell));
-  } finally {
-    await shell.close();
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using folder = new TempFolder();
+  if (script !== undefined) writeExecutable(`${folder.path}/getent`, `#!/bin/sh\n${script}\n`);
+  const shell = new Shell({ ...ROOTS, path: folder.path });
+  await use(new ShellNames(shell));
+  await shell.close();
 }
 
 Deno.test("sealNeeds() asks for what the options need, and no more", async () => {

@@ -21,15 +21,6 @@ function linesOf(use: (log: LinkLog) => void, version: 1 | 2 = 2): string[] {
   return panelLines(() => use(new LinkLog([new OutageLog()], { version })));
 }
 
-Deno.test("LinkLog logs the first report, and no other", () => {
-  const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET, UP);
-    log.accepted(V2_WEBSOCKET, UP);
-    log.accepted(V2_POST, BY_POST);
-  });
-  assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
-});
-
 Deno.test("LinkLog logs once that a panel supports another version only, also when its WebSocket was used", () => {
   const lines = linesOf((log) => {
     log.accepted(V2_POST, TRIES_POST);
@@ -80,15 +71,6 @@ Deno.test("LinkLog logs why a link was lost, and once why it does not come back"
     "warning Cannot keep the WebSocket: the server closed the connection; trying again",
     "warning Cannot send agent.report: gone; trying again",
     "info The panel answers again after 0 s and 12 failed calls",
-  ]);
-});
-
-Deno.test("LinkLog logs that reports are sent by POST when a WebSocket was closed", () => {
-  const lines = linesOf((log) =>
-    log.socketClosed("no sign of life within 10 s", { ...CLOSED, after: BY_POST })
-  );
-  assertEquals(lines, [
-    "warning Cannot keep the WebSocket: no sign of life within 10 s; reports are sent by POST; trying again",
   ]);
 });
 

@@ -47,15 +47,6 @@ Deno.test("OutageLog names reports in an outage that began with another call, if
   ]);
 });
 
-Deno.test("OutageLog logs the seconds of a long outage", () => {
-  const lines = outage((log, time) => {
-    log.onOutcome(REFUSED, "report");
-    time.tick(59_999 * 1000);
-    log.onOutcome(undefined, "report");
-  });
-  assertEquals(lines.at(-1), "info The panel answers again after 59999 s and 1 failed call");
-});
-
 Deno.test("OutageLog does not interpret the panel's text as a template", () => {
   const lines = outage((log) => {
     log.onOutcome(new Error("the panel says {error} {call}"), "report");

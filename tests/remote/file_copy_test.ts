@@ -3,6 +3,7 @@ import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { copyFile } from "../../lib/remote/file_copy.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { replaced } from "../replaced.ts";
 import { restoring } from "../restoring.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";
@@ -174,13 +175,10 @@ async function copyWithSwap(
     }
     return info;
   };
-  Object.defineProperty(Deno, "lstat", { value: hooked, configurable: true, writable: true });
-  try {
-    return await files.ask("copy", { source: "~/tree", destination: "~/copy" });
-  } finally {
-    Object.defineProperty(Deno, "lstat", { value: lstat, configurable: true, writable: true });
-    assert(isSwapped, "it came to that entry");
-  }
+  using _ = replaced(Deno, { lstat: hooked });
+  const result = await files.ask("copy", { source: "~/tree", destination: "~/copy" });
+  assert(isSwapped, "it came to that entry");
+  return result;
 }
 
 withFiles.test("copyFile() goes through no link that lies at the place of a folder", async (files) => {

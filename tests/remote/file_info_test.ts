@@ -73,19 +73,15 @@ Deno.test("readOwnerNames() reads files of 4 MiB, and nothing else", async () =>
 
 Deno.test("describeFile() describes a link that leads nowhere, one that can't be read, and the root", async () => {
   const owners = { users: new Map(), groups: new Map() };
-  const folder = Deno.makeTempDirSync();
-  const { readLink } = Deno;
-  try {
-    Deno.symlinkSync("missing", `${folder}/link`);
-    const link = await describeFile(`${folder}/link`, owners);
-    assertEquals([link.name, link.is_symlink, link.mode.at(0)], ["link", true, "l"]);
-    assertEquals([link.is_dir, link.target], [false, "missing"]);
-    Deno.readLink = () => Promise.reject(new Deno.errors.PermissionDenied("permission denied"));
-    assertEquals((await describeFile(`${folder}/link`, owners)).target, undefined);
-  } finally {
-    Deno.readLink = readLink;
-    Deno.removeSync(folder, { recursive: true });
-  }
-  const { name, path, is_dir } = await describeFile("/", owners);
-  assertEquals([name, path, is_dir], ["/", "/", true]);
+  using folder = new TempFolder();
+  using _ = restoring(Deno, "readLink");
+  const path = `${folder.path}/link`;
+  Deno.symlinkSync("missing", path);
+  const link = await describeFile(path, owners);
+  assertEquals([link.name, link.is_symlink, link.mode.at(0)], ["link", true, "l"]);
+  assertEquals([link.is_dir, link.target], [false, "missing"]);
+  Deno.readLink = () => Promise.reject(new Deno.errors.PermissionDenied("permission denied"));
+  assertEquals((await describeFile(path, owners)).target, undefined);
+  const root = await describeFile("/", owners);
+  assertEquals([root.name, root.path, root.is_dir], ["/", "/", true]);
 });

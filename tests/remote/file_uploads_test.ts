@@ -3,6 +3,7 @@ import { openForWriting } from "../../lib/remote/regular_file.ts";
 import { timed } from "../fake_time.ts";
 import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
+import { replaced } from "../replaced.ts";
 import { restoring } from "../restoring.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
@@ -254,32 +255,24 @@ withFiles.test("FileUploads.commit() brings the content to the disk before its n
   const steps: string[] = [];
   const { rename, open } = Deno;
   const handle = await openForWriting(`${folder}/.komari-upload-u1.part`);
-  const prototype: object = Object.getPrototypeOf(handle);
-  const sync: () => Promise<void> = Reflect.get(prototype, "sync");
+  const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+  const { sync } = prototype;
   await handle.close();
-  Reflect.set(prototype, "sync", function (this: unknown) {
-    steps.push("content");
-    return sync.call(this);
+  using _handle = replaced(prototype, {
+    sync(this: typeof handle) {
+      steps.push("content");
+      return sync.call(this);
+    },
   });
-  Deno.rename = (from, to) => {
-    steps.push("name");
-    return rename(from, to);
-  };
+  using _ = restoring(Deno, "rename", "open");
+  Deno.rename = (from, to) => (steps.push("name"), rename(from, to));
   Deno.open = async (path, options) => {
     const file = await open(path, options);
     const syncFile = file.sync.bind(file);
-    file.sync = () => {
-      steps.push(`sync ${path}`);
-      return syncFile();
-    };
+    file.sync = () => (steps.push(`sync ${path}`), syncFile());
     return file;
   };
-  try {
-    await files.result("upload_commit", COMMIT);
-  } finally {
-    Reflect.set(prototype, "sync", sync);
-    Object.assign(Deno, { rename, open });
-  }
+  await files.result("upload_commit", COMMIT);
   assertEquals(steps, ["content", "name", `sync ${folder}`]);
 });
 
