@@ -183,7 +183,8 @@ async function unreachedServers(
   signal: AbortSignal,
 ): Promise<RouteFinding | undefined> {
   const askRoute = kernelRoutes();
-  const found = answers.filter(isSilent)
+  // A connected socket, as the system's, is sent by the rules for its source.
+  const found = answers.filter((answer) => isSilent(answer) || answer.code === "NOERROR")
     .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);
   if (found.length === answers.length) return found[0];
   if (first === undefined || !answers.every(isSilent)) return undefined;

@@ -46,6 +46,7 @@ const RTM_GETROUTE = 26;
 const RTM_GETNEIGH = 30;
 const RTM_GETRULE = 34;
 const RTA_DST = 1;
+const RTA_SRC = 2;
 /** Asks for the entry of the table in place of what it makes of the address. */
 const RTM_F_FIB_MATCH = 0x2000;
 const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
@@ -74,28 +75,37 @@ const NUD_SILENT = 0x21;
 export function askForRoute(
   netlink: Netlink,
   address: string,
-  flags = 0,
+  { flags = 0, source = "" }: { flags?: number; source?: string } = {},
 ): Uint8Array | undefined {
-  const bytes = addressBytes(address);
-  if (bytes === undefined) return undefined;
-  const words = new Uint32Array(Uint8Array.from(bytes).buffer);
+  const [to, from = []] = [address, source].map(addressBytes);
+  if (to === undefined) return undefined;
+  const attribute = (type: number, bytes: readonly number[]) =>
+    bytes.length === 0
+      ? []
+      : [type << 16 | 4 + bytes.length, ...new Uint32Array(Uint8Array.from(bytes).buffer)];
+  const lengths = 8 * to.length << 8 | 8 * from.length << 16;
   return netlink.ask(RTM_GETROUTE, [
-    ...[(FAMILIES[bytes.length] ?? 0) | 8 * bytes.length << 8, 0, flags],
-    ...[RTA_DST << 16 | 4 + bytes.length, ...words],
+    ...[(FAMILIES[to.length] ?? 0) | lengths, 0, flags],
+    ...[...attribute(RTA_DST, to), ...attribute(RTA_SRC, from)],
   ]);
 }
 
-/** The way to an address, or why there is none; `undefined` where the kernel does not tell. */
+/**
+ * The way to an address, or why there is none; `undefined` where the kernel does not tell. As for a
+ * connection, the kernel is asked again with the source that it has chosen, for which rules may be.
+ */
 export function routeTo(netlink: Netlink, address: string): Route | Refusal | undefined {
-  const answer = askForRoute(netlink, address);
+  const first = askForRoute(netlink, address);
+  const source = first && parseRouteMessage(first)?.source;
+  const answer = source === undefined ? first : askForRoute(netlink, address, { source });
   if (answer === undefined) return undefined;
   const error = parseErrorNumber(answer);
   if (error !== undefined) return refusalOf(netlink, address, REFUSALS[error] ?? "none");
-  const { index, gateway, source } = parseRouteMessage(answer) ?? {};
+  const { index, gateway } = parseRouteMessage(answer) ?? {};
   const link = index === undefined ? undefined : netlink.link(index);
   if (link === undefined) return undefined;
   const next = gateway ?? address;
-  const entry = askForRoute(netlink, address, RTM_F_FIB_MATCH);
+  const entry = askForRoute(netlink, address, { flags: RTM_F_FIB_MATCH, source });
   const { destination, prefix } = entry && parseRouteMessage(entry) || {};
   return {
     device: link.name,

@@ -47,8 +47,19 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     "route add prohibit 10.1.2.0/24",
     "rule add to 10.4.0.0/16 prohibit",
     "rule add to 10.7.0.0/16 lookup 100",
+    // The source is known once the kernel has looked for the way.
+    "rule add from 198.51.100.7 to 203.0.113.128/25 lookup 100",
     "route add unreachable default table 100",
-  ], [...["203.0.113.5", "198.51.100.9", "10.1.3.4", "10.1.2.3", "10.4.0.1", "10.7.0.1", "x"]]);
+  ], [...[
+    "203.0.113.5",
+    "198.51.100.9",
+    "10.1.3.4",
+    "10.1.2.3",
+    "10.4.0.1",
+    "10.7.0.1",
+    "10.8.0.1",
+    "x",
+  ]]);
   const ofWan = { device: "wan0", hasCarrier: true, source: "198.51.100.7" };
   assertEquals(found, [
     { ...ofWan, gateway: "198.51.100.1", isSilent: true },
@@ -56,6 +67,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     { kind: "blackhole", route: "blackhole 10.1.0.0/16", hasRules: true },
     { kind: "prohibit", route: "prohibit 10.1.2.0/24", hasRules: true },
     { kind: "prohibit", hasRules: true },
+    { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
     { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
     null,
   ]);
