@@ -18,16 +18,35 @@ import { UsageError } from "./usage_error.ts";
 export function parseEndpoint(value: string): string {
   const url = httpUrl(value);
   if (url === undefined || url.username !== "" || url.password !== "") {
-    throw new RangeError(
-      /^[\x22\x27]/.test(value)
-        ? "a URL without quotes"
-        : "a URL such as https://panel.example.com",
-    );
+    throw new RangeError(allowedUrl(value));
+  }
+  if (/^https?$/.test(url.hostname) && url.pathname.startsWith("//")) {
+    throw new RangeError("a URL with http:// or https:// once");
   }
   if (url.search !== "" || url.hash !== "") {
     throw new RangeError("a URL without ? and #");
   }
   return url.origin + url.pathname.replace(/\/+$/, "");
+}
+
+/** What is allowed in place of a text that is no URL, by what is wrong with it. */
+function allowedUrl(value: string): string {
+  if (/^["'\u2018-\u201f\u300c\u300d`]/u.test(value)) return "a URL without quotes";
+  // As an input method for Chinese writes them; some can't be seen.
+  const [odd] = /[^!-~\p{L}\p{N}]/u.exec(value) ?? [];
+  if (odd !== undefined) {
+    const point = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    const usual = value.normalize("NFKC").replaceAll("\u3002", ".").replace(
+      /[^!-~\p{L}\p{N}]/gu,
+      "",
+    );
+    const example = httpUrl(usual) === undefined ? "https://panel.example.com" : usual;
+    return `a URL without "${odd}" (U+${point}), such as ${example}`;
+  }
+  if (/^https?:\/\/[\da-f]*:[\da-f:]*:/i.test(value)) {
+    return "a URL with its IPv6 address in brackets, such as http://[2001:db8::1]:25774";
+  }
+  return "a URL such as https://panel.example.com";
 }
 
 /** The allowed form of a token, as the end of a sentence. */

@@ -102,6 +102,17 @@ const ROWS: readonly Row[] = [
     wrong: ["https://p.example/?a=b", "https://p.example/#a"],
     allowed: "a URL without ? and #",
   },
+  ...[
+    [["https：//p.example"], 'a URL without "：" (U+FF1A), such as https://p.example'],
+    [["https:／／p.example"], "(U+FF0F), such as https://p.example"],
+    [["https://p.example\u3000:8080"], "(U+3000), such as https://p.example:8080"],
+    [["“https://p.example”", "'https://p.example"], "a URL without quotes"],
+    [["http://2001:db8::1:25774", "http://fe80::1"], "a URL with its IPv6 address in brackets"],
+    [["http://http://p.example", "https://https://p"], "a URL with http:// or https:// once"],
+  ].map(([wrong = [], allowed]): Row => ({
+    ...{ parse: parseEndpoint, right: [], wrong: [...wrong] },
+    allowed: String(allowed),
+  })),
   {
     parse: parsePublicKey,
     right: [[KEY, KEY]],

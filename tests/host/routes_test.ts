@@ -57,7 +57,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     "10.1.2.3",
     "10.4.0.1",
     "10.7.0.1",
-    "10.8.0.1",
+    "203.0.113.200",
     "x",
   ]]);
   const ofWan = { device: "wan0", hasCarrier: true, source: "198.51.100.7" };
