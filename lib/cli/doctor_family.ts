@@ -14,14 +14,23 @@ import { endpointPlace, firstHop, given, type Way } from "./doctor_way.ts";
 /** Whether this machine has no IPv6 at all. */
 const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
 
-/** A finding where all addresses are of the one family, and this machine gets out by the other one alone. */
-export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | undefined {
-  const { host } = firstHop(way);
-  const addresses = way.addresses.length > 0 ? way.addresses : [host];
+/** A family of addresses that this machine lacks. */
+interface Lack {
+  readonly family: 4 | 6;
+  readonly other: 4 | 6;
+  /** The interface that leads out, by the other family. */
+  readonly device: string;
+}
+
+/** The one family of some addresses, where this machine gets out by the other one alone; or an unusable address. */
+function lackOf(
+  addresses: readonly string[],
+  askRoute: AskRoute,
+): Lack | RouteFinding | undefined {
   const [family, ...others] = new Set(addresses.map((it) => ipFamily(it)));
   if (family === undefined || others.length > 0) return undefined;
   const other = family === 4 ? 6 : 4;
-  const route = askRoute(addresses[0] ?? host);
+  const route = askRoute(addresses[0] ?? "");
   if (route === undefined || ("kind" in route && route.kind !== "none")) return undefined;
   // An address of the cable alone is taken where there is no other one.
   const source = "device" in route ? route.source : undefined;
@@ -35,7 +44,38 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
   const hasAddress = (attempt(() => Deno.networkInterfaces()) ?? []).some(({ name, address }) =>
     name === device && ipFamily(address) === family && addressScope(address) !== "link-local"
   );
-  if (hasAddress) return undefined;
+  return hasAddress ? undefined : { family, other, device };
+}
+
+/** A finding where all name servers are of the one family, and this machine gets out by the other one alone. */
+export function serverFamilyFinding(
+  servers: readonly string[],
+  { file, askRoute }: { file: string; askRoute: AskRoute },
+): RouteFinding | undefined {
+  const lack = lackOf(servers, askRoute);
+  if (lack === undefined || "text" in lack) return lack;
+  const { family, other, device } = lack;
+  return {
+    text:
+      `${
+        servers.join(", ")
+      } is of IPv${family}, and ${device}, by which this machine gets out, has IPv` +
+      `${other} addresses alone`,
+    advice: [
+      `name a server with an IPv${other} address in ${file}, such as ${
+        FAR_ADDRESSES[other === 4 ? 0 : 1]
+      }`,
+    ],
+  };
+}
+
+/** A finding where all addresses are of the one family, and this machine gets out by the other one alone. */
+export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | undefined {
+  const { host } = firstHop(way);
+  const addresses = way.addresses.length > 0 ? way.addresses : [host];
+  const lack = lackOf(addresses, askRoute);
+  if (lack === undefined || "text" in lack) return lack;
+  const { family, other, device } = lack;
   const whose = host === addresses[0]
     ? `${host} is an IPv${family} address`
     : `${host} has IPv${family} addresses alone`;
@@ -45,7 +85,8 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
   const proxy = way.url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const isOff = family === 6 && attempt(() => Deno.readTextFileSync(IPV6_OFF))?.trim() === "1";
   return {
-    text: `${whose}, and ${device}, by which this machine gets out, has IPv${other} ones alone`,
+    text:
+      `${whose}, and ${device}, by which this machine gets out, has IPv${other} addresses alone`,
     advice: [
       ...isOff
         ? [

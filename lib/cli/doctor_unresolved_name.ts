@@ -24,6 +24,7 @@ import {
   RESOLV_CONF,
   RESOLVED_CONF,
 } from "./doctor_name_servers.ts";
+import { serverFamilyFinding } from "./doctor_family.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
@@ -179,10 +180,15 @@ function noServer({ file, isMissing, target }: NameSources): RouteFinding {
 /** Why no question gets to any of the servers; `undefined` where nothing of one is seen. */
 async function unreachedServers(
   answers: readonly NameAnswer[],
-  { servers: [first] }: NameSources,
+  { servers: [first], file }: NameSources,
   signal: AbortSignal,
 ): Promise<RouteFinding | undefined> {
   const askRoute = kernelRoutes();
+  if (answers.every(isSilent)) {
+    const asked = answers.map(({ server }) => server);
+    const lack = serverFamilyFinding(asked, { file, askRoute });
+    if (lack !== undefined) return lack;
+  }
   // A connected socket, as the system's, is sent by the rules for its source.
   const found = answers.filter((answer) => isSilent(answer) || answer.code === "NOERROR")
     .flatMap(({ server }) => routeFinding(server, { askRoute }) ?? []);

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { familyFinding } from "../../lib/cli/doctor_family.ts";
+import { familyFinding, serverFamilyFinding } from "../../lib/cli/doctor_family.ts";
 import type { AskRoute } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";
@@ -41,7 +41,7 @@ Deno.test("familyFinding() says that a panel and this machine have no family in 
     const { text, advice } = found("https://p.example", [IPV4], own, [6]) ?? {};
     assertEquals(
       text,
-      "p.example has IPv4 addresses alone, and eth0, by which this machine gets out, has IPv6 ones alone",
+      "p.example has IPv4 addresses alone, and eth0, by which this machine gets out, has IPv6 addresses alone",
     );
     assertStringIncludes(
       advice?.[0] ?? "",
@@ -59,6 +59,24 @@ Deno.test("familyFinding() says that a panel and this machine have no family in 
     literal?.advice[0] ?? "",
     "write a name of the panel with an IPv6 address into -e",
   );
+});
+
+Deno.test("serverFamilyFinding() says that no name server can be asked by the family of this machine", () => {
+  using _ = replaced(Deno, {
+    networkInterfaces: () =>
+      BY_IPV6.map(([name, address]) => ({ name, address })) as Deno.NetworkInterfaceInfo[],
+  });
+  const askRoute: AskRoute = (address) => ipFamily(address) === 6 ? OUT : NONE;
+  const of = (...servers: string[]) =>
+    serverFamilyFinding(servers, { file: "/etc/resolv.conf", askRoute });
+  assertEquals(of("8.8.8.8", "1.1.1.1"), {
+    text:
+      "8.8.8.8, 1.1.1.1 is of IPv4, and eth0, by which this machine gets out, has IPv6 addresses alone",
+    advice: [
+      "name a server with an IPv6 address in /etc/resolv.conf, such as 2606:4700:4700::1111",
+    ],
+  });
+  assertEquals(of("8.8.8.8", IPV6), undefined);
 });
 
 Deno.test("familyFinding() names an address of IPv6 that can't be used", () => {
