@@ -31,7 +31,7 @@ export function parseEndpoint(value: string): string {
 
 /** What is allowed in place of a text that is no URL, by what is wrong with it. */
 function allowedUrl(value: string): string {
-  if (/^["'\u2018-\u201f\u300c\u300d`]/u.test(value)) return "a URL without quotes";
+  if (/^[\x22\x27\x60\u2018-\u201f\u300c\u300d]/u.test(value)) return "a URL without quotes";
   // As an input method for Chinese writes them; some can't be seen.
   const [odd] = /[^!-~\p{L}\p{N}]/u.exec(value) ?? [];
   if (odd !== undefined) {
