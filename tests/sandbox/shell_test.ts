@@ -11,6 +11,7 @@ import { FakeTime, timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
+import { SHELLS } from "./hostile_names.ts";
 import { eventually, marked, newMark } from "../remote/processes_below.ts";
 import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
@@ -23,14 +24,6 @@ const NOT_WHOLE = [
   ...["interface: ..", "interface: lo", "link: .", "ping: 127.0.0.1", "resolve: localhost"],
   ...["processes:", "ping6 ::1", "pin 127.0.0.1", "x".repeat(70_000)],
   ...[`ping ${"1".repeat(46)}`, `ping ${"1".repeat(70_000)}`, `hosts ${"a".repeat(70_000)}`],
-];
-
-/** The shells that `/bin/sh` is on common systems, as far as they are here. */
-const SHELLS: readonly (readonly [string, ...string[]])[] = [
-  ["/bin/sh"],
-  ["/usr/bin/dash"],
-  ["/usr/bin/bash", "--posix"],
-  ["/usr/bin/busybox", "ash"],
 ];
 
 /** A shell, which is closed when the block ends. */
@@ -91,8 +84,7 @@ function ofNvidiaSmi(script: string): Disposable & { readonly path: string } {
   };
 }
 
-const shellsHere = SHELLS.filter(([command]) => exists(command));
-assert(shellsHere.length > 0, "there is a shell to test with");
+const shellsHere: readonly (readonly [string, ...string[]])[] = [["/bin/sh"], ...SHELLS];
 
 // Debian's busybox prefers its own ping to the one on PATH.
 Deno.test("the script reads the files of an interface that are named, in their order", () => {
@@ -453,7 +445,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
 
 /** The shell's script itself, to be spoken to; `words` are its further arguments. */
 function spawnScript(
-  [command, ...args]: typeof SHELLS[number],
+  [command, ...args]: typeof shellsHere[number],
   { path, cwd, words = [] }: { path?: string; cwd?: string; words?: readonly string[] },
 ): Deno.ChildProcess {
   return new Deno.Command(command, {
