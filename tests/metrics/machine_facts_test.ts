@@ -101,16 +101,6 @@ Deno.test("cpuFacts() counts the cores by topology when cpuinfo has none", () =>
   assertDataEquals([logicalCores, physicalCores], [4, 2]);
 });
 
-Deno.test("cpuFacts() never returns more cores than threads, as in LXC on ARM", () => {
-  const cpu = "/sys/devices/system/cpu";
-  const { logicalCores, physicalCores } = facts(CORTEX_A72, {
-    "/proc/stat": "cpu  1 1 1 1\ncpu0 1 1 1 1\n",
-    [`${cpu}/cpu0/topology/thread_siblings_list`]: "0\n",
-    [`${cpu}/cpu1/topology/thread_siblings_list`]: "1\n",
-  });
-  assertDataEquals([logicalCores, physicalCores], [1, 1]);
-});
-
 Deno.test("cpuFacts() counts the cores of a processor of several dies, whose numbers repeat", () => {
   const cpus = ["0", "1", "0", "1"];
   const cpuinfo = cpus.map((core, at) =>

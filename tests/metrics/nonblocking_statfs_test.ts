@@ -24,16 +24,6 @@ async function settle(): Promise<void> {
 
 const withDisk = testsWith(() => new SlowDisk());
 
-withDisk.test("NonblockingStatfs.query() has one call in flight, however long it takes", async (disk) => {
-  const patient = new NonblockingStatfs(disk);
-  for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), undefined);
-  assertEquals(disk.asked.length, 1);
-  disk.asked[0]?.resolve(USE);
-  await settle();
-  for (let time = 0; time < 3; time++) assertEquals(patient.query("/nfs"), USE);
-  assertEquals(disk.asked.length, 2);
-});
-
 withDisk.test("NonblockingStatfs.query() forgets its result when the next one is an error", async (disk) => {
   const patient = new NonblockingStatfs(disk);
   patient.query("/nfs");

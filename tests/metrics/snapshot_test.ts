@@ -87,25 +87,6 @@ Deno.test("Sampler.sample() tells an observer what fails, and at last that nothi
   assertEquals(told, [{ load: 'Cannot parse loadavg: "x"' }, {}]);
 });
 
-timed.test("Sampler.sample() measures each collector when its values are too old, all others each time", (time) => {
-  const { rows, sampler } = machine();
-  const measuredAt: Record<string, number[]> = {};
-  for (const row of Object.values(rows)) {
-    const { subject, collect } = row;
-    const seconds: number[] = measuredAt[subject] = [];
-    row.collect = (nowMs) => (seconds.push(nowMs / 1000), collect(nowMs));
-  }
-  const all = Array.from({ length: 11 }, (_, second) => second);
-  for (const second of all) {
-    time.tick(second * 1000 - performance.now());
-    sampler.sample();
-  }
-  const { "disk space": disk, ...others } = measuredAt;
-  assertEquals(disk, [0, 5, 10]);
-  assertEquals(Object.keys(others).length, 4);
-  for (const seconds of Object.values(others)) assertEquals(seconds, all);
-});
-
 timed.test("Sampler.sample() keeps every value for a minute, and none for longer", (time) => {
   const { rows, sampler } = machine();
   const { failures: _, ...values } = sampler.sample();

@@ -100,21 +100,6 @@ withTotal.test("TrafficTotal.markGone() lets another device of the same name sta
   assertEquals(trafficAt(sum, 0), { sentBytes: 200, receivedBytes: 1_030 });
 });
 
-withTotal.test("TrafficTotal.add() counts a counter that swings by its highest", (sum) => {
-  for (let swing = 0; swing < 3; swing++) {
-    sum.add(nic("eth0", 1_000_000_000, 100));
-    sum.add(nic("eth0", 995_000_000, 100));
-  }
-  sum.markGone("eth0");
-  sum.add(nic("eth0", 995_000_000, 100));
-  sum.add(nic("eth0", 1_000_000_007, 100));
-  assertEquals(sum.bytes(), { sentBytes: 100, receivedBytes: 1_000_000_007 });
-  // Far below it was reset.
-  sum.add(nic("eth0", 400, 100));
-  sum.add(nic("eth0", 500, 100));
-  assertEquals(sum.bytes().receivedBytes, 1_000_000_507);
-});
-
 Deno.test("TrafficTotal.passedAt() never falls, jumps or returns invalid numbers", () => {
   const bytes = fc.nat({ max: 1_000_000 });
   const step = fc.oneof(
