@@ -56,12 +56,6 @@ Deno.test("billingPeriodAt() covers every moment, without gaps", () => {
   }));
 });
 
-Deno.test("billingPeriodAt() accepts any clock", () => {
-  for (const now of [-8.64e15, 8.64e15, -1e14, 1e15]) {
-    assert(/^\d{4}-\d\d-\d\d$/.test(billingPeriodAt(now, 31).start), String(now));
-  }
-});
-
 Deno.test("billingPeriodAt() uses local time", async () => {
   const url = new URL("../../lib/traffic/billing_period.ts", import.meta.url).href;
   const code = `const { billingPeriodAt } = await import("${url}");

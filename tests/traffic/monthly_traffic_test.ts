@@ -62,21 +62,6 @@ inNovember.test("MonthlyTraffic.collect() does not jump when an interface is ren
   assertEquals(world.look()[1], 6_167, "away at the start, and back under another name");
 });
 
-inNovember.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", (world) => {
-  world.pass(1_000);
-  world.pass(50_000, "eth1");
-  assertEquals(world.look()[1], 51_000);
-  world.rename("eth0", "eth2");
-  world.rename("eth1", "eth0");
-  world.rename("eth2", "eth1");
-  world.pass(10, "eth0");
-  world.pass(3, "eth1");
-  world.start();
-  assertEquals(world.look()[1], 51_013);
-  world.pass(7, "eth1");
-  assertEquals(world.look()[1], 51_020);
-});
-
 Deno.test("MonthlyTraffic.collect() counts an interface whole that was made anew while it was stopped", () => {
   using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-01T12:00:00" });
   world.look();
