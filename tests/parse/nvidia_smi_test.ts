@@ -61,11 +61,11 @@ Deno.test("parseNvidiaSmi() skips other lines", () => {
   assertEquals(parseNvidiaSmi(`${"x".repeat(500)}, 1, 1, 1, 1`)[0]?.name.length, 100);
 });
 
-for (const text of ["", "\n\n", "No devices were found\n", "\0", ",,,,", "name, memory.total"]) {
-  Deno.test(`parseNvidiaSmi() throws for ${JSON.stringify(text)}`, () => {
-    assertThrows(() => parseNvidiaSmi(text), SyntaxError, "Cannot parse nvidia-smi");
-  });
-}
+Deno.test("parseNvidiaSmi() throws a SyntaxError where there is no card", () => {
+  for (const text of ["", "\n\n", "No devices were found\n", "\0", ",,,,", "name, memory.total"]) {
+    assertThrows(() => parseNvidiaSmi(text), SyntaxError, "Cannot parse nvidia-smi", text);
+  }
+});
 
 Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a SyntaxError", () => {
   const field = fc.oneof(
