@@ -22,6 +22,7 @@ import { PACKAGE_CONDITION, PACKAGE_ORIGIN } from "../../lib/service/packaged_se
 import { ORIGIN } from "../../lib/service/service_manager.ts";
 import { systemdUnit } from "../../lib/service/systemd.ts";
 import { SYSTEM_PLAN } from "../service/service_plans.ts";
+import { exists } from "../exists.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onlyIf } from "../only_on.ts";
 
@@ -123,13 +124,7 @@ Deno.test("the release and CI install the nfpm that the build names", () => {
   }
 });
 
-const checker = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"].find((path) => {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-});
+const checker = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"].find(exists);
 const withShellCheck = onlyIf(checker !== undefined);
 
 withShellCheck.test(`the scripts of packages have nothing that ShellCheck finds${checker ? "" : ", not here"}`, async () => {

@@ -82,13 +82,6 @@ Deno.test("machineMetrics() has the reported values in base units", () => {
   ]);
 });
 
-Deno.test("machineMetrics() leaves out what was not measured, instead of 0", () => {
-  const found = linesOf({ failures: ["cannot measure memory", "cannot measure memory"] });
-  assertEquals(found.filter((line) => /load|memory|swap|cpu_usage/.test(line)), [
-    'komari_unmeasured{metric="memory"} 1',
-  ]);
-});
-
 /** What is shown of lost results, a line a probe. */
 function lost(probes: ProbeHistograms): string[] {
   return lines(probes.families()).filter((line) => line.includes("lost"));

@@ -94,13 +94,6 @@ Deno.test("NodeExporter opens each file as one whose lines may be long, and moun
   assertEquals(opened.get("/proc/1/mounts"), { hasLongLines: true, hasPaths: true });
 });
 
-Deno.test("NodeExporter.families() has no descriptors of its own where the shell counts none", async () => {
-  const exporter = new NodeExporter(new FakeMachine("debian-vm"), INCLUDE);
-  const link = () => Promise.resolve(undefined);
-  exporter.useShell({ countDescriptors: () => Promise.resolve(0), link });
-  assertEquals(/process_open_fds/.test(await scrape(exporter)), false);
-});
-
 Deno.test("NodeExporter.families() names what it can't read, and gives the rest", async () => {
   const text = await scrapeWith({ "/proc/loadavg": fail });
   assertMatch(text, /^komari_scrape_failed\{source="loadavg"\} 1$/m);

@@ -116,18 +116,21 @@ function answerOf(question: Uint32Array, receivedBytes: bigint): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+/** Netlink of a kernel that gives sockets, and does nothing else but what is given. */
+function netlinkOf(calls: Partial<ConstructorParameters<typeof Netlink>[0]>): Netlink {
+  let sockets = 2;
+  const nothing = { bind: () => 0, close: () => 0, send: () => -1, recv: () => -1 };
+  return new Netlink({ socket: () => ++sockets, ...nothing, ...calls });
+}
+
 /** A kernel whose answers wait until they are let go. */
 class SlowKernel {
   readonly questions: Uint32Array[] = [];
   readonly answers: Uint8Array[] = [];
   isSlow = false;
   bytes = 0n;
-  #sockets = 2;
 
-  readonly netlink = new Netlink({
-    socket: () => ++this.#sockets,
-    bind: () => 0,
-    close: () => 0,
+  readonly netlink = netlinkOf({
     send: (_socket, question) => {
       assert(question instanceof Uint32Array);
       const words = question.slice();
@@ -152,14 +155,7 @@ function bytesOf(buffer: AllowSharedBufferSource | null): Uint8Array {
 
 Deno.test("Netlink.followLinks() leaves no socket open where the kernel tells of no changes", () => {
   const closed: number[] = [];
-  let sockets = 2;
-  const netlink = new Netlink({
-    socket: () => ++sockets,
-    bind: () => -1,
-    close: (socket) => closed.push(socket),
-    send: () => -1,
-    recv: () => -1,
-  });
+  const netlink = netlinkOf({ bind: () => -1, close: (socket) => closed.push(socket) });
   assertThrows(() => netlink.followLinks(), Error, "Cannot follow changes of interfaces");
   assertEquals(closed, [4], "the one for questions stays");
 });
@@ -167,13 +163,8 @@ Deno.test("Netlink.followLinks() leaves no socket open where the kernel tells of
 Deno.test("InterfaceLinks.changed tells of which interfaces the kernel told, unless some were lost", () => {
   /** What the kernel has in its queue; -1 for an error, as when the queue was full. */
   const queue: (readonly [type: number, index: number] | -1)[] = [];
-  let sockets = 2;
   const links = new InterfaceLinks(
-    new Netlink({
-      socket: () => ++sockets,
-      bind: () => 0,
-      close: () => 0,
-      send: () => -1,
+    netlinkOf({
       recv(_socket, buffer, length) {
         const next = queue.shift() ?? -1;
         if (next === -1) return -1;
