@@ -10,22 +10,27 @@ import { configOf } from "./fake_context.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
 import { adviceText } from "./advice_text.ts";
 import { CLOSED_PORT } from "../free_port.ts";
+import { onlyIf } from "../only_on.ts";
+import { restoring } from "../restoring.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 const certificate = await makeCertificate();
+const HERE = { port: 0, hostname: "127.0.0.1", onListen() {} };
 const UNKNOWN_METHOD = { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "not found" } };
+const VERSION_123 = { status: "success", data: { version: "1.2.3" } };
+
+/** An answer that is a page with this title. */
+function page(title: string, status: number, headers: HeadersInit = {}): Response {
+  return new Response(`<title>${title}</title>`, { status, headers });
+}
 
 /** The checks of a panel that answers so, by their ids. */
 async function checked(
   handler: (request: Request) => Response | Promise<Response>,
   args: readonly string[] = [],
 ): Promise<Record<string, CompletedCheck>> {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler);
-  try {
-    const url = `http://127.0.0.1:${server.addr.port}`;
-    return await checksOf(["-e", url, "-t", TOKEN, ...args]);
-  } finally {
-    await server.shutdown();
-  }
+  await using server = Deno.serve(HERE, handler);
+  return await checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN, ...args]);
 }
 
 /** The machine may have a panel of its own. */
@@ -162,101 +167,88 @@ Deno.test("panelChain() say that no token is configured, and what an address res
   assertEquals([token?.status, token?.text], ["ok", "accepted"]);
   assertEquals([dns?.status, dns?.text], ["ok", "127.0.0.1 is an address"]);
   assertMatch(connect?.text ?? "", /^connected to 127\.0\.0\.1 port \d+$/);
-  const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    () => Response.json(UNKNOWN_METHOD),
-  );
-  try {
-    const without = await checksOf(["-e", `http://localhost:${server.addr.port}`]);
-    assertEquals([without.token?.status, without.token?.text], [
-      "failed",
-      "no token is configured",
-    ]);
-    assertEquals(without.websocket?.status, "skipped");
-    assertMatch(
-      without.dns?.text ?? "",
-      /^localhost is .*127\.0\.0\.1.*, found in line \d+ of \/etc\/hosts$/,
-    );
-  } finally {
-    await server.shutdown();
-  }
+  await using server = Deno.serve(HERE, () => Response.json(UNKNOWN_METHOD));
+  const without = await checksOf(["-e", `http://localhost:${server.addr.port}`]);
+  const { status, text } = without.token ?? {};
+  assertEquals([status, text], ["failed", "no token is configured"]);
+  assertEquals(without.websocket?.status, "skipped");
+  const inHosts = /^localhost is .*127\.0\.0\.1.*, found in line \d+ of \/etc\/hosts$/;
+  assertMatch(without.dns?.text ?? "", inHosts);
 });
 
 Deno.test("panelChain() name the proxy that they go through", async () => {
-  const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
-    () => Response.json(UNKNOWN_METHOD),
-  );
+  await using server = Deno.serve(HERE, () => Response.json(UNKNOWN_METHOD));
   const env = { HTTP_PROXY: `http://127.0.0.1:${server.addr.port}` };
-  const { signal } = new AbortController();
-  try {
-    const checks = panelChain(configOf(["doctor", "-e", "http://p.example", "-t", TOKEN], env));
-    const [, , connect, , panel] = await Array.fromAsync(runChain(checks, { signal, secrets: [] }));
-    assertMatch(connect?.text ?? "", /^connected through the proxy 127\.0\.0\.1 port \d+$/);
-    assertEquals(panel?.status, "ok");
-  } finally {
-    await server.shutdown();
-  }
+  const { connect, panel } = await checksOf(["-e", "http://p.example", "-t", TOKEN], env);
+  assertMatch(connect?.text ?? "", /^connected through the proxy 127\.0\.0\.1 port \d+$/);
+  assertEquals(panel?.status, "ok");
 });
 
 Deno.test("panelChain() wait 5 s for an answer, and for none that follows", async () => {
-  const silent = Promise.withResolvers<Response>();
-  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-  const server = Deno.serve(options, () => silent.promise);
-  using time = new FakeTime({ now: Date.now() });
-  try {
-    const checking = checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
-    const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
-    const { panel, websocket } = await checking;
-    assertEquals([panel?.status, websocket?.status], ["failed", "skipped"]);
-    assertMatch(panel?.text ?? "", /no answer within 5 s, once connected$/);
-    assert(tookMs >= 5_000, `it took ${tookMs} ms`);
-  } finally {
-    silent.resolve(new Response());
-    await server.shutdown();
-  }
+  const { checks, tookMs } = await checkedInTime(() => "never");
+  assertEquals([checks.panel?.status, checks.websocket?.status], ["failed", "skipped"]);
+  assertMatch(checks.panel?.text ?? "", /no answer within 5 s, once connected$/);
+  assert(tookMs >= 5_000, `it took ${tookMs} ms`);
 });
 
 Deno.test("panelChain() have advice also where each call is answered late, and all of them too late", async () => {
-  const silent = Promise.withResolvers<Response>();
-  const late = Promise.withResolvers<Response>();
   let count = 0;
-  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-  const server = Deno.serve(options, () => count++ === 0 ? late.promise : silent.promise);
-  using time = new FakeTime({ now: Date.now() });
-  try {
-    const checking = checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
-    setTimeout(() => late.resolve(new Response("404 page not found", { status: 404 })), 4_000);
-    await time.until(checking, { withinMs: 60_000, stepMs: 100 });
-    const { panel } = await checking;
-    assertMatch(panel?.text ?? "", /no answer within 7 s, once connected$/);
-    assertEquals(panel?.causes?.length, 2);
-  } finally {
-    silent.resolve(new Response());
-    await server.shutdown();
-  }
+  const { checks: { panel } } = await checkedInTime(() => count++ === 0 ? 4_000 : "never");
+  assertMatch(panel?.text ?? "", /no answer within 7 s, once connected$/);
+  assertEquals(panel?.causes?.length, 2);
 });
+
+/** The checks of a panel that knows nothing, and answers each call after so many milliseconds. */
+async function checkedInTime(
+  answersAfter: () => number | "never",
+): Promise<{ checks: Record<string, CompletedCheck>; tookMs: number }> {
+  const end = new AbortController();
+  await using server = Deno.serve(HERE, () => {
+    const answer = Promise.withResolvers<Response>();
+    const answering = () => answer.resolve(new Response("404 page not found", { status: 404 }));
+    const ms = answersAfter();
+    if (ms !== "never") setTimeout(answering, ms);
+    end.signal.addEventListener("abort", answering);
+    return answer.promise;
+  });
+  using time = new FakeTime({ now: Date.now() });
+  const checking = checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
+  const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+  end.abort();
+  return { checks: await checking, tookMs };
+}
 
 Deno.test("panelChain() wait 5 s for TLS", async () => {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const connections: Deno.Conn[] = [];
-  const accepting = (async () => {
-    for await (const connection of listener) connections.push(connection);
-  })();
+  const connections = Array.fromAsync(listener);
   using time = new FakeTime({ now: Date.now() });
-  try {
-    const checking = checksOf(["-e", `https://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
-    const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
-    const { tls } = await checking;
-    assertEquals([tls?.status, tookMs >= 5_000], ["failed", true]);
-    assertMatch(tls?.text ?? "", /no answer within 5 s/);
-    assertMatch(adviceText(tls), /smaller MTU/);
-  } finally {
-    listener.close();
-    await accepting;
-    for (const connection of connections) connection.close();
-  }
+  const checking = checksOf(["-e", `https://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
+  const tookMs = await time.until(checking, { withinMs: 60_000, stepMs: 100 });
+  const { tls } = await checking;
+  listener.close();
+  for (const connection of await connections) connection.close();
+  assertEquals([tls?.status, tookMs >= 5_000], ["failed", true]);
+  assertMatch(tls?.text ?? "", /no answer within 5 s/);
+  assertMatch(adviceText(tls), /smaller MTU/);
 });
+
+/** What serves connections one after the other, and closes each. */
+function serving(serve: (connection: Deno.Conn) => Promise<unknown>) {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      await serve(connection).catch(() => {});
+      connection.close();
+    }
+  })();
+  return {
+    host: `127.0.0.1:${listener.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+    },
+  };
+}
 
 Deno.test("panelChain() take no check for failed that was aborted", async () => {
   const enough = new Error("enough");
@@ -275,20 +267,16 @@ Deno.test("panelChain() take no call for failed that was aborted", async () => {
   for (const aborting of ["panel", "websocket"]) {
     const enough = new AbortController();
     let current = "";
-    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+    await using server = Deno.serve(HERE, () => {
       if (current === aborting) enough.abort(new Error("enough"));
       return Response.json(UNKNOWN_METHOD);
     });
     const url = `http://127.0.0.1:${server.addr.port}`;
-    try {
-      for (const { id, run } of panelChain(configOf(["doctor", "-e", url, "-t", TOKEN]))) {
-        current = id;
-        const found = await rejection(run(enough.signal));
-        assertEquals(found, id === aborting ? enough.signal.reason : undefined, id);
-        if (id === aborting) break;
-      }
-    } finally {
-      await server.shutdown();
+    for (const { id, run } of panelChain(configOf(["doctor", "-e", url, "-t", TOKEN]))) {
+      current = id;
+      const found = await rejection(run(enough.signal));
+      assertEquals(found, id === aborting ? enough.signal.reason : undefined, id);
+      if (id === aborting) break;
     }
   }
 });
@@ -307,35 +295,19 @@ function statuses(checks: Record<string, CompletedCheck>): Record<string, string
   return Object.fromEntries(Object.values(checks).map(({ id, status }) => [id, status]));
 }
 
-const ALL_FINE = {
-  network: "ok",
-  dns: "ok",
-  connect: "ok",
-  tls: "ok",
-  panel: "ok",
-  token: "ok",
-  websocket: "ok",
-  clock: "ok",
-  round_trip: "ok",
-};
-
-Deno.test("panelChain() find a panel of version 2 in order, and never appear there", async () => {
-  await withPanel({}, async (url, requireUnseen) => {
-    const checks = await checksOf(["-e", url, "-t", TOKEN]);
-    assertEquals(statuses(checks), ALL_FINE);
-    assertStringIncludes(checks.panel?.text ?? "", "protocol version 2");
-    requireUnseen();
+for (const [generation, version, websocket] of [["1.1", 1, "skipped"], ["1.5", 2, "ok"]] as const) {
+  Deno.test(`panelChain() find a panel of version ${version} in order, and never appear there`, async () => {
+    await withPanel({ generation }, async (url, requireUnseen) => {
+      const checks = await checksOf(["-e", url, "-t", TOKEN]);
+      assertEquals(statuses(checks), {
+        ...{ network: "ok", dns: "ok", connect: "ok", tls: "ok", panel: "ok", token: "ok" },
+        ...{ websocket, clock: "ok", round_trip: "ok" },
+      });
+      assertStringIncludes(checks.panel?.text ?? "", `protocol version ${version}`);
+      requireUnseen();
+    });
   });
-});
-
-Deno.test("panelChain() find a panel of version 1", async () => {
-  await withPanel({ generation: "1.1" }, async (url, requireUnseen) => {
-    const checks = await checksOf(["-e", url, "-t", TOKEN]);
-    assertEquals(statuses(checks), { ...ALL_FINE, websocket: "skipped" });
-    assertStringIncludes(checks.panel?.text ?? "", "protocol version 1");
-    requireUnseen();
-  });
-});
+}
 
 for (const generation of ["1.1", "1.4", "1.5", "main"] as const) {
   Deno.test(`panelChain() say that a panel ${generation} refuses the token`, async () => {
@@ -364,26 +336,20 @@ Deno.test("panelChain() say why WebSockets are blocked", async () => {
 });
 
 Deno.test("panelChain() name a proxy that removes the Upgrade header", async () => {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
-    const body = request.method === "POST"
-      ? { jsonrpc: "2.0", id: 1, error: { code: -32601, message: "method not found" } }
-      : { error: "Require WebSocket upgrade", status: "error" };
-    return Response.json(body, { status: 400 });
+  await using server = Deno.serve(HERE, ({ method }) => {
+    const required = { error: "Require WebSocket upgrade", status: "error" };
+    return Response.json(method === "POST" ? UNKNOWN_METHOD : required, { status: 400 });
   });
-  try {
-    const url = `http://127.0.0.1:${server.addr.port}`;
-    const { websocket } = await checksOf(["-e", url, "-t", TOKEN]);
-    assertEquals(websocket?.status, "warning");
-    assertStringIncludes(websocket?.text ?? "", "the Upgrade header is removed");
-    assertStringIncludes(adviceText(websocket), "nginx");
-    const through = await checksOf(["-e", "http://p.example", "-t", TOKEN], { HTTP_PROXY: url });
-    assertStringIncludes(
-      through.websocket?.causes?.[0] ?? "",
-      "see whether the proxy of HTTP_PROXY/ALL_PROXY passes WebSockets, and leave it out",
-    );
-  } finally {
-    await server.shutdown();
-  }
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const { websocket } = await checksOf(["-e", url, "-t", TOKEN]);
+  assertEquals(websocket?.status, "warning");
+  assertStringIncludes(websocket?.text ?? "", "the Upgrade header is removed");
+  assertStringIncludes(adviceText(websocket), "nginx");
+  const through = await checksOf(["-e", "http://p.example", "-t", TOKEN], { HTTP_PROXY: url });
+  assertStringIncludes(
+    through.websocket?.causes?.[0] ?? "",
+    "see whether the proxy of HTTP_PROXY/ALL_PROXY passes WebSockets, and leave it out",
+  );
 });
 
 Deno.test("panelChain() say what answers in place of a panel", async () => {
@@ -410,12 +376,9 @@ Deno.test("panelChain() say where the way to the panel ends", async () => {
     ...{ dns: "failed", connect: "skipped", tls: "skipped", panel: "skipped", token: "skipped" },
     ...{ websocket: "skipped", clock: "skipped", round_trip: "skipped" },
   });
-  const port = CLOSED_PORT;
-  const { connect } = await checksOf(["-e", `http://127.0.0.1:${port}`, "-t", TOKEN]);
-  assertEquals(
-    connect?.text,
-    `Cannot connect to 127.0.0.1 port ${port}: connection refused`,
-  );
+  const { connect } = await checksOf(["-e", `http://127.0.0.1:${CLOSED_PORT}`, "-t", TOKEN]);
+  const refused = `Cannot connect to 127.0.0.1 port ${CLOSED_PORT}: connection refused`;
+  assertEquals(connect?.text, refused);
   assertStringIncludes(adviceText(connect), "if the panel is on this machine, start it");
   const { signal } = new AbortController();
   const [none] = panelChain(configOf(["doctor"]));
@@ -424,25 +387,20 @@ Deno.test("panelChain() say where the way to the panel ends", async () => {
 
 Deno.test("panelChain() tell a service's configuration that is gone from one for others", async () => {
   const { signal } = new AbortController();
-  const { readTextFile } = Deno;
+  using _config = restoring(Deno, "readTextFile");
   const table: [error: Error | undefined, status: string, text: string, advice: string][] = [
     [new Deno.errors.NotFound(), "failed", "not there: no such file", "put it back"],
     [new Deno.errors.PermissionDenied(), "warning", "not checked: this user", "run it as root"],
     [new Deno.errors.IsADirectory(), "failed", "can't be read", "ls -ld /etc/x/config.json"],
     [undefined, "failed", "no panel is configured", "give -e URL"],
   ];
-  try {
-    for (const [error, status, text, advice] of table) {
-      Deno.readTextFile = () => error ? Promise.reject(error) : Promise.resolve("{}");
-      const options = { unreadableConfig: "/etc/x/config.json" };
-      const [panel] = panelChain(configOf(["doctor"]), options);
-      const found = await panel?.run(signal);
-      assertEquals(found?.status, status);
-      assertStringIncludes(found?.text ?? "", text);
-      assertStringIncludes(found?.advice ?? "", advice);
-    }
-  } finally {
-    Deno.readTextFile = readTextFile;
+  for (const [error, status, text, advice] of table) {
+    Deno.readTextFile = () => error ? Promise.reject(error) : Promise.resolve("{}");
+    const options = { unreadableConfig: "/etc/x/config.json" };
+    const found = await panelChain(configOf(["doctor"]), options)[0]?.run(signal);
+    assertEquals(found?.status, status);
+    assertStringIncludes(found?.text ?? "", text);
+    assertStringIncludes(found?.advice ?? "", advice);
   }
   const ofService = { ...configOf(["doctor"]), isConfigInstalled: true, configPath: "/etc/x.json" };
   const named = await panelChain(ofService)[0]?.run(signal);
@@ -473,34 +431,14 @@ Deno.test("panelChain() accuse a name server of inventing addresses only where a
 Deno.test("panelChain() name quotes around a token, and leave a node that registers itself", async () => {
   await withPanel({}, async (url) => {
     const { token } = await checksOf(["-e", url, "-t", `"${TOKEN}"`]);
-    assertEquals([token?.status, token?.advice], [
-      "failed",
-      "write the token without them: flag --token",
-    ]);
+    const without = "write the token without them: flag --token";
+    assertEquals([token?.status, token?.advice], ["failed", without]);
     const odd = await checksOf(["-e", url, "-t", `${TOKEN}\u200bx`]);
     assertStringIncludes(odd.token?.text ?? "", "it has the character U+200B, which no token has");
     const own = await checksOf(["-e", url, "--auto-discovery", "key-of-the-panel"]);
     assertEquals([own.token?.text, own.websocket?.text], [own.token?.text, own.token?.text]);
     assertStringIncludes(own.websocket?.text ?? "", "registers itself");
   });
-});
-
-Deno.test("panelChain() name what takes no POST, and not the page that answers GET", async () => {
-  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-  const server = Deno.serve(
-    options,
-    ({ method }) =>
-      method === "POST"
-        ? new Response("<title>405 Not Allowed</title>", { status: 405 })
-        : new Response("<title>Komari</title>"),
-  );
-  try {
-    const url = `http://127.0.0.1:${server.addr.port}`;
-    const { panel } = await checksOf(["-e", url, "-t", TOKEN]);
-    assertStringIncludes(panel?.text ?? "", "405 Not Allowed");
-  } finally {
-    await server.shutdown();
-  }
 });
 
 const PLAIN_TO_HTTPS = "<title>400 The plain HTTP request was sent to HTTPS port</title>";
@@ -533,59 +471,34 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
     [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
   ];
   for (const [status, headers, body, advice] of table) {
-    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-    const server = Deno.serve(options, () => new Response(body, { status, headers }));
-    try {
-      const url = `http://127.0.0.1:${server.addr.port}`;
-      const { panel, token } = await checksOf(["-e", url, "-t", TOKEN]);
-      assertEquals([panel?.status, token?.status], ["failed", "skipped"], body);
-      assertStringIncludes(adviceText(panel), advice);
-      const [, title = ""] = /<title>(.*)<.title>/.exec(body) ?? [];
-      assertStringIncludes(panel?.text ?? "", title);
-    } finally {
-      await server.shutdown();
-    }
+    const { panel, token } = await checked(() => new Response(body, { status, headers }));
+    assertEquals([panel?.status, token?.status], ["failed", "skipped"], body);
+    assertStringIncludes(adviceText(panel), advice);
+    const [, title = ""] = /<title>(.*)<.title>/.exec(body) ?? [];
+    assertStringIncludes(panel?.text ?? "", title);
   }
 });
 
 Deno.test("panelChain() say of a panel whose calls alone are refused that it is there", async () => {
   for (const status of [403, 404, 405]) {
-    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-    const version = { status: "success", data: { version: "1.2.3" } };
-    const server = Deno.serve(
-      options,
-      ({ url }) =>
-        new URL(url).pathname === "/api/version"
-          ? Response.json(version)
-          : new Response("<title>refused</title>", { status }),
+    const { panel } = await checked(({ url }) =>
+      url.endsWith("/api/version") ? Response.json(VERSION_123) : page("refused", status)
     );
-    try {
-      const { panel } = await checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
-      assertStringIncludes(
-        panel?.text ?? "",
-        `a Komari panel answers here (1.2.3), and its calls are refused: status ${status}`,
-      );
-      assertStringIncludes(panel?.advice ?? "", "let /api/clients/ pass", String(status));
-    } finally {
-      await server.shutdown();
-    }
+    assertStringIncludes(
+      panel?.text ?? "",
+      `a Komari panel answers here (1.2.3), and its calls are refused: status ${status}`,
+    );
+    assertStringIncludes(panel?.advice ?? "", "let /api/clients/ pass", String(status));
   }
 });
 
 Deno.test("panelChain() say what speaks no HTTP, and what closes a connection without an answer", async () => {
   const of = async (greeting: string) => {
-    using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const accepting = (async () => {
-      for await (const connection of server) {
-        await connection.write(new TextEncoder().encode(greeting));
-        await connection.read(new Uint8Array(4096));
-        connection.close();
-      }
-    })();
-    const { panel } = await checksOf(["-e", `http://127.0.0.1:${server.addr.port}`, "-t", TOKEN]);
-    server.close();
-    await accepting;
-    return panel;
+    await using server = serving(async (connection) => {
+      await connection.write(new TextEncoder().encode(greeting));
+      await connection.read(new Uint8Array(4096));
+    });
+    return (await checksOf(["-e", `http://${server.host}`, "-t", TOKEN])).panel;
   };
   const ssh = await of("SSH-2.0-OpenSSH_9.2p1\r\n");
   assertStringIncludes(ssh?.text ?? "", 'the answer is not HTTP: it begins with "SSH-2.0');
@@ -599,10 +512,7 @@ Deno.test("panelChain() name a rule that refuses this program by its name", asyn
   for (const [refused, text] of [[USER_AGENT, "; as curl/"], ["", "by"]] as const) {
     const { panel } = await checked(({ headers }) =>
       headers.get("user-agent")?.startsWith(refused)
-        ? new Response("<title>403 Forbidden</title>", {
-          status: 403,
-          headers: { server: "nginx" },
-        })
+        ? page("403 Forbidden", 403, { server: "nginx" })
         : Response.json(UNKNOWN_METHOD)
     );
     assertStringIncludes(panel?.text ?? "", text);
@@ -614,14 +524,12 @@ Deno.test("panelChain() name a rule that refuses this program by its name", asyn
 
 Deno.test("panelChain() don't take a limit of calls for a proxy that passes no WebSockets", async () => {
   let status = 429;
-  const limited = () => new Response("<title>Too many</title>", { status });
-  let calls = 0;
   const limitAfter = (count: number) => {
-    calls = 0;
-    return checked(
-      ({ method }) =>
-        method === "POST" && ++calls <= count ? Response.json(UNKNOWN_METHOD) : limited(),
-      ["-t", TOKEN],
+    let calls = 0;
+    return checked(({ method }) =>
+      method === "POST" && ++calls <= count
+        ? Response.json(UNKNOWN_METHOD)
+        : page("Too many", status)
     );
   };
   const { websocket, round_trip } = await limitAfter(3);
@@ -640,100 +548,87 @@ Deno.test("panelChain() don't take a limit of calls for a proxy that passes no W
   }
 });
 
-Deno.test("panelChain() tell a refused WebSocket from refused calls", async () => {
-  const { websocket } = await checked(
-    ({ method }) =>
-      method === "POST"
-        ? Response.json(UNKNOWN_METHOD)
-        : new Response("<title>403 Forbidden</title>", { status: 403 }),
-    ["-t", TOKEN],
-  );
-  assertStringIncludes(websocket?.text ?? "", "the request for one was refused: status 403");
-  assertStringIncludes(adviceText(websocket), "let WebSockets to /api/clients/ pass there");
-});
+/** What answers some calls as a panel, and what is said of that; `text` and `advice` in parts. */
+const HALF_A_PANEL: Record<string, {
+  answer: (request: Request) => Response | Promise<Response>;
+  id: string;
+  status: string;
+  text: string;
+  advice: string;
+}> = {
+  "that takes no POST, and not the page that answers GET": {
+    answer: ({ method }) => method === "POST" ? page("405 Not Allowed", 405) : page("Komari", 200),
+    ...{ id: "panel", status: "failed", text: "405 Not Allowed", advice: "and its path" },
+  },
+  "that refuses WebSockets alone": {
+    answer: ({ method }) => method === "POST" ? Response.json(UNKNOWN_METHOD) : page("No", 403),
+    ...{ id: "websocket", status: "warning" },
+    text: "the request for one was refused: status 403",
+    advice: "let WebSockets to /api/clients/ pass there",
+  },
+  "behind Cloudflare's challenge": {
+    answer: ({ url }) =>
+      url.endsWith("/api/version")
+        ? Response.json(VERSION_123)
+        : page("Just a moment...", 403, { "cf-mitigated": "challenge", server: "cloudflare" }),
+    ...{ id: "panel", status: "failed" },
+    text: "Cloudflare asks this machine to prove that it is a browser",
+    advice: "Bot Fight Mode off",
+  },
+  "that refuses a large request where a small one is answered": {
+    answer: async (request) =>
+      (await request.text()).length > 1_000
+        ? page("413 Request Entity Too Large", 413)
+        : Response.json(UNKNOWN_METHOD),
+    ...{ id: "round_trip", status: "failed", text: "one of 4000 bytes with status 413" },
+    advice: "client_max_body_size",
+  },
+};
 
-Deno.test("panelChain() name Cloudflare's challenge", async () => {
-  const headers = { "cf-mitigated": "challenge", server: "cloudflare" };
-  const page = () => new Response("<title>Just a moment...</title>", { status: 403, headers });
-  const { panel: found } = await checked(
-    (request) =>
-      new URL(request.url).pathname === "/api/version"
-        ? Response.json({ status: "success", data: { version: "1.2.3" } })
-        : page(),
-    ["-t", TOKEN],
-  );
-  assertStringIncludes(
-    found?.text ?? "",
-    "Cloudflare asks this machine to prove that it is a browser",
-  );
-  assertStringIncludes(adviceText(found), "Bot Fight Mode off");
-});
-
-Deno.test("panelChain() say that a large request is refused where a small one is answered", async () => {
-  const answer = async (request: Request) => {
-    const { length } = await request.text();
-    return length > 1_000
-      ? new Response("<title>413 Request Entity Too Large</title>", { status: 413 })
-      : Response.json(UNKNOWN_METHOD);
-  };
-  const { round_trip: found } = await checked(answer, ["-t", TOKEN]);
-  assertEquals(found?.status, "failed");
-  assertStringIncludes(found?.text ?? "", "one of 4000 bytes with status 413");
-  assertStringIncludes(adviceText(found), "client_max_body_size");
-});
+for (const [what, { answer, id, status, text, advice }] of Object.entries(HALF_A_PANEL)) {
+  Deno.test(`panelChain() name a panel ${what}`, async () => {
+    const found = (await checked(answer))[id];
+    assertEquals(found?.status, status);
+    assertStringIncludes(found?.text ?? "", text);
+    assertStringIncludes(adviceText(found), advice);
+  });
+}
 
 Deno.test("panelChain() say that a panel is at the root of a server only where one answers there", async () => {
-  for (const body of [{ status: "success", data: { version: "1.2.3" } }, {}]) {
-    const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-    const server = Deno.serve(
-      options,
+  for (const body of [VERSION_123, {}]) {
+    await using server = Deno.serve(
+      HERE,
       ({ url }) =>
         new URL(url).pathname === "/api/version"
           ? Response.json(body)
           : new Response("404 page not found", { status: 404 }),
     );
-    try {
-      const url = `http://127.0.0.1:${server.addr.port}`;
-      const { panel } = await checksOf(["-e", `${url}/komari`, "-t", TOKEN]);
-      assertEquals(panel?.status, "failed");
-      const isThere = "data" in body;
-      const root = `the panel is at the root of this server: write ${url} into -e`;
-      assertEquals(panel?.advice === root, isThere, adviceText(panel));
-    } finally {
-      await server.shutdown();
-    }
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const { panel } = await checksOf(["-e", `${url}/komari`, "-t", TOKEN]);
+    assertEquals(panel?.status, "failed");
+    const root = `the panel is at the root of this server: write ${url} into -e`;
+    assertEquals(panel?.advice === root, "data" in body, adviceText(panel));
   }
 });
 
 Deno.test("panelChain() find the panel at another port of the same host, which gets no secret header", async () => {
-  const hostname = "127.0.0.1";
   const seen: (string | null)[] = [];
   let status = 404;
-  const other = Deno.serve(
-    { port: 0, hostname, onListen() {} },
-    () => new Response("404 page not found", { status }),
-  );
-  const panel = Deno.serve({ port: 0, hostname, onListen() {} }, ({ headers }) => {
+  await using other = Deno.serve(HERE, () => new Response("404 page not found", { status }));
+  await using panel = Deno.serve(HERE, ({ headers }) => {
     seen.push(headers.get("x-secret"));
-    return Response.json({ status: "success", data: { version: "1.2.3" } });
+    return Response.json(VERSION_123);
   });
-  try {
-    const args = ["-e", `http://${hostname}:${other.addr.port}`, "-t", TOKEN];
-    const { port } = panel.addr;
-    const { panel: found } = await checksOf([...args, "--header", "X-Secret: s3cret"], {}, [port]);
-    assertEquals(
-      found?.advice,
-      `a Komari panel answers at http://${hostname}:${port}: write that into -e`,
-    );
-    assertEquals(seen, [null]);
-    for (status of [302, 400, 403, 429, 502]) {
-      const { panel: refused } = await checksOf(args, {}, [port]);
-      assertEquals(adviceText(refused).includes("a Komari panel answers at"), false, `${status}`);
-    }
-    assertEquals(seen, [null], "a panel may be behind what refuses");
-  } finally {
-    await Promise.all([other.shutdown(), panel.shutdown()]);
+  const args = ["-e", `http://127.0.0.1:${other.addr.port}`, "-t", TOKEN];
+  const { port } = panel.addr;
+  const { panel: found } = await checksOf([...args, "--header", "X-Secret: s3cret"], {}, [port]);
+  const there = `a Komari panel answers at http://127.0.0.1:${port}: write that into -e`;
+  assertEquals([found?.advice, seen], [there, [null]]);
+  for (status of [302, 400, 403, 429, 502]) {
+    const { panel: refused } = await checksOf(args, {}, [port]);
+    assertEquals(adviceText(refused).includes("a Komari panel answers at"), false, `${status}`);
   }
+  assertEquals(seen, [null], "a panel may be behind what refuses");
 });
 
 Deno.test("panelChain() name a proxy variable that is wrong, or whose proxy refuses", async () => {
@@ -745,21 +640,14 @@ Deno.test("panelChain() name a proxy variable that is wrong, or whose proxy refu
     ["SSH-2.0-OpenSSH_9.2", "a web server rather than a proxy"],
   ];
   for (const [answer, advice] of table) {
-    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-    const serving = (async () => {
-      for await (const connection of listener) {
-        await connection.read(new Uint8Array(4096));
-        await connection.write(new TextEncoder().encode(`${answer}\r\n\r\n`));
-        connection.close();
-      }
-    })();
-    const env = { HTTPS_PROXY: `http://127.0.0.1:${listener.addr.port}` };
-    const args = ["-e", "https://panel.example", "-t", TOKEN];
-    const { connect, tls } = await checksOf(args, env);
+    await using server = serving(async (connection) => {
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(`${answer}\r\n\r\n`));
+    });
+    const env = { HTTPS_PROXY: `http://${server.host}` };
+    const { connect, tls } = await checksOf(["-e", "https://panel.example", "-t", TOKEN], env);
     assertEquals([connect?.status, tls?.status], ["failed", "skipped"], answer);
     assertStringIncludes(adviceText(connect), advice);
-    listener.close();
-    await serving.catch(() => {});
   }
   const dead = { HTTP_PROXY: "http://127.0.0.1:1" };
   const { connect } = await checksOf(["-e", "http://panel.example", "-t", TOKEN], dead);
@@ -767,38 +655,42 @@ Deno.test("panelChain() name a proxy variable that is wrong, or whose proxy refu
 });
 
 Deno.test("panelChain() tell https to a plain port from http to a port of TLS", async () => {
-  const options = { port: 0, hostname: "127.0.0.1", onListen() {} };
-  const server = Deno.serve(options, () => new Response("{}"));
-  try {
-    const { port } = server.addr;
-    const { tls, panel } = await checksOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]);
-    assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
-    assertStringIncludes(adviceText(tls), `write http://127.0.0.1:${port} into -e`);
-  } finally {
-    await server.shutdown();
-  }
+  await using server = Deno.serve(HERE, () => new Response("{}"));
+  const { port } = server.addr;
+  const { tls, panel } = await checksOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]);
+  assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
+  assertStringIncludes(adviceText(tls), `write http://127.0.0.1:${port} into -e`);
 });
 
-Deno.test({
-  name: "panelChain() show the names of a certificate that is for another name",
-  ignore: certificate === undefined,
-  async fn() {
-    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
-    const options = { port: 0, hostname: "127.0.0.2", cert, key, onListen() {} };
-    const server = Deno.serve(options, () => new Response());
-    const file = Deno.makeTempFileSync();
-    try {
-      Deno.writeTextFileSync(file, authority);
-      const url = `https://127.0.0.2:${server.addr.port}`;
-      const { tls } = await checksOf(["-e", url, "-t", TOKEN, "--ca-cert", file]);
-      assertStringIncludes(tls?.text ?? "", "it is for another name");
-      assertStringIncludes(tls?.text ?? "", "for localhost, panel.test");
-      assertStringIncludes(adviceText(tls), "a certificate for 127.0.0.2");
-    } finally {
-      Deno.removeSync(file);
+/** A server with such a certificate, and the file of its authority. */
+function tlsServer(
+  { authority = "", certificate: cert = "", key = "" }: Partial<typeof certificate> = {},
+  hostname = "127.0.0.1",
+) {
+  const options = { port: 0, hostname, cert, key, onListen() {} };
+  const server = Deno.serve(options, () => Response.json({ status: "error" }, { status: 401 }));
+  const folder = new TempFolder();
+  const authorityFile = `${folder.path}/ca.pem`;
+  Deno.writeTextFileSync(authorityFile, authority);
+  return {
+    port: server.addr.port,
+    authorityFile,
+    async [Symbol.asyncDispose]() {
       await server.shutdown();
-    }
-  },
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+const withCertificate = onlyIf(certificate !== undefined);
+
+withCertificate.test("panelChain() show the names of a certificate that is for another name", async () => {
+  await using server = tlsServer(certificate, "127.0.0.2");
+  const args = ["-e", `https://127.0.0.2:${server.port}`, "-t", TOKEN];
+  const { tls } = await checksOf([...args, "--ca-cert", server.authorityFile]);
+  assertStringIncludes(tls?.text ?? "", "it is for another name");
+  assertStringIncludes(tls?.text ?? "", "for localhost, panel.test");
+  assertStringIncludes(adviceText(tls), "a certificate for 127.0.0.2");
 });
 
 Deno.test("panelChain() take any answer of JSON-RPC for a panel's, and name a login page", async () => {
@@ -812,78 +704,30 @@ Deno.test("panelChain() take any answer of JSON-RPC for a panel's, and name a lo
   });
 });
 
-Deno.test("panelChain() name a clock that is off by five minutes", async () => {
-  for (const [offMs, words] of [[300_000, "300 s behind"], [-300_000, "300 s ahead"]] as const) {
-    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
-      const date = new Date(Date.now() + offMs).toUTCString();
-      return Response.json({ status: "error" }, { status: 401, headers: { date } });
-    });
-    try {
-      const url = `http://127.0.0.1:${server.addr.port}`;
-      const { clock } = await checksOf(["-e", url, "-t", TOKEN]);
-      assertEquals(clock?.status, "warning");
-      assert(/^(299|300|301) s (behind|ahead)/.test(clock?.text ?? ""), clock?.text);
-      assertStringIncludes(clock?.text ?? "", words.slice(-6));
-    } finally {
-      await server.shutdown();
-    }
+withCertificate.test("panelChain() show a certificate's issuer and days, trusted or not", async () => {
+  await using server = tlsServer(certificate);
+  const args = ["-e", `https://localhost:${server.port}`, "-t", TOKEN];
+  const untrusted = await checksOf(args);
+  assertEquals([untrusted.tls?.status, untrusted.panel?.status], ["failed", "skipped"]);
+  assertStringIncludes(untrusted.tls?.text ?? "", "issued by test-authority");
+  assertStringIncludes(untrusted.tls?.text ?? "", "Cannot trust the certificate");
+  const trusted = await checksOf([...args, "--ca-cert", server.authorityFile]);
+  assertEquals([trusted.tls?.status, trusted.panel?.status], ["warning", "ok"]);
+  assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 day more");
+  const any = await checksOf([...args, "--ignore-unsafe-cert"]);
+  assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
+  assertStringIncludes(any.tls?.text ?? "", "any certificate is trusted (TLSv1.3, issued by");
+  assertStringIncludes(adviceText(any.tls), "--ca-cert FILE trusts only your own");
+});
+
+withCertificate.test("panelChain() warn of a certificate that ends within two weeks", async () => {
+  for (const [days, expected] of [[14, "warning"], [15, "ok"]] as const) {
+    await using server = tlsServer(await makeCertificate({ days }));
+    const args = ["-e", `https://localhost:${server.port}`, "-t", TOKEN];
+    const { tls } = await checksOf([...args, "--ca-cert", server.authorityFile]);
+    assertEquals(tls?.status, expected, tls?.text);
+    assertEquals(adviceText(tls).includes("renew"), expected === "warning");
   }
-});
-
-Deno.test({
-  name: "panelChain() show a certificate's issuer and days, trusted or not",
-  ignore: certificate === undefined,
-  async fn() {
-    const { authority = "", certificate: cert = "", key = "" } = certificate ?? {};
-    const server = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
-      () => Response.json({ status: "error" }, { status: 401 }),
-    );
-    const folder = Deno.makeTempDirSync();
-    try {
-      Deno.writeTextFileSync(`${folder}/ca.pem`, authority);
-      const args = ["-e", `https://localhost:${server.addr.port}`, "-t", TOKEN];
-      const untrusted = await checksOf(args);
-      assertEquals([untrusted.tls?.status, untrusted.panel?.status], ["failed", "skipped"]);
-      assertStringIncludes(untrusted.tls?.text ?? "", "issued by test-authority");
-      assertStringIncludes(untrusted.tls?.text ?? "", "Cannot trust the certificate");
-      const trusted = await checksOf([...args, "--ca-cert", `${folder}/ca.pem`]);
-      assertEquals([trusted.tls?.status, trusted.panel?.status], ["warning", "ok"]);
-      assertStringIncludes(trusted.tls?.text ?? "", "valid for 1 day more");
-      const any = await checksOf([...args, "--ignore-unsafe-cert"]);
-      assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
-      assertStringIncludes(any.tls?.text ?? "", "any certificate is trusted (TLSv1.3, issued by");
-      assertStringIncludes(adviceText(any.tls), "--ca-cert FILE trusts only your own");
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-      await server.shutdown();
-    }
-  },
-});
-
-Deno.test({
-  name: "panelChain() warn of a certificate that ends within two weeks",
-  ignore: certificate === undefined,
-  async fn() {
-    for (const [days, expected] of [[14, "warning"], [15, "ok"]] as const) {
-      const { authority = "", certificate: cert, key } = await makeCertificate({ days }) ?? {};
-      const server = Deno.serve(
-        { port: 0, hostname: "127.0.0.1", cert, key, onListen() {} },
-        () => Response.json({ status: "error" }, { status: 401 }),
-      );
-      const file = Deno.makeTempFileSync();
-      try {
-        Deno.writeTextFileSync(file, authority);
-        const url = `https://localhost:${server.addr.port}`;
-        const { tls } = await checksOf(["-e", url, "-t", TOKEN, "--ca-cert", file]);
-        assertEquals(tls?.status, expected, tls?.text);
-        assertEquals(adviceText(tls).includes("renew"), expected === "warning");
-      } finally {
-        Deno.removeSync(file);
-        await server.shutdown();
-      }
-    }
-  },
 });
 
 Deno.test("panelChain() name who has resolved the panel's name, or was asked in vain", async () => {
@@ -893,10 +737,8 @@ Deno.test("panelChain() name who has resolved the panel's name, or was asked in 
   const own = ["--custom-dns", `127.0.0.1:${server.port}`];
   const { signal } = new AbortController();
   const resolved = async (args: readonly string[]) => {
-    const dns = panelChain(configOf(["doctor", "-t", TOKEN, ...args])).find(({ id }) =>
-      id === "dns"
-    );
-    return await dns?.run(signal);
+    const chain = panelChain(configOf(["doctor", "-t", TOKEN, ...args]));
+    return await chain.find(({ id }) => id === "dns")?.run(signal);
   };
   const found = await resolved(["-e", "https://panel.test", ...own]);
   assertEquals([found?.status, found?.text], [
@@ -909,29 +751,24 @@ Deno.test("panelChain() name who has resolved the panel's name, or was asked in 
     failed?.text ?? "",
     `asked 127.0.0.1 port ${server.port}, of --custom-dns: `,
   );
-  const { readTextFile } = Deno;
-  const files: Record<string, string> = {};
-  Deno.readTextFile = (path) => {
-    const text = files[String(path)];
-    return text === undefined ? Promise.reject(new Deno.errors.NotFound()) : Promise.resolve(text);
-  };
-  try {
-    const asked = async (text?: string) => {
-      if (text === undefined) delete files["/etc/resolv.conf"];
-      else files["/etc/resolv.conf"] = text;
-      return /, (?:answered by|found in) (.*)$/.exec(
-        (await resolved(["-e", "https://localhost"]))?.text ?? "",
-      )?.[1];
+  const asked = async (files: Readonly<Record<string, string>>) => {
+    using _files = restoring(Deno, "readTextFile");
+    Deno.readTextFile = (path) => {
+      const text = files[String(path)];
+      return text === undefined
+        ? Promise.reject(new Deno.errors.NotFound())
+        : Promise.resolve(text);
     };
-    assertEquals(await asked(), "the system");
-    assertEquals(await asked("search x\n"), "the system");
-    const servers = "nameserver 192.0.2.1\n# nameserver 192.0.2.2\nnameserver\t2001:db8::1\n";
-    assertEquals(await asked(servers), "192.0.2.1, 2001:db8::1");
-    files["/etc/hosts"] = "127.0.0.1 localhost\n";
-    assertEquals(await asked(servers), "line 1 of /etc/hosts");
-  } finally {
-    Deno.readTextFile = readTextFile;
-  }
+    const { text = "" } = await resolved(["-e", "https://localhost"]) ?? {};
+    return /, (?:answered by|found in) (.*)$/.exec(text)?.[1];
+  };
+  const resolver = "/etc/resolv.conf";
+  assertEquals(await asked({}), "the system");
+  assertEquals(await asked({ [resolver]: "search x\n" }), "the system");
+  const servers = "nameserver 192.0.2.1\n# nameserver 192.0.2.2\nnameserver\t2001:db8::1\n";
+  assertEquals(await asked({ [resolver]: servers }), "192.0.2.1, 2001:db8::1");
+  const hosts = { [resolver]: servers, "/etc/hosts": "127.0.0.1 localhost\n" };
+  assertEquals(await asked(hosts), "line 1 of /etc/hosts");
 });
 
 Deno.test("panelChain() take the panel's clock for the middle of a call", async () => {
@@ -946,9 +783,8 @@ Deno.test("panelChain() take the panel's clock for the middle of a call", async 
 });
 
 Deno.test("panelChain() know the panel's clock by its Date alone", async () => {
-  const { clock } = await checked(() => {
-    return Response.json(UNKNOWN_METHOD, { headers: { date: "yesterday" } });
-  });
+  const headers = { date: "yesterday" };
+  const { clock } = await checked(() => Response.json(UNKNOWN_METHOD, { headers }));
   assertEquals(clock?.status, "skipped");
 });
 
@@ -976,9 +812,7 @@ Deno.test("panelChain() name a token within quotes of either kind, where the pan
 
 Deno.test("panelChain() say what asks for a password, and where a redirect leads", async () => {
   const wall = { "www-authenticate": "Basic" };
-  const { panel } = await checked(() =>
-    new Response("<title>Log in</title>", { status: 401, headers: wall })
-  );
+  const { panel } = await checked(() => page("Log in", 401, wall));
   assertEquals(
     panel?.text,
     'something in front of the panel asks for a password (status 401 and a page of HTML, "Log in")',
@@ -999,25 +833,19 @@ Deno.test("panelChain() say what asks for a password, and where a redirect leads
 Deno.test("panelChain() say that a panel which breaks off is none, in whichever call", async () => {
   // The connection of a server that sends no answer ends the call.
   for (const breaking of ["POST", "GET"]) {
-    const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-    const serving = (async () => {
-      for await (const connection of listener) {
-        const buffer = new Uint8Array(4096);
-        const count = await connection.read(buffer) ?? 0;
-        const isBreaking = new TextDecoder().decode(buffer.subarray(0, count)).startsWith(breaking);
-        const answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        if (!isBreaking && count > 0) await connection.write(new TextEncoder().encode(answer));
-        connection.close();
-      }
-    })();
-    const { panel } = await checksOf(["-e", `http://127.0.0.1:${listener.addr.port}`, "-t", TOKEN]);
+    await using server = serving(async (connection) => {
+      const buffer = new Uint8Array(4096);
+      const count = await connection.read(buffer) ?? 0;
+      const isBreaking = new TextDecoder().decode(buffer.subarray(0, count)).startsWith(breaking);
+      const answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+      if (!isBreaking && count > 0) await connection.write(new TextEncoder().encode(answer));
+    });
+    const { panel } = await checksOf(["-e", `http://${server.host}`, "-t", TOKEN]);
     assertEquals(panel?.status, "failed", breaking);
     assertMatch(
       adviceText(panel),
       /^see whether a request is answered, and by HTTP\/1.1 as this agent's: curl --http1.1 -v/,
     );
-    listener.close();
-    await serving;
   }
 });
 
