@@ -12,6 +12,8 @@ import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import { configOf } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
+import { TempFolder } from "../temp_folder.ts";
+import { restoring } from "../restoring.ts";
 
 function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {
   return {
@@ -57,29 +59,26 @@ async function runWith(
     prepare?: (folder: string) => void;
   } = {},
 ): Promise<Run> {
-  const folder = Deno.makeTempDirSync();
+  using temp = new TempFolder();
+  const folder = temp.path;
   const commands: ToolCommand[] = [];
-  try {
-    prepare?.(folder);
-    const answers: Record<string, ToolResult> = {
-      "systemctl": { code: 0, output: "User=komari\nEnvironment=HTTPS_PROXY=x\n", ...shown },
-      "systemd-run": { code: 0, output: `${CHECK}\n`, ...checked },
-    };
-    const tools = {
-      run(command: ToolCommand) {
-        commands.push(command);
-        return Promise.resolve(answers[command.tool] ?? { code: 127, output: "" });
-      },
-    };
-    const config: Config = { ...configOf(["doctor", ...args]), isConfigInstalled: true };
-    const { signal } = new AbortController();
-    const run = await runAsService(config, recordIn(folder, change), {
-      ...{ env, tools, settings, signal, timeoutMs: 5_000 },
-    });
-    return { run, commands };
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  prepare?.(folder);
+  const answers: Record<string, ToolResult> = {
+    "systemctl": { code: 0, output: "User=komari\nEnvironment=HTTPS_PROXY=x\n", ...shown },
+    "systemd-run": { code: 0, output: `${CHECK}\n`, ...checked },
+  };
+  const tools = {
+    run(command: ToolCommand) {
+      commands.push(command);
+      return Promise.resolve(answers[command.tool] ?? { code: 127, output: "" });
+    },
+  };
+  const config: Config = { ...configOf(["doctor", ...args]), isConfigInstalled: true };
+  const { signal } = new AbortController();
+  const run = await runAsService(config, recordIn(folder, change), {
+    ...{ env, tools, settings, signal, timeoutMs: 5_000 },
+  });
+  return { run, commands };
 }
 
 Deno.test("runAsService() has systemd run the doctor as the service, and takes its checks", async () => {
@@ -177,19 +176,16 @@ Deno.test("runAsService() names what the shell alone has, and what the service a
 });
 
 Deno.test("runAsService() counts the variables of the service's files", async () => {
-  const file = Deno.makeTempFileSync();
-  try {
-    Deno.writeTextFileSync(file, "# NO_PROXY=commented\n  export ALL_PROXY=x\nno_proxy=y\n");
-    const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;
-    const { run } = await runWith({ shown: { output } });
-    assertStringIncludes(run?.result.text ?? "", "; the service alone has ALL_PROXY, NO_PROXY");
-    const settings = [{ name: "EnvironmentFile", value: `-${file}`, file: "/x.service" }];
-    const named = await runWith({ shown: { output }, settings });
-    assertStringIncludes(named.run?.result.text ?? "", `ALL_PROXY (${file}), NO_PROXY (${file})`);
-    assertStringIncludes(named.commands[1]?.args.join(" ") ?? "", '"ALL_PROXY= no_proxy="');
-  } finally {
-    Deno.removeSync(file);
-  }
+  using temp = new TempFolder();
+  const file = `${temp.path}/file`;
+  Deno.writeTextFileSync(file, "# NO_PROXY=commented\n  export ALL_PROXY=x\nno_proxy=y\n");
+  const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;
+  const { run } = await runWith({ shown: { output } });
+  assertStringIncludes(run?.result.text ?? "", "; the service alone has ALL_PROXY, NO_PROXY");
+  const settings = [{ name: "EnvironmentFile", value: `-${file}`, file: "/x.service" }];
+  const named = await runWith({ shown: { output }, settings });
+  assertStringIncludes(named.run?.result.text ?? "", `ALL_PROXY (${file}), NO_PROXY (${file})`);
+  assertStringIncludes(named.commands[1]?.args.join(" ") ?? "", '"ALL_PROXY= no_proxy="');
 });
 
 Deno.test("runAsService() takes the checks that ended before their process was ended", async () => {
@@ -224,18 +220,15 @@ Deno.test("runAsService() tests from this shell where the checks can't run as th
   const long = await runWith({ checked: { code: 1, output: `Cannot ${"x".repeat(400)}` } });
   assertEquals((long.run?.result.text ?? "").split("does: ")[1]?.length, 300);
   // An agent that is seen does run.
-  const folder = Deno.makeTempDirSync();
+  using temp = new TempFolder();
+  const folder = temp.path;
   using health = openHealth(folder);
   health.accepted(3000);
-  try {
-    const seen = await runWith({
-      checked: { code: 1, output: "" },
-      change: { runtimeFolder: folder },
-    });
-    assertEquals(seen.run?.result.status, "skipped");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const seen = await runWith({
+    checked: { code: 1, output: "" },
+    change: { runtimeFolder: folder },
+  });
+  assertEquals(seen.run?.result.status, "skipped");
 });
 
 Deno.test("runAsService() uses the service's proxies where it can't run as the service", async () => {
@@ -253,16 +246,12 @@ Deno.test("runAsService() uses the service's proxies where it can't run as the s
 });
 
 Deno.test("runAsService() says that another user's service is for root, and runs one's own", async () => {
-  const { uid } = Deno;
-  try {
-    Deno.uid = () => 1000;
-    const { run, commands } = await runWith({ change: { scope: "system" } });
-    assertStringIncludes(adviceText(run?.result), "run it as root (sudo)");
-    assertEquals(commands, []);
-    assertEquals((await runWith({ change: { scope: "user" } })).run?.checks, [CHECK]);
-  } finally {
-    Deno.uid = uid;
-  }
+  using _uid = restoring(Deno, "uid");
+  Deno.uid = () => 1000;
+  const { run, commands } = await runWith({ change: { scope: "system" } });
+  assertStringIncludes(adviceText(run?.result), "run it as root (sudo)");
+  assertEquals(commands, []);
+  assertEquals((await runWith({ change: { scope: "user" } })).run?.checks, [CHECK]);
 });
 
 Deno.test("runAsService() goes on where a file of the service's variables is gone", async () => {

@@ -12,6 +12,7 @@ import { TestNameServer } from "../net/fake_name_server.ts";
 import { adviceText } from "./advice_text.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf } from "./fake_context.ts";
+import { restoring } from "../restoring.ts";
 
 const { signal } = new AbortController();
 
@@ -24,18 +25,14 @@ async function withFiles<T>(
   files: Readonly<Record<string, string | undefined>>,
   run: () => Promise<T>,
 ): Promise<T> {
-  const { readTextFile } = Deno;
+  using _readTextFile = restoring(Deno, "readTextFile");
   Deno.readTextFile = (path) => {
     const text = files[String(path)];
     if (text !== undefined) return Promise.resolve(text);
     const { PermissionDenied, NotFound } = Deno.errors;
     return Promise.reject(String(path) in files ? new PermissionDenied() : new NotFound());
   };
-  try {
-    return await run();
-  } finally {
-    Deno.readTextFile = readTextFile;
-  }
+  return await run();
 }
 
 Deno.test("checkName() names the file that keeps a name from being resolved", async () => {

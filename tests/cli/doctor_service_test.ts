@@ -23,7 +23,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf } from "./fake_context.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { problemHealth } from "./seen_health.ts";
@@ -56,15 +56,6 @@ async function check(
   return Object.fromEntries(completed.map((it) => [it.id, it]));
 }
 
-async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
-  const folder = Deno.makeTempDirSync();
-  try {
-    await act(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
-}
-
 /** Leaves the health file of an agent that was killed: others that run on this machine don't count. */
 function leaveKilled(folder: string): void {
   const health = openHealth(folder);
@@ -87,75 +78,69 @@ function configIn(folder: string, ...more: readonly string[]): Config {
   });
 }
 
-Deno.test("checks believe the running agent more than what they can do themselves", async () => {
-  await inFolder(async (folder) => {
-    // Tests of other files have deleted states open in this process.
-    const { readDirSync } = Deno;
-    using _own = replaced(Deno, {
-      readDirSync: (path) => path === `/proc/${Deno.pid}/fd` ? [].values() : readDirSync(path),
-    });
-    using health = openHealth(folder);
-    const port = 45_678;
-    const args = ["--month-rotate", "1", "--metrics", `127.0.0.1:${port}`];
-    const config = configIn(folder, ...args);
-    health.accepted(3000);
-    const ids = ["state", "metrics", "agent", "agents", "connections", "probes"];
-    const fine = await check(config, {}, ids);
-    assertEquals(Object.values(fine).map(({ id, status }) => [id, status]), [
-      ["agent", "ok"],
-      ["agents", "ok"],
-      ["connections", "ok"],
-      ["probes", "skipped"],
-      ["state", "ok"],
-      ["metrics", "ok"],
-    ]);
-    health.setProblem("state", "No space left on device");
-    health.setProblem("metrics", "Address already in use");
-    health.setProblem("authorities", "no such file");
-    const panel = { panel: "127.0.0.1:1", sinceMs: Date.now(), failures: 0, probes: 1 };
-    const counted = { lastMinute: 12, lost: 12, shortConnections: 3 };
-    health.setPanels([{ ...panel, ...counted }], { now: true });
-    const broken = await check(config, {}, ids);
-    assertEquals(Object.values(broken).map(({ id, status }) => [id, status]), [
-      ["agent", "warning"],
-      ["agents", "ok"],
-      ["connections", "failed"],
-      ["probes", "warning"],
-      ["state", "failed"],
-      ["metrics", "failed"],
-    ]);
-    assertStringIncludes(adviceText(broken.state), "make room");
-    assertStringIncludes(adviceText(broken.connections), "another agent, here or elsewhere");
-    assertStringIncludes(adviceText(broken.connections), "proxy_read_timeout");
-    assertStringIncludes(adviceText(broken.metrics), `:${port}`);
-    assertEquals(broken.probes?.text, "12 in the last minute, 12 lost");
+inFolder.test("checks believe the running agent more than what they can do themselves", async ({ path: folder }) => {
+  // Tests of other files have deleted states open in this process.
+  const { readDirSync } = Deno;
+  using _own = replaced(Deno, {
+    readDirSync: (path) => path === `/proc/${Deno.pid}/fd` ? [].values() : readDirSync(path),
   });
+  using health = openHealth(folder);
+  const port = 45_678;
+  const args = ["--month-rotate", "1", "--metrics", `127.0.0.1:${port}`];
+  const config = configIn(folder, ...args);
+  health.accepted(3000);
+  const ids = ["state", "metrics", "agent", "agents", "connections", "probes"];
+  const fine = await check(config, {}, ids);
+  assertEquals(Object.values(fine).map(({ id, status }) => [id, status]), [
+    ["agent", "ok"],
+    ["agents", "ok"],
+    ["connections", "ok"],
+    ["probes", "skipped"],
+    ["state", "ok"],
+    ["metrics", "ok"],
+  ]);
+  health.setProblem("state", "No space left on device");
+  health.setProblem("metrics", "Address already in use");
+  health.setProblem("authorities", "no such file");
+  const panel = { panel: "127.0.0.1:1", sinceMs: Date.now(), failures: 0, probes: 1 };
+  const counted = { lastMinute: 12, lost: 12, shortConnections: 3 };
+  health.setPanels([{ ...panel, ...counted }], { now: true });
+  const broken = await check(config, {}, ids);
+  assertEquals(Object.values(broken).map(({ id, status }) => [id, status]), [
+    ["agent", "warning"],
+    ["agents", "ok"],
+    ["connections", "failed"],
+    ["probes", "warning"],
+    ["state", "failed"],
+    ["metrics", "failed"],
+  ]);
+  assertStringIncludes(adviceText(broken.state), "make room");
+  assertStringIncludes(adviceText(broken.connections), "another agent, here or elsewhere");
+  assertStringIncludes(adviceText(broken.connections), "proxy_read_timeout");
+  assertStringIncludes(adviceText(broken.metrics), `:${port}`);
+  assertEquals(broken.probes?.text, "12 in the last minute, 12 lost");
 });
 
-Deno.test("agentResult() says why the agent has not registered", async () => {
-  await inFolder(async (folder) => {
-    using health = openHealth(folder);
-    health.setProblem("registration", "status 403");
-    const { agent } = await check(configIn(folder), {}, ["agent"]);
-    assertStringIncludes(agent?.text ?? "", "can't be registered: status 403");
-    assertEquals(agent?.status, "failed");
-    assertStringIncludes(adviceText(agent), "the key of --auto-discovery");
-  });
+inFolder.test("agentResult() says why the agent has not registered", async ({ path: folder }) => {
+  using health = openHealth(folder);
+  health.setProblem("registration", "status 403");
+  const { agent } = await check(configIn(folder), {}, ["agent"]);
+  assertStringIncludes(agent?.text ?? "", "can't be registered: status 403");
+  assertEquals(agent?.status, "failed");
+  assertStringIncludes(adviceText(agent), "the key of --auto-discovery");
 });
 
-Deno.test("agentResult() fails while graphics cards that --gpu asks for can't be measured", async () => {
-  await inFolder(async (folder) => {
-    using health = openHealth(folder);
-    health.accepted(3000);
-    health.setProblem("gpu", "Driver/library version mismatch");
-    const { agent } = await check(configIn(folder, "--gpu"), {}, ["agent"]);
-    assertStringIncludes(
-      agent?.text ?? "",
-      "can't be measured: Driver/library version mismatch",
-    );
-    assertEquals(agent?.status, "failed");
-    assertStringIncludes(adviceText(agent), "nvidia-smi");
-  });
+inFolder.test("agentResult() fails while graphics cards that --gpu asks for can't be measured", async ({ path: folder }) => {
+  using health = openHealth(folder);
+  health.accepted(3000);
+  health.setProblem("gpu", "Driver/library version mismatch");
+  const { agent } = await check(configIn(folder, "--gpu"), {}, ["agent"]);
+  assertStringIncludes(
+    agent?.text ?? "",
+    "can't be measured: Driver/library version mismatch",
+  );
+  assertEquals(agent?.status, "failed");
+  assertStringIncludes(adviceText(agent), "nvidia-smi");
 });
 
 Deno.test("agentResult() warns of a service that reports to another panel than its configuration has", () => {
@@ -201,15 +186,13 @@ Deno.test("agentResult() has a user who may not read the configuration run it as
   assertStringIncludes(advice ?? "", "as root: sudo komari-agent-deno doctor");
 });
 
-Deno.test("agentResult() leaves an agent alone that reports to another panel", async () => {
-  await inFolder(async (folder) => {
-    using health = openHealth(folder);
-    const panel = { panel: "q.example", sinceMs: Date.now(), failures: 3, probes: 0 };
-    health.setPanels([panel], { now: true });
-    const { agent } = await check(configIn(folder), {}, ["agent"]);
-    assertEquals(agent?.status, "skipped");
-    assertStringIncludes(agent?.text ?? "", "reports to q.example");
-  });
+inFolder.test("agentResult() leaves an agent alone that reports to another panel", async ({ path: folder }) => {
+  using health = openHealth(folder);
+  const panel = { panel: "q.example", sinceMs: Date.now(), failures: 3, probes: 0 };
+  health.setPanels([panel], { now: true });
+  const { agent } = await check(configIn(folder), {}, ["agent"]);
+  assertEquals(agent?.status, "skipped");
+  assertStringIncludes(agent?.text ?? "", "reports to q.example");
 });
 
 const SERVICE: ServiceState = {
@@ -671,51 +654,48 @@ Deno.test({
   name: "serviceResult() looks why the installed program can't be started",
   ignore: Deno.build.os !== "linux",
   fn() {
-    const folder = Deno.makeTempDirSync();
-    try {
-      Deno.chmodSync(folder, 0o755);
-      const program = `${folder}/program`;
-      Deno.writeTextFileSync(program, "");
-      const properties = {
-        ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
-        ...{ FragmentPath: DROP_IN, User: "u" },
-      };
-      const found = (path: string) => {
-        const unit = unitOf(properties, { ExecStart: path });
-        const state = { ...SERVICE, isActive: false, lastError: "Failed: Permission denied" };
-        const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
-        return [text.slice(text.indexOf("denied (") + 7), advice];
-      };
-      const restarted = "systemctl restart x.service";
-      const because = (lastError: string) => {
-        const unit = unitOf(properties, { ExecStart: program });
-        return serviceResult(
-          foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
-          undefined,
-        );
-      };
-      const damaged = because("Failed to execute: Exec format error");
-      assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
-      const unrun = because("Failed to execute: No such file or directory");
-      assertStringIncludes(unrun.text, "it is there, and what runs it is not");
-      Deno.chmodSync(program, 0o644);
-      assertEquals(found(program), [
-        `(${program}): not everybody may use ${program}`,
-        `let everybody use it: chmod a+rx ${program} && ${restarted}`,
-      ]);
-      Deno.chmodSync(program, 0o755);
-      assertEquals(found(program), [
-        `(${program})`,
-        `see what hinders its user on the way to it: namei -l ${program}`,
-      ]);
-      Deno.chmodSync(folder, 0o700);
-      assertEquals(
-        found(`"${program}" --config x`)[1],
-        `let everybody use it: chmod a+rx ${folder} && ${restarted}`,
+    using temp = new TempFolder();
+    const folder = temp.path;
+    Deno.chmodSync(folder, 0o755);
+    const program = `${folder}/program`;
+    Deno.writeTextFileSync(program, "");
+    const properties = {
+      ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
+      ...{ FragmentPath: DROP_IN, User: "u" },
+    };
+    const found = (path: string) => {
+      const unit = unitOf(properties, { ExecStart: path });
+      const state = { ...SERVICE, isActive: false, lastError: "Failed: Permission denied" };
+      const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
+      return [text.slice(text.indexOf("denied (") + 7), advice];
+    };
+    const restarted = "systemctl restart x.service";
+    const because = (lastError: string) => {
+      const unit = unitOf(properties, { ExecStart: program });
+      return serviceResult(
+        foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
+        undefined,
       );
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    };
+    const damaged = because("Failed to execute: Exec format error");
+    assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
+    const unrun = because("Failed to execute: No such file or directory");
+    assertStringIncludes(unrun.text, "it is there, and what runs it is not");
+    Deno.chmodSync(program, 0o644);
+    assertEquals(found(program), [
+      `(${program}): not everybody may use ${program}`,
+      `let everybody use it: chmod a+rx ${program} && ${restarted}`,
+    ]);
+    Deno.chmodSync(program, 0o755);
+    assertEquals(found(program), [
+      `(${program})`,
+      `see what hinders its user on the way to it: namei -l ${program}`,
+    ]);
+    Deno.chmodSync(folder, 0o700);
+    assertEquals(
+      found(`"${program}" --config x`)[1],
+      `let everybody use it: chmod a+rx ${folder} && ${restarted}`,
+    );
   },
 });
 
@@ -890,156 +870,145 @@ Deno.test("serviceResult() wants no service in the container image", async () =>
   });
 });
 
-Deno.test("agentResult() says since when an agent's reports are accepted, or what fails", async () => {
-  await inFolder(async (folder) => {
-    using file = openHealth(folder);
-    const config = configIn(folder);
-    const now = Date.now();
-    const agentAt = async (nowMs: number) => {
-      using _ = new FakeTime({ now: nowMs });
-      return (await check(config, {}, ["agent"])).agent;
-    };
-    const none = await agentAt(now);
-    assertEquals([none?.status, none?.text.endsWith("no report was accepted yet")], [
-      "failed",
-      true,
-    ]);
-    assertStringIncludes(adviceText(none), "komari-agent-deno status");
-    acceptAt(file, { intervalMs: 3000, atMs: now });
-    const fine = await agentAt(now + 2_100);
-    const text = `version 1.2.3, process ${Deno.pid}: a report was accepted 2.1 s ago`;
-    assertEquals([fine?.status, fine?.text, fine?.advice], ["ok", text, undefined]);
-    assertEquals((await agentAt(now + 60_000))?.status, "failed");
-    file.setProblem("authorities", "no such file");
-    const { advice, status } = await agentAt(now) ?? {};
-    assertEquals(status, "warning");
-    assertStringIncludes(advice ?? "", "openssl x509");
-    file.setProblem("state", "No space left on device");
-    file.setProblem("authorities", undefined);
-    assertEquals((await agentAt(now))?.status, "ok", "the state has a check of its own");
-    const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
-    file.setPanels([panel], { now: true });
-    const ofNone = configOf(["doctor", "--install-service-name", "no-such-service"], {
-      RUNTIME_DIRECTORY: folder,
-    });
-    using _ = new FakeTime({ now });
-    const { agent } = await check(ofNone, {}, ["agent"]);
-    assertEquals(agent?.status, "ok", "no panel of the command line is another one");
+inFolder.test("agentResult() says since when an agent's reports are accepted, or what fails", async ({ path: folder }) => {
+  using file = openHealth(folder);
+  const config = configIn(folder);
+  const now = Date.now();
+  const agentAt = async (nowMs: number) => {
+    using _ = new FakeTime({ now: nowMs });
+    return (await check(config, {}, ["agent"])).agent;
+  };
+  const none = await agentAt(now);
+  assertEquals([none?.status, none?.text.endsWith("no report was accepted yet")], [
+    "failed",
+    true,
+  ]);
+  assertStringIncludes(adviceText(none), "komari-agent-deno status");
+  acceptAt(file, { intervalMs: 3000, atMs: now });
+  const fine = await agentAt(now + 2_100);
+  const text = `version 1.2.3, process ${Deno.pid}: a report was accepted 2.1 s ago`;
+  assertEquals([fine?.status, fine?.text, fine?.advice], ["ok", text, undefined]);
+  assertEquals((await agentAt(now + 60_000))?.status, "failed");
+  file.setProblem("authorities", "no such file");
+  const { advice, status } = await agentAt(now) ?? {};
+  assertEquals(status, "warning");
+  assertStringIncludes(advice ?? "", "openssl x509");
+  file.setProblem("state", "No space left on device");
+  file.setProblem("authorities", undefined);
+  assertEquals((await agentAt(now))?.status, "ok", "the state has a check of its own");
+  const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
+  file.setPanels([panel], { now: true });
+  const ofNone = configOf(["doctor", "--install-service-name", "no-such-service"], {
+    RUNTIME_DIRECTORY: folder,
   });
+  using _ = new FakeTime({ now });
+  const { agent } = await check(ofNone, {}, ["agent"]);
+  assertEquals(agent?.status, "ok", "no panel of the command line is another one");
 });
 
-Deno.test("checkProbes() names targets that are always lost, and one that may not be probed", async () => {
-  await inFolder(async (folder) => {
-    using file = openHealth(folder);
-    const panel = {
-      panel: "p.example",
-      sinceMs: 0,
-      failures: 0,
-      probes: 1,
-      lastMinute: 2,
-      lost: 1,
-    };
-    const of = async (kind: "icmp" | "tcp", target: string, lost = 1) => {
-      const lostTargets = [{ kind, target }];
-      file.setPanels([{ ...panel, lost, alwaysLost: 1, lostTargets }], { now: true });
-      const config = configIn(folder);
-      const { signal } = new AbortController();
-      return await checkProbes(config, runningAgent(config, {}), signal);
-    };
-    const own = await of("tcp", "127.0.0.1:22");
-    assertEquals([own.status, own.text], [
+inFolder.test("checkProbes() names targets that are always lost, and one that may not be probed", async ({ path: folder }) => {
+  using file = openHealth(folder);
+  const panel = {
+    panel: "p.example",
+    sinceMs: 0,
+    failures: 0,
+    probes: 1,
+    lastMinute: 2,
+    lost: 1,
+  };
+  const of = async (kind: "icmp" | "tcp", target: string, lost = 1) => {
+    const lostTargets = [{ kind, target }];
+    file.setPanels([{ ...panel, lost, alwaysLost: 1, lostTargets }], { now: true });
+    const config = configIn(folder);
+    const { signal } = new AbortController();
+    return await checkProbes(config, runningAgent(config, {}), signal);
+  };
+  const own = await of("tcp", "127.0.0.1:22");
+  assertEquals([own.status, own.text], [
+    "warning",
+    "2 in the last minute, 1 lost; always lost: 127.0.0.1:22 (tcp); Refused to probe 127.0.0.1: " +
+    "127.0.0.1 is a loopback address",
+  ]);
+  assertStringIncludes(own.advice ?? "", "permit it: --allow-local-probes");
+  const metadata = await of("icmp", "169.254.169.254");
+  assertStringIncludes(metadata.advice ?? "", "remove that probe from the panel");
+  const other = await of("icmp", "192.0.2.1");
+  assertEquals([other.status, other.causes?.[0]], [
+    "warning",
+    "see whether a target answers this machine: ping -c 3 192.0.2.1",
+  ]);
+  const mail = await of("tcp", "192.0.2.1:25");
+  assertStringIncludes(mail.causes?.[2] ?? "", "this machine's provider lets port 25 out");
+  const targets = ["127.0.0.1:22", "192.0.2.1:80", "198.51.100.7:81"];
+  const lostTargets = targets.map((target) => ({ kind: "tcp", target } as const));
+  file.setPanels([{ ...panel, alwaysLost: 3, lostTargets }], { now: true });
+  const config = configIn(folder);
+  const { causes = [] } = await checkProbes(
+    config,
+    runningAgent(config, {}),
+    new AbortController().signal,
+  );
+  assertStringIncludes(causes[0] ?? "", "permit it: --allow-local-probes");
+  assertStringIncludes(causes[1] ?? "", ": nc -vz 192.0.2.1 80; nc -vz 198.51.100.7 81");
+  const permitting = configIn(folder, "--allow-local-probes");
+  const health = runningAgent(permitting, {});
+  const permitted = await checkProbes(permitting, health, new AbortController().signal);
+  assertEquals(adviceText(permitted).includes("permit it"), false);
+  const all = await of("tcp", "192.0.2.1:443", 2);
+  assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
+});
+
+inFolder.test("probesResult() warns when each of the last minute is lost", async ({ path: folder }) => {
+  using file = openHealth(folder);
+  const panel = { panel: "p.example", sinceMs: 0, failures: 0, probes: 1 };
+  const table: [
+    counts: { lastMinute?: number; lost?: number }[],
+    status: string,
+    text: string,
+  ][] = [
+    [[{}], "skipped", "none ran in the last minute"],
+    [[{ lastMinute: 2 }], "ok", "2 in the last minute, 0 lost"],
+    [[{ lastMinute: 12, lost: 11 }], "ok", "12 in the last minute, 11 lost"],
+    [
+      [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 0 }],
+      "ok",
+      "13 in the last minute, 12 lost",
+    ],
+    [
+      [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 1 }],
       "warning",
-      "2 in the last minute, 1 lost; always lost: 127.0.0.1:22 (tcp); Refused to probe 127.0.0.1: " +
-      "127.0.0.1 is a loopback address",
-    ]);
-    assertStringIncludes(own.advice ?? "", "permit it: --allow-local-probes");
-    const metadata = await of("icmp", "169.254.169.254");
-    assertStringIncludes(metadata.advice ?? "", "remove that probe from the panel");
-    const other = await of("icmp", "192.0.2.1");
-    assertEquals([other.status, other.causes?.[0]], [
-      "warning",
-      "see whether a target answers this machine: ping -c 3 192.0.2.1",
-    ]);
-    const mail = await of("tcp", "192.0.2.1:25");
-    assertStringIncludes(mail.causes?.[2] ?? "", "this machine's provider lets port 25 out");
-    const targets = ["127.0.0.1:22", "192.0.2.1:80", "198.51.100.7:81"];
-    const lostTargets = targets.map((target) => ({ kind: "tcp", target } as const));
-    file.setPanels([{ ...panel, alwaysLost: 3, lostTargets }], { now: true });
-    const config = configIn(folder);
-    const { causes = [] } = await checkProbes(
-      config,
-      runningAgent(config, {}),
-      new AbortController().signal,
-    );
-    assertStringIncludes(causes[0] ?? "", "permit it: --allow-local-probes");
-    assertStringIncludes(causes[1] ?? "", ": nc -vz 192.0.2.1 80; nc -vz 198.51.100.7 81");
-    const permitting = configIn(folder, "--allow-local-probes");
-    const health = runningAgent(permitting, {});
-    const permitted = await checkProbes(permitting, health, new AbortController().signal);
-    assertEquals(adviceText(permitted).includes("permit it"), false);
-    const all = await of("tcp", "192.0.2.1:443", 2);
-    assertStringIncludes(all.causes?.[0] ?? "", "nc -vz 192.0.2.1 443");
-  });
+      "13 in the last minute, 13 lost",
+    ],
+  ];
+  for (const [counts, status, text] of table) {
+    file.setPanels(counts.map((it) => ({ ...panel, ...it })), { now: true });
+    const { probes } = await check(configIn(folder), {}, ["probes"]);
+    assertEquals([probes?.status, probes?.text], [status, text]);
+  }
 });
 
-Deno.test("probesResult() warns when each of the last minute is lost", async () => {
-  await inFolder(async (folder) => {
-    using file = openHealth(folder);
-    const panel = { panel: "p.example", sinceMs: 0, failures: 0, probes: 1 };
-    const table: [
-      counts: { lastMinute?: number; lost?: number }[],
-      status: string,
-      text: string,
-    ][] = [
-      [[{}], "skipped", "none ran in the last minute"],
-      [[{ lastMinute: 2 }], "ok", "2 in the last minute, 0 lost"],
-      [[{ lastMinute: 12, lost: 11 }], "ok", "12 in the last minute, 11 lost"],
-      [
-        [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 0 }],
-        "ok",
-        "13 in the last minute, 12 lost",
-      ],
-      [
-        [{ lastMinute: 12, lost: 12 }, { lastMinute: 1, lost: 1 }],
-        "warning",
-        "13 in the last minute, 13 lost",
-      ],
-    ];
-    for (const [counts, status, text] of table) {
-      file.setPanels(counts.map((it) => ({ ...panel, ...it })), { now: true });
-      const { probes } = await check(configIn(folder), {}, ["probes"]);
-      assertEquals([probes?.status, probes?.text], [status, text]);
-    }
-  });
+inFolder.test("runningAgent() is none that was killed", ({ path: folder }) => {
+  leaveKilled(folder);
+  // Another one may run on this machine.
+  assertNotEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
+  using _file = openHealth(folder);
+  assertEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
 });
 
-Deno.test("runningAgent() is none that was killed", async () => {
-  await inFolder((folder) => {
-    leaveKilled(folder);
-    // Another one may run on this machine.
-    assertNotEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
-    using _file = openHealth(folder);
-    assertEquals(runningAgent(configIn(folder), {})?.pid, Deno.pid);
-    return Promise.resolve();
-  });
-});
-
-Deno.test("agentResult() takes an agent for this configuration's where one of the panels is", async () => {
-  await inFolder(async (folder) => {
-    using file = openHealth(folder);
-    const now = Date.now();
-    acceptAt(file, { intervalMs: 3000, atMs: now });
-    const config = configIn(folder);
-    const { intervalSeconds, remoteControl, remoteFiles } = config;
-    const own = { intervalSeconds, remoteControl, remoteFiles };
-    const further = { ...own, endpoint: "https://q.example", token: "x" };
-    const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
-    file.setPanels([{ ...panel, panel: "r.example" }, panel], { now: true });
-    using _ = new FakeTime({ now });
-    assertEquals((await check(config, {}, ["agent"])).agent?.status, "skipped");
-    const several = { ...config, furtherPanels: [further] };
-    assertEquals((await check(several, {}, ["agent"])).agent?.status, "ok");
-  });
+inFolder.test("agentResult() takes an agent for this configuration's where one of the panels is", async ({ path: folder }) => {
+  using file = openHealth(folder);
+  const now = Date.now();
+  acceptAt(file, { intervalMs: 3000, atMs: now });
+  const config = configIn(folder);
+  const { intervalSeconds, remoteControl, remoteFiles } = config;
+  const own = { intervalSeconds, remoteControl, remoteFiles };
+  const further = { ...own, endpoint: "https://q.example", token: "x" };
+  const panel = { panel: "q.example", sinceMs: now, failures: 0, probes: 0 };
+  file.setPanels([{ ...panel, panel: "r.example" }, panel], { now: true });
+  using _ = new FakeTime({ now });
+  assertEquals((await check(config, {}, ["agent"])).agent?.status, "skipped");
+  const several = { ...config, furtherPanels: [further] };
+  assertEquals((await check(several, {}, ["agent"])).agent?.status, "ok");
 });
 
 Deno.test("serviceResult() names what systemd says of a condition and of a line that it can't read", () => {
@@ -1337,51 +1306,48 @@ Deno.test({
   name: "serviceResult() has the command that lets the service's user read a file",
   ignore: Deno.build.os !== "linux" || Deno.uid() !== 0,
   fn() {
-    const folder = Deno.makeTempDirSync();
+    using temp = new TempFolder();
+    const folder = temp.path;
     const file = `${folder}/config.json`;
-    try {
-      Deno.writeTextFileSync(file, "");
-      const lastError = `Cannot read --config ${file}: permission denied`;
-      const of = (mode: number, ofFolder: number) => {
-        Deno.chmodSync(file, mode);
-        Deno.chmodSync(folder, ofFolder);
-        const unit = unitOf({ User: "nobody" });
-        const state = { ...SERVICE, isActive: false, lastError };
-        return serviceResult(foundOf(state, { unit }), undefined);
-      };
-      const closed = of(0o640, 0o755);
-      assertStringIncludes(closed.text, `${lastError}; user nobody may not use ${file}`);
-      assertStringIncludes(
-        closed.advice ?? "",
-        `${file} && chmod g+r ${file} && systemctl start x`,
-      );
-      const dropIn = unitOf({ User: "nobody" }, { User: "nobody" });
+    Deno.writeTextFileSync(file, "");
+    const lastError = `Cannot read --config ${file}: permission denied`;
+    const of = (mode: number, ofFolder: number) => {
+      Deno.chmodSync(file, mode);
+      Deno.chmodSync(folder, ofFolder);
+      const unit = unitOf({ User: "nobody" });
       const state = { ...SERVICE, isActive: false, lastError };
-      of(0o640, 0o755);
-      const [ofUser] = serviceResult(foundOf(state, { unit: dropIn }), undefined).causes ?? [];
-      assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
-      assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
-      assertStringIncludes(adviceText(of(0o644, 0o755)), "SELinux or AppArmor");
-      of(0o755, 0o700);
-      const launcher = `this needs Deno 2.9 or newer; ${file} is not there, or not for this user`;
-      const barred = serviceResult(
-        foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
-        undefined,
-      );
-      assertStringIncludes(barred.text, `it is there, and user nobody may not use ${folder}`);
-      of(0o700, 0o755);
-      const closedFile = serviceResult(
-        foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
-        undefined,
-      );
-      assertStringIncludes(closedFile.advice ?? "", `let everybody run it: chmod a+rx ${file} && `);
-      assertStringIncludes(
-        barred.advice ?? "",
-        `install -m 755 ${file} /usr/local/bin/deno, and then`,
-      );
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+      return serviceResult(foundOf(state, { unit }), undefined);
+    };
+    const closed = of(0o640, 0o755);
+    assertStringIncludes(closed.text, `${lastError}; user nobody may not use ${file}`);
+    assertStringIncludes(
+      closed.advice ?? "",
+      `${file} && chmod g+r ${file} && systemctl start x`,
+    );
+    const dropIn = unitOf({ User: "nobody" }, { User: "nobody" });
+    const state = { ...SERVICE, isActive: false, lastError };
+    of(0o640, 0o755);
+    const [ofUser] = serviceResult(foundOf(state, { unit: dropIn }), undefined).causes ?? [];
+    assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
+    assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
+    assertStringIncludes(adviceText(of(0o644, 0o755)), "SELinux or AppArmor");
+    of(0o755, 0o700);
+    const launcher = `this needs Deno 2.9 or newer; ${file} is not there, or not for this user`;
+    const barred = serviceResult(
+      foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
+      undefined,
+    );
+    assertStringIncludes(barred.text, `it is there, and user nobody may not use ${folder}`);
+    of(0o700, 0o755);
+    const closedFile = serviceResult(
+      foundOf({ ...state, lastError: launcher }, { unit: unitOf({ User: "nobody" }) }),
+      undefined,
+    );
+    assertStringIncludes(closedFile.advice ?? "", `let everybody run it: chmod a+rx ${file} && `);
+    assertStringIncludes(
+      barred.advice ?? "",
+      `install -m 755 ${file} /usr/local/bin/deno, and then`,
+    );
   },
 });
 
@@ -1632,21 +1598,16 @@ Deno.test("agentResult() advises on graphics cards by what is missing", () => {
   );
 });
 
-Deno.test("agentResult() says of an agent that fails that its configuration has changed since its start", () => {
-  const path = Deno.makeTempFileSync();
-  try {
-    const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
-    const panel = { panel: "p.example", sinceMs: 1, failures: 3, probes: 0 };
-    const of = (startedAtMs: number, isConfigInstalled: boolean) => {
-      const config = { ...base, configPath: path, isConfigInstalled };
-      const health = { ...HEALTH, pid: Deno.pid, startedAtMs, panels: [panel] };
-      return agentResult(config, health, { logHint: undefined }).advice;
-    };
-    const restart = "have it use that: komari-agent-deno install";
-    assertEquals(of(1, true), restart);
-    assertEquals(of(1, false), undefined);
-    assertEquals(of(Date.now() + 60_000, true), undefined);
-  } finally {
-    Deno.removeSync(path);
-  }
+inFolder.test("agentResult() says of an agent that fails that its configuration has changed since its start", ({ path }) => {
+  const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
+  const panel = { panel: "p.example", sinceMs: 1, failures: 3, probes: 0 };
+  const of = (startedAtMs: number, isConfigInstalled: boolean) => {
+    const config = { ...base, configPath: path, isConfigInstalled };
+    const health = { ...HEALTH, pid: Deno.pid, startedAtMs, panels: [panel] };
+    return agentResult(config, health, { logHint: undefined }).advice;
+  };
+  const restart = "have it use that: komari-agent-deno install";
+  assertEquals(of(1, true), restart);
+  assertEquals(of(1, false), undefined);
+  assertEquals(of(Date.now() + 60_000, true), undefined);
 });

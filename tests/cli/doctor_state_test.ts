@@ -6,8 +6,9 @@ import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { adviceText } from "./advice_text.ts";
+import { restoring } from "../restoring.ts";
 
 function configOf(...args: readonly string[]): Config {
   return resolved(["doctor", ...args]);
@@ -99,13 +100,10 @@ Deno.test("checkStateFolder() leaves the folder alone that no option needs", asy
   const { status } = await checkStateFolder(configOf("--state-dir", "/nowhere"), undefined);
   assertEquals(status, "skipped");
   const key = ["--auto-discovery", "key-of-the-panel", "--state-dir"];
-  const folder = Deno.makeTempDirSync();
-  try {
-    const found = await checkStateFolder(configOf(...key, folder), undefined);
-    assertEquals([found.status, found.text], ["ok", folder]);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  using temp = new TempFolder();
+  const folder = temp.path;
+  const found = await checkStateFolder(configOf(...key, folder), undefined);
+  assertEquals([found.status, found.text], ["ok", folder]);
 });
 
 Deno.test("in the container image checkStateFolder() has advice about the container", async () => {
@@ -148,72 +146,64 @@ Deno.test("checkStateFolder() asks whether a folder is immutable that denies wha
   assertStringIncludes(causes[0] ?? "", "lsattr -d /srv/state");
 });
 
-Deno.test("checkStateFolder() asks for a volume where the agent is process 1", async () => {
-  const folder = Deno.makeTempDirSync();
-  try {
-    const config = configOf("--month-rotate", "1", "--state-dir", folder);
-    const volume = `give the container a volume at ${folder} that its user can write`;
-    const readOnly = { ...problemHealth("state", "Read-only file system"), pid: 1 };
-    assertEquals((await checkStateFolder(config, readOnly)).advice, volume);
-    const { statSync } = Deno;
-    const of = async (pid: number, rootDevice: number) => {
-      using _ = replaced(Deno, {
-        statSync: (path) => ({ ...statSync(path), dev: path === "/" ? rootDevice : 7 }),
-      });
-      const { status, advice } = await checkStateFolder(config, { ...healthOf({}), pid });
-      return [status, advice];
-    };
-    assertEquals(await of(1, 7), ["warning", volume]);
-    assertEquals(await of(1, 8), ["ok", undefined]);
-    assertEquals(await of(Deno.pid, 7), ["ok", undefined]);
-  } finally {
-    Deno.removeSync(folder);
-  }
+inFolder.test("checkStateFolder() asks for a volume where the agent is process 1", async ({ path: folder }) => {
+  const config = configOf("--month-rotate", "1", "--state-dir", folder);
+  const volume = `give the container a volume at ${folder} that its user can write`;
+  const readOnly = { ...problemHealth("state", "Read-only file system"), pid: 1 };
+  assertEquals((await checkStateFolder(config, readOnly)).advice, volume);
+  const { statSync } = Deno;
+  const of = async (pid: number, rootDevice: number) => {
+    using _ = replaced(Deno, {
+      statSync: (path) => ({ ...statSync(path), dev: path === "/" ? rootDevice : 7 }),
+    });
+    const { status, advice } = await checkStateFolder(config, { ...healthOf({}), pid });
+    return [status, advice];
+  };
+  assertEquals(await of(1, 7), ["warning", volume]);
+  assertEquals(await of(1, 8), ["ok", undefined]);
+  assertEquals(await of(Deno.pid, 7), ["ok", undefined]);
 });
 
 Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing where that fails", async () => {
   const { open } = Deno;
-  const folder = Deno.makeTempDirSync();
+  using _open = restoring(Deno, "open");
+  using temp = new TempFolder();
+  const folder = temp.path;
   const config = configOf("--month-rotate", "1", "--state-dir", folder);
   const full = new Error("No space left on device");
-  try {
-    for (const failing of ["", "write", "sync"]) {
-      const seen = { bytes: 0, synced: 0, closed: 0, modes: [0] };
-      Deno.open = async (path, options) => {
-        const file = await open(path, options);
-        return Object.assign(Object.create(null), {
-          async write(bytes: Uint8Array) {
-            if (failing === "write" && seen.bytes + bytes.length > 60 * 1024) throw full;
-            seen.bytes += bytes.length;
-            return await file.write(bytes);
-          },
-          async syncData() {
-            if (failing === "sync") throw full;
-            seen.synced = seen.bytes;
-            seen.modes = Array.from(
-              Deno.readDirSync(folder),
-              ({ name }) => (Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777,
-            );
-            await file.syncData();
-          },
-          close() {
-            seen.closed++;
-            file.close();
-          },
-        });
-      };
-      const found = await checkStateFolder(config, undefined);
-      assertEquals(found.status, failing === "" ? "ok" : "failed", failing);
-      assertEquals([seen.closed, [...Deno.readDirSync(folder)]], [1, []], "nothing is left");
-      if (failing === "") assertEquals([seen.synced, seen.modes], [64 * 1024, [0o600]]);
-      else {
-        assertEquals(found.text, `${folder} can't be written: No space left on device`);
-        assertStringIncludes(adviceText(found), "make room on the disk");
-      }
+  for (const failing of ["", "write", "sync"]) {
+    const seen = { bytes: 0, synced: 0, closed: 0, modes: [0] };
+    Deno.open = async (path, options) => {
+      const file = await open(path, options);
+      return Object.assign(Object.create(null), {
+        async write(bytes: Uint8Array) {
+          if (failing === "write" && seen.bytes + bytes.length > 60 * 1024) throw full;
+          seen.bytes += bytes.length;
+          return await file.write(bytes);
+        },
+        async syncData() {
+          if (failing === "sync") throw full;
+          seen.synced = seen.bytes;
+          seen.modes = Array.from(
+            Deno.readDirSync(folder),
+            ({ name }) => (Deno.statSync(`${folder}/${name}`).mode ?? 0) & 0o777,
+          );
+          await file.syncData();
+        },
+        close() {
+          seen.closed++;
+          file.close();
+        },
+      });
+    };
+    const found = await checkStateFolder(config, undefined);
+    assertEquals(found.status, failing === "" ? "ok" : "failed", failing);
+    assertEquals([seen.closed, [...Deno.readDirSync(folder)]], [1, []], "nothing is left");
+    if (failing === "") assertEquals([seen.synced, seen.modes], [64 * 1024, [0o600]]);
+    else {
+      assertEquals(found.text, `${folder} can't be written: No space left on device`);
+      assertStringIncludes(adviceText(found), "make room on the disk");
     }
-  } finally {
-    Deno.open = open;
-    Deno.removeSync(folder, { recursive: true });
   }
 });
 
@@ -228,58 +218,48 @@ Deno.test("checkStateFolder() leaves a folder to systemd that it makes at each s
   assertEquals((await of("x", "")).text, `${temp.path}/x can be made`);
 });
 
-Deno.test("checkStateFolder() tries the folder, and leaves nothing there", async () => {
-  const folder = Deno.makeTempDirSync();
+inFolder.test("checkStateFolder() tries the folder, and leaves nothing there", async ({ path: folder }) => {
   const config = configOf("--month-rotate", "1", "--state-dir", `${folder}/state`);
-  try {
-    const fresh = await checkStateFolder(config, undefined);
-    assertEquals([fresh.status, fresh.text], ["ok", `${folder}/state can be made`]);
-    Deno.mkdirSync(`${folder}/state`);
-    assertEquals((await checkStateFolder(config, undefined)).text, `${folder}/state`);
-    assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
-    Deno.removeSync(`${folder}/state`);
-    Deno.writeTextFileSync(`${folder}/state`, "no folder");
-    const broken = await checkStateFolder(config, undefined);
-    assertEquals(broken.status, "failed");
-    assertStringIncludes(adviceText(broken), "--state-dir");
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+  const fresh = await checkStateFolder(config, undefined);
+  assertEquals([fresh.status, fresh.text], ["ok", `${folder}/state can be made`]);
+  Deno.mkdirSync(`${folder}/state`);
+  assertEquals((await checkStateFolder(config, undefined)).text, `${folder}/state`);
+  assertEquals([...Deno.readDirSync(`${folder}/state`)], []);
+  Deno.removeSync(`${folder}/state`);
+  Deno.writeTextFileSync(`${folder}/state`, "no folder");
+  const broken = await checkStateFolder(config, undefined);
+  assertEquals(broken.status, "failed");
+  assertStringIncludes(adviceText(broken), "--state-dir");
 });
 
-Deno.test("checkStateFolder() has the command by which a deleted state gets its name back", async () => {
-  const parent = Deno.makeTempDirSync();
+inFolder.test("checkStateFolder() has the command by which a deleted state gets its name back", async ({ path: parent }) => {
   const folder = `${parent}/it's a folder`;
   const config = configOf("--month-rotate", "1", "--state-dir", folder);
   const parse = (text: string) => text;
   const file = new StateFile(folder, { name: "month", parse });
   using _ = file;
-  try {
-    await file.open();
-    await file.write("what was counted");
-    const health = healthOf({ pid: Deno.pid, isRunning: true });
-    assertEquals((await checkStateFolder(config, health)).status, "ok");
-    Deno.removeSync(folder, { recursive: true });
-    const found = await checkStateFolder(config, health);
-    const { path } = file;
-    assertEquals([found.status, found.text], [
-      "failed",
-      `${path} was deleted while the agent has it open: the next restart loses its content`,
-    ]);
-    const [, command = ""] = /^as root: (.*); then restart the agent$/.exec(adviceText(found)) ??
-      [];
-    const { success } = await new Deno.Command("sh", { args: ["-c", command] }).output();
-    assertEquals(success, true, command);
-    assertEquals(new StateFile(folder, { name: "month", parse }).read().value, "what was counted");
-    assertEquals([folder, path].map((it) => (Deno.statSync(it).mode ?? 0) & 0o777), [0o700, 0o600]);
-    const again = await checkStateFolder(config, health);
-    assertEquals([again.text, adviceText(again)], [
-      `${path} was replaced while the agent has it open`,
-      "restart the agent",
-    ]);
-    const ended = healthOf({ pid: Deno.pid, isRunning: false });
-    assertEquals((await checkStateFolder(config, ended)).status, "ok");
-  } finally {
-    Deno.removeSync(parent, { recursive: true });
-  }
+  await file.open();
+  await file.write("what was counted");
+  const health = healthOf({ pid: Deno.pid, isRunning: true });
+  assertEquals((await checkStateFolder(config, health)).status, "ok");
+  Deno.removeSync(folder, { recursive: true });
+  const found = await checkStateFolder(config, health);
+  const { path } = file;
+  assertEquals([found.status, found.text], [
+    "failed",
+    `${path} was deleted while the agent has it open: the next restart loses its content`,
+  ]);
+  const [, command = ""] = /^as root: (.*); then restart the agent$/.exec(adviceText(found)) ??
+    [];
+  const { success } = await new Deno.Command("sh", { args: ["-c", command] }).output();
+  assertEquals(success, true, command);
+  assertEquals(new StateFile(folder, { name: "month", parse }).read().value, "what was counted");
+  assertEquals([folder, path].map((it) => (Deno.statSync(it).mode ?? 0) & 0o777), [0o700, 0o600]);
+  const again = await checkStateFolder(config, health);
+  assertEquals([again.text, adviceText(again)], [
+    `${path} was replaced while the agent has it open`,
+    "restart the agent",
+  ]);
+  const ended = healthOf({ pid: Deno.pid, isRunning: false });
+  assertEquals((await checkStateFolder(config, ended)).status, "ok");
 });

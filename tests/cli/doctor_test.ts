@@ -64,26 +64,21 @@ Deno.test("the checks of doctor have a title in both languages, and ids of their
 
 Deno.test("panelChains() check each of several panels with its own token, and name it", async () => {
   await withPanel({}, async (url) => {
-    const file = Deno.makeTempFileSync();
+    using temp = new TempFolder();
+    const file = `${temp.path}/file`;
     const other = url.replace("127.0.0.1", "localhost");
     const panels = [{ endpoint: url, token: TOKEN }, { endpoint: other, token: "wrong" }];
     Deno.writeTextFileSync(file, JSON.stringify({ panels }));
-    try {
-      const config = configOf(["--config", file]);
-      const { signal } = new AbortController();
-      const chains = await Promise.all(
-        panelChains(config).map((chain) =>
-          Array.fromAsync(runChain(chain, { signal, secrets: [] }))
-        ),
-      );
-      const tokens = chains.flat().filter(({ id }) => id === "token");
-      assertEquals(tokens.map(({ panel, status }) => [panel, status]), [
-        [new URL(url).host, "ok"],
-        [new URL(other).host, "failed"],
-      ]);
-    } finally {
-      Deno.removeSync(file);
-    }
+    const config = configOf(["--config", file]);
+    const { signal } = new AbortController();
+    const chains = await Promise.all(
+      panelChains(config).map((chain) => Array.fromAsync(runChain(chain, { signal, secrets: [] }))),
+    );
+    const tokens = chains.flat().filter(({ id }) => id === "token");
+    assertEquals(tokens.map(({ panel, status }) => [panel, status]), [
+      [new URL(url).host, "ok"],
+      [new URL(other).host, "failed"],
+    ]);
   });
 });
 

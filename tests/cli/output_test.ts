@@ -13,6 +13,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
 import { onlyIf } from "../only_on.ts";
+import { inFolder } from "../temp_folder.ts";
 
 Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", () => {
   const table: [env: Record<string, string>, text: string][] = [
@@ -138,25 +139,19 @@ Deno.test("explainError() says how to give the runtime's rights, however deep th
   assertEquals(explainError(new Error("Cannot open x")), "Cannot open x");
 });
 
-Deno.test("explainError() says whose a file is that can't be read", () => {
-  const file = Deno.makeTempFileSync({ prefix: "owned" });
-  Deno.chmodSync(file, 0o600);
-  try {
-    assertEquals(
-      explainError(new UsageError(`Cannot read --config ${file}: permission denied`)),
-      `Cannot read --config ${file}: permission denied; it belongs to user ${Deno.uid()} with mode ` +
-        `0600, and this is user ${Deno.uid()}`,
-    );
-  } finally {
-    Deno.removeSync(file);
-  }
+inFolder.test("explainError() says whose a file is that can't be read", (folder) => {
+  const file = `${folder.path}/file`;
+  Deno.writeTextFileSync(file, "", { mode: 0o600 });
+  assertEquals(
+    explainError(new UsageError(`Cannot read --config ${file}: permission denied`)),
+    `Cannot read --config ${file}: permission denied; it belongs to user ${Deno.uid()} with mode ` +
+      `0600, and this is user ${Deno.uid()}`,
+  );
   const unseen = "Cannot read --config /nowhere/x: permission denied";
   assertEquals(explainError(new UsageError(unseen)), unseen);
 });
 
 Deno.test("explainError() shows a mistake of the user's without its causes", () => {
-  assertEquals(
-    explainError(new UsageError("Cannot use x", { cause: new Error("y") })),
-    "Cannot use x",
-  );
+  const mistake = new UsageError("Cannot use x", { cause: new Error("y") });
+  assertEquals(explainError(mistake), "Cannot use x");
 });
