@@ -347,17 +347,37 @@ function unitOf(
   };
 }
 
+/** What differs from a usual service: its unit, a drop-in's settings, its state and its agent. */
+interface Given extends Partial<FoundService> {
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly change?: Partial<ServiceState>;
+  /** Where it is seen, the service runs, unless `change` says otherwise. */
+  readonly health?: Health;
+}
+
+/** What is found of a service; without more, of one that does not run. */
+function said({ properties = {}, settings = {}, change, health, ...more }: Given) {
+  const state = { ...SERVICE, isActive: health !== undefined, ...change };
+  return serviceResult(foundOf(state, { unit: unitOf(properties, settings), ...more }), health);
+}
+
+function exited(status: string): Record<string, string> {
+  return { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status };
+}
+
+function killed(signal: string): Record<string, string> {
+  return { Result: "signal", ExecMainCode: "2", ExecMainStatus: signal };
+}
+
 Deno.test("serviceResult() says that a service ends again and again, and not that it is running", () => {
   using _ = replaced(Deno, { osUptime: () => 1_000 });
-  const of = (startedAtMs: number, change: Readonly<Record<string, string>> = {}) => {
-    const unit = unitOf(
-      {
-        ...{ ActiveState: "active", NRestarts: "4", ExecMainCode: "1", ExecMainStatus: "133" },
-        ...{ ActiveEnterTimestampMonotonic: String(startedAtMs * 1_000), ...change },
-      },
-      { LimitAS: "9M" },
-    );
-    return serviceResult(foundOf(SERVICE, { unit }), undefined).text;
+  const of = (startedAtMs: number, more: Readonly<Record<string, string>> = {}) => {
+    const properties = {
+      ...{ ActiveState: "active", NRestarts: "4", ExecMainCode: "1", ExecMainStatus: "133" },
+      ...{ ActiveEnterTimestampMonotonic: String(startedAtMs * 1_000), ...more },
+    };
+    return said({ properties, settings: { LimitAS: "9M" }, change: { isActive: true } }).text;
   };
   assertEquals(
     of(990_000),
@@ -378,22 +398,12 @@ Deno.test("serviceResult() takes no limit for the cause that is wide enough", ()
     [{ TasksMax: "infinity" }, false],
   ];
   for (const [settings, isCause] of table) {
-    const unit = unitOf(
-      { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "133" },
-      settings,
-    );
-    const { text } = serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit }), undefined);
+    const { text } = said({ properties: exited("133"), settings });
     assertEquals(text.includes(DROP_IN), isCause, text);
   }
 });
 
 Deno.test("serviceResult() says in systemd's words why a service does not run", () => {
-  const exited = (status: string) => ({
-    ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: status },
-  });
-  const killed = (signal: string) => ({
-    ...{ Result: "signal", ExecMainCode: "2", ExecMainStatus: signal },
-  });
   const table: [
     properties: Record<string, string>,
     settings: Record<string, string>,
@@ -605,47 +615,30 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [{ Result: "start-limit-hit" }, {}, "(Result=start-limit-hit)", "its log: journalctl -u x -f"],
   ];
   for (const [properties, settings, text, advice, count = 1] of table) {
-    const state = { ...SERVICE, isActive: false };
-    const unit = unitOf(properties, settings);
-    const found = serviceResult(foundOf(state, { unit }), undefined);
+    const found = said({ properties, settings });
     assertStringIncludes(found.text, text);
     assertStringIncludes(adviceText(found), advice, text);
     assertEquals(found.causes?.length ?? 1, count, text);
   }
-  const hidden = serviceResult(
-    foundOf({ ...SERVICE, isActive: false, isLogHidden: true }, { unit: unitOf(exited("3")) }),
-    undefined,
-  );
+  const hidden = said({ properties: exited("3"), change: { isLogHidden: true } });
   assertStringIncludes(hidden.text, "with code 3, and its log is not for this user");
   // Whatever else limits it, no runtime that compiles its program can start with that.
   const limits = { LimitNPROC: "200", MemoryMax: "512M", MemoryDenyWriteExecute: "yes" };
-  const never = serviceResult(
-    foundOf({ ...SERVICE, isActive: false }, { unit: unitOf(exited("1"), limits) }),
-    undefined,
-  );
+  const never = said({ properties: exited("1"), settings: limits });
   assertStringIncludes(never.text, `with code 1 (MemoryDenyWriteExecute=yes in ${DROP_IN})`);
   for (const isActive of [true, false]) {
-    const ended = { ...SERVICE, isActive, lastError: "sh: Cannot fork" };
-    const forked = serviceResult(
-      foundOf(ended, { unit: unitOf({}, { LimitNPROC: "1" }) }),
-      undefined,
-    );
+    const change = { isActive, lastError: "sh: Cannot fork" };
+    const forked = said({ settings: { LimitNPROC: "1" }, change });
     assertStringIncludes(forked.text, `its runtime ended by itself (LimitNPROC=1 in ${DROP_IN})`);
-    const said = serviceResult(foundOf(ended, { unit: unitOf({}) }), undefined);
-    assertStringIncludes(said.text, "its runtime ended by itself, and said: sh: Cannot fork");
+    const { text } = said({ change });
+    assertStringIncludes(text, "its runtime ended by itself, and said: sh: Cannot fork");
   }
-  const older = serviceResult(foundOf(SERVICE, { programVersion: "1.1.0" }), HEALTH);
-  assertStringIncludes(
-    older.text,
-    "of version 1.2.3, and its program on the disk of version 1.1.0",
-  );
+  const older = said({ programVersion: "1.1.0", health: HEALTH });
+  const versions = "of version 1.2.3, and its program on the disk of version 1.1.0";
+  assertStringIncludes(older.text, versions);
   assertEquals([older.status, older.causes?.length], ["warning", 2]);
-  const jobs = "7 x.service start waiting\n5 slow.service start running\n";
-  const unit = unitOf({ Job: "7" });
-  const found = serviceResult(
-    foundOf({ ...SERVICE, isActive: false }, { unit, detail: jobs }),
-    undefined,
-  );
+  const detail = "7 x.service start waiting\n5 slow.service start running\n";
+  const found = said({ properties: { Job: "7" }, detail });
   assertStringIncludes(found.text, "while systemd still starts slow.service");
   assertStringIncludes(adviceText(found), "systemctl status slow.service");
 });
@@ -701,29 +694,20 @@ Deno.test({
 
 Deno.test("serviceResult() names the drop-in that takes a path from the service", () => {
   const lastError = "Cannot read --config /etc/x/config.json: permission denied";
-  const found = (value: string, properties = {}) => {
-    const unit = unitOf(properties, { InaccessiblePaths: value });
-    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
-  };
+  const found = (value: string, properties = {}, isActive = false) =>
+    said({ properties, settings: { InaccessiblePaths: value }, change: { isActive, lastError } });
   const hidden = found("/usr/bin/y -/etc/x");
   assertStringIncludes(hidden.text, `denied (InaccessiblePaths=/usr/bin/y -/etc/x in ${DROP_IN})`);
   assertStringIncludes(hidden.advice ?? "", "correct that setting");
   for (const value of ["/etc/x/config", "/etc/y", "", "-"]) {
     assertStringIncludes(found(value).text, `; the last error in its log: ${lastError}`, value);
   }
-  const unseen = serviceResult(
-    foundOf({ ...SERVICE, lastError }, {
-      unit: unitOf({ NRestarts: "3" }, { InaccessiblePaths: "/etc/x" }),
-    }),
-    undefined,
-  );
+  const unseen = found("/etc/x", { NRestarts: "3" }, true);
   assertStringIncludes(unseen.text, `, but ${lastError} (InaccessiblePaths=/etc/x in`);
-  const procfs = serviceResult(
-    foundOf({ ...SERVICE, isActive: false, lastError: "Cannot read /proc/stat: no such file" }, {
-      unit: unitOf({}, { ProcSubset: "pid" }),
-    }),
-    undefined,
-  );
+  const procfs = said({
+    ...{ settings: { ProcSubset: "pid" } },
+    change: { lastError: "Cannot read /proc/stat: no such file" },
+  });
   assertStringIncludes(procfs.text, `no such file (ProcSubset=pid in ${DROP_IN})`);
   const own = found("/etc/x", { FragmentPath: DROP_IN });
   assertStringIncludes(own.text, `; the last error in its log: ${lastError}`);
@@ -745,9 +729,8 @@ Deno.test("noexecMount() takes the mount that lies above the others at the neare
 });
 
 Deno.test("serviceResult() has a service enabled that was not started since the boot", () => {
-  const state = { ...SERVICE, isActive: false, isEnabled: false };
-  const unit = unitOf({ ConditionResult: "no", ConditionTimestampMonotonic: "0" });
-  const { advice } = serviceResult(foundOf(state, { unit }), undefined);
+  const properties = { ConditionResult: "no", ConditionTimestampMonotonic: "0" };
+  const { advice } = said({ properties, change: { isEnabled: false } });
   assertEquals(advice, "start it, now and at boot: systemctl enable x --now");
 });
 
@@ -1012,55 +995,39 @@ inFolder.test("agentResult() takes an agent for this configuration's where one o
 });
 
 Deno.test("serviceResult() names what systemd says of a condition and of a line that it can't read", () => {
-  const stopped = { ...SERVICE, isActive: false };
-  const of = (
-    properties: Record<string, string>,
-    settings: Record<string, string>,
-    detail: string,
-  ) => serviceResult(foundOf(stopped, { unit: unitOf(properties, settings), detail }), undefined);
-  const skipped = { ConditionResult: "no", ConditionTimestampMonotonic: "7", ExecMainStatus: "0" };
-  const unmet = of(
-    skipped,
-    { ConditionPathExists: "/nothing" },
-    "  Condition: start condition failed\n     └─ ConditionPathExists=/nothing was not met\n",
-  );
+  const properties = {
+    ...{ ConditionResult: "no", ConditionTimestampMonotonic: "7", ExecMainStatus: "0" },
+  };
+  const unmet = said({
+    ...{ properties, settings: { ConditionPathExists: "/nothing" } },
+    detail:
+      "  Condition: start condition failed\n     └─ ConditionPathExists=/nothing was not met\n",
+  });
   assertStringIncludes(
     unmet.text,
     `ConditionPathExists=/nothing in ${DROP_IN} is not met, so it was not started`,
   );
   assertStringIncludes(unmet.advice ?? "", "fulfil it, or remove it there, and then: systemctl");
-  const asserted = of(
-    {
-      ...skipped,
-      ConditionResult: "yes",
-      AssertResult: "no",
-      ExecMainCode: "2",
-      ExecMainStatus: "15",
-    },
-    {},
-    "             AssertPathExists=/nothing was not met\n",
-  );
+  const asserted = said({
+    properties: { ...properties, ...killed("15"), ConditionResult: "yes", AssertResult: "no" },
+    detail: "             AssertPathExists=/nothing was not met\n",
+  });
   assertStringIncludes(asserted.text, ": AssertPathExists=/nothing is not met");
   const path = "/etc/systemd/system/x.service.d/p.conf";
-  const wrong = of(
-    { LoadState: "bad-setting" },
-    {},
-    `${path}:3: Unbalanced quoting, ignoring: "/opt/x -t s3cret"\nx.service: Service has no ExecStart\n`,
-  );
+  const wrong = said({
+    properties: { LoadState: "bad-setting" },
+    detail: `${path}:3: Unbalanced quoting, ignoring: "/opt/x -t s3cret"\n` +
+      "x.service: Service has no ExecStart\n",
+  });
   assertStringIncludes(wrong.text, `(bad-setting): ${path}:3: Unbalanced quoting, ignoring`);
   assertEquals(wrong.text.includes("s3cret"), false, "a value may be a token");
   assertStringIncludes(wrong.advice ?? "", "correct that, and then: systemctl daemon-reload");
-  const before = of(
-    {
-      Result: "exec-condition",
-      ConditionResult: "no",
-      ExecCondition:
-        "{ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_time=[n/a] ; " +
-        "stop_time=[n/a] ; pid=7 ; code=exited ; status=1 }",
-    },
-    { ExecCondition: "/bin/false" },
-    "",
-  );
+  const ExecCondition = "{ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; " +
+    "start_time=[n/a] ; stop_time=[n/a] ; pid=7 ; code=exited ; status=1 }";
+  const before = said({
+    properties: { Result: "exec-condition", ConditionResult: "no", ExecCondition },
+    settings: { ExecCondition: "/bin/false" },
+  });
   assertStringIncludes(before.text, `/bin/false of ExecCondition= in ${DROP_IN} ended with code 1`);
 });
 
@@ -1079,7 +1046,7 @@ Deno.test("detailCommand() asks systemd for more of what does not run alone", ()
 Deno.test("serviceResult() says of an error what is known of it by now", () => {
   const file = "/etc/x/config.json";
   const of = (lastError: string, more: Partial<FoundService> = {}) =>
-    serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, more), undefined);
+    said({ change: { lastError }, ...more });
   const typo = `Cannot use key "tokn" of ${file}: there is none of that name`;
   const repaired = of(typo, { readConfig: file });
   assertStringIncludes(repaired.text, `${typo}; that is repaired by now`);
@@ -1097,22 +1064,14 @@ Deno.test("serviceResult() says of an error what is known of it by now", () => {
 
 Deno.test("serviceResult() names the drop-in of a variable that can't be used", () => {
   const lastError = 'Cannot use "abc" for variable AGENT_INTERVAL: allowed is a number';
-  const of = (value: string) => {
-    const unit = unitOf({}, { Environment: value });
-    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
-  };
-  assertStringIncludes(
-    of("AGENT_INTERVAL=abc").advice ?? "",
-    `correct AGENT_INTERVAL in ${DROP_IN}, and then: systemctl daemon-reload`,
-  );
-  assertStringIncludes(of("AGENT_TOKEN=abc").advice ?? "", "repair that, and then");
+  const of = (value: string) =>
+    said({ settings: { Environment: value }, change: { lastError } }).advice ?? "";
+  const correct = `correct AGENT_INTERVAL in ${DROP_IN}, and then: systemctl daemon-reload`;
+  assertStringIncludes(of("AGENT_INTERVAL=abc"), correct);
+  assertStringIncludes(of("AGENT_TOKEN=abc"), "repair that, and then");
   const ofCommand = (lastError: string) => {
-    const unit = unitOf({}, { ExecStart: "/bin/sh --x", Environment: "HOST_PROC=/x" });
-    const { advice } = serviceResult(
-      foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
-      undefined,
-    );
-    return advice ?? "";
+    const settings = { ExecStart: "/bin/sh --x", Environment: "HOST_PROC=/x" };
+    return said({ settings, change: { lastError } }).advice ?? "";
   };
   const flag = ofCommand("Cannot use flag --x: there is none of that name");
   assertStringIncludes(flag, `correct ExecStart= in ${DROP_IN}, or remove it`);
@@ -1121,48 +1080,35 @@ Deno.test("serviceResult() names the drop-in of a variable that can't be used", 
 });
 
 Deno.test("serviceResult() quotes the last line of a log that names no error", () => {
-  const unit = unitOf({ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "2" });
-  const of = (settings: Record<string, string>, lastLine: string) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false, lastLine }, {
-        unit: { ...unit, settings: unitOf({}, settings).settings },
-      }),
-      undefined,
-    );
-  assertStringIncludes(
-    of({}, "2: Pipe call failed").text,
-    "it exited with code 2; the last line of its log: 2: Pipe call failed",
-  );
-  assertStringIncludes(of({}, "").text, "its log does not say why");
-  assertStringIncludes(
-    of({ SystemCallFilter: "@basic-io" }, "2: Pipe call failed").text,
-    `(SystemCallFilter=@basic-io in ${DROP_IN})`,
-  );
+  const of = (settings: Record<string, string>, lastLine = "2: Pipe call failed") =>
+    said({ properties: exited("2"), settings, change: { lastLine } }).text;
+  const last = "it exited with code 2; the last line of its log: 2: Pipe call failed";
+  assertStringIncludes(of({}), last);
+  assertStringIncludes(of({}, ""), "its log does not say why");
+  const settings = { SystemCallFilter: "@basic-io" };
+  assertStringIncludes(of(settings), `(SystemCallFilter=@basic-io in ${DROP_IN})`);
 });
 
 Deno.test("serviceResult() says that systemd does not start it again", () => {
-  const killed = { Result: "signal", ExecMainCode: "2", ExecMainStatus: "9", Restart: "no" };
-  const of = (properties: Record<string, string>) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false }, {
-        unit: unitOf({ ...killed, ...properties }, { Restart: "no" }),
-      }),
-      undefined,
-    );
-  const left = of({ ActiveState: "failed" });
+  const of = (ActiveState: string) => {
+    const settings = { Restart: "no" };
+    return said({ properties: { ...killed("9"), ...settings, ActiveState }, settings });
+  };
+  const left = of("failed");
   assertStringIncludes(left.text, `Restart=no in ${DROP_IN}, so systemd does not start it again`);
   assertEquals(left.causes?.at(-1), "start it: systemctl start x");
-  assertEquals(of({ ActiveState: "activating" }).text.includes("start it again"), false);
+  assertEquals(of("activating").text.includes("start it again"), false);
 });
 
 Deno.test("serviceResult() names what keeps a running service from its next start", () => {
-  const of = (unit: LoadedUnit, change: Partial<ServiceState> = {}) =>
-    serviceResult(foundOf({ ...SERVICE, ...change }, { unit }), HEALTH);
-  const gone = of(unitOf({ FragmentPath: DROP_IN }, { ExecStart: "/no/such/program --config x" }));
+  const of = (ExecStart: string) =>
+    said({ properties: { FragmentPath: DROP_IN }, settings: { ExecStart }, health: HEALTH });
+  const gone = of("/no/such/program --config x");
   assertStringIncludes(gone.text, "it can't be started again: /no/such/program is not there");
   assertEquals(gone.advice, "put the program there again: sudo komari-agent-deno install");
-  assertEquals(of(unitOf({}, { ExecStart: "/bin/sh -c x" })).status, "ok");
-  const removed = of(unitOf({ LoadState: "not-found" }), { isEnabled: false });
+  assertEquals(of("/bin/sh -c x").status, "ok");
+  const properties = { LoadState: "not-found" };
+  const removed = said({ properties, change: { isEnabled: false }, health: HEALTH });
   assertStringIncludes(removed.text, "it can't be started again: systemd finds no unit of it");
 });
 
@@ -1180,14 +1126,11 @@ Deno.test("serviceResult() says why the record of the installation can't be read
 });
 
 Deno.test("serviceResult() has systemd start again what was started too often", () => {
-  const of = (change: Partial<ServiceState>, more: Partial<FoundService> = {}) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false, isStartLimited: true, ...change }, {
-        unit: unitOf({ Result: "exit-code" }, { StartLimitBurst: "3" }),
-        ...more,
-      }),
-      undefined,
-    );
+  const of = (change: Partial<ServiceState>, more: Given = {}) =>
+    said({
+      ...{ properties: { Result: "exit-code" }, settings: { StartLimitBurst: "3" } },
+      ...{ change: { isStartLimited: true, ...change }, ...more },
+    });
   const failed = of({ lastError: "Cannot report" });
   assertStringIncludes(
     failed.text,
@@ -1200,14 +1143,11 @@ Deno.test("serviceResult() has systemd start again what was started too often", 
     of({ start }, { scope: "user" }).advice,
     `start it: systemctl --user reset-failed x && ${start}`,
   );
-  const killed = unitOf({ Result: "signal", ExecMainCode: "2", ExecMainStatus: "9" });
-  const ended = of({}, { unit: killed });
-  assertStringIncludes(
-    ended.text,
-    "SIGKILL; it was started too often, so systemd does not start it",
-  );
+  const ended = of({}, { properties: killed("9"), settings: {} });
+  const tooOften = "SIGKILL; it was started too often, so systemd does not start it";
+  assertStringIncludes(ended.text, tooOften);
   assertEquals(ended.causes?.at(-1), `start it: ${again}`);
-  const limited = of({}, { unit: unitOf({ Result: "oom-kill" }, { MemoryMax: "9M" }) });
+  const limited = of({}, { properties: { Result: "oom-kill" }, settings: { MemoryMax: "9M" } });
   assertStringIncludes(
     limited.advice ?? "",
     "daemon-reload && systemctl reset-failed x.service && systemctl restart x.service",
@@ -1215,20 +1155,12 @@ Deno.test("serviceResult() has systemd start again what was started too often", 
 });
 
 Deno.test("serviceResult() names a group that is not there", () => {
-  const failed = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "216", User: "root" };
   const of = (properties: Record<string, string>, settings: Record<string, string> = {}) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false }, {
-        unit: unitOf({ ...failed, ...properties }, settings),
-      }),
-      undefined,
-    );
+    said({ properties: { ...exited("216"), User: "root", ...properties }, settings });
   const group = `g${crypto.randomUUID()}`;
-  const ofDropIn = of({ Group: group }, { Group: group });
-  assertStringIncludes(
-    ofDropIn.text,
-    `(216/GROUP): there is no group ${group} (Group=${group} in ${DROP_IN})`,
-  );
+  const { text } = of({ Group: group }, { Group: group });
+  const none = `(216/GROUP): there is no group ${group} (Group=${group} in ${DROP_IN})`;
+  assertStringIncludes(text, none);
   const more = of({ Group: "root", SupplementaryGroups: `root ${group}` });
   assertStringIncludes(more.text, `there is no group ${group}`);
   assertStringIncludes(more.advice ?? "", `make it again: groupadd --system ${group}`);
@@ -1236,7 +1168,7 @@ Deno.test("serviceResult() names a group that is not there", () => {
 
 Deno.test("serviceResult() warns of a user that the system does not know any more", () => {
   const of = (more: Partial<FoundService>, settings: Record<string, string> = {}) =>
-    serviceResult(foundOf(SERVICE, { unit: unitOf({ User: "u" }, settings), ...more }), HEALTH);
+    said({ properties: { User: "u" }, settings, health: HEALTH, ...more });
   assertEquals(of({}).status, "ok");
   const { status, text, advice } = of({ isUserMissing: true });
   assertEquals([status, text], [
@@ -1244,10 +1176,8 @@ Deno.test("serviceResult() warns of a user that the system does not know any mor
     "x (systemd) is running, and starts at boot; it can't be started again: there is no user u",
   ]);
   assertEquals(advice, "make the user again: sudo komari-agent-deno install");
-  assertStringIncludes(
-    of({ isUserMissing: true }, { User: "u" }).advice ?? "",
-    "correct that setting",
-  );
+  const ofDropIn = of({ isUserMissing: true }, { User: "u" });
+  assertStringIncludes(ofDropIn.advice ?? "", "correct that setting");
 });
 
 Deno.test("userQuestion() asks all sources of users, and not of one that systemd makes itself", () => {
@@ -1261,43 +1191,29 @@ Deno.test("userQuestion() asks all sources of users, and not of one that systemd
 });
 
 Deno.test("serviceResult() names the setting that keeps from the log what the program said", () => {
-  const properties = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "3" };
-  const of = (settings: Record<string, string>) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false }, { unit: unitOf(properties, settings) }),
-      undefined,
-    );
+  const of = (settings: Record<string, string>) => said({ properties: exited("3"), settings });
   assertStringIncludes(of({}).text, "its log does not say why");
   const off = of({ StandardOutput: "null" });
-  assertStringIncludes(
-    off.text,
-    `StandardOutput=null in ${DROP_IN} keeps what it said from the log`,
-  );
+  const keeps = `StandardOutput=null in ${DROP_IN} keeps what it said from the log`;
+  assertStringIncludes(off.text, keeps);
   assertStringIncludes(off.advice ?? "", "remove that setting, and its log will say why");
   const file = of({ StandardOutput: "null", StandardError: "append:/var/log/x" });
   assertEquals(file.advice, "read what it said: tail /var/log/x");
-  const namespace = of({ LogNamespace: "own" });
-  assertEquals(
-    namespace.advice,
-    "read what it said: journalctl --namespace own -u x.service -n 20",
-  );
+  const ofNamespace = "read what it said: journalctl --namespace own -u x.service -n 20";
+  assertEquals(of({ LogNamespace: "own" }).advice, ofNamespace);
   const journal = of({ StandardError: "journal", StandardOutput: "null" });
   assertStringIncludes(journal.text, "its log does not say why");
 });
 
 Deno.test("serviceResult() names the setting under which a service does not get to its first report", () => {
-  const unit = unitOf({ MainPID: "1" }, { CPUQuota: "1%" });
-  const { text } = serviceResult(foundOf(SERVICE, { unit }), undefined);
+  const settings = { CPUQuota: "1%" };
+  const { text } = said({ properties: { MainPID: "1" }, settings, change: { isActive: true } });
   assertStringIncludes(text, `is not there (CPUQuota=1% in ${DROP_IN})`);
 });
 
 Deno.test("serviceResult() looks for what else denies a file whose rights are in order", () => {
   const lastError = "Cannot read --config /nowhere/config.json: permission denied";
-  const of = (settings: Record<string, string>) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive: false, lastError }, { unit: unitOf({}, settings) }),
-      undefined,
-    );
+  const of = (settings: Record<string, string>) => said({ settings, change: { lastError } });
   assertStringIncludes(of({ DynamicUser: "yes" }).text, `(DynamicUser=yes in ${DROP_IN})`);
   assertStringIncludes(of({}).causes?.[0] ?? "", "whether SELinux or AppArmor refuses it");
 });
@@ -1358,10 +1274,9 @@ Deno.test("serviceResult() has a token copied that the service's user may not re
       return { mode, uid: 0, gid: 0 } as Deno.FileInfo;
     },
   });
-  const of = (lastError: string) => {
-    const state = { ...SERVICE, isActive: false, lastError: `${lastError}: permission denied` };
-    const unit = unitOf({ User: "nobody" });
-    return serviceResult(foundOf(state, { unit }), undefined).advice ?? "";
+  const of = (error: string) => {
+    const change = { lastError: `${error}: permission denied` };
+    return said({ properties: { User: "nobody" }, change }).advice ?? "";
   };
   assertEquals(
     of("Cannot read token_file /srv/t"),
@@ -1383,11 +1298,7 @@ Deno.test("serviceResult() names the folder of a unit that is a file, or a link 
     statSync: (path) => statSync(at(path)),
     readLinkSync: (path) => readLinkSync(at(path)),
   });
-  const of = () => {
-    const properties = { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "238" };
-    const unit = unitOf(properties, { StateDirectory: "x" });
-    return serviceResult(foundOf({ ...SERVICE, isActive: false }, { unit }), undefined);
-  };
+  const of = () => said({ properties: exited("238"), settings: { StateDirectory: "x" } });
   Deno.symlinkSync("/no/such", `${folder.path}/x`);
   assertStringIncludes(of().text, ": /var/lib/x is a link to /no/such, which is not there");
   assertStringIncludes(of().advice ?? "", "make that folder, or remove the link: rm /var/lib/x &&");
@@ -1398,11 +1309,8 @@ Deno.test("serviceResult() names the folder of a unit that is a file, or a link 
 });
 
 Deno.test("serviceResult() says what systemd refuses in a unit, and what the runtime died of", () => {
-  const state = { ...SERVICE, isActive: false };
-  const refused = (detail: string) => {
-    const unit = unitOf({ LoadState: "bad-setting" }, { ExecStart: "/x" });
-    return serviceResult(foundOf(state, { unit, detail }), undefined);
-  };
+  const refused = (detail: string) =>
+    said({ properties: { LoadState: "bad-setting" }, settings: { ExecStart: "/x" }, detail });
   const more = "Service has more than one ExecStart= setting, which is only allowed for oneshots";
   const second = refused(`x.service: ${more}. Refusing.\nUnit x.service has a bad unit file.\n`);
   assertStringIncludes(second.text, `(bad-setting): ${more} (${DROP_IN})`);
@@ -1412,25 +1320,17 @@ Deno.test("serviceResult() says what systemd refuses in a unit, and what the run
   assertStringIncludes(none.advice ?? "", "correct that");
   assertStringIncludes(refused("no systemd-analyze").advice ?? "", "systemd-analyze verify x");
   const lastError = "Fatal JavaScript out of memory: CALL_AND_RETRY_LAST";
-  const died = (settings: Record<string, string>) => {
-    const unit = unitOf({ Result: "signal", ExecMainCode: "2", ExecMainStatus: "5" }, settings);
-    return serviceResult(foundOf({ ...state, lastError }, { unit }), undefined);
-  };
+  const died = (settings: Record<string, string>) =>
+    said({ properties: killed("5"), settings, change: { lastError } });
   assertStringIncludes(died({}).text, `SIGTRAP; the last error in its log: ${lastError}`);
-  assertStringIncludes(
-    died({ Environment: "DENO_V8_FLAGS=--max-old-space-size=4" }).advice ?? "",
-    `remove DENO_V8_FLAGS in ${DROP_IN}`,
-  );
+  const { advice } = died({ Environment: "DENO_V8_FLAGS=--max-old-space-size=4" });
+  assertStringIncludes(advice ?? "", `remove DENO_V8_FLAGS in ${DROP_IN}`);
 });
 
 Deno.test("serviceResult() takes a setting that forbids the runtime for why that does not run", () => {
   const lastError = "Cannot run x: this needs Deno; /usr/bin/deno is there as /d, and does not run";
-  const state = { ...SERVICE, isActive: false, lastError };
-  const unit = unitOf(
-    { Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "1" },
-    { SystemCallFilter: "~@network-io", Environment: "DENO=/usr/bin/deno" },
-  );
-  const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
+  const settings = { SystemCallFilter: "~@network-io", Environment: "DENO=/usr/bin/deno" };
+  const { text, advice } = said({ properties: exited("1"), settings, change: { lastError } });
   assertStringIncludes(text, `(SystemCallFilter=~@network-io in ${DROP_IN})`);
   assertStringIncludes(advice ?? "", "correct that setting");
 });
@@ -1485,46 +1385,36 @@ Deno.test("agentResult() tells a failure of the last minute beside reports that 
 });
 
 Deno.test("serviceResult() warns of a service that can't be started again", () => {
-  const of = (
-    properties: Record<string, string>,
-    settings: Record<string, string>,
-    detail: string,
-    isActive = true,
-  ) =>
-    serviceResult(
-      foundOf({ ...SERVICE, isActive }, { unit: unitOf(properties, settings), detail }),
-      isActive ? HEALTH : undefined,
-    );
   const needs = { Requires: "a.service wg@x.service" };
   const detail = "Id=a.service\nLoadState=loaded\nActiveState=active\n\n" +
     "Id=wg@x.service\nLoadState=not-found\nActiveState=inactive\n";
   const words =
     `Requires=a.service wg@x.service in ${DROP_IN} needs wg@x.service, which is not there`;
-  const runs = of({}, needs, detail);
-  assertEquals([runs.status, runs.text.endsWith(`; it can't be started again: ${words}`)], [
-    ...["warning", true],
-  ]);
+  const of = (detail: string, settings: Record<string, string> = needs) =>
+    said({ settings, detail, health: HEALTH });
+  const runs = of(detail);
+  assertEquals(runs.status, "warning");
+  assertEquals(runs.text.endsWith(`; it can't be started again: ${words}`), true, runs.text);
   assertStringIncludes(runs.advice ?? "", "install that, or remove the setting");
-  assertStringIncludes(of({}, needs, detail, false).text, `: ${words}`);
-  const failed = of({}, needs, "Id=a.service\nLoadState=loaded\nActiveState=failed\n");
+  assertStringIncludes(said({ settings: needs, detail }).text, `: ${words}`);
+  const failed = of("Id=a.service\nLoadState=loaded\nActiveState=failed\n");
   assertStringIncludes(failed.text, "needs a.service, which has failed");
   assertEquals(failed.advice, "see why: systemctl status a.service");
-  assertEquals(of({}, {}, detail).status, "ok");
-  const unread = of(
-    { LoadState: "bad-setting" },
-    {},
-    "/x.conf:3: Unbalanced quoting, ignoring: x\n",
-  );
+  assertEquals(of(detail, {}).status, "ok");
+  const unread = said({
+    ...{ properties: { LoadState: "bad-setting" }, health: HEALTH },
+    detail: "/x.conf:3: Unbalanced quoting, ignoring: x\n",
+  });
   assertStringIncludes(unread.text, "it can't be started again: systemd can't read its unit");
 });
 
 Deno.test("serviceResult() warns of a service that ended again and again", () => {
   using _ = new FakeTime({ now: 1_000_000 });
-  const of = (restarts: number, startedAtMs: number, settings: Record<string, string> = {}) =>
-    serviceResult(
-      foundOf(SERVICE, { unit: unitOf({ NRestarts: String(restarts) }, settings) }),
-      { ...HEALTH, startedAtMs },
-    );
+  const of = (restarts: number, startedAtMs: number, settings = {}, change = {}) =>
+    said({
+      ...{ properties: { NRestarts: String(restarts) }, settings, change },
+      health: { ...HEALTH, startedAtMs },
+    });
   const often = of(7, 995_000);
   assertStringIncludes(often.text, "systemd has started it again 7 times, the last time 5.0 s ago");
   assertEquals([often.status, often.advice], [
@@ -1535,12 +1425,7 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
   assertEquals(of(1, 995_000, { RuntimeMaxSec: "6" }).status, "warning", "it will end again");
   const limited = of(7, 995_000, { RuntimeMaxSec: "6" });
   assertStringIncludes(limited.text, `5.0 s ago (RuntimeMaxSec=6 in ${DROP_IN})`);
-  const other = serviceResult(
-    foundOf({ ...SERVICE, lastResult: "exit-code" }, {
-      unit: unitOf({ NRestarts: "7" }, { RuntimeMaxSec: "6" }),
-    }),
-    { ...HEALTH, startedAtMs: 995_000 },
-  );
+  const other = of(7, 995_000, { RuntimeMaxSec: "6" }, { lastResult: "exit-code" });
   assertEquals(other.text.includes("RuntimeMaxSec"), false, "that has not ended it");
   assertEquals(of(1, 995_000).status, "ok");
   assertEquals(of(7, 800_000).status, "ok", "it has run for a while");
@@ -1548,10 +1433,10 @@ Deno.test("serviceResult() warns of a service that ended again and again", () =>
 
 Deno.test("serviceResult() warns of a service that was killed, for an hour", () => {
   const killed = (lastDeath: string, startedAtMs: number) =>
-    serviceResult(
-      foundOf({ ...SERVICE, lastDeath }, { unit: unitOf({ NRestarts: "1" }) }),
-      { ...HEALTH, startedAtMs },
-    );
+    said({
+      ...{ properties: { NRestarts: "1" }, change: { lastDeath } },
+      health: { ...HEALTH, startedAtMs },
+    });
   using _ = new FakeTime({ now: 10_000_000 });
   const once = killed("its process was ended by SIGKILL", 9_000_000);
   assertEquals(once.status, "warning");
@@ -1566,8 +1451,8 @@ Deno.test("serviceResult() warns of a service that was killed, for an hour", () 
 
 Deno.test("serviceResult() knows a full disk and a damaged program by their words", () => {
   const of = (status: string, lastError: string, isActive = false) => {
-    const unit = unitOf({ ExecMainCode: "1", ExecMainStatus: status, NRestarts: "3" });
-    return serviceResult(foundOf({ ...SERVICE, isActive, lastError }, { unit }), undefined);
+    const properties = { ExecMainCode: "1", ExecMainStatus: status, NRestarts: "3" };
+    return said({ properties, change: { isActive, lastError } });
   };
   const full = of("233", "Failed to set up special execution directory: No space left on device");
   assertStringIncludes(full.advice ?? "", "make room on the disk that it names");
