@@ -760,7 +760,7 @@ Deno.test("panelChain() name who has resolved the panel's name, or was asked in 
         : Promise.resolve(text);
     };
     const { text = "" } = await resolved(["-e", "https://localhost"]) ?? {};
-    return /, (?:answered by|found in) (.*)$/.exec(text)?.[1];
+    return /, (?:answered by|found in) ([^;]*)/.exec(text)?.[1];
   };
   const resolver = "/etc/resolv.conf";
   assertEquals(await asked({}), "the system");
