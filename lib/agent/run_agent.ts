@@ -38,8 +38,6 @@ import { logCountedParts, logPanel, logSeal } from "./startup_log.ts";
  */
 export async function runAgent(config: Config, options: RunOptions): Promise<void> {
   requireSealable(config);
-  // The runtime keeps the compiled code for the next start now, which it can't once it is sealed.
-  await new Promise((resolve) => setTimeout(resolve, 0));
   const agent = await openAgent(config, options);
   await using _ = agent;
   // The first snapshot opens the files that later ones read, and sees what they see.
