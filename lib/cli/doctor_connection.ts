@@ -6,12 +6,12 @@
 
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { connectErrorMessage } from "../net/error_messages.ts";
-import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { FAR_ADDRESSES } from "../host/routes.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, ok, warning } from "./checks.ts";
 import {
   answersPing,
+  connectError,
   FURTHER_CONNECTIONS,
   lostPings,
   SLOW_CONNECT_MS,
@@ -100,16 +100,11 @@ async function deadAddress(
   if (!way.addresses.includes(hostname)) return undefined;
   const others = way.addresses.filter((address) => address !== hostname).slice(0, MAX_OTHERS);
   const reasons = await Promise.all(others.map(async (address) => {
-    try {
-      const connect = (signal: AbortSignal) => connectAbortable(address, { port, signal });
-      (await withTimeout(connect, { timeoutMs: OTHER_CONNECT_MS, signal })).close();
-      return undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
-      // Usual where this machine has one family alone, and costs nothing.
-      return /network is unreachable|no address of that family/.test(reason) ? undefined : reason;
-    }
+    const error = await connectError(address, { port, timeoutMs: OTHER_CONNECT_MS, signal });
+    if (error === undefined) return undefined;
+    const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
+    // Usual where this machine has one family alone, and costs nothing.
+    return /network is unreachable|no address of that family/.test(reason) ? undefined : reason;
   }));
   const at = reasons.findIndex((reason) => reason !== undefined);
   const dead = others[at];

@@ -21,7 +21,15 @@ import {
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
 import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
-import { failureText, firstHop, given, otherNameServer, seconds, type Way } from "./doctor_way.ts";
+import {
+  failureText,
+  firstHop,
+  given,
+  isFakeIp,
+  otherNameServer,
+  seconds,
+  type Way,
+} from "./doctor_way.ts";
 
 /** The system waits 5 s for its first name server. */
 const LOOKUP_MS = 6_000;
@@ -34,9 +42,6 @@ const SLOW_LOOKUP_MS = 1_500;
 
 /** Search domains that are tried. */
 const MAX_SEARCHED = 2;
-
-/** The network that is nobody's (RFC 2544), and from which such proxies take addresses. */
-const FAKE_IPS = /^198\.1[89]\./;
 
 /** Resolves the name of the panel, or of the proxy. */
 export async function checkName(way: Way, signal: AbortSignal): Promise<CheckResult> {
@@ -113,7 +118,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   }
   const isInvention = line === undefined &&
     ofNoName.some((it) => it.addresses.some((address) => addresses.includes(address)));
-  const isOfProxy = line === undefined && addresses.every((it) => FAKE_IPS.test(it));
+  const isOfProxy = line === undefined && isFakeIp(way);
   if (longer !== undefined) {
     way.doubts = [
       `see whether the panel is ${host}, and not ${longer}: write it with a dot at its end (${host}.), or ` +
@@ -124,8 +129,8 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (isOfProxy) {
     text = `${found}, as proxies such as Clash give for any name (fake-IP)`;
     way.doubts = [
-      `start the proxy that answers for ${list}, here or on the router; or see who asks it for names: ` +
-      "cat /etc/resolv.conf",
+      "start the proxy that has given this address, or have it take this machine's connections (TUN); it is " +
+      "where names are asked, here or on the router: cat /etc/resolv.conf",
       otherNameServer(way),
     ];
   } else if (isInvention) {
@@ -143,7 +148,10 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const pings = await pingsOf(answers, way, signal);
   // A question alone may be lost by a server that limits them.
   if (!isLate && (pings ?? 0) === 0) {
-    const silent = answers.filter(isSilent).map(({ server }) => server);
+    // Where all are, the system knows it by others.
+    const silent = answers.every(isSilent)
+      ? []
+      : answers.filter(isSilent).map(({ server }) => server);
     return ok(silent.length === 0 ? text : `${text}; no answer from ${silent.join(", ")}`);
   }
   const slow = isLate ? `${text}, after ${seconds(ms)}` : text;

@@ -5,12 +5,13 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { isTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
+import { connectError } from "./doctor_loss.ts";
 import { failureText, firstHop, type Way } from "./doctor_way.ts";
 
 /** A name server listens there by TCP, too, if there is one. */
@@ -131,17 +132,12 @@ async function silence(
 
 /** Whether a server takes a connection, or refuses it; `undefined` where nothing comes back. */
 async function opensByTcp(
-  { host: hostname, port }: HostAndPort,
-  signal?: AbortSignal,
+  { host, port }: HostAndPort,
+  signal = new AbortController().signal,
 ): Promise<boolean | undefined> {
-  try {
-    const connect = (signal: AbortSignal) => Deno.connect({ hostname, port, signal });
-    (await withTimeout(connect, { timeoutMs: TCP_MS, signal })).close();
-    return true;
-  } catch (refusal) {
-    signal?.throwIfAborted();
-    return refusal instanceof Deno.errors.ConnectionRefused ? false : undefined;
-  }
+  const error = await connectError(host, { port, timeoutMs: TCP_MS, signal });
+  if (error === undefined) return true;
+  return error instanceof Deno.errors.ConnectionRefused ? false : undefined;
 }
 
 /** Whether a name server gave no answer. */

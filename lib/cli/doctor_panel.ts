@@ -273,7 +273,7 @@ function blocked(way: Way, reason: string): CheckResult {
         withoutProxy(way)
       : undefined,
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
-      "and the headers Upgrade and Connection)",
+      "and the headers Upgrade and Connection; Cloudflare: Network, WebSockets)",
   );
 }
 

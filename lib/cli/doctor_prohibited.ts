@@ -4,10 +4,9 @@
  * @module
  */
 
-import { isTimeout, withTimeout } from "../async/timeout.ts";
-import { connectAbortable } from "../net/happy_eyeballs.ts";
+import { isTimeout } from "../async/timeout.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
-import { kernelCount } from "./doctor_loss.ts";
+import { connectError, kernelCount } from "./doctor_loss.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import { firstHop, originLook, type Way } from "./doctor_way.ts";
 
@@ -55,15 +54,10 @@ async function prohibitedAt(
   const places: ("here" | "there")[] = [];
   for (let time = 0; time < TIMES; time++) {
     const before = counts();
-    try {
-      const connect = (signal: AbortSignal) => connectAbortable(address, { port, signal });
-      (await withTimeout(connect, { timeoutMs: REFUSAL_MS, signal })).close();
-      return undefined;
-    } catch (error) {
-      signal.throwIfAborted();
-      // The kernel sends only some of these messages.
-      if (isTimeout(error)) continue;
-    }
+    const error = await connectError(address, { port, timeoutMs: REFUSAL_MS, signal });
+    if (error === undefined) return undefined;
+    // The kernel sends only some of these messages.
+    if (isTimeout(error)) continue;
     const after = counts();
     if (after.received === before.received) return undefined;
     // This machine's own firewall sends them to itself.

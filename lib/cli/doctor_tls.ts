@@ -13,7 +13,7 @@ import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
-import { daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
+import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
 import { dialerOf, failureText, oldAddressAdvice, originText, type Way } from "./doctor_way.ts";
 import { counted } from "./help.ts";
 
@@ -24,6 +24,8 @@ const MIN_CERTIFICATE_DAYS = 14;
 const MAX_ADDRESSES = 4;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 4;
+/** A name that nobody has a reason to cut, and no panel has. */
+const OTHER_NAME = "example.com";
 /** Of a certificate that is checked but not shown: it is read over a connection of its own. */
 const UNREAD = "until when the certificate is valid can't be read";
 
@@ -40,21 +42,7 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     (await withTimeout(dial, { timeoutMs: HANDSHAKE_MS, signal })).stream.close();
   } catch (error) {
     signal.throwIfAborted();
-    if (isTimeout(error)) {
-      const reason = `Cannot start TLS with ${urlHost(url)}${originText(way)}: ${error.message}`;
-      return failed(reason, ...tlsAdvice(reason, way));
-    }
-    const reason = failureText(error);
-    const certificate = await certificateOf(way, signal, { asksDate: OF_DATE.test(reason) });
-    const text = `${reason}${inBrackets(certificate)}`;
-    const advice = tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored);
-    const { bad, good } = await atEach(way, signal);
-    if (bad === undefined || good === undefined) return failed(text, ...advice);
-    return failed(
-      `${text}; so it is at ${bad.address}, and not at ${good.address}, another address of the name`,
-      oldAddressAdvice(bad.address),
-      ...advice,
-    );
+    return await notStarted(error, way, signal);
   }
   const certificate = await certificateOf(way, signal);
   const details = certificate === undefined ? UNREAD : certificateText(certificate);
@@ -78,6 +66,31 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
   }
   const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
   return isLasting ? ok(details) : warning(details, "renew the panel's certificate");
+}
+
+/** Why TLS has not started, or the certificate is not trusted, and where else it is so. */
+async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const isLate = isTimeout(error);
+  const reason = isLate
+    ? `Cannot start TLS with ${urlHost(way.url)}${originText(way)}: ${error.message}`
+    : failureText(error);
+  const isCut = isLate || /connection reset|closed the connection/.test(reason);
+  const [certificate, other] = await Promise.all([
+    certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
+    isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
+  ]);
+  if (certificate === undefined && other !== undefined) {
+    return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
+  }
+  const text = `${reason}${inBrackets(certificate)}`;
+  const advice = tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored);
+  const { bad, good } = isLate ? {} : await atEach(way, signal);
+  if (bad === undefined || good === undefined) return failed(text, ...advice);
+  return failed(
+    `${text}; so it is at ${bad.address}, and not at ${good.address}, another address of the name`,
+    oldAddressAdvice(bad.address),
+    ...advice,
+  );
 }
 
 /** An address of the panel's name, and why TLS does not start there; empty where it does. */
@@ -118,12 +131,12 @@ async function atEach(
 async function certificateOf(
   { url, dialer }: Way,
   signal: AbortSignal,
-  { asksDate = false }: { asksDate?: boolean } = {},
+  { asksDate = false, name = urlHost(url) }: { asksDate?: boolean; name?: string } = {},
 ): Promise<Certificate | undefined> {
   try {
     return await withTimeout(async (signal) => {
       const { connection } = await dialer.connect(url, { signal });
-      return await readCertificate(connection, { host: urlHost(url), signal, asksDate });
+      return await readCertificate(connection, { host: name, signal, asksDate });
     }, { timeoutMs: READ_MS, signal });
   } catch {
     signal.throwIfAborted();

@@ -14,7 +14,7 @@ import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
-import { endpointPlace, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
+import { endpointPlace, given, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -45,11 +45,6 @@ export function tlsAdvice(
   const port = portOf(url);
   const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
-  const byName =
-    `see whether something on the way cuts connections by their name, and lets another one ` +
-    `pass: openssl s_client -connect ${
-      addresses[0] ?? host
-    }:${port} -servername example.com </dev/null`;
   const place = endpointPlace(way);
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
@@ -143,13 +138,28 @@ export function tlsAdvice(
         largestPing(addresses[0] ?? host)
       } ${host}; then a ` +
       `smaller MTU helps: ip link set dev ${deviceTo(addresses[0] ?? host)} mtu 1280`,
-      byName,
+      ...cutAdvice(way),
     ];
   }
   if (/connection reset|closed the connection/.test(message)) {
-    return [`see what the server says: ${show}`, byName];
+    return [
+      `see on the panel's machine whether it answers there: openssl s_client -connect 127.0.0.1:${port} ` +
+      `-servername ${host} </dev/null`,
+      ...cutAdvice(way),
+    ];
   }
   return [`see what the server says: ${show}`];
+}
+
+/** Advice where something on the way ends connections, by their name or as they are. */
+export function cutAdvice(way: Pick<Way, "url" | "config">): string[] {
+  const host = urlHost(way.url);
+  return [
+    `if something on the way cuts connections to ${host}, as where its name is blocked, give the panel another ` +
+    `name or port, have a CDN stand before it, or go by a proxy: ${
+      given(way, "HTTPS_PROXY=http://HOST:PORT")
+    }`,
+  ];
 }
 
 /** A server that asks its clients for a certificate, which agents have none of. */

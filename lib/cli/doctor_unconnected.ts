@@ -5,17 +5,16 @@
  * @module
  */
 
-import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { isTimeout } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import { DialError } from "../net/errors.ts";
-import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
 import { connectAdvice } from "./doctor_connect_advice.ts";
 import { firewallFinding } from "./doctor_prohibited.ts";
 import { familyFinding } from "./doctor_family.ts";
-import { answersPing, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
+import { answersPing, connectError, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import {
   detourOf,
   filterFinding,
@@ -27,6 +26,7 @@ import { sourceFinding } from "./doctor_source.ts";
 import {
   failureText,
   firstHop,
+  isFakeIp,
   originLook,
   originText,
   usualAddresses,
@@ -54,13 +54,20 @@ export async function notConnected(
     ? message
     : `${message} (${answeredBy})`;
   const address = way.addresses[0] ?? host;
-  if (proxy !== undefined && isTimeout(error) && await opens(address, { port, signal })) {
+  if (proxy !== undefined && isTimeout(error) && await opens(address, port, signal)) {
     return failed(
       `the proxy ${host}${
         originText(way)
       } port ${port} takes connections, and does not open one to ` +
         `${urlHost(way.url)}: ${message}`,
       ...refusingProxyAdvice(message, way),
+    );
+  }
+  if (isFakeIp(way) && way.doubts.length > 0) {
+    // They are about that proxy, and nothing else is left.
+    return failed(
+      `${text}; ${address} is not the panel's, but a placeholder (fake-ip) of a proxy such as Clash, which does ` +
+        "not take the connection",
     );
   }
   const isRefused = /refused/.test(message);
@@ -110,19 +117,9 @@ export async function notConnected(
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
-/** Whether an address takes connections. */
-async function opens(
-  address: string,
-  { port, signal }: { port: number; signal: AbortSignal },
-): Promise<boolean> {
-  try {
-    const connect = (signal: AbortSignal) => connectAbortable(address, { port, signal });
-    (await withTimeout(connect, { timeoutMs: SLOW_CONNECT_MS, signal })).close();
-    return true;
-  } catch {
-    signal.throwIfAborted();
-    return false;
-  }
+async function opens(address: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const options = { port, timeoutMs: SLOW_CONNECT_MS, signal };
+  return await connectError(address, options) === undefined;
 }
 
 /** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
@@ -130,7 +127,7 @@ async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
   const hostname = way.addresses[0] ?? firstHop(way).host;
   const urls = await Promise.all(
     usualAddresses(way).map(async ({ address, port }) =>
-      await opens(hostname, { port, signal }) ? address : []
+      await opens(hostname, port, signal) ? address : []
     ),
   );
   return urls.flat();

@@ -112,6 +112,14 @@ export function originText({ addresses, answeredBy }: Way): string {
   return answeredBy === "" ? "" : ` (${addresses[0] ?? "no address"}, ${answeredBy})`;
 }
 
+/** The network that is nobody's (RFC 2544), and from which such proxies take addresses. */
+const FAKE_IPS = /^198\.1[89]\./;
+
+/** Whether the name's addresses are placeholders of such a proxy. */
+export function isFakeIp({ addresses }: Pick<Way, "addresses">): boolean {
+  return addresses.length > 0 && addresses.every((it) => FAKE_IPS.test(it));
+}
+
 /** A look at whether an address is the panel's, or the proxy's, where somebody has given it for a name. */
 export function originLook(
   { addresses, answeredBy, proxy }: Pick<Way, "addresses" | "answeredBy" | "proxy">,
