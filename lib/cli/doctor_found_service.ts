@@ -22,7 +22,7 @@ import {
 import type { ServiceScope } from "../service/service_paths.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
-import { isMissing } from "./doctor_unit_program.ts";
+import { isMissing, programDefect } from "./doctor_unit_program.ts";
 
 /** Longer than a program takes that asks this machine. */
 export const TOOL_MS = 3_000;
@@ -91,7 +91,8 @@ export async function findInstalled(
     readConfig: config.isConfigInstalled ? config.configPath : undefined,
     install: installCommand(serviceName, {
       ...{ record, scope },
-      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? ""),
+      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
+        (record !== undefined && programDefect(record.program) !== undefined),
     }),
   };
 }

@@ -19,7 +19,7 @@ const LOOK_UP_MS = 5_000;
 /** The check of the configuration: whether it has a mistake, and where it was read. */
 export function configCheck(config: Config): Check {
   return check("config", "Configuration", () => {
-    const { configPath, isConfigInstalled, notices, mistake } = config;
+    const { configPath, isConfigInstalled, endpoint, token, unknownVariables, mistake } = config;
     if (mistake !== undefined) {
       return failed(mistake, `correct that, and have it used: ${reinstall(config)}`);
     }
@@ -28,6 +28,9 @@ export function configCheck(config: Config): Check {
       : isConfigInstalled
       ? `${configPath}, of the installed service`
       : configPath;
+    // The check of what is missing names those that may have been meant for it.
+    const isTold = endpoint === "" || token === "";
+    const notices = config.notices.filter((it) => !isTold || !unknownVariables.includes(it));
     if (notices.length === 0) return ok(source);
     const words = notices.join("; ");
     return warning(`${source}: ${words}`);

@@ -122,7 +122,13 @@ async function stateAdvice(
   if (/quota/i.test(reason)) return [`raise the disk quota of the agent's user: quota -u USER`];
   // Process 1 of a machine is another program.
   if (isInContainerImage() || health?.pid === 1) {
-    return [`give the container a volume at ${folder} that its user can write`];
+    const isVolume = attempt(() => Deno.statSync(folder).dev !== Deno.statSync("/").dev) ?? false;
+    const { uid, gid } = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`)) ?? {};
+    return isVolume && /permission denied/i.test(reason)
+      ? [
+        `give what is mounted at ${folder} to the container's user, on its host: chown -R ${uid}:${gid}`,
+      ]
+      : [`give the container a volume at ${folder} that its user can write`];
   }
   if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];
   if (/read-only/i.test(reason)) return readOnlyAdvice(folder, { unit, name });

@@ -51,6 +51,10 @@ export function programFailure(
   const correct = correction(unit);
   const missing = missingProgram(unit, install);
   if (missing !== undefined) return { ...missing, text };
+  const defect = isSeen ? programDefect(path) : undefined;
+  if (defect !== undefined) {
+    return { text: `${text}: ${defect}`, advice: [`put the program there again: ${install}`] };
+  }
   const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
   const noexec = isSeen
     ? noexecMount(attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
@@ -91,6 +95,30 @@ export function programFailure(
           : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`,
       ],
     };
+}
+
+/** ELF's numbers of the processors that programs are built for. */
+const ELF_MACHINES: Readonly<Record<string, number>> = { x86_64: 62, aarch64: 183 };
+
+/** Why a file can't be a program of this machine, in words; `undefined` where that is not seen. */
+export function programDefect(path: string): string | undefined {
+  const head = new Uint8Array(128);
+  const size = attempt(() => {
+    const file = Deno.openSync(path);
+    using _ = file;
+    return file.readSync(head) ?? 0;
+  });
+  if (size === undefined) return undefined;
+  if (size === 0) return "it is empty";
+  const [line = ""] = new TextDecoder("latin1").decode(head).split("\n");
+  if (line.startsWith("#!")) {
+    return line.endsWith("\r") ? "its lines end as on Windows (CR LF)" : undefined;
+  }
+  if (!line.startsWith("\x7fELF")) return "it is no program";
+  const machine = new DataView(head.buffer).getUint16(18, true);
+  return machine === ELF_MACHINES[Deno.build.arch]
+    ? undefined
+    : "it is for another kind of processor";
 }
 
 /** Whether there is nothing of that path. */

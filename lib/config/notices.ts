@@ -72,7 +72,7 @@ export function unknownVariables(
   has: (variable: string) => boolean,
 ): string[] {
   const known = OPTION_ROWS.flatMap(({ variable }) => variable ?? []);
-  return Object.keys(env).flatMap((name) => {
+  return Object.keys(env).sort().flatMap((name) => {
     if (known.some((variable) => variable === name)) return [];
     const [, prefix, rest = ""] = /^(AGENT_|KOMARI_AGENT_|KOMARI_)?(.+)$/.exec(name) ?? [];
     if (prefix === "AGENT_") return unknown(name, didYouMean(name, known));

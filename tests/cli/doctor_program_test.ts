@@ -16,6 +16,15 @@ Deno.test("configCheck() names the file, and everything that is to know", async 
   const warned = await configCheck(configOf("--transport", "http", "-i", "60")).run(signal);
   assertEquals(warned.status, "warning");
   assertStringIncludes(warned.text, "35 s");
+  const unknownVariables = ["variable TOKEN is not known; did you mean AGENT_TOKEN?"];
+  const unknown = { unknownVariables, notices: unknownVariables };
+  const told = await configCheck({ ...configOf("-t", "x"), ...unknown }).run(signal);
+  assertEquals(told.status, "ok", "the check of the panel tells it");
+  const beside = await configCheck({
+    ...configOf("-e", "https://p.example", "-t", "x"),
+    ...unknown,
+  }).run(signal);
+  assertEquals(beside.status, "warning");
   const mistake = "Cannot use key x of /etc/x.json: there is none of that name";
   const wrong = await configCheck({ ...configOf(), mistake }).run(signal);
   assertEquals([wrong.status, wrong.text], ["failed", mistake]);

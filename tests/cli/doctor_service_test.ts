@@ -22,6 +22,7 @@ import { acceptAt } from "../state/accept_at.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf } from "./fake_context.ts";
+import { programDefect } from "../../lib/cli/doctor_unit_program.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -643,6 +644,14 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
   assertStringIncludes(adviceText(found), "systemctl status slow.service");
 });
 
+/** The head of a program for a kind of processor. */
+function elfOf(machine: number): Uint8Array {
+  const head = new Uint8Array(64);
+  head.set([0x7f, 0x45, 0x4c, 0x46]);
+  head[18] = machine;
+  return head;
+}
+
 Deno.test({
   name: "serviceResult() looks why the installed program can't be started",
   ignore: Deno.build.os !== "linux",
@@ -651,7 +660,7 @@ Deno.test({
     const folder = temp.path;
     Deno.chmodSync(folder, 0o755);
     const program = `${folder}/program`;
-    Deno.writeTextFileSync(program, "");
+    Deno.writeTextFileSync(program, "#!/bin/sh\n");
     const properties = {
       ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
       ...{ FragmentPath: DROP_IN, User: "u" },
@@ -672,6 +681,20 @@ Deno.test({
     };
     const damaged = because("Failed to execute: Exec format error");
     assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
+    const defects: [content: Uint8Array, words: string][] = [
+      [new Uint8Array(), "it is empty"],
+      [new TextEncoder().encode("<html>"), "it is no program"],
+      [new TextEncoder().encode("#!/bin/sh\r\n"), "its lines end as on Windows (CR LF)"],
+      [elfOf(8), "it is for another kind of processor"],
+    ];
+    for (const [content, words] of defects) {
+      Deno.writeFileSync(program, content);
+      const { text, advice } = because("");
+      assertStringIncludes(text, `(${program}): ${words}`);
+      assertStringIncludes(advice ?? "", "put the program there again: sudo komari-agent-deno");
+    }
+    assertEquals(programDefect(Deno.execPath()), undefined);
+    Deno.writeTextFileSync(program, "#!/bin/sh\n");
     const unrun = because("Failed to execute: No such file or directory");
     assertStringIncludes(unrun.text, "it is there, and what runs it is not");
     Deno.chmodSync(program, 0o644);

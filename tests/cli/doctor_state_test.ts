@@ -162,6 +162,14 @@ inFolder.test("checkStateFolder() asks for a volume where the agent is process 1
   assertEquals(await of(1, 7), ["warning", volume]);
   assertEquals(await of(1, 8), ["ok", undefined]);
   assertEquals(await of(Deno.pid, 7), ["ok", undefined]);
+  using _ = replaced(Deno, {
+    statSync: (path) => ({ ...statSync(path), dev: path === "/" ? 8 : 7 }),
+  });
+  const denied = { ...problemHealth("state", "Permission denied"), pid: 1 };
+  assertStringIncludes(
+    (await checkStateFolder(config, denied)).advice ?? "",
+    `give what is mounted at ${folder} to the container's user, on its host: chown -R `,
+  );
 });
 
 Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing where that fails", async () => {
