@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { collectedSources, toDryRun } from "../../lib/cli/dry_run.ts";
+import { GpuCollectors } from "../../lib/metrics/gpu.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import { FakeTime } from "../fake_time.ts";
+import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
 import { FakeMachine } from "./fake_machine.ts";
 
@@ -32,10 +34,20 @@ function byRule(
   return groups;
 }
 
+/** What the graphics cards of a machine tell at a look, with `nvidia-smi` beside its trees. */
+async function cardsOf({ collectors, nvidia }: GpuCollectors) {
+  for (const collector of collectors) collector.collect();
+  await nvidia.settled();
+  return collectors.flatMap((collector) => collector.collect() ?? []);
+}
+
 /** What the panel gets of a machine, and what was decided on the way. */
 async function measured(name: string) {
   using time = new FakeTime();
   const host = new FakeMachine(name);
+  const gpu = new GpuCollectors(host);
+  gpu.nvidia.useNvidiaSmi(() => Promise.resolve(host.readText("/nvidia-smi.txt")));
+  const cards = await cardsOf(gpu);
   const machine = openLinuxMachine(host, configOf());
   await machine.refresh?.();
   const { collectors } = machine;
@@ -64,6 +76,9 @@ async function measured(name: string) {
     memory: sources.ram,
     interfaces: { by: sources.interfaces, ...byRule(interfaces) },
     mountPoints: { by: sources.mountPoints, ...byRule(mounts) },
+    ...gpu.decisions().length > 0 && {
+      graphicsCards: { cards, laterCards: await cardsOf(gpu), ...byRule(gpu.decisions()) },
+    },
   };
 }
 
@@ -72,7 +87,7 @@ for (const name of names) {
     const expected: unknown = JSON.parse(
       Deno.readTextFileSync(new URL(`${name}/expected.json`, fixtures)),
     );
-    assertEquals(await measured(name), expected);
+    assertDataEquals<unknown>(await measured(name), expected);
   });
 }
 
