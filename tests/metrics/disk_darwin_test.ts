@@ -210,13 +210,3 @@ Deno.test("filterDarwinMounts() marks mounts of other machines as possibly hangi
   const decisions = filterDarwinMounts([ROOT, far], ["/", "/Volumes/share"]);
   assertEquals(decisions.map(({ mayHang }) => mayHang), [false, true]);
 });
-
-Deno.test("filterDarwinMounts() uses the later of two mounts at one mount point", () => {
-  const over = mount("/dev/disk8s1", "/Volumes/a", { type: "hfs" });
-  assertEquals(
-    filterDarwinMounts([ROOT, mount("/dev/disk4s1", "/Volumes/a"), over], []).map(({ source }) =>
-      source
-    ),
-    ["/dev/disk3s1s1", "/dev/disk8s1"],
-  );
-});

@@ -164,14 +164,11 @@ Deno.test("gpuName() knows makers by their PCI ids, and SoCs by their drivers", 
   }
 });
 
-Deno.test("gpuName() counts a SoC once when display and renderer have separate drivers", () => {
+Deno.test("gpuName() counts a SoC once when display and renderer have separate drivers, and ignores malformed ids", () => {
   assertEquals(
     gpuNameOf({ ...chip("card0", "v3d"), ...chip("card1", "vc4-drm") }),
     "Broadcom VideoCore",
   );
-});
-
-Deno.test("gpuName() ignores malformed ids", () => {
   assertEquals(gpuNameOf({ "/sys/class/drm/version": "drm 1.1.0\n" }), undefined);
   assertEquals(gpuNameOf({ "/sys/class/drm/card0/device/vendor": "none\n" }), undefined);
   assertEquals(gpuNameOf(card("card0", "10DEX", "../..")), undefined);

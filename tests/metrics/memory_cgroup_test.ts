@@ -285,13 +285,10 @@ Deno.test("TightestCgroup.collect() goes on with the other limit when the tighte
   assertDataEquals(group?.collect(), undefined);
 });
 
-Deno.test("CgroupMemoryCollector.collect() leaves out swap that is not accounted", () => {
+Deno.test("CgroupMemoryCollector.collect() leaves out swap that is not accounted, and throws when the kernel's text is malformed", () => {
   const { [`${TOP}/memory.swap.current`]: _, ...files } = container();
   const memory = openMemoryCgroup(fakeHost(files))?.collect();
   assertDataEquals([memory?.limitBytes !== undefined, memory?.swap], [true, undefined]);
-});
-
-Deno.test("CgroupMemoryCollector.collect() throws when the kernel's text is malformed", () => {
   const group = openMemoryCgroup(fakeHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
   assertThrows(() => group?.collect(), SyntaxError, '"anon"');
 });

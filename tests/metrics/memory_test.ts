@@ -177,13 +177,10 @@ Deno.test("MemoryCollector.sources() names the file that tells a limit out of si
   });
 });
 
-Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them", () => {
+Deno.test("MemoryCollector.collect() gives the machine's numbers when the limit is beyond them, and allows no more swap than the machine has", () => {
   const memory = limited({ limitBytes: 1000 * KIB });
   assertDataEquals(memory.collect()?.memory, { totalBytes: 1000 * KIB, usedBytes: 560 * KIB });
   assertDataEquals(memory.sources("/proc/meminfo").swap, "/proc/meminfo: total - free - cached");
-});
-
-Deno.test("MemoryCollector.collect() allows no more swap than the machine has", () => {
   const totals = [undefined, 9000 * KIB, 0].map((limitBytes) =>
     limited({ swap: { limitBytes, usedBytes: KIB, folder: "" } }).collect()?.swap?.totalBytes
   );
@@ -249,20 +246,14 @@ function kibibytes(files: Record<string, string>, isOwn = true): number[] {
   return [(memory?.totalBytes ?? NaN) / KIB, (memory?.usedBytes ?? NaN) / KIB];
 }
 
-Deno.test("openMemory() uses the limit of the agent's container", () => {
+Deno.test("openMemory() uses the limit of the agent's container, and measures the whole machine of another /proc", () => {
   assertEquals(kibibytes(LIMITED), [500, 250]);
-});
-
-Deno.test("openMemory() measures the whole machine of another /proc", () => {
   assertEquals(kibibytes(LIMITED, false), [1000, 600]);
 });
 
-Deno.test("openMemory() does not limit twice when lxcfs shows the container's share", () => {
+Deno.test("openMemory() does not limit twice when lxcfs shows the container's share, and knows the ZFS of another /proc, whatever lies over its own", () => {
   const shown = LIMITED["/proc/self/mountinfo"] + LXCFS;
   assertEquals(kibibytes({ ...LIMITED, "/proc/self/mountinfo": shown }), [1000, 600]);
-});
-
-Deno.test("openMemory() knows the ZFS of another /proc, whatever lies over its own", () => {
   const files = { ...LIMITED, ...ARCSTATS_FILE, "/proc/self/mountinfo": LXCFS };
   assertEquals(kibibytes(files, false), [1000, 500]);
 });

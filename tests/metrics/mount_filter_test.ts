@@ -185,12 +185,9 @@ Deno.test("ignoreReason() keeps disks", () => {
   for (const it of kept) assertEquals(ignoreReason(it), undefined, it.mountPoint);
 });
 
-Deno.test("ignoreReason() keeps the root, whatever it is", () => {
+Deno.test("ignoreReason() keeps the root, whatever it is, and counts a drive with the file system of discs", () => {
   const types = ["overlay", "tmpfs", "nfs", "squashfs", "fuse.fuse-overlayfs", "rootfs"];
   for (const type of types) assertEquals(ignoreReason(mount("/", type, "/dev/loop0")), undefined);
-});
-
-Deno.test("ignoreReason() counts a drive with the file system of discs", () => {
   assertEquals(ignoreReason(mount("/a", "udf", "/dev/sdb1")), undefined);
 });
 
@@ -287,14 +284,6 @@ Deno.test("filterMounts() does not count a hidden mount that is included, and co
   assertEquals(found["/mnt/k/other"], "counted: included by --include-mountpoint");
 });
 
-Deno.test("filterMounts() finds every mount in a chroot, whose root is not in the list", () => {
-  const text = `81 70 8:1 / /data rw - ext4 /dev/sda1 rw
-82 81 8:2 / /data/deep rw - ext4 /dev/sda2 rw
-83 70 8:3 / /srv rw - ext4 /dev/sda3 rw
-`;
-  assertEquals(counted(decide(text)), ["/", "/data", "/data/deep", "/srv"]);
-});
-
 Deno.test("filterMounts() ends when ids of mounts form a loop", () => {
   const text = `1 2 8:1 / / rw - ext4 /dev/sda1 rw
 2 1 8:2 / / rw - ext4 /dev/sda2 rw
@@ -323,23 +312,6 @@ Deno.test("filterMounts() asks for no file below a slow mount, and takes one tha
   assertEquals([counted(found), asked], [["/", "/nas/disk"], ["/etc/hosts"]]);
   const included = decide(text, { include: ["/etc/hosts"], isFile });
   assertEquals(counted(included), ["/etc/hosts"]);
-});
-
-Deno.test("filterMounts() goes by what is visible here, and by no cover of another root", () => {
-  const text = `30 1 8:1 / / rw - ext4 /dev/sda1 rw
-40 30 8:2 / /mnt/k rw - ext4 /dev/sdb1 rw
-41 30 8:3 / /mnt/k/sub rw - ext4 /dev/sdc1 rw
-`;
-  const covers = (around: Partial<MountContext> = {}) =>
-    decide(text, around).flatMap((it) => it.counted ? [[it.path, it.cover]] : []);
-  const here = [["/", undefined], ["/mnt/k", undefined], ["/mnt/k/sub", "/mnt/k"]];
-  assertEquals(covers(), here);
-  const visible = parseMountinfo(`1 0 8:9 / / rw - ext4 /dev/x rw
-2 1 8:3 / /hidden rw - ext4 /dev/sdc1 rw
-3 2 8:8 / /hidden rw - ext4 /dev/y rw
-4 1 8:3 / /seen rw - ext4 /dev/sdc1 rw
-`);
-  assertEquals(covers({ visible }), [["/seen", undefined]]);
 });
 
 Deno.test("filterMounts() counts two disks of btrfs whose sources are no paths, and no root of no mounts", () => {

@@ -194,6 +194,23 @@ for (const [isSealed, isTold] of table) {
   const when = `${isSealed ? "after" : "before"} the seal, where netlink tells ${told} of changes`;
   const has = { hasIndexes: isTold, hasKinds: isTold };
 
+  timed.test(`NetworkCollector.collect() goes on where the names of two are swapped, ${when}`, async (time) => {
+    const kernel = new Kernel(time, { isSealed, ...has });
+    const small = kernel.make("eth0", { bytes: 1_000 });
+    const large = kernel.make("eth1", { bytes: 20_000_000 });
+    await kernel.step();
+    assertEquals((await kernel.step())[0], 20_001_000);
+    kernel.pass(small, 30);
+    kernel.swap(small, large);
+    kernel.pass(large, 400);
+    await kernel.step();
+    kernel.pass(small, 5);
+    assertEquals(await kernel.step(), [20_001_435, isSealed ? 0 : 5]);
+    kernel.pass(large, 6);
+    assertEquals(await kernel.step(), [20_001_441, 6]);
+    assertEquals(Object.keys(kernel.rules()).sort(), ["eth0", "eth1"]);
+  });
+
   timed.test(`NetworkCollector.collect() counts each that takes a name whole, ${when}`, async (time) => {
     const kernel = new Kernel(time, { isSealed, ...has });
     kernel.make("eth0", { bytes: 7 });
@@ -462,41 +479,6 @@ timed.test("NetworkCollector.collect() begins with a bond's own counters, whatev
   assertEquals((await kernel.step())[0], 5_000);
 });
 
-timed.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async (time) => {
-  const answers: PromiseWithResolvers<InterfaceTraits>[] = [];
-  let hasChanged = false;
-  const network = networkOf(() => "eth1: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n", () => {
-    const answer = Promise.withResolvers<InterfaceTraits>();
-    answers.push(answer);
-    return answer.promise;
-  }, {
-    hasChanged: () => hasChanged && !(hasChanged = false),
-    find: () => 2,
-    counters: () => ({ receivedBytes: 7, sentBytes: 7 }),
-  });
-  const step = async () => {
-    time.tick(1_000);
-    network.collect();
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  };
-  const answer = (at: number, bondSlave: boolean) =>
-    answers[at]?.resolve({ ...NO_TRAITS, device: true, bondSlave });
-  await step();
-  answer(0, false);
-  await step();
-  await step();
-  assertEquals(network.interfaces().map(({ counted }) => counted), [true]);
-  // It joins a bond while it is looked up, and is looked up once more.
-  hasChanged = true;
-  for (let second = 0; second < 7; second++) await step();
-  assertEquals(answers.length, 3);
-  answer(2, true);
-  answer(1, false);
-  await step();
-  await step();
-  assertEquals(network.interfaces().map(({ rule }) => rule), ["bond slave of another interface"]);
-});
-
 timed.test("NetworkCollector.collect() follows changes among hundreds every 5 s where it is not told which, and counts what comes whole", async (time) => {
   const kernel = new Kernel(time, { hasIndexes: false });
   const eth0 = kernel.make("eth0", { bytes: 1_000 });
@@ -611,4 +593,91 @@ timed.test("NetworkCollector.collect() asks among hundreds for the index of few,
   assertEquals(kernel.rules().veth1, "counted: has a device");
   kernel.pass(eth0, 5);
   assertEquals(await kernel.step(), [1_012, 5]);
+});
+
+timed.test("NetworkCollector.collect() counts a member that leaves its bond once, among many interfaces too", async (time) => {
+  const kernel = new Kernel(time);
+  const bond = kernel.make("bond0", { kind: "bond" });
+  const eth0 = kernel.make("eth0");
+  kernel.enslave(eth0, bond);
+  const others = Array.from({ length: 40 }, (_, at) => kernel.make(`veth${at}`, { kind: "veth" }));
+  await settle(kernel);
+  for (let second = 0; second < 10; second++) {
+    kernel.pass(eth0, 100);
+    await kernel.step();
+  }
+  // By then all of it is counted, by the bond's own file.
+  kernel.enslave(eth0, undefined);
+  for (let second = 0; second < 35; second++) await kernel.step();
+  assertEquals((await kernel.step())[0], kernel.passed);
+  for (const veth of others) kernel.remove(veth);
+  for (let second = 0; second < 35; second++) await kernel.step();
+  kernel.enslave(eth0, bond);
+  await settle(kernel);
+  kernel.pass(eth0, 70);
+  kernel.enslave(eth0, undefined);
+  kernel.pass(eth0, 5);
+  assertEquals(await settle(kernel), kernel.passed);
+});
+
+timed.test("NetworkCollector.collect() takes the last of two answers about an interface, which may come first", async (time) => {
+  const answers: PromiseWithResolvers<InterfaceTraits>[] = [];
+  let hasChanged = false;
+  const network = networkOf(() => "eth1: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\n", () => {
+    const answer = Promise.withResolvers<InterfaceTraits>();
+    answers.push(answer);
+    return answer.promise;
+  }, {
+    hasChanged: () => hasChanged && !(hasChanged = false),
+    find: () => 2,
+    counters: () => ({ receivedBytes: 7, sentBytes: 7 }),
+  });
+  const step = async () => {
+    time.tick(1_000);
+    network.collect();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  };
+  const answer = (at: number, bondSlave: boolean) =>
+    answers[at]?.resolve({ ...NO_TRAITS, device: true, bondSlave });
+  await step();
+  answer(0, false);
+  await step();
+  await step();
+  assertEquals(network.interfaces().map(({ counted }) => counted), [true]);
+  // It joins a bond while it is looked up, and is looked up once more.
+  hasChanged = true;
+  for (let second = 0; second < 7; second++) await step();
+  assertEquals(answers.length, 3);
+  answer(2, true);
+  answer(1, false);
+  await step();
+  await step();
+  assertEquals(network.interfaces().map(({ rule }) => rule), ["bond slave of another interface"]);
+});
+
+timed.test("NetworkCollector.collect() decides again about a port that joins a bridge later", async (time) => {
+  let port = NO_TRAITS;
+  let hasChanged = false;
+  const traits: Record<string, InterfaceTraits> = {};
+  let text = "eth0: 7 0 0 0 0 0 0 0 7 0 0 0 0 0 0 0\nguest: 50 0 0 0 0 0 0 0 50 0 0 0 0 0 0 0\n";
+  const network = networkOf(
+    () => text,
+    (name) => Promise.resolve(name === "guest" ? port : traits[name] ?? NO_TRAITS),
+    { hasChanged: () => hasChanged && !(hasChanged = false), find: (name) => name.length },
+  );
+  const rule = () => network.interfaces().find(({ name }) => name === "guest")?.rule;
+  const step = async (ms: number) => {
+    time.tick(ms);
+    network.collect();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  };
+  for (let report = 0; report < 3; report++) await step(1_000);
+  assertEquals(rule(), "by name: no interface has a device");
+  port = { ...NO_TRAITS, bridgePort: true };
+  hasChanged = true;
+  for (let report = 0; report < 4; report++) await step(3_000);
+  assertEquals(rule(), "virtual: bridge port");
+  text = text.replaceAll("50", "90");
+  await step(1_000);
+  assertEquals(network.total.bytes(), { receivedBytes: 57, sentBytes: 57 });
 });

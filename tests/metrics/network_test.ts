@@ -1,9 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Source } from "../../lib/host/host.ts";
-import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
+import {
+  type InterfaceTraits,
+  NO_TRAITS,
+  readInterfaceTraits,
+} from "../../lib/host/interface_traits.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
 import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime, timed } from "../fake_time.ts";
+import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
 import { networkOf } from "./network_of.ts";
 
@@ -401,4 +406,48 @@ timed.test("NetworkCollector.collect() counts no tunnel that came and went besid
   await step({ eth0: 100 });
   await step({ eth0: 100, tun0: 7 });
   assertEquals(await step({ eth0: 100 }), [100, 0]);
+});
+
+timed.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async (time) => {
+  const member = Promise.withResolvers<InterfaceTraits>();
+  let lookups = 0;
+  const machine = new Machine(time, { eth0: 100 }, (name) => {
+    if (name === "bond0") return { ...VIRTUAL, bond: true };
+    return lookups++ === 0 ? DEVICE : member.promise;
+  });
+  machine.step();
+  machine.step({ eth0: 110, bond0: 10 });
+  assertEquals(machine.step(), [110, 0]);
+  for (let second = 0; second < 6; second++) assertEquals(machine.step(), [110, 0]);
+  member.resolve({ ...DEVICE, bondSlave: true, master: "bond0" });
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  assertEquals(machine.step()?.[0], 110);
+  assertEquals(machine.counted(), ["bond0"]);
+});
+
+timed.test("NetworkCollector.collect() continues with an interface that is renamed", (time) => {
+  const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
+  const machine = new Machine(
+    time,
+    { eth0: 5_000 },
+    (name) => ({ ...DEVICE, index: indexes[name] }),
+  );
+  assertEquals(machine.step(), [5_000, undefined]);
+  assertEquals(machine.step({ lan0: 5_010 }), [5_010, 0]);
+  assertEquals(machine.step({ lan0: 5_030 }), [5_030, 20]);
+  assertEquals(machine.counted(), ["lan0"]);
+  // Another index is another interface, which adds all that it has.
+  assertEquals(machine.step({ usb0: 6_000 }), [11_030, 0]);
+});
+
+timed.test("NetworkCollector.collect() counts a bond once where only proc tells of it", (time) => {
+  const host = fakeHost({
+    "/host/proc/1/net/bonding/bond0": "Slave Interface: eth0\n\nSlave Interface: eth1\n",
+    "/host/proc/1/net/vlan/config": "mgmt           | 10  | bond0\n",
+  });
+  const roots = { ...host.roots, proc: "/host/proc" };
+  const traits: LookupTraits = (name) => readInterfaceTraits({ ...host, roots }, name);
+  const machine = new Machine(time, { lo: 9, eth0: 60, eth1: 40, bond0: 100, mgmt: 20 }, traits);
+  assertEquals(machine.step(), [100, undefined]);
+  assertEquals(machine.counted(), ["bond0"]);
 });

@@ -10,19 +10,10 @@ import { fakeHost } from "./fake_host.ts";
 const METAL = parseCpuinfo("processor\t: 0\nflags\t: fpu vmx\n");
 const GUEST = parseCpuinfo("processor\t: 0\nflags\t: fpu hypervisor\n");
 
-Deno.test("virtualization() names the container before the hypervisor", () => {
+Deno.test("virtualization() names the container before the hypervisor, is none on bare metal, is vm-other when only the processor has a sign, and knows User Mode Linux", () => {
   assertEquals(virtualization(fakeHost({ "/.dockerenv": "" }), GUEST), "docker");
-});
-
-Deno.test("virtualization() is none on bare metal", () => {
   assertEquals(virtualization(fakeHost({}), METAL), "none");
-});
-
-Deno.test("virtualization() is vm-other when only the processor has a sign", () => {
   assertEquals(virtualization(fakeHost({}), GUEST), "vm-other");
-});
-
-Deno.test("virtualization() knows User Mode Linux", () => {
   const cpu = parseCpuinfo("vendor_id\t: User Mode Linux\nmodel name\t: UML\n");
   assertEquals(virtualization(fakeHost({}), cpu), "uml");
 });
@@ -216,13 +207,10 @@ for (const [kind, files] of HYPERVISORS) {
   });
 }
 
-Deno.test("virtualMachineKind() takes Oracle's name for VirtualBox only below a hypervisor", () => {
+Deno.test("virtualMachineKind() takes Oracle's name for VirtualBox only below a hypervisor, and uses the processor's flag as a last resort", () => {
   const files = dmi({ sys_vendor: "none", board_vendor: "Oracle Corporation" });
   assertEquals(virtualMachineKind(fakeHost(files), true), "oracle");
   assertEquals(virtualMachineKind(fakeHost(files), false), undefined);
-});
-
-Deno.test("virtualMachineKind() uses the processor's flag as a last resort", () => {
   assertEquals(virtualMachineKind(fakeHost({}), true), "vm-other");
   assertEquals(virtualMachineKind(fakeHost(QEMU_PC), true), "qemu");
 });
