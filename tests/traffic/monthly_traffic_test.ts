@@ -424,17 +424,6 @@ Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
   ]);
 });
 
-inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", (world) => {
-  world.pass(100);
-  world.pass(1_000, "eth1");
-  assertEquals(world.look()[1], 1_100);
-  world.remove("eth1");
-  world.reboot();
-  assertEquals(world.look()[1], 1_100);
-  world.pass(1_005, "eth1");
-  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
-});
-
 Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a new month", () => {
   using world = new FakeMonth("2026-11-30T23:59:00");
   world.pass(10);
@@ -457,4 +446,67 @@ inNovember.test("MonthlyTraffic.state() tells when its month was last seen", (wo
     assertEquals(world.month.state()?.current.seenMs, Date.now());
     world.wait(DAY_MS);
   }
+});
+
+inNovember.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", (world) => {
+  world.pass(1_000);
+  world.pass(50_000, "eth1");
+  assertEquals(world.look()[1], 51_000);
+  world.rename("eth0", "eth2");
+  world.rename("eth1", "eth0");
+  world.rename("eth2", "eth1");
+  world.pass(10, "eth0");
+  world.pass(3, "eth1");
+  world.start();
+  assertEquals(world.look()[1], 51_013);
+  world.pass(7, "eth1");
+  assertEquals(world.look()[1], 51_020);
+});
+
+inNovember.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", (world) => {
+  world.pass(100);
+  world.look();
+  world.setClock("1970-01-01T00:00:05");
+  world.reboot();
+  world.pass(10);
+  assertEquals(world.look(), ["2026-11-01", 110]);
+  world.wait(9 * MINUTE_MS);
+  assertEquals(world.look(), ["2026-11-01", 110]);
+  world.setClock("2026-11-10T12:10:00");
+  world.pass(1);
+  assertEquals(world.look(), ["2026-11-01", 111]);
+});
+
+Deno.test("MonthlyTraffic.collect() keeps the total when the day of the month changes", () => {
+  using world = new FakeMonth("2026-11-20T12:00:00");
+  world.pass(100);
+  world.look();
+  world.day = 15;
+  world.start();
+  assertEquals(world.look(), ["2026-11-15", 100]);
+  world.day = 28;
+  world.start();
+  assertEquals(world.look(), ["2026-10-28", 100]);
+});
+
+inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot", (world) => {
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.counters.delete("eth1");
+  world.reboot();
+  assertEquals(world.look()[1], 1_100);
+  world.pass(1_005, "eth1");
+  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
+});
+
+inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", (world) => {
+  world.pass(100);
+  world.pass(1_000, "eth1");
+  assertEquals(world.look()[1], 1_100);
+  world.remove("eth1");
+  world.reboot();
+  assertEquals(world.look()[1], 1_100);
+  world.pass(1_005, "eth1");
+  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
 });

@@ -27,13 +27,10 @@ Deno.test("sumNetStatic() tells of the last entry, in whatever order they are", 
   assertEquals(sum, { sentBytes: 3, receivedBytes: 6, untilMs: 300_000 });
 });
 
-Deno.test("sumNetStatic() takes entries in which nothing has passed", () => {
+Deno.test("sumNetStatic() takes entries in which nothing has passed, and returns 0 without matching entries", () => {
   const text = '{"interfaces": {"eth0": [{"timestamp": 0, "tx": 0, "rx": 0}]}}';
   const sum = sumNetStatic(text, { sinceMs: 0, isCounted: counted });
   assertEquals(sum, { sentBytes: 0, receivedBytes: 0, untilMs: 0 });
-});
-
-Deno.test("sumNetStatic() returns 0 without matching entries", () => {
   const nothing = { sentBytes: 0, receivedBytes: 0, untilMs: undefined };
   assertEquals(sumNetStatic(FILE, { sinceMs: 300_001, isCounted: counted }), nothing);
   assertEquals(sumNetStatic('{"interfaces": {}}', { sinceMs: 0, isCounted: counted }), nothing);
