@@ -19,13 +19,10 @@ function mount(
 
 const UNIFIED = mount("cgroup2", "/sys/fs/cgroup");
 
-Deno.test("parseMemoryCgroup() reads the one line of version 2", () => {
+Deno.test("parseMemoryCgroup() reads the one line of version 2, and uses the memory hierarchy of version 1", () => {
   const path = "/system.slice/docker-0123abc.scope";
   assertEquals(parseMemoryCgroup(`0::${path}\n`), { version: 2, path });
   assertEquals(parseMemoryCgroup("0::/\n"), { version: 2, path: "/" });
-});
-
-Deno.test("parseMemoryCgroup() uses the memory hierarchy of version 1", () => {
   const text = "9:name=systemd:/\n4:memory:/docker/0123abc\n3:cpuset:/x\n0::/system.slice\n";
   assertEquals(parseMemoryCgroup(text), { version: 1, path: "/docker/0123abc" });
   const shared = "2:cpu,memory:/a:b\n";

@@ -4,14 +4,11 @@ import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const captured = Deno.readTextFileSync("tests/fixtures/debian-vm/proc/diskstats");
 
-Deno.test("parseDiskstats() reads captured lines of 17 counters", () => {
+Deno.test("parseDiskstats() reads captured lines of 17 counters, and reads the 11 counters of old kernels", () => {
   const disks = parseDiskstats(captured);
   assertEquals(disks.map(({ device }) => device).slice(-2), ["vda", "zram0"]);
   const vda = disks.find(({ device }) => device === "vda");
   assertEquals([vda?.major, vda?.minor, vda?.counters.length], [254, 0, 17]);
-});
-
-Deno.test("parseDiskstats() reads the 11 counters of old kernels", () => {
   assertEquals(parseDiskstats("   8       1 sda1 1 2 3 4 5 6 7 8 9 10 11\n"), [
     { device: "sda1", major: 8, minor: 1, counters: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] },
   ]);

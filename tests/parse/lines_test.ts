@@ -1,14 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { findLine, firstLine, parseLines, throwMalformed } from "../../lib/parse/lines.ts";
 
-Deno.test("firstLine() returns the first line", () => {
+Deno.test("firstLine() returns the first line, and truncates a long line", () => {
   assertEquals(firstLine("one\ntwo\nthree"), "one");
   assertEquals(firstLine("one"), "one");
   assertEquals(firstLine("\ntwo"), "");
   assertEquals(firstLine(""), "");
-});
-
-Deno.test("firstLine() truncates a long line", () => {
   assertEquals(firstLine("x".repeat(5000)).length, 120);
 });
 

@@ -23,12 +23,9 @@ Deno.test("lookupPciNames() finds vendor and device", () => {
   );
 });
 
-Deno.test("lookupPciNames() ignores other vendors' devices and subsystems", () => {
+Deno.test("lookupPciNames() ignores other vendors' devices and subsystems, and returns undefined for an unlisted vendor", () => {
   const { vendor, device } = lookupPciNames(LIST, { vendor: "1002", device: "2204" });
   assertEquals([vendor, device], ["Advanced Micro Devices, Inc. [AMD/ATI]", undefined]);
-});
-
-Deno.test("lookupPciNames() returns undefined for an unlisted vendor", () => {
   const unknown = { vendor: undefined, device: undefined };
   assertEquals(lookupPciNames(LIST, { vendor: "8086", device: "2204" }), unknown);
   assertEquals(lookupPciNames("", { vendor: "8086", device: "2204" }), unknown);

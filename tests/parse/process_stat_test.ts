@@ -17,25 +17,19 @@ Deno.test("parseProcessStat() reads parent, group and session", () => {
   });
 });
 
-Deno.test("parseProcessStat() ignores digits and parentheses in a process's name", () => {
+Deno.test("parseProcessStat() ignores digits and parentheses in a process's name, and recognizes a zombie and a dead process, by its state alone", () => {
   const named = LINE.replace("(script)", "(a) Z 1 1 (b\n) c)");
   assertEquals(parseProcessStat(named), parseProcessStat(LINE));
-});
-
-Deno.test("parseProcessStat() recognizes a zombie and a dead process, by its state alone", () => {
   const exited = [..."RSDTtIZXxKWP"].filter((state) =>
     parseProcessStat(LINE.replace(" S ", ` ${state} `)).hasExited
   );
   assertEquals(exited, ["Z", "X"]);
 });
 
-Deno.test("parseProcessStat() throws when the line is truncated or a number is malformed", () => {
+Deno.test("parseProcessStat() throws when the line is truncated or a number is malformed, and gives numbers or a SyntaxError for any text", () => {
   for (const text of ["", "1", "1 (a)", "1 (a) S 1 2 3", LINE.replace("18087", "-1")]) {
     assertThrows(() => parseProcessStat(text), SyntaxError, "Cannot parse a process's stat");
   }
-});
-
-Deno.test("parseProcessStat() gives numbers or a SyntaxError for any text", () => {
   onlySyntaxErrors(parseProcessStat, [LINE]);
 });
 

@@ -16,11 +16,8 @@ RAW6: inuse 1
 FRAG6: inuse 0 memory 0
 `;
 
-Deno.test("parseSockstat() counts TIME_WAIT separately", () => {
+Deno.test("parseSockstat() counts TIME_WAIT separately, and reads the IPv6 file", () => {
   assertEquals(parseSockstat(IPV4), { tcp: 9, tcpTimeWait: 4, udp: 2 });
-});
-
-Deno.test("parseSockstat() reads the IPv6 file", () => {
   assertEquals(parseSockstat(IPV6), { tcp: 6, tcpTimeWait: 0, udp: 3 });
 });
 

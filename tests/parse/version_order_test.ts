@@ -30,13 +30,10 @@ Deno.test("isNewerVersion() compares numerically", () => {
   assertEquals(isNewerVersion("0.9.0", "1.0.0"), false);
 });
 
-Deno.test("isNewerVersion() orders a pre-release before its release", () => {
+Deno.test("isNewerVersion() orders a pre-release before its release, and is false for other text", () => {
   assertEquals(isNewerVersion("1.2.3", "1.2.3-rc.1"), true);
   assertEquals(isNewerVersion("1.2.2", "1.2.3-rc.1"), false);
   assertEquals(isNewerVersion("1.2.4-rc.1", "1.2.3"), false);
-});
-
-Deno.test("isNewerVersion() is false for other text", () => {
   assertEquals(isNewerVersion("2.0.0", "unknown"), false);
   assertEquals(isNewerVersion("latest", "1.0.0"), false);
 });
