@@ -386,12 +386,6 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
     assertEquals(lines.at(-1), `1 ok ${lines.length - 1}`);
   });
 
-  Deno.test(`Shell.countDescriptors() gives what ${name} counts of this process`, async () => {
-    await using shell = new TestShell({ shell: command });
-    // At least the pipes to the shell, besides what other tests have open.
-    assert(await shell.countDescriptors() >= 5);
-  });
-
   inFolder.test(`The script under ${name} does nothing that is not on its menu`, async (folder) => {
     const child = spawnScript(command, { cwd: folder.path });
     const requests = [
@@ -582,15 +576,6 @@ Deno.test("Shell.ping() refuses everything but an IP address", async () => {
     await assertRejects(() => shell.interfaceTraits(name), TypeError, "no such name");
     await assertRejects(() => shell.link(name), TypeError, "no such name");
   }
-});
-
-Deno.test("Shell.ping() stops waiting when its signal aborts", async () => {
-  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
-  await using shell = new TestShell({ path: ping.path });
-  const controller = new AbortController();
-  const asked = shell.ping("127.0.0.1", { signal: controller.signal });
-  controller.abort(new Error("enough"));
-  await assertRejects(() => asked, Error, "enough");
 });
 
 Deno.test("Shell answers with an error when the shell was killed", async () => {
