@@ -197,7 +197,7 @@ export function missingMounts(
 function withRoot(mounts: readonly Mount[]): readonly Mount[] {
   const isChroot = mounts.length > 0 && mounts.every(({ mountPoint }) => mountPoint !== "/");
   if (!isChroot) return mounts;
-  const root = { id: -1, parentId: -1, device: "", root: "/", mountPoint: "/" };
+  const root = { id: "root", parentId: "root", device: "", root: "/", mountPoint: "/" };
   return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
 }
 
@@ -236,7 +236,7 @@ export function rootFirst<M extends Pick<Mount, "mountPoint">>(mounts: readonly 
 }
 
 /** In place of the parent of mounts whose parent is not in the list, as that of the root. */
-const OUTSIDE = -1;
+const OUTSIDE = "outside";
 
 /** Mounts by the mount on which each lies. */
 class MountTree {
@@ -274,7 +274,7 @@ class MountTree {
     return mount;
   }
 
-  #childOf(parent: number | undefined, mountPoint: string): Mount | undefined {
+  #childOf(parent: string | undefined, mountPoint: string): Mount | undefined {
     return this.#children.get(`${parent} ${mountPoint}`);
   }
 }

@@ -2,9 +2,10 @@ import { type OnMalformed, throwMalformed } from "./lines.ts";
 
 /** A mounted file system, or a part of one (bind mount, subvolume). */
 export interface Mount {
-  readonly id: number;
+  /** The kernel's number, as its digits. */
+  readonly id: string;
   /** Id of the mount that contains the mount point; may be missing in the list. */
-  readonly parentId: number;
+  readonly parentId: string;
   /** `major:minor`; the same for all mounts of one file system. */
   device: string;
   /** Path within the file system that is mounted; `/` for all of it. */
@@ -49,8 +50,8 @@ function parseLine(line: string): Mount | SyntaxError {
     return new SyntaxError(`Cannot parse mountinfo: "${line.slice(0, 200)}"`);
   }
   return {
-    id: Number(id),
-    parentId: Number(parentId),
+    id,
+    parentId,
     device,
     root: unescapeOctal(root),
     mountPoint: unescapeOctal(mountPoint),
