@@ -1,11 +1,11 @@
+import { assertEquals, assertLess } from "@std/assert";
 import { ownPlaces } from "../own_places.ts";
 import { PATIENCE_MS } from "../patience.ts";
+import { UndisturbedTime } from "../undisturbed_time.ts";
 
-/**
- * Less than the shortest time-out of the agent's, 5 s: an end that took less has waited for none,
- * however busy the machine is.
- */
-export const NO_TIMEOUT_MS = 4_500;
+/** Less than the shortest time-out of the agent's, 5 s: an end that took less has waited for none. */
+const NO_TIMEOUT_MS = 4_500;
+const LOOK_MS = 50;
 
 /** Starts `main.ts` as users do, as a process of its own, and hands out what it logs. */
 export class AgentProcess {
@@ -83,14 +83,19 @@ export class AgentProcess {
     }
   }
 
-  /** Sends the signal, and gives the exit code and how long the end took, in milliseconds. */
-  async stop(signal: Deno.Signal = "SIGTERM"): Promise<{ code: number; tookMs: number }> {
-    const before = performance.now();
+  /** Sends the signal, and gives the exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<{ code: number }> {
     this.#child.kill(signal);
-    const { code } = await this.#child.status;
-    const tookMs = performance.now() - before;
-    await Promise.all(this.#reading);
-    return { code, tookMs };
+    return await this.ends();
+  }
+
+  /** Sends the signal, and requires an end with this code that waits for no time-out. */
+  async stopsAtOnce(signal: Deno.Signal = "SIGTERM", { code = 0 } = {}): Promise<void> {
+    const time = new UndisturbedTime(this.pid);
+    const looking = setInterval(() => time.ms, LOOK_MS);
+    const stopped = await this.stop(signal).finally(() => clearInterval(looking));
+    assertEquals(stopped.code, code, this.output);
+    assertLess(time.ms, NO_TIMEOUT_MS);
   }
 
   /** Waits for an end of its own accord. */

@@ -44,15 +44,6 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS;
 }
 
-/**
- * For how long the main thread of a process, or the thread of whoever asks, could have run and had no
- * processor, in milliseconds since it began.
- */
-export function waitedForProcessorMs(process: number | "thread-self"): number {
-  const [, waitedNs] = Deno.readTextFileSync(`/proc/${process}/schedstat`).split(" ");
-  return Number(waitedNs) / 1e6;
-}
-
 function sockets(pid: number): number {
   let count = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {

@@ -5,8 +5,9 @@ import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { residentMb, type SeenProcess, seeProcess, waitedForProcessorMs } from "./seen_process.ts";
+import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
 import { PATIENCE_MS } from "../../patience.ts";
+import { UndisturbedTime } from "../../undisturbed_time.ts";
 
 /** One kind of abuse that an agent must survive. */
 export interface StressScenario {
@@ -48,7 +49,7 @@ export interface Outcome {
   /** The minutes in which these were written, the last of them begun. */
   readonly minutes: number;
   readonly output: string;
-  readonly stopped: { readonly code: number; readonly tookMs: number };
+  readonly stopped: { readonly code: number };
 }
 
 const TOKEN = "h0stile/token&=";
@@ -292,18 +293,8 @@ async function undisturbedTime(
   options: { signal: AbortSignal },
 ): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
-  const look = () => ({
-    atMs: performance.now(),
-    waitedMs: [waitedForProcessorMs(pid), waitedForProcessorMs("thread-self")] as const,
-  });
-  let before = look();
-  for (let leftMs = ms; leftMs > 0 && before.atMs < endMs;) {
+  for (const time = new UndisturbedTime(pid); time.ms < ms && performance.now() < endMs;) {
     await delay(SAMPLE_MS, options);
-    const now = look();
-    const [ofAgent, ofPanel] = now.waitedMs;
-    const waitedMs = Math.max(ofAgent - before.waitedMs[0], ofPanel - before.waitedMs[1]);
-    leftMs -= now.atMs - before.atMs - waitedMs;
-    before = now;
   }
 }
 
