@@ -50,13 +50,3 @@ Deno.test("health is green while reports are accepted, and red while and when no
   const after = await healthUntil(() => true, { args: ["--json"], env });
   assertEquals(JSON.parse(after).pid === agent.pid, false, after);
 });
-
-Deno.test("health tells of an agent that no panel has heard yet", async () => {
-  using folder = new TempFolder();
-  const env = { RUNTIME_DIRECTORY: folder.path };
-  await using agent = new AgentProcess(["-e", "http://127.0.0.1:9", "-t", "x"], { env });
-  await agent.says("Counting the traffic of");
-  const output = await healthUntil((code) => code === 1, { env });
-  assertMatch(output, /^Unhealthy: no report was accepted yet(: Cannot [^\n]+ refused)?\n$/);
-  await agent.stop();
-});

@@ -35,16 +35,12 @@ function more(panel: TestPanel, by: ReceivedBy, count: number): Promise<void> {
   );
 }
 
-/** What strikes the whole panel, and what an operator reads of it. */
+/** What strikes the whole panel, and what an operator reads of it; more of it strikes POST. */
 const OUTAGES: readonly [FaultName, string][] = [
-  ["refuse", "refused"],
   ["status-500", "status 500"],
-  ["502-html", "status 502 and a page of HTML"],
   ["html-200", "a page of HTML"],
-  ["401", "does not know this token"],
   ["404-install", "install mode"],
   ["302-login", "login page in front of the panel?"],
-  ["close", "closed"],
   ["reset", "lost"],
   ["drop-mid-frame", "closed"],
 ];
@@ -67,13 +63,10 @@ Deno.test("the link outlives whatever strikes the panel, and says so in few line
 
 /** What strikes WebSockets alone: reports go by POST, and come back. */
 const BARRIERS: readonly [FaultName, string][] = [
-  ["upgrade-400", "status 400"],
   ["upgrade-403", "status 403"],
   ["upgrade-404", "status 404"],
-  ["upgrade-405", "status 405"],
   ["upgrade-429", "status 429"],
   ["upgrade-502", "status 502"],
-  ["upgrade-520", "status 520"],
   ["upgrade-html", "a page of HTML"],
   ["upgrade-302", "login page"],
   ["upgrade-hang", "no answer within 5 s"],

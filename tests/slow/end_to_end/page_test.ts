@@ -4,6 +4,7 @@ import { panelFault } from "../../test_panel/faults.ts";
 import { BASIC_INFO, deliver, REPORT } from "../../test_panel/fake_reporter.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import { reportSome, startPanel, withPanel } from "../../demo/page_panel.ts";
+import { PATIENCE_MS } from "../../patience.ts";
 import { skipReason } from "../live/command.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
@@ -17,6 +18,7 @@ const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 
 const launchOptions = {
   ...(chromium === undefined ? {} : { executablePath: chromium }),
+  timeout: PATIENCE_MS,
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
 };
 
@@ -34,6 +36,7 @@ async function withPage(
       colorScheme: options.colorScheme,
       reducedMotion: "reduce",
     });
+    page.setDefaultTimeout(PATIENCE_MS);
     const troubles: string[] = [];
     page.on("console", (message) => {
       if (message.type() === "error") troubles.push(message.text());

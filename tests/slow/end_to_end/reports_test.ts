@@ -1,7 +1,9 @@
-import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
+import { isAlive } from "../../exists.ts";
+import { eventually } from "../../remote/processes_below.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
@@ -70,11 +72,7 @@ Deno.test("the agent leaves no process behind, not even when it is killed", asyn
     const [shell] = childrenOf(agent.pid);
     assert(shell !== undefined, "the shell for ping runs");
     await agent.stop("SIGKILL");
-    for (let look = 0; isAlive(shell); look++) {
-      assertLess(look, 200, "the shell ends with the agent");
-      await panel.state.until(() => true);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await eventually(() => !isAlive(shell), { told: () => "the shell outlives the agent" });
   });
 });
 
@@ -106,12 +104,4 @@ Deno.test("the agent runs the panel's probes and delivers each result", async ()
 function childrenOf(pid: number): number[] {
   const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
   return text.split(" ").filter((word) => word !== "").map(Number);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
 }
