@@ -23,6 +23,8 @@ import { isUsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";
 import { readSystemAuthorities } from "./lib/host/system_authorities.ts";
+import { useLocalTime } from "./lib/host/time_zone.ts";
+import { hostRoots } from "./lib/metrics/open_machine.ts";
 import { hardenProcess } from "./lib/sandbox/hardening.ts";
 import { giveUpRoot } from "./lib/sandbox/seal.ts";
 import {
@@ -84,6 +86,7 @@ async function main(): Promise<number> {
     hardenProcess();
     const config = resolveConfig(sources);
     secrets.push(...config.secrets);
+    useLocalTime(hostRoots(config.hostProc));
     inLanguage = await translator(isForPrograms(config) ? "en" : config.language);
     const run = await commandOf(config);
     return await run(config, context);

@@ -8,8 +8,6 @@ import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
-import { useLocalTime } from "../host/time_zone.ts";
-import { hostRoots } from "../metrics/open_machine.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
@@ -27,8 +25,6 @@ export async function runReport(config: Config, context: CommandContext): Promis
     // Following each call costs memory; with a single panel no line has to name it.
     : new (await import("node:async_hooks")).AsyncLocalStorage<Record<string, unknown>>();
   const write = config.logLanguage === "en" ? printError : context.printError;
-  // A terminal is shown the machine's local time, also of what is logged before it is opened.
-  useLocalTime(hostRoots(config.hostProc));
   logToStandardError(config, secrets, { contexts, write });
   logUnhandledErrors();
   if (config.configPath !== undefined) {

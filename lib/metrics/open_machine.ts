@@ -9,7 +9,6 @@ import { UsageError } from "../config/usage_error.ts";
 import type { Roots } from "../host/host.ts";
 import { OWN_PROC } from "../host/interface_traits.ts";
 import { isThere, LocalHost, OWN_ROOTS } from "../host/local_host.ts";
-import { useLocalTime } from "../host/time_zone.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine } from "./machine.ts";
 
@@ -20,7 +19,7 @@ export interface Platform {
 }
 
 /**
- * Opens the machine to report with the given configuration. From then on, this process has its local time.
+ * Opens the machine to report with the given configuration.
  *
  * @throws {UsageError} When `HOST_PROC` is not a `/proc`, or when macOS does not support an option.
  */
@@ -31,7 +30,6 @@ export async function openMachine(config: Config, { os }: { os: string }): Promi
     return await openMac(config);
   }
   const host = new LocalHost(hostRoots(config.hostProc));
-  useLocalTime(host.roots);
   const { proc } = host.roots;
   if (!host.exists(`${proc}/stat`)) {
     throw new UsageError(
