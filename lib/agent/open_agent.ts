@@ -71,9 +71,9 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   for (const { endpoint } of panelConfigs(config)) {
     new NetDialer(config, resolver).prepare(new URL(endpoint));
   }
-  // The shell gets its first questions now, and answers them meanwhile. The runtime keeps the compiled
-  // code for the next start, which it can't once it is sealed.
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  // The shell answers its first questions meanwhile. The runtime keeps the compiled code for the next
+  // start now, which it can't once it is sealed.
+  await shell?.written();
 
   // The health file is written first: it takes what fails from here on.
   const { signal, secrets } = options;

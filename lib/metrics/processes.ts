@@ -108,6 +108,9 @@ interface ProcSample {
 /** Samples until no process starts or ends in between, at most {@linkcode MAX_TRIES} times. */
 function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | undefined {
   const { proc } = host.roots;
+  const folders = new Map<string, boolean>();
+  const isKnownFolder = (name: string) =>
+    folders.getOrInsertComputed(name, () => isFolder(host, `${proc}/${name}`));
   let last: ProcSample | undefined;
   for (let tries = 0; tries < MAX_TRIES && last?.churn !== 0; tries++) {
     const before = linkCount();
@@ -118,7 +121,7 @@ function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | 
     last = {
       links,
       processes: names.length - others.length,
-      folders: others.filter((name) => isFolder(host, `${proc}/${name}`)).length,
+      folders: others.filter(isKnownFolder).length,
       hasFirst: names.includes("1"),
       churn: Math.abs(links - before),
     };

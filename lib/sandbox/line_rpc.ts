@@ -70,6 +70,12 @@ export class LineRpc {
     }
   }
 
+  /** Resolves once all that was asked is in the pipe. */
+  async written(): Promise<void> {
+    // It has failed when the other side has ended, which whoever asks is told.
+    await this.#requests.ready.catch(() => {});
+  }
+
   /** Sends a request whose answer, if any, only `onAnswer` gets. */
   notify(request: string): void {
     if (!this.#end) this.#send(`0 ${request}\n`);

@@ -114,6 +114,11 @@ export class Shell {
     return this.#process.staysRoot;
   }
 
+  /** Resolves once the shell has been given all that it was asked. */
+  async written(): Promise<void> {
+    await this.#process.rpc.written();
+  }
+
   /**
    * Sends one echo request; resolves to the output of `ping`, standard error included, or `undefined`
    * when there is no `ping`. It takes 3 s at most.

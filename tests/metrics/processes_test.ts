@@ -54,9 +54,12 @@ Deno.test("ProcessCollector.collect() follows the link count when it agrees with
   assertEquals([processes.collect(), processes.collect(), processes.collect()], [70, 75, 55]);
 });
 
-Deno.test("ProcessCollector samples again when a process starts meanwhile", () => {
-  const processes = new ProcessCollector(proc({ listed: 70, links: [74, 75, 75, 75] }), unasked);
-  assertEquals(processes.collect(), 70);
+Deno.test("ProcessCollector samples again when a process starts meanwhile, and asks each folder once", () => {
+  const host = proc({ listed: 70, links: [74, 75, 75, 75] });
+  const asked: string[] = [];
+  const exists = (path: string) => (asked.push(path), host.exists(path));
+  assertEquals(new ProcessCollector({ ...host, exists }, unasked).collect(), 70);
+  assertEquals(asked.filter((path) => path === "/proc/bus/.").length, 1);
 });
 
 Deno.test("ProcessCollector counts the folders when processes never stop starting", () => {

@@ -62,6 +62,23 @@ withPeer.test("LineRpc.ask() matches answers that come in another order and in p
   assertEquals(peer.asked, ["1 one\n", "2 two\n"]);
 });
 
+Deno.test("LineRpc.written() waits until what was asked is in the pipe, or can't be any more", async () => {
+  for (const failure of [undefined, new Error("broken pipe")]) {
+    const taken = Promise.withResolvers<void>();
+    const requests = new WritableStream<Uint8Array>({ write: () => taken.promise });
+    const channel = new LineRpc({ requests, answers: new ReadableStream({ type: "bytes" }) });
+    const asked = channel.ask("one").catch(() => {});
+    let isWritten = false;
+    const written = channel.written().then(() => void (isWritten = true));
+    await delay(0);
+    assertEquals(isWritten, false);
+    if (failure === undefined) taken.resolve();
+    else taken.reject(failure);
+    await written;
+    if (failure !== undefined) await asked;
+  }
+});
+
 withPeer.test("LineRpc.ask() rejects with the signal's reason, and drops the late answer", async (peer) => {
   const controller = new AbortController();
   const asked = peer.channel.ask("one", { signal: controller.signal });
