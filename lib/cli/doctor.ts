@@ -43,6 +43,7 @@ import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";
+import { processorTimes, slowProcessor } from "./doctor_processor.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { correction } from "./doctor_unit_program.ts";
@@ -100,6 +101,7 @@ async function everything(
   },
 ): Promise<CompletedCheck[]> {
   const { signal } = options;
+  const times = processorTimes();
   const system = boundedSystem(env);
   const found = findInstalled(config, { env, system, isSeen: health !== undefined, signal });
   const aboutService = [
@@ -177,7 +179,15 @@ async function everything(
   const made = [...(await checking).flat(), ...ofRun];
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";
-  const reloaded = besideReports([...made, ...lateCheck(made, TOTAL_MS)])
+  const late = lateCheck(made, TOTAL_MS);
+  const pid = health?.pid ?? 0;
+  const slow = slowProcessor({
+    pid,
+    name: config.serviceName,
+    before: times,
+    isLate: late.length > 0,
+  });
+  const reloaded = besideReports([...slow, ...made, ...late])
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   const started = await found;
   const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));

@@ -11,6 +11,8 @@ import { jsonText } from "./output.ts";
 
 /** The links between this machine and an accepted report, in the order in which they need each other. */
 const CHAIN: readonly string[] = [
+  // With too little of it, everything is late.
+  "processor",
   ...["network", "dns", "connect", "tls", "panel", "clock", "round_trip", "token", "websocket"],
   ...["service", "environment", "agent", "agents", "connections"],
 ];
@@ -30,6 +32,7 @@ const CONSEQUENCES: readonly (readonly [
   [["panel"], ["service"], /Cannot read --config \S+: (?:no such file|it is a folder)/],
   [["config"], ["service"], /Cannot (?:use|read) /],
   [["tls"], ["authorities"]],
+  [["processor"], ["time"]],
   [["network", "dns", "connect"], ["probes", "version"]],
   [["version"], ["service"], /its last update job failed/, "unseen_release"],
   // Both are sent over the same way.
