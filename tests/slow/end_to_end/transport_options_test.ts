@@ -20,6 +20,9 @@ Deno.test("the agent compresses a long result that it posts, unless it is told n
         await until(panel, ({ counts }) => counts.reports >= 1 && panel.node.isReachable);
         panel.node.sendCommand("seq 1000");
         await until(panel, ({ commandResults }) => commandResults.length === 1);
+        const { reports } = panel.state.counts;
+        // The panel notes a call when it has answered it.
+        await until(panel, ({ counts }) => counts.reports >= reports + 3);
         assertEquals(encodings(panel), new Set(expected));
       },
     );
