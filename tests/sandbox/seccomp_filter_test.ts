@@ -335,8 +335,9 @@ Deno.test("buildSeccompFilter() lets sockets of four kinds be made, and no other
       for (const type of types ?? []) {
         for (const protocol of protocols ?? []) {
           const action = socket(family, type, protocol);
-          assertEquals(socket(family, type | CLOEXEC_NONBLOCK, protocol), action);
-          if (action === ALLOW) found.push(`${family},${type},${protocol}`);
+          if (action !== ALLOW) continue;
+          assertEquals(socket(family, type | CLOEXEC_NONBLOCK, protocol), ALLOW);
+          found.push(`${family},${type},${protocol}`);
         }
       }
     }
