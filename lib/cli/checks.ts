@@ -15,6 +15,8 @@ const KINDS = [
   /** It had no time, or not enough of it. */
   "no_time",
   "packets_lost",
+  /** Nothing came back in time. */
+  "no_answer",
   /** A name server that answers pings has not answered all questions. */
   "questions_lost",
   /** The system itself is too late with a name. */

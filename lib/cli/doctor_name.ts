@@ -9,7 +9,6 @@ import { Connector } from "../net/connector.ts";
 import { RUNTIME_NAMES } from "../net/dns.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
-import { lostPings, PINGS } from "./doctor_loss.ts";
 import { deadServerAdvice, slowAdvice } from "./doctor_name_advice.ts";
 import {
   answerText,
@@ -20,6 +19,7 @@ import {
   readSources,
   RESOLV_CONF,
 } from "./doctor_name_servers.ts";
+import { lossKind, pingsOf, withPings } from "./doctor_name_pings.ts";
 import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
 import {
   failureText,
@@ -31,10 +31,10 @@ import {
   type Way,
 } from "./doctor_way.ts";
 
-/** The system waits 5 s for its first name server. */
+/** For a system whose servers are not known. */
 const LOOKUP_MS = 6_000;
-/** The same where no server has answered several questions. */
-const SILENT_LOOKUP_MS = 4_000;
+/** The same where they were asked themselves: other checks need the time more. */
+const LATE_LOOKUP_MS = 4_000;
 /** For the system's own answer beside that of another server. */
 const SYSTEM_LOOKUP_MS = 2_000;
 /** A name that takes longer is a finding. */
@@ -66,25 +66,27 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   // Nothing waits for them where the check is given up.
   for (const questions of [early, asked]) questions?.catch(() => {});
   let addresses: readonly string[];
+  let pinging: Promise<number | undefined> | undefined;
   try {
     const answers = await asked ?? [];
-    const leftMs = SILENT_LOOKUP_MS - (performance.now() - startedAtMs);
-    if (answers.length > 0 && answers.every(isSilent)) {
+    pinging = pingsOf(answers, way, signal);
+    pinging.catch(() => {});
+    const leftMs = LATE_LOOKUP_MS - (performance.now() - startedAtMs);
+    if (answers.length > 0) {
       lookup.catch(() => {});
-      // Other checks need the time more.
       if (!await settlesWithin(lookup, Math.max(0, leftMs), { signal })) {
-        throw new DOMException(`no answer within ${SILENT_LOOKUP_MS / 1000} s`, "TimeoutError");
+        throw new DOMException(`no answer within ${LATE_LOOKUP_MS / 1000} s`, "TimeoutError");
       }
     }
     addresses = await lookup;
   } catch (error) {
     signal.throwIfAborted();
     const answers = await (asked ?? askEach(host, sources, { signal }));
-    const pings = await pingsOf(answers, way, signal);
+    const pings = await (pinging ?? pingsOf(answers, way, signal));
     return await bySystem(answers, { way, sources, signal }) ??
       await lostInStub(answers, { way, sources, signal }) ??
       lateAnswer(answers, { way, sources, isLate: isTimeout(error), pings }) ??
-      await unresolved(failureText(error), { way, sources, answers, signal });
+      await unansweredName(failureText(error), { way, sources, answers, pings, signal });
   }
   const ms = performance.now() - startedAtMs;
   way.addresses = addresses;
@@ -145,7 +147,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
     way.doubts = hostsDoubts(first, { way, line });
   }
   if (asked === undefined) return ok(text);
-  const pings = await pingsOf(answers, way, signal);
+  const pings = await (isLate ? pinging : pingsOf(answers, way, signal));
   // A question alone may be lost by a server that limits them.
   if (!isLate && (pings ?? 0) === 0) {
     // Where all are, the system knows it by others.
@@ -156,11 +158,10 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   }
   const slow = isLate ? `${text}, after ${seconds(ms)}` : text;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
-  const late = warning(
-    slow + each + pingsText(answers, pings),
-    ...slowAdvice(answers, { way, sources, lostPings: pings }),
-  );
-  return { ...late, kind: lossKind(answers, pings) };
+  const advice = slowAdvice(answers, { way, sources, lostPings: pings });
+  const kind = lossKind(answers, pings);
+  if (kind === "packets_lost") way.doubts = [...advice, ...way.doubts];
+  return { ...warning(withPings(slow + each, answers, pings), ...advice), kind };
 }
 
 /** The server that has answered where another one has not. */
@@ -169,28 +170,17 @@ export function answererOf(answers: readonly NameAnswer[]): string | undefined {
   return answers.some(isSilent) ? found?.server : undefined;
 }
 
-/** How many pings to a server that has not answered all questions are lost; `undefined` where none says. */
-async function pingsOf(
-  answers: readonly NameAnswer[],
-  { config }: Way,
-  signal: AbortSignal,
-): Promise<number | undefined> {
-  const lossy = answers.find(({ lost }) => lost !== undefined);
-  return lossy && await lostPings(lossy.server, { config, signal });
-}
-
-/** The results of pings to a server that has not answered all questions. */
-function pingsText(answers: readonly NameAnswer[], pings: number | undefined): string {
-  if (pings === undefined || answers.every(({ lost }) => lost === undefined)) return "";
-  return pings === 0
-    ? "; it answers all pings"
-    : `; ${pings} of ${PINGS} pings are lost: packets are lost`;
-}
-
-/** What packets and questions are lost tells other checks. */
-function lossKind(answers: readonly NameAnswer[], pings = 0): CheckResult["kind"] {
-  if (answers.every(({ lost }) => lost === undefined)) return undefined;
-  return pings > 0 ? "packets_lost" : "questions_lost";
+/** A name without an address, with the results of pings to a server that does not answer. */
+async function unansweredName(
+  message: string,
+  options: Parameters<typeof unresolved>[1],
+): Promise<CheckResult> {
+  const { answers, way, sources, pings } = options;
+  const found = await unresolved(message, options);
+  const text = withPings(found.text, answers, pings);
+  if (text === found.text || !pings) return { ...found, text };
+  const advice = slowAdvice(answers, { way, sources, lostPings: pings });
+  return { ...failed(text, ...advice, found.advice, ...found.causes ?? []), kind: "packets_lost" };
 }
 
 /** Whether a question was not answered. */
@@ -285,12 +275,13 @@ export function lateAnswer(
   way.addresses = found.addresses;
   way.answeredBy = `address from ${found.server}`;
   const each = answers.map(answerText).join("; ");
-  const late = warning(
-    `${firstHop(way).host} is ${
-      found.addresses.join(", ")
-    }, answered by ${found.server}, and the ` +
-      `system has no answer within ${seconds(LOOKUP_MS)} (${each})${pingsText(answers, pings)}`,
-    ...slowAdvice(answers, { way, sources, lostPings: pings }),
-  );
-  return { ...late, kind: pings ? "packets_lost" : "late_name" };
+  const text =
+    `${firstHop(way).host} is ${found.addresses.join(", ")}, answered by ${found.server}, and ` +
+    `the system has no answer within ${seconds(LATE_LOOKUP_MS)} (${each})`;
+  const advice = slowAdvice(answers, { way, sources, lostPings: pings });
+  if (pings) way.doubts = advice;
+  return {
+    ...warning(withPings(text, answers, pings), ...advice),
+    kind: pings ? "packets_lost" : "late_name",
+  };
 }

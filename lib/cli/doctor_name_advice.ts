@@ -36,7 +36,13 @@ export const REPLACE_LINK =
 /** Advice about a name without an address, by what each server has answered. */
 export function unresolvedAdvice(
   answers: readonly NameAnswer[],
-  { host, way, sources }: { host: string; way: Way; sources: NameSources },
+  { host, way, sources, isUp = false }: {
+    host: string;
+    way: Way;
+    sources: NameSources;
+    /** Whether a silent server answers pings. */
+    isUp?: boolean;
+  },
 ): string[] {
   // The system takes a name for unknown by the first answer that says so, and asks on after others.
   const told = answers.filter((answer) => !isSilent(answer));
@@ -115,7 +121,7 @@ export function unresolvedAdvice(
     ];
   }
   return [
-    `see whether the name server is up: ping -c 3 ${server}`,
+    ...isUp ? [] : [`see whether the name server is up: ping -c 3 ${server}`],
     "see whether a firewall drops port 53: nft list ruleset || iptables-save",
     `correct its address in ${sources.file}`,
     another,
@@ -187,18 +193,19 @@ export function slowAdvice(
       `or have this agent not wait for it: ${given(way, `--custom-dns ${server}`)}`,
     ];
   }
-  const lossy = answers.find(({ lost }) => lost !== undefined);
+  const lossy = answers.find(({ lost }) => lost !== undefined) ??
+    (lostPings === undefined ? undefined : first);
   const { server } = lossy ?? first;
   const lost = `see whether packets to ${server} are lost on the way: ping -c 20 ${server}`;
   if (lossy !== undefined) {
     const busy =
       `see whether ${server} limits questions, or is overloaded: dig @${server} ${host}, several ` +
       "times";
-    return lostPings === 0
-      ? [busy, another]
-      : lostPings === undefined
-      ? [lost, busy, another]
-      : [lost];
+    return lostPings === 0 ? [busy, another] : lostPings === undefined ? [lost, busy, another] : [
+      `see where packets are lost: ping -c 20 ${server}; ping -c 20 ${
+        way.addresses[0] ?? host
+      }; where both are, the line of this machine loses them, which its provider can look at`,
+    ];
   }
   // Without an answer it may be either.
   if (isSilent(first)) {

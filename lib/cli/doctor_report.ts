@@ -37,10 +37,12 @@ const CONSEQUENCES: readonly (readonly [
   [["version"], ["service"], /its last update job failed/, "unseen_release"],
   // Both are sent over the same way.
   [["connect", "round_trip"], ["dns"], "questions_lost", "packets_lost"],
+  [["connect"], ["dns"], "packets_lost", "packets_lost"],
+  [["dns"], ["connect"], "no_answer", "packets_lost"],
   [["connect", "dns", "round_trip"], ["time"], /^/, "packets_lost"],
   // The agent gives a name up sooner than the system.
   [["dns"], ["agent"], "not_reporting", "late_name"],
-  [["connect", "round_trip"], ["agent"], "not_reporting", "packets_lost"],
+  [["connect", "dns", "round_trip"], ["agent"], "not_reporting", "packets_lost"],
   [["connect", "dns"], ["round_trip"], /^/, "packets_lost"],
   [["round_trip"], ["websocket"], "limited", "limited"],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
@@ -95,7 +97,10 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const failing = new Set(
     found.flatMap(({ status, follows }) => status === "failed" ? follows ?? [] : []),
   );
-  return found.map((it) =>
+  // What was not checked for a link that itself follows, follows from the same.
+  const rootOf = ({ follows, panel }: CompletedCheck) =>
+    found.find((it) => it.id === follows && it.panel === panel)?.follows ?? follows;
+  return found.map((it) => ({ ...it, follows: rootOf(it) })).map((it) =>
     it.status === "warning" && it.follows === undefined && failing.has(it.id)
       ? { ...it, status: "failed" as const }
       : it

@@ -14,7 +14,15 @@ import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
-import { dialerOf, failureText, oldAddressAdvice, originText, type Way } from "./doctor_way.ts";
+import { PanelCalls } from "./doctor_panel_calls.ts";
+import {
+  dialerOf,
+  failureText,
+  oldAddressAdvice,
+  originText,
+  type Way,
+  wayTo,
+} from "./doctor_way.ts";
 import { counted } from "./help.ts";
 
 const HANDSHAKE_MS = 5_000;
@@ -61,7 +69,7 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     return warning(
       `${details}; at ${address}, another address of the name: ${said}`,
       oldAddressAdvice(address),
-      ...tlsAdvice(reason, ofAddress, other),
+      ...tlsAdvice(reason, ofAddress, { certificate: other }),
     );
   }
   const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
@@ -82,8 +90,15 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   if (certificate === undefined && other !== undefined) {
     return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
   }
-  const text = `${reason}${inBrackets(certificate)}`;
-  const advice = tlsAdvice(reason, way, certificate, readSystemAuthorities().ignored);
+  const isOfPanel = /another name/.test(reason) ? await isPanelThere(way, signal) : undefined;
+  const said = `${reason}${inBrackets(certificate)}`;
+  const text = isOfPanel === undefined
+    ? said
+    : isOfPanel
+    ? `${said}; a Komari panel answers there`
+    : `${said}; no Komari panel answers there`;
+  const { ignored } = readSystemAuthorities();
+  const advice = tlsAdvice(reason, way, { certificate, ignored, isOfPanel });
   const { bad, good } = isLate ? {} : await atEach(way, signal);
   if (bad === undefined || good === undefined) return failed(text, ...advice);
   return failed(
@@ -91,6 +106,17 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     oldAddressAdvice(bad.address),
     ...advice,
   );
+}
+
+/** Whether a panel answers behind a certificate that is not trusted; nothing secret is sent to it. */
+async function isPanelThere(way: Way, signal: AbortSignal): Promise<boolean> {
+  const config = { ...way.config, anyCertificate: true, token: "", headers: [] };
+  const untrusted = wayTo(config, way.unit);
+  untrusted.addresses = way.addresses;
+  const ask = (signal: AbortSignal) => new PanelCalls(untrusted).version(signal);
+  const version = await withTimeout(ask, { timeoutMs: READ_MS, signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  return version !== undefined;
 }
 
 /** An address of the panel's name, and why TLS does not start there; empty where it does. */

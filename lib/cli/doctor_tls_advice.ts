@@ -31,13 +31,17 @@ export const OF_DATE = /expired|not valid (yet|at this time)/;
 /**
  * What to do about a certificate, or about a server that speaks no TLS.
  *
- * @param ignored Authorities that were added to this system, and are not used.
+ * @param options `ignored` are authorities that were added to this system, and are not used; `isOfPanel` says
+ * whether a panel answers behind that certificate, where it was asked.
  */
 export function tlsAdvice(
   message: string,
   way: Pick<Way, "url" | "answeredBy" | "addresses" | "config" | "unit" | "proxy">,
-  certificate?: Certificate,
-  ignored: SystemAuthorities["ignored"] = [],
+  { certificate, ignored = [], isOfPanel }: {
+    certificate?: Certificate | undefined;
+    ignored?: SystemAuthorities["ignored"];
+    isOfPanel?: boolean | undefined;
+  } = {},
 ): string[] {
   const { url, addresses } = way;
   const isPanels = originLook(way);
@@ -46,6 +50,14 @@ export function tlsAdvice(
   const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
   const place = endpointPlace(way);
+  const named = `use one of the certificate's names in ${place}, if one is the panel's`;
+  const moved = way.answeredBy === "" ? [] : [
+    `correct the address of ${host}, if the panel is elsewhere: another server answers at ${
+      addresses[0]
+    } ` +
+    `(${way.answeredBy})`,
+  ];
+  const made = `have the panel's server use a certificate for ${host}`;
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
       /does not speak TLS/,
@@ -53,9 +65,11 @@ export function tlsAdvice(
     ],
     [
       /another name/,
-      `use one of the certificate's names in ${place}, if one is the panel's`,
-      `have the panel's server use a certificate for ${host}`,
-      ...isPanels,
+      ...isOfPanel === true
+        ? [made, named]
+        : isOfPanel === false
+        ? [...moved, named, made]
+        : [named, made, ...isPanels],
     ],
     [
       /no site of that name/,

@@ -112,9 +112,10 @@ export async function notConnected(
     : `${text}; nor does it answer pings`;
   const advice = connectAdvice(text, way, { isPinged });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
-  return detour === undefined
+  const found = detour === undefined
     ? failed(pinged, ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+  return { ...found, kind: isTimeout(error) ? "no_answer" : undefined };
 }
 
 async function opens(address: string, port: number, signal: AbortSignal): Promise<boolean> {

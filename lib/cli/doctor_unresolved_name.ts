@@ -33,10 +33,12 @@ import { firstHop, unitAdvice, type Way } from "./doctor_way.ts";
 /** A name without an address: what each server says about it, and what to do. */
 export async function unresolved(
   message: string,
-  { way, sources, answers, signal }: {
+  { way, sources, answers, pings, signal }: {
     way: Way;
     sources: NameSources;
     answers: readonly NameAnswer[];
+    /** How many pings to a silent server are lost; `undefined` where it answers none. */
+    pings?: number | undefined;
     signal: AbortSignal;
   },
 ): Promise<CheckResult> {
@@ -99,7 +101,7 @@ export async function unresolved(
     : undefined;
   const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
   const text = finding === undefined ? said : `${said}; ${finding.text}`;
-  const looks = unresolvedAdvice(answers, { host, way, sources });
+  const looks = unresolvedAdvice(answers, { host, way, sources, isUp: pings !== undefined });
   const advice = finding === undefined
     ? looks
     : finding.isOne === false

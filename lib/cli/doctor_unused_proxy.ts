@@ -8,8 +8,7 @@
 import { withTimeout } from "../async/timeout.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { isExemptFromProxy } from "../parse/proxy.ts";
-import type { CheckResult } from "./checks.ts";
-import { failed } from "./checks.ts";
+import { type CheckResult, failed } from "./checks.ts";
 import { given, portOf, type Way, wayTo } from "./doctor_way.ts";
 
 /** For the connection through the proxy; a link that has failed has taken its time. */

@@ -19,7 +19,7 @@ import {
   type UnitSetting,
   variableFile,
 } from "../service/loaded_unit.ts";
-import { type CheckResult, result } from "./checks.ts";
+import { adviceOf, type CheckResult } from "./checks.ts";
 import { PINGS, sentAgain } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
@@ -197,7 +197,7 @@ export function failureText(error: unknown): string {
 /** The result of a link, which begins with the doubts about the addresses where it has failed. */
 export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
   const found = await link;
-  const { status, text, advice, causes = [] } = found;
+  const { status, text, advice, causes = [], kind } = found;
   if (status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
   const isLate = lost > 0 && /no answer within/.test(text);
@@ -206,7 +206,8 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
       firstHop(way).host
     }`
     : undefined;
-  return result(status, text, overridden(way), loss, ...way.doubts, advice, ...causes);
+  const all = adviceOf([overridden(way), loss, ...way.doubts, advice, ...causes]);
+  return { status, text, ...all, ...kind && { kind } };
 }
 
 /** Advice where a variable of the unit wins over another address of the configuration. */

@@ -291,25 +291,24 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["a fatal alert", undefined, 1, "see what the server says"],
     ];
   for (const [message, certificate, lines, advice] of table) {
-    const found = tlsAdvice(message, wayTo("https://p.example:444/x/"), certificate);
+    const found = tlsAdvice(message, wayTo("https://p.example:444/x/"), { certificate });
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
   }
   const proxied = wayTo("https://p.example", "http://127.0.0.1:3128");
   assertStringIncludes(
-    tlsAdvice("its issuer is unknown", proxied, CERTIFICATE).join(),
+    tlsAdvice("its issuer is unknown", proxied, { certificate: CERTIFICATE }).join(),
     "the proxy answers in its place, by an authority of its own",
   );
   const [first] = tlsAdvice("its issuer is unknown", wayTo("https://p.example"), {
-    ...CERTIFICATE,
-    issuer: "Office Web Filter CA",
+    certificate: { ...CERTIFICATE, issuer: "Office Web Filter CA" },
   });
   assertStringIncludes(first ?? "", "something on the way answers in its place");
   const lone = (...caCerts: string[]) => {
     const way = wayTo("https://p.example");
     const certificate = { ...CERTIFICATE, isAlone: true };
     const config = { ...way.config, caCerts };
-    return tlsAdvice("its issuer is unknown", { ...way, config }, certificate)[0] ?? "";
+    return tlsAdvice("its issuer is unknown", { ...way, config }, { certificate })[0] ?? "";
   };
   assertStringIncludes(lone(), "if the authority is your own");
   assertStringIncludes(lone("PEM"), "the full chain", "one's own authority is trusted");
@@ -320,8 +319,7 @@ Deno.test("tlsAdvice() goes by the cause", () => {
   const [unread, odd] = tlsAdvice(
     "its issuer is unknown",
     wayTo("https://p.example"),
-    CERTIFICATE,
-    ignored,
+    { certificate: CERTIFICATE, ignored },
   );
   assertStringIncludes(unread ?? "", "chmod a+r /usr/local/share/ca-certificates/a.crt");
   assertStringIncludes(
@@ -354,10 +352,14 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     const message of ["its issuer is unknown", "no site of that name", "it is for another name"]
   ) {
     assertStringIncludes(
-      tlsAdvice(message, named, CERTIFICATE).join("\n"),
+      tlsAdvice(message, named, { certificate: CERTIFICATE }).join("\n"),
       "see whether 192.0.2.7 is the panel's address (answered by 192.0.2.1)",
     );
   }
+  const [moved] = tlsAdvice("it is for another name", named, { isOfPanel: false });
+  assertStringIncludes(moved ?? "", "another server answers at 192.0.2.7 (answered by 192.0.2.1)");
+  const [made] = tlsAdvice("it is for another name", named, { isOfPanel: true });
+  assertStringIncludes(made ?? "", "use a certificate for p.example");
   assertStringIncludes(
     tlsAdvice("self-signed", wayTo("https://p.example")).join(),
     "p.example:443 ",
@@ -472,9 +474,10 @@ Deno.test("answerAdvice() says of a client's certificate that agents have none",
 Deno.test("tlsAdvice() says that a certificate nobody trusts is for another name, too", () => {
   const way = wayTo("https://panel.p.example");
   const of = (...names: string[]) =>
-    tlsAdvice("its issuer is unknown", way, { ...CERTIFICATE, names })[0]?.includes(
-      "its name is wrong",
-    );
+    tlsAdvice("its issuer is unknown", way, { certificate: { ...CERTIFICATE, names } })[0]
+      ?.includes(
+        "its name is wrong",
+      );
   assertEquals(of("other.example"), true);
   for (const name of ["panel.p.example", "*.p.example", "PANEL.P.EXAMPLE"]) {
     assertEquals(of(name), false);
