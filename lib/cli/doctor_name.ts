@@ -180,7 +180,9 @@ async function unansweredName(
   const text = withPings(found.text, answers, pings);
   if (text === found.text || !pings) return { ...found, text };
   const advice = slowAdvice(answers, { way, sources, lostPings: pings });
-  return { ...failed(text, ...advice, found.advice, ...found.causes ?? []), kind: "packets_lost" };
+  // What a server has said to some questions is no finding where others are lost.
+  const others = answers.every(isSilent) ? [found.advice, ...found.causes ?? []] : [];
+  return { ...failed(text, ...advice, ...others), kind: "packets_lost" };
 }
 
 /** Whether a question was not answered. */

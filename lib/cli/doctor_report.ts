@@ -24,7 +24,7 @@ const CONSEQUENCES: readonly (readonly [
   links: readonly string[],
   follow: readonly string[],
   followsIf?: RegExp | CheckResult["kind"],
-  /** The kind of the link where it breaks something by a warning, too. */
+  /** The kind by which the link breaks it, as a warning, too; absent for any failure. */
   cause?: CheckResult["kind"],
 ])[] = [
   [ON_THE_WAY, ["agent", "connections"]],
@@ -38,7 +38,7 @@ const CONSEQUENCES: readonly (readonly [
   // Both are sent over the same way.
   [["connect", "round_trip"], ["dns"], "questions_lost", "packets_lost"],
   [["connect"], ["dns"], "packets_lost", "packets_lost"],
-  [["dns"], ["connect"], "no_answer", "packets_lost"],
+  [["dns"], ["connect", "tls", "panel"], "no_answer", "packets_lost"],
   [["connect", "dns", "round_trip"], ["time"], /^/, "packets_lost"],
   // The agent gives a name up sooner than the system.
   [["dns"], ["agent"], "not_reporting", "late_name"],
@@ -74,8 +74,7 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
   const isCause = (link: CompletedCheck, cause: CheckResult["kind"]) =>
-    link.status === "failed" ||
-    (link.status === "warning" && cause !== undefined && link.kind === cause);
+    cause === undefined ? link.status === "failed" : rank(link) <= 1 && link.kind === cause;
   const causeOf = (it: CompletedCheck): CompletedCheck | undefined => {
     if (it.follows !== undefined || rank(it) > 1 || OWN_CAUSES.includes(it.kind)) {
       return undefined;

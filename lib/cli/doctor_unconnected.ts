@@ -112,10 +112,9 @@ export async function notConnected(
     : `${text}; nor does it answer pings`;
   const advice = connectAdvice(text, way, { isPinged });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
-  const found = detour === undefined
+  return detour === undefined
     ? failed(pinged, ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
-  return { ...found, kind: isTimeout(error) ? "no_answer" : undefined };
 }
 
 async function opens(address: string, port: number, signal: AbortSignal): Promise<boolean> {

@@ -197,16 +197,17 @@ export function failureText(error: unknown): string {
 /** The result of a link, which begins with the doubts about the addresses where it has failed. */
 export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
   const found = await link;
-  const { status, text, advice, causes = [], kind } = found;
+  const { status, text, advice, causes = [] } = found;
   if (status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
-  const isLate = lost > 0 && /no answer within/.test(text);
-  const loss = isLate
+  const isLate = /no answer within/.test(text);
+  const loss = isLate && lost > 0
     ? `see where packets are lost, as ${lost} of ${PINGS} pings were: ping -c 20 ${
       firstHop(way).host
     }`
     : undefined;
   const all = adviceOf([overridden(way), loss, ...way.doubts, advice, ...causes]);
+  const kind = found.kind ?? (isLate ? "no_answer" : undefined);
   return { status, text, ...all, ...kind && { kind } };
 }
 

@@ -80,6 +80,15 @@ Deno.test("inOrder() puts lost packets that both see before a slow name", () => 
   const among = (...others: CompletedCheck[]) =>
     Object.fromEntries(inOrder([...others, trip, late]).map(({ id, follows }) => [id, follows]));
   assertEquals(among(dns), { dns: "round_trip", round_trip: undefined, time: "round_trip" });
+  const behind = (status: CheckResult["status"]) =>
+    inOrder([
+      check("connect", status, { kind: "no_answer" }),
+      check("dns", "warning", { kind: "packets_lost" }),
+      check("tls", "skipped", { follows: "connect" }),
+    ]).map(({ id, status, follows }) => [id, status, follows]);
+  assertEquals(behind("failed"), [
+    ...[["connect", "failed", "dns"], ["dns", "failed", undefined], ["tls", "skipped", "dns"]],
+  ], "what was not checked follows from the same");
   const both = check("dns", "warning", { kind: "packets_lost" });
   assertEquals(among(both), { dns: undefined, round_trip: "dns", time: "dns" });
 });

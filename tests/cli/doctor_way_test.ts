@@ -98,6 +98,7 @@ Deno.test("withDoubts() begins with lost packets where an answer does not come",
     const { advice, causes = [advice] } = await withDoubts(way, late);
     assertEquals(causes.length, lines);
     assertEquals(causes[0]?.includes("as 2 of 5 pings were: ping -c 20 192.0.2.7"), lost === 2);
+    assertEquals((await withDoubts(way, late)).kind, "no_answer");
   }
 });
 
