@@ -27,3 +27,12 @@ export const onLinux = onlyIf(Deno.build.os === "linux");
 
 /** Tests of what only root can do, such as giving files away. */
 export const asRoot = onlyIf(Deno.uid() === 0);
+
+/** Whether a command goes well here; if not, a line says what is not tested. */
+export async function works(words: readonly string[], untested: string): Promise<boolean> {
+  const [command = "", ...args] = words;
+  const output = new Deno.Command(command, { args, stdout: "null", stderr: "null" }).output();
+  if ((await output.catch(() => undefined))?.success) return true;
+  console.warn(`Not tested ${untested} is needed`);
+  return false;
+}

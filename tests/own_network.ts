@@ -1,4 +1,5 @@
 import { attempt } from "../lib/attempt.ts";
+import { works } from "./only_on.ts";
 
 /** Starts the program whose command line follows in a network of its own, with a loopback. */
 export const OWN_NETWORK: readonly string[] = [
@@ -10,15 +11,8 @@ export const OWN_NETWORK: readonly string[] = [
 ];
 
 /** Whether this machine and this user can have a network of their own; says so if not. */
-export const hasOwnNetwork: boolean = Deno.build.os === "linux" && await canHaveOwnNetwork();
-
-async function canHaveOwnNetwork(): Promise<boolean> {
-  const [command = "", ...args] = OWN_NETWORK;
-  const output = new Deno.Command(command, { args: [...args, "true"] }).output();
-  if ((await output.catch(() => undefined))?.success) return true;
-  console.warn("Not tested in a network of its own: unshare, ip and user namespaces are needed");
-  return false;
-}
+export const hasOwnNetwork: boolean = Deno.build.os === "linux" &&
+  await works([...OWN_NETWORK, "true"], "in a network of its own: unshare with user namespaces");
 
 /** Whether the kernel has IPv6: not every one was built with it, and it can be switched off. */
 export const hasIpv6: boolean =

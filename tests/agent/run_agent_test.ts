@@ -6,6 +6,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { releaseRegularly } from "../../lib/agent/run_agent.ts";
 import { onlyIf } from "../only_on.ts";
+import { shellOf } from "../remote/processes_below.ts";
 
 const ignore = Deno.build.os !== "linux";
 const WITHOUT_FILTERS = [
@@ -19,15 +20,6 @@ function filters(pid: number | "self"): number {
     Deno.readTextFileSync(`/proc/${pid}/status`),
   ) ?? [];
   return Number(count);
-}
-
-/** The words that an agent's helper shell was started with. */
-function shellWords(agent: number): string[] {
-  const threads = [...Deno.readDirSync(`/proc/${agent}/task`)];
-  const children = threads.flatMap(({ name }) =>
-    Deno.readTextFileSync(`/proc/${agent}/task/${name}/children`).split(" ")
-  ).filter((pid) => pid !== "");
-  return children.flatMap((pid) => Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0"));
 }
 
 /** An agent's process, with files of its own, and the port that stands for its panel. */
@@ -59,7 +51,7 @@ here.test("runAgent() seals the process when its files are open, and before it d
   await withAgent([], async ({ agent, panel, folder }) => {
     using connection = await panel.accept();
     assertEquals(filters(agent.pid), filters("self") + 1);
-    assertEquals(shellWords(agent.pid).includes("gpu"), false);
+    assertEquals(/\bgpu\b/.test(shellOf(agent.pid)?.words ?? ""), false);
     for (const name of ["state/month.state", "state/lock", "run/health"]) {
       assertEquals(Deno.statSync(`${folder}/${name}`).isFile, true);
     }
@@ -87,7 +79,7 @@ here.test("runAgent() notes what does not work before it dials the panel", async
 here.test("runAgent() gives its shell the right to run nvidia-smi with --gpu alone", async () => {
   await withAgent(["--gpu"], async ({ agent, panel }) => {
     using connection = await panel.accept();
-    assertEquals(shellWords(agent.pid).includes("gpu"), true);
+    assertEquals(/\bgpu\b/.test(shellOf(agent.pid)?.words ?? ""), true);
     connection.close();
     assertEquals((await agent.stop()).code, 0);
   });

@@ -67,6 +67,8 @@ export class RegisteringMachine {
   readonly tokens: string[] = [];
   /** When it asked to register, in seconds. */
   readonly askedAtSeconds: number[] = [];
+  /** What becomes of its first tries; then it goes by {@linkcode answer}. */
+  readonly outcomes: RegistrationOutcome[] = [];
   answer: () => RegistrationOutcome | Promise<RegistrationOutcome> = () => ({
     kind: "registered",
     node: { uuid: NODE.uuid, token: NODE.token },
@@ -89,7 +91,7 @@ export class RegisteringMachine {
         register: () => {
           store.calls.push("asked");
           this.askedAtSeconds.push(Math.round(performance.now() / 1000));
-          return Promise.resolve(this.answer());
+          return Promise.resolve(this.outcomes.shift() ?? this.answer());
         },
         isTokenKnown: () => this.isTokenKnown(),
       },

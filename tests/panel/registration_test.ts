@@ -16,12 +16,24 @@ const wrong = new PanelError("Cannot register: status 403", {
   status: 403,
 });
 
+const FAILED: RegistrationOutcome = { kind: "failed", error: down };
+const REFUSAL: RegistrationOutcome = { kind: "refused", error: wrong };
+
 /** The log of `use`, during which time passes only when it says so. */
 async function withTime(
   use: (time: FakeTime, lines: string[]) => Promise<void>,
 ): Promise<string[]> {
   using time = new FakeTime({ now: 1_000 });
   return await collectedLog((lines) => use(time, lines));
+}
+
+/** The log of a machine that registers while so much time passes. */
+function registering(machine: RegisteringMachine, ms: number): Promise<string[]> {
+  return withTime(async (time) => {
+    const finding = machine.find();
+    await time.run(ms);
+    assertEquals((await finding)?.token, "t");
+  });
 }
 
 const withMachine = testsWith(() => new RegisteringMachine());
@@ -54,7 +66,7 @@ const REGISTERED = "info    panel: Registered at the panel as node u; saved in "
   "/state/auto-discovery.state";
 
 withMachine.test("NodeRegistration.find() logs a refused key, and registers when it is accepted", async (machine) => {
-  machine.answer = () => ({ kind: "refused", error: wrong });
+  machine.answer = () => REFUSAL;
   const log = await withTime(async (time) => {
     const finding = machine.find();
     await time.run(50 * 60_000);
@@ -73,7 +85,7 @@ withMachine.test("NodeRegistration.find() logs a refused key, and registers when
 });
 
 withMachine.test("NodeRegistration.find() logs a refused key once an hour at most", async (machine) => {
-  machine.answer = () => ({ kind: "refused", error: wrong });
+  machine.answer = () => REFUSAL;
   const loggedAt: number[] = [];
   await withTime(async (time, lines) => {
     const finding = machine.find().catch(() => {});
@@ -92,18 +104,8 @@ withMachine.test("NodeRegistration.find() logs a refused key once an hour at mos
 });
 
 withMachine.test("NodeRegistration.find() retries soon when a panel stops answering after a refusal", async (machine) => {
-  const outcomes: RegistrationOutcome[] = [
-    { kind: "failed", error: down },
-    { kind: "refused", error: wrong },
-    { kind: "failed", error: down },
-  ];
-  const { answer } = new RegisteringMachine();
-  machine.answer = () => outcomes.shift() ?? answer();
-  const log = await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(130_000);
-    assertEquals((await finding)?.token, "t");
-  });
+  machine.outcomes.push(FAILED, REFUSAL, FAILED);
+  const log = await registering(machine, 130_000);
   assertEquals(log.map((line) => line.replace(/^\S+ /, "").replace(/after .*/, "after …")), [
     "warning panel: Cannot register: refused; trying again",
     "info    panel: The panel answers again after …",
@@ -115,18 +117,8 @@ withMachine.test("NodeRegistration.find() retries soon when a panel stops answer
 });
 
 withMachine.test("NodeRegistration.find() counts failures anew after a refusal", async (machine) => {
-  const outcomes: RegistrationOutcome[] = [
-    ...Array.from({ length: 8 }, () => ({ kind: "failed", error: down }) as const),
-    { kind: "refused", error: wrong },
-    { kind: "failed", error: down },
-  ];
-  const { answer } = new RegisteringMachine();
-  machine.answer = () => outcomes.shift() ?? answer();
-  await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(10 * 60_000);
-    assertEquals((await finding)?.token, "t");
-  });
+  machine.outcomes.push(...Array(8).fill(FAILED), REFUSAL, FAILED);
+  await registering(machine, 10 * 60_000);
   const [refusedAt = 0, failedAt = 0, registeredAt = 0] = machine.askedAtSeconds.slice(8);
   assert(failedAt - refusedAt >= 59, "after a refusal it waits a minute or two");
   assert(registeredAt - failedAt <= 2, `${registeredAt - failedAt} s after the first failure`);
@@ -144,7 +136,7 @@ for (const kind of ["refused", "failed"] as const) {
 }
 
 withMachine.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async (machine) => {
-  machine.answer = () => ({ kind: "failed", error: down });
+  machine.answer = () => FAILED;
   const log = await withTime(async (time) => {
     const finding = machine.find();
     await time.run(3_600_000);
@@ -164,8 +156,7 @@ withMachine.test("NodeRegistration.find() tries until the panel answers, and log
 
 withMachine.test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async (machine) => {
   // A clear failure behind one makes no less of them.
-  machine.answer = () =>
-    machine.asked % 2 === 1 ? { kind: "doubtful", error: late } : { kind: "failed", error: down };
+  machine.answer = () => machine.asked % 2 === 1 ? { kind: "doubtful", error: late } : FAILED;
   await withTime(async (time) => {
     const finding = machine.find().catch(() => {});
     await time.run(24 * 3_600_000);

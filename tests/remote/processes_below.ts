@@ -12,8 +12,9 @@ export interface LivingProcess {
   words: string;
 }
 
-/** All processes that live, with their command lines. */
+/** All processes that live, with their command lines; none where the system does not tell. */
 export function livingProcesses(): LivingProcess[] {
+  if (Deno.build.os !== "linux") return [];
   return [...Deno.readDirSync("/proc")].flatMap(({ name }) => {
     if (!/^\d+$/.test(name)) return [];
     try {
@@ -31,6 +32,11 @@ export function livingProcesses(): LivingProcess[] {
 /** Living processes whose command line has `mark` in it. */
 export function marked(mark: string): LivingProcess[] {
   return livingProcesses().filter(({ words }) => words.includes(mark));
+}
+
+/** An agent's helper shell. */
+export function shellOf(agent: number): LivingProcess | undefined {
+  return marked("komari-agent-deno-shell").find(({ parent }) => parent === agent);
 }
 
 /** A length of sleep that no other process has: it tells a test's processes from all others. */

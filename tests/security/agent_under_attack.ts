@@ -15,6 +15,7 @@ import { resolveConfig } from "../../lib/config/config.ts";
 import { type Seal, sealByKernel, sealByRuntime, sealProcess } from "../../lib/sandbox/seal.ts";
 import type { SealNeeds } from "../../lib/sandbox/seccomp_policy.ts";
 import { setUpLog } from "../../lib/log/log.ts";
+import { shellOf } from "../remote/processes_below.ts";
 
 const [mode = "", endpoint = "", folder = ""] = Deno.args;
 
@@ -55,15 +56,6 @@ for (;;) {
 }`;
 /** Usually won within a few tries; where it must be won, a busy machine gets more time. */
 const RACE_MS = mode === "old" || mode === "open" ? 60_000 : 2_000;
-
-function shellOf(pid: number): number {
-  const text = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
-  for (const child of text.trim().split(" ").map(Number)) {
-    const words = Deno.readTextFileSync(`/proc/${child}/cmdline`);
-    if (words.includes("komari-agent-deno-shell")) return child;
-  }
-  throw new Error("there is no helper shell");
-}
 
 /** Whether the memory of this process could be opened for writing. */
 function winsRace(): boolean {
@@ -146,7 +138,8 @@ if (seal === undefined) throw new RangeError(`no mode ${mode}`);
 const { os, arch } = Deno.build;
 const agent = await openAgent(config, { os, arch, signal: stop.signal, secrets: [] });
 // A sealed process can't look for it.
-const shell = shellOf(Deno.pid);
+const shell = shellOf(Deno.pid)?.pid;
+if (shell === undefined) throw new Error("there is no helper shell");
 const running = runOpened(agent, await seal(agent.needs, () => void agent.sampler.sample()));
 await accepted;
 for (const [attack, act] of Object.entries(ATTACKS)) {

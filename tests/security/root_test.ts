@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
-import { onlyIf } from "../only_on.ts";
+import { onlyIf, works } from "../only_on.ts";
+import { shellOf } from "../remote/processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { denoOutput } from "../deno_output.ts";
 
@@ -19,14 +20,6 @@ function statusOf(folder: string, name: string): string {
   const text = Deno.readTextFileSync(`${folder}/status`);
   const [, value = ""] = new RegExp(`^${name}:(.*)$`, "m").exec(text) ?? [];
   return value.trim().replaceAll(/\s+/g, " ");
-}
-
-function shellOf(pid: number): number {
-  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim().split(" ");
-  const shell = children.find((child) =>
-    Deno.readTextFileSync(`/proc/${child}/cmdline`).includes("komari-agent-deno-shell")
-  );
-  return Number(shell);
 }
 
 const asOtherUser = onlyIf(canChangeUser);
@@ -52,7 +45,7 @@ asOtherUser.test("a root agent is nobody's once it is sealed, all threads and it
     const none = "0000000000000000";
     assertEquals(found, [NOBODY, NOBODY, "", none, none, none, none], thread);
   }
-  const shell = `/proc/${shellOf(agent.pid)}`;
+  const shell = `/proc/${shellOf(agent.pid)?.pid}`;
   const ofShell = ["Uid", "Gid", "Groups", "CapPrm"].map((name) => statusOf(shell, name));
   // What ping needs, and nothing else.
   const rawSockets = "0000000000002000";
@@ -214,7 +207,9 @@ async function attack(mode: string, library: string): Promise<string[]> {
   return lines.filter(({ succeeded }) => succeeded).map(({ name }) => name);
 }
 
-const withCompiler = onlyIf(canChangeUser && hasCompiler());
+const withCompiler = onlyIf(
+  canChangeUser && await works(["gcc", "--version"], "with native code: gcc"),
+);
 
 withCompiler.test("native code in root's process succeeds without the seal, and in no way with it", async () => {
   using folder = new TempFolder();
@@ -234,12 +229,3 @@ withCompiler.test("native code in root's process succeeds without the seal, and 
   );
   assertEquals(overOpenSocket.length, 3);
 });
-
-function hasCompiler(): boolean {
-  try {
-    return new Deno.Command("gcc", { args: ["--version"] }).outputSync().success;
-  } catch {
-    console.warn("Not tested with native code: gcc is needed");
-    return false;
-  }
-}

@@ -6,7 +6,7 @@ import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
-import { onLinux, onlyIf } from "../only_on.ts";
+import { onLinux, onlyIf, works } from "../only_on.ts";
 
 const TOKEN = "t0ken";
 const SEALED = "this process is sealed by the kernel and the runtime";
@@ -128,19 +128,11 @@ function ownMounts(command: string): string[] {
   return ["unshare", "-rm", "sh", "-c", `${command} && exec "$0" "$@"`];
 }
 
-const hasOwnMounts = isLinux && await canMount();
-
-async function canMount(): Promise<boolean> {
-  try {
-    const [command = "", ...args] = [...ownMounts("mount --bind /usr /mnt"), "true"];
-    if ((await new Deno.Command(command, { args, stderr: "null" }).output()).success) return true;
-  } catch {
-    // There is no such command.
-  }
-  console.warn("Not tested with files of its own: a mount namespace is needed");
-  return false;
-}
-
+const hasOwnMounts = isLinux &&
+  await works(
+    [...ownMounts("mount --bind /usr /mnt"), "true"],
+    "with own files: a mount namespace",
+  );
 const inOwnMounts = onlyIf(hasOwnMounts);
 
 inOwnMounts.test("a changed /etc/hosts holds at a sealed agent's next lookup", async () => {
