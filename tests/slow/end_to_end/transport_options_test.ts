@@ -15,7 +15,7 @@ Deno.test("the agent compresses a long result that it posts, unless it is told n
     const [options, expected] of [[[], ["none", "gzip"]], [["--disable-compression"], ["none"]]]
   ) {
     await withAgent(
-      { panel: { fault }, args: [REMOTE_CONTROL, ...options ?? []] },
+      { panel: { fault, generation: "1.5" }, args: [REMOTE_CONTROL, ...options ?? []] },
       async (panel) => {
         await until(panel, ({ counts }) => counts.reports >= 1 && panel.node.isReachable);
         panel.node.sendCommand("seq 1000");
