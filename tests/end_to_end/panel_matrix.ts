@@ -203,9 +203,16 @@ async function checkFiles(
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for await (const part of files.download(path)) parts.push(part);
   assertEquals(new Uint8Array(await new Blob(parts).arrayBuffer()), bytes);
-  await files.request("list", { path: folder.path });
-  await files.request("move", { source: path, destination: `${path}2` });
-  await files.request("delete", { path: `${path}2` });
+  // Each result has the shape that the panel knows.
+  const operations = [
+    ["list", { path: folder.path }],
+    ["search", { path: folder.path, query: "FIL" }],
+    ["mkdir", { path: `${folder.path}/sub`, mode: "750" }],
+    ["upload_cancel", { path, upload_id: "none" }],
+    ["move", { source: path, destination: `${folder.path}/sub/file` }],
+    ["delete", { path: `${folder.path}/sub` }],
+  ] as const;
+  for (const [op, args] of operations) await files.request(op, args);
   const missing = () => files.request("stat", { path });
   assertEquals(fileErrorCode(await assertRejects(missing, Error)), -32044);
   assertEquals([...Deno.readDirSync(folder.path)], []);

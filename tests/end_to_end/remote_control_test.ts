@@ -3,7 +3,7 @@ import { Programs } from "../../lib/host/programs.ts";
 import { eventually } from "../remote/processes_below.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
-import { testRemoteFiles, testResumedTerminal, withFolder } from "./remote_control.ts";
+import { testResumedTerminal, withFolder } from "./remote_control.ts";
 import { onlyIf } from "../only_on.ts";
 
 const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
@@ -14,7 +14,6 @@ here.test("an agent with remote control does all that a panel of main can order"
   const args = [REMOTE_CONTROL, "--header", "X-Secret: s3cret-he4der"];
   await withAgent({ panel: { generation: "main" }, args }, async (panel, agent) => {
     await agent.says("First report accepted");
-    // Before the changes of files, of which the log drops most lines.
     await testResumedTerminal(panel, agent);
 
     const config = JSON.stringify(await panel.requestStartupConfig());
@@ -34,8 +33,6 @@ here.test("an agent with remote control does all that a panel of main can order"
     const refusals = agent.lines("Refused to switch to version");
     assertEquals(refusals.length, 1, agent.output);
     assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
-
-    await testRemoteFiles(panel);
   });
 });
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { testRemoteFiles, testResumedTerminal } from "../../end_to_end/remote_control.ts";
+import { testResumedTerminal } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 
@@ -11,12 +11,11 @@ const BLOCKED = panelFault("upgrade-403", { calls: ["upgrade"] });
 for (const generation of ["1.5", "main"] as const) {
   for (const fault of [undefined, BLOCKED]) {
     const how = fault === undefined ? "" : " while WebSockets for reports are blocked";
-    Deno.test(`files and resumed terminals work with a panel ${generation}${how}`, async () => {
+    Deno.test(`resumed terminals work with a panel ${generation}${how}`, async () => {
       const setup = { panel: { generation, fault }, args: [REMOTE_CONTROL] };
       await withAgent(setup, async (panel, agent) => {
         await agent.says("First report accepted");
         await testResumedTerminal(panel, agent);
-        await testRemoteFiles(panel);
         const by = fault === undefined ? "v2 websocket" : "v2 post";
         assertEquals(panel.state.reports.at(-1)?.by, by);
       });
