@@ -11,7 +11,7 @@ const COMPANY = 'for one in 1 2 3 4 5 6 7; do sleep 600 >/dev/null 2>&1 & done; 
 const UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 const IN_COMPANY: readonly string[] = [...UNSHARE, "sh", "-c", COMPANY, "sh"];
 
-const FAST_TIMERS = new URL("../fast_timers.ts", import.meta.url).pathname;
+const FAST_CLOCK = new URL("../fast_clock.ts", import.meta.url).pathname;
 
 const [command = "", ...words] = UNSHARE;
 const needed = succeeds(command, ...words, "true")
@@ -48,7 +48,7 @@ here.test(`an agent in a pid namespace follows the number of processes there aft
   const args = ["-e", panel.url, "-t", panel.token, "-i", "3"];
   await using agent = new AgentProcess(args, {
     through: IN_COMPANY,
-    runtime: [`--preload=${FAST_TIMERS}`],
+    runtime: [`--preload=${FAST_CLOCK}`],
     env: { TIME_FACTOR: "10" },
   });
   const counts = async (count: number) => {
