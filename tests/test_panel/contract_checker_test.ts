@@ -2,26 +2,12 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { panelFault } from "./faults.ts";
 import { startTestPanel } from "./test_panel.ts";
 import { deliverRpc, envelope, postRpc } from "../test_panel/fake_agent.ts";
-import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
+import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
 import { testsWith } from "../tests_with.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
 
 const withPanel = testsWith(() => startTestPanel({ tasks: [task] }));
-
-withPanel.test("answerRpc() accepts the messages of an agent by POST", async (panel) => {
-  assertEquals(await deliverRpc(panel, "agent.basicInfo", { info: BASIC_INFO }), {
-    status: "success",
-  });
-  const report = await deliverRpc(panel, "agent.report", { report: REPORT });
-  assertEquals(report, { events: [], status: "success" });
-  await deliverRpc(panel, "agent.pingResult", PING_RESULT);
-  const { state } = panel;
-  assertEquals(state.columns, BASIC_INFO);
-  assertEquals(state.reports.map(({ by, value }) => [by, value]), [["v2 post", REPORT]]);
-  assertEquals(state.pingResults[0]?.value.valueMs, 12);
-  assertEquals(state.violations, []);
-});
 
 const refused: [what: string, message: string, code: number][] = [
   ["broken JSON", "{", -32700],
