@@ -124,21 +124,6 @@ byV1.test("PanelSocket.sendReport() sends the bare report and a ping over versio
   assertEquals(live.end === "timed out", false);
 });
 
-Deno.test("PanelSocket.notifyReport() expects no answer, in either version", async () => {
-  for (const version of [1, 2] as const) {
-    await using bench = openLive(version);
-    const { time, socket, live } = bench;
-    live.notifyReport(REPORT);
-    await time.run(60_000);
-    const call = { jsonrpc: "2.0", method: "agent.report", params: { report: REPORT } };
-    assertEquals(socket.sent, [JSON.stringify(version === 2 ? call : REPORT)]);
-    assertEquals([socket.pings, socket.closeReason], [0, ""]);
-    socket.end("reset");
-    live.notifyReport(REPORT);
-    await settle();
-  }
-});
-
 byV1.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async ({ time, socket, live }) => {
   socket.ping = async () => {
     socket.lastReceivedAtMs = performance.now();
@@ -165,41 +150,9 @@ Deno.test("PanelSocket.sendReport() closes a connection without a pong, over ver
   }
 });
 
-Deno.test("PanelSocket.sendReport() starts no timer for a closed connection", async () => {
-  for (const version of [1, 2] as const) {
-    await using bench = openLive(version);
-    const { time, socket, live, running } = bench;
-    socket.end("the server closed the connection");
-    await running;
-    const sending = () => live.sendReport(REPORT, WITHIN.timeoutMs);
-    const { failure, message } = await assertRejects(sending, PanelError);
-    assertEquals(failure, "unreachable");
-    assertEquals(message.endsWith(": the server closed the connection"), true, message);
-    assertEquals(time.timers, 0);
-  }
-});
-
 byV1.test("PanelSocket.sendProbeResult() sends the bare result over version 1", async ({ socket, live }) => {
   await live.sendProbeResult(RESULT);
   assertEquals(socket.sent, [JSON.stringify({ type: "ping_result", ...RESULT })]);
-});
-
-Deno.test("PanelSocket.run() passes on orders, in either version", async () => {
-  for (const version of [1, 2] as const) {
-    await using bench = openLive(version);
-    const { socket, live, messages, running } = bench;
-    socket.say({ message: "exec", task_id: "c", command: "id" });
-    socket.say(Uint8Array.of(1));
-    socket.say({ method: "agent.terminal.request", params: { request_id: "r" } });
-    await settle();
-    assertEquals(messages, [
-      { kind: "command", taskId: "c", command: "id" },
-      { kind: "terminal", requestId: "r", resumable: true },
-    ]);
-    live.close();
-    await running;
-    assertEquals([live.end === "timed out", live.closeReason], [false, "it was closed here"]);
-  }
 });
 
 byV2.test("PanelSocket reads on slowly when there are too many messages, and waits for answers behind them", async ({ time, socket, live, messages }) => {
@@ -215,20 +168,6 @@ byV2.test("PanelSocket reads on slowly when there are too many messages, and wai
   await time.run(6_000);
   await sending;
   assertEquals([messages.length, live.end, socket.closeReason], [1400, "closed", ""]);
-});
-
-Deno.test("PanelSocket closes a connection whose panel goes on sending too much, in either version", async () => {
-  for (const version of [1, 2] as const) {
-    await using bench = openLive(version);
-    const { time, socket, live, messages, running } = bench;
-    for (let n = 0; n < 5000; n++) socket.say({ method: "agent.message", params: "hello" });
-    await time.run(9_000);
-    assertEquals(socket.closeReason, "");
-    await time.run(3_000);
-    await running;
-    assertEquals([live.end, live.closeReason], ["flooded", "the panel sends too many messages"]);
-    assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
-  }
 });
 
 byV2.test("PanelSocket keeps a connection whose panel stays within the limit after it was above", async ({ time, socket, live, messages }) => {
@@ -402,3 +341,52 @@ byV2.test("PanelSocket.run() passes on orders, and drops answers to unknown call
   socket.say({ id: 1, result: {} });
   await waiting;
 });
+
+for (const version of [1, 2] as const) {
+  const inVersion = testsWith(() => openLive(version));
+
+  inVersion.test(`PanelSocket.notifyReport() expects no answer, in version ${version}`, async ({ time, socket, live }) => {
+    live.notifyReport(REPORT);
+    await time.run(60_000);
+    const call = { jsonrpc: "2.0", method: "agent.report", params: { report: REPORT } };
+    assertEquals(socket.sent, [JSON.stringify(version === 2 ? call : REPORT)]);
+    assertEquals([socket.pings, socket.closeReason], [0, ""]);
+    socket.end("reset");
+    live.notifyReport(REPORT);
+    await settle();
+  });
+
+  inVersion.test(`PanelSocket.sendReport() starts no timer for a closed connection, in version ${version}`, async ({ time, socket, live, running }) => {
+    socket.end("the server closed the connection");
+    await running;
+    const sending = () => live.sendReport(REPORT, WITHIN.timeoutMs);
+    const { failure, message } = await assertRejects(sending, PanelError);
+    assertEquals(failure, "unreachable");
+    assertEquals(message.endsWith(": the server closed the connection"), true, message);
+    assertEquals(time.timers, 0);
+  });
+
+  inVersion.test(`PanelSocket.run() passes on orders, in version ${version}`, async ({ socket, live, messages, running }) => {
+    socket.say({ message: "exec", task_id: "c", command: "id" });
+    socket.say(Uint8Array.of(1));
+    socket.say({ method: "agent.terminal.request", params: { request_id: "r" } });
+    await settle();
+    assertEquals(messages, [
+      { kind: "command", taskId: "c", command: "id" },
+      { kind: "terminal", requestId: "r", resumable: true },
+    ]);
+    live.close();
+    await running;
+    assertEquals([live.end === "timed out", live.closeReason], [false, "it was closed here"]);
+  });
+
+  inVersion.test(`PanelSocket closes a connection whose panel goes on sending too much, in version ${version}`, async ({ time, socket, live, messages, running }) => {
+    for (let n = 0; n < 5000; n++) socket.say({ method: "agent.message", params: "hello" });
+    await time.run(9_000);
+    assertEquals(socket.closeReason, "");
+    await time.run(3_000);
+    await running;
+    assertEquals([live.end, live.closeReason], ["flooded", "the panel sends too many messages"]);
+    assertEquals([messages.length > 1300, messages.length < 1700], [true, true]);
+  });
+}
