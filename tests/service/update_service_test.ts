@@ -7,7 +7,9 @@ import {
   NEXT_PAUSE,
   updateLoop,
 } from "../../lib/service/update_service.ts";
+import { attempt } from "../../lib/attempt.ts";
 import { writeExecutable } from "../executable.ts";
+import { isAlive } from "../exists.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
 import { onlyIf } from "../only_on.ts";
 import { PATIENCE_MS } from "../patience.ts";
@@ -96,11 +98,8 @@ class Loop implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
+    // It may have ended.
+    attempt(() => this.#process.kill("SIGKILL"));
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
@@ -111,15 +110,6 @@ async function comes(isSo: () => boolean): Promise<void> {
   while (!isSo()) {
     assert(performance.now() < end, "it never came");
     await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    Deno.kill(pid, "SIGCONT");
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -142,7 +132,7 @@ for (const shell of SHELLS) {
     await comes(() => loop.sleeper() !== undefined);
     const sleeper = loop.sleeper() ?? 0;
     assertEquals((await loop.end()).code, 0);
-    await comes(() => !isRunning(sleeper));
+    await comes(() => !isAlive(sleeper));
     assertEquals(loop.log(), "");
   });
 

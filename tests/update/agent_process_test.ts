@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { attempt } from "../../lib/attempt.ts";
 import { AgentProcess } from "../../lib/update/agent_process.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -47,11 +48,8 @@ class Impostor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
+    // It may have ended.
+    attempt(() => this.child.kill("SIGKILL"));
     await this.child.status;
     this.#folder[Symbol.dispose]();
   }

@@ -98,18 +98,15 @@ withServer.test("findRelease() finds a version by its exact name, and no other u
   assertEquals(await find("1.1.0", { failed: ["1.1.0"] }), "failed before");
   await assertRejects(() => find("1.2.0"), Error, "Cannot download");
   // A mirror that gives the newest release for any.
-  const { answer } = { answer: { "v1.2.0": () => fetch(`${server.origin}/files/SHA256SUMS`) } };
+  const newest = (name: string) => () => fetch(`${server.origin}/files/${name}`);
   server.faults = {
     answer: {
-      "v1.2.0/SHA256SUMS.sig": () => fetch(`${server.origin}/files/SHA256SUMS.sig`),
-      ...answer,
+      "v1.2.0/SHA256SUMS.sig": newest("SHA256SUMS.sig"),
+      "v1.2.0": newest("SHA256SUMS"),
     },
   };
-  await assertRejects(
-    () => find("1.2.0"),
-    Error,
-    'Cannot find version 1.2.0: the answer is about "v1.1.0"',
-  );
+  const why = 'Cannot find version 1.2.0: the answer is about "v1.1.0"';
+  await assertRejects(() => find("1.2.0"), Error, why);
 });
 
 withServer.test("findRelease() takes a version of --update-url by its tag", async (server) => {
@@ -142,24 +139,17 @@ withServer.test("findRelease() refuses a list that is not signed, or names no ve
 const MIRROR = "https://mirror.example.com/gh";
 const FILE = "https://github.com/o/n/releases/download/v1/x";
 
-Deno.test("mirroredUrl() prefixes GitHub's addresses", () => {
-  const urls = [
-    FILE,
-    "https://api.github.com/repos/o/n/releases/latest",
-    "https://objects.githubusercontent.com/x",
-    "https://GITHUB.com/x",
-  ];
-  for (const url of urls) assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
-});
-
-Deno.test("mirroredUrl() keeps other addresses, and all without a mirror", () => {
-  const urls = [
-    "https://releases.example.com/x",
-    "https://github.com.example.com/x",
-    "https://notgithub.com/x",
-    "https://example.com/https://github.com/x",
-  ];
-  for (const url of urls) assertEquals(mirroredUrl(url, MIRROR), url);
+Deno.test("mirroredUrl() prefixes GitHub's addresses alone, and none without a mirror", () => {
+  const ofGithub = "api.github.com/repos/o/n/releases/latest objects.githubusercontent.com/x " +
+    "GITHUB.com/x";
+  for (const url of [FILE, ...ofGithub.split(" ").map((it) => `https://${it}`)]) {
+    assertEquals(mirroredUrl(url, MIRROR), `${MIRROR}/${url}`);
+  }
+  const others = "releases.example.com/x github.com.example.com/x notgithub.com/x " +
+    "example.com/https://github.com/x";
+  for (const url of others.split(" ").map((it) => `https://${it}`)) {
+    assertEquals(mirroredUrl(url, MIRROR), url);
+  }
   assertEquals(mirroredUrl(FILE, ""), FILE);
 });
 
@@ -202,7 +192,7 @@ function asset(changes: Record<string, unknown> = {}): Record<string, unknown> {
   };
 }
 
-Deno.test("parseRelease() parses the tag and the files", () => {
+Deno.test("parseRelease() parses the tag and the files, and knows drafts and pre-releases", () => {
   assertEquals(parseRelease(answer()), {
     tag: "v1.2.3",
     isPrerelease: false,
@@ -210,9 +200,6 @@ Deno.test("parseRelease() parses the tag and the files", () => {
       ["komari-agent-deno-linux-amd64", "https://github.com/o/n/releases/download/v1.2.3/x"],
     ]),
   });
-});
-
-Deno.test("parseRelease() detects drafts and pre-releases", () => {
   assertEquals(parseRelease(answer({ draft: true })).isPrerelease, true);
   assertEquals(parseRelease(answer({ prerelease: true })).isPrerelease, true);
 });

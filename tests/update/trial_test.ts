@@ -9,15 +9,8 @@ import { sha256 } from "./release_server.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const NEW = {
-  pid: 2,
-  version: "1.3.0",
-  intervalMs: 1000,
-  acceptedAtMs: 1,
-  seal: "",
-  startedAtMs: 0,
-  panels: [],
-  problems: [],
-  isRunning: true,
+  ...{ pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, startedAtMs: 0 },
+  ...{ seal: "", panels: [], problems: [], isRunning: true },
 };
 
 /** Tries a new version with an agent that says one thing after the other, and then the last one. */

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { formatUpdateState } from "../../lib/state/update_state.ts";
-import type { FoundRelease } from "../../lib/update/releases.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
 import type { UpdaterOptions } from "../../lib/update/updater.ts";
 import { ReleaseKeys } from "./release_keys.ts";
@@ -61,6 +61,17 @@ class World implements AsyncDisposable {
     return await runFakeUpdate(this.place, (step) => steps.push(step));
   }
 
+  /** As {@linkcode parts}, with an agent whose health is changed at each look. */
+  partsWith(change: () => Partial<Health>): ReturnType<typeof updaterOptions> {
+    const parts = this.parts();
+    const health = parts.agent.health.bind(parts.agent);
+    parts.agent.health = () => {
+      const found = health();
+      return found && { ...found, ...change() };
+    };
+    return parts;
+  }
+
   /** The words of the failure that an update ends with. */
   async failure(): Promise<string> {
     return describeError(await assertRejects(() => this.run(), Error));
@@ -85,13 +96,7 @@ const withWorld = testsWith(() => World.open());
 
 withWorld.test("performUpdate() installs a newer version, restarts the agent and keeps a backup", async (world) => {
   await Deno.chmod(world.path, 0o751);
-  world.server.publish("1.3.0", programOf("1.3.0"));
-  const steps: UpdateStep[] = [];
-  assertEquals(await world.run(steps), { kind: "updated", from: "1.2.3", to: "1.3.0" });
-  assertEquals(steps, [
-    ...["fetched", "runs", "trial written", "old kept", "in place"] as const,
-    ...["restarted", "accepted"] as const,
-  ]);
+  assertEquals(await world.run(), { kind: "updated", from: "1.2.3", to: "1.3.0" });
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
   assertEquals((Deno.statSync(world.path).mode ?? 0) & 0o777, 0o751);
   assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
@@ -154,7 +159,6 @@ withWorld.test("performUpdate() tries a version that was rejected again after a 
   const { state } = world.parts();
   await state.open();
   await state.write(formatUpdateState({ failed: [{ version: "1.3.0", atMs }] }));
-  world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals((await world.run()).kind, "updated");
 });
 
@@ -167,7 +171,6 @@ withWorld.test("performUpdate() remembers each version that failed once, with th
     failed: failed.map(([version, days]) => ({ version, atMs: Date.now() - days * dayMs })),
   }));
   world.silentVersions.push("1.3.0");
-  world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals((await world.run()).kind, "rolled back");
   assertEquals(world.failed(), ["1.2.9", "1.3.0"]);
   const outcome = await world.run();
@@ -194,40 +197,25 @@ whileUpdating.test("performUpdate() says where the versions are", async (world) 
 
 withWorld.test("performUpdate() only replaces the file when no agent is running", async (world) => {
   world.parts().agent.stop();
-  world.server.publish("1.3.0", programOf("1.3.0"));
   assertEquals(await world.run(), { kind: "installed", from: "1.2.3", to: "1.3.0" });
   assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
   assertEquals(world.parts().state.read().value, undefined);
 });
 
-const NOT_TAKEN: Record<string, [string, ServerFaults, FoundRelease["decision"]]> = {
-  "the same": ["1.2.3", {}, "not newer"],
-  "an older": ["1.2.2", {}, "not newer"],
-  "an older one by number": ["1.1.10", {}, "not newer"],
-  "a preview": ["1.3.0", { release: { prerelease: true } }, "not stable"],
-  "a draft of a": ["1.3.0", { release: { draft: true } }, "not stable"],
-  "a preview by name of a": ["1.3.0-rc.1", {}, "not stable"],
-  "an oddly called": ["latest", {}, "not stable"],
-};
-
-for (const [kind, [version, faults, decision]] of Object.entries(NOT_TAKEN)) {
-  withWorld.test(`performUpdate() leaves ${kind} version alone`, async (world) => {
+withWorld.test("performUpdate() asks for no more of a version that is not newer, or not stable", async (world) => {
+  const table = [["1.2.2", "not newer"], ["1.3.0-rc.1", "not stable"]] as const;
+  for (const [version, decision] of table) {
     world.server.publish(version, programOf(version));
-    world.server.faults = faults;
     const outcome = await world.run();
     assertEquals(outcome.kind === "nothing" && outcome.release.decision, decision);
-    assertEquals(world.server.requestedPaths, ["/latest"]);
+    assertEquals(world.server.requestedPaths.splice(0), ["/latest"]);
     assertEquals(versionIn(world.path), "1.2.3");
-  });
-}
+  }
+});
 
 /** Another body than the one that was published. */
 function body(text: string): () => Response {
   return () => new Response(text);
-}
-
-function failing(status: number): () => Response {
-  return () => new Response("no", { status });
 }
 
 function answers(answer: NonNullable<ServerFaults["answer"]>): ServerFaults {
@@ -238,12 +226,6 @@ const ASSET = { name: "komari-agent-deno-portable", size: 9 };
 
 /** What may be wrong with a release that is not hostile, and what is said of it. */
 const FAULTS: [kind: string, faults: ServerFaults, words: string][] = [
-  ["nobody describes it", answers({ latest: failing(503) }), "answered 503"],
-  [
-    "the description is a page",
-    answers({ latest: body("<!DOCTYPE html><html>") }),
-    "Cannot parse the release: it begins with",
-  ],
   [
     "the description is endless",
     answers({ latest: body(" ".repeat(1024 * 1024 + 1)) }),
@@ -259,25 +241,16 @@ const FAULTS: [kind: string, faults: ServerFaults, words: string][] = [
     { release: { assets: [{ ...ASSET, browser_download_url: "http://127.0.0.1:9/x" }] } },
     "the release has no SHA256SUMS",
   ],
-  ["the list of hashes is a page", { sums: "<html>" }, `SHA256SUMS does not list ${ASSET.name}`],
   ["the list of hashes is endless", { sums: " ".repeat(64 * 1024 + 1) }, "longer than 65536 bytes"],
   [
     "the hash is wrong",
     answers({ portable: body(PROGRAM.replace("1.3.0", "1.3.9")) }),
     "has the wrong SHA-256",
   ],
-  ["the file is short", answers({ portable: body(PROGRAM.slice(0, -10)) }), "wrong SHA-256"],
   [
     "the file is longer",
     answers({ portable: body(`${PROGRAM}more`) }),
     `does not have ${PROGRAM.length} bytes`,
-  ],
-  ["the file is a page", answers({ portable: body("<!DOCTYPE html>") }), "has the wrong SHA-256"],
-  ["the file is missing", answers({ portable: failing(404) }), "answered 404"],
-  [
-    "redirects go round",
-    answers({ portable: ({ url }) => Response.redirect(url) }),
-    "more than 5 redirects",
   ],
 ];
 
@@ -333,15 +306,10 @@ for (const [kind, faults, words] of ATTACKS) {
   });
 }
 
-withWorld.test("performUpdate() does not downgrade to an older signed release under a newer tag", async (world) => {
-  world.server.publish("9.9.9", programOf("1.1.0"));
-  assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
-  assertEquals(versionIn(world.path), "1.2.3");
-});
-
-withWorld.test("performUpdate() rejects no version since a server calls another one that", async (world) => {
+withWorld.test("performUpdate() takes no older release under a newer tag, and rejects no version for that", async (world) => {
   world.server.publish("1.3.0", programOf("1.1.0"));
   assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
+  assertEquals(versionIn(world.path), "1.2.3");
   assertEquals(world.names(), ["agent", "agent.agent", "agent.update"]);
   world.server.publish("1.3.0", PROGRAM);
   assertEquals((await world.run()).kind, "updated");
@@ -399,20 +367,13 @@ for (const [kind, [program, words]] of Object.entries(BAD_PROGRAMS)) {
 withWorld.test("performUpdate() throws when the running agent does not report", async (world) => {
   world.silentVersions.push("1.2.3");
   await world.parts().agent.start();
-  world.server.publish("1.3.0", PROGRAM);
   assertStringIncludes(await world.failure(), "the panel accepts no reports of the running agent");
   assertEquals(world.server.requestedPaths, ["/latest"]);
 });
 
 withWorld.test("performUpdate() waits a minute for a report of the running agent", async (world) => {
-  const parts = world.parts();
-  const health = parts.agent.health.bind(parts.agent);
   let looks = 0;
-  parts.agent.health = () => {
-    looks++;
-    const found = health();
-    return found && { ...found, acceptedAtMs: undefined };
-  };
+  const parts = world.partsWith(() => (looks++, { acceptedAtMs: undefined }));
   await assertRejects(() => performNow(parts), Error, "the panel accepts no reports");
   // One to know whether it runs, and then one each half second, the last one at its end.
   assertEquals(looks, 122);
@@ -425,13 +386,9 @@ withWorld.test("performUpdate() downloads nothing for an agent that would not co
   assertEquals(world.server.requestedPaths, ["/latest"]);
   // An agent that has ended leaves its health behind.
   Deno.mkdirSync(`${world.path}.update`);
-  const health = parts.agent.health.bind(parts.agent);
-  parts.agent.health = () => {
-    const found = health();
-    return found && { ...found, isRunning: false, acceptedAtMs: undefined };
-  };
-  assertEquals((await performNow(parts)).kind, "installed");
-  assertEquals([parts.agent.restarts, versionIn(world.path)], [0, "1.3.0"]);
+  const ended = world.partsWith(() => ({ isRunning: false, acceptedAtMs: undefined }));
+  assertEquals((await performNow(ended)).kind, "installed");
+  assertEquals([ended.agent.restarts, versionIn(world.path)], [0, "1.3.0"]);
 });
 
 Deno.test("performUpdate() wants a report of the last two intervals and 15 s", async () => {
@@ -443,13 +400,8 @@ Deno.test("performUpdate() wants a report of the last two intervals and 15 s", a
   ] as const;
   for (const [agoMs, intervalMs, isRecent] of table) {
     await using world = await World.open();
-    const parts = world.parts();
-    const health = parts.agent.health.bind(parts.agent);
-    parts.agent.health = () => {
-      const found = health();
-      return found && { ...found, acceptedAtMs: Date.now() - agoMs, intervalMs };
-    };
-    const updating = performNow(parts);
+    const health = () => ({ acceptedAtMs: Date.now() - agoMs, intervalMs });
+    const updating = performNow(world.partsWith(health));
     if (isRecent) assertEquals((await updating).kind, "updated", `${agoMs} ms`);
     else await assertRejects(() => updating, Error, "the panel accepts no reports", `${agoMs} ms`);
   }
@@ -511,15 +463,11 @@ const ABORTS: Record<
   "while the agent does not report yet": {
     prepare(world, abort) {
       world.silentVersions.push("1.2.3");
-      const parts = world.parts();
-      const health = parts.agent.health.bind(parts.agent);
       let looks = 0;
-      parts.agent.health = () => {
-        const found = health();
+      return world.partsWith(() => {
         if (++looks === 2) abort();
-        return found && { ...found, acceptedAtMs: undefined };
-      };
-      return parts;
+        return { acceptedAtMs: undefined };
+      });
     },
     trial: "none",
     next: "updated",
