@@ -1,5 +1,4 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { CommandContext } from "../../lib/cli/command.ts";
 import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { FakeContext } from "./fake_context.ts";
@@ -22,22 +21,10 @@ function configOf(args: readonly string[], env: Record<string, string> = {}): Co
   });
 }
 
-async function output(config: Config): Promise<string> {
-  let text = "";
-  const context: CommandContext = {
-    signal: new AbortController().signal,
-    isRestart: () => false,
-    runAgent: () => Promise.resolve(),
-    giveUpRoot: () => {},
-    env: {},
-    secrets: [],
-    inLanguage: (english) => english,
-    print: (more) => void (text += more),
-    printError() {},
-    resolveWith: () => config,
-  };
-  assertEquals(await runConfigShow(config, context), 0);
-  return text;
+function output(config: Config): string {
+  const context = new FakeContext();
+  assertEquals(runConfigShow(config, context), 0);
+  return context.printed;
 }
 
 function shown(config: Config, key: string): [value?: string, origin?: string] {
@@ -63,30 +50,26 @@ Deno.test("shownOptions() name the origin of a token that no option holds", () =
   assertEquals(shown(configOf([]), "token"), ["", "default"]);
 });
 
-Deno.test("runConfigShow() hides every secret, and names a file that others can read", async () => {
+Deno.test("runConfigShow() hides every secret, and names a file that others can read", () => {
   for (const args of [[], ["--json"], ["--lang", "zh"]]) {
-    const text = await output(configOf(["--config", "c", ...args]));
+    const text = output(configOf(["--config", "c", ...args]));
     assertEquals(text.includes("s3cret"), false, text);
     assertStringIncludes(text, "c holds a secret and can be read by all users");
   }
 });
 
-Deno.test("runConfigShow() hides a secret within the value of another option", async () => {
-  const services = "https://ip.example.com/s3cret-token";
-  const text = await output(configOf(["--config", "c", "--ip-services", services, "--json"]));
-  assertEquals(JSON.parse(text).options.ip_services.value, "https://ip.example.com/…");
-});
-
-Deno.test("runConfigShow() hides a login within an address", async () => {
+Deno.test("runConfigShow() hides a login within an address", () => {
   const args = ["--ip-services", "https://me:s3cret@a.example/,https://b.example/@home"];
-  const text = await output(configOf(args));
+  const text = output(configOf(args));
   assertStringIncludes(text, "https://********@a.example/,https://b.example/@home");
 });
 
-Deno.test("runConfigShow() prints JSON by keys", async () => {
-  const { file, options } = JSON.parse(await output(configOf(["--config", "c", "--json"])));
+Deno.test("runConfigShow() prints JSON by keys, and hides a secret within another value", () => {
+  const services = ["--ip-services", "https://ip.example.com/s3cret-token"];
+  const { file, options } = JSON.parse(output(configOf(["--config", "c", "--json", ...services])));
   assertEquals(file, "c");
   assertEquals(options.interval, { value: "5", origin: "key interval of c" });
+  assertEquals(options.ip_services.value, "https://ip.example.com/…");
 });
 
 Deno.test("shownOptions() name the panels of a list, without their tokens", () => {
@@ -106,11 +89,11 @@ Deno.test("shownOptions() name the panels of a list, without their tokens", () =
   assertEquals(shown(config, "token"), ["********", origin]);
 });
 
-Deno.test("runConfigShow() lays options out by their groups, and proxies without passwords", async () => {
+Deno.test("runConfigShow() lays options out by their groups, and proxies without passwords", () => {
   const config = configOf([
     ...["-e", "https://p.example", "-t", "s3cret", "--transport", "http", "--interval", "60"],
   ]);
-  const lines = (await output(config)).split("\n");
+  const lines = output(config).split("\n");
   assertEquals(lines.slice(0, 5), [
     "Configuration file: none",
     "",

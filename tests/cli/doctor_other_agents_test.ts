@@ -15,40 +15,58 @@ import { OtherAgent } from "./other_agent.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
+/** What is said of a process below `/proc`. */
+interface Said {
+  readonly env?: readonly string[];
+  readonly parent?: number;
+  readonly cgroup?: string;
+}
+
+/** Puts a process with these words into a folder that stands for `/proc`. */
+function put(proc: string, pid: number, words: readonly string[], said: Said = {}): void {
+  const { env = [], parent = 0, cgroup } = said;
+  const folder = `${proc}/${pid}`;
+  Deno.mkdirSync(`${folder}/cwd`, { recursive: true });
+  Deno.writeTextFileSync(`${folder}/cmdline`, words.map((word) => `${word}\0`).join(""));
+  Deno.writeTextFileSync(`${folder}/environ`, env.map((it) => `${it}\0`).join(""));
+  Deno.writeTextFileSync(`${folder}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
+  if (cgroup !== undefined) Deno.writeTextFileSync(`${folder}/cgroup`, cgroup);
+}
+
 inFolder.test("otherProcesses() finds agents with a token, and neither this agent nor shells", async ({ path: proc }) => {
-  const put = (pid: number, parent: number, words: string[], env: string[] = []): void => {
-    Deno.mkdirSync(`${proc}/${pid}`);
-    Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((word) => `${word}\0`).join(""));
-    Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
-    Deno.writeTextFileSync(`${proc}/${pid}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
-  };
-  const putCgroup = (pid: number, text: string) =>
-    Deno.writeTextFileSync(`${proc}/${pid}/cgroup`, text);
   const program = "/opt/komari-agent-deno/komari-agent-deno";
   const config = `${proc}/config.json`;
   Deno.writeTextFileSync(config, JSON.stringify({ token: TOKEN }));
-  put(1, 0, ["/sbin/init"]);
-  put(9, 1, ["sudo", program, "-t", TOKEN]);
-  put(10, 9, [program, "--config", config]);
-  put(11, 10, [program, "helper", TOKEN]);
-  put(20, 1, ["bash"], [`AGENT_TOKEN=${TOKEN}`]);
-  put(21, 20, ["/usr/bin/komari-agent-deno", "doctor", "-t", TOKEN]);
-  put(30, 1, ["/opt/komari/agent", "-e", "https://p.example", "-t", TOKEN]);
-  put(31, 1, ["deno", "run", "/srv/komari-agent-deno-portable"], [`AGENT_TOKEN=${TOKEN}`]);
-  put(32, 1, ["/tmp/komari-agent-deno", "--config", config]);
-  put(33, 1, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]);
-  put(35, 1, ["deno", "run", "/opt/two/node-two", "--config", config]);
-  put(37, 1, [program, "doctor", "--json", "--config", config]);
+  const env = [`AGENT_TOKEN=${TOKEN}`];
   const settings = Array.from({ length: 20 }, (_, index) => `-p=${index}`);
-  put(39, 1, ["systemd-run", ...settings, "/x/node", "doctor", "--json", "--config", config]);
-  put(38, 1, ["deno", "run", program, "config", "show", "--config", config]);
-  put(36, 1, ["vim", "/etc/x/config.json"], [`AGENT_TOKEN=${TOKEN}`]);
-  put(34, 30, ["sh", "-c", "komari-agent-deno-shell"], [`AGENT_TOKEN=${TOKEN}`]);
-  putCgroup(1, "1:cpu:/\n0::/machine/of-test/init.scope\n");
-  putCgroup(30, "0::/other/system.slice/of-a-container.service\n");
-  putCgroup(31, "0::/machine/of-test/user.slice/user-0.slice/session-1.scope\n");
-  putCgroup(32, "9:cpu:/\n1:name=systemd:/machine/of-test/system.slice/node-three.service\n");
-  putCgroup(35, "0::/machine/of-test/system.slice/system-two.slice/two@1.service\n");
+  const own = "/machine/of-test";
+  const processes: [pid: number, words: string[], said?: Said][] = [
+    [1, ["/sbin/init"], { cgroup: `1:cpu:/\n0::${own}/init.scope\n` }],
+    [9, ["sudo", program, "-t", TOKEN]],
+    [10, [program, "--config", config], { parent: 9 }],
+    [11, [program, "helper", TOKEN], { parent: 10 }],
+    [20, ["bash"], { env }],
+    [21, ["/usr/bin/komari-agent-deno", "doctor", "-t", TOKEN], { parent: 20 }],
+    [30, ["/opt/komari/agent", "-e", "https://p.example", "-t", TOKEN], {
+      cgroup: "0::/other/system.slice/of-a-container.service\n",
+    }],
+    [31, ["deno", "run", "/srv/komari-agent-deno-portable"], {
+      ...{ env, cgroup: `0::${own}/user.slice/user-0.slice/session-1.scope\n` },
+    }],
+    [32, ["/tmp/komari-agent-deno", "--config", config], {
+      cgroup: `9:cpu:/\n1:name=systemd:${own}/system.slice/node-three.service\n`,
+    }],
+    [33, ["/opt/komari/agent", "-t", `${TOKEN}-of-another`]],
+    [34, ["sh", "-c", "komari-agent-deno-shell"], { env, parent: 30 }],
+    [35, ["deno", "run", "/opt/two/node-two", "--config", config], {
+      cgroup: `0::${own}/system.slice/system-two.slice/two@1.service\n`,
+    }],
+    [36, ["vim", "/etc/x/config.json"], { env }],
+    [37, [program, "doctor", "--json", "--config", config]],
+    [38, ["deno", "run", program, "config", "show", "--config", config]],
+    [39, ["systemd-run", ...settings, "/x/node", "doctor", "--json", "--config", config]],
+  ];
+  for (const [pid, words, said] of processes) put(proc, pid, words, said);
   const found = await otherProcesses(new Set([TOKEN]), { agents: [10], proc, self: 21 });
   assertEquals(found.sort((one, other) => one.pid - other.pid), [
     { name: "agent", pid: 30, unit: "" },
@@ -59,20 +77,19 @@ inFolder.test("otherProcesses() finds agents with a token, and neither this agen
 });
 
 inFolder.test("otherProcesses() reads a token in each spelling, and a bounded command line", async ({ path: proc }) => {
-  const put = (pid: number, words: string[]) => {
-    Deno.mkdirSync(`${proc}/${pid}`);
-    Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((it) => `${it}\0`).join(""));
-  };
   const flags = Array.from({ length: 14 }, (_, at) => `--v8-flag-${at}`);
-  put(1, ["agent", `-t${TOKEN}`]);
-  put(2, ["agent", `--token=${TOKEN}`]);
-  put(3, ["agent", `--token=${TOKEN}x`, `x${TOKEN}`]);
-  put(4, ["deno", ...flags, "/x/komari-agent-deno", TOKEN]);
-  put(5, ["deno", ...flags, "run", "/x/komari-agent-deno", TOKEN]);
-  put(6, ["/x/agent/tool", TOKEN]);
-  put(7, ["agent", "x".repeat(256 * 1024), TOKEN]);
-  put(8, ["agent", "-c", `${proc}/config.json`]);
-  put(9, ["agent", "--config", "config.json"]);
+  const processes = [
+    ["agent", `-t${TOKEN}`],
+    ["agent", `--token=${TOKEN}`],
+    ["agent", `--token=${TOKEN}x`, `x${TOKEN}`],
+    ["deno", ...flags, "/x/komari-agent-deno", TOKEN],
+    ["deno", ...flags, "run", "/x/komari-agent-deno", TOKEN],
+    ["/x/agent/tool", TOKEN],
+    ["agent", "x".repeat(256 * 1024), TOKEN],
+    ["agent", "-c", `${proc}/config.json`],
+    ["agent", "--config", "config.json"],
+  ];
+  for (const [at, words] of processes.entries()) put(proc, at + 1, words);
   Deno.writeTextFileSync(`${proc}/config.json`, JSON.stringify({ token: TOKEN }));
   const found = await otherProcesses(new Set([TOKEN]), { agents: [], proc, self: 999 });
   assertEquals(found.map(({ pid }) => pid).sort(), [1, 2, 4, 8]);
@@ -81,21 +98,21 @@ inFolder.test("otherProcesses() reads a token in each spelling, and a bounded co
 });
 
 inFolder.test("otherProcesses() finds an agent of any name by the panel's address and its token", async ({ path: proc }) => {
-  const put = (pid: number, words: string[], env: string[] = []): void => {
-    Deno.mkdirSync(`${proc}/${pid}/cwd`, { recursive: true });
-    Deno.writeTextFileSync(`${proc}/${pid}/cwd/token`, `${TOKEN}\n`);
-    Deno.writeTextFileSync(`${proc}/${pid}/cmdline`, words.map((it) => `${it}\0`).join(""));
-    Deno.writeTextFileSync(`${proc}/${pid}/environ`, env.map((it) => `${it}\0`).join(""));
-  };
   const url = "https://p.example";
-  put(1, ["/usr/bin/deno", "run", "-A", "/root/kad", "-e", url, "-t", TOKEN]);
-  put(2, ["kad", "-t", TOKEN, `--endpoint=${url}`]);
-  put(3, ["./kad", "-e", url, "--token-file", "token"]);
-  put(4, ["kad", "-e", url], [`AGENT_TOKEN=${TOKEN}`]);
-  put(5, ["kad", "doctor", "-e", url, "-t", TOKEN]);
-  put(6, ["kad", "-e", url, "-t", "of-another"]);
-  put(7, ["bash", "-e", "script"], [`AGENT_TOKEN=${TOKEN}`]);
-  put(8, ["grep", TOKEN, "file"]);
+  const processes: [words: string[], env?: string[]][] = [
+    [["/usr/bin/deno", "run", "-A", "/root/kad", "-e", url, "-t", TOKEN]],
+    [["kad", "-t", TOKEN, `--endpoint=${url}`]],
+    [["./kad", "-e", url, "--token-file", "token"]],
+    [["kad", "-e", url], [`AGENT_TOKEN=${TOKEN}`]],
+    [["kad", "doctor", "-e", url, "-t", TOKEN]],
+    [["kad", "-e", url, "-t", "of-another"]],
+    [["bash", "-e", "script"], [`AGENT_TOKEN=${TOKEN}`]],
+    [["grep", TOKEN, "file"]],
+  ];
+  for (const [at, [words, env = []]] of processes.entries()) {
+    put(proc, at + 1, words, { env });
+    Deno.writeTextFileSync(`${proc}/${at + 1}/cwd/token`, `${TOKEN}\n`);
+  }
   const found = await otherProcesses(new Set([TOKEN]), { agents: [], proc, self: 999 });
   assertEquals(
     found.sort((one, other) => one.pid - other.pid).map(({ name, pid }) => [pid, name]),

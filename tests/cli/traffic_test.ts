@@ -127,18 +127,9 @@ inFolder.test("runTrafficSet() waits two intervals of the running agent at most"
   health.accepted(10_000);
   using _lock = locked(folder.path);
   using _agent = TrafficRequestFile.create(folder.path);
-  const words = [
-    "traffic",
-    "set",
-    "--up",
-    "1GB",
-    "--month-rotate",
-    "1",
-    "--state-dir",
-    folder.path,
-  ];
+  const words = "traffic set --up 1GB --month-rotate 1 --state-dir".split(" ");
   using time = new FakeTime({ now: Date.now() });
-  const config = configOf(words, { RUNTIME_DIRECTORY: folder.path });
+  const config = configOf([...words, folder.path], { RUNTIME_DIRECTORY: folder.path });
   const setting = runTrafficSet(config, new FakeContext());
   const refusal = assertRejects(() => setting, Error, "did not take it over within 20 s");
   const tookMs = await time.until(refusal, { withinMs: 60_000, stepMs: 200 });
@@ -148,14 +139,8 @@ inFolder.test("runTrafficSet() waits two intervals of the running agent at most"
 inFolder.test("runTrafficSet() keeps the interfaces that the month has been counted by", async (folder) => {
   const interfacesAfter = async (words: string): Promise<string[]> => {
     const context = new FakeContext();
-    const config = configOf([
-      "traffic",
-      "set",
-      ...words.split(" "),
-      "--json",
-      "--state-dir",
-      folder.path,
-    ]);
+    const set = ["traffic", "set", "--json", "--state-dir", folder.path];
+    const config = configOf([...set, ...words.split(" ")]);
     assertEquals(await runTrafficSet(config, context), 0);
     return JSON.parse(context.printed).interfaces;
   };
@@ -165,18 +150,9 @@ inFolder.test("runTrafficSet() keeps the interfaces that the month has been coun
 });
 
 inFolder.test("runTrafficSet() tells programs that the agent has taken it over, and withdraws it at a Ctrl-C", async (folder) => {
-  const words = [
-    "traffic",
-    "set",
-    "--down",
-    "5",
-    "--month-rotate",
-    "1",
-    "--state-dir",
-    folder.path,
-  ];
   // What passes on this machine meanwhile does not count.
-  const config = configOf([...words, "--include-nics", "none-of-these", "--json"]);
+  const words = "traffic set --down 5 --month-rotate 1 --include-nics none-of-these --json";
+  const config = configOf([...words.split(" "), "--state-dir", folder.path]);
   await runTrafficSet(config, new FakeContext());
   using _lock = locked(folder.path);
   using agent = TrafficRequestFile.create(folder.path);

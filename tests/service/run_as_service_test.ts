@@ -61,13 +61,8 @@ Deno.test("asServiceCommand() runs a user's service by that user's manager", () 
   assertEquals(args[0], "--user");
   const settings = args.flatMap((word, at) => word === "-p" ? [args[at + 1]?.split("=")[0]] : []);
   assertEquals(settings, [
-    "RuntimeMaxSec",
-    "TimeoutStopSec",
-    "UMask",
-    "Environment",
-    "LimitNOFILE",
-    "EnvironmentFile",
-    "EnvironmentFile",
+    ...["RuntimeMaxSec", "TimeoutStopSec", "UMask", "Environment", "LimitNOFILE"],
+    ...["EnvironmentFile", "EnvironmentFile"],
   ]);
   assertEquals(showSettingsCommand("x", "user").args.slice(0, 3), ["--user", "show", "x.service"]);
 });
