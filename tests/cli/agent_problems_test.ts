@@ -87,8 +87,6 @@ Deno.test("withLostTargets() names targets, and counts those that it can't name"
   assertEquals(withLost(0), "5");
   assertEquals(withLost(1), "5; always lost: 192.0.2.1:22 (tcp)");
   assertEquals(withLost(2), "5; always lost: 192.0.2.1:22 (tcp), and 1 more");
-  assertEquals(
-    withLostTargets("5", [{ ...PANEL, alwaysLost: 3 }]),
-    "5; 3 targets are always lost",
-  );
+  const expected = "5; 3 targets are always lost";
+  assertEquals(withLostTargets("5", [{ ...PANEL, alwaysLost: 3 }]), expected);
 });

@@ -143,11 +143,8 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
   for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
     const found = connectAdvice(message, byName);
-    assertStringIncludes(
-      found[at] ?? "",
-      "whether 192.0.2.7 is the panel's address",
-      "it is short",
-    );
+    const words = "whether 192.0.2.7 is the panel's address";
+    assertStringIncludes(found[at] ?? "", words, "it is short");
   }
   for (const [message, way, lines, advice] of table) {
     const found = connectAdvice(message, way, { isContained: false });
@@ -169,10 +166,8 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
 Deno.test("originText() says whose address it is, where a name was resolved", () => {
   const way = { ...wayTo("http://p.example"), addresses: ["192.0.2.7"] };
   assertEquals(originText(way), "");
-  assertEquals(
-    originText({ ...way, answeredBy: "answered by 192.0.2.1" }),
-    " (192.0.2.7, answered by 192.0.2.1)",
-  );
+  const expected = " (192.0.2.7, answered by 192.0.2.1)";
+  assertEquals(originText({ ...way, answeredBy: "answered by 192.0.2.1" }), expected);
 });
 
 Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way", () => {
@@ -200,10 +195,8 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
     refusingProxyAdvice("the proxy requires another authentication method", socks).join(),
     "HTTPS_PROXY/ALL_PROXY: socks5://USER:PASSWORD@HOST:PORT",
   );
-  assertStringIncludes(
-    refusingProxyAdvice("the proxy closed the connection", socks).join(),
-    "HTTPS_PROXY/ALL_PROXY: http://HOST:PORT",
-  );
+  const words = "HTTPS_PROXY/ALL_PROXY: http://HOST:PORT";
+  assertStringIncludes(refusingProxyAdvice("the proxy closed the connection", socks).join(), words);
   const setting = (value: string) => ({ name: "Environment", value, file: "/x/drop-in.conf" });
   const login = wayTo("https://p.example", "http://ops:old-secret@192.0.2.1:3128");
   for (const answer of ["the proxy answers 401 Unauthorized", "status 407"]) {
@@ -216,10 +209,8 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
     unit: [setting("HTTP_PROXY= https_proxy=")],
   });
   assertStringIncludes(of407, "user and password into https_proxy (/x/drop-in.conf): ");
-  assertEquals(
-    proxyVariableNames({ ...way, unit: [setting("NO_PROXY=")] }),
-    "HTTPS_PROXY/ALL_PROXY",
-  );
+  const expected = "HTTPS_PROXY/ALL_PROXY";
+  assertEquals(proxyVariableNames({ ...way, unit: [setting("NO_PROXY=")] }), expected);
 });
 
 const CERTIFICATE: Certificate = {
@@ -395,10 +386,8 @@ Deno.test("clockDifference() rounds to a unit that people use", () => {
   ];
   for (const [ms, en, zh] of table) {
     assertEquals(clockDifference(ms), en);
-    assertEquals(
-      translate(`${clockDifference(ms)} behind the panel's`, "zh"),
-      `比面板慢 ${zh}`,
-    );
+    const expected = `比面板慢 ${zh}`;
+    assertEquals(translate(`${clockDifference(ms)} behind the panel's`, "zh"), expected);
   }
 });
 
@@ -458,10 +447,8 @@ Deno.test("answerAdvice() names a tunnel of Cloudflare's that is not connected",
     assertEquals(advice?.startsWith(start ?? ""), true, code);
   }
   const answer = responseOf(530, "<title>Argo Tunnel error</title> error code: 1033");
-  assertStringIncludes(
-    answerAdvice(answer, wayTo("https://p.example")).join(),
-    "start cloudflared",
-  );
+  const words = "start cloudflared";
+  assertStringIncludes(answerAdvice(answer, wayTo("https://p.example")).join(), words);
 });
 
 Deno.test("answerAdvice() says of a client's certificate that agents have none", () => {
@@ -528,10 +515,8 @@ Deno.test("answerAdvice() names the address that a redirect of a call leads to",
   assertStringIncludes(loop("nginx"), "have the server answer at http://p.example rather than");
   assertStringIncludes(loop("cloudflare"), "SSL/TLS mode to Full (strict)");
   const portal = adviceOf(302, "http://login.portal.example/x?token=s3cret");
-  assertStringIncludes(
-    portal[0] ?? "",
-    "(a captive portal), and log in there: curl -v http://login",
-  );
+  const words = "(a captive portal), and log in there: curl -v http://login";
+  assertStringIncludes(portal[0] ?? "", words);
   assertEquals(portal.join().includes("s3cret"), false);
   const [long = ""] = adviceOf(302, `https://p.example/${"z".repeat(300)}/api/clients/v2/rpc`);
   assertEquals(long.split("write ")[1]?.length, 200 + " into -e".length);

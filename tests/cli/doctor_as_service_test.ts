@@ -8,6 +8,7 @@ import {
 import type { Config } from "../../lib/config/config.ts";
 import type { ToolCommand, ToolResult } from "../../lib/host/tool_runner.ts";
 import type { InstallRecord } from "../../lib/service/install_record.ts";
+import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import { configOf } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -17,24 +18,9 @@ import { restoring } from "../restoring.ts";
 
 function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {
   return {
-    service: "komari-x",
-    manager: "systemd",
-    scope: "user",
-    user: "",
-    createdUser: false,
-    enabledLinger: "",
-    program: "/opt/x/komari-agent-deno",
-    config: `${folder}/config.json`,
-    stateFolder: `${folder}/state`,
-    runtimeFolder: `${folder}/run`,
-    logFile: `${folder}/log`,
-    files: [],
-    links: [],
-    folders: [],
-    trees: [],
-    pinned: "",
-    rootOptions: {},
-    ...change,
+    ...packagedRecord(),
+    ...{ service: "komari-x", scope: "user", user: "", program: "/opt/x/komari-agent-deno" },
+    ...{ config: `${folder}/config.json`, runtimeFolder: `${folder}/run`, ...change },
   };
 }
 
@@ -279,10 +265,8 @@ Deno.test("runAsService() knows each variable that changes how a panel is reache
   ];
   const env = Object.fromEntries([...names, "HOME", "PATH"].map((name) => [name, "x"]));
   const { run } = await runWith({ env, shown: { output: "User=x\n" } });
-  assertStringIncludes(
-    run?.result.text ?? "",
-    `this shell alone has ${names.join(", ")}, which are`,
-  );
+  const words = `this shell alone has ${names.join(", ")}, which are`;
+  assertStringIncludes(run?.result.text ?? "", words);
 });
 
 Deno.test("runAsService() is as root for a system's service that names no user", {

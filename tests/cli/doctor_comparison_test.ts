@@ -29,10 +29,8 @@ async function compared(
 Deno.test("withComparison() says of a link of the service's that it works in this process", async () => {
   const failed = result("failed", "no answer", "one", "two");
   const found = await compared(failed, "ok");
-  assertEquals(
-    found?.text,
-    "no answer; tried again in this shell, and not as the service, it works",
-  );
+  const expected = "no answer; tried again in this shell, and not as the service, it works";
+  assertEquals(found?.text, expected);
   const [first, ...others] = found?.causes ?? [];
   assertEquals(others, ["one", "two"]);
   assertEquals(first?.includes("a rule is for user ann alone"), true, first);

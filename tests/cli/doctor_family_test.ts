@@ -43,10 +43,8 @@ Deno.test("familyFinding() says that a panel and this machine have no family in 
       text,
       "p.example has IPv4 addresses alone, and eth0, by which this machine gets out, has IPv6 addresses alone",
     );
-    assertStringIncludes(
-      advice?.[0] ?? "",
-      "give p.example an IPv6 address of its server (AAAA record)",
-    );
+    const words = "give p.example an IPv6 address of its server (AAAA record)";
+    assertStringIncludes(advice?.[0] ?? "", words);
     assertStringIncludes(advice?.[1] ?? "", "(DNS64)");
     assertStringIncludes(advice?.[2] ?? "", "HTTPS_PROXY=http://HOST:PORT");
   }
@@ -55,10 +53,8 @@ Deno.test("familyFinding() says that a panel and this machine have no family in 
   assertStringIncludes(opposite?.advice.join() ?? "", "accept_ra");
   const literal = found(`http://${IPV4}`, [], BY_IPV6, [6]);
   assertStringIncludes(literal?.text ?? "", "192.0.2.7 is an IPv4 address, and eth0");
-  assertStringIncludes(
-    literal?.advice[0] ?? "",
-    "write a name of the panel with an IPv6 address into -e",
-  );
+  const shown = literal?.advice[0] ?? "";
+  assertStringIncludes(shown, "write a name of the panel with an IPv6 address into -e");
 });
 
 Deno.test("serverFamilyFinding() says that no name server can be asked by the family of this machine", () => {

@@ -51,10 +51,8 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   const idsOf = (...args: string[]) =>
     machineChecks(configOf(...args), machine).map(({ id }) => id).join(" ");
   assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping remote state");
-  assertEquals(
-    idsOf("--metrics", "9100"),
-    "dev_null authorities open_files interfaces disks ping remote state metrics",
-  );
+  const expected = "dev_null authorities open_files interfaces disks ping remote state metrics";
+  assertEquals(idsOf("--metrics", "9100"), expected);
 });
 
 Deno.test("machineChecks() say of a container that what it sees is reported, unless it shows the host's", async () => {
@@ -283,14 +281,10 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
   };
   const own = [["AmbientCapabilities", "CAP_NET_RAW"]] as [string, string][];
   assertEquals(of(...own), undefined);
-  assertStringIncludes(
-    of(...own, ["PrivateUsers", "yes"]) ?? "",
-    "remove PrivateUsers=yes in /1.conf",
-  );
-  assertStringIncludes(
-    of(...own, ["AmbientCapabilities", ""]) ?? "",
-    "remove AmbientCapabilities= in /1.conf",
-  );
+  const words = "remove PrivateUsers=yes in /1.conf";
+  assertStringIncludes(of(...own, ["PrivateUsers", "yes"]) ?? "", words);
+  const shown = of(...own, ["AmbientCapabilities", ""]) ?? "";
+  assertStringIncludes(shown, "remove AmbientCapabilities= in /1.conf");
   assertStringIncludes(
     of(...own, ["AmbientCapabilities", ""], ["CapabilityBoundingSet", ""]) ?? "",
     "remove AmbientCapabilities= in /1.conf, CapabilityBoundingSet= in /2.conf, and then",
@@ -348,10 +342,8 @@ Deno.test("failedPing() claims that ping is missing only where it is not on the 
 Deno.test("in the container image advice is about the container", async () => {
   await inContainerImage(() => {
     for (const reason of ["may not open its socket", "grant it CAP_NET_RAW"]) {
-      assertStringIncludes(
-        adviceText(failedPing(reason, { health: undefined })),
-        "--cap-add NET_RAW",
-      );
+      const words = "--cap-add NET_RAW";
+      assertStringIncludes(adviceText(failedPing(reason, { health: undefined })), words);
     }
     assertEquals(failedPing("no answer", { health: undefined }).advice, undefined);
   });

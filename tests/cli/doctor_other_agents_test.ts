@@ -12,6 +12,7 @@ import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { OtherAgent } from "./other_agent.ts";
+import { healthOf } from "./seen_health.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -128,10 +129,7 @@ function officialOf(serviceName: string, token: string): OfficialAgent {
   };
 }
 
-const HEALTH: Health = {
-  ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-  ...{ panels: [], problems: [], seal: "", isRunning: true },
-};
+const HEALTH = healthOf();
 
 Deno.test("otherAgentsResult() fails for an agent with the same token, and warns of another node's", () => {
   const ours = new Set([TOKEN]);
@@ -167,10 +165,8 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
     const stop = "systemctl disable --now x";
     const beside = otherAgentsResult(officials, { ours, processes, stop }).advice ?? "";
     assertEquals(beside.includes("--replace"), false, beside);
-    assertEquals(
-      beside.includes(`stop that one: ${stop}`),
-      found.advice?.includes("--replace") ?? false,
-    );
+    const shown = beside.includes(`stop that one: ${stop}`);
+    assertEquals(shown, found.advice?.includes("--replace") ?? false);
     const { text } = found;
     assertEquals([found.status, adviceText(found) === ""], [status, status === "ok"], text);
     assertStringIncludes(text, words);

@@ -346,10 +346,8 @@ Deno.test("panelChain() name a proxy that removes the Upgrade header", async () 
   assertStringIncludes(websocket?.text ?? "", "the Upgrade header is removed");
   assertStringIncludes(adviceText(websocket), "nginx");
   const through = await checksOf(["-e", "http://p.example", "-t", TOKEN], { HTTP_PROXY: url });
-  assertStringIncludes(
-    through.websocket?.causes?.[0] ?? "",
-    "see whether the proxy of HTTP_PROXY/ALL_PROXY passes WebSockets, and leave it out",
-  );
+  const words = "see whether the proxy of HTTP_PROXY/ALL_PROXY passes WebSockets, and leave it out";
+  assertStringIncludes(through.websocket?.causes?.[0] ?? "", words);
 });
 
 Deno.test("panelChain() say what answers in place of a panel", async () => {
@@ -747,10 +745,8 @@ Deno.test("panelChain() name who has resolved the panel's name, or was asked in 
   ]);
   const failed = await resolved(["-e", "https://none.test", ...own]);
   assertEquals(failed?.status, "failed");
-  assertStringIncludes(
-    failed?.text ?? "",
-    `asked 127.0.0.1 port ${server.port}, of --custom-dns: `,
-  );
+  const words = `asked 127.0.0.1 port ${server.port}, of --custom-dns: `;
+  assertStringIncludes(failed?.text ?? "", words);
   const asked = async (files: Readonly<Record<string, string>>) => {
     using _files = restoring(Deno, "readTextFile");
     Deno.readTextFile = (path) => {
@@ -863,9 +859,7 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
   assertStringIncludes(dropped?.text ?? "", "never gets it in the query");
   assertStringIncludes(dropped?.advice ?? "", "$is_args$args");
   const { token: refused } = await checked(behind("another"));
-  assertEquals(
-    refused?.text,
-    'the panel does not know the token of flag --token, "Unauthorized."',
-  );
+  const expected = 'the panel does not know the token of flag --token, "Unauthorized."';
+  assertEquals(refused?.text, expected);
   assertEquals(refused?.causes?.length, 2);
 });

@@ -66,8 +66,6 @@ Deno.test("configCheck() says whose file it is, and each notice", async () => {
   };
   assertEquals(await textOf({}), "warning /x/config.json: one; two");
   assertEquals(await textOf({ notices: [] }), "ok /x/config.json");
-  assertEquals(
-    await textOf({ notices: [], isConfigInstalled: true }),
-    "ok /x/config.json, of the installed service",
-  );
+  const expected = "ok /x/config.json, of the installed service";
+  assertEquals(await textOf({ notices: [], isConfigInstalled: true }), expected);
 });

@@ -27,7 +27,7 @@ import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
-import { problemHealth } from "./seen_health.ts";
+import { healthOf, problemHealth } from "./seen_health.ts";
 
 // Another agent of this machine, such as that of another test, may have a well-known one.
 const TOKEN = `t0ken-${crypto.randomUUID()}`;
@@ -136,10 +136,8 @@ inFolder.test("agentResult() fails while graphics cards that --gpu asks for can'
   health.accepted(3000);
   health.setProblem("gpu", "Driver/library version mismatch");
   const { agent } = await check(configIn(folder, "--gpu"), {}, ["agent"]);
-  assertStringIncludes(
-    agent?.text ?? "",
-    "can't be measured: Driver/library version mismatch",
-  );
+  const words = "can't be measured: Driver/library version mismatch";
+  assertStringIncludes(agent?.text ?? "", words);
   assertEquals(agent?.status, "failed");
   assertStringIncludes(adviceText(agent), "nvidia-smi");
 });
@@ -153,10 +151,8 @@ Deno.test("agentResult() warns of a service that reports to another panel than i
   };
   const { status, text, advice } = agentResult(installed, health, { logHint: undefined });
   assertEquals([status, advice], ["warning", "have it use that: komari-agent-deno install"]);
-  assertStringIncludes(
-    text,
-    "reports to old.example, and its configuration has new.example by now",
-  );
+  const words = "reports to old.example, and its configuration has new.example by now";
+  assertStringIncludes(text, words);
   // A variable of the unit counts before the file.
   const value = "AGENT_ENDPOINT=http://old.example";
   const settings = [{ name: "Environment", value, file: DROP_IN }];
@@ -211,10 +207,7 @@ const SERVICE: ServiceState = {
   },
 };
 
-const HEALTH: Health = {
-  ...{ pid: 7, version: "1.2.3", intervalMs: 3000, acceptedAtMs: 1, startedAtMs: 1 },
-  ...{ panels: [], problems: [], seal: "", isRunning: true },
-};
+const HEALTH = healthOf();
 
 function foundOf(
   state: ServiceState | undefined,
@@ -708,10 +701,8 @@ Deno.test({
       `see what hinders its user on the way to it: namei -l ${program}`,
     ]);
     Deno.chmodSync(folder, 0o700);
-    assertEquals(
-      found(`"${program}" --config x`)[1],
-      `let everybody use it: chmod a+rx ${folder} && ${restarted}`,
-    );
+    const expected = `let everybody use it: chmod a+rx ${folder} && ${restarted}`;
+    assertEquals(found(`"${program}" --config x`)[1], expected);
   },
 });
 
@@ -769,10 +760,8 @@ Deno.test("serviceResult() claims nothing of a service while systemctl does not 
   const { advice } = serviceResult({ ...silent, scope: "user" }, undefined);
   assertEquals(advice, "ask it in a login of its user, not by su or sudo -u");
   const openrc = { ...SERVICE, manager: "openrc", isActive: undefined } as const;
-  assertEquals(
-    serviceResult(foundOf(openrc), HEALTH).text,
-    "x (openrc) may run or not: openrc gives no answer",
-  );
+  const expected = "x (openrc) may run or not: openrc gives no answer";
+  assertEquals(serviceResult(foundOf(openrc), HEALTH).text, expected);
   const unsure = serviceResult(foundOf({ ...SERVICE, isEnabled: undefined }), HEALTH);
   assertEquals([unsure.status, unsure.advice], ["ok", undefined]);
 });
@@ -794,10 +783,8 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     const of = () =>
       serviceResult(foundOf(SERVICE, { unit: unitOf({ MainPID: String(child.pid) }) }), undefined);
     const gone = of();
-    assertStringIncludes(
-      gone.text,
-      `process ${child.pid}, and its health file /run/x/health is not`,
-    );
+    const words = `process ${child.pid}, and its health file /run/x/health is not`;
+    assertStringIncludes(gone.text, words);
     const ofFile = (look: () => Deno.FileInfo) => {
       using _file = replaced(Deno, { lstatSync: look });
       return of();
@@ -815,10 +802,8 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     assertEquals(closed.advice, "run it as root (sudo)");
     const unit = unitOf({ MainPID: String(child.pid) }, { RuntimeDirectory: "" });
     const emptied = serviceResult(foundOf(SERVICE, { unit }), undefined);
-    assertStringIncludes(
-      emptied.advice ?? "",
-      `remove RuntimeDirectory= in ${DROP_IN}, and then: `,
-    );
+    const shown = emptied.advice ?? "";
+    assertStringIncludes(shown, `remove RuntimeDirectory= in ${DROP_IN}, and then: `);
     child.kill("SIGSTOP");
     await stopped(child.pid);
     assertEquals(of().advice, `let it go on: kill -CONT ${child.pid}`);
@@ -1026,10 +1011,8 @@ Deno.test("serviceResult() names what systemd says of a condition and of a line 
     detail:
       "  Condition: start condition failed\n     └─ ConditionPathExists=/nothing was not met\n",
   });
-  assertStringIncludes(
-    unmet.text,
-    `ConditionPathExists=/nothing in ${DROP_IN} is not met, so it was not started`,
-  );
+  const words = `ConditionPathExists=/nothing in ${DROP_IN} is not met, so it was not started`;
+  assertStringIncludes(unmet.text, words);
   assertStringIncludes(unmet.advice ?? "", "fulfil it, or remove it there, and then: systemctl");
   const asserted = said({
     properties: { ...properties, ...killed("15"), ConditionResult: "yes", AssertResult: "no" },
@@ -1077,10 +1060,8 @@ Deno.test("serviceResult() says of an error what is known of it by now", () => {
   for (const readConfig of [undefined, "/etc/y/config.json"]) {
     assertEquals(of(typo, { readConfig }).text.includes("repaired by now"), false);
   }
-  assertEquals(
-    of("Cannot reach the panel", { readConfig: file }).text.includes("repaired by now"),
-    false,
-  );
+  const shown = of("Cannot reach the panel", { readConfig: file }).text.includes("repaired by now");
+  assertEquals(shown, false);
   const user = of(typo, { scope: "user", readConfig: file });
   assertEquals(user.advice, "start it: systemctl --user start x");
 });
@@ -1162,19 +1143,15 @@ Deno.test("serviceResult() has systemd start again what was started too often", 
   const again = "systemctl reset-failed x && systemctl start x";
   assertEquals(failed.advice, `repair that, and then: ${again}; its log: journalctl -u x -f`);
   const start = "systemctl --user start x";
-  assertEquals(
-    of({ start }, { scope: "user" }).advice,
-    `start it: systemctl --user reset-failed x && ${start}`,
-  );
+  const expected = `start it: systemctl --user reset-failed x && ${start}`;
+  assertEquals(of({ start }, { scope: "user" }).advice, expected);
   const ended = of({}, { properties: killed("9"), settings: {} });
   const tooOften = "SIGKILL; it was started too often, so systemd does not start it";
   assertStringIncludes(ended.text, tooOften);
   assertEquals(ended.causes?.at(-1), `start it: ${again}`);
   const limited = of({}, { properties: { Result: "oom-kill" }, settings: { MemoryMax: "9M" } });
-  assertStringIncludes(
-    limited.advice ?? "",
-    "daemon-reload && systemctl reset-failed x.service && systemctl restart x.service",
-  );
+  const words = "daemon-reload && systemctl reset-failed x.service && systemctl restart x.service";
+  assertStringIncludes(limited.advice ?? "", words);
 });
 
 Deno.test("serviceResult() names a group that is not there", () => {
@@ -1259,10 +1236,8 @@ Deno.test({
     };
     const closed = of(0o640, 0o755);
     assertStringIncludes(closed.text, `${lastError}; user nobody may not use ${file}`);
-    assertStringIncludes(
-      closed.advice ?? "",
-      `${file} && chmod g+r ${file} && systemctl start x`,
-    );
+    const words = `${file} && chmod g+r ${file} && systemctl start x`;
+    assertStringIncludes(closed.advice ?? "", words);
     const dropIn = unitOf({ User: "nobody" }, { User: "nobody" });
     const state = { ...SERVICE, isActive: false, lastError };
     of(0o640, 0o755);
@@ -1283,10 +1258,8 @@ Deno.test({
       undefined,
     );
     assertStringIncludes(closedFile.advice ?? "", `let everybody run it: chmod a+rx ${file} && `);
-    assertStringIncludes(
-      barred.advice ?? "",
-      `install -m 755 ${file} /usr/local/bin/deno, and then`,
-    );
+    const shown = barred.advice ?? "";
+    assertStringIncludes(shown, `install -m 755 ${file} /usr/local/bin/deno, and then`);
   },
 });
 
@@ -1305,10 +1278,8 @@ Deno.test("serviceResult() has a token copied that the service's user may not re
     of("Cannot read token_file /srv/t"),
     "have it copied into the configuration: sudo komari-agent-deno install --token-file /srv/t",
   );
-  assertStringIncludes(
-    of("Cannot read ca_cert /root/ca.pem"),
-    "put it where that user may read it",
-  );
+  const words = "put it where that user may read it";
+  assertStringIncludes(of("Cannot read ca_cert /root/ca.pem"), words);
   assertStringIncludes(of("Cannot read ca_cert /srv/ca.pem"), " /srv/ca.pem && systemctl start x");
 });
 
@@ -1367,10 +1338,8 @@ Deno.test("withStart() says how a service would end that nothing has started", (
     return failure && withStart({ id: "service", title: "X", ms: 1, ...result }, failure);
   };
   assertStringIncludes(of("unstarted")?.text ?? "", `, and a start would fail: ${why}`);
-  assertStringIncludes(
-    of("unstarted")?.advice ?? "",
-    "repair that, and then: systemctl enable x --now",
-  );
+  const words = "repair that, and then: systemctl enable x --now";
+  assertStringIncludes(of("unstarted")?.advice ?? "", words);
   assertStringIncludes(of("unexplained")?.text ?? "", `; started once more, it says: ${why}`);
   assertEquals(of()?.advice, "start it");
 });
@@ -1380,10 +1349,8 @@ Deno.test("connectionsResult() names the proxy on the way, and the panel that ma
   const health = { ...HEALTH, panels: [panel] };
   const { text, causes } = connectionsResult(health, "HTTPS_PROXY (/x.conf)");
   assertEquals(text, "the last 4 WebSockets to p.example were closed soon after they opened");
-  assertEquals(
-    causes?.at(-1),
-    "see whether the proxy of HTTPS_PROXY (/x.conf) closes what is silent",
-  );
+  const expected = "see whether the proxy of HTTPS_PROXY (/x.conf) closes what is silent";
+  assertEquals(causes?.at(-1), expected);
   assertEquals(connectionsResult(health, undefined).causes?.length, 3);
 });
 
@@ -1463,10 +1430,8 @@ Deno.test("serviceResult() warns of a service that was killed, for an hour", () 
   using _ = new FakeTime({ now: 10_000_000 });
   const once = killed("its process was ended by SIGKILL", 9_000_000);
   assertEquals(once.status, "warning");
-  assertStringIncludes(
-    once.text,
-    "again 1 time, the last time 16 min ago: before, its process was ended",
-  );
+  const words = "again 1 time, the last time 16 min ago: before, its process was ended";
+  assertStringIncludes(once.text, words);
   assertStringIncludes(once.causes?.[0] ?? "", "see whether the kernel has too little memory");
   assertEquals(killed("its process was ended by SIGKILL", 1_000_000).status, "ok", "long ago");
   assertEquals(killed("its process was ended by SIGTERM", 9_000_000).status, "ok");
@@ -1500,10 +1465,8 @@ Deno.test("agentResult() advises on graphics cards by what is missing", () => {
     return agentResult(config, health, { logHint: undefined }).advice;
   };
   assertEquals(of("Cannot run nvidia-smi: it hangs"), "ask the driver itself: nvidia-smi");
-  assertStringIncludes(
-    of("Cannot run nvidia-smi: it is not installed or not executable") ?? "",
-    "leave out --gpu",
-  );
+  const shown = of("Cannot run nvidia-smi: it is not installed or not executable") ?? "";
+  assertStringIncludes(shown, "leave out --gpu");
 });
 
 inFolder.test("agentResult() says of an agent that fails that its configuration has changed since its start", ({ path }) => {

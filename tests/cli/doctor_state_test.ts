@@ -110,15 +110,11 @@ Deno.test("in the container image checkStateFolder() has advice about the contai
   await inContainerImage(async () => {
     const state = ["--month-rotate", "1", "--state-dir", "/srv/state"];
     const denied = await checkStateFolder(configOf(...state), problemHealth("state", "denied"));
-    assertEquals(
-      denied.advice,
-      "give the container a volume at /srv/state that its user can write",
-    );
+    const expected = "give the container a volume at /srv/state that its user can write";
+    assertEquals(denied.advice, expected);
     const full = problemHealth("state", "No space left");
-    assertStringIncludes(
-      (await checkStateFolder(configOf(...state), full)).advice ?? "",
-      "make room",
-    );
+    const words = "make room";
+    assertStringIncludes((await checkStateFolder(configOf(...state), full)).advice ?? "", words);
   });
 });
 

@@ -168,10 +168,8 @@ Deno.test("lateCheck() fails for checks that had no time, and names those that t
     18_000,
   );
   assertEquals([late?.id, late?.status], ["time", "failed"]);
-  assertEquals(
-    late?.text,
-    "1 check had no time within 18 s; the longest: Name resolution (3.7 s)",
-  );
+  const expected = "1 check had no time within 18 s; the longest: Name resolution (3.7 s)";
+  assertEquals(late?.text, expected);
 });
 
 Deno.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async () => {
@@ -195,10 +193,8 @@ Deno.test("runDoctor() of another doctor advises on the installed service", asyn
   const path = `${folder.path}/config.json`;
   Deno.writeTextFileSync(path, JSON.stringify({ endpoint: "http://127.0.0.1:1", token: TOKEN }));
   const { printed } = await doctorIn(folder.path, ["--config", path], { [AS_SERVICE]: "1" });
-  assertStringIncludes(
-    printed,
-    "(and then: komari-agent-deno install --install-service-name no-such",
-  );
+  const words = "(and then: komari-agent-deno install --install-service-name no-such";
+  assertStringIncludes(printed, words);
 });
 
 Deno.test("runDoctor() of another doctor knows the settings of the unit", async () => {
@@ -286,10 +282,8 @@ Deno.test("panelChains() name the installed configuration that is gone", async (
   const unreadableConfig = "/etc/x/config.json";
   const [[check, ...others] = []] = panelChains(configOf([]), { unreadableConfig });
   assertEquals(others, []);
-  assertStringIncludes(
-    (await check?.run(signal))?.text ?? "",
-    "configuration /etc/x/config.json is not there",
-  );
+  const words = "configuration /etc/x/config.json is not there";
+  assertStringIncludes((await check?.run(signal))?.text ?? "", words);
 });
 
 /** The checks of a doctor of an installed service, by their ids, and its exit code. */
@@ -521,11 +515,8 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   const causes = ["see whether it listens on port 443: ss -ltn", "see whether a firewall is there"];
   const [connect] = besideReports([{ ...link, id: "connect", causes }, reporting]);
   assertStringIncludes(connect?.causes?.[0] ?? "", "limits how many connections one machine may");
-  assertEquals(
-    connect?.causes?.slice(1),
-    causes.slice(1),
-    "something listens, since reports go on",
-  );
+  const shown = connect?.causes?.slice(1);
+  assertEquals(shown, causes.slice(1), "something listens, since reports go on");
 });
 
 Deno.test("runDoctor() has systemd read the files of a unit that it can load", async () => {
@@ -577,8 +568,6 @@ Deno.test("installCommand() is of this program where the installed one can't be 
   assertEquals(of({ program: `${program}-gone` }), "sudo /srv/agent install");
   assertEquals(of({ isDamaged: true, form: "source" }), "sudo komari-agent-deno install");
   const ofUser = { record: undefined, scope: "user", isDamaged: true } as const;
-  assertEquals(
-    installCommand("node-2", ofUser, { form: "binary", path: "/srv/agent" }),
-    "komari-agent-deno install --install-service-name node-2",
-  );
+  const expected = "komari-agent-deno install --install-service-name node-2";
+  assertEquals(installCommand("node-2", ofUser, { form: "binary", path: "/srv/agent" }), expected);
 });

@@ -106,11 +106,8 @@ onlyIf(known !== undefined).test(
     assertEquals(before.status, "failed");
     assertStringIncludes(before.text, "so it is at 127.0.0.2, and not at 127.0.0.1, another");
     assertStringIncludes(before.causes?.[0] ?? "", "if 127.0.0.2 is no longer an address of that");
-    assertEquals(
-      (await of("127.0.0.1", "127.0.0.3")).status,
-      "ok",
-      "another check says what is dead",
-    );
+    const shown = (await of("127.0.0.1", "127.0.0.3")).status;
+    assertEquals(shown, "ok", "another check says what is dead");
     first.close();
     second.close();
     await Promise.all(serving);
@@ -118,19 +115,15 @@ onlyIf(known !== undefined).test(
 );
 
 Deno.test("checkTls() ends soon when the server takes the connection and says nothing", async () => {
-  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connections: Deno.Conn[] = [];
-  const accepting = (async () => {
-    for await (const connection of server) connections.push(connection);
-  })();
+  const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections = Array.fromAsync(server);
   using time = new FakeTime();
   const { signal } = new AbortController();
   const checking = checkTls(wayTo(`https://127.0.0.1:${server.addr.port}`), signal);
   await time.until(checking, { withinMs: 60_000, stepMs: 500 });
   assertEquals((await checking).status, "failed");
-  for (const connection of connections) connection.close();
   server.close();
-  await accepting;
+  for (const connection of await connections) connection.close();
 });
 
 Deno.test("checkTls() takes TLS that works for good, though the certificate can't be read", async () => {

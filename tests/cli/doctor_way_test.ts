@@ -118,10 +118,8 @@ Deno.test("given() changes what a variable of the unit sets there, where it wins
   const config = { ...configOf(["doctor"]), isConfigInstalled: true, origins };
   const unit = [{ name: "Environment", value: "AGENT_INCLUDE_NICS= AGENT_LANG=", file: "/x.conf" }];
   for (const option of ["--include-nics NAMES", "--unset include-nics"]) {
-    assertStringIncludes(
-      given({ config, unit }, option),
-      "change AGENT_INCLUDE_NICS in /x.conf, and then: systemctl daemon-reload",
-    );
+    const words = "change AGENT_INCLUDE_NICS in /x.conf, and then: systemctl daemon-reload";
+    assertStringIncludes(given({ config, unit }, option), words);
     assertEquals(given({ config }, option), `komari-agent-deno install ${option}`);
   }
   assertStringIncludes(given({ config, unit }, "--lang zh"), "install --lang zh");
@@ -159,10 +157,8 @@ Deno.test("withDoubts() begins with a variable of the unit that wins over the co
     return await withDoubts(way, Promise.resolve(failed("refused", "look")));
   };
   const [first, second] = (await of("http://p.example")).causes ?? [];
-  assertStringIncludes(
-    first ?? "",
-    `remove AGENT_ENDPOINT from ${file}, which wins over http://p.ex`,
-  );
+  const words = `remove AGENT_ENDPOINT from ${file}, which wins over http://p.ex`;
+  assertStringIncludes(first ?? "", words);
   assertEquals(second, "look");
   assertEquals((await of("http://old.example")).advice, "look");
 });

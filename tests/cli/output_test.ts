@@ -131,10 +131,8 @@ Deno.test("print() and printError() write all bytes, nothing that acts on a term
 
 Deno.test("explainError() says how to give the runtime's rights, however deep the cause lies", () => {
   const cause = new Deno.errors.NotCapable("Requires read access");
-  assertEquals(
-    explainError(new Error("Cannot open x", { cause })),
-    "Cannot open x: Requires read access; run it with --allow-all",
-  );
+  const expected = "Cannot open x: Requires read access; run it with --allow-all";
+  assertEquals(explainError(new Error("Cannot open x", { cause })), expected);
   assertEquals(explainError(cause), "Requires read access; run it with --allow-all");
   assertEquals(explainError(new Error("Cannot open x")), "Cannot open x");
 });

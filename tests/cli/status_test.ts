@@ -79,10 +79,8 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
     "  →           start it at boot: systemctl enable x",
     "",
   ]);
-  assertStringIncludes(
-    statusText(STATUS, { inLanguage: inChinese }),
-    "面板          p.example/x，经 v2 WebSocket 已 5 分钟",
-  );
+  const words = "面板          p.example/x，经 v2 WebSocket 已 5 分钟";
+  assertStringIncludes(statusText(STATUS, { inLanguage: inChinese }), words);
 });
 
 Deno.test("statusText() shows what fails, for each panel", () => {
@@ -108,10 +106,8 @@ Deno.test("statusText() shows what fails, for each panel", () => {
     "Probes        5",
   ]);
   const failureAfter = (failures: number) => linesOf({ ...broken, failures })[3];
-  assertEquals(
-    failureAfter(1),
-    "Last failure  60 s ago (1 since the last report): Cannot connect",
-  );
+  const expected = "Last failure  60 s ago (1 since the last report): Cannot connect";
+  assertEquals(failureAfter(1), expected);
   assertEquals(failureAfter(0), "Last failure  60 s ago: Cannot connect");
 });
 
@@ -134,10 +130,8 @@ Deno.test("statusText() shows all that it knows beside a mistake in the configur
   const broken = "/etc/x/config.json: it is no valid JSON";
   const ofLog = { status: "failed", text: `x: Cannot use --config ${broken}` } as const;
   const read = `Cannot use the installed configuration ${broken}`;
-  assertEquals(
-    statusText({ ...STATUS, found: ofLog, mistake: read }).includes("Configuration"),
-    false,
-  );
+  const shown = statusText({ ...STATUS, found: ofLog, mistake: read }).includes("Configuration");
+  assertEquals(shown, false);
 });
 
 Deno.test("statusText() tells in the past what an agent has written that does not go on", () => {
@@ -379,10 +373,8 @@ Deno.test("runStatus() waits a moment for a systemctl that does not answer, and 
       const shown = runStatus(configOf(["status", "--install-service-name", name]), context);
       await time.run(3_000);
       assertEquals(await shown, 1);
-      assertStringIncludes(
-        context.printed,
-        `systemctl does not answer, so nothing is known of ${name}`,
-      );
+      const words = `systemctl does not answer, so nothing is known of ${name}`;
+      assertStringIncludes(context.printed, words);
     },
   );
 });

@@ -115,11 +115,8 @@ inFolder.test("runTrafficShow() prints the totals for people and for programs", 
   assertEquals([interfaces, state.startsWith(`${folder.path}/`)], [[], true]);
   using _lock = locked(folder.path);
   assertEquals(JSON.parse(await run("show --json")).isRunning, true);
-  await assertRejects(
-    () => run("set --up 1 --month-rotate 3"),
-    UsageError,
-    "the running agent resets it on day 15; `install --month-rotate 3` changes that",
-  );
+  const why = "the running agent resets it on day 15; `install --month-rotate 3` changes that";
+  await assertRejects(() => run("set --up 1 --month-rotate 3"), UsageError, why);
 });
 
 inFolder.test("runTrafficSet() waits two intervals of the running agent at most", async (folder) => {

@@ -16,10 +16,8 @@ Deno.test("translate() puts a template's values where its Chinese has them, tran
     zh("Cannot use flag --intervall: there is none of that name; did you mean --interval?"),
     "无法使用选项 --intervall：没有这个选项；你是否想用 --interval？",
   );
-  assertEquals(
-    zh('Cannot use "x" for flag --interval: allowed is a number from 1 to 3600'),
-    '无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数',
-  );
+  const shown = zh('Cannot use "x" for flag --interval: allowed is a number from 1 to 3600');
+  assertEquals(shown, '无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数');
   assertEquals(zh("Healthy: a report was accepted 2.1 s ago"), "正常：2.1 秒前有一次上报被接受");
 });
 
@@ -52,10 +50,8 @@ Deno.test("translate() takes an error and its cause apart", () => {
 });
 
 Deno.test("translate() puts the English in a Chinese text into Chinese", () => {
-  assertEquals(
-    zh("3 min 前：Cannot read /x: permission denied（已重试）"),
-    "3 min 前：无法读取 /x：没有权限（已重试）",
-  );
+  const expected = "3 min 前：无法读取 /x：没有权限（已重试）";
+  assertEquals(zh("3 min 前：Cannot read /x: permission denied（已重试）"), expected);
 });
 
 Deno.test("translate() puts sentences of status and doctor together from their parts", () => {
@@ -151,15 +147,14 @@ Deno.test("translate() puts sentences of status and doctor together from their p
 
 Deno.test("translate() keeps indentation and columns", () => {
   assertEquals(zh("  Program        /opt/x"), "  程序           /opt/x");
-  assertEquals(
-    zh("Since       2026-01-01, next reset 2026-02-01\nState       none\n"),
-    "起始        2026-01-01，下次重置 2026-02-01\n状态        无\n",
-  );
+  const expected = "起始        2026-01-01，下次重置 2026-02-01\n状态        无\n";
+  assertEquals(zh("Since       2026-01-01, next reset 2026-02-01\nState       none\n"), expected);
 });
 
 Deno.test("translate() leaves what has no entry, and what is Chinese already", () => {
+  const shown = zh("--include-nics none matches no interface, so no traffic is counted");
   assertEquals(
-    zh("--include-nics none matches no interface, so no traffic is counted"),
+    shown,
     "--include-nics none 没有匹配任何网卡，因此不统计流量",
     "a name that is an entry, too",
   );

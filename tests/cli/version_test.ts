@@ -5,10 +5,8 @@ import { machineTarget } from "../../lib/host/this_program.ts";
 import { VERSION } from "../../lib/version.ts";
 
 Deno.test("versionText() is one line when people ask", () => {
-  assertEquals(
-    versionText({ json: false }),
-    `komari-agent-deno ${VERSION} (${machineTarget()}, source)\n`,
-  );
+  const expected = `komari-agent-deno ${VERSION} (${machineTarget()}, source)\n`;
+  assertEquals(versionText({ json: false }), expected);
 });
 
 Deno.test("versionText() tells programs what they run on", () => {

@@ -89,10 +89,7 @@ Deno.test("parseArguments() takes the value of a switch after = only", () => {
   const { flags } = parseArguments(["--gpu=false", "--disable-compression=1"]);
   assertEquals([flags.get(gpu), flags.get(compression)], ["false", "1"]);
   for (const value of ["true", "false", "0"]) {
-    assertThrows(
-      () => parseArguments(["--gpu", value]),
-      UsageError,
-      `Cannot use --gpu ${value}: a switch has its value after =, as in --gpu=${value}`,
-    );
+    const why = `Cannot use --gpu ${value}: a switch has its value after =, as in --gpu=${value}`;
+    assertThrows(() => parseArguments(["--gpu", value]), UsageError, why);
   }
 });

@@ -31,10 +31,8 @@ Deno.test("editConfigText() changes nothing when no option changes", () => {
 
 Deno.test("editConfigText() changes a value and leaves the comments", () => {
   assertEquals(edited({ interval: "5" }), HAND_WRITTEN.replace('"interval": 2', '"interval": 5'));
-  assertEquals(
-    edited({ include_nics: "eth0,eth1" }),
-    HAND_WRITTEN.replace('["eth0"]', '[\n    "eth0",\n    "eth1"\n  ]'),
-  );
+  const shown = edited({ include_nics: "eth0,eth1" });
+  assertEquals(shown, HAND_WRITTEN.replace('["eth0"]', '[\n    "eth0",\n    "eth1"\n  ]'));
 });
 
 Deno.test("editConfigText() adds options last, behind a comment", () => {
@@ -42,15 +40,11 @@ Deno.test("editConfigText() adds options last, behind a comment", () => {
     edited({ enable_gpu: "true", month_rotate: "5" }),
     HAND_WRITTEN.replace('["eth0"],', '["eth0"],\n  "enable_gpu": true,\n  "month_rotate": 5'),
   );
-  assertEquals(
-    edited({ interval: "3" }, '{\n  "endpoint": "https://p.example" // nginx\n}\n'),
-    '{\n  "endpoint": "https://p.example", // nginx\n  "interval": 3\n}\n',
-  );
+  const shown = edited({ interval: "3" }, '{\n  "endpoint": "https://p.example" // nginx\n}\n');
+  assertEquals(shown, '{\n  "endpoint": "https://p.example", // nginx\n  "interval": 3\n}\n');
   assertEquals(edited({ interval: "3" }, "{}\n"), '{\n  "interval": 3\n}\n');
-  assertEquals(
-    edited({ interval: "3" }, "{\n  // nothing yet\n}\n"),
-    '{\n  // nothing yet\n  "interval": 3\n}\n',
-  );
+  const expected = '{\n  // nothing yet\n  "interval": 3\n}\n';
+  assertEquals(edited({ interval: "3" }, "{\n  // nothing yet\n}\n"), expected);
 });
 
 Deno.test("editConfigText() removes options and leaves the comments", () => {

@@ -105,14 +105,10 @@ Deno.test("resolveConfig() reads the token from a file", () => {
   assertEquals(resolve([], { files, env: { CREDENTIALS_DIRECTORY: "/none" } }).token, "");
   const two = { files: { "/run/c/token": "two words" }, env: { CREDENTIALS_DIRECTORY: "/run/c" } };
   assertStringIncludes(refusal([], two), "/run/c/token");
-  assertEquals(
-    refusal(["--token-file", "gone"], { files }),
-    "Cannot read --token-file gone: no such file",
-  );
-  assertEquals(
-    refusal([], { files, env: { AGENT_TOKEN_FILE: "empty" } }),
-    "Cannot use AGENT_TOKEN_FILE empty: it is empty",
-  );
+  const expected = "Cannot read --token-file gone: no such file";
+  assertEquals(refusal(["--token-file", "gone"], { files }), expected);
+  const shown = refusal([], { files, env: { AGENT_TOKEN_FILE: "empty" } });
+  assertEquals(shown, "Cannot use AGENT_TOKEN_FILE empty: it is empty");
   const blanks = { files: { t: "two words" } };
   assertStringIncludes(
     refusal(["--token-file", "t"], blanks),
@@ -132,10 +128,8 @@ Deno.test("resolveConfig() maps the official memory switches onto the mode", () 
   assertEquals(resolve(["--memory-include-cache"]).memoryMode, "all");
   assertEquals(resolve(["--memory-exclude-bcf"]).memoryMode, "htop");
   assertEquals(resolve([], { env: { AGENT_MEMORY_REPORT_RAW_USED: "1" } }).memoryMode, "htop");
-  assertEquals(
-    resolve(["--memory-include-cache", "--memory-mode", "available"]).memoryMode,
-    "available",
-  );
+  const shown = resolve(["--memory-include-cache", "--memory-mode", "available"]).memoryMode;
+  assertEquals(shown, "available");
 });
 
 Deno.test("resolveConfig() splits lists", () => {
@@ -162,10 +156,8 @@ Deno.test("resolveConfig() refuses a key that no panel takes, for every command,
   const rule = "the panel's key, 12 letters at least";
   const commands = [[], ["install"], ["uninstall"], ["traffic", "show"], ["demo"], ["health"]];
   for (const command of commands) {
-    assertEquals(
-      refusal([...command, "--auto-discovery", "  sh0rt-k3y  "]),
-      `Cannot use the value of flag --auto-discovery: allowed is ${rule}`,
-    );
+    const expected = `Cannot use the value of flag --auto-discovery: allowed is ${rule}`;
+    assertEquals(refusal([...command, "--auto-discovery", "  sh0rt-k3y  "]), expected);
   }
   assertEquals(
     refusal([], { env: { AGENT_AUTO_DISCOVERY_KEY: KEY.slice(1) } }),
@@ -236,15 +228,11 @@ Deno.test("resolveConfig() refuses files that are no object of plain values", ()
     assertMatch(refusal(["--config", "c"], { files: { c } }), /--config c:|key ".*" of c:/);
   }
   assertEquals(refusal(["--config", "gone"]), "Cannot read --config gone: no such file");
-  assertEquals(
-    refusal([], { env: { AGENT_CONFIG_FILE: "gone" } }),
-    "Cannot read AGENT_CONFIG_FILE gone: no such file",
-  );
+  const expected = "Cannot read AGENT_CONFIG_FILE gone: no such file";
+  assertEquals(refusal([], { env: { AGENT_CONFIG_FILE: "gone" } }), expected);
   const c = '{"interval": "abc"}';
-  assertStringIncludes(
-    refusal(["--config", "c"], { files: { c } }),
-    'Cannot use "abc" for key interval of c: allowed',
-  );
+  const words = 'Cannot use "abc" for key interval of c: allowed';
+  assertStringIncludes(refusal(["--config", "c"], { files: { c } }), words);
 });
 
 Deno.test("resolveConfig() warns of an interval that lets the node look offline", () => {
@@ -366,10 +354,8 @@ Deno.test("resolveConfig() shows a refused address without its login and query",
 
 Deno.test("resolveConfig() names a pattern of interfaces that is malformed, and what is wrong with it", () => {
   const allowed = "allowed is well-formed patterns";
-  assertStringIncludes(
-    refusal(["--include-nics", "eth*,en["]),
-    `--include-nics: ${allowed} (a bracket is not closed: en[)`,
-  );
+  const words = `--include-nics: ${allowed} (a bracket is not closed: en[)`;
+  assertStringIncludes(refusal(["--include-nics", "eth*,en["]), words);
   assertStringIncludes(
     refusal(["--exclude-nics", "[a-]"]),
     `--exclude-nics: ${allowed} ("]" in brackets needs a backslash before it: [a-])`,

@@ -16,10 +16,8 @@ Deno.test("requireCredentials() throws when the panel is missing, or what says a
   assertStringIncludes(missing({ ...NOTHING, token: "t" }), "without --endpoint URL");
   assertStringIncludes(missing({ ...NOTHING, autoDiscoveryKey: "k" }), "without --endpoint URL");
   assertStringIncludes(missing({ ...NOTHING, endpoint }), "or --auto-discovery KEY");
-  assertEquals(
-    missing(NOTHING),
-    'Cannot report without --endpoint URL; see --help, or try it with "demo"',
-  );
+  const expected = 'Cannot report without --endpoint URL; see --help, or try it with "demo"';
+  assertEquals(missing(NOTHING), expected);
   const unknownVariables = ["variable TOKEN is not known; did you mean AGENT_TOKEN?"];
   assertStringIncludes(
     missing({ ...NOTHING, endpoint, unknownVariables }),
@@ -49,10 +47,8 @@ Deno.test("secretsOf() leaves out what would hide parts of ordinary words", () =
   const headers = [["X", "12345"], ["Y", "123456"], ["Z", "Bearer 12345"]] as const;
   assertEquals(secretsOf({ ...NONE, headers }), ["123456", "Bearer 12345"]);
   const secrets = (http: string) => secretsOf({ ...NONE, proxies: { http } });
-  assertEquals(
-    secrets("http://u:1234@h"),
-    secretsOf({ ...NONE, proxies: { https: "http://u:1234@h" } }),
-  );
+  const shown = secrets("http://u:1234@h");
+  assertEquals(shown, secretsOf({ ...NONE, proxies: { https: "http://u:1234@h" } }));
   assertEquals([secrets("http://u:123@h"), secrets("http://u:1234@h")], [[], ["1234"]]);
 });
 

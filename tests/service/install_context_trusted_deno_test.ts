@@ -16,11 +16,8 @@ inFolder.test("trustedDeno() refuses a Deno that the service's user can't access
   await Deno.mkdir(`${folder}/bin`);
   await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
   const path = `${folder}/bin/deno`;
-  assertThrows(
-    () => trustedDeno(path, { user: "agent" }),
-    UsageError,
-    `Cannot run ${path} as agent: ${folder} is not accessible to other users`,
-  );
+  const why = `Cannot run ${path} as agent: ${folder} is not accessible to other users`;
+  assertThrows(() => trustedDeno(path, { user: "agent" }), UsageError, why);
   assertEquals(trustedDeno(path, { user: "root" }), path);
   assertEquals(trustedDeno(path, { user: "" }), path, "a user's own service");
   await Deno.chmod(folder, 0o711);

@@ -24,11 +24,8 @@ Deno.test("install() with --pin stays at its version until that is unset", async
     machine.text(RECORD).replace(`"pinned": "${VERSION}"`, '"pinned": "0.0.7"'),
   );
   const before = machine.tree();
-  await assertRejects(
-    () => install("-i", "6"),
-    UsageError,
-    `Cannot install version ${VERSION}: ${NAME} is pinned to version 0.0.7; use --pin`,
-  );
+  const why = `Cannot install version ${VERSION}: ${NAME} is pinned to version 0.0.7; use --pin`;
+  await assertRejects(() => install("-i", "6"), UsageError, why);
   assertEquals(machine.tree(), before);
   await install("--pin");
   assertEquals(record(), VERSION);
@@ -48,10 +45,8 @@ Deno.test("install() without root makes the folder of the command, and names it"
   const before = machine.tree();
   await machine.install(ARGS);
   const link = `${home}/.local/bin/${NAME}`;
-  assertEquals(
-    Deno.readLinkSync(machine.root + link),
-    `${home}/.local/share/${NAME}/${NAME}`,
-  );
+  const expected = `${home}/.local/share/${NAME}/${NAME}`;
+  assertEquals(Deno.readLinkSync(machine.root + link), expected);
   const printed = machine.output;
   assertStringIncludes(printed, `  Command        ${link}`);
   assertStringIncludes(printed, `${home}/.local/bin is new: log in again`);

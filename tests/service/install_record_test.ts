@@ -16,17 +16,9 @@ import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const RECORD: InstallRecord = {
-  service: "komari-agent-deno",
-  manager: "systemd",
-  scope: "system",
-  user: "komari-agent-deno",
+  ...packagedRecord(),
   createdUser: true,
-  enabledLinger: "",
   program: "/opt/komari-agent-deno/komari-agent-deno",
-  config: "/etc/komari-agent-deno/config.json",
-  stateFolder: "/var/lib/komari-agent-deno",
-  runtimeFolder: "/run/komari-agent-deno",
-  logFile: "/var/log/komari-agent-deno.log",
   files: ["/etc/systemd/system/komari-agent-deno.service"],
   links: ["/usr/local/bin/komari-agent-deno"],
   folders: ["/opt/komari-agent-deno", "/opt"],
@@ -62,11 +54,8 @@ Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wr
   ];
   for (const change of bad) {
     const text = JSON.stringify({ ...RECORD, ...change });
-    assertThrows(
-      () => parseInstallRecord(text),
-      SyntaxError,
-      "Cannot parse the installation record",
-    );
+    const why = "Cannot parse the installation record";
+    assertThrows(() => parseInstallRecord(text), SyntaxError, why);
   }
   for (const text of ["", "null", "[]", '"x"', "{"]) {
     assertThrows(() => parseInstallRecord(text), SyntaxError);

@@ -42,10 +42,8 @@ onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes a
   ]);
   assertEquals(fake.config(), { endpoint: "https://p.example", token: "top-secret" });
   assertEquals(fake.text(`/opt/${NAME}/${NAME}`), Deno.readTextFileSync(fake.system.program.path));
-  assertEquals(
-    Deno.readLinkSync(`${fake.root}/usr/local/bin/${NAME}`),
-    `/opt/${NAME}/${NAME}`,
-  );
+  const expected = `/opt/${NAME}/${NAME}`;
+  assertEquals(Deno.readLinkSync(`${fake.root}/usr/local/bin/${NAME}`), expected);
   assertStringIncludes(fake.output, "p.example accepts its reports.");
 
   fake.write(`/var/lib/${NAME}/traffic.json`, "{}");
@@ -293,10 +291,8 @@ Deno.test("install() creates a user service without root", async () => {
     assert(made.includes(line), line);
   }
   assertStringIncludes(fake.output, "root runs: loginctl enable-linger ann");
-  assertEquals(
-    JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir,
-    `${home}/.local/state/${NAME}`,
-  );
+  const expected = `${home}/.local/state/${NAME}`;
+  assertEquals(JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir, expected);
   await fake.uninstall();
   assertStringIncludes(fake.calls().join("\n"), "disable-linger ann");
   assertEquals(fake.tree(), before);

@@ -146,10 +146,8 @@ Deno.test("install() returns to the installation before when no panel accepts it
     const before = machine.content();
     const refusal = await machine.install(words, { env });
     const panel = words.length === 0 ? "one.example" : "tow.example";
-    assertEquals(
-      refusal,
-      `${panel} accepted no report within 30 s; the installation before is back`,
-    );
+    const expected = `${panel} accepted no report within 30 s; the installation before is back`;
+    assertEquals(refusal, expected);
     assertEquals(machine.content(), before);
     const printed = machine.output;
     assertStringIncludes(printed, `${panel} has accepted no report: connection refused`);

@@ -31,10 +31,8 @@ Deno.test("install() keeps the comments of a hand-written configuration", async 
   await machine.install([]);
   assertEquals(machine.text(CONFIG), text);
   await machine.install(["-i", "5", "--gpu"]);
-  assertEquals(
-    machine.text(CONFIG),
-    text.replace('"interval": 2', '"interval": 5,\n  "enable_gpu": true'),
-  );
+  const shown = machine.text(CONFIG);
+  assertEquals(shown, text.replace('"interval": 2', '"interval": 5,\n  "enable_gpu": true'));
   await machine.install(["--unset", "gpu,interval"]);
   assertStringIncludes(machine.text(CONFIG), "// Paris\n");
   assertStringIncludes(machine.text(CONFIG), "/* asked by them */");

@@ -72,10 +72,8 @@ Deno.test("serviceState() asks for the timer of updates, and whether the last on
   assertEquals(await of(/is-enabled/, []), undefined);
   const errorOf = async (...log: string[]) =>
     (await stateOf({ files: [`/x/${NAME}-update.timer`], log })).updatesError;
-  assertEquals(
-    await errorOf("Started x.", "Cannot look for it", "x.service: Failed"),
-    "Cannot look for it",
-  );
+  const expected = "Cannot look for it";
+  assertEquals(await errorOf("Started x.", "Cannot look for it", "x.service: Failed"), expected);
   assertEquals(await errorOf("Started x.", "Version 2 did not report"), "Version 2 did not report");
 });
 
@@ -125,10 +123,8 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   assertEquals(await lastError(first, `  ${second}  `, "systemd: a line"), second);
   assertEquals(await lastError(first, "agent: Stopped", "agent: Started"), "");
   assertEquals(await lastError(first, "x.service: Deactivated successfully.", second), second);
-  assertEquals(
-    await lastError("thread 'main' panicked at lib.rs"),
-    "thread 'main' panicked at lib.rs",
-  );
+  const shown = await lastError("thread 'main' panicked at lib.rs");
+  assertEquals(shown, "thread 'main' panicked at lib.rs");
   assertEquals(await lastError("systemd: Failed to start"), "systemd: Failed to start");
   const colored = "\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: SyntaxError: Expression expected";
   assertEquals(await lastError(colored), "error: SyntaxError: Expression expected");
@@ -188,24 +184,18 @@ Deno.test("serviceState() tells a log that this user may not read from an empty 
 Deno.test("serviceState() gives the last line of the process itself, since its start", async () => {
   const lastLine = async (...log: string[]) => (await stateOf({ log })).lastLine;
   const after = ["x.service: Main process exited, code=exited", "Stopped x.service - X."];
-  assertEquals(
-    await lastLine("Started x.", "2: Pipe call failed", ...after),
-    "2: Pipe call failed",
-  );
+  const expected = "2: Pipe call failed";
+  assertEquals(await lastLine("Started x.", "2: Pipe call failed", ...after), expected);
   assertEquals(await lastLine("of an earlier run", "Started x.", ...after), "");
 });
 
 Deno.test("serviceText() says whether it runs, and starts at boot", async () => {
   const state = await stateOf({});
   assertEquals(serviceText(state), `${NAME} (systemd) is running, and starts at boot`);
-  assertEquals(
-    serviceText({ ...state, isActive: false, isEnabled: false }),
-    `${NAME} (systemd) is not running, and does not start at boot`,
-  );
-  assertEquals(
-    serviceText({ ...state, isEnabled: undefined }),
-    `${NAME} (systemd) is running, and may start at boot or not`,
-  );
+  const expected = `${NAME} (systemd) is not running, and does not start at boot`;
+  assertEquals(serviceText({ ...state, isActive: false, isEnabled: false }), expected);
+  const shown = serviceText({ ...state, isEnabled: undefined });
+  assertEquals(shown, `${NAME} (systemd) is running, and may start at boot or not`);
   assertEquals(
     serviceText({ ...state, isActive: undefined }),
     `${NAME} (systemd) may run or not: systemd gives no answer`,

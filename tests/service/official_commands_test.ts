@@ -182,10 +182,8 @@ Deno.test("parseSystemdCommand() accepts any text", () => {
 });
 
 Deno.test("splitSystemdWords() handles quotes and escapes", () => {
-  assertEquals(
-    splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`),
-    ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"],
-  );
+  const shown = splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`);
+  assertEquals(shown, ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"]);
 });
 
 Deno.test("splitSystemdWords() knows each escape of systemd, and leaves others as they are", () => {

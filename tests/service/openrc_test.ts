@@ -13,10 +13,8 @@ Deno.test("openrcScript() quotes command_args for two splits", () => {
   const { stdout } = new Deno.Command("sh", {
     args: ["-c", `${script}\neval printf "'%s\\n'" "'$command'" $command_args`],
   }).outputSync();
-  assertEquals(
-    new TextDecoder().decode(stdout),
-    `${ESCAPED_PLAN.program}\n--config\n${ESCAPED_PLAN.config}\n`,
-  );
+  const expected = `${ESCAPED_PLAN.program}\n--config\n${ESCAPED_PLAN.config}\n`;
+  assertEquals(new TextDecoder().decode(stdout), expected);
 });
 
 Deno.test("openrcUpdateScript() runs the update loop as root", () => {

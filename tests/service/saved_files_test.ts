@@ -46,11 +46,8 @@ Deno.test("saveFiles() leaves nothing when one file can't be kept", async () => 
   Deno.mkdirSync(`${fake.root}/etc/taken`);
   const before = fake.tree("/etc");
   const steps: Step[] = [...STEPS, { do: "copy", path: "/etc/taken", from: "/x", mode: 0o644 }];
-  await assertRejects(
-    () => saveFiles(steps, [], fake.system),
-    Error,
-    "Cannot keep the present installation",
-  );
+  const why = "Cannot keep the present installation";
+  await assertRejects(() => saveFiles(steps, [], fake.system), Error, why);
   assertEquals(fake.tree("/etc"), before);
 });
 

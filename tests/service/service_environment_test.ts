@@ -14,10 +14,8 @@ Deno.test("environmentText() is read unchanged by a shell", () => {
 
 Deno.test("environmentText() escapes only what systemd unescapes", () => {
   const text = environmentText({ HTTP_PROXY: ODD });
-  assertEquals(
-    text.split("\n")[1],
-    'HTTP_PROXY="http://me:p\\"a\\$\\$w\\`o\\\\r\'d%20@proxy:3128/ #x"',
-  );
+  const shown = text.split("\n")[1];
+  assertEquals(shown, 'HTTP_PROXY="http://me:p\\"a\\$\\$w\\`o\\\\r\'d%20@proxy:3128/ #x"');
 });
 
 Deno.test("agentVariables() names the agent's folders, and Deno for a portable build", () => {

@@ -45,11 +45,8 @@ Deno.test("serviceUser() takes a group that a deleted user has left, unless othe
 Deno.test("serviceUser() uses an existing user, unless others share its group", async () => {
   const { name, createCommands } = await userOf({ ...USERS, id: "echo agent" });
   assertEquals([name, createCommands], ["agent", []]);
-  await assertRejects(
-    () => userOf({ ...USERS, id: "echo nogroup" }),
-    UsageError,
-    "Cannot run the service as the user agent: its group is nogroup",
-  );
+  const why = "Cannot run the service as the user agent: its group is nogroup";
+  await assertRejects(() => userOf({ ...USERS, id: "echo nogroup" }), UsageError, why);
 });
 
 Deno.test("serviceUser() creates no user for root, for a user's service and on a Mac", async () => {

@@ -111,10 +111,8 @@ whileInstalled.test("uninstall() keeps and lists files that it did not create", 
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
   await fake.uninstall();
   assertEquals(fake.text(`/etc/${NAME}/notes.txt`), "mine");
-  assertEquals(
-    fake.printed.at(-1),
-    `  /etc/${NAME}/notes.txt stays: the installation did not create it`,
-  );
+  const expected = `  /etc/${NAME}/notes.txt stays: the installation did not create it`;
+  assertEquals(fake.printed.at(-1), expected);
 });
 
 whileInstalled.test("uninstall() keeps a link to another target", async (fake) => {

@@ -210,10 +210,8 @@ asRoot.test("HealthFile.open() takes no folder of another user, and says so", as
 inClosedFolder.test("HealthFile.open() follows no link that somebody has put there", async (parent) => {
   Deno.mkdirSync(`${parent.path}/theirs`);
   Deno.symlinkSync(`${parent.path}/theirs`, `${parent.path}/run`);
-  assertMatch(
-    (await refusal(`${parent.path}/run`))[0] ?? "",
-    /No health file: .*\/run is no folder/,
-  );
+  const shown = (await refusal(`${parent.path}/run`))[0] ?? "";
+  assertMatch(shown, /No health file: .*\/run is no folder/);
   assertEquals([...Deno.readDirSync(`${parent.path}/theirs`)], []);
 });
 

@@ -232,11 +232,8 @@ for (const bytes of [0, 1, 4096, 600_000]) {
 
 inClosedFolder.test("StateFile.read() throws when the system refuses to give the file", async (folder) => {
   await Deno.symlink("state.state", `${folder.path}/state.state`);
-  assertThrows(
-    () => stateFile(folder.path).read(),
-    Error,
-    `Cannot read ${folder.path}/state.state`,
-  );
+  const why = `Cannot read ${folder.path}/state.state`;
+  assertThrows(() => stateFile(folder.path).read(), Error, why);
 });
 
 inClosedFolder.test("StateFile.read() gives again what it has read when the system refuses the file since", async (folder) => {
@@ -248,11 +245,8 @@ inClosedFolder.test("StateFile.read() gives again what it has read when the syst
   };
   using _sealed = replaced(Deno, { openSync });
   assertEquals(file.read(), { value: { number: 1 }, problems: [] });
-  assertThrows(
-    () => stateFile(folder.path).read(),
-    Error,
-    `Cannot read ${folder.path}/state.state`,
-  );
+  const why = `Cannot read ${folder.path}/state.state`;
+  assertThrows(() => stateFile(folder.path).read(), Error, why);
 });
 
 inClosedFolder.test("StateFile.write() makes the folder where there is none, and throws where none can be", async (folder) => {
@@ -297,11 +291,8 @@ inClosedFolder.test("StateFile.open() goes on where a new file can't be brought 
     const syncData = () => Promise.reject(new Error("No space left"));
     using _full = replaced(Deno.FsFile.prototype, { syncData });
     assertEquals(await file.open(), { value: undefined, problems: [] });
-    await assertRejects(
-      () => file.write(text(1)),
-      Error,
-      `Cannot write ${folder.path}/state.state`,
-    );
+    const why = `Cannot write ${folder.path}/state.state`;
+    await assertRejects(() => file.write(text(1)), Error, why);
   }
   await file.write(text(2));
   assertEquals(file.read().value, { number: 2 });

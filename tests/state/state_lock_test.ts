@@ -63,11 +63,8 @@ inClosedFolder.test("FolderLock.open() makes one lock of each name", (folder) =>
 
 inClosedFolder.test("FolderLock.open() follows no link", (folder) => {
   Deno.symlinkSync("elsewhere", `${folder.path}/lock`);
-  assertThrows(
-    () => FolderLock.open(folder.path),
-    Error,
-    `Cannot use the folder ${folder.path}`,
-  );
+  const why = `Cannot use the folder ${folder.path}`;
+  assertThrows(() => FolderLock.open(folder.path), Error, why);
   assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["lock"]);
 });
 

@@ -235,10 +235,8 @@ withWorld.test("StatePersister says that its file was deleted, since it can't ma
   Deno.removeSync(world.folder, { recursive: true });
   world.number.set(2);
   await world.until(() => world.log.length >= 1);
-  assertMatch(
-    world.log[0] ?? "",
-    /can't be kept: .*n\.state was deleted; `doctor` has the command/,
-  );
+  const shown = world.log[0] ?? "";
+  assertMatch(shown, /can't be kept: .*n\.state was deleted; `doctor` has the command/);
 });
 
 /** A disk that hangs: a write to it never ends. */

@@ -103,11 +103,8 @@ onLinux.test("AgentProcess.restart() restarts the unit whose main process the ag
   await unasked.agent.restart(never());
   assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
   using orphan = new FakeAgentProcess({ mainPid: FAKE_PID + 2 });
-  await assertRejects(
-    () => orphan.agent.requireRestart(orphan.health, never()),
-    Error,
-    "belongs to no service",
-  );
+  const why = "belongs to no service";
+  await assertRejects(() => orphan.agent.requireRestart(orphan.health, never()), Error, why);
 });
 
 onLinux.test("AgentProcess.restart() signals an agent whose service is another user's, or none of systemd's", async () => {

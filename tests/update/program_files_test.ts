@@ -58,11 +58,8 @@ withProgram.test("ProgramFiles.createStaged() follows no symbolic link", async (
 });
 
 withProgram.test("ProgramFiles.rollBack() throws when there is no backup", async ({ files, read }) => {
-  await assertRejects(
-    () => files.rollBack(),
-    Error,
-    `Cannot restore ${files.backupPath}`,
-  );
+  const why = `Cannot restore ${files.backupPath}`;
+  await assertRejects(() => files.rollBack(), Error, why);
   assertEquals(read(), { "agent": "one" });
 });
 

@@ -76,10 +76,8 @@ withServer.test("findRelease() asks no API, but the signed list of checksums for
   const found = await findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
   assertEquals([found.version, found.tag, found.decision], ["1.3.0", "v1.3.0", "newer"]);
   const names = ["komari-agent-deno-portable", "SHA256SUMS", "SHA256SUMS.sig"];
-  assertEquals(
-    [...found.files.values()],
-    names.map((name) => `${server.origin}${GITHUB}/download/v1.3.0/${name}`),
-  );
+  const shown = [...found.files.values()];
+  assertEquals(shown, names.map((name) => `${server.origin}${GITHUB}/download/v1.3.0/${name}`));
   assertEquals(
     server.requestedPaths,
     ["SHA256SUMS", "SHA256SUMS.sig"].map((name) => `${GITHUB}/latest/download/${name}`),

@@ -58,10 +58,8 @@ Deno.test("TrialRun.start() accepts a version that reports", async () => {
 
 Deno.test("TrialRun.start() needs two consecutive reports of one process", async () => {
   assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "rolled back");
-  assertEquals(
-    await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]),
-    "rolled back",
-  );
+  const expected = "rolled back";
+  assertEquals(await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]), expected);
 });
 
 const MUTE: Record<string, Partial<Health> | undefined> = {

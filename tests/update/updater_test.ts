@@ -574,10 +574,8 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
     return true;
   };
   const error = await assertRejects(() => performNow(parts), Error);
-  assertStringIncludes(
-    describeError(error),
-    "as version 1.2.3, which is installed again: too busy",
-  );
+  const words = "as version 1.2.3, which is installed again: too busy";
+  assertStringIncludes(describeError(error), words);
   assertEquals(versionIn(world.path), "1.2.3");
   assertEquals((await world.run()).kind, "rolled back");
   assertEquals(world.parts().agent.health()?.version, "1.2.3");
