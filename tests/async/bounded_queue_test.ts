@@ -88,11 +88,8 @@ Deno.test("BoundedQueue with a start rate runs 16 items at a time, in the order 
   for (const item of numbers(40)) queue.add(item);
   await time.run(3000);
   assertEquals(items(), numbers(40));
-  assertEquals(started.map(({ atMs }) => atMs), [
-    ...Array(16).fill(0),
-    ...Array(16).fill(1000),
-    ...Array(8).fill(2000),
-  ]);
+  const expected = [...Array(16).fill(0), ...Array(16).fill(1000), ...Array(8).fill(2000)];
+  assertEquals(started.map(({ atMs }) => atMs), expected);
   assertEquals(time.timers, 0);
 });
 

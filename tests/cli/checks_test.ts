@@ -51,16 +51,10 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
 Deno.test("result() has advice where one cause is left, and causes where several are", () => {
   assertEquals(result("ok", "x"), { status: "ok", text: "x", advice: undefined });
   assertEquals(result("failed", "x", "y"), { status: "failed", text: "x", advice: "y" });
-  assertEquals(result("failed", "x", undefined, "y", ""), {
-    status: "failed",
-    text: "x",
-    advice: "y",
-  });
-  assertEquals(result("failed", "x", "y", "z"), {
-    status: "failed",
-    text: "x",
-    causes: ["y", "z"],
-  });
+  const expected = { status: "failed", text: "x", advice: "y" } as const;
+  assertEquals(result("failed", "x", undefined, "y", ""), expected);
+  const wanted = { status: "failed", text: "x", causes: ["y", "z"] } as const;
+  assertEquals(result("failed", "x", "y", "z"), wanted);
 });
 
 Deno.test("runChecks() hides secrets, and takes an error for a failure", async () => {
@@ -190,10 +184,8 @@ timed.test("runChecks() runs one check after another, and measures each in whole
     completed.push(check);
   }
   assertEquals(events, ["c0 runs", "c0 has run", "c1 runs", "c1 has run"]);
-  assertEquals(completed.map(({ id, panel, ms }) => [id, panel, ms]), [
-    ["c0", undefined, 1],
-    ["c1", "p.example", 2_001],
-  ]);
+  const expected = [["c0", undefined, 1], ["c1", "p.example", 2_001]];
+  assertEquals(completed.map(({ id, panel, ms }) => [id, panel, ms]), expected);
   assert(completed.every(({ status }) => status === "ok"));
 });
 

@@ -138,10 +138,8 @@ inFolder.test("runConfigShow() hides all of a password with an @ in it, and one 
   const context = new FakeContext();
   runConfigShow({ ...configOf(["--json"]), ...installed }, context);
   const { HTTP_PROXY, HTTPS_PROXY } = JSON.parse(context.printed).proxies;
-  assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], [
-    "********@p.example:1",
-    "http://********@p.example",
-  ]);
+  const expected = ["********@p.example:1", "http://********@p.example"];
+  assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], expected);
   const own = new FakeContext({ https_proxy: "me@corp:s3@cret@p.example:1" });
   runConfigShow(configOf(["--json"]), own);
   const { value } = JSON.parse(own.printed).proxies.HTTPS_PROXY;

@@ -325,10 +325,8 @@ Deno.test("failedPing() claims that ping is missing only where it is not on the 
     },
   });
   const none = failedPing(reason, { health: undefined });
-  assertEquals([none.text, none.advice], [
-    `they don't work: there is no "ping" command`,
-    "install it",
-  ]);
+  const expected = [`they don't work: there is no "ping" command`, "install it"];
+  assertEquals([none.text, none.advice], expected);
   const words = '"ping" may not open its socket: run the agent as root, or widen ping_group_range';
   const unable = failedPing(`${words} (ping: denied (you?))`, { health: undefined });
   assertEquals([unable.text, unable.advice], [

@@ -257,11 +257,8 @@ Deno.test("askEach() tells a server that is silent on IPv6, and one to which pac
   const lossy = await ask({ loses: 2 });
   assertStringIncludes(lossy.text ?? "", "and no answer to 3 of 6 questions");
   const looks = lossy.looks.map((lines) => lines.map((line) => /: (\S+)/.exec(line)?.[1]));
-  assertEquals(looks, [
-    ["ping", "dig", "--custom-dns"],
-    ["dig", "--custom-dns"],
-    ["ping"],
-  ]);
+  const expected = [["ping", "dig", "--custom-dns"], ["dig", "--custom-dns"], ["ping"]];
+  assertEquals(looks, expected);
 });
 
 Deno.test("searchedName() knows an address that a search domain has brought", async () => {

@@ -35,10 +35,8 @@ Deno.test("versionCheck() warns of a newer version, and of none that can be look
   const run = async (...args: string[]) =>
     await versionCheck(configOf(...args)).run(new AbortController().signal);
   const none = await run();
-  assertEquals([none.status, none.text], [
-    "skipped",
-    `${VERSION}; this build has no release address`,
-  ]);
+  const expected = ["skipped", `${VERSION}; this build has no release address`];
+  assertEquals([none.status, none.text], expected);
   await using server = new ReleaseServer();
   const place = ["--update-url", server.url];
   server.publish("999.0.0", programOf("999.0.0"));

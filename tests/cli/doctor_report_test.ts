@@ -53,20 +53,15 @@ Deno.test("inOrder() takes what makes the agent fail for failed itself", () => {
 Deno.test("inOrder() takes no check for its own cause", () => {
   const text = "Cannot read /host/proc/stat: HOST_PROC must be a Linux machine's /proc";
   const all = ["interfaces", "disks", "ping"].map((id) => check(id, "failed", { text }));
-  assertEquals(inOrder(all).map(({ id, follows }) => [id, follows]), [
-    ["interfaces", undefined],
-    ["disks", "interfaces"],
-    ["ping", "interfaces"],
-  ]);
+  const expected = [["interfaces", undefined], ["disks", "interfaces"], ["ping", "interfaces"]];
+  assertEquals(inOrder(all).map(({ id, follows }) => [id, follows]), expected);
 });
 
 Deno.test("inOrder() folds the unread files of a unit below the link that fails by them", () => {
   const text = "x is running; its files have changed since systemd read them";
   const order = inOrder([check("service", "warning", { text }), check("connect", "failed")]);
-  assertEquals(order.map(({ id, follows }) => [id, follows]), [
-    ["connect", undefined],
-    ["service", "connect"],
-  ]);
+  const expected = [["connect", undefined], ["service", "connect"]];
+  assertEquals(order.map(({ id, follows }) => [id, follows]), expected);
 });
 
 Deno.test("inOrder() puts lost packets that both see before a slow name", () => {
@@ -216,10 +211,8 @@ Deno.test("reportText() counts causes, and reportJson() names the first", () => 
   assertEquals(sumOf("warning", "ok"), "0 failed, 1 warning.");
   assertEquals(sumOf("failed", "warning", "warning"), "1 failed, 2 warnings.");
   const json = (...checks: CompletedCheck[]) => JSON.parse(reportJson(inOrder(checks)));
-  assertEquals(json(check("x", "ok")), {
-    ok: true,
-    checks: [{ id: "x", status: "ok", text: "x text", ms: 7 }],
-  });
+  const expected = { ok: true, checks: [{ id: "x", status: "ok", text: "x text", ms: 7 }] };
+  assertEquals(json(check("x", "ok")), expected);
   const { ok, cause, checks } = json(check("agent", "failed"), check("dns", "failed"));
   assertEquals([ok, cause, checks[1].follows], [false, "dns", "dns"]);
   assertEquals(json(check("ping", "warning")).cause, "ping");

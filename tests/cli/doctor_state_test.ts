@@ -52,10 +52,8 @@ Deno.test("checkStateFolder() tells a unit that makes the folder read-only from 
     .map((line) => line.slice(0, 30));
   assertEquals(await starts(), disk);
   assertEquals(await starts(...own), disk);
-  assertEquals(await starts(["ProtectSystem", "strict"]), [
-    "let the service write there: R",
-    ...disk,
-  ]);
+  const expected = ["let the service write there: R", ...disk];
+  assertEquals(await starts(["ProtectSystem", "strict"]), expected);
   const reload = "and then: systemctl daemon-reload && systemctl restart komari-agent-deno";
   assertEquals(await of(...own, ["ReadOnlyPaths", "/etc -/var/lib"]), [
     `remove ReadOnlyPaths=/etc -/var/lib in /2.conf, ${reload}`,
@@ -260,10 +258,8 @@ inFolder.test("checkStateFolder() has the command by which a deleted state gets 
   assertEquals(new StateFile(folder, { name: "month", parse }).read().value, "what was counted");
   assertEquals([folder, path].map((it) => (Deno.statSync(it).mode ?? 0) & 0o777), [0o700, 0o600]);
   const again = await checkStateFolder(config, health);
-  assertEquals([again.text, adviceText(again)], [
-    `${path} was replaced while the agent has it open`,
-    "restart the agent",
-  ]);
+  const expected = [`${path} was replaced while the agent has it open`, "restart the agent"];
+  assertEquals([again.text, adviceText(again)], expected);
   const ended = healthOf({ pid: Deno.pid, isRunning: false });
   assertEquals((await checkStateFolder(config, ended)).status, "ok");
 });

@@ -75,10 +75,8 @@ Deno.test("panelChains() check each of several panels with its own token, and na
       panelChains(config).map((chain) => Array.fromAsync(runChain(chain, { signal, secrets: [] }))),
     );
     const tokens = chains.flat().filter(({ id }) => id === "token");
-    assertEquals(tokens.map(({ panel, status }) => [panel, status]), [
-      [new URL(url).host, "ok"],
-      [new URL(other).host, "failed"],
-    ]);
+    const expected = [[new URL(url).host, "ok"], [new URL(other).host, "failed"]];
+    assertEquals(tokens.map(({ panel, status }) => [panel, status]), expected);
   });
 });
 
@@ -374,10 +372,8 @@ Deno.test("runDoctor() shows what the doctor that runs as the service has found"
   const variable = "Environment=NO_PROXY=x";
   const unit = `[Service]\n${variable}\n`;
   const { code, ids, checks } = await doctorOfService(run, { unit, properties: [variable] });
-  assertEquals([code, ids.toSorted()], [
-    1,
-    [...OF_SERVICE, "dns", "panel", "version"].toSorted(),
-  ]);
+  const expected = [1, [...OF_SERVICE, "dns", "panel", "version"].toSorted()];
+  assertEquals([code, ids.toSorted()], expected);
   assertStringIncludes(String(checks["environment"]?.text), "the service, as komari with its");
   assertMatch(String(checks["environment"]?.text), /has NO_PROXY \(\S+\/unit\.service\)/);
   assertEquals(checks["dns"], { id: "dns", status: "ok", text: "fine", ms: 7 });

@@ -84,10 +84,8 @@ Deno.test("checkConnection() takes one slow connection among fast ones for no fi
   const times = [0, 1_001];
   using _now = replaced(performance, { now: () => times.shift() ?? 1_001 });
   const found = await checkConnection(way, signal);
-  assertEquals([found.status, found.text], [
-    "ok",
-    `connected to 127.0.0.1 port ${port}, after 1.0 s`,
-  ]);
+  const expected = ["ok", `connected to 127.0.0.1 port ${port}, after 1.0 s`];
+  assertEquals([found.status, found.text], expected);
 });
 
 Deno.test("withDoubts() begins with lost packets where an answer does not come", async () => {

@@ -191,10 +191,8 @@ Deno.test("toDryRun() names mounts by their type and source, and cards with what
     { name: "/ (ext4 of /dev/vda)", counted: true, rule: "root" },
     { name: "/nope (not mounted)", counted: false, rule: "root" },
   ]);
-  assertEquals(shown.graphicsCards?.map(({ name }) => name), [
-    "A",
-    "B (5.0 %, 1.5 KiB of 2.0 KiB, 45 °C)",
-  ]);
+  const expected = ["A", "B (5.0 %, 1.5 KiB of 2.0 KiB, 45 °C)"];
+  assertEquals(shown.graphicsCards?.map(({ name }) => name), expected);
   assertEquals(shown.sources.interfaces, "mine");
   assertMatch(shown.sources.mountPoints ?? "", /mountinfo/);
 });

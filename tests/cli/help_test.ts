@@ -98,12 +98,8 @@ Deno.test("helpText() lays a command out with its options, their defaults and va
     "`komari-agent-deno help` shows all commands and options.",
     "",
   ]);
-  assertEquals(helpText("version", "zh").split("\n").slice(0, 4), [
-    "komari-agent-deno version [--json]",
-    "",
-    "显示版本。",
-    "",
-  ]);
+  const expected = ["komari-agent-deno version [--json]", "", "显示版本。", ""];
+  assertEquals(helpText("version", "zh").split("\n").slice(0, 4), expected);
   assertStringIncludes(helpText("update", "zh"), "（默认：无；$AGENT_MIRROR）");
   assertStringIncludes(helpText("", "zh"), "属于旧版本：在本 Agent 中不起作用");
 });
@@ -126,12 +122,8 @@ Deno.test("helpText() shows every command in a line, and a dry run below the rep
 Deno.test("optionsOf() has official options without effect for an agent alone", () => {
   const has = (command: Parameters<typeof optionsOf>[0]) =>
     optionsOf(command).some(({ flag }) => flag === "max-retries");
-  assertEquals([has("report"), has("install"), has("doctor"), has("status")], [
-    true,
-    true,
-    false,
-    false,
-  ]);
+  const expected = [true, true, false, false];
+  assertEquals([has("report"), has("install"), has("doctor"), has("status")], expected);
 });
 
 Deno.test("wrap() breaks Chinese between words, and begins no line with a mark that closes", () => {

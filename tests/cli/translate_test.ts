@@ -158,9 +158,7 @@ Deno.test("translate() leaves what has no entry, and what is Chinese already", (
     "--include-nics none 没有匹配任何网卡，因此不统计流量",
     "a name that is an entry, too",
   );
-  for (const text of ["/usr/bin/x of eth0", "", "a=b: c"]) {
-    assertEquals(zh(text), text);
-  }
+  for (const text of ["/usr/bin/x of eth0", "", "a=b: c"]) assertEquals(zh(text), text);
 });
 
 Deno.test("translate() does not touch scripts and licenses", () => {

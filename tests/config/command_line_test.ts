@@ -17,9 +17,7 @@ Deno.test("parseArguments() refuses an unknown command and a word too many", () 
     [["traffic", "show", "all"], "traffic show takes no more words"],
     [["demo", "set"], "demo takes no more words"],
   ];
-  for (const [args, words] of table) {
-    assertThrows(() => parseArguments(args), UsageError, words);
-  }
+  for (const [args, words] of table) assertThrows(() => parseArguments(args), UsageError, words);
 });
 
 Deno.test("parseArguments() asks for the help of a command, and of a group without a second word", () => {

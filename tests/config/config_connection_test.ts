@@ -62,14 +62,10 @@ Deno.test("resolveConfig() makes no second header of a line feed within one", ()
 
 Deno.test("resolveConfig() lets an explicit header win over the one for Cloudflare Access", () => {
   const access = ["--cf-access-client-id", "id", "--cf-access-client-secret", "hidden"];
-  assertEquals(resolve(access).headers, [
-    ["CF-Access-Client-Id", "id"],
-    ["CF-Access-Client-Secret", "hidden"],
-  ]);
-  assertEquals(resolve([...access, "--header", "cf-access-client-id: other"]).headers, [
-    ["cf-access-client-id", "other"],
-    ["CF-Access-Client-Secret", "hidden"],
-  ]);
+  const expected = [["CF-Access-Client-Id", "id"], ["CF-Access-Client-Secret", "hidden"]] as const;
+  assertEquals(resolve(access).headers, expected);
+  const wanted = [["cf-access-client-id", "other"], ["CF-Access-Client-Secret", "hidden"]] as const;
+  assertEquals(resolve([...access, "--header", "cf-access-client-id: other"]).headers, wanted);
 });
 
 Deno.test("resolveConfig() names a bad --ca-cert and takes nothing but certificates of it", () => {

@@ -14,11 +14,8 @@ Deno.test("readConfigFile() takes comments and trailing commas", () => {
     more */ "include_nics": ["a", "b",],
     "token": "// no comment",
   }`;
-  assertEquals(Object.fromEntries(read(text)), {
-    endpoint: "https://p.example",
-    include_nics: "a,b",
-    token: "// no comment",
-  });
+  const expected = { endpoint: "https://p.example", include_nics: "a,b", token: "// no comment" };
+  assertEquals(Object.fromEntries(read(text)), expected);
 });
 
 Deno.test("readConfigFile() takes a file with a byte order mark", () => {

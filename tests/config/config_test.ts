@@ -97,6 +97,14 @@ Deno.test("resolveConfig() says when a variable looks like one of ours with a sl
   }
 });
 
+Deno.test("resolveConfig() never shows a secret, not even a wrong one", () => {
+  const message = refusal(["-t", "my secret"]);
+  assertStringIncludes(message, "flag --token");
+  assertEquals(message.includes("secret"), false);
+  const files = { "c.json": '{"token": "s3cret", broken' };
+  assertEquals(refusal(["--config", "c.json"], { files }).includes("s3cret"), false);
+});
+
 Deno.test("resolveConfig() reads the token from a file", () => {
   const files = { "t": "  -abc\n", "/run/c/token": "cred\n", "empty": "" };
   assertEquals(resolve(["--token-file", "t"], { files }).token, "-abc");

@@ -4,10 +4,8 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 
 Deno.test("runtimePaths() takes systemd's first folder, and the user's own below it", () => {
   const env = { RUNTIME_DIRECTORY: "/run/a:/run/b", XDG_RUNTIME_DIR: "/run/user/7/", TMPDIR: "/t" };
-  assertEquals(runtimePaths(env), {
-    runtimeDir: "/run/a",
-    userRuntimeDir: "/run/user/7/komari-agent-deno",
-  });
+  const expected = { runtimeDir: "/run/a", userRuntimeDir: "/run/user/7/komari-agent-deno" };
+  assertEquals(runtimePaths(env), expected);
   assertEquals(runtimePaths({ TMPDIR: "/t" }).userRuntimeDir, "/t/komari-agent-deno");
 });
 
@@ -63,8 +61,6 @@ Deno.test("statePaths() finds the user's folder below XDG_STATE_HOME, else below
   assertEquals(statePaths("", { HOME, XDG_STATE_HOME: "/s" }).userStateDir, "/s/komari-agent-deno");
   // The specification wants relative ones left aside.
   const relative = { HOME, XDG_STATE_HOME: "s", STATE_DIRECTORY: "s" };
-  assertEquals(statePaths("", relative), {
-    stateDir: "",
-    userStateDir: "/home/me/.local/state/komari-agent-deno",
-  });
+  const expected = { stateDir: "", userStateDir: "/home/me/.local/state/komari-agent-deno" };
+  assertEquals(statePaths("", relative), expected);
 });

@@ -42,10 +42,8 @@ Deno.test("severalPanels() pairs repeated endpoints with repeated tokens, in the
 
 Deno.test("severalPanels() refuses endpoints that lack a token", () => {
   const early = ["-t", "one", "-e", A.endpoint, "-t", "two", "-e", B.endpoint];
-  assertEquals(nodesOf(resolve({ args: early })), [
-    "https://a.example.com one",
-    "https://b.example.com two",
-  ]);
+  const expected = ["https://a.example.com one", "https://b.example.com two"];
+  assertEquals(nodesOf(resolve({ args: early })), expected);
   const late = ["-e", A.endpoint, "-e", B.endpoint, "-t", "one", "-t", "two"];
   assertStringIncludes(
     refusal({ args: late }),
@@ -114,10 +112,8 @@ Deno.test("withoutUnused() says that a token without an endpoint is not used bes
 
 Deno.test("resolveConfig() lets only install leave out the token of a pair", () => {
   const pairs = (...words: string[]) => [...words, "-e", A.endpoint, "-e", B.endpoint, "-t", "two"];
-  assertEquals(nodesOf(resolve({ args: pairs("install") })), [
-    "https://a.example.com ",
-    "https://b.example.com two",
-  ]);
+  const expected = ["https://a.example.com ", "https://b.example.com two"];
+  assertEquals(nodesOf(resolve({ args: pairs("install") })), expected);
   for (const words of [[], ["doctor"]]) {
     assertStringIncludes(refusal({ args: pairs(...words) }), "Cannot pair 2 --endpoint with 1");
   }
@@ -128,17 +124,11 @@ Deno.test("resolveConfig() lets only install leave out the token of a pair", () 
 Deno.test("severalPanels() gives each panel its own interval and remote control", () => {
   const panels = [{ ...A, interval: 2 }, { ...B, enable_remote_control: true }];
   const config = resolve({ panels, rest: { interval: 9 } });
-  assertEquals([config.intervalSeconds, config.remoteControl, config.remoteFiles], [
-    2,
-    false,
-    false,
-  ]);
+  const expected = [2, false, false];
+  assertEquals([config.intervalSeconds, config.remoteControl, config.remoteFiles], expected);
   const [further] = config.furtherPanels;
-  assertEquals([further?.intervalSeconds, further?.remoteControl, further?.remoteFiles], [
-    9,
-    true,
-    true,
-  ]);
+  const wanted = [9, true, true];
+  assertEquals([further?.intervalSeconds, further?.remoteControl, further?.remoteFiles], wanted);
 });
 
 Deno.test("severalPanels() lets --disable-web-ssh and --disable-remote-files count for all", () => {
@@ -188,10 +178,6 @@ Deno.test("parsePanels() refuses other shapes, and never shows a token", () => {
 Deno.test("panelNames() are host and path, and number further nodes at one panel", () => {
   const endpoints = ["https://p.example/a/", "http://q.example:8080", "https://p.example/a"];
   const panels = [...endpoints, endpoints[0] ?? ""].map((endpoint) => ({ endpoint }));
-  assertEquals(panelNames(panels), [
-    "p.example/a",
-    "q.example:8080",
-    "p.example/a (2)",
-    "p.example/a (3)",
-  ]);
+  const expected = ["p.example/a", "q.example:8080", "p.example/a (2)", "p.example/a (3)"];
+  assertEquals(panelNames(panels), expected);
 });

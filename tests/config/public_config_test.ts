@@ -54,6 +54,11 @@ Deno.test("publicConfig() hides a password with an @ in it, and a secret within 
   assertEquals(config.ip_services, ["https://ip.example.com", "https://ip.example.com/?a@b"]);
 });
 
+Deno.test("publicConfig() hides a token that comes from a file", () => {
+  const config = shown(["-e", "https://panel.example.com", "--token-file", "/token"]);
+  assertEquals([config.token, config.token_file], ["(hidden)", "/token"]);
+});
+
 Deno.test("publicConfig() says whether remote control is off, as the official agent does", () => {
   assertEquals(shown([]).disable_web_ssh, true);
   assertEquals(shown(["--enable-remote-control"]).disable_web_ssh, false);

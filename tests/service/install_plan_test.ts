@@ -46,10 +46,8 @@ Deno.test("planService() takes the sandbox away for root with remote control alo
 onOpenRc.test("planService() plans an update service of root under OpenRC", async (fake) => {
   const before = fake.tree();
   const script = `/etc/init.d/${UPDATE}`;
-  assertEquals(await installed(fake, [...ARGS, ...RELEASES], PROXY), [
-    `rc-update add ${UPDATE} default`,
-    `rc-service ${UPDATE} restart`,
-  ]);
+  const expected = [`rc-update add ${UPDATE} default`, `rc-service ${UPDATE} restart`];
+  assertEquals(await installed(fake, [...ARGS, ...RELEASES], PROXY), expected);
   const text = fake.text(script);
   assertStringIncludes(text, "--update-url");
   assertStringIncludes(text, PUBLIC_KEY);
@@ -69,10 +67,8 @@ onOpenRc.test("planService() plans an update service of root under OpenRC", asyn
 onOpenRc.test("planService() removes the update service when updates are turned off", async (fake) => {
   const made = await installed(fake, [...ARGS, ...RELEASES, "--as-root"]);
   assertEquals(made.length, 2, "an agent of root has one too");
-  assertEquals(await installed(fake, ["--disable-auto-update"]), [
-    `rc-service ${UPDATE} stop`,
-    `rc-update del ${UPDATE} default`,
-  ]);
+  const expected = [`rc-service ${UPDATE} stop`, `rc-update del ${UPDATE} default`];
+  assertEquals(await installed(fake, ["--disable-auto-update"]), expected);
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
   assertEquals(await installed(fake, []), [], "nothing is left to be ended");
 });

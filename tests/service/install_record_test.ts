@@ -16,9 +16,13 @@ import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const RECORD: InstallRecord = {
-  ...packagedRecord(),
-  createdUser: true,
+  ...{ service: "komari-agent-deno", manager: "systemd", scope: "system" },
+  ...{ user: "komari-agent-deno", createdUser: true, enabledLinger: "" },
   program: "/opt/komari-agent-deno/komari-agent-deno",
+  config: "/etc/komari-agent-deno/config.json",
+  stateFolder: "/var/lib/komari-agent-deno",
+  runtimeFolder: "/run/komari-agent-deno",
+  logFile: "/var/log/komari-agent-deno.log",
   files: ["/etc/systemd/system/komari-agent-deno.service"],
   links: ["/usr/local/bin/komari-agent-deno"],
   folders: ["/opt/komari-agent-deno", "/opt"],

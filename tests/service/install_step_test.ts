@@ -20,10 +20,8 @@ withFake.test("applySteps() replaces a file and sets its mode", async (it) => {
   it.write("/etc/a/config.new", "cut off");
   await applySteps([CONFIG], it.system, signal);
   assertEquals(it.text("/etc/a/config"), "new");
-  assertEquals(it.tree().filter((line) => line.startsWith("/etc/a/")), [
-    "/etc/a/ 755",
-    "/etc/a/config 600",
-  ]);
+  const expected = ["/etc/a/ 755", "/etc/a/config 600"];
+  assertEquals(it.tree().filter((line) => line.startsWith("/etc/a/")), expected);
 });
 
 withFake.test("applySteps() keeps the old file when the owner does not exist", async (it) => {

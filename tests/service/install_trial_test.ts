@@ -363,10 +363,8 @@ Deno.test("install() has systemd read the unit before again, and then starts it"
   const refusal = await machine.install([...TYPO, "--gpu"]);
   assertStringIncludes(refusal ?? "", "the installation before is back");
   assertEquals(machine.content(), before);
-  assertEquals(machine.calls().slice(-2), [
-    "systemctl daemon-reload",
-    `systemctl restart ${NAME}.service`,
-  ]);
+  const expected = ["systemctl daemon-reload", `systemctl restart ${NAME}.service`];
+  assertEquals(machine.calls().slice(-2), expected);
 });
 
 whileWorking.test("install() says that the installation before can't be put back", async (machine) => {

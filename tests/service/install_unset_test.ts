@@ -13,11 +13,8 @@ Deno.test("install() removes options that --unset or off return to their default
   const more = ["--metrics", "9100", "--gpu", "-i", "2", "--mirror", "https://m.x"];
   await machine.install([...ARGS, ...more]);
   await machine.install(["--unset", "metrics", "--unset", "AGENT_ENABLE_GPU", "--mirror", "off"]);
-  assertEquals(machine.config(), {
-    endpoint: "https://p.example",
-    interval: 2,
-    token: "top-secret",
-  });
+  const expected = { endpoint: "https://p.example", interval: 2, token: "top-secret" };
+  assertEquals(machine.config(), expected);
   const record = JSON.parse(machine.text(`/etc/${NAME}/install.json`));
   assertEquals(record.rootOptions, {});
 });

@@ -169,9 +169,7 @@ Deno.test("parseSystemdCommand() reads quoted values and comments of an Environm
 
 Deno.test("parseSystemdCommand() returns no words when there is no ExecStart=", () => {
   const texts = ["", "[Service]", "[Service]\nExecStart=", "[Service\nExecStart=/x", "=\n[]\n"];
-  for (const text of texts) {
-    assertEquals(parseSystemdCommand(text, refuse).words, []);
-  }
+  for (const text of texts) assertEquals(parseSystemdCommand(text, refuse).words, []);
 });
 
 Deno.test("parseSystemdCommand() accepts any text", () => {

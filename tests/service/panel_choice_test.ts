@@ -162,10 +162,8 @@ onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each toke
     choosePanels(configOf(["install", ...words], { root: machine.root }), installed);
   const pairs = ["-e", "https://two.example", ...THREE, "-e", "https://one.example"];
   const config = chosen(...pairs);
-  assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), [
-    { endpoint: "https://one.example", token: "t0ken-1" },
-    two,
-  ]);
+  const expected = [{ endpoint: "https://one.example", token: "t0ken-1" }, two];
+  assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), expected);
   assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
   const rights = [config, ...config.furtherPanels]
     .map((it) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]);

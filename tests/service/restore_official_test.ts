@@ -51,10 +51,8 @@ onOfficialMachine.test("restore() keeps this agent when the official one does no
   assertEquals(await seenTimeouts(failing), [90_000]);
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
   const calls = machine.calls().filter((line) => line.startsWith("rc-update"));
-  assertEquals(calls.slice(-2), [
-    "rc-update del komari-agent default",
-    `rc-update add ${NAME} default`,
-  ]);
+  const expected = ["rc-update del komari-agent default", `rc-update add ${NAME} default`];
+  assertEquals(calls.slice(-2), expected);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, true);
 });
 

@@ -8,12 +8,8 @@ Deno.test("servicePaths() depend on the service's name", () => {
     "node-2",
     { ...OWNER, uid: 0 },
   );
-  assertEquals([config, programFolder, stateFolder, runtimeFolder], [
-    "/etc/node-2/config.json",
-    "/opt/node-2",
-    "/var/lib/node-2",
-    "/run/node-2",
-  ]);
+  const expected = ["/etc/node-2/config.json", "/opt/node-2", "/var/lib/node-2", "/run/node-2"];
+  assertEquals([config, programFolder, stateFolder, runtimeFolder], expected);
 });
 
 Deno.test("servicePaths() of a user's service are in the home and runtime folder", () => {

@@ -15,9 +15,7 @@ whileInstalled.test("uninstall() with --print shows what would be removed, and c
   const program = `/opt/${NAME}/${NAME}`;
   // Of this list everything is there, and nothing else.
   const paths = [`${program}.old`, `${program}.update/update.state`, `/var/lib/${NAME}/state`];
-  for (const path of paths) {
-    fake.write(path, "");
-  }
+  for (const path of paths) fake.write(path, "");
   fake.printed.length = 0;
   const before = fake.tree();
   await fake.uninstall({ print: true });
@@ -59,10 +57,8 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
     `Removed ${NAME}, with its service and configuration; its state stays in /var/lib/${NAME}`,
   ]);
   assertEquals(fake.text(state), "the month's traffic");
-  assertEquals(fake.tree().filter((line) => !before.includes(line)), [
-    `/var/lib/${NAME}/ 700`,
-    `${state} 644`,
-  ]);
+  const expected = [`/var/lib/${NAME}/ 700`, `${state} 644`];
+  assertEquals(fake.tree().filter((line) => !before.includes(line)), expected);
 
   fake.calls();
   await fake.install(ARGS);
@@ -164,9 +160,7 @@ Deno.test("uninstall() removes a user's files when the manager does not answer",
     `default.target.wants/${NAME}.service`,
     `timers.target.wants/${NAME}-update.timer`,
   ];
-  for (const link of links) {
-    fake.write(`${units}/${link}`, "");
-  }
+  for (const link of links) fake.write(`${units}/${link}`, "");
   fake.write("/users/alone", "");
   fake.calls();
   await fake.uninstall();

@@ -55,10 +55,8 @@ inClosedFolder.test("FolderLock.open() makes one lock of each name", (folder) =>
   using one = FolderLock.open(folder.path);
   using other = FolderLock.open(folder.path, { name: "other" });
   assertEquals([one.tryLock(), other.tryLock()], [true, true]);
-  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort(), [
-    "lock",
-    "other",
-  ]);
+  const expected = ["lock", "other"];
+  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name).sort(), expected);
 });
 
 inClosedFolder.test("FolderLock.open() follows no link", (folder) => {

@@ -102,10 +102,8 @@ Deno.test("systemdUnitOf() reads cgroup v1 and v2", () => {
   const older =
     "12:cpu,cpuacct:/system.slice/cpu.service\n1:name=systemd:/system.slice/agent.service\n0::/\n";
   assertEquals(systemdUnitOf(older), found);
-  assertEquals(systemdUnitOf("0::/system.slice/system-x.slice/x@a\\x2db.service"), {
-    name: "x@a\\x2db.service",
-    scope: "system",
-  });
+  const expected = { name: "x@a\\x2db.service", scope: "system" };
+  assertEquals(systemdUnitOf("0::/system.slice/system-x.slice/x@a\\x2db.service"), expected);
 });
 
 Deno.test("systemdUnitOf() distinguishes a user's service from the user's manager", () => {

@@ -43,11 +43,8 @@ withServer.test("findRelease() uses the mirror for the query and the files", asy
   const url = "https://api.github.com/repos/o/n/releases/latest";
   const found = await findRelease({ ...QUERY, url, mirror }, { downloads: DOWNLOADS, signal });
   assertEquals([found.version, found.decision], ["1.3.0", "newer"]);
-  assertEquals([...found.files.values()], [
-    `${mirror}/${file}`,
-    `${mirror}/${file}`,
-    "https://files.example/x",
-  ]);
+  const expected = [`${mirror}/${file}`, `${mirror}/${file}`, "https://files.example/x"];
+  assertEquals([...found.files.values()], expected);
   assertEquals(server.requestedPaths, ["/gh/https://api.github.com/repos/o/n/releases/latest"]);
 });
 
