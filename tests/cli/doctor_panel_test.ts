@@ -385,20 +385,22 @@ Deno.test("panelChain() say where the way to the panel ends", async () => {
 
 Deno.test("panelChain() tell a service's configuration that is gone from one for others", async () => {
   const { signal } = new AbortController();
-  using _config = restoring(Deno, "readTextFile");
   const table: [error: Error | undefined, status: string, text: string, advice: string][] = [
     [new Deno.errors.NotFound(), "failed", "not there: no such file", "put it back"],
     [new Deno.errors.PermissionDenied(), "warning", "not checked: this user", "run it as root"],
     [new Deno.errors.IsADirectory(), "failed", "can't be read", "ls -ld /etc/x/config.json"],
     [undefined, "failed", "no panel is configured", "give -e URL"],
   ];
-  for (const [error, status, text, advice] of table) {
-    Deno.readTextFile = () => error ? Promise.reject(error) : Promise.resolve("{}");
-    const options = { unreadableConfig: "/etc/x/config.json" };
-    const found = await panelChain(configOf(["doctor"]), options)[0]?.run(signal);
-    assertEquals(found?.status, status);
-    assertStringIncludes(found?.text ?? "", text);
-    assertStringIncludes(found?.advice ?? "", advice);
+  {
+    using _config = restoring(Deno, "readTextFile");
+    for (const [error, status, text, advice] of table) {
+      Deno.readTextFile = () => error ? Promise.reject(error) : Promise.resolve("{}");
+      const options = { unreadableConfig: "/etc/x/config.json" };
+      const found = await panelChain(configOf(["doctor"]), options)[0]?.run(signal);
+      assertEquals(found?.status, status);
+      assertStringIncludes(found?.text ?? "", text);
+      assertStringIncludes(found?.advice ?? "", advice);
+    }
   }
   const ofService = { ...configOf(["doctor"]), isConfigInstalled: true, configPath: "/etc/x.json" };
   const named = await panelChain(ofService)[0]?.run(signal);
