@@ -9,3 +9,11 @@ export function replaced<T extends object>(object: T, members: Partial<T>): Disp
   }
   return restored;
 }
+
+/** Files have these texts until the block ends; a file of which it has none is read as it is. */
+export function withTexts(textOf: (path: string) => string | undefined): Disposable {
+  const { readTextFileSync } = Deno;
+  return replaced(Deno, {
+    readTextFileSync: (path) => textOf(String(path)) ?? readTextFileSync(path),
+  });
+}

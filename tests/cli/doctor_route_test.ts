@@ -4,7 +4,7 @@ import { connectAdvice } from "../../lib/cli/doctor_connect_advice.ts";
 import { type AskRoute, detourOf, routeFinding } from "../../lib/cli/doctor_route.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import type { Refusal, Route } from "../../lib/host/routes.ts";
-import { replaced } from "../replaced.ts";
+import { replaced, withTexts } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
 
 const DIRECT: Route = {
@@ -112,34 +112,25 @@ Deno.test("connectAdvice() is about the first step where the kernel shows it", (
 });
 
 Deno.test("checkNetwork() goes on where the kernel tells no addresses, and names the unit that is why", async () => {
-  const { networkInterfaces, readTextFileSync } = Deno;
-  Deno.networkInterfaces = () => [];
-  Deno.readTextFileSync = (path) =>
-    path === "/proc/net/dev" ? "  eth0: 1 2 3\n    lo: 1 2 3\n" : readTextFileSync(path);
-  try {
-    const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
-    const of = async (value: string) => {
-      const unit = [{ name: "RestrictAddressFamilies", value, file: "/x.conf" }];
-      const { signal } = new AbortController();
-      const { status, advice } = await checkNetwork({ ...way, unit }, signal);
-      return [status, advice?.split(",")[0]];
-    };
-    assertEquals(await of("AF_INET AF_INET6 AF_UNIX"), [
-      "warning",
-      "add AF_NETLINK to RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX in /x.conf",
-    ]);
-    assertEquals(await of("AF_INET AF_NETLINK"), ["skipped", undefined]);
-  } finally {
-    Object.assign(Deno, { networkInterfaces, readTextFileSync });
-  }
+  using _addresses = replaced(Deno, { networkInterfaces: () => [] });
+  const counters = "  eth0: 1 2 3\n    lo: 1 2 3\n";
+  using _counters = withTexts((path) => path === "/proc/net/dev" ? counters : undefined);
+  const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
+  const of = async (value: string) => {
+    const unit = [{ name: "RestrictAddressFamilies", value, file: "/x.conf" }];
+    const { signal } = new AbortController();
+    const { status, advice } = await checkNetwork({ ...way, unit }, signal);
+    return [status, advice?.split(",")[0]];
+  };
+  assertEquals(await of("AF_INET AF_INET6 AF_UNIX"), [
+    "warning",
+    "add AF_NETLINK to RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX in /x.conf",
+  ]);
+  assertEquals(await of("AF_INET AF_NETLINK"), ["skipped", undefined]);
 });
 
 Deno.test("checkNetwork() of a machine with the loopback alone asks whether it is a container", async () => {
-  const { readTextFileSync } = Deno;
-  using _ = replaced(Deno, {
-    readTextFileSync: (path) =>
-      path === "/proc/net/dev" ? "    lo: 1 2 3\n" : readTextFileSync(path),
-  });
+  using _ = withTexts((path) => path === "/proc/net/dev" ? "    lo: 1 2 3\n" : undefined);
   const way = wayTo(configOf(["doctor", "-e", "http://198.51.100.9", "-t", "x"]), []);
   const { status, causes } = await checkNetwork(way, new AbortController().signal);
   assertEquals([status, causes?.length], ["failed", 2]);

@@ -19,7 +19,7 @@ import { isInContainer } from "../../lib/host/this_program.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
-import { replaced } from "../replaced.ts";
+import { withTexts } from "../replaced.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -339,13 +339,7 @@ async function doctorOfService(
       ...configOf([...panel, "--json"], shell),
       ...{ serviceName: name, isConfigInstalled: true },
     };
-    const { readTextFileSync } = Deno;
-    using _ = replaced(Deno, {
-      readTextFileSync: (path) =>
-        record !== undefined && String(path).endsWith(`/${name}/install.json`)
-          ? record
-          : readTextFileSync(path),
-    });
+    using _ = withTexts((path) => path.endsWith(`/${name}/install.json`) ? record : undefined);
     // As from the configuration's file, and not from the command line.
     const doctor = { ...config, origins: new Map(), remoteControl: true };
     const context = new FakeContext(env);

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { isHangUpIgnored, runInstall } from "../../lib/cli/install.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { replaced } from "../replaced.ts";
+import { replaced, withTexts } from "../replaced.ts";
 import { onLinux } from "../only_on.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -36,29 +36,17 @@ Deno.test("isHangUpIgnored() reads the first signal of the mask, which nohup set
 
 /** An installation that is only shown, under a manager that is not here. */
 const SHOWN: Config = {
-  ...configOf([
-    "install",
-    "-e",
-    "https://panel.example",
-    "-t",
-    "t",
-    "--manager",
-    "openrc",
-    "--print",
-  ]),
+  ...configOf("install -e https://panel.example -t t --manager openrc --print".split(" ")),
   print: true,
 };
 
 Deno.test("runInstall() listens for a hang-up, but not after nohup", async () => {
-  const { readTextFileSync } = Deno;
   const table: [mask: string, expected: string[]][] = [["0", ["SIGHUP"]], ["1", []]];
   for (const [mask, expected] of table) {
     const listened: string[] = [];
-    using _system = replaced(Deno, {
-      addSignalListener: (name) => void listened.push(name),
-      readTextFileSync: (path) =>
-        path === "/proc/self/status" ? `SigIgn:\t${mask}\n` : readTextFileSync(path),
-    });
+    using _system = replaced(Deno, { addSignalListener: (name) => void listened.push(name) });
+    const status = `SigIgn:\t${mask}\n`;
+    using _mask = withTexts((path) => path === "/proc/self/status" ? status : undefined);
     assertEquals(await runInstall(SHOWN, new FakeContext()), 0);
     assertEquals(listened, expected);
   }

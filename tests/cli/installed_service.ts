@@ -1,6 +1,6 @@
 import type { InstallRecord } from "../../lib/service/install_record.ts";
 import { writeExecutable } from "../executable.ts";
-import { replaced } from "../replaced.ts";
+import { withTexts } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /** A service of systemd, as a command finds it: its record, and tools that answer for it. */
@@ -31,13 +31,9 @@ export async function withInstalledService(
     ...{ files: [], links: [], folders: [], trees: [`${folder}/state`] },
     ...{ pinned: "", rootOptions: {}, ...change },
   };
-  const { readTextFileSync } = Deno;
-  using _record = replaced(Deno, {
-    readTextFileSync: (path) =>
-      String(path).endsWith(`/${name}/install.json`)
-        ? JSON.stringify(record)
-        : readTextFileSync(path),
-  });
+  using _record = withTexts((path) =>
+    path.endsWith(`/${name}/install.json`) ? JSON.stringify(record) : undefined
+  );
   Deno.mkdirSync(`${folder}/bin`);
   for (const [tool, script] of Object.entries(scripts)) {
     writeExecutable(`${folder}/bin/${tool}`, `#!/bin/sh\n${script}\n`);

@@ -9,7 +9,7 @@ import { configOf, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { acceptAt } from "../state/accept_at.ts";
-import { replaced } from "../replaced.ts";
+import { replaced, withTexts } from "../replaced.ts";
 import { writeExecutable } from "../executable.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
@@ -222,13 +222,8 @@ inFolder.test("runStatus() exits with code 0 while reports are accepted, else wi
 
 onLinux.test("runStatus() tells the memory and the pause of the agent's process", async () => {
   using folder = new TempFolder();
-  const { readTextFileSync } = Deno;
-  using _process = replaced(Deno, {
-    readTextFileSync: (path) =>
-      path === "/proc/4711/status"
-        ? "State:\tT (stopped)\nVmRSS:\t   51200 kB\n"
-        : readTextFileSync(path),
-  });
+  const stopped = "State:\tT (stopped)\nVmRSS:\t   51200 kB\n";
+  using _process = withTexts((path) => path === "/proc/4711/status" ? stopped : undefined);
   const startAgent = () => {
     using _pid = replaced(Deno, { pid: 4711 });
     return openHealth(folder.path);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { runUninstall } from "../../lib/cli/uninstall.ts";
-import { replaced } from "../replaced.ts";
+import { withTexts } from "../replaced.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { withInstalledService } from "./installed_service.ts";
 
@@ -8,15 +8,10 @@ import { withInstalledService } from "./installed_service.ts";
 const NAME = `komari-none-${crypto.randomUUID()}`;
 
 /** What is printed where nothing is installed, beside the record of an official agent if it is given. */
-async function printed(args: readonly string[], record?: unknown): Promise<string> {
-  const { readTextFileSync } = Deno;
+async function printed(args: readonly string[], record?: object): Promise<string> {
   const context = new FakeContext({ HOME: "/nowhere" });
-  using _record = replaced(Deno, {
-    readTextFileSync: (path) =>
-      record !== undefined && String(path).endsWith(`/${NAME}/replaced.json`)
-        ? JSON.stringify(record)
-        : readTextFileSync(path),
-  });
+  const text = record && JSON.stringify(record);
+  using _record = withTexts((path) => path.endsWith(`/${NAME}/replaced.json`) ? text : undefined);
   const config = configOf(["uninstall", "--install-service-name", NAME, ...args]);
   assertEquals(await runUninstall(config, context), 0);
   return context.printed;

@@ -15,7 +15,7 @@ import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
 import { ownPlaces } from "../own_places.ts";
 import { openHealth } from "../state/health_folder.ts";
-import { replaced } from "../replaced.ts";
+import { withTexts } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -207,14 +207,10 @@ Deno.test("updateProgram() refuses to update beside another update", async () =>
 });
 
 Deno.test("updateProgram() refuses to update a service that is pinned or runs something else, unless it is another program's", async () => {
-  const { readTextFileSync } = Deno;
   let record: object = {};
-  using _record = replaced(Deno, {
-    readTextFileSync: (path) =>
-      String(path).endsWith("/agent/install.json")
-        ? JSON.stringify(record)
-        : readTextFileSync(path),
-  });
+  using _record = withTexts((path) =>
+    path.endsWith("/agent/install.json") ? JSON.stringify(record) : undefined
+  );
   using runtime = new TempFolder();
   const pinnedBy = (program?: string, pinned = "1.2.3") => (path: string) => {
     record = {

@@ -1,3 +1,5 @@
+import { replaced, withTexts } from "../replaced.ts";
+
 /** Above the largest number of a process that Linux gives: nobody is hit who is really there. */
 export const FAKE_PID = 5_000_001;
 
@@ -7,19 +9,19 @@ export const FAKE_PID = 5_000_001;
  * All other paths are the machine's own.
  */
 export class FakeProc implements Disposable {
-  readonly #original = { readTextFileSync: Deno.readTextFileSync, readLinkSync: Deno.readLinkSync };
+  readonly #played = new DisposableStack();
 
   constructor(entries: Readonly<Record<string, string>>) {
-    const { readTextFileSync, readLinkSync } = this.#original;
+    const { readLinkSync } = Deno;
     const find = (path: string | URL) => entries[String(path).slice("/proc/".length)];
-    Object.assign(Deno, {
-      readTextFileSync: (path: string | URL) => find(path) ?? readTextFileSync(path),
-      readLinkSync: (path: string | URL) => find(path) ?? readLinkSync(path),
-    });
+    this.#played.use(withTexts(find));
+    this.#played.use(
+      replaced(Deno, { readLinkSync: (path) => find(path) ?? readLinkSync(path) }),
+    );
   }
 
   [Symbol.dispose](): void {
-    Object.assign(Deno, this.#original);
+    this.#played.dispose();
   }
 }
 
