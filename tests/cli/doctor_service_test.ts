@@ -27,7 +27,7 @@ import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
-import { healthOf, problemHealth } from "./seen_health.ts";
+import { healthOf, problemHealth, SERVICE } from "./seen_health.ts";
 
 // Another agent of this machine, such as that of another test, may have a well-known one.
 const TOKEN = `t0ken-${crypto.randomUUID()}`;
@@ -191,21 +191,6 @@ inFolder.test("agentResult() leaves an agent alone that reports to another panel
   assertEquals(agent?.status, "skipped");
   assertStringIncludes(agent?.text ?? "", "reports to q.example");
 });
-
-const SERVICE: ServiceState = {
-  ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
-  lastLine: "",
-  ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
-  ...{
-    isUnconfigured: false,
-    lastDeath: "",
-    lastResult: "",
-    isLogHidden: false,
-    isStartLimited: false,
-    updatesError: "",
-    enableUpdates: "systemctl enable --now x-update.timer",
-  },
-};
 
 const HEALTH = healthOf();
 

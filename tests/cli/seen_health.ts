@@ -1,4 +1,5 @@
 import type { ProblemPart } from "../../lib/state/health_file.ts";
+import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 
 /** What a running agent tells of itself. */
@@ -14,3 +15,12 @@ export function healthOf(change: Partial<Health> = {}): Health {
 export function problemHealth(part: ProblemPart, text: string): Health {
   return healthOf({ problems: [{ part, text, sinceMs: 0 }] });
 }
+
+/** A service of systemd's that runs and starts at boot. */
+export const SERVICE: ServiceState = {
+  ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, isUnconfigured: false },
+  ...{ lastError: "", lastLine: "", lastDeath: "", lastResult: "", updatesError: "" },
+  ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
+  ...{ isLogHidden: false, isStartLimited: false },
+  enableUpdates: "systemctl enable --now x-update.timer",
+};

@@ -8,6 +8,7 @@ import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
+import { healthOf, SERVICE } from "./seen_health.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { replaced, withTexts } from "../replaced.ts";
 import { writeExecutable } from "../executable.ts";
@@ -27,37 +28,13 @@ const PANEL = {
   probes: 5,
 };
 const STATUS: Status = {
-  health: {
-    pid: 7,
-    version: "1.2.3",
-    startedAtMs: NOW - 3 * 86_400_000,
-    intervalMs: 3000,
-    acceptedAtMs: NOW - 1234,
+  health: healthOf({
+    ...{ startedAtMs: NOW - 3 * 86_400_000, acceptedAtMs: NOW - 1234, panels: [PANEL] },
     seal: "sealed by the kernel and the runtime",
-    panels: [PANEL],
-    problems: [],
-    isRunning: true,
-  },
+  }),
   memoryBytes: 52 * 1024 * 1024,
   isPaused: false,
-  service: {
-    name: "komari-agent-deno",
-    manager: "systemd",
-    isActive: true,
-    isEnabled: false,
-    logHint: "journalctl -f",
-    start: "systemctl start x",
-    enable: "systemctl enable x",
-    lastError: "",
-    lastLine: "",
-    isUnconfigured: false,
-    lastDeath: "",
-    lastResult: "",
-    isLogHidden: false,
-    isStartLimited: false,
-    updatesError: "",
-    enableUpdates: "systemctl enable --now x-update.timer",
-  },
+  service: { ...SERVICE, isEnabled: false },
   found: {
     status: "warning",
     text: "x is running, and does not start at boot",

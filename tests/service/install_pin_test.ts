@@ -1,12 +1,11 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { VERSION } from "../../lib/version.ts";
-import { ARGS, CONFIG, machineOf, NAME, RELEASES } from "./fake_system.ts";
+import { ARGS, CONFIG, machineOf, NAME, onOpenRc, RELEASES } from "./fake_system.ts";
 
 const RECORD = `/etc/${NAME}/install.json`;
 
-Deno.test("install() with --pin stays at its version until that is unset", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() with --pin stays at its version until that is unset", async (machine) => {
   const install = (...words: string[]) => machine.install(words);
   const record = () => JSON.parse(machine.text(RECORD)).pinned;
   const hasUpdates = () => machine.tree().some((line) => line.includes(`${NAME}-update`));

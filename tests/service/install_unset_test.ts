@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readSavedProxies } from "../../lib/service/service_environment.ts";
-import { ARGS, CONFIG, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
+import { ARGS, CONFIG, type FakeSystem, NAME, onOpenRc } from "./fake_system.ts";
 
 const ENVIRONMENT = `/etc/${NAME}/environment`;
 
@@ -8,8 +8,7 @@ function savedProxies({ root }: FakeSystem): Record<string, string> {
   return readSavedProxies(root + ENVIRONMENT) ?? {};
 }
 
-Deno.test("install() removes options that --unset or off return to their default", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() removes options that --unset or off return to their default", async (machine) => {
   const more = ["--metrics", "9100", "--gpu", "-i", "2", "--mirror", "https://m.x"];
   await machine.install([...ARGS, ...more]);
   await machine.install(["--unset", "metrics", "--unset", "AGENT_ENABLE_GPU", "--mirror", "off"]);
@@ -19,8 +18,7 @@ Deno.test("install() removes options that --unset or off return to their default
   assertEquals(record.rootOptions, {});
 });
 
-Deno.test("install() keeps the comments of a hand-written configuration", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() keeps the comments of a hand-written configuration", async (machine) => {
   await machine.install(ARGS);
   const text = '// Paris\n{\n  "endpoint": "https://p.example", // nginx\n' +
     '  "token": "top-secret",\n  /* asked by them */ "interval": 2\n}\n';
@@ -35,8 +33,7 @@ Deno.test("install() keeps the comments of a hand-written configuration", async 
   assertStringIncludes(machine.text(CONFIG), "/* asked by them */");
 });
 
-Deno.test("install() changes and removes saved proxies like options", async () => {
-  await using machine = machineOf("openrc");
+onOpenRc.test("install() changes and removes saved proxies like options", async (machine) => {
   const first = { HTTP_PROXY: "http://one:3128", HTTPS_PROXY: 'http://me:pa$"s@one:3128' };
   await machine.install(ARGS, { env: first });
   assertEquals(savedProxies(machine), first);

@@ -9,6 +9,7 @@ import {
 import { installedRecord } from "../../lib/service/installed_record.ts";
 import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
+import { withTexts } from "../replaced.ts";
 
 const NAME = "komari-agent-deno";
 
@@ -207,21 +208,14 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
 });
 
 Deno.test("installedRecord() is a package's for the name of its service alone", () => {
-  const { readTextFileSync } = Deno;
   let marker = "";
   // A machine on which nothing is installed, but a package.
-  Object.assign(Deno, {
-    readTextFileSync(path: string) {
-      if (path === marker) return "deb\n";
-      throw new Deno.errors.NotFound(path);
-    },
+  using _machine = withTexts((path) => {
+    if (path === marker) return "deb\n";
+    throw new Deno.errors.NotFound(path);
   });
-  try {
-    assertEquals(installedRecord(NAME, {}), undefined);
-    marker = `/usr/lib/${NAME}/package`;
-    assertEquals(installedRecord(NAME, {}), packagedRecord());
-    assertEquals(installedRecord("node-2", {}), undefined);
-  } finally {
-    Object.assign(Deno, { readTextFileSync });
-  }
+  assertEquals(installedRecord(NAME, {}), undefined);
+  marker = `/usr/lib/${NAME}/package`;
+  assertEquals(installedRecord(NAME, {}), packagedRecord());
+  assertEquals(installedRecord("node-2", {}), undefined);
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import {
   detectManager,
@@ -110,12 +110,11 @@ Deno.test("detectManager() detects the running manager, not an installed one", a
 });
 
 Deno.test("detectManager() throws when there is no manager, or none for users", async () => {
-  await using bare = new FakeSystem({ folders: ["usr/lib/systemd/system"], fakes: {} });
-  assertThrows(() => detectManager(bare.system), UsageError, "neither systemd");
+  const refused = async (why: string, ...machine: Parameters<typeof detected>) =>
+    void await assertRejects(() => detected(...machine), UsageError, why);
+  await refused("neither systemd", ["usr/lib/systemd/system"]);
   // Containers of Alpine have the folder, and nothing that starts services.
-  await using openrc = new FakeSystem({ folders: ["run/openrc"], fakes: {} });
-  assertThrows(() => detectManager(openrc.system), UsageError, "neither systemd");
+  await refused("neither systemd", ["run/openrc"]);
   const fakes = { "rc-service": "" };
-  await using user = new FakeSystem({ folders: ["run/openrc"], fakes, system: { uid: 1000 } });
-  assertThrows(() => detectManager(user.system), UsageError, "openrc has no services of users");
+  await refused("openrc has no services of users", ["run/openrc"], fakes, { uid: 1000 });
 });

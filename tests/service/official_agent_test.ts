@@ -10,8 +10,8 @@ import { configOf, FakeSystem, installNow } from "./fake_system.ts";
 import { OfficialMachine } from "./official_machine.ts";
 import { TempFolder } from "../temp_folder.ts";
 
-Deno.test("isOfficialProgram() recognizes the official agent by its program", () => {
-  const table = [
+Deno.test("isOfficialProgram() knows the official agent by its program, and no other as it", () => {
+  const official = [
     ["/opt/komari/agent", "whatever"],
     ["/usr/local/bin/komari-agent", "monitor"],
     ["/root/komari-agent-linux-amd64", "monitor"],
@@ -19,18 +19,17 @@ Deno.test("isOfficialProgram() recognizes the official agent by its program", ()
     ["/srv/monitor/agent", "com.komari.monitor"],
     ["/Users/some/.komari/agent", "whatever"],
   ] as const;
-  for (const [binary, name] of table) assertEquals(isOfficialProgram(binary, name), true, binary);
-});
-
-Deno.test("isOfficialProgram() ignores this agent and other programs", () => {
-  const table = [
+  const others = [
     ["/opt/komari-agent-deno/komari-agent-deno", "komari-agent-deno"],
     ["/opt/komari-agent-deno-linux-amd64", "komari-agent"],
     ["/opt/zabbix/agent", "zabbix"],
     ["/opt/komari/komari", "komari"],
     ["", "komari-agent"],
   ] as const;
-  for (const [binary, name] of table) assertEquals(isOfficialProgram(binary, name), false, binary);
+  const found = [...official, ...others].filter(([binary, name]) =>
+    isOfficialProgram(binary, name)
+  );
+  assertEquals(found, [...official]);
 });
 
 function fixture(name: string): string {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { ARGS, type FakeSystem, machineOf, NAME } from "./fake_system.ts";
+import { ARGS, type FakeSystem, machineOf, NAME, onOpenRc } from "./fake_system.ts";
 import { testsWith } from "../tests_with.ts";
 
 async function installed(): Promise<FakeSystem> {
@@ -42,8 +42,7 @@ whileInstalled.test("uninstall() with --print shows what would be removed, and c
   ]);
 });
 
-Deno.test("uninstall() keeps the state when keepsState, and install() uses it again", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("uninstall() keeps the state when keepsState, and install() uses it again", async (fake) => {
   const before = fake.tree();
   await fake.install(ARGS);
   const state = `/var/lib/${NAME}/traffic.state`;
@@ -68,8 +67,7 @@ Deno.test("uninstall() keeps the state when keepsState, and install() uses it ag
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("uninstall() keeps the state where it is when keepsState", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("uninstall() keeps the state where it is when keepsState", async (fake) => {
   await fake.install([...ARGS, "--state-dir", "/srv/state"]);
   const paths = ["/srv/state/traffic.state", `/var/lib/${NAME}/traffic.state`];
   for (const path of paths) fake.write(path, path);
@@ -89,8 +87,7 @@ Deno.test("uninstall() removes the state folder before too, when it was moved", 
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("uninstall() removes what a power loss has left of each file", async () => {
-  await using fake = machineOf("openrc");
+onOpenRc.test("uninstall() removes what a power loss has left of each file", async (fake) => {
   const before = fake.tree();
   await fake.install(ARGS);
   const program = `/opt/${NAME}/${NAME}`;
