@@ -5,7 +5,7 @@ import { describeFaults } from "../../lib/demo/fault.ts";
 import { spawnProgram } from "../end_to_end/command_line.ts";
 import { freePort } from "../free_port.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 Deno.test("runDemo() lists the faults, and refuses one that there is not", async () => {
@@ -36,8 +36,7 @@ Deno.test("runDemo() asks nobody for addresses but those that are named", async 
   assertEquals(given, ["off", ["https://a.example"]]);
 });
 
-Deno.test("runDemo() reports to its own panel, with the log on its page, until it is asked to end", async () => {
-  using home = new TempFolder();
+inFolder.test("runDemo() reports to its own panel, with the log on its page, until it is asked to end", async (home) => {
   const port = freePort();
   const child = spawnProgram(["demo", "--port", String(port), "--interval", "0.1"], home.path);
   let [output, errors] = ["", ""];

@@ -13,7 +13,7 @@ import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import { configOf } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
 
 function recordIn(folder: string, change: Partial<InstallRecord> = {}): InstallRecord {
@@ -161,8 +161,7 @@ Deno.test("runAsService() names what the shell alone has, and what the service a
   );
 });
 
-Deno.test("runAsService() counts the variables of the service's files", async () => {
-  using temp = new TempFolder();
+inFolder.test("runAsService() counts the variables of the service's files", async (temp) => {
   const file = `${temp.path}/file`;
   Deno.writeTextFileSync(file, "# NO_PROXY=commented\n  export ALL_PROXY=x\nno_proxy=y\n");
   const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;

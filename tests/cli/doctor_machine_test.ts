@@ -22,7 +22,7 @@ import { realUntil } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
 import { adviceText } from "./advice_text.ts";
 
@@ -157,8 +157,7 @@ asRoot.test("machineChecks() try ping as the user that a sealed agent is", async
   }
 });
 
-Deno.test("machineChecks() know the state folder that the unit makes", async () => {
-  using folder = new TempFolder();
+inFolder.test("machineChecks() know the state folder that the unit makes", async (folder) => {
   const config = configOf("--month-rotate", "1", "--state-dir", `${folder.path}/x`);
   const unit = [{ name: "StateDirectory", value: "x", file: "/x.service" }];
   const { text } = await resultOf("state", config, undefined, unit);
@@ -262,8 +261,7 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
   }
 });
 
-Deno.test("failedPing() says how all users may run a ping that only some may", () => {
-  using folder = new TempFolder();
+inFolder.test("failedPing() says how all users may run a ping that only some may", (folder) => {
   const file = `${folder.path}/ping`;
   Deno.writeTextFileSync(file, "", { mode: 0o755 });
   const advice = (reason = 'there is no "ping"') =>

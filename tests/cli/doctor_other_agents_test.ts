@@ -13,6 +13,7 @@ import { inFolder, TempFolder } from "../temp_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { OtherAgent } from "./other_agent.ts";
 import { healthOf } from "./seen_health.ts";
+import { onLinux } from "../only_on.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -180,44 +181,40 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
   );
 });
 
-Deno.test({
-  name: "checkOtherAgents() looks for the token of each panel, and for none where there is none",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    using temp = new TempFolder();
-    const folder = temp.path;
-    const file = `${folder}/config.json`;
-    const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
-    await using agent = await OtherAgent.start(folder, second);
-    const { signal } = new AbortController();
-    const found = async (tokens: readonly string[], health?: Health) => {
-      const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
-      Deno.writeTextFileSync(file, JSON.stringify({ panels }));
-      const config = tokens.length === 0 ? configOf([]) : configOf(["--config", file]);
-      const beside = await agentsBeside(config, health);
-      const env = { HOME: folder };
-      const all = await checkOtherAgents(config, { env, health, mainPid: 0, signal });
-      const isInWords = beside === `${all.text}: ${all.advice}`;
-      assertEquals(isInWords, health !== undefined && all.status === "failed", beside);
-      return all;
-    };
-    const other = await found([first, second]);
-    assertEquals(other.status, "failed", other.text);
-    assertStringIncludes(other.text, `komari-agent-of-the-test (process ${agent.pid})`);
-    assertEquals((await found([first])).status, "ok");
-    assertEquals((await found([first, second], HEALTH)).status, "failed");
-    assertEquals((await found([])).status, "ok");
-    const ours = await found([first, second], { ...HEALTH, pid: agent.pid });
-    assertEquals(ours.status, "ok", "it is the running agent");
-    const { readTextFile } = Deno;
-    using _cgroup = replaced(Deno, {
-      readTextFile: (path) =>
-        String(path) === `/proc/${agent.pid}/cgroup`
-          ? Promise.resolve("0::/system.slice/komari-agent-deno.service\n")
-          : String(path) === "/proc/1/cgroup"
-          ? Promise.resolve("0::/init.scope\n")
-          : readTextFile(path),
-    });
-    assertEquals((await found([first, second])).status, "ok", "it is the service's process");
-  },
+onLinux.test("checkOtherAgents() looks for the token of each panel, and for none where there is none", async () => {
+  using temp = new TempFolder();
+  const folder = temp.path;
+  const file = `${folder}/config.json`;
+  const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
+  await using agent = await OtherAgent.start(folder, second);
+  const { signal } = new AbortController();
+  const found = async (tokens: readonly string[], health?: Health) => {
+    const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
+    Deno.writeTextFileSync(file, JSON.stringify({ panels }));
+    const config = tokens.length === 0 ? configOf([]) : configOf(["--config", file]);
+    const beside = await agentsBeside(config, health);
+    const env = { HOME: folder };
+    const all = await checkOtherAgents(config, { env, health, mainPid: 0, signal });
+    const isInWords = beside === `${all.text}: ${all.advice}`;
+    assertEquals(isInWords, health !== undefined && all.status === "failed", beside);
+    return all;
+  };
+  const other = await found([first, second]);
+  assertEquals(other.status, "failed", other.text);
+  assertStringIncludes(other.text, `komari-agent-of-the-test (process ${agent.pid})`);
+  assertEquals((await found([first])).status, "ok");
+  assertEquals((await found([first, second], HEALTH)).status, "failed");
+  assertEquals((await found([])).status, "ok");
+  const ours = await found([first, second], { ...HEALTH, pid: agent.pid });
+  assertEquals(ours.status, "ok", "it is the running agent");
+  const { readTextFile } = Deno;
+  using _cgroup = replaced(Deno, {
+    readTextFile: (path) =>
+      String(path) === `/proc/${agent.pid}/cgroup`
+        ? Promise.resolve("0::/system.slice/komari-agent-deno.service\n")
+        : String(path) === "/proc/1/cgroup"
+        ? Promise.resolve("0::/init.scope\n")
+        : readTextFile(path),
+  });
+  assertEquals((await found([first, second])).status, "ok", "it is the service's process");
 });

@@ -28,6 +28,7 @@ import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { healthOf, problemHealth, SERVICE } from "./seen_health.ts";
+import { onLinux } from "../only_on.ts";
 
 // Another agent of this machine, such as that of another test, may have a well-known one.
 const TOKEN = `t0ken-${crypto.randomUUID()}`;
@@ -630,65 +631,61 @@ function elfOf(machine: number): Uint8Array {
   return head;
 }
 
-Deno.test({
-  name: "serviceResult() looks why the installed program can't be started",
-  ignore: Deno.build.os !== "linux",
-  fn() {
-    using temp = new TempFolder();
-    const folder = temp.path;
-    Deno.chmodSync(folder, 0o755);
-    const program = `${folder}/program`;
-    Deno.writeTextFileSync(program, "#!/bin/sh\n");
-    const properties = {
-      ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
-      ...{ FragmentPath: DROP_IN, User: "u" },
-    };
-    const found = (path: string) => {
-      const unit = unitOf(properties, { ExecStart: path });
-      const state = { ...SERVICE, isActive: false, lastError: "Failed: Permission denied" };
-      const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
-      return [text.slice(text.indexOf("denied (") + 7), advice];
-    };
-    const restarted = "systemctl restart x.service";
-    const because = (lastError: string) => {
-      const unit = unitOf(properties, { ExecStart: program });
-      return serviceResult(
-        foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
-        undefined,
-      );
-    };
-    const damaged = because("Failed to execute: Exec format error");
-    assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
-    const defects: [content: Uint8Array, words: string][] = [
-      [new Uint8Array(), "it is empty"],
-      [new TextEncoder().encode("<html>"), "it is no program"],
-      [new TextEncoder().encode("#!/bin/sh\r\n"), "its lines end as on Windows (CR LF)"],
-      [elfOf(8), "it is for another kind of processor"],
-    ];
-    for (const [content, words] of defects) {
-      Deno.writeFileSync(program, content);
-      const { text, advice } = because("");
-      assertStringIncludes(text, `(${program}): ${words}`);
-      assertStringIncludes(advice ?? "", "put the program there again: sudo komari-agent-deno");
-    }
-    assertEquals(programDefect(Deno.execPath()), undefined);
-    Deno.writeTextFileSync(program, "#!/bin/sh\n");
-    const unrun = because("Failed to execute: No such file or directory");
-    assertStringIncludes(unrun.text, "it is there, and what runs it is not");
-    Deno.chmodSync(program, 0o644);
-    assertEquals(found(program), [
-      `(${program}): not everybody may use ${program}`,
-      `let everybody use it: chmod a+rx ${program} && ${restarted}`,
-    ]);
-    Deno.chmodSync(program, 0o755);
-    assertEquals(found(program), [
-      `(${program})`,
-      `see what hinders its user on the way to it: namei -l ${program}`,
-    ]);
-    Deno.chmodSync(folder, 0o700);
-    const expected = `let everybody use it: chmod a+rx ${folder} && ${restarted}`;
-    assertEquals(found(`"${program}" --config x`)[1], expected);
-  },
+onLinux.test("serviceResult() looks why the installed program can't be started", () => {
+  using temp = new TempFolder();
+  const folder = temp.path;
+  Deno.chmodSync(folder, 0o755);
+  const program = `${folder}/program`;
+  Deno.writeTextFileSync(program, "#!/bin/sh\n");
+  const properties = {
+    ...{ Result: "exit-code", ExecMainCode: "1", ExecMainStatus: "203" },
+    ...{ FragmentPath: DROP_IN, User: "u" },
+  };
+  const found = (path: string) => {
+    const unit = unitOf(properties, { ExecStart: path });
+    const state = { ...SERVICE, isActive: false, lastError: "Failed: Permission denied" };
+    const { text, advice } = serviceResult(foundOf(state, { unit }), undefined);
+    return [text.slice(text.indexOf("denied (") + 7), advice];
+  };
+  const restarted = "systemctl restart x.service";
+  const because = (lastError: string) => {
+    const unit = unitOf(properties, { ExecStart: program });
+    return serviceResult(
+      foundOf({ ...SERVICE, isActive: false, lastError }, { unit }),
+      undefined,
+    );
+  };
+  const damaged = because("Failed to execute: Exec format error");
+  assertStringIncludes(damaged.advice ?? "", "it is damaged, or for other machines: put");
+  const defects: [content: Uint8Array, words: string][] = [
+    [new Uint8Array(), "it is empty"],
+    [new TextEncoder().encode("<html>"), "it is no program"],
+    [new TextEncoder().encode("#!/bin/sh\r\n"), "its lines end as on Windows (CR LF)"],
+    [elfOf(8), "it is for another kind of processor"],
+  ];
+  for (const [content, words] of defects) {
+    Deno.writeFileSync(program, content);
+    const { text, advice } = because("");
+    assertStringIncludes(text, `(${program}): ${words}`);
+    assertStringIncludes(advice ?? "", "put the program there again: sudo komari-agent-deno");
+  }
+  assertEquals(programDefect(Deno.execPath()), undefined);
+  Deno.writeTextFileSync(program, "#!/bin/sh\n");
+  const unrun = because("Failed to execute: No such file or directory");
+  assertStringIncludes(unrun.text, "it is there, and what runs it is not");
+  Deno.chmodSync(program, 0o644);
+  assertEquals(found(program), [
+    `(${program}): not everybody may use ${program}`,
+    `let everybody use it: chmod a+rx ${program} && ${restarted}`,
+  ]);
+  Deno.chmodSync(program, 0o755);
+  assertEquals(found(program), [
+    `(${program})`,
+    `see what hinders its user on the way to it: namei -l ${program}`,
+  ]);
+  Deno.chmodSync(folder, 0o700);
+  const expected = `let everybody use it: chmod a+rx ${folder} && ${restarted}`;
+  assertEquals(found(`"${program}" --config x`)[1], expected);
 });
 
 Deno.test("serviceResult() names the drop-in that takes a path from the service", () => {
@@ -801,35 +798,31 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
   }
 });
 
-Deno.test({
-  name: "agentResult() warns of an agent that has its token on the command line",
-  ignore: Deno.build.os !== "linux",
-  async fn() {
-    const cases: [string[], boolean][] = [
-      [["-t", "s3cret"], true],
-      [["-ts3cret"], true],
-      [["--token=s3cret"], true],
-      [["--token", "s3cret"], true],
-      [["--token-file", "FILE"], false],
-      [["--token-in", "header"], false],
-      [["--trace", "-e", "https://h/-t"], false],
-    ];
-    for (const [args, isSeen] of cases) {
-      const child = new Deno.Command("sh", { args: ["-c", "sleep 100; :", "sh", ...args] }).spawn();
-      try {
-        // It is empty until the program runs.
-        while (Deno.readTextFileSync(`/proc/${child.pid}/cmdline`) === "") await realTurn();
-        const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
-        const { status, text } = agentResult(configOf(["doctor"]), health, { logHint: undefined });
-        assertEquals(status, isSeen ? "warning" : "ok", text);
-        assertEquals(text.includes("started with -t"), isSeen);
-        assert(!text.includes("s3cret"));
-      } finally {
-        child.kill("SIGKILL");
-        await child.status;
-      }
+onLinux.test("agentResult() warns of an agent that has its token on the command line", async () => {
+  const cases: [string[], boolean][] = [
+    [["-t", "s3cret"], true],
+    [["-ts3cret"], true],
+    [["--token=s3cret"], true],
+    [["--token", "s3cret"], true],
+    [["--token-file", "FILE"], false],
+    [["--token-in", "header"], false],
+    [["--trace", "-e", "https://h/-t"], false],
+  ];
+  for (const [args, isSeen] of cases) {
+    const child = new Deno.Command("sh", { args: ["-c", "sleep 100; :", "sh", ...args] }).spawn();
+    try {
+      // It is empty until the program runs.
+      while (Deno.readTextFileSync(`/proc/${child.pid}/cmdline`) === "") await realTurn();
+      const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
+      const { status, text } = agentResult(configOf(["doctor"]), health, { logHint: undefined });
+      assertEquals(status, isSeen ? "warning" : "ok", text);
+      assertEquals(text.includes("started with -t"), isSeen);
+      assert(!text.includes("s3cret"));
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
     }
-  },
+  }
 });
 
 /** Waits until the kernel shows a process as stopped. */
@@ -1264,8 +1257,7 @@ Deno.test("serviceResult() has a token copied that the service's user may not re
   assertStringIncludes(of("Cannot read ca_cert /srv/ca.pem"), " /srv/ca.pem && systemctl start x");
 });
 
-Deno.test("serviceResult() names the folder of a unit that is a file, or a link to nothing", () => {
-  using folder = new TempFolder();
+inFolder.test("serviceResult() names the folder of a unit that is a file, or a link to nothing", (folder) => {
   const { lstatSync, statSync, readLinkSync } = Deno;
   const at = (path: string | URL) => String(path).replace("/var/lib/x", `${folder.path}/x`);
   using _state = replaced(Deno, {

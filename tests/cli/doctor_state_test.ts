@@ -209,8 +209,7 @@ Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing wher
   }
 });
 
-Deno.test("checkStateFolder() leaves a folder to systemd that it makes at each start", async () => {
-  using temp = new TempFolder();
+inFolder.test("checkStateFolder() leaves a folder to systemd that it makes at each start", async (temp) => {
   const config = configOf("--month-rotate", "1", "--state-dir", `${temp.path}/x`);
   const of = (...values: string[]) => {
     const unit = values.map((value) => ({ name: "StateDirectory", value, file: "/x.service" }));

@@ -26,15 +26,14 @@ import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
 import { TOKEN, withPanel } from "./panel_to_check.ts";
 import { onLinux } from "../only_on.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { OtherAgent } from "./other_agent.ts";
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   return resolved(["doctor", ...args], env);
 }
 
-Deno.test("runDoctor() exits with code 1 if a check has failed, else with 0", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() exits with code 1 if a check has failed, else with 0", async (folder) => {
   using health = openHealth(folder.path);
   health.accepted(3000);
   await withPanel({}, async (url) => {
@@ -92,8 +91,7 @@ async function doctorIn(
   return { code: await runDoctor(config, context), printed: context.printed };
 }
 
-Deno.test("runDoctor() shows each check in its order, and the sum", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() shows each check in its order, and the sum", async (folder) => {
   using health = openHealth(folder.path);
   health.accepted(3000);
   await withPanel({}, async (url) => {
@@ -116,8 +114,7 @@ Deno.test("runDoctor() shows each check in its order, and the sum", async () => 
   });
 });
 
-Deno.test("runDoctor() puts a panel's name above its checks where there are several", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() puts a panel's name above its checks where there are several", async (folder) => {
   const panels = [1, 2].map((port) => ({
     endpoint: `http://127.0.0.1:${port}`,
     token: `t${port}`,
@@ -170,8 +167,7 @@ Deno.test("lateCheck() fails for checks that had no time, and names those that t
   assertEquals(late?.text, expected);
 });
 
-Deno.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() prints its checks for the doctor that has started it, and has not failed", async (folder) => {
   const { code, printed } = await doctorIn(folder.path, ["-e", "http://127.0.0.1:1", "-t", TOKEN], {
     [AS_SERVICE]: "1",
   });
@@ -186,8 +182,7 @@ Deno.test("runDoctor() prints its checks for the doctor that has started it, and
   assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
 });
 
-Deno.test("runDoctor() of another doctor advises on the installed service", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() of another doctor advises on the installed service", async (folder) => {
   const path = `${folder.path}/config.json`;
   Deno.writeTextFileSync(path, JSON.stringify({ endpoint: "http://127.0.0.1:1", token: TOKEN }));
   const { printed } = await doctorIn(folder.path, ["--config", path], { [AS_SERVICE]: "1" });
@@ -195,8 +190,7 @@ Deno.test("runDoctor() of another doctor advises on the installed service", asyn
   assertStringIncludes(printed, words);
 });
 
-Deno.test("runDoctor() of another doctor knows the settings of the unit", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() of another doctor knows the settings of the unit", async (folder) => {
   const file = "/x.service";
   const settings = [
     { name: "Environment", value: "HTTP_PROXY=", file },
@@ -223,8 +217,7 @@ Deno.test("runDoctor() of another doctor knows the settings of the unit", async 
   }
 });
 
-Deno.test("runDoctor() uses the token that this node has registered with", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() uses the token that this node has registered with", async (folder) => {
   await withPanel({}, async (url) => {
     const store = new NodeStore(`${folder.path}/state`, { ignoreDamage: false });
     using opened = store;
@@ -246,8 +239,7 @@ Deno.test("runDoctor() uses the token that this node has registered with", async
   });
 });
 
-Deno.test("runDoctor() shows no token that a server repeats, whichever panel's it is", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDoctor() shows no token that a server repeats, whichever panel's it is", async (folder) => {
   const stateFolder = `${folder.path}/state`;
   const ofContext = "t0ken-of-the-context";
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ url }) => {
@@ -543,8 +535,7 @@ Deno.test("findInstalled() asks the manager that the service is of, and for the 
   }
 });
 
-Deno.test("installCommand() is of this program where the installed one can't be run", () => {
-  using folder = new TempFolder();
+inFolder.test("installCommand() is of this program where the installed one can't be run", (folder) => {
   const program = `${folder.path}/program`;
   Deno.writeTextFileSync(program, "");
   const of = (change: { program?: string; isDamaged?: boolean; form?: "binary" | "source" }) =>

@@ -12,7 +12,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { configOf } from "./fake_context.ts";
 import { checkConnection, deadAddressAdvice } from "../../lib/cli/doctor_connection.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 
@@ -143,8 +143,7 @@ Deno.test("given() is the command by which an installed service gets an option",
   );
 });
 
-Deno.test("withDoubts() begins with a variable of the unit that wins over the configuration", async () => {
-  using folder = new TempFolder();
+inFolder.test("withDoubts() begins with a variable of the unit that wins over the configuration", async (folder) => {
   const configPath = `${folder.path}/config.json`;
   const file = "/etc/systemd/system/x.service.d/y.conf";
   const unit = [{ name: "Environment", value: "AGENT_ENDPOINT=", file }];

@@ -18,7 +18,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { displayWidth } from "../../lib/cli/help.ts";
 import { translate } from "../../lib/cli/translate.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 function dryRunOf(snapshot: Report): DryRun {
   return {
@@ -254,8 +254,7 @@ Deno.test("runDryRun() says that it measures, but not to programs", {
   });
 });
 
-Deno.test("runDryRun() shows the month's traffic with --month-rotate, and changes nothing of it", async () => {
-  using folder = new TempFolder();
+inFolder.test("runDryRun() shows the month's traffic with --month-rotate, and changes nothing of it", async (folder) => {
   const month = ["--month-rotate", "1", "--state-dir", folder.path];
   const set = ["traffic", "set", "--up", "1TB", "--down", "2TB", "--include-nics", "lo"];
   await runTrafficSet(configOf([...set, ...month]), new FakeContext());

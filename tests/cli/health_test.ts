@@ -8,7 +8,7 @@ import { configOf, FakeContext } from "./fake_context.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { ABOUT, openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
 
 /** An agent whose last report was accepted at that time, or who has had none accepted. */
@@ -82,8 +82,7 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
   }
 });
 
-Deno.test("checkHealth() says that there is no agent, or that it was killed", () => {
-  using folder = new TempFolder();
+inFolder.test("checkHealth() says that there is no agent, or that it was killed", (folder) => {
   assertEquals(
     checkAt(NOW, folder.path),
     unhealthy("no agent of this user runs here, and none is installed as a service"),

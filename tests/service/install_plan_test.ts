@@ -13,7 +13,7 @@ import {
   PUBLIC_KEY,
   RELEASES,
 } from "./fake_system.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 import { golden } from "./service_plans.ts";
 
 const UPDATE = `${NAME}-update`;
@@ -175,8 +175,7 @@ Deno.test("serviceConfigText() makes paths absolute and keeps other values", () 
   });
 });
 
-Deno.test("serviceConfigText() contains the token, not the token file", async () => {
-  using folder = new TempFolder();
+inFolder.test("serviceConfigText() contains the token, not the token file", async (folder) => {
   const file = `${folder.path}/token`;
   await Deno.writeTextFile(file, "from-a-file\n");
   const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);

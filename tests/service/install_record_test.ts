@@ -13,7 +13,7 @@ import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import { runtimeFolders } from "../../lib/state/paths.ts";
 import { PROGRAM } from "../../lib/version.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
 const RECORD: InstallRecord = {
   ...{ service: "komari-agent-deno", manager: "systemd", scope: "system" },
@@ -66,8 +66,7 @@ Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wr
   }
 });
 
-Deno.test("foreignOwner() is who else than this user and root owns a file", () => {
-  using folder = new TempFolder();
+inFolder.test("foreignOwner() is who else than this user and root owns a file", (folder) => {
   assertEquals(foreignOwner(folder.path), undefined);
   {
     using _user = replaced(Deno, { uid: () => 4711 });

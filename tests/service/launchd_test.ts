@@ -3,7 +3,7 @@ import { launchdPlist, launchdUpdatePlist, propertyList } from "../../lib/servic
 import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { writeExecutable } from "../executable.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 Deno.test("launchdPlist() names the user of a daemon, but not of a user's agent", () => {
   assertEquals(launchdPlist(SYSTEM_PLAN), golden("usual.plist"));
@@ -51,8 +51,7 @@ Deno.test("launchdUpdatePlist() sources the proxies and quotes nothing into the 
   assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
 });
 
-Deno.test("launchdUpdatePlist() reads variables from root's file only", () => {
-  using folder = new TempFolder();
+inFolder.test("launchdUpdatePlist() reads variables from root's file only", (folder) => {
   const environment = `${folder.path}/environment`;
   const program = `${folder.path}/program`;
   Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');

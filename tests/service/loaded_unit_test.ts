@@ -7,7 +7,7 @@ import {
   variableFile,
   variableValue,
 } from "../../lib/service/loaded_unit.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 
 Deno.test("parseSettings() reads the sections of the unit and of its service, over continued lines", () => {
   const text = [
@@ -32,8 +32,7 @@ Deno.test("parseSettings() reads the sections of the unit and of its service, ov
   assertEquals(parseSettings("no unit at all", "/x"), []);
 });
 
-Deno.test("readLoadedUnit() takes properties in systemd's words, and settings with their files", async () => {
-  using folder = new TempFolder();
+inFolder.test("readLoadedUnit() takes properties in systemd's words, and settings with their files", async (folder) => {
   const [unit, dropIn] = [`${folder.path}/x.service`, `${folder.path}/y.conf`];
   Deno.writeTextFileSync(unit, "[Service]\nLimitAS=1G\nEnvironment=A=1\n");
   Deno.writeTextFileSync(dropIn, '[Service]\nLimitAS=2G\nEnvironment="TOKEN=a=b" C=3\n');

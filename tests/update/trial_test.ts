@@ -6,7 +6,7 @@ import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
 const NEW = {
   ...{ pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, startedAtMs: 0 },
@@ -80,8 +80,7 @@ Deno.test("TrialRun.start() looks every half second, for a minute, and 10 s unti
   assertEquals(await countedOutcomeOf([undefined]), { kind: "rolled back", looks: 122 + 21 });
 });
 
-Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on", async () => {
-  using folder = new TempFolder();
+inFolder.test("TrialRun.resume() counts how often it was taken up, before it goes on", async (folder) => {
   using time = new FakeTime();
   const path = `${folder.path}/agent`;
   await Deno.writeTextFile(path, "two");
