@@ -39,6 +39,7 @@ import {
 import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
 import { boundedSystem, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
+import { withFirewall } from "./doctor_firewall.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
@@ -176,7 +177,7 @@ async function everything(
     const [chains, command] = [panelChains(config), reinstall(config)];
     ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
   }
-  const made = [...(await checking).flat(), ...ofRun];
+  const made = await withFirewall([...(await checking).flat(), ...ofRun], { signal });
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";
   const late = lateCheck(made, TOTAL_MS);

@@ -113,7 +113,9 @@ export function connectAdvice(
     const onTheWay =
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${address}`;
-    const byFirewall = /host is unreachable/.test(message)
+    const byFirewall = open.length > 0
+      ? [`${there}, or its provider's (security group)`, ...elsewhere, OWN_FIREWALL, ...ofName]
+      : /host is unreachable/.test(message)
       ? [OWN_FIREWALL, there, ...ofName, onTheWay]
       : [OWN_FIREWALL, ...ofName, onTheWay, there];
     return [...ofHosts, ...byFirewall];

@@ -12,6 +12,7 @@ import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { connectError } from "./doctor_loss.ts";
+import { kernelRoutes } from "./doctor_route.ts";
 import { failureText, firstHop, type Way } from "./doctor_way.ts";
 
 /** A name server listens there by TCP, too, if there is one. */
@@ -20,6 +21,8 @@ export const REFUSED_BY_TCP = "no answer by UDP, and TCP is refused";
 export const OPEN_BY_TCP = "no answer by UDP, and TCP is open";
 /** The kernel takes no packet to it: a firewall of this machine, or the unit of a service. */
 export const FORBIDDEN = "no answer: this machine may not send to it";
+/** The kernel knows no way to it. */
+const NO_ROUTE = "no answer: no route leads to it";
 /** Time for the answer of one server to one question. */
 const QUERY_MS = 1_500;
 const TCP_MS = 500;
@@ -125,7 +128,10 @@ async function silence(
   error: unknown,
   { server, port, signal }: { server: string; port: number; signal: AbortSignal },
 ): Promise<string> {
-  if (!isTimeout(error)) return FORBIDDEN;
+  if (!isTimeout(error)) {
+    const route = kernelRoutes()(server);
+    return route !== undefined && "kind" in route ? NO_ROUTE : FORBIDDEN;
+  }
   const isOpen = await opensByTcp({ host: server, port }, signal);
   return isOpen === undefined ? failureText(error) : isOpen ? OPEN_BY_TCP : REFUSED_BY_TCP;
 }

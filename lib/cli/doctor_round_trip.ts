@@ -18,6 +18,7 @@ import {
   sentAgain,
   slowConnections,
 } from "./doctor_loss.ts";
+import { largePacketsLost } from "./doctor_mtu.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
 import { failureText, firstHop, type Way } from "./doctor_way.ts";
@@ -88,9 +89,13 @@ export async function measureRoundTrip(
   } catch (error) {
     signal.throwIfAborted();
     const address = way.addresses[0] ?? firstHop(way).host;
+    const said =
+      `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is ` +
+      `not: ${failureText(error)}`;
+    const large = await largePacketsLost(address, signal);
+    if (large !== undefined) return failed(`${said}; ${large.text}`, ...large.advice);
     return failed(
-      `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is not: ` +
-        failureText(error),
+      said,
       `see whether large packets are lost on the way out: ${largestPing(address)} ` +
         `${urlHost(way.url)}; then a smaller MTU helps: ip link set dev ${
           deviceTo(address)

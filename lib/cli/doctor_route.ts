@@ -24,12 +24,16 @@ export function deviceTo(address: string, askRoute = kernelRoutes()): string {
   return route !== undefined && "device" in route ? route.device : "INTERFACE";
 }
 
-/** The ping that fills a packet of the interface by which an address is reached, as large as it may be. */
-export function largestPing(address: string): string {
+/** The largest packet by the interface by which an address is reached, 1,500 bytes at most. */
+export function deviceMtu(address: string): number {
   const file = `/sys/class/net/${deviceTo(address)}/mtu`;
-  const mtu = Number(attempt(() => Deno.readTextFileSync(file)) ?? 1500);
+  return Math.min(Number(attempt(() => Deno.readTextFileSync(file)) ?? 1500), 1500);
+}
+
+/** The ping that fills a packet of the interface by which an address is reached. */
+export function largestPing(address: string): string {
   // The headers of IP and ICMP.
-  const size = Math.min(mtu, 1500) - (ipFamily(address) === 6 ? 48 : 28);
+  const size = deviceMtu(address) - (ipFamily(address) === 6 ? 48 : 28);
   return `ping -c 3 -M do -s ${size}`;
 }
 
@@ -54,7 +58,15 @@ export function routeFinding(
 ): RouteFinding | undefined {
   const route = askRoute(address);
   if (route === undefined) return undefined;
-  if ("kind" in route) return refused(address, route);
+  if ("kind" in route) {
+    const finding = refused(address, route);
+    return route.kind === "none" && defaultRoute(address, askRoute) === undefined
+      ? {
+        ...finding,
+        text: `there is no default route of IPv${ipFamily(address)}: ${finding.text}`,
+      }
+      : finding;
+  }
   const { device, gateway, hasCarrier, isSilent } = route;
   if (!isSilent) return undefined;
   const isOther = gateway === undefined && defaultRoute(address, askRoute)?.device !== device;

@@ -14,10 +14,12 @@ import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
+import { largePacketsLost } from "./doctor_mtu.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
 import {
   dialerOf,
   failureText,
+  firstHop,
   oldAddressAdvice,
   originText,
   type Way,
@@ -83,10 +85,13 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     ? `Cannot start TLS with ${urlHost(way.url)}${originText(way)}: ${error.message}`
     : failureText(error);
   const isCut = isLate || /connection reset|closed the connection/.test(reason);
-  const [certificate, other] = await Promise.all([
+  const address = way.addresses[0] ?? firstHop(way).host;
+  const [certificate, other, large] = await Promise.all([
     certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
     isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
+    isLate ? largePacketsLost(address, signal) : undefined,
   ]);
+  if (large !== undefined) return failed(`${reason}; ${large.text}`, ...large.advice);
   if (certificate === undefined && other !== undefined) {
     return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
   }

@@ -75,8 +75,8 @@ export async function notConnected(
   const firewall = isTold ? await firewallFinding(way, signal) : undefined;
   const withFinding = ({ text: seen }: RouteFinding, said = text) => `${said}; ${seen}`;
   if (isRefused) {
-    const open = proxy === undefined ? await openUrls(way, signal) : [];
-    const said = open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
+    const open = await openUrls(way, signal);
+    const said = withOpen(text, open);
     return failed(
       firewall === undefined ? said : withFinding(firewall, said),
       ...connectAdvice(text, way, { open, finding: firewall }),
@@ -110,10 +110,12 @@ export async function notConnected(
     : isPinged
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
-  const advice = connectAdvice(text, way, { isPinged });
+  // A port of a machine that answers is refused by its firewall, rather than all of them by one here.
+  const open = isPinged === true && isTimeout(error) ? await openUrls(way, signal) : [];
+  const advice = connectAdvice(text, way, { isPinged, open });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
   return detour === undefined
-    ? failed(pinged, ...advice)
+    ? failed(withOpen(pinged, open), ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
@@ -122,8 +124,13 @@ async function opens(address: string, port: number, signal: AbortSignal): Promis
   return await connectError(address, options) === undefined;
 }
 
+function withOpen(text: string, open: readonly string[]): string {
+  return open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
+}
+
 /** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
 async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
+  if (way.proxy !== undefined) return [];
   const hostname = way.addresses[0] ?? firstHop(way).host;
   const urls = await Promise.all(
     usualAddresses(way).map(async ({ address, port }) =>

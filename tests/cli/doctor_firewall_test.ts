@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import type { CompletedCheck } from "../../lib/cli/checks.ts";
+import { withFirewall } from "../../lib/cli/doctor_firewall.ts";
+import { OWN_FIREWALL } from "../../lib/cli/doctor_way.ts";
+import type { Tools } from "../../lib/host/tool_runner.ts";
+import { replaced } from "../replaced.ts";
+
+const CONNECT: CompletedCheck = {
+  ...{ id: "connect", title: "TCP", status: "failed", text: "no answer", ms: 1 },
+  causes: ["see there", OWN_FIREWALL],
+};
+
+/** What becomes of a check on a machine whose `nft` answers so, with these tables of the older kind. */
+async function checked(code: number, output: string, older = "") {
+  using _ = replaced(Deno, { readTextFileSync: () => older });
+  const tools: Tools = { run: () => Promise.resolve({ code, output }) };
+  const { signal } = new AbortController();
+  const [found] = await withFirewall([CONNECT], { tools, signal });
+  return [found?.text, found?.causes ?? [found?.advice]];
+}
+
+Deno.test("withFirewall() leaves out what this machine does not have, and begins with what it has", async () => {
+  const chain = (hook: string, rule: string) =>
+    `table inet f {\n\tchain x {\n\t\ttype filter hook ${hook} priority filter; policy accept;\n\t\t${rule}\n`;
+  assertEquals(await checked(0, ""), [
+    "no answer; no firewall of this machine drops anything",
+    ["see there"],
+  ]);
+  assertEquals((await checked(0, chain("output", "tcp dport 22 accept")))[1], ["see there"]);
+  for (const rule of ["tcp dport 443 drop", "reject with icmp host-prohibited"]) {
+    assertEquals(await checked(0, chain("output", rule)), [
+      "no answer; a firewall of this machine has rules for what it sends",
+      [OWN_FIREWALL, "see there"],
+    ]);
+  }
+  const same = [CONNECT.text, CONNECT.causes];
+  assertEquals(await checked(0, chain("input", "drop")), same);
+  assertEquals(await checked(0, chain("input", "drop") + chain("output", "accept")), same);
+  assertEquals(await checked(1, "Operation not permitted"), same);
+  assertEquals(await checked(0, "", "filter\n"), same, "iptables has tables of its own");
+});
