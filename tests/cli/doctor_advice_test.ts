@@ -310,10 +310,8 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     { certificate: CERTIFICATE, ignored },
   );
   assertStringIncludes(unread ?? "", "chmod a+r /usr/local/share/ca-certificates/a.crt");
-  assertStringIncludes(
-    odd ?? "",
-    "ca-certificates/b.crt, which was added to this system, and is left",
-  );
+  const words = "ca-certificates/b.crt, which was added to this system, and is left";
+  assertStringIncludes(odd ?? "", words);
   const installed = wayTo("https://p.example");
   const { config } = installed;
   const configPath = "/etc/komari-agent-deno/config.json";

@@ -28,10 +28,8 @@ Deno.test("processorQuota() is the smallest of all control groups, of either ver
     "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
     "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
   });
-  assertEquals([processorQuota("self", none), processorQuota(1, reading({}))], [
-    undefined,
-    undefined,
-  ]);
+  const expected = [undefined, undefined];
+  assertEquals([processorQuota("self", none), processorQuota(1, reading({}))], expected);
 });
 
 Deno.test("processorTimes() counts no guest twice, and nothing that the kernel does not tell", () => {

@@ -160,10 +160,8 @@ inFolder.test("checkStateFolder() asks for a volume where the agent is process 1
     statSync: (path) => ({ ...statSync(path), dev: path === "/" ? 8 : 7 }),
   });
   const denied = { ...problemHealth("state", "Permission denied"), pid: 1 };
-  assertStringIncludes(
-    (await checkStateFolder(config, denied)).advice ?? "",
-    `give what is mounted at ${folder} to the container's user, on its host: chown -R `,
-  );
+  const words = `give what is mounted at ${folder} to the container's user, on its host: chown -R `;
+  assertStringIncludes((await checkStateFolder(config, denied)).advice ?? "", words);
 });
 
 Deno.test("checkStateFolder() brings 64 KiB to the disk, and leaves nothing where that fails", async () => {

@@ -153,11 +153,8 @@ Deno.test("translate() keeps indentation and columns", () => {
 
 Deno.test("translate() leaves what has no entry, and what is Chinese already", () => {
   const shown = zh("--include-nics none matches no interface, so no traffic is counted");
-  assertEquals(
-    shown,
-    "--include-nics none 没有匹配任何网卡，因此不统计流量",
-    "a name that is an entry, too",
-  );
+  const expected = "--include-nics none 没有匹配任何网卡，因此不统计流量";
+  assertEquals(shown, expected, "a name that is an entry, too");
   for (const text of ["/usr/bin/x of eth0", "", "a=b: c"]) assertEquals(zh(text), text);
 });
 
