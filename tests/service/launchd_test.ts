@@ -5,9 +5,11 @@ import { writeExecutable } from "../executable.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 import { inFolder } from "../temp_folder.ts";
 
-Deno.test("launchdPlist() names the user of a daemon, but not of a user's agent", () => {
+Deno.test("the property lists of a daemon, of a user's agent and of updates are these", () => {
   assertEquals(launchdPlist(SYSTEM_PLAN), golden("usual.plist"));
   assertEquals(launchdPlist(USER_PLAN), golden("user.plist"));
+  assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
+  assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
 });
 
 Deno.test("launchdPlist() sources the proxies and escapes XML", () => {
@@ -41,14 +43,6 @@ Deno.test("propertyList() formats every type and escapes text", () => {
     "<key>Variables</key><dict><key>HOME</key><string>/x</string></dict></dict></plist>",
   ];
   for (const part of parts) assertStringIncludes(text, part);
-});
-
-Deno.test("launchdUpdatePlist() updates as root after boot and every 6 h", () => {
-  assertEquals(launchdUpdatePlist(SYSTEM_PLAN), golden("usual-update.plist"));
-});
-
-Deno.test("launchdUpdatePlist() sources the proxies and quotes nothing into the script", () => {
-  assertEquals(launchdUpdatePlist(ESCAPED_PLAN), golden("odd-update.plist"));
 });
 
 inFolder.test("launchdUpdatePlist() reads variables from root's file only", (folder) => {

@@ -3,8 +3,9 @@ import { openrcScript, openrcUpdateScript } from "../../lib/service/openrc.ts";
 import { updateLoop } from "../../lib/service/update_service.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
-Deno.test("openrcScript() creates the folders and uses supervise-daemon", () => {
+Deno.test("the scripts of OpenRC create the folders, and run the update loop as root", () => {
   assertEquals(openrcScript(SYSTEM_PLAN), golden("usual.openrc"));
+  assertEquals(openrcUpdateScript(SYSTEM_PLAN), golden("usual-update.openrc"));
 });
 
 Deno.test("openrcScript() quotes command_args for two splits", () => {
@@ -15,10 +16,6 @@ Deno.test("openrcScript() quotes command_args for two splits", () => {
   }).outputSync();
   const expected = `${ESCAPED_PLAN.program}\n--config\n${ESCAPED_PLAN.config}\n`;
   assertEquals(new TextDecoder().decode(stdout), expected);
-});
-
-Deno.test("openrcUpdateScript() runs the update loop as root", () => {
-  assertEquals(openrcUpdateScript(SYSTEM_PLAN), golden("usual-update.openrc"));
 });
 
 Deno.test("openrcUpdateScript() quotes the loop for two splits", () => {
