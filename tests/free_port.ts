@@ -1,4 +1,6 @@
 import { attempt } from "../lib/attempt.ts";
+import { realTurn } from "./fake_time.ts";
+import { patience } from "./patience.ts";
 
 /**
  * TCP ports that nothing listens on, each another one, for programs that can't take port 0.
@@ -22,6 +24,23 @@ export function freePorts(count: number): number[] {
 /** One such port. */
 export function freePort(): number {
   return freePorts(1)[0] ?? NaN;
+}
+
+/**
+ * Waits until a connection is refused where nothing listens any more: a child that another test is just
+ * starting may have a copy of the listener.
+ */
+export async function untilRefused(connect: () => Promise<Disposable>): Promise<void> {
+  for (const hang = patience();; hang.throwIfAborted()) {
+    try {
+      using _connection = await connect();
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return;
+      // It had come to such a copy, and went with it.
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    }
+    await realTurn();
+  }
 }
 
 /** A TCP port that nothing listens on, and that no program beside gets when it takes any free one. */

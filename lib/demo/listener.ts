@@ -13,6 +13,8 @@ import type { Socket } from "node:net";
 import { loadAcceptor, type SocketService } from "./websocket_acceptor.ts";
 
 const HOST = "127.0.0.1";
+/** A second or so. */
+const RESUME_TRIES = 10_000;
 /** The number of ports that are tried, from the wanted one on. */
 const PORTS_TRIED = 100;
 
@@ -108,7 +110,15 @@ export class Listener {
 
   /** Accepts connections again on the same port. */
   async resume(): Promise<void> {
-    if (!this.#server.listening) await this.#listen(this.#port);
+    for (let tries = 1; !this.#server.listening; tries++) {
+      try {
+        await this.#listen(this.#port);
+      } catch (error) {
+        // A child that was being started then has a copy of the listener until it runs its program.
+        if (errorCode(error) !== "EADDRINUSE" || tries === RESUME_TRIES) throw error;
+        await new Promise((turn) => void setImmediate(turn));
+      }
+    }
   }
 
   /** Closes the server and every connection. */

@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { untilRefused } from "../free_port.ts";
 import { Listener, type RequestHandler } from "../../lib/demo/listener.ts";
 import { realDeadline } from "../real_deadline.ts";
 
@@ -30,13 +31,24 @@ Deno.test("Listener refuses connections while it is paused and resumes on its po
   using listener = await open(0);
   listener.pause();
   listener.pause();
-  await assertRejects(
-    () => Deno.connect({ hostname: "127.0.0.1", port: listener.port }),
-    Deno.errors.ConnectionRefused,
-  );
+  const { port } = listener;
+  await untilRefused(() => Deno.connect({ hostname: "127.0.0.1", port }));
   await listener.resume();
   await listener.resume();
   assertEquals(await text(listener.port), "hello");
+});
+
+Deno.test("Listener.resume() waits for its port, of which a child may have a copy", async () => {
+  using listener = await open(0);
+  const { port } = listener;
+  listener.pause();
+  const copy = await open(port);
+  assertEquals(copy.port, port);
+  const resumed = listener.resume();
+  await new Promise((turn) => void setImmediate(turn));
+  copy.close();
+  await resumed;
+  assertEquals(await text(port), "hello");
 });
 
 Deno.test("Listener.close() ends every connection, also an exempt one", async () => {
