@@ -93,7 +93,14 @@ export function agentResult(
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     );
   }
-  return { ...ok(text), kind: hasFailedSince ? undefined : "reporting" };
+  const kind = hasFailedSince ? undefined : "reporting";
+  // What the panel itself refuses, beside reports that it takes.
+  if (lately !== undefined && /the panel answered/.test(lately.text)) {
+    const advice =
+      "see in the panel's log, on its machine, why it answers so, and whether its disk is full: df -h";
+    return { ...warning(text, advice), kind };
+  }
+  return { ...ok(text), kind };
 }
 
 /** What to do where no panel accepts the reports of the running agent. */
@@ -178,7 +185,7 @@ export function connectionsResult(
   return failed(
     `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
     "see whether the panel shows the node as online while this agent is stopped: another agent, here or " +
-      "elsewhere, has the same token then",
+      "elsewhere, has the same token then; give each machine a node, and a token, of its own",
     "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
     "see on the panel's machine whether the panel starts again and again",
     proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,

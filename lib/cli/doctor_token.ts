@@ -6,7 +6,7 @@
 
 import { variableFile } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok } from "./checks.ts";
-import type { Way } from "./doctor_way.ts";
+import { given, type Way } from "./doctor_way.ts";
 
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";
@@ -71,7 +71,8 @@ export function tokenResult(
     /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
       ? "it has the form of a node's UUID: take the token in its place, from the node's line on the panel's page"
       : undefined,
-    "see on the panel's page whether this node is still there: one that was deleted has no token",
+    "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
+      `give its token: ${given(way, "--token-file FILE")}`,
     `compare the one there with that of ${origin}`,
   );
 }

@@ -1294,18 +1294,23 @@ Deno.test("connectionsResult() names the proxy on the way, and the panel that ma
 Deno.test("agentResult() tells a failure of the last minute beside reports that are accepted", () => {
   using _ = new FakeTime({ now: 100_000 });
   const error = { text: "database is locked", atMs: 95_000 };
-  const of = (atMs: number) => {
+  const resultOf = (atMs: number, text = error.text) => {
     const panel = { panel: "p.example", sinceMs: 1, acceptedAtMs: 99_000, failures: 0, probes: 0 };
     const health = {
       ...HEALTH,
       pid: Deno.pid,
       acceptedAtMs: 99_000,
-      panels: [{ ...panel, error: { ...error, atMs } }],
+      panels: [{ ...panel, error: { text, atMs } }],
     };
     return agentResult(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), health, {
       logHint: undefined,
-    }).text;
+    });
   };
+  const of = (atMs: number) => resultOf(atMs).text;
+  // A panel whose database is locked, or whose disk is full, takes reports and stores none.
+  const refused = resultOf(95_000, 'Cannot send x: the panel answered "database is locked"');
+  assertEquals([refused.status, refused.kind], ["warning", "reporting"]);
+  assertStringIncludes(refused.advice ?? "", "whether its disk is full: df -h");
   assertStringIncludes(of(95_000), "accepted 1.0 s ago; a failure 5.0 s ago: database is locked");
   assertStringIncludes(of(99_500), "accepted 1.0 s ago; a failure since then, 0.5 s ago");
   assertEquals(of(39_000).includes("database"), false);
