@@ -129,12 +129,11 @@ export class Listener {
 
   async #listen(port: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen(port, HOST, resolve);
+    this.#server.once("error", reject).once("listening", resolve).listen(port, HOST);
     try {
       await promise;
     } finally {
-      this.#server.off("error", reject);
+      this.#server.off("error", reject).off("listening", resolve);
     }
     const address = this.#server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
