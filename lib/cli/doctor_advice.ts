@@ -11,7 +11,15 @@ import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
-import { endpointPlace, originLook, originText, type Way, withoutProxy } from "./doctor_way.ts";
+import { restart } from "./doctor_unit_settings.ts";
+import {
+  endpointPlace,
+  given,
+  originLook,
+  originText,
+  type Way,
+  withoutProxy,
+} from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {
@@ -35,7 +43,16 @@ export function refusingProxyAdvice(
     if (proxy?.login !== undefined) {
       return [`the proxy does not accept this user and password: correct them in ${names}`];
     }
-    return [`put the proxy's user and password into ${names}: ${scheme}://USER:PASSWORD@HOST:PORT`];
+    const value = `${scheme}://USER:PASSWORD@HOST:PORT`;
+    const [name = ""] = names.split(/[/ ]/);
+    // A file of the unit's is not what an installation writes.
+    return names.includes("(")
+      ? [
+        `put the proxy's user and password into ${names}: ${value}, and then: ${
+          restart(way.config.serviceName)
+        }`,
+      ]
+      : [`put the proxy's user and password into ${names}: ${given(way, `${name}=${value}`)}`];
   }
   if (/ 403\b|rules forbid/.test(message)) {
     return [`have the proxy allow ${host}, or reach it without the proxy: ${withoutProxy(way)}`];

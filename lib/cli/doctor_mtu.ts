@@ -5,7 +5,7 @@
  * @module
  */
 
-import { toolPath, ToolRunner } from "../host/tool_runner.ts";
+import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { deviceMtu, deviceTo, type RouteFinding } from "./doctor_route.ts";
 
@@ -17,13 +17,13 @@ const PING_MS = 2_500;
 export async function largePacketsLost(
   address: string,
   signal: AbortSignal,
+  tools: Tools = new ToolRunner({ PATH: toolPath() }),
 ): Promise<RouteFinding | undefined> {
-  const runner = new ToolRunner({ PATH: toolPath() });
   const isAnswered = async (mtu: number) => {
     // The headers of IP and ICMP.
     const size = mtu - (ipFamily(address) === 6 ? 48 : 28);
     const args = ["-n", "-c", "2", "-i", "0.3", "-W", "1", "-M", "do", "-s", String(size), address];
-    const { code, output } = await runner.run({ tool: "ping", args }, {
+    const { code, output } = await tools.run({ tool: "ping", args }, {
       signal,
       timeoutMs: PING_MS,
     });

@@ -190,7 +190,7 @@ Deno.test("refusingProxyAdvice() goes by the answer of a proxy that opens no way
   const socks = wayTo("https://p.example", "socks5://127.0.0.1:1080");
   assertStringIncludes(
     refusingProxyAdvice("the proxy requires another authentication method", socks).join(),
-    "HTTPS_PROXY/ALL_PROXY: socks5://USER:PASSWORD@HOST:PORT",
+    "HTTPS_PROXY/ALL_PROXY: HTTPS_PROXY=socks5://USER:PASSWORD@HOST:PORT",
   );
   const words = "HTTPS_PROXY/ALL_PROXY: http://HOST:PORT";
   assertStringIncludes(refusingProxyAdvice("the proxy closed the connection", socks).join(), words);

@@ -185,7 +185,7 @@ function rows(port: number): Row[] {
       cause: "a name server that says nothing",
       plant: "for p in udp tcp; do iptables -A INPUT -p $p --sport 53 -j DROP; done",
       heal: "iptables -F INPUT",
-      ...failed("dns", `asked ${HERE}: no answer within`, "ping -c 3", "port 53"),
+      ...failed("dns", `asked ${HERE}: no answer within`, "it answers all pings", "port 53"),
     },
     {
       cause: "a firewall here that lets no question pass",
