@@ -22,7 +22,9 @@ export function startFailure(
   if (state === undefined) return undefined;
   const start = state.isEnabled === false ? `${state.enable} --now` : state.start;
   const failure = errorResult("", { ...found, state: { ...state, start, lastError } });
-  return { ...failure, text: lastError };
+  // What it says beside the error, too.
+  const text = failure.text.replace(/^(?:; the last error in its log)?: /, "");
+  return { ...failure, text };
 }
 
 /** A check of a service that nothing has started, or that says nothing, with how its start ends. */

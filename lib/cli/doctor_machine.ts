@@ -18,7 +18,7 @@ import {
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
-import { takeSnapshot } from "../metrics/snapshot.ts";
+import { type CollectorFailure, takeSnapshot } from "../metrics/snapshot.ts";
 import { accountNames } from "../parse/passwd.ts";
 import { basename } from "../parse/path.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
@@ -91,6 +91,7 @@ export function machineChecks(
         );
       }
     }),
+    check("measurements", "Measurements", async () => measurementsResult(await machine())),
     check("disks", "Disks", async () => await checkDisks(await machine(), config, unit)),
     check(
       "ping",
@@ -199,6 +200,21 @@ function checkTimeZone({ root }: Machine["roots"]): CheckResult {
   return warning(
     `the zone of ${origin} is unknown, so ${hours} is used: the month begins at another hour`,
     "name one of those that timedatectl list-timezones shows",
+  );
+}
+
+/** What of a report can't be measured here; cards have a check of their own. */
+export function measurementsResult({ collectors }: Pick<Machine, "collectors">): CheckResult {
+  const failures: CollectorFailure[] = [];
+  takeSnapshot(collectors, (failure) => failures.push(failure));
+  const texts = failures.map(({ subject, error }) => `${subject}: ${describeError(error)}`);
+  if (texts.length === 0) return ok("all that a report has");
+  return warning(
+    `can't be measured, and the panel does not show it: ${texts.join("; ")}`,
+    /list all processes/.test(texts.join())
+      ? "mount /proc without hidepid, or with gid=GROUP and that group in SupplementaryGroups= of the " +
+        "unit: findmnt /proc"
+      : undefined,
   );
 }
 

@@ -31,6 +31,7 @@ const CONSEQUENCES: readonly (readonly [
   [["panel", "token"], ["service"], /Cannot report without/],
   [["panel"], ["service"], /Cannot read --config \S+: (?:no such file|it is a folder)/],
   [["config"], ["service"], /Cannot (?:use|read) /],
+  [["config"], ["service"], "unexplained"],
   [["tls"], ["authorities"]],
   [["processor"], ["time"]],
   [["network", "dns", "connect"], ["probes", "version"]],
@@ -53,7 +54,7 @@ const CONSEQUENCES: readonly (readonly [
   [["network"], ["interfaces"]],
   [
     ["service", "interfaces"],
-    ["interfaces", "disks", "ping"],
+    ["interfaces", "measurements", "disks", "ping"],
     /\/stat: (?:HOST_PROC|no such file)/,
   ],
   [["network", "dev_null"], ["ping"]],
@@ -61,7 +62,7 @@ const CONSEQUENCES: readonly (readonly [
   [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
   [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
   [["ping"], ["probes"], /^(?!.*always lost:.* \((?:tcp|http)\))/],
-  [["open_files"], ["interfaces", "disks", "ping", "state", "seal"]],
+  [["open_files"], ["interfaces", "measurements", "disks", "ping", "state", "seal"]],
 ];
 
 /** A process that a signal has stopped, or a program that is not there, is the consequence of nothing else. */

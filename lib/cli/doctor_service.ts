@@ -234,12 +234,13 @@ function unseenResult(
       const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;
       return failed(unseen, advice);
     }
-    return failed(
+    const unexplained = failed(
       unseen,
       "if it was started a moment ago, ask again in some seconds",
       `see whether it says why it has none: ${logHint.replace(/ -f$/, " -n 30")}`,
       `if the file was removed, have it made again: systemctl restart ${unit?.name}`,
     );
+    return { ...unexplained, kind: "unexplained" };
   }
   return failed(
     `${text}, but no agent of it is seen`,

@@ -3,6 +3,7 @@ import {
   authoritiesResult,
   descriptorCheck,
   machineChecks,
+  measurementsResult,
   remoteResult,
   sealCheck,
 } from "../../lib/cli/doctor_machine.ts";
@@ -50,8 +51,12 @@ Deno.test("machineChecks() are in their order, and metrics among them where they
   const machine = { os: "linux", arch: "x86_64", health: undefined, isContained: false };
   const idsOf = (...args: string[]) =>
     machineChecks(configOf(...args), machine).map(({ id }) => id).join(" ");
-  assertEquals(idsOf(), "dev_null authorities open_files interfaces disks ping remote state");
-  const expected = "dev_null authorities open_files interfaces disks ping remote state metrics";
+  assertEquals(
+    idsOf(),
+    "dev_null authorities open_files interfaces measurements disks ping remote state",
+  );
+  const expected =
+    "dev_null authorities open_files interfaces measurements disks ping remote state metrics";
   assertEquals(idsOf("--metrics", "9100"), expected);
 });
 
@@ -223,6 +228,28 @@ Deno.test("machineChecks() say how the running agent is sealed, and warn of a ga
     const { status, text } = await resultOf("seal", configOf(...control), health);
     assertEquals([status, text], ["skipped", "not used: remote control is on"]);
   }
+});
+
+Deno.test("measurementsResult() says what of a report can't be measured", () => {
+  const collector = (subject: string, error?: Error) => ({
+    subject,
+    sources: () => ({}),
+    collect() {
+      if (error !== undefined) throw error;
+      return {};
+    },
+  });
+  const fine = measurementsResult({ collectors: [collector("memory")] });
+  assertEquals([fine.status, fine.text], ["ok", "all that a report has"]);
+  const hidden = new Error("Cannot list all processes in /proc");
+  const { status, text, advice } = measurementsResult({
+    collectors: [collector("memory"), collector("processes", hidden)],
+  });
+  assertEquals([status, text], [
+    "warning",
+    `can't be measured, and the panel does not show it: processes: ${hidden.message}`,
+  ]);
+  assertStringIncludes(advice ?? "", "mount /proc without hidepid");
 });
 
 Deno.test("remoteResult() says whether a panel may run commands here, and as whom", () => {

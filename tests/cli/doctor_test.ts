@@ -103,7 +103,15 @@ inFolder.test("runDoctor() shows each check in its order, and the sum", async (f
     assertEquals(titles.toSorted(), [
       ...["/dev/null", "Authorities", "Clock", "Configuration", "Connections"],
       ...isInContainer() ? ["Container"] : [],
-      ...["Disks", "ICMP probes", "Interfaces", "Name resolution", "Network", "Open files"],
+      ...[
+        "Disks",
+        "ICMP probes",
+        "Interfaces",
+        "Measurements",
+        "Name resolution",
+        "Network",
+        "Open files",
+      ],
       ...["Other agents", "Panel", "Probes", "Remote control", "Round trip", "Running agent"],
       ...["Seal", "Service", "State folder", "TCP connection", "TLS", "Token", "Version"],
       "WebSocket",
@@ -176,7 +184,7 @@ inFolder.test("runDoctor() prints its checks for the doctor that has started it,
   const ids: string[] = checks.map(({ id }) => id);
   // Each is printed when it is complete.
   const wanted = "network dns connect tls panel clock round_trip token websocket dev_null " +
-    "authorities open_files interfaces disks ping remote state seal";
+    "authorities open_files interfaces measurements disks ping remote state seal";
   assertEquals(ids.toSorted(), wanted.split(" ").toSorted());
   const lines = printed.trim().split("\n");
   assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
@@ -414,7 +422,7 @@ Deno.test("runDoctor() tries a proxy that its shell alone has", async () => {
 
 Deno.test("runDoctor() tests from its shell where no check can run as the service", async () => {
   const { code, ids, checks } = await doctorOfService("echo Cannot start; exit 1");
-  assertEquals([code, ids.length, new Set(ids).size], [1, 26, 26]);
+  assertEquals([code, ids.length, new Set(ids).size], [1, 27, 27]);
   assertEquals(checks["environment"]?.status, "failed");
   assertStringIncludes(String(checks["environment"]?.text), "as it does: Cannot start");
   const proxied = await doctorOfService("exit 1", { environment: "HTTP_PROXY=http://127.0.0.1:2" });
