@@ -447,6 +447,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     {
       cause: "a folder of the health file that is gone",
       plant: `rm -r /run/${SERVICE}`,
+      heal: `systemctl restart ${SERVICE}`,
       statusCode: 1,
       ...failed("service", "its health file", "is not there", "systemctl restart"),
     },
