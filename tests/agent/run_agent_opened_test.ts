@@ -75,6 +75,7 @@ onLinux.test("runOpened() gives the machine its shell, tells the registration ho
   machine.useShell = (given) => void shells.push(given);
   const outcomes: unknown[] = [];
   if (registration !== undefined) registration.onOutcome = (error) => void outcomes.push(error);
+  agent.health?.setProblem("registration", "not yet");
   const traffic = new Work();
   const running = runOpened({ ...agent, traffic }, undefined);
   await panel.state.until(({ counts }) => counts.reports >= 3);
@@ -88,6 +89,7 @@ onLinux.test("runOpened() gives the machine its shell, tells the registration ho
   agent.health?.setProblem("state", `lost ${registration.token}`);
   const problems = readHealth([`${folder.path}/run`])?.problems;
   assertEquals(problems?.find(({ part }) => part === "state")?.text, "lost …");
+  assertEquals(problems?.some(({ part }) => part === "registration"), false, "it tells of itself");
   assertEquals(traffic.hasEnded, true);
 });
 
@@ -193,7 +195,10 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
   const { registration, metrics, needs } = agent;
   early.state.tasks = [
     { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
+    { id: 8, name: "q", type: "icmp", target: "192.0.2.1", interval: 1 },
   ];
+  assert(agent.shell !== undefined);
+  agent.shell.ping = () => Promise.resolve(undefined);
   assertEquals(needs.listensLater, false);
   assert(registration !== undefined && metrics !== undefined);
   const find = registration.find.bind(registration);
@@ -219,7 +224,9 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
 
   const running = runOpened(agent, undefined);
   await late.state.until(({ counts }) => counts.reports >= 6);
-  await early.state.until(({ pingResults }) => pingResults.length >= 1);
+  const isProbed = (id: number) =>
+    early.state.pingResults.some(({ value: { taskId } }) => taskId === id);
+  await early.state.until(() => isProbed(7) && isProbed(8));
   ended.abort();
   await running;
   const [given] = scraped;
@@ -227,7 +234,10 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
   for (const part of ["machine", "sampler", "monitors", "shell", "releaseMemory"] as const) {
     assertStrictEquals<unknown>(given?.[part], agent[part]);
   }
-  assertEquals(early.state.pingResults[0]?.value.valueMs, -1, "it may not probe this machine");
+  const isLost = early.state.pingResults.every(({ value: { valueMs } }) => valueMs === -1);
+  assert(isLost, "it may not probe this machine, and has no ping");
+  const problems = readHealth([`${folder.path}/run`])?.problems;
+  assert(problems?.some(({ part }) => part === "ping"));
   assert(new Set(taken).size < taken.length, "they share what was measured");
   const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
   // The first report comes as soon as the panel can be reached.
