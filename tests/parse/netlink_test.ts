@@ -125,6 +125,11 @@ Deno.test("splitMessages() leaves out what is cut off, and ends at a length that
   assertEquals(splitMessages(new Uint8Array(64)), []);
 });
 
+Deno.test("splitMessages() finds the next message at a multiple of four bytes", () => {
+  const odd = "11000000 00000000 00000000 00000000 01 000000";
+  assertEquals(splitMessages(hex(odd + DONE)).map(({ length }) => length), [17, 20]);
+});
+
 Deno.test("parseRouteMessage() reads the way to an address, and from which one is sent", () => {
   assertEquals(parseRouteMessage(hex(ROUTE)), {
     ...{ kind: 1, prefix: 32, destination: "1.1.1.1", index: 3, table: 254 },

@@ -202,6 +202,17 @@ timed.test("Prober.probe() shares a measurement between all who want its target 
   assertEquals(slow.startedAtMs.length, 1);
 });
 
+Deno.test("Prober.probe() shares no measurement between two ports of a host", async () => {
+  await using server = saying("");
+  const prober = proberOf("127.0.0.1");
+  const values = await Promise.all(
+    [server.port, CLOSED_PORT].map((port) =>
+      prober.probe(parseProbeTarget("tcp", `some.example:${port}`), { signal })
+    ),
+  );
+  assertEquals(values.map((ms) => ms === -1), [false, true]);
+});
+
 timed.test("Prober.probe() ends a shared measurement when nobody wants it any more", async (time) => {
   const { ping, startedAtMs, signals } = countingProber({ tookMs: 100 });
   const first = new AbortController();

@@ -279,8 +279,9 @@ inClosedFolder.test("HealthFile writes no secret, and cuts its texts after that"
   file.setPanels([panel], { now: true });
   const written = Deno.readTextFileSync(`${folder.path}/health`);
   assert(!written.includes("t0ken") && written.includes("/login/…/xxx"), written);
-  secrets.push("later-token");
   const later = { text: "x".repeat(290) + "later-token", atMs: 4 };
+  file.setPanels([{ ...panel, error: later }], { now: true });
+  secrets.push("later-token");
   file.setPanels([{ ...panel, error: later }], { now: true });
   assert(!Deno.readTextFileSync(`${folder.path}/health`).includes("later"));
   file.setPanels([{ ...panel, panel: `p.example/${secrets[0]}` }], { now: true });
