@@ -7,7 +7,7 @@
 import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
 import { Connector } from "../net/connector.ts";
 import { RUNTIME_NAMES } from "../net/dns.ts";
-import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { deadServerAdvice, slowAdvice } from "./doctor_name_advice.ts";
 import {
@@ -113,9 +113,7 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
     return failed(
       `${found}: that is no server's address, but how a filter blocks a name`,
-      line === undefined
-        ? `allow ${host} in the filter of ${sources.asked} (Pi-hole, AdGuard, the router's)`
-        : `remove line ${line} of /etc/hosts`,
+      line === undefined ? filterAdvice(host, sources.asked) : `remove line ${line} of /etc/hosts`,
     );
   }
   const isInvention = line === undefined &&
@@ -168,6 +166,13 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
 export function answererOf(answers: readonly NameAnswer[]): string | undefined {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   return answers.some(isSilent) ? found?.server : undefined;
+}
+
+/** Advice on a name that these servers block; public ones block for nobody. */
+export function filterAdvice(host: string, asked: string): string {
+  return asked.split(", ").every((server) => addressScope(server) === "public")
+    ? `see whether its record is that at your DNS provider; else something on the way answers in place of ${asked}`
+    : `allow ${host} in the filter of ${asked} (Pi-hole, AdGuard, the router's)`;
 }
 
 /** A name without an address, with the results of pings to a server that does not answer. */

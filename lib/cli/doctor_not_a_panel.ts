@@ -65,11 +65,16 @@ export async function notAPanel(
       `the panel is at the root of this server: write ${elsewhere} into ${place}`,
     );
   }
-  const other = `a Komari panel answers at ${elsewhere}: write that into ${place}`;
-  // Without TLS all on the way see the token.
-  return url.protocol === "https:" && elsewhere.startsWith("http:")
-    ? failed(words, ...advice, other)
-    : failed(words, other);
+  if (url.protocol !== "https:" || !elsewhere.startsWith("http:")) {
+    return failed(words, `a Komari panel answers at ${elsewhere}: write that into ${place}`);
+  }
+  return failed(
+    `${words}; a Komari panel answers at ${elsewhere}`,
+    `have the server at ${url.host} pass calls on to that: proxy_pass in its server block of nginx, ` +
+      "reverse_proxy in Caddy",
+    ...advice,
+    `else write ${elsewhere} into ${place}: without TLS all on the way can read the token`,
+  );
 }
 
 /** What has answered, by its status, and the first line of its page. */

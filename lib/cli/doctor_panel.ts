@@ -148,6 +148,9 @@ class PanelCheck {
       return failed(
         `${message}, once connected`,
         `see whether a request is answered, and by HTTP/1.1 as this agent's: curl --http1.1 -v ${href}`,
+        /no answer within/.test(message)
+          ? "if an answer comes later, the panel is slow: see the load, the memory and the disk of its machine"
+          : undefined,
         /closed without an answer/.test(message)
           ? `see whether the proxy in front of the panel knows the name ${hostname} (nginx: server_name; ` +
             "return 444 closes so)"

@@ -20,6 +20,9 @@ const BRACKETS = [
   ...[["<", ">"], ["[", "]"], ["{", "}"]] as const,
 ];
 
+/** Characters of the tokens that panels make; an owner may choose others. */
+const TOKEN_LENGTH = 22;
+
 /** The result for the token; `refusal` is what the panel has said to refuse it. */
 export function tokenResult(
   way: Way,
@@ -70,6 +73,9 @@ export function tokenResult(
     refused,
     /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
       ? "it has the form of a node's UUID: take the token in its place, from the node's line on the panel's page"
+      : text.length !== TOKEN_LENGTH
+      ? `panels make tokens of ${TOKEN_LENGTH} characters, and this one has ${text.length}: unless you have ` +
+        "chosen it, take the whole one from the node's line on the panel's page"
       : undefined,
     "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
       `give its token: ${given(way, "--token-file FILE")}`,

@@ -1,5 +1,11 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { answererOf, checkName, lateAnswer, searchedName } from "../../lib/cli/doctor_name.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  answererOf,
+  checkName,
+  filterAdvice,
+  lateAnswer,
+  searchedName,
+} from "../../lib/cli/doctor_name.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { lostInStub } from "../../lib/cli/doctor_unresolved_name.ts";
@@ -120,6 +126,14 @@ Deno.test("checkName() names where a link to name servers leads", async () => {
     const [start, replace] = found.causes ?? [];
     assertEquals(/^start (systemd-resolved|the service that writes)/.test(start ?? ""), true);
     assertStringIncludes(replace ?? "", "rm /etc/resolv.conf && echo nameserver ADDRESS >");
+  }
+});
+
+Deno.test("filterAdvice() is about the record where servers of the public answer", () => {
+  const record = /^see whether its record is that .* answers in place of 8\.8\.8\.8, 1\.1\.1\.1$/;
+  assertMatch(filterAdvice("panel.test", "8.8.8.8, 1.1.1.1"), record);
+  for (const asked of ["8.8.8.8, 10.0.0.1", "the system", "127.0.0.1 port 53, of --custom-dns"]) {
+    assertMatch(filterAdvice("panel.test", asked), /^allow panel\.test in the filter of /);
   }
 });
 

@@ -195,7 +195,8 @@ Deno.test("panelChain() have advice also where each call is answered late, and a
   let count = 0;
   const { checks: { panel } } = await checkedInTime(() => count++ === 0 ? 4_000 : "never");
   assertMatch(panel?.text ?? "", /no answer within 7 s, once connected$/);
-  assertEquals(panel?.causes?.length, 2);
+  assertStringIncludes(panel?.causes?.[1] ?? "", "the panel is slow");
+  assertEquals(panel?.causes?.length, 3);
 });
 
 /** The checks of a panel that knows nothing, and answers each call after so many milliseconds. */
@@ -666,9 +667,10 @@ Deno.test("panelChain() tell https to a plain port from http to a port of TLS", 
 function tlsServer(
   { authority = "", certificate: cert = "", key = "" }: Partial<typeof certificate> = {},
   hostname = "127.0.0.1",
+  status = 401,
 ) {
   const options = { port: 0, hostname, cert, key, onListen() {} };
-  const server = Deno.serve(options, () => Response.json({ status: "error" }, { status: 401 }));
+  const server = Deno.serve(options, () => Response.json({ status: "error" }, { status }));
   const folder = new TempFolder();
   const authorityFile = `${folder.path}/ca.pem`;
   Deno.writeTextFileSync(authorityFile, authority);
@@ -718,6 +720,17 @@ withCertificate.test("panelChain() show a certificate's issuer and days, trusted
   assertEquals([any.tls?.status, any.panel?.status], ["warning", "ok"]);
   assertStringIncludes(any.tls?.text ?? "", "any certificate is trusted (TLSv1.3, issued by");
   assertStringIncludes(adviceText(any.tls), "--ca-cert FILE trusts only your own");
+});
+
+withCertificate.test("panelChain() have another server pass calls on to the panel beside it, before TLS is given up", async () => {
+  await using server = tlsServer(certificate, "127.0.0.1", 404);
+  await using panel = Deno.serve(HERE, () => Response.json(VERSION_123));
+  const args = ["-e", `https://localhost:${server.port}`, "-t", TOKEN];
+  const { panel: found } = await checksOf([...args, "--ignore-unsafe-cert"], {}, [panel.addr.port]);
+  const there = `a Komari panel answers at http://localhost:${panel.addr.port}`;
+  assertEquals(found?.text.endsWith(`; ${there}`), true, found?.text);
+  assertStringIncludes(found?.causes?.[0] ?? "", "pass calls on to that: proxy_pass");
+  assertStringIncludes(found?.causes?.at(-1) ?? "", "without TLS all on the way can read");
 });
 
 withCertificate.test("panelChain() warn of a certificate that ends within two weeks", async () => {
@@ -863,5 +876,9 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
   const { token: refused } = await checked(behind("another"));
   const expected = 'the panel does not know the token of flag --token, "Unauthorized."';
   assertEquals(refused?.text, expected);
-  assertEquals(refused?.causes?.length, 2);
+  assertStringIncludes(refused?.causes?.[0] ?? "", "panels make tokens of 22 characters");
+  assertEquals(refused?.causes?.length, 3);
+  await using server = Deno.serve(HERE, behind("another"));
+  const args = ["-e", `http://127.0.0.1:${server.addr.port}`, "-t", "x".repeat(22)];
+  assertEquals((await checksOf(args)).token?.causes?.length, 2);
 });
