@@ -5,6 +5,8 @@
  */
 
 import { attempt } from "../attempt.ts";
+import { parentFolders, parseCgroup } from "../parse/cgroup.ts";
+import { parseCpuTicks } from "../parse/proc_stat.ts";
 import { type CompletedCheck, failed, warning } from "./checks.ts";
 
 /** So much of one processor is little for any agent, and for checks that were late. */
@@ -28,24 +30,18 @@ export function processorQuota(
   pid: number | "self",
   readText: ReadText = readFile,
 ): ProcessorQuota | undefined {
-  const quotas = (readText(`/proc/${pid}/cgroup`) ?? "").split("\n").flatMap((line) => {
-    const [, controllers, path = ""] = line.split(":");
-    if (controllers === undefined) return [];
-    const isOne = controllers === "";
-    if (!isOne && !controllers.split(",").includes("cpu")) return [];
-    const folders = (path === "/" ? "" : path).split("/")
-      .map((_, at, parts) => parts.slice(0, at + 1).join("/"));
-    return folders.flatMap((folder) => {
-      const group = `/sys/fs/cgroup${isOne ? "" : "/cpu"}${folder}`;
-      const file = `${group}/${isOne ? "cpu.max" : "cpu.cfs_quota_us"}`;
-      const text = readText(file) ?? "";
-      const [quota, period] = isOne
-        ? text.split(" ")
-        : [text, readText(`${group}/cpu.cfs_period_us`)];
-      const percent = Number(quota) / Number(period) * 100;
-      // Without one it is "max", or -1.
-      return percent > 0 ? [{ percent, file }] : [];
-    });
+  const group = parseCgroup(readText(`/proc/${pid}/cgroup`) ?? "", "cpu");
+  if (group === undefined) return undefined;
+  const top = `/sys/fs/cgroup${group.version === 2 ? "" : "/cpu"}`;
+  const quotas = parentFolders(top, group.path).toReversed().flatMap((folder) => {
+    const file = `${folder}/${group.version === 2 ? "cpu.max" : "cpu.cfs_quota_us"}`;
+    const text = readText(file) ?? "";
+    const [quota, period] = group.version === 2
+      ? text.split(" ")
+      : [text, readText(`${folder}/cpu.cfs_period_us`)];
+    const percent = Number(quota) / Number(period) * 100;
+    // Without one it is "max", or -1.
+    return percent > 0 ? [{ percent, file }] : [];
   });
   return quotas.sort((one, other) => one.percent - other.percent)[0];
 }
@@ -58,11 +54,11 @@ export interface ProcessorTimes {
 
 /** The times since the boot; `undefined` where the kernel does not tell them. */
 export function processorTimes(readText: ReadText = readFile): ProcessorTimes | undefined {
-  const [, line = ""] = /^cpu +(.+)$/m.exec(readText("/proc/stat") ?? "") ?? [];
-  // What guests have used is part of the first two.
-  const times = line.split(" ").map(Number).slice(0, 8);
-  if (times.length < 8 || times.some(Number.isNaN)) return undefined;
-  return { all: times.reduce((sum, time) => sum + time, 0), stolen: times[7] ?? 0 };
+  const ticks = attempt(() => parseCpuTicks(readText("/proc/stat") ?? ""));
+  if (ticks === undefined) return undefined;
+  const times = Object.values(ticks);
+  if (!times.every((time) => time !== undefined)) return undefined;
+  return { all: times.reduce((sum, time) => sum + time, 0), stolen: ticks.steal ?? 0 };
 }
 
 /**

@@ -1,10 +1,10 @@
 import { attempt } from "../attempt.ts";
 import type { Host, Source } from "../host/host.ts";
 import {
+  type Cgroup,
   type CgroupMemoryStat,
   cgroupMountFolders,
-  type MemoryCgroup,
-  parseMemoryCgroup,
+  parseCgroup,
   parseMemoryLimit,
   parseMemoryStat,
 } from "../parse/cgroup.ts";
@@ -245,7 +245,7 @@ export function openMemoryCgroup(host: GroupHost): TightestCgroup | undefined {
 }
 
 function openGroups(host: GroupHost): TightestCgroup | undefined {
-  const own = parseMemoryCgroup(host.readText(`${host.roots.proc}/self/cgroup`) ?? "");
+  const own = parseCgroup(host.readText(`${host.roots.proc}/self/cgroup`) ?? "", "memory");
   if (own === undefined) return undefined;
   const group = containerCgroup(host, own);
   const { version } = group;
@@ -271,7 +271,7 @@ function openGroups(host: GroupHost): TightestCgroup | undefined {
 /** Opens a cgroup and its ancestors in all mounts that show them. */
 function openFolders(
   host: GroupHost,
-  group: MemoryCgroup,
+  group: Cgroup,
   mounts: readonly Pick<Mount, "type" | "root" | "mountPoint">[],
 ): CgroupMemoryCollector[] {
   const { version } = group;
@@ -293,8 +293,8 @@ function mountsAbove(host: GroupHost, version: 1 | 2, mounts: readonly Mount[]):
  * The agent's cgroup, or the container's: where systemd is the init of the container, its process 1 is
  * in `init.scope`, and the agent's service may have a limit of its own.
  */
-function containerCgroup(host: GroupHost, own: MemoryCgroup): MemoryCgroup {
-  const first = parseMemoryCgroup(host.readText(`${host.roots.proc}/1/cgroup`) ?? "");
+function containerCgroup(host: GroupHost, own: Cgroup): Cgroup {
+  const first = parseCgroup(host.readText(`${host.roots.proc}/1/cgroup`) ?? "", "memory");
   const containerPath = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
   if (containerPath === undefined) return own;
   // In the host's pid namespace process 1 is not the container's.

@@ -1,8 +1,8 @@
 import type { Mount } from "./mountinfo.ts";
 import { findLine, firstLine } from "./lines.ts";
 
-/** The cgroup that accounts for a process's memory. */
-export interface MemoryCgroup {
+/** The cgroup by which a controller governs a process. */
+export interface Cgroup {
   /** cgroup version: 1 has a hierarchy per controller, 2 a single one. */
   version: 1 | 2;
   /** Path from the root of the hierarchy or of the cgroup namespace. */
@@ -10,16 +10,16 @@ export interface MemoryCgroup {
 }
 
 /**
- * Parses `/proc/PID/cgroup`; `undefined` when no line names a memory cgroup.
+ * Parses `/proc/PID/cgroup`; `undefined` when no line names a cgroup of the controller.
  *
  * Malformed lines are skipped: names of hierarchies may contain anything.
  */
-export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
-  let unified: MemoryCgroup | undefined;
+export function parseCgroup(text: string, controller: "memory" | "cpu"): Cgroup | undefined {
+  let unified: Cgroup | undefined;
   for (const line of text.split("\n")) {
     // ID:CONTROLLERS:PATH, and the path may contain colons too.
     const [, id, controllers = "", path = ""] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
-    if (controllers.split(",").includes("memory")) return { version: 1, path };
+    if (controllers.split(",").includes(controller)) return { version: 1, path };
     if (id === "0" && controllers === "") unified = { version: 2, path };
   }
   return unified;
@@ -31,7 +31,7 @@ export function parseMemoryCgroup(text: string): MemoryCgroup | undefined {
  * For version 1 this includes hierarchies of other controllers, which have no memory files.
  */
 export function cgroupMountFolders(
-  { version, path }: MemoryCgroup,
+  { version, path }: Cgroup,
   mounts: readonly Pick<Mount, "type" | "root" | "mountPoint">[],
 ): string[] {
   const type = version === 1 ? "cgroup" : "cgroup2";
@@ -48,7 +48,8 @@ function relativePath(path: string, root: string): string | undefined {
   return path === root || path.startsWith(`${folder}/`) ? path.slice(folder.length) : undefined;
 }
 
-function parentFolders(top: string, below: string): string[] {
+/** The folders from a path below a folder up to that one. */
+export function parentFolders(top: string, below: string): string[] {
   const names = below.split("/").filter((name) => name !== "");
   return Array.from(
     { length: names.length + 1 },

@@ -10,12 +10,12 @@ const BUSY = { "/proc/stat": "cpu  10 0 10 100 0 0 0 80 5 0\ncpu0 1\n" };
 
 Deno.test("processorQuota() is the smallest of all control groups, of either version", () => {
   const second = reading({
-    "/proc/7/cgroup": "0::/system.slice/x.service\n",
+    "/proc/7/cgroup": "0::/system.slice/a:x.service\n",
     "/sys/fs/cgroup/cpu.max": "max 100000\n",
     "/sys/fs/cgroup/system.slice/cpu.max": "50000 100000\n",
-    "/sys/fs/cgroup/system.slice/x.service/cpu.max": "2000 100000\n",
+    "/sys/fs/cgroup/system.slice/a:x.service/cpu.max": "2000 100000\n",
   });
-  const file = "/sys/fs/cgroup/system.slice/x.service/cpu.max";
+  const file = "/sys/fs/cgroup/system.slice/a:x.service/cpu.max";
   assertEquals(processorQuota(7, second), { percent: 2, file });
   const first = reading({
     "/proc/self/cgroup": "4:memory:/a\n3:cpu,cpuacct:/docker/123\n",

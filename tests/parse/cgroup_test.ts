@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   cgroupMountFolders,
-  parseMemoryCgroup,
+  parseCgroup,
   parseMemoryLimit,
   parseMemoryStat,
 } from "../../lib/parse/cgroup.ts";
@@ -19,19 +19,19 @@ function mount(
 
 const UNIFIED = mount("cgroup2", "/sys/fs/cgroup");
 
-Deno.test("parseMemoryCgroup() reads the one line of version 2, and uses the memory hierarchy of version 1", () => {
+Deno.test("parseCgroup() reads the one line of version 2, and uses the memory hierarchy of version 1", () => {
   const path = "/system.slice/docker-0123abc.scope";
-  assertEquals(parseMemoryCgroup(`0::${path}\n`), { version: 2, path });
-  assertEquals(parseMemoryCgroup("0::/\n"), { version: 2, path: "/" });
+  assertEquals(parseCgroup(`0::${path}\n`, "memory"), { version: 2, path });
+  assertEquals(parseCgroup("0::/\n", "memory"), { version: 2, path: "/" });
   const text = "9:name=systemd:/\n4:memory:/docker/0123abc\n3:cpuset:/x\n0::/system.slice\n";
-  assertEquals(parseMemoryCgroup(text), { version: 1, path: "/docker/0123abc" });
+  assertEquals(parseCgroup(text, "memory"), { version: 1, path: "/docker/0123abc" });
   const shared = "2:cpu,memory:/a:b\n";
-  assertEquals(parseMemoryCgroup(shared), { version: 1, path: "/a:b" });
+  assertEquals(parseCgroup(shared, "memory"), { version: 1, path: "/a:b" });
 });
 
-Deno.test("parseMemoryCgroup() returns undefined without a memory cgroup", () => {
+Deno.test("parseCgroup() returns undefined without a memory cgroup", () => {
   for (const text of ["", "3:cpuset:/\n", "0::\n", "x::/\n", "1:name=memory:/\n", "0:/\n"]) {
-    assertEquals(parseMemoryCgroup(text), undefined, text);
+    assertEquals(parseCgroup(text, "memory"), undefined, text);
   }
 });
 
@@ -63,7 +63,7 @@ Deno.test("cgroupMountFolders() finds nothing when the cgroup is outside the nam
 Deno.test("cgroupMountFolders() never leaves the mount, whatever the kernel writes", () => {
   let seen = 0;
   fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (text) => {
-    const group = parseMemoryCgroup(`0::/${text}`);
+    const group = parseCgroup(`0::/${text}`, "memory");
     if (group === undefined) return;
     for (const folder of cgroupMountFolders(group, [UNIFIED])) {
       seen++;

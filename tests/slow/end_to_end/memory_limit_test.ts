@@ -3,11 +3,7 @@ import { delay } from "@std/async/delay";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { LocalHost } from "../../../lib/host/local_host.ts";
 import { containerKind } from "../../../lib/metrics/virtualization.ts";
-import {
-  cgroupMountFolders,
-  type MemoryCgroup,
-  parseMemoryCgroup,
-} from "../../../lib/parse/cgroup.ts";
+import { type Cgroup, cgroupMountFolders, parseCgroup } from "../../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../../lib/parse/mountinfo.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { onlyIf } from "../../only_on.ts";
@@ -18,7 +14,7 @@ const LIMIT_BYTES = 256 * 2 ** 20;
 class LimitedGroup implements AsyncDisposable {
   readonly folder: string;
 
-  constructor(top: string, version: MemoryCgroup["version"]) {
+  constructor(top: string, version: Cgroup["version"]) {
     // Only what is passed on to the groups below has files there.
     if (version === 2) Deno.writeTextFileSync(`${top}/cgroup.subtree_control`, "+memory");
     this.folder = `${top}/komari-agent-test-${Deno.pid}`;
@@ -33,7 +29,7 @@ class LimitedGroup implements AsyncDisposable {
   }
 
   static make(): LimitedGroup {
-    const group = parseMemoryCgroup(Deno.readTextFileSync("/proc/self/cgroup"));
+    const group = parseCgroup(Deno.readTextFileSync("/proc/self/cgroup"), "memory");
     const mounts = parseMountinfo(Deno.readTextFileSync("/proc/self/mountinfo"));
     const folders = group === undefined ? [] : cgroupMountFolders(group, mounts);
     const top = folders.findLast((folder) => folder.includes("memory") || group?.version === 2);
