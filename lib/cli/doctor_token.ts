@@ -4,6 +4,7 @@
  * @module
  */
 
+import { codePoint } from "../parse/bounded_text.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok } from "./checks.ts";
 import { given, type Way } from "./doctor_way.ts";
@@ -63,9 +64,8 @@ export function tokenResult(
   }
   const [odd] = /[^!-~]/u.exec(text) ?? [];
   if (odd !== undefined) {
-    const point = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
     return failed(
-      `${refused}; it has the character U+${point}, which no token has`,
+      `${refused}; it has the character U+${codePoint(odd)}, which no token has`,
       `copy the token again from the panel's page, without that: ${origin}`,
     );
   }

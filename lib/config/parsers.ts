@@ -5,6 +5,7 @@
  * @module
  */
 
+import { codePoint } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { isJsonObject, parseJson } from "../parse/json.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
@@ -35,13 +36,12 @@ function allowedUrl(value: string): string {
   // As an input method for Chinese writes them; some can't be seen.
   const [odd] = /[^!-~\p{L}\p{N}]/u.exec(value) ?? [];
   if (odd !== undefined) {
-    const point = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
     const usual = value.normalize("NFKC").replaceAll("\u3002", ".").replace(
       /[^!-~\p{L}\p{N}]/gu,
       "",
     );
     const example = httpUrl(usual) === undefined ? "https://panel.example.com" : usual;
-    return `a URL without "${odd}" (U+${point}), such as ${example}`;
+    return `a URL without "${odd}" (U+${codePoint(odd)}), such as ${example}`;
   }
   if (/^https?:\/\/[\da-f]*:[\da-f:]*:/i.test(value)) {
     return "a URL with its IPv6 address in brackets, such as http://[2001:db8::1]:25774";

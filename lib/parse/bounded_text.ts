@@ -7,3 +7,8 @@ export function truncate(text: string, maxLength: number): string {
 export function quoteStart(text: string, maxLength = 40): string {
   return JSON.stringify(truncate(text, maxLength));
 }
+
+/** The number of a text's first character, as Unicode writes it behind `U+`: `FF1A`. */
+export function codePoint(text: string): string {
+  return (text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+}
