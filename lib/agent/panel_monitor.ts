@@ -144,7 +144,6 @@ export class ProbeCounts {
   readonly #lostInARow = new Map<number, number>();
   /** Of each of the last 60 seconds: which it is, and its results. */
   readonly #seconds = Array.from({ length: SECONDS }, () => ({ second: -1, run: 0, lost: 0 }));
-  #lastSecond = -Infinity;
 
   /** These are repeated from now on, and no others. */
   list(tasks: readonly ProbeTask[]): void {
@@ -166,7 +165,6 @@ export class ProbeCounts {
     if (valueMs !== LOST_MS) this.#lostInARow.delete(taskId);
     else this.#lostInARow.set(taskId, (this.#lostInARow.get(taskId) ?? 0) + 1);
     const second = Math.floor(performance.now() / 1000);
-    this.#lastSecond = second;
     const place = this.#seconds[second % SECONDS];
     if (place === undefined) return;
     if (place.second !== second) Object.assign(place, { second, run: 0, lost: 0 });
@@ -183,7 +181,13 @@ export class ProbeCounts {
     const kinds: Partial<Record<ProbeType, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];
     for (const { kind } of all) kinds[kind] = (kinds[kind] ?? 0) + 1;
-    const sum = this.#lastMinute();
+    const oldest = Math.floor(performance.now() / 1000) - SECONDS + 1;
+    const sum = { lastMinute: 0, lost: 0 };
+    for (const { second, run, lost } of this.#seconds) {
+      if (second < oldest) continue;
+      sum.lastMinute += run;
+      sum.lost += lost;
+    }
     const known = new Set(all.map(({ id }) => id));
     for (const id of this.#lostInARow.keys()) if (!known.has(id)) this.#lostInARow.delete(id);
     const alwaysLost = all.filter(({ id }) => (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS);
@@ -191,19 +195,6 @@ export class ProbeCounts {
       .slice(0, MAX_LOST_TARGETS).map(({ kind, target }) => ({ kind, target }));
     const named = alwaysLost.length > 0 && { alwaysLost: alwaysLost.length, lostTargets };
     return { probes: all.length, kinds, ...sum, ...named };
-  }
-
-  /** The results of the last minute; it is asked at each report, and often there are none. */
-  #lastMinute(): { lastMinute: number; lost: number } {
-    const sum = { lastMinute: 0, lost: 0 };
-    const oldest = Math.floor(performance.now() / 1000) - SECONDS + 1;
-    if (this.#lastSecond < oldest) return sum;
-    for (const { second, run, lost } of this.#seconds) {
-      if (second < oldest) continue;
-      sum.lastMinute += run;
-      sum.lost += lost;
-    }
-    return sum;
   }
 
   #prune(): void {
