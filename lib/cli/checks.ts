@@ -33,6 +33,8 @@ const KINDS = [
   "missing_program",
   /** The releases could not be asked for. */
   "unseen_release",
+  /** One address of the panel's name is that of another server. */
+  "other_server",
   /** Something refuses calls by their number. */
   "limited",
   /** A file that the service may not read. */

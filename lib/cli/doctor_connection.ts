@@ -19,7 +19,7 @@ import {
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
 import { notConnected } from "./doctor_unconnected.ts";
-import { given, oldAddressAdvice, seconds, type Way } from "./doctor_way.ts";
+import { oldAddressAdvice, preferOther, seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
@@ -132,9 +132,10 @@ export function deadAddressAdvice(
     isPinged?: boolean;
   },
 ): string[] {
-  const [family, other] = [dead, hostname].map((it) => ipFamily(it));
-  const old = oldAddressAdvice(dead);
-  if (family === other) return [`see whether it answers at all: ping -c 3 ${dead}`, old];
+  const family = ipFamily(dead);
+  const old = oldAddressAdvice(dead, way);
+  const prefer = preferOther(dead, hostname, way);
+  if (prefer === undefined) return [`see whether it answers at all: ping -c 3 ${dead}`, old];
   const far = FAR_ADDRESSES[family === 6 ? 1 : 0];
   const server =
     `have the panel's server listen on port ${port} of ${dead}, too (nginx: listen [::]:${port})`;
@@ -147,7 +148,7 @@ export function deadAddressAdvice(
       : isPinged
       ? `see on the panel's machine whether its firewall lets port ${port} pass`
       : own,
-    `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${other}`)}`,
+    prefer,
     old,
   ];
 }

@@ -7,17 +7,10 @@
 
 import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
-import type { HttpResponse } from "../net/http_client.ts";
-import { isHtml, reasonOf } from "../panel/http_exchange.ts";
+import { reasonOf } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
-import {
-  answerAdvice,
-  answererText,
-  asLimit,
-  isPasswordWall,
-  proxyVariableNames,
-} from "./doctor_advice.ts";
+import { answerAdvice, answererText, asLimit, proxyVariableNames } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { checkConnection } from "./doctor_connection.ts";
@@ -25,7 +18,8 @@ import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
 import { notAPanel, toStatusError } from "./doctor_not_a_panel.ts";
-import { isRpcAnswer, PanelCalls } from "./doctor_panel_calls.ts";
+import { PanelCalls } from "./doctor_panel_calls.ts";
+import { otherServer } from "./doctor_other_server.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
@@ -130,8 +124,13 @@ class PanelCheck {
     this.#calls = new PanelCalls(way);
   }
 
-  /** Finds out which protocol the panel speaks, and whether it accepts the token. */
+  /** Finds out what answers at the panel's address, and at each address of its name. */
   async call(signal: AbortSignal): Promise<CheckResult> {
+    const found = await this.#callOnce(signal);
+    return await otherServer(this.#way, signal) ?? found;
+  }
+
+  async #callOnce(signal: AbortSignal): Promise<CheckResult> {
     try {
       const call = (signal: AbortSignal) => this.#findProtocol(signal);
       return await withTimeout(call, { timeoutMs: CALL_TIMEOUT_MS, signal });
@@ -160,31 +159,12 @@ class PanelCheck {
     }
   }
 
+  /** Keeps what a panel has answered, and names its version and protocol. */
   async #findProtocol(signal: AbortSignal): Promise<CheckResult> {
-    const answer = await this.#calls.unknownMethod(signal);
-    // Usually it says that there is no such method; any other answer proves the same.
-    const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
-    if (byVersion2 !== undefined) return await this.#found(2, byVersion2, { answer, signal });
-    if (!isNoPanelOfVersion2(answer)) {
+    const { answer, protocol, token } = await this.#calls.identify(signal);
+    if (protocol === undefined) {
       return await notAPanel(answer, { way: this.#way, calls: this.#calls, signal });
     }
-    const tasks = await this.#calls.request("GET", "/api/clients/ping/tasks", { signal });
-    const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
-    const byVersion1 = tokenBy(tasks, isList);
-    if (byVersion1 !== undefined) {
-      return await this.#found(1, byVersion1, { answer: tasks, signal });
-    }
-    // Where something takes no POST, the page that answers GET may be the panel's own.
-    const shown = answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks;
-    return await notAPanel(shown, { way: this.#way, calls: this.#calls, signal });
-  }
-
-  /** Keeps what a panel has answered, and names its version and protocol. */
-  async #found(
-    protocol: 1 | 2,
-    token: TokenState,
-    { answer, signal }: { answer: HttpResponse; signal: AbortSignal },
-  ): Promise<CheckResult> {
     this.#version = protocol;
     this.#token = this.#way.config.token === "" ? "missing" : token;
     if (this.#token === "refused") {
@@ -278,14 +258,4 @@ function blocked(way: Way, reason: string): CheckResult {
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection; Cloudflare: Network, WebSockets)",
   );
-}
-
-/** Whether an answer accepts or refuses the token; `undefined` for one that is no panel's. */
-function tokenBy(response: HttpResponse, isOfPanel: boolean): TokenState | undefined {
-  if (response.status === 401 && !isPasswordWall(response)) return "refused";
-  return isOfPanel ? "accepted" : undefined;
-}
-
-function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
-  return status === 404 || status === 405 || (status === 200 && isHtml(text));
 }

@@ -15,11 +15,12 @@ import {
   type PanelAccess,
 } from "../panel/authentication.ts";
 import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
-import { provesToken } from "../panel/http_exchange.ts";
+import { isHtml, provesToken } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
+import { isPasswordWall } from "./doctor_advice.ts";
 import type { Way } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
@@ -59,6 +60,21 @@ export class PanelCalls {
     const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
     const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
     return this.request("POST", RPC_PATH, { signal, body, userAgent });
+  }
+
+  /** Finds out which protocol of a panel is spoken, if any, and whether the token is accepted. */
+  async identify(signal: AbortSignal): Promise<Answerer> {
+    const answer = await this.unknownMethod(signal);
+    // Usually it says that there is no such method; any other answer proves the same.
+    const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
+    if (byVersion2 !== undefined) return { answer, protocol: 2, token: byVersion2 };
+    if (!isNoPanelOfVersion2(answer)) return { answer };
+    const tasks = await this.request("GET", "/api/clients/ping/tasks", { signal });
+    const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
+    const byVersion1 = tokenBy(tasks, isList);
+    if (byVersion1 !== undefined) return { answer: tasks, protocol: 1, token: byVersion1 };
+    // Where something takes no POST, the page that answers GET may be the panel's own.
+    return { answer: answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks };
   }
 
   /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
@@ -145,7 +161,25 @@ export class PanelCalls {
   }
 }
 
+/** What answers at an address: a panel that accepts the token or refuses it, or something else. */
+export type Answerer =
+  & { readonly answer: HttpResponse }
+  & (
+    | { readonly protocol: 1 | 2; readonly token: "accepted" | "refused" }
+    | { readonly protocol?: undefined; readonly token?: undefined }
+  );
+
+/** Whether an answer accepts or refuses the token; `undefined` for one that is no panel's. */
+function tokenBy(response: HttpResponse, isOfPanel: boolean): Answerer["token"] {
+  if (response.status === 401 && !isPasswordWall(response)) return "refused";
+  return isOfPanel ? "accepted" : undefined;
+}
+
+function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
+  return status === 404 || status === 405 || (status === 200 && isHtml(text));
+}
+
 /** Whether an answer is one to a call. */
-export function isRpcAnswer({ status, text }: HttpResponse): boolean {
+function isRpcAnswer({ status, text }: HttpResponse): boolean {
   return (status === 200 || status === 400) && parsePanelMessage(text)?.kind === "answer";
 }

@@ -45,6 +45,7 @@ const CONSEQUENCES: readonly (readonly [
   [["dns"], ["agent"], "not_reporting", "late_name"],
   [["connect", "dns", "round_trip"], ["agent"], "not_reporting", "packets_lost"],
   [["connect", "dns"], ["round_trip"], /^/, "packets_lost"],
+  [["tls", "panel"], ["agent"], "not_reporting", "other_server"],
   [["round_trip"], ["websocket"], "limited", "limited"],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
   [["connect"], ["ping"], /sendto: Operation not permitted/],

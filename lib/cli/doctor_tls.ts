@@ -7,22 +7,25 @@
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
-import type { NetDialer } from "../net/dialer.ts";
 import { DialError } from "../net/errors.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
+import { connectError, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import { largePacketsLost } from "./doctor_mtu.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
 import {
-  dialerOf,
   failureText,
   firstHop,
   oldAddressAdvice,
   originText,
+  portOf,
+  preferOther,
+  strayAdvice,
   type Way,
+  waysByAddress,
   wayTo,
 } from "./doctor_way.ts";
 import { counted } from "./help.ts";
@@ -30,10 +33,10 @@ import { counted } from "./help.ts";
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
 const MIN_CERTIFICATE_DAYS = 14;
-/** Addresses of a name that are tried. */
-const MAX_ADDRESSES = 4;
 /** Names of a certificate that are shown. */
 const MAX_NAMES = 4;
+/** How a server that knows nothing of the panel's name refuses it. */
+const OF_NAME = /another name|no site of that name/;
 /** A name that nobody has a reason to cut, and no panel has. */
 const OTHER_NAME = "example.com";
 /** Of a certificate that is checked but not shown: it is read over a connection of its own. */
@@ -62,17 +65,19 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
       "--ca-cert FILE trusts only your own certificate",
     );
   }
-  const { bad } = await atEach(way, signal);
+  const { bad, good } = await atEach(way, signal);
   if (bad !== undefined) {
-    const { address, dialer, reason } = bad;
-    const ofAddress = { ...way, dialer, addresses: [address] };
-    const other = await certificateOf(ofAddress, signal, { asksDate: OF_DATE.test(reason) });
+    const { reason } = bad;
+    const { address } = bad.way;
+    const other = await certificateOf(bad.way, signal, { asksDate: OF_DATE.test(reason) });
     const said = `${reason}${inBrackets(other)}`;
-    return warning(
+    const found = warning(
       `${details}; at ${address}, another address of the name: ${said}`,
-      oldAddressAdvice(address),
-      ...tlsAdvice(reason, ofAddress, { certificate: other }),
+      ...OF_NAME.test(reason) && good !== undefined
+        ? strayAdvice(address, good.way.address, way)
+        : [oldAddressAdvice(address, way), ...tlsAdvice(reason, bad.way, { certificate: other })],
     );
+    return { ...found, kind: "other_server" };
   }
   const isLasting = certificate === undefined || daysLeft(certificate) >= MIN_CERTIFICATE_DAYS;
   return isLasting ? ok(details) : warning(details, "renew the panel's certificate");
@@ -86,10 +91,11 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     : failureText(error);
   const isCut = isLate || /connection reset|closed the connection/.test(reason);
   const address = way.addresses[0] ?? firstHop(way).host;
-  const [certificate, other, large] = await Promise.all([
+  const [certificate, other, large, { bad, good }] = await Promise.all([
     certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
     isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
     isLate ? largePacketsLost(address, signal) : undefined,
+    atEach(way, signal),
   ]);
   if (large !== undefined) return failed(`${reason}; ${large.text}`, ...large.advice);
   if (certificate === undefined && other !== undefined) {
@@ -104,12 +110,14 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     : `${said}; no Komari panel answers there`;
   const { ignored } = readSystemAuthorities();
   const advice = tlsAdvice(reason, way, { certificate, ignored, isOfPanel });
-  const { bad, good } = isLate ? {} : await atEach(way, signal);
   if (bad === undefined || good === undefined) return failed(text, ...advice);
   return failed(
-    `${text}; so it is at ${bad.address}, and not at ${good.address}, another address of the name`,
-    oldAddressAdvice(bad.address),
-    ...advice,
+    `${text}; so it is at ${bad.way.address}, and not at ${good.way.address}, another address of the name`,
+    ...OF_NAME.test(reason) ? strayAdvice(bad.way.address, good.way.address, way) : [
+      oldAddressAdvice(bad.way.address, way),
+      ...advice,
+      preferOther(bad.way.address, good.way.address, way),
+    ],
   );
 }
 
@@ -124,31 +132,32 @@ async function isPanelThere(way: Way, signal: AbortSignal): Promise<boolean> {
   return version !== undefined;
 }
 
-/** An address of the panel's name, and why TLS does not start there; empty where it does. */
+/** The way by one address of the panel's name, and why TLS does not start there; empty where it does. */
 interface TriedAddress {
-  readonly address: string;
-  readonly dialer: NetDialer;
+  readonly way: ReturnType<typeof waysByAddress>[number];
   readonly reason: string;
 }
 
 /** Tries TLS at each address of the name, where it has several: the first without it, and the first with it. */
 async function atEach(
-  { url, proxy, config, addresses }: Way,
+  way: Way,
   signal: AbortSignal,
 ): Promise<{ bad?: TriedAddress | undefined; good?: TriedAddress | undefined }> {
-  if (proxy !== undefined || addresses.length < 2) return {};
   const tried = await Promise.all(
-    addresses.slice(0, MAX_ADDRESSES).map(async (address) => {
-      const dialer = dialerOf({ ...config, nameServer: undefined }, () => [address]);
-      const dial = (signal: AbortSignal) => dialer.dial(url, { signal });
+    waysByAddress(way).map(async (way) => {
+      const dial = (signal: AbortSignal) => way.dialer.dial(way.url, { signal });
       try {
         (await withTimeout(dial, { timeoutMs: READ_MS, signal })).stream.close();
-        return { address, dialer, reason: "" };
+        return { way, reason: "" };
       } catch (error) {
         signal.throwIfAborted();
         // One that does not connect is the finding of another check.
-        const isOfTls = error instanceof DialError && error.stage === "tls";
-        return isOfTls ? { address, dialer, reason: error.message } : [];
+        const { address, url } = way;
+        const options = { port: portOf(url), timeoutMs: SLOW_CONNECT_MS, signal };
+        const isOfTls = isTimeout(error)
+          ? await connectError(address, options) === undefined
+          : error instanceof DialError && error.stage === "tls";
+        return isOfTls ? { way, reason: failureText(error) } : [];
       }
     }),
   );

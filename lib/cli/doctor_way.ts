@@ -11,6 +11,7 @@ import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import {
@@ -79,13 +80,59 @@ export function dialerOf(
   );
 }
 
+/** Addresses of a name that are tried one by one. */
+const MAX_ADDRESSES = 4;
+
+/** The way by each address of the panel's name alone; none where it has one, or a proxy resolves it. */
+export function waysByAddress(way: Way): (Way & { readonly address: string })[] {
+  if (way.proxy !== undefined || way.addresses.length < 2) return [];
+  const config = { ...way.config, nameServer: undefined };
+  return way.addresses.slice(0, MAX_ADDRESSES).map((address) => ({
+    ...{ ...way, address, addresses: [address] },
+    dialer: dialerOf(config, () => [address]),
+  }));
+}
+
 /** Advice about one of several addresses of a name that is not like the others. */
-export function oldAddressAdvice(address: string): string {
-  return `if ${address} is no longer an address of that machine, remove it at the DNS provider of the name`;
+export function oldAddressAdvice(
+  address: string,
+  way: Pick<Way, "answeredBy" | "url" | "proxy">,
+): string {
+  const { host } = firstHop(way);
+  const record = ipFamily(address) === 6 ? "AAAA" : "A";
+  return way.answeredBy.includes("/etc/hosts")
+    ? `if ${address} is another machine, or an old one, remove it from /etc/hosts`
+    : `if ${address} is another machine, or an old one, correct the ${record} record of ${host} at its DNS provider`;
+}
+
+/** Advice that lasts until one of several addresses is repaired, where another one is of the other family. */
+export function preferOther(
+  bad: string,
+  good: string,
+  way: Pick<Way, "config" | "unit">,
+): string | undefined {
+  const family = ipFamily(good);
+  return family === ipFamily(bad)
+    ? undefined
+    : `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${family}`)}`;
+}
+
+/** Advice where a server that is not the panel's answers at `bad`, and the panel's at `good`, of one name. */
+export function strayAdvice(bad: string, good: string, way: Way): (string | undefined)[] {
+  const { url } = way;
+  const port = portOf(url);
+  return [
+    oldAddressAdvice(bad, way),
+    `if ${bad} is the panel's machine, have the server there answer for ${url.hostname} at that address, too ` +
+    `(nginx: listen ${ipFamily(bad) === 6 ? `[::]:${port}` : port} in its server block)`,
+    preferOther(bad, good, way),
+  ];
 }
 
 /** Whom a connection goes to: the proxy, if there is one, else the panel. */
-export function firstHop({ url, proxy }: Way): { host: string; port: number } {
+export function firstHop(
+  { url, proxy }: Pick<Way, "url" | "proxy">,
+): { host: string; port: number } {
   return proxy ?? { host: urlHost(url), port: portOf(url) };
 }
 

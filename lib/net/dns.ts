@@ -16,7 +16,8 @@ export const RUNTIME_NAMES: SystemNames = {
   async lookUp(host) {
     // Loaded on first use: it costs megabytes that an agent with a helper shell saves.
     const { lookup } = await import("node:dns/promises");
-    return (await lookup(host, { all: true })).map(({ address }) => address);
+    const found = await lookup(host, { all: true, order: "verbatim" });
+    return found.map(({ address }) => address);
   },
   async lookUpHosts(host) {
     return lookUpHostsFile(await Deno.readTextFile("/etc/hosts"), host);

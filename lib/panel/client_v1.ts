@@ -115,7 +115,7 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
 function unsupported(name: string, answer: string, status: number): PanelError {
   return new PanelError(
     `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; ` +
-      "is the path of the panel's address right?",
+      "another path, or another server?",
     { failure: "unsupported protocol", status },
   );
 }

@@ -127,7 +127,7 @@ function outcomeOf(answer: PanelResponse): RegistrationOutcome {
   if (status === 403) return { kind: "refused", error: statusError(CALL, answer) };
   // A panel that is not set up answers 404 with JSON.
   if (status === 404 && !/^\s*[{[]/.test(text)) {
-    const reason = "status 404; is the path of the panel's address right?";
+    const reason = "status 404; another path, or another server?";
     return { kind: "failed", error: failed(reason, "unavailable") };
   }
   if (status !== 200) {

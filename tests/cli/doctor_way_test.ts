@@ -55,7 +55,7 @@ Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has b
   const options = { way, hostname: "192.0.2.7", port: 443 };
   const of = (reason: string) => deadAddressAdvice("2001:db8::7", { ...options, reason });
   const starts = (reason: string) => of(reason).map((line) => line.slice(0, 30));
-  const rest = ["until it is repaired, try the ", "if 2001:db8::7 is no longer an"];
+  const rest = ["until it is repaired, try the ", "if 2001:db8::7 is another mach"];
   assertEquals(starts("no answer within 2 s"), ["see whether this machine's own", ...rest]);
   assertEquals(starts("connection refused"), ["have the panel's server listen", ...rest]);
   assertStringIncludes(of("")[1] ?? "", "--prefer-ip-version 4");

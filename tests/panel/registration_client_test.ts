@@ -77,7 +77,7 @@ Deno.test("RegistrationClient.register() doubts the address only when no panel a
   }
   const name = "Cannot register (POST /api/clients/register)";
   assertEquals(messages, [
-    `${name}: status 404; is the path of the panel's address right?`,
+    `${name}: status 404; another path, or another server?`,
     `${name}: status 404, "Not found in install mode"`,
   ]);
 });

@@ -1,0 +1,86 @@
+/**
+ * Looks, for `doctor`, whether each address of a panel's name leads to that panel.
+ *
+ * @module
+ */
+
+import { withTimeout } from "../async/timeout.ts";
+import { DialError } from "../net/errors.ts";
+import { reasonOf } from "../panel/http_exchange.ts";
+import { ipFamily } from "../parse/ip_address.ts";
+import { type CheckResult, result } from "./checks.ts";
+import { answererText } from "./doctor_advice.ts";
+import { PanelCalls } from "./doctor_panel_calls.ts";
+import {
+  failureText,
+  oldAddressAdvice,
+  preferOther,
+  strayAdvice,
+  type Way,
+  waysByAddress,
+} from "./doctor_way.ts";
+
+/** For the calls at one address, at the same time as at the others. */
+const ADDRESS_MS = 2_500;
+
+/** What answers at one address of the name, and how far that leads: to nothing, a panel, or the node's. */
+interface Address {
+  readonly address: string;
+  readonly leads: 0 | 1 | 2;
+  readonly text: string;
+}
+
+/**
+ * A finding where a panel answers at one address of the name, and something else, or a panel that does not
+ * know the token, at another one.
+ */
+export async function otherServer(
+  way: Way,
+  signal: AbortSignal,
+): Promise<CheckResult | undefined> {
+  const tried = await Promise.all(waysByAddress(way).map((it) => answererOf(it, signal)));
+  const all = tried.filter((it) => it !== undefined);
+  const best = Math.max(...all.map(({ leads }) => leads));
+  const good = all.find(({ leads }) => leads === best);
+  const bad = all.find(({ leads }) => leads < best);
+  if (good === undefined || bad === undefined) return undefined;
+  // Those of one family are tried in no order.
+  const isUsed = ipFamily(bad.address) === ipFamily(good.address) ||
+    all.indexOf(bad) < all.indexOf(good);
+  return {
+    ...result(
+      isUsed ? "failed" : "warning",
+      `${good.text} at ${good.address}, and at ${bad.address}, another address of the name, ${bad.text}`,
+      ...bad.leads === 0
+        ? strayAdvice(bad.address, good.address, way)
+        : [oldAddressAdvice(bad.address, way), preferOther(bad.address, good.address, way)],
+    ),
+    kind: "other_server",
+  };
+}
+
+async function answererOf(
+  way: ReturnType<typeof waysByAddress>[number],
+  signal: AbortSignal,
+): Promise<Address | undefined> {
+  const { address } = way;
+  const ask = (signal: AbortSignal) => new PanelCalls(way).identify(signal);
+  try {
+    const { protocol, token, answer } = await withTimeout(ask, { timeoutMs: ADDRESS_MS, signal });
+    if (protocol !== undefined) {
+      return token === "accepted"
+        ? { address, leads: 2, text: "the panel answers" }
+        : { address, leads: 1, text: "a Komari panel that does not know the token answers" };
+    }
+    const { status, text } = answer;
+    // What limits calls says nothing of what is behind it.
+    if (status === 429 || status === 503) return undefined;
+    const server = answererText(answer, { ...way, answeredBy: "" });
+    return { address, leads: 0, text: `the answer is status ${status}${reasonOf(text)}${server}` };
+  } catch (error) {
+    signal.throwIfAborted();
+    // Where no connection or no TLS is made is the finding of other checks.
+    if (error instanceof DialError) return undefined;
+    return { address, leads: 0, text: `a call gets none: ${failureText(error)}` };
+  }
+}
