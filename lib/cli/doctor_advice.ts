@@ -11,6 +11,7 @@ import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
+import { WEB_FIREWALL_ADVICE, webFirewall } from "./doctor_web_firewall.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import {
   endpointPlace,
@@ -148,6 +149,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   }
   const ofCloudflare = cloudflareAdvice(answer);
   if (ofCloudflare !== undefined) return ofCloudflare;
+  if (webFirewall(answer) !== undefined) return WEB_FIREWALL_ADVICE;
   if (isPasswordWall(answer)) {
     return [
       "let /api/clients/ pass without the password, or send it with --header " +

@@ -12,6 +12,7 @@ import { type CheckResult, failed } from "./checks.ts";
 import { answerAdvice, answererText, isPasswordWall, leadsBack } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
 import type { PanelCalls } from "./doctor_panel_calls.ts";
+import { webFirewall } from "./doctor_web_firewall.ts";
 import { endpointPlace, usualAddresses, type Way } from "./doctor_way.ts";
 
 /** For calls at other addresses. */
@@ -31,9 +32,10 @@ export async function notAPanel(
   const { status, text } = response;
   const { url } = way;
   const words = wordsOf(response, url) + answererText(response, way);
-  const isWall = isPasswordWall(response) || isChallenge(response);
+  const isWall = isPasswordWall(response) || isChallenge(response) ||
+    webFirewall(response) !== undefined;
   const isLoop = leadsBack(response, url);
-  if (status === 403 && !isWall) {
+  if (status === 403 && !isPasswordWall(response) && !isChallenge(response)) {
     const other = (await calls.unknownMethod(signal, { userAgent: OTHER_USER_AGENT })).status;
     if (other !== status) {
       return failed(
@@ -43,8 +45,7 @@ export async function notAPanel(
       );
     }
   }
-  const isRefused = !isChallenge(response) && !isLoop &&
-    [200, 302, 303, 307, 403, 404, 405].includes(status);
+  const isRefused = !isWall && !isLoop && [200, 302, 303, 307, 403, 404, 405].includes(status);
   const version = isRefused ? await calls.version(signal) : undefined;
   if (version !== undefined) {
     return failed(
@@ -85,6 +86,13 @@ function wordsOf(response: HttpResponse, url: URL): string {
   }
   if (isChallenge(response)) {
     return `Cloudflare asks this machine to prove that it is a browser (status ${status})`;
+  }
+  const firewall = webFirewall(response);
+  if (firewall !== undefined) {
+    const answerer = firewall.name === undefined
+      ? "a firewall in front of the panel"
+      : `a firewall in front of the panel (${firewall.name})`;
+    return `${answerer} answers in its place: status ${status}${reasonOf(text)}`;
   }
   if (leadsBack(response, url)) {
     return `redirected to the same address, again and again (status ${status})`;

@@ -10,7 +10,9 @@ import { reasonOf } from "../panel/http_exchange.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { type CheckResult, result } from "./checks.ts";
 import { answererText } from "./doctor_advice.ts";
+import { isChallenge } from "./doctor_cloudflare.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
+import { webFirewall } from "./doctor_web_firewall.ts";
 import {
   failureText,
   oldAddressAdvice,
@@ -73,8 +75,9 @@ async function answererOf(
         : { address, leads: 1, text: "a Komari panel that does not know the token answers" };
     }
     const { status, text } = answer;
-    // What limits calls says nothing of what is behind it.
-    if (status === 429 || status === 503) return undefined;
+    // What limits or checks calls says nothing of what is behind it.
+    const isLimit = status === 429 || status === 503;
+    if (isLimit || isChallenge(answer) || webFirewall(answer) !== undefined) return undefined;
     const server = answererText(answer, { ...way, answeredBy: "" });
     return { address, leads: 0, text: `the answer is status ${status}${reasonOf(text)}${server}` };
   } catch (error) {

@@ -23,6 +23,7 @@ import { otherServer } from "./doctor_other_server.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
+import { webFirewall } from "./doctor_web_firewall.ts";
 import { withUnusedProxy } from "./doctor_unused_proxy.ts";
 import {
   endpointPlace,
@@ -205,9 +206,10 @@ class PanelCheck {
       const answerer = answererText(response, this.#way);
       const reason = toStatusError("upgrade", response).message.replace(/^Cannot upgrade: /, "");
       // It refuses any call, and says nothing of WebSockets.
-      if (REFUSALS.includes(response.status)) {
+      if (REFUSALS.includes(response.status) || webFirewall(response) !== undefined) {
         // Other calls are answered: this one is refused for what it is.
-        const advice = response.status === 403 && cloudflareAdvice(response) === undefined
+        const advice = response.status === 403 && cloudflareAdvice(response) === undefined &&
+            webFirewall(response) === undefined
           ? ["let WebSockets to /api/clients/ pass there, as other calls (nginx: $http_upgrade)"]
           : answerAdvice(asLimit(response), this.#way);
         const found = warning(`the request for one was refused: ${reason}${answerer}`, ...advice);
