@@ -51,6 +51,8 @@ export interface CheckResult {
   /** What to look at where several are left, the shortest look first, with the command that tells. */
   readonly causes?: readonly string[] | undefined;
   readonly kind?: (typeof KINDS)[number] | undefined;
+  /** Lines of it that can't be the cause where a running agent's reports are accepted at the same time. */
+  readonly notWhileReporting?: readonly string[] | undefined;
 }
 
 /** One check. */
@@ -197,15 +199,18 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
  */
 export function parseCheck(line: string, secrets: readonly string[]): CompletedCheck[] {
   const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
-  const { id, title, panel, status, text, advice, causes, follows, kind, ms } = jsonFields(value);
+  const { id, title, panel, status, text, advice, causes, follows, kind, ms, notWhileReporting } =
+    jsonFields(value);
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
   if (typeof title !== "string" || typeof text !== "string") return [];
   const textOf = (it: unknown) => typeof it === "string" ? it : undefined;
+  const textsOf = (it: unknown) =>
+    Array.isArray(it) ? it.filter((line) => typeof line === "string") : undefined;
   const read = {
     ...{ id, title, status, text, ms },
     ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
     kind: KINDS.find((it) => it === kind),
-    causes: Array.isArray(causes) ? causes.filter((it) => typeof it === "string") : undefined,
+    ...{ causes: textsOf(causes), notWhileReporting: textsOf(notWhileReporting) },
   };
   return [withoutSecrets(read, secrets)];
 }
@@ -217,7 +222,7 @@ function isStatus(value: unknown): value is CheckResult["status"] {
 /** A check whose texts have no secrets and nothing that would act on a terminal. */
 function withoutSecrets(check: CompletedCheck, secrets: readonly string[]): CompletedCheck {
   const shown = (text: string) => oneLine(redactSecrets(text, secrets));
-  const { title, panel, text, advice, causes } = check;
+  const { title, panel, text, advice, causes, notWhileReporting } = check;
   return {
     ...check,
     title: shown(title),
@@ -225,5 +230,6 @@ function withoutSecrets(check: CompletedCheck, secrets: readonly string[]): Comp
     text: shown(text),
     advice: advice && shown(advice),
     causes: causes?.map(shown),
+    notWhileReporting: notWhileReporting?.map(shown),
   };
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { settlesWithin } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { agentFolders } from "../service/installed_record.ts";
@@ -36,9 +37,9 @@ import {
   startFailure,
   withStart,
 } from "./doctor_completed.ts";
-import { AS_SERVICE, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
+import { AS_SERVICE, leftAsService, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
-import { boundedSystem, findInstalled, TOOL_MS } from "./doctor_found_service.ts";
+import { boundedSystem, findInstalled } from "./doctor_found_service.ts";
 import { withFirewall } from "./doctor_firewall.ts";
 import { machineChecks, sealCheck } from "./doctor_machine.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
@@ -53,16 +54,18 @@ import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
 const TOTAL_MS = 18_000;
-/** For the checks as the service, with the start of their process, and for the checks alone. */
-const AS_SERVICE_MS = 13_000;
-const AS_SERVICE_CHECKS_MS = 10_000;
+/** Left of it when the checks as the service have to have ended, and for the end of their process. */
+const AFTER_SERVICE_MS = 1_500;
+const END_MS = 500;
+/** On a busy machine the checks of the panels get its time first; other ones wait so long for them. */
+const PANELS_FIRST_MS = 2_000;
 
 /** Checks everything; the exit code is 1 if a check has failed. */
 export async function runDoctor(asked: Config, context: CommandContext): Promise<number> {
   const config = await withRegisteredToken(asked);
   const { env, signal, print } = context;
-  const totalMs = env[AS_SERVICE] === undefined ? TOTAL_MS : AS_SERVICE_CHECKS_MS;
-  const options: RunChecks = {
+  const totalMs = env[AS_SERVICE] === undefined ? TOTAL_MS : leftAsService(env) - END_MS;
+  const options = {
     signal,
     secrets: [...context.secrets, ...config.secrets],
     endsAtMs: performance.now() + totalMs,
@@ -98,10 +101,10 @@ async function everything(
   { context: { env }, health, options }: {
     context: CommandContext;
     health: Health | undefined;
-    options: RunChecks;
+    options: RunChecks & { readonly endsAtMs: number };
   },
 ): Promise<CompletedCheck[]> {
-  const { signal } = options;
+  const { signal, endsAtMs } = options;
   const times = processorTimes();
   const system = boundedSystem(env);
   const found = findInstalled(config, { env, system, isSeen: health !== undefined, signal });
@@ -136,8 +139,8 @@ async function everything(
   // Nothing is known of the panel by a configuration with a mistake, and nothing else.
   const hasPanel = state?.isUnconfigured !== true && config.mistake === undefined;
   const settings = unit?.settings ?? [];
-  const leftMs = (options.endsAtMs ?? Infinity) - performance.now() - TOOL_MS;
-  const timeoutMs = Math.max(1_000, Math.min(AS_SERVICE_MS, Math.round(leftMs)));
+  const leftMs = endsAtMs - performance.now() - AFTER_SERVICE_MS;
+  const timeoutMs = Math.max(1_000, Math.round(leftMs));
   const { tools } = system;
   const runOptions = { env, tools, settings, signal, timeoutMs };
   const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
@@ -180,7 +183,7 @@ async function everything(
   const made = await withFirewall([...(await checking).flat(), ...ofRun], { signal });
   const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
     unit.property("LoadState") === "loaded";
-  const late = lateCheck(made, TOTAL_MS);
+  const late = lateCheck(made, performance.now() - endsAtMs + TOTAL_MS);
   const pid = health?.pid ?? 0;
   const slow = slowProcessor({
     pid,
@@ -222,8 +225,9 @@ async function* allInShell(
   const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
   const running = [
     ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
-    Array.fromAsync(runChecks(ofMachine, options)),
   ];
+  await settlesWithin(Promise.all(running), PANELS_FIRST_MS, { signal: options.signal });
+  running.push(Array.fromAsync(runChecks(ofMachine, options)));
   for (const completed of running) yield* await completed;
   yield* runChecks([sealCheck(config, platform)], options);
 }

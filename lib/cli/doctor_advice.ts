@@ -179,6 +179,16 @@ export function asLimit(answer: HttpResponse): HttpResponse {
   return answer.status === 503 ? { ...answer, status: 429 } : answer;
 }
 
+const CALL_LIMIT =
+  "something there limits requests: raise the limit for /api/clients/ (nginx: limit_req, limit_conn; " +
+  "Cloudflare: rate limiting rules)";
+const PANEL_DOWN =
+  "see on the panel's machine whether the panel runs: it may be down or overloaded";
+const MAINTENANCE =
+  "see whether the server in front of the panel is in maintenance (nginx: return 503)";
+/** Lines on an answer that an agent rules out whose reports go through the same server. */
+export const NOT_WHILE_ANSWERED: readonly string[] = [PANEL_DOWN, MAINTENANCE];
+
 /** Advice on an answer by its status alone. */
 function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string[] {
   const { url } = way;
@@ -187,12 +197,7 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
       "let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)",
     ];
   }
-  if (status === 429) {
-    return [
-      "something there limits requests: raise the limit for /api/clients/ (nginx: limit_req, limit_conn; " +
-      "Cloudflare: rate limiting rules)",
-    ];
-  }
+  if (status === 429) return [CALL_LIMIT];
   if (status === 500) {
     return [
       "the server itself has failed: read the panel's own log, on its machine",
@@ -202,8 +207,9 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
     ];
   }
   if (status === 503) {
-    return [
-      "see on the panel's machine whether the panel runs: it may be down or overloaded",
+    // For a panel that is down, nginx has other answers.
+    return /<center>(?:nginx|openresty|tengine)/i.test(text) ? [CALL_LIMIT, MAINTENANCE] : [
+      PANEL_DOWN,
       "see whether the proxy in front of it answers so by itself, for maintenance or for too many " +
       "requests (nginx: limit_req): its log",
     ];

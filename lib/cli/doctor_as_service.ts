@@ -30,6 +30,10 @@ import { type CheckResult, ok, result, skipped, warning } from "./checks.ts";
  * settings of the unit, as JSON.
  */
 export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
+/** When that doctor is ended, in milliseconds since 1970. */
+const AS_SERVICE_UNTIL = "KOMARI_AGENT_DOCTOR_UNTIL";
+/** For one whose end nobody has named. */
+const AS_SERVICE_MS = 10_000;
 
 /** The outcome of the checks run as the service. */
 export interface ServiceRun {
@@ -122,7 +126,11 @@ export async function runAsService(
       ...[record.program, "doctor", "--json", "--config", record.config],
       ...["--install-service-name", service],
     ],
-    variables: { [AS_SERVICE]: JSON.stringify(explaining), RUNTIME_DIRECTORY: runtimeFolder },
+    variables: {
+      [AS_SERVICE]: JSON.stringify(explaining),
+      [AS_SERVICE_UNTIL]: String(Date.now() + timeoutMs),
+      RUNTIME_DIRECTORY: runtimeFolder,
+    },
     timeoutMs,
   });
   const { code: ended, output } = await tools.run(command, {
@@ -162,6 +170,12 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
 /** The names of the variables in a file of them. */
 function variablesIn(text: string): string[] {
   return [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => name);
+}
+
+/** The time that the doctor which runs as the service has left, in milliseconds; bounded if the clock is set. */
+export function leftAsService(env: Readonly<Record<string, string>>): number {
+  const leftMs = Number(env[AS_SERVICE_UNTIL] ?? NaN) - Date.now();
+  return leftMs > 0 && leftMs < 2 * AS_SERVICE_MS ? leftMs : AS_SERVICE_MS;
 }
 
 /** Reads the settings in {@linkcode AS_SERVICE}; none where there are none. */

@@ -37,8 +37,8 @@ export function withStart(check: CompletedCheck, failure: CheckResult): Complete
   return text === undefined ? check : { ...check, ...failure, text };
 }
 
-/** A failure for checks that were not made in time, with those that took it: nothing is known of them. */
-export function lateCheck(checks: readonly CompletedCheck[], limitMs: number): CompletedCheck[] {
+/** A failure for checks that had no time in `allMs`, with those that took it: nothing is known of them. */
+export function lateCheck(checks: readonly CompletedCheck[], allMs: number): CompletedCheck[] {
   const late = checks.filter(({ kind }) => kind === "no_time");
   if (late.length === 0) return [];
   const slow = checks.filter(({ ms }) => ms >= SLOW_CHECK_MS).sort((one, other) =>
@@ -46,7 +46,7 @@ export function lateCheck(checks: readonly CompletedCheck[], limitMs: number): C
   )
     .slice(0, 3).map(({ title, ms }) => `${title} (${seconds(ms)})`);
   const [load = 0] = Deno.loadavg();
-  const text = `${counted(late.length, "check")} had no time within ${limitMs / 1000} s`;
+  const text = `${counted(late.length, "check")} had no time within ${seconds(allMs)}`;
   const found = failed(
     slow.length === 0 ? text : `${text}; the longest: ${slow.join(", ")}`,
     `see whether this machine is too busy, whose load is ${load.toFixed(1)}, and try it again: top`,
@@ -60,12 +60,9 @@ export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck
   const isAccepted = checks.some(({ kind }) => kind === "reporting");
   return checks.map((it) => {
     if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
-    const { advice, causes = [], ...rest } = it;
+    const { advice, causes = [], notWhileReporting = [], ...rest } = it;
     const text = `${it.text}; the running agent's reports are accepted all the same`;
-    // The agent's connection is to the same machine and port.
-    const left = [advice, ...causes].filter((line) =>
-      !/it listens on|correct the port/.test(line ?? "")
-    );
+    const left = [advice ?? [], causes].flat().filter((line) => !notWhileReporting.includes(line));
     const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
     return { ...rest, text, ...adviceOf([limit, ...left]) };
   });

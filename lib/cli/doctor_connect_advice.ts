@@ -20,6 +20,20 @@ import {
   withoutProxy,
 } from "./doctor_way.ts";
 
+/** What may be wrong where nothing listens at the panel's port. */
+function whereNoneListens(way: Way): { look: string; correct: string } {
+  const port = portOf(way.url);
+  return {
+    look: `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
+    correct: `correct the port in ${endpointPlace(way)}, if it is another one than ${port}`,
+  };
+}
+
+/** The lines of {@linkcode connectAdvice} that an agent rules out which is connected to the same port. */
+export function notWhileConnected(way: Way): string[] {
+  return Object.values(whereNoneListens(way));
+}
+
 /** Advice for when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
   message: string,
@@ -34,7 +48,7 @@ export function connectAdvice(
     open?: readonly string[];
   } = {},
 ): string[] {
-  const { url, proxy, addresses, answeredBy } = way;
+  const { proxy, addresses, answeredBy } = way;
   const { host, port } = firstHop(way);
   const address = addresses[0] ?? host;
   const ofUnit = unitAdvice(way);
@@ -87,13 +101,11 @@ export function connectAdvice(
     ];
   }
   if (/refused/.test(message)) {
-    const correct = `correct the port in ${endpointPlace(way)}, if it is another one than ${
-      portOf(url)
-    }`;
+    const { look, correct } = whereNoneListens(way);
     return [
       ...ofHosts,
       ...elsewhere,
-      `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
+      look,
       ...open.length === 0 ? [correct] : [],
       ...ofName,
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",

@@ -13,6 +13,7 @@ import {
   answersPing,
   connectError,
   FURTHER_CONNECTIONS,
+  lossAdvice,
   lostPings,
   SLOW_CONNECT_MS,
   slowConnections,
@@ -63,15 +64,13 @@ async function slowConnection(
   // Once is no finding: this machine may have been busy.
   if (slow === 0) return ok(text);
   const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
-  const ping = `ping -c 20 ${hostname}`;
   if (slow > 0 && slow < FURTHER_CONNECTIONS) {
-    const advice = `see where packets are lost, which are sent again after 1 s and 3 s: ${ping}`;
     return {
-      ...warning(`${counted}: packets are lost on the way`, advice),
+      ...warning(`${counted}: packets are lost on the way`, lossAdvice(hostname)),
       kind: "packets_lost",
     };
   }
-  const lost = `see whether packets are lost on the way: ${ping}`;
+  const lost = `see whether packets are lost on the way: ping -c 20 ${hostname}`;
   return way.proxy === undefined
     ? warning(
       counted,

@@ -25,7 +25,7 @@ import { PROGRAM } from "../version.ts";
 import { isMissing, programDefect } from "./doctor_unit_program.ts";
 
 /** Longer than a program takes that asks this machine. */
-export const TOOL_MS = 3_000;
+const TOOL_MS = 3_000;
 
 /** The installed service, as it is found. */
 export interface FoundService {

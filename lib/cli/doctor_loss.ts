@@ -20,6 +20,12 @@ export const FURTHER_CONNECTIONS = 10;
 export const PINGS = 5;
 const PING_MS = 1_500;
 
+/** How to see where packets to an address are lost. */
+export function lossAdvice(address: string): string {
+  return `see where packets are lost: mtr -rn -c 20 ${address}; if from its first lines on, look at this ` +
+    `machine's own line (its Wi-Fi, its host), and if later, ask its provider`;
+}
+
 /** Why an address takes no connection in time; `undefined` where it does. */
 export async function connectError(
   address: string,

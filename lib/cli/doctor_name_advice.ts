@@ -16,6 +16,7 @@ import {
   RESOLV_CONF,
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
+import { lossAdvice } from "./doctor_loss.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import {
   endpointPlace,
@@ -185,7 +186,8 @@ export function slowAdvice(
     `see which part of the system answers late: time getent ahosts ${host}; grep hosts ` +
     "/etc/nsswitch.conf";
   if (first === undefined) return [system, another];
-  const ofIpv4 = answers.find((it) => it.isSilentOnIpv6);
+  // Where packets are lost, it is chance which of them were.
+  const ofIpv4 = lostPings ? undefined : answers.find((it) => it.isSilentOnIpv6);
   if (ofIpv4 !== undefined) {
     const { server } = ofIpv4;
     return [
@@ -202,9 +204,7 @@ export function slowAdvice(
       `see whether ${server} limits questions, or is overloaded: dig @${server} ${host}, several ` +
       "times";
     return lostPings === 0 ? [busy, another] : lostPings === undefined ? [lost, busy, another] : [
-      `see where packets are lost: ping -c 20 ${server}; ping -c 20 ${
-        way.addresses[0] ?? host
-      }; where both are, the line of this machine loses them, which its provider can look at`,
+      lossAdvice(server),
     ];
   }
   // Without an answer it may be either.

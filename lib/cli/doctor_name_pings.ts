@@ -11,7 +11,7 @@ import type { Way } from "./doctor_way.ts";
 
 /** A server that has not answered all questions: the first, where none has answered any. */
 function lossyOf(answers: readonly NameAnswer[]): NameAnswer | undefined {
-  return answers.find(({ lost }) => lost !== undefined) ??
+  return answers.find(({ lost, isSilentOnIpv6 }) => lost !== undefined || isSilentOnIpv6) ??
     (answers.every(isSilent) ? answers[0] : undefined);
 }
 
@@ -40,6 +40,6 @@ export function withPings(
 
 /** What packets and questions are lost tells other checks. */
 export function lossKind(answers: readonly NameAnswer[], pings = 0): CheckResult["kind"] {
-  if (answers.every(({ lost }) => lost === undefined)) return undefined;
-  return pings > 0 ? "packets_lost" : "questions_lost";
+  if (pings > 0 && lossyOf(answers) !== undefined) return "packets_lost";
+  return answers.some(({ lost }) => lost !== undefined) ? "questions_lost" : undefined;
 }

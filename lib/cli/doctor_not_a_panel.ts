@@ -9,7 +9,13 @@ import type { HttpResponse } from "../net/http_client.ts";
 import { reasonOf, statusError } from "../panel/http_exchange.ts";
 import { USER_AGENT } from "../version.ts";
 import { type CheckResult, failed } from "./checks.ts";
-import { answerAdvice, answererText, isPasswordWall, leadsBack } from "./doctor_advice.ts";
+import {
+  answerAdvice,
+  answererText,
+  isPasswordWall,
+  leadsBack,
+  NOT_WHILE_ANSWERED,
+} from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
 import type { PanelCalls } from "./doctor_panel_calls.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
@@ -58,7 +64,9 @@ export async function notAPanel(
   const elsewhere = isWall || isLoop || status >= 500
     ? undefined
     : await panelElsewhere(status, { way, calls, signal });
-  if (elsewhere === undefined) return failed(words, ...advice);
+  if (elsewhere === undefined) {
+    return { ...failed(words, ...advice), notWhileReporting: NOT_WHILE_ANSWERED };
+  }
   const place = endpointPlace(way);
   if (elsewhere === url.origin) {
     return failed(

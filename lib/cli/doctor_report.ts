@@ -221,6 +221,6 @@ export function reportJson(checks: readonly CompletedCheck[]): string {
   return jsonText({
     ok: checks.every(({ status }) => status !== "failed"),
     cause: first?.status === "failed" || first?.status === "warning" ? first.id : undefined,
-    checks: checks.map(({ title: _, kind: __, ...shown }) => shown),
+    checks: checks.map(({ title: _, kind: __, notWhileReporting: ___, ...shown }) => shown),
   });
 }

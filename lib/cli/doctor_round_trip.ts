@@ -14,6 +14,7 @@ import { answerAdvice, answererText, asLimit } from "./doctor_advice.ts";
 import {
   FURTHER_CONNECTIONS,
   kernelCount,
+  lossAdvice,
   PINGS,
   sentAgain,
   slowConnections,
@@ -51,7 +52,7 @@ async function lossOn(
         "were sent again: packets are lost on the way"
       : `${text}; ${lost} of ${PINGS} pings are lost, and ${slow} of ${FURTHER_CONNECTIONS} connections ` +
         "take over 1 s: packets are lost on the way",
-    `see where packets are lost, which are sent again after 1 s and 3 s: ping -c 20 ${address}`,
+    lossAdvice(address),
   );
   return { ...found, kind: "packets_lost" };
 }

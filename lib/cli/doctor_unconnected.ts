@@ -11,7 +11,7 @@ import { DialError } from "../net/errors.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
-import { connectAdvice } from "./doctor_connect_advice.ts";
+import { connectAdvice, notWhileConnected } from "./doctor_connect_advice.ts";
 import { firewallFinding } from "./doctor_prohibited.ts";
 import { familyFinding } from "./doctor_family.ts";
 import { answersPing, connectError, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
@@ -77,10 +77,11 @@ export async function notConnected(
   if (isRefused) {
     const open = await openUrls(way, signal);
     const said = withOpen(text, open);
-    return failed(
+    const found = failed(
       firewall === undefined ? said : withFinding(firewall, said),
       ...connectAdvice(text, way, { open, finding: firewall }),
     );
+    return { ...found, notWhileReporting: notWhileConnected(way) };
   }
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
   const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??

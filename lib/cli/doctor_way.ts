@@ -21,7 +21,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { adviceOf, type CheckResult } from "./checks.ts";
-import { PINGS, sentAgain } from "./doctor_loss.ts";
+import { lossAdvice, PINGS, sentAgain } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
 /** The way to a panel: its address, what is on it, and what earlier checks have found. */
@@ -249,8 +249,8 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
   const lost = await way.pings?.catch(() => undefined) ?? 0;
   const isLate = /no answer within/.test(text);
   const loss = isLate && lost > 0
-    ? `see where packets are lost, as ${lost} of ${PINGS} pings were: ping -c 20 ${
-      firstHop(way).host
+    ? `${lost} of ${PINGS} pings are lost, too: ${
+      lossAdvice(way.addresses[0] ?? firstHop(way).host)
     }`
     : undefined;
   const all = adviceOf([overridden(way), loss, ...way.doubts, advice, ...causes]);

@@ -26,6 +26,7 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
     panel: "p.ex\nample",
     advice: "give s3cret\n",
     causes: ["s3cret", 7],
+    notWhileReporting: ["s3cret", 7],
     follows: "y",
     kind: "paused" as const,
   };
@@ -36,6 +37,7 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
     panel: "p.ex ample",
     advice: "give … ",
     causes: ["…"],
+    notWhileReporting: ["…"],
     follows: "y",
     kind: "paused" as const,
   }]);

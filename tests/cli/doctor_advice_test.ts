@@ -2,6 +2,7 @@ import { isLoopbackHost } from "../../lib/parse/ip_address.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   answerAdvice,
+  NOT_WHILE_ANSWERED,
   proxyVariableNames,
   refusingProxyAdvice,
 } from "../../lib/cli/doctor_advice.ts";
@@ -37,6 +38,19 @@ Deno.test("isLoopbackHost() knows the names and addresses of this machine", () =
   for (const host of ["127.example", "::2", "128.0.0.1", "localhost.example", "1127.0.0.1"]) {
     assertEquals(isLoopbackHost(host), false, host);
   }
+});
+
+Deno.test("answerAdvice() knows nginx's limit by its page, where a panel may be down behind others", () => {
+  const way = wayTo("https://p.example");
+  const of = (text: string) =>
+    answerAdvice({ status: 503, text, headers: new Map() }, way).map((line) => line.slice(0, 33));
+  const page = "<h1>503 Service Temporarily Unavailable</h1><hr><center>nginx/1.22.1</center>";
+  const maintenance = "see whether the server in front of";
+  assertEquals(of(page), ["something there limits requests: ", maintenance.slice(0, 33)]);
+  assertEquals(of("no available server")[0], "see on the panel's machine whethe");
+  const [limit, ...ruledOut] = answerAdvice({ status: 503, text: page, headers: new Map() }, way);
+  assertEquals(NOT_WHILE_ANSWERED.includes(limit ?? ""), false);
+  assertEquals(ruledOut.every((line) => NOT_WHILE_ANSWERED.includes(line)), true);
 });
 
 Deno.test("failureText() is a dial error's message alone, and any other error with its causes", () => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   AS_SERVICE,
+  leftAsService,
   parseUnitSettings,
   runAsService,
   type ServiceRun,
@@ -11,6 +12,7 @@ import type { InstallRecord } from "../../lib/service/install_record.ts";
 import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
 import { configOf } from "./fake_context.ts";
+import { FakeTime } from "../fake_time.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { adviceText } from "./advice_text.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -80,6 +82,19 @@ Deno.test("runAsService() has systemd run the doctor as the service, and takes i
   const words = commands[1]?.args.slice(commands[1].args.indexOf("--") + 1) ?? [];
   assertEquals(words.slice(0, 4), ["/opt/x/komari-agent-deno", "doctor", "--json", "--config"]);
   assertEquals(words.slice(-2), ["--install-service-name", "komari-x"]);
+});
+
+Deno.test("leftAsService() is the time until the doctor as the service is ended", async () => {
+  using _ = new FakeTime({ now: 1_000_000 });
+  const { commands } = await runWith({});
+  const [, name = "", value = ""] =
+    commands[1]?.args.map((word) => /^--setenv=(\w+_UNTIL)=(.*)$/.exec(word))
+      .find((match) => match !== null) ?? [];
+  assertEquals(leftAsService({ [name]: value }), 5_000);
+  const others = [{}, { [name]: "x" }, { [name]: "999999" }, { [name]: "1020000" }];
+  for (const env of others) {
+    assertEquals(leftAsService(env), 10_000, "nobody has set it, or the clock");
+  }
 });
 
 Deno.test("runAsService() gives the settings on that explain, and no value of a variable", async () => {

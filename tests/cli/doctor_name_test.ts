@@ -268,10 +268,11 @@ Deno.test("askEach() tells a server that is silent on IPv6, and one to which pac
   const ipv4 = await ask({ mute: ["AAAA"] });
   assertStringIncludes(ipv4.text ?? "", "(1 ms), and no answer to questions for IPv6 (AAAA)");
   assertStringIncludes(ipv4.advice[0] ?? "", "have 127.0.0.1 answer to AAAA");
+  assertStringIncludes(ipv4.looks[2]?.join() ?? "", "see where packets are lost: mtr", "by chance");
   const lossy = await ask({ loses: 2 });
   assertStringIncludes(lossy.text ?? "", "and no answer to 3 of 6 questions");
   const looks = lossy.looks.map((lines) => lines.map((line) => /: (\S+)/.exec(line)?.[1]));
-  const expected = [["ping", "dig", "--custom-dns"], ["dig", "--custom-dns"], ["ping"]];
+  const expected = [["ping", "dig", "--custom-dns"], ["dig", "--custom-dns"], ["mtr"]];
   assertEquals(looks, expected);
 });
 

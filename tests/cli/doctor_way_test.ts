@@ -95,7 +95,10 @@ Deno.test("withDoubts() begins with lost packets where an answer does not come",
     way.pings = Promise.resolve(lost);
     const { advice, causes = [advice] } = await withDoubts(way, late);
     assertEquals(causes.length, lines);
-    assertEquals(causes[0]?.includes("as 2 of 5 pings were: ping -c 20 192.0.2.7"), lost === 2);
+    assertEquals(
+      causes[0]?.startsWith("2 of 5 pings are lost, too: see where") ?? false,
+      lost === 2,
+    );
     assertEquals((await withDoubts(way, late)).kind, "no_answer");
   }
 });
