@@ -10,6 +10,7 @@ import { readProgramVersion } from "../host/program_version.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
+import { dirname } from "../parse/path.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { installedRecord } from "../service/installed_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
@@ -19,10 +20,13 @@ import {
   readLoadedUnit,
   type UnitSetting,
 } from "../service/loaded_unit.ts";
+import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
+import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
 import { isMissing, programDefect } from "./doctor_unit_program.ts";
+import type { FoundUnit } from "./doctor_unit_settings.ts";
 
 /** Longer than a program takes that asks this machine. */
 const TOOL_MS = 3_000;
@@ -35,8 +39,8 @@ export interface FoundService {
   /** Why the record of its installation can't be read; empty where it can, or is not there. */
   readonly recordError: string;
   /** The same in systemd's words; `undefined` for other managers. */
-  readonly unit: LoadedUnit | undefined;
-  /** What {@linkcode detailCommand} has printed. */
+  readonly unit: FoundUnit | undefined;
+  /** What {@linkcode detailCommands} have printed. */
   readonly detail: string;
   /** Whether the system says that it knows no user of the unit's. */
   readonly isUserMissing?: boolean;
@@ -67,13 +71,22 @@ export async function findInstalled(
   const { record, recordError } = readRecord(serviceName, env);
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
-  const [state, programVersion, unit] = await Promise.all([
+  const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
+  const [state, programVersion, loaded] = await Promise.all([
     record && serviceState(record, system, signal),
     isSeen ? record && versionOf(record.program, signal) : undefined,
-    isSystemd ? readLoadedUnit(serviceName, { scope, tools, signal }) : undefined,
+    isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
   ]);
-  const question = unit && detailCommand(unit, scope);
-  const detail = question === undefined ? "" : (await tools.run(question, { signal })).output;
+  const install = installCommand(serviceName, {
+    ...{ record, scope },
+    isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
+      (record !== undefined && programDefect(record.program) !== undefined),
+  });
+  const unit = loaded && { ...loaded, install };
+  const answers = await Promise.all(
+    (unit ? detailCommands(unit, scope) : []).map((command) => tools.run(command, { signal })),
+  );
+  const detail = answers.map(({ output }) => output).join("\n\n");
   const asksUser = unit && userQuestion(unit);
   // The code by which getent says that there is none.
   const isUserMissing = asksUser !== undefined &&
@@ -89,12 +102,27 @@ export async function findInstalled(
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     scope,
     readConfig: config.isConfigInstalled ? config.configPath : undefined,
-    install: installCommand(serviceName, {
-      ...{ record, scope },
-      isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
-        (record !== undefined && programDefect(record.program) !== undefined),
-    }),
+    install,
   };
+}
+
+/** The unit as `install` writes it, with all settings of the sandbox that it may have. */
+function installedUnit(name: string, record: InstallRecord, scope: ServiceScope): string {
+  const { program, user, config, stateFolder } = record;
+  const environmentFile = `${dirname(config)}/environment`;
+  return systemdUnit(
+    {
+      ...packagedPlan("binary"),
+      name,
+      scope,
+      program,
+      user,
+      config,
+      stateFolder,
+      environmentFile,
+    },
+    { condition: PACKAGE_CONDITION },
+  );
 }
 
 /** The record of the installed service, or why it can't be read. */
@@ -160,21 +188,30 @@ export function boundedSystem(env: Readonly<Record<string, string>>): TargetSyst
   };
 }
 
-/** The command that tells more of a unit that does not run; `undefined` where there is no more to ask. */
-export function detailCommand(unit: LoadedUnit, scope: ServiceScope): ToolCommand | undefined {
-  const { name, property } = unit;
+/** The commands that tell more of a unit: of lines that are not of `install`, and of one that does not run. */
+export function detailCommands(unit: LoadedUnit, scope: ServiceScope): ToolCommand[] {
+  const { name, property, settings } = unit;
   const user = scope === "user" ? ["--user"] : [];
   const ask = (tool: string, ...args: string[]) => ({ tool, args: [...user, ...args] });
-  if (property("LoadState") === "bad-setting") return ask("systemd-analyze", "verify", name);
-  // The jobs that systemd has not done yet.
-  if (jobOf(unit) !== undefined) return ask("systemctl", "list-jobs", "--no-legend", "--full");
-  if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
-    return ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name);
+  const load = property("LoadState");
+  const isRead = load === "loaded";
+  const asked: ToolCommand[] = [];
+  // Variables of the runtime differ from machine to machine.
+  const isChanged = settings.some((it) => it.isOurs !== true && it.name !== "Environment");
+  if (["bad-setting", "error"].includes(load) || (isRead && isChanged)) {
+    asked.push(ask("systemd-analyze", "verify", "--man=no", name));
   }
   const needed = requirements(unit).flatMap(({ value }) => value.split(/\s+/));
-  return needed.length === 0
-    ? undefined
-    : ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed);
+  if (!isRead) return asked;
+  // The jobs that systemd has not done yet.
+  if (jobOf(unit) !== undefined) {
+    asked.push(ask("systemctl", "list-jobs", "--no-legend", "--full"));
+  } else if (property("ConditionResult") === "no" || property("AssertResult") === "no") {
+    asked.push(ask("systemctl", "status", "--no-pager", "--full", "-n", "0", name));
+  } else if (needed.length > 0) {
+    asked.push(ask("systemctl", "show", "--property=Id,LoadState,ActiveState", ...needed));
+  }
+  return asked;
 }
 
 /** The job that systemd has for a unit; a start that it repeats by itself waits for nothing. */

@@ -15,12 +15,13 @@ import { type CheckResult, failed, ok, result, skipped, warning } from "./checks
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
-import { missingRequirement, unitFailure } from "./doctor_unit.ts";
-import { missingProgram } from "./doctor_unit_program.ts";
+import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { missingPart } from "./doctor_unit_program.ts";
 import {
+  changed,
+  changedSetting,
   crash,
   hiddenPath,
-  ofDropIns,
   ofUserManager,
   restart,
   underSettings,
@@ -50,9 +51,20 @@ const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IORea
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
-  const { advice, causes, ...shown } = ofService(found, health);
+  const { advice, causes, ...shown } = withIgnored(ofService(found, health), found);
   const inPlace = (line: string) => commandsFor(found, line);
   return { ...shown, advice: advice && inPlace(advice), causes: causes?.map(inPlace) };
+}
+
+/** A result with the lines of the unit's files that systemd leaves out, and does not run it for. */
+function withIgnored(shown: CheckResult, { unit, detail }: FoundService): CheckResult {
+  const wrong = unit?.property("LoadState") === "loaded" ? linesWrong(unit, detail) : [];
+  const [line = ""] = wrong;
+  if (unit === undefined || line === "" || shown.status === "skipped") return shown;
+  const text = `${shown.text}; systemd leaves out what is wrong: ${wrong.join("; ")}`;
+  if (shown.status !== "ok") return { ...shown, text };
+  const [file = ""] = line.split(":");
+  return warning(text, changed("correct that", { unit, file }));
 }
 
 /** Advice whose commands work in the state of the service, and for a user's own systemd. */
@@ -123,8 +135,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   const seen = restarts === 0 ? text : withDeath(again);
   const hindrance = unit &&
     (isLoaded
-      ? missingRequirement(unit, found.detail) ?? missingProgram(unit, install) ??
-        (found.isUserMissing ? missingUser(unit, install) : undefined)
+      ? missingRequirement(unit, found.detail) ?? missingPart(unit) ??
+        (found.isUserMissing ? missingUser(unit) : undefined)
       : unitFailure(unit, found));
   if (hindrance !== undefined) {
     const text = `${seen}; it can't be started again: ${hindrance.text}`;
@@ -162,7 +174,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
   const names = ENDING_SETTINGS[state.lastResult] ?? [];
-  const limit = unit && underSettings("", { unit: ofDropIns(unit), names });
+  const limit = unit && underSettings("", unit, names);
   const lately = withDeath(`${again}, the last time ${duration(runsForMs)} ago`);
   if (limit === undefined && KILLED.test(death) && runsForMs < LATELY_KILLED_MS) {
     return warning(
@@ -227,9 +239,18 @@ function unseenResult(
     const unseen = `${text}; it is process ${pid}, and its health file ${file} ${seenAs}`;
     if (advice !== undefined) return failed(unseen, advice);
     const slowed = unit &&
-      underSettings(unseen, { unit: ofDropIns(unit), names: SLOWING_SETTINGS });
+      underSettings(unseen, unit, SLOWING_SETTINGS);
     if (slowed !== undefined) return failed(slowed.text, ...slowed.advice);
-    const setting = unit && lastSetting(ofDropIns(unit).settings, "RuntimeDirectory");
+    const setting = unit && changedSetting(unit, "RuntimeDirectory");
+    if (
+      unit !== undefined && unit.settings.length > 0 &&
+      lastSetting(unit.settings, "RuntimeDirectory") === undefined
+    ) {
+      return failed(
+        `${unseen}; ${unit.property("FragmentPath")} has no RuntimeDirectory= by now`,
+        `have the unit written anew: ${unit.install}`,
+      );
+    }
     if (unit !== undefined && setting !== undefined) {
       const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;
       return failed(unseen, advice);

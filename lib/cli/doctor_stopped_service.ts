@@ -15,11 +15,12 @@ import { type CheckResult, failed } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
-import { correction } from "./doctor_unit_program.ts";
+import { correction, withSimilar } from "./doctor_unit_program.ts";
 import {
+  changedSetting,
   crash,
+  type FoundUnit,
   hiddenPath,
-  ofDropIns,
   restart,
   underSettings,
   type UnitFailure,
@@ -99,13 +100,15 @@ export function errorResult(text: string, found: FoundService): CheckResult {
     const damaged = `${text}: its program is damaged (${lastError})`;
     return failed(damaged, `put the program there again: ${found.install}`);
   }
-  const said = `${text}; the last error in its log: ${lastError}`;
+  const [, missing] = /^Cannot read .* (\/\S+): no such file$/.exec(lastError) ?? [];
+  const error = missing === undefined ? lastError : withSimilar(lastError, missing);
+  const said = `${text}; the last error in its log: ${error}`;
   // This doctor has read the same file, which the error was about.
   if (isRepaired(lastError, found)) {
     return failed(`${said}; that is repaired by now`, `start it: ${start}`);
   }
   const few = unit && /files open at a time/.test(lastError)
-    ? underSettings(said, { unit: ofDropIns(unit), names: ["LimitNOFILE"] })
+    ? underSettings(said, unit, ["LimitNOFILE"])
     : undefined;
   if (few !== undefined) return failed(few.text, ...few.advice);
   const runtime = unit && barredRuntime(unit, lastError);
@@ -114,7 +117,7 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   if (set !== undefined) return failed(said, set);
   const denied = deniedFile(lastError, found);
   const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
-    ? underSettings(said, { unit: ofDropIns(unit), names: DENYING_SETTINGS })
+    ? underSettings(said, unit, DENYING_SETTINGS)
     : undefined;
   if (hidden !== undefined) return failed(hidden.text, ...hidden.advice);
   if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
@@ -152,19 +155,23 @@ export function startsNoMore({ unit, state }: FoundService): string {
   return reason === undefined ? "" : `; ${reason}, so systemd does not start it again`;
 }
 
+/** How the program says that its command line is wrong. */
+const OF_COMMAND_LINE =
+  /Cannot use (?:flag|command) |for flag |Cannot read --|Cannot report without /;
+
 /** How to correct what a unit's file gives the program, where an error is about that. */
-function ofUnit(unit: LoadedUnit, lastError: string): string | undefined {
+function ofUnit(unit: FoundUnit, lastError: string): string | undefined {
   for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
     const file = variableFile(unit.settings, variable);
     if (file !== undefined) {
       return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
     }
   }
-  return /Cannot use flag|Cannot read --config/.test(lastError) ? correction(unit) : undefined;
+  return OF_COMMAND_LINE.test(lastError) ? correction(unit) : undefined;
 }
 
 /** A Deno that is there, and that the user of a service may not run. */
-function barredRuntime(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+function barredRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
   const [, deno = ""] = / (\/\S+) is not there, or not for this user/.exec(lastError) ?? [];
   const user = unit.property("User") || "root";
   const identity = deno === "" ? undefined : identityOf(user);
@@ -209,7 +216,7 @@ function deniedFile(
   const user = unit?.property("User") ?? "";
   const identity = path === undefined ? undefined : identityOf(user || "root");
   const barrier = path !== undefined && identity ? barrierTo(path, identity) : undefined;
-  const set = unit && lastSetting(ofDropIns(unit).settings, "User");
+  const set = unit && changedSetting(unit, "User");
   return barrier && {
     ofUser: unit && set &&
       `if it is to be another user, correct ${settingText(set)}, and then: ${restart(unit.name)}`,

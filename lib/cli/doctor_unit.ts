@@ -4,10 +4,17 @@
  * @module
  */
 
-import { lastSetting, type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
+import { type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
 import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
-import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
+import {
+  changed,
+  changedSetting,
+  type FoundUnit,
+  restart,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
 import { SET_UP_FAILURES, setUpFailure } from "./doctor_unit_setup.ts";
 
 /** Results by which systemd says that it has ended a unit itself, and settings by which it does. */
@@ -53,7 +60,7 @@ export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailur
 }
 
 /** Why systemd does not run a unit, in its words; `undefined` where the program says it itself. */
-export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure | undefined {
+export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure | undefined {
   const { name } = unit;
   const start = `systemctl start ${name}`;
   const load = unit.property("LoadState");
@@ -96,7 +103,7 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   const text = names === undefined
     ? `systemd gave up (Result=${systemResult})`
     : `systemd has ended it (Result=${systemResult})`;
-  const limits = names && underSettings(text, { unit: ofDropIns(unit), names });
+  const limits = names && underSettings(text, unit, names);
   if (limits !== undefined) return limits;
   // Ended by SIGTERM it was stopped, which is a success.
   if (systemResult !== "success" && (code === "2" || code === "3")) {
@@ -122,12 +129,19 @@ export function unitFailure(unit: LoadedUnit, found: FoundService): UnitFailure 
   };
 }
 
+/** What systemd says of lines that `install` has not written, without their values. */
+export function linesWrong({ settings }: LoadedUnit, detail: string): string[] {
+  const ours = settings.filter(({ isOurs }) => isOurs).map(({ name }) => name);
+  return [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
+    .filter(([, , words = ""]) => !words.split(/\W+/).some((word) => ours.includes(word)))
+    .map(([, place, words]) => `${place}: ${words?.replace(/\.$/, "")}`);
+}
+
 /** A unit that systemd has not read: what it says of the unit and of its lines, without their values. */
-function unreadableUnit(load: string, unit: LoadedUnit, detail: string): UnitFailure {
+function unreadableUnit(load: string, unit: FoundUnit, detail: string): UnitFailure {
   const { name } = unit;
   const text = `systemd can't read its unit (${load})`;
-  const lines = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
-    .map(([, place, words]) => `${place}: ${words}`);
+  const lines = linesWrong(unit, detail);
   const refusals = [...detail.matchAll(/^\S+\.service: (.+?)\.? Refusing\./gm)].map(([, it]) => it);
   const said = [...new Set([...lines, ...refusals])].join("; ");
   if (said === "") {
@@ -138,7 +152,8 @@ function unreadableUnit(load: string, unit: LoadedUnit, detail: string): UnitFai
       }
       : { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
   }
-  const second = lastSetting(ofDropIns(unit).settings, "ExecStart");
+  const second = changedSetting(unit, "ExecStart");
+  const [file = ""] = (lines[0] ?? unit.property("FragmentPath")).split(":");
   return /more than one ExecStart/.test(said) && second !== undefined
     ? {
       text: `${text}: ${said} (${second.file})`,
@@ -146,7 +161,10 @@ function unreadableUnit(load: string, unit: LoadedUnit, detail: string): UnitFai
         `write an empty line ExecStart= above it in ${second.file}, and then: ${restart(name)}`,
       ],
     }
-    : { text: `${text}: ${said}`, advice: [`correct that, and then: ${restart(name)}`] };
+    : {
+      text: `${text}: ${said}`,
+      advice: [changed("correct that", { unit, file })],
+    };
 }
 
 /** A condition or assertion under which systemd starts a unit, and which is not met. */
@@ -198,7 +216,7 @@ const START_STEPS: Readonly<Record<string, readonly string[]>> = {
 const STOP_STEPS: typeof START_STEPS = { stop: ["ExecStop"], "stop-post": ["ExecStopPost"] };
 
 /** A start or stop that goes on; `undefined` where it has not begun. */
-function unfinishedJob(unit: LoadedUnit): UnitFailure | undefined {
+function unfinishedJob(unit: FoundUnit): UnitFailure | undefined {
   const step = unit.property("SubState");
   const isStopping = unit.property("ActiveState") === "deactivating";
   const names = isStopping ? STOP_STEPS[step] ?? [] : START_STEPS[step];
@@ -206,7 +224,7 @@ function unfinishedJob(unit: LoadedUnit): UnitFailure | undefined {
   const text = isStopping
     ? `systemd is still stopping it (${step})`
     : `systemd is still starting it (${step})`;
-  return underSettings(text, { unit: ofDropIns(unit), names }) ??
+  return underSettings(text, unit, names) ??
     { text, advice: [`see how far it is: systemctl status ${unit.name}`] };
 }
 
@@ -232,13 +250,13 @@ function queuedFailure(
   };
 }
 
-function memoryFailure(unit: LoadedUnit): UnitFailure {
+function memoryFailure(unit: FoundUnit): UnitFailure {
   const text = "the kernel killed it, because memory was used up (Result=oom-kill)";
-  return underSettings(text, { unit, names: ["MemoryMax"] }) ??
+  return underSettings(text, unit, ["MemoryMax"]) ??
     { text, advice: ["see what uses it: free -m; journalctl -k"] };
 }
 
-function signalFailure(status: string, unit: LoadedUnit, lastError: string): UnitFailure {
+function signalFailure(status: string, unit: FoundUnit, lastError: string): UnitFailure {
   const [signal, candidates] = SIGNALS[status] ?? [`signal ${status}`, []];
   const ended = `its process was ended by ${signal}`;
   const text = lastError === "" ? ended : `${ended}; the last error in its log: ${lastError}`;
@@ -247,7 +265,7 @@ function signalFailure(status: string, unit: LoadedUnit, lastError: string): Uni
     return { text, advice: [`remove DENO_V8_FLAGS in ${flags}, and then: ${restart(unit.name)}`] };
   }
   const killed = `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`;
-  return underSettings(text, { unit, names: candidates }) ?? {
+  return underSettings(text, unit, candidates) ?? {
     text,
     advice: [
       ...signal === "SIGKILL" ? [killed] : [],

@@ -5,9 +5,17 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { lastSetting, type LoadedUnit } from "../service/loaded_unit.ts";
+import { didYouMean } from "../config/did_you_mean.ts";
+import { basename, dirname } from "../parse/path.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 import { ancestry } from "./doctor_rights.ts";
-import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
+import {
+  changed,
+  changedSetting,
+  type FoundUnit,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
 
 /** Limits of a unit under which no program can be started. */
 const START_LIMITS = ["LimitNPROC", "TasksMax", "LimitAS", "LimitDATA", "LimitSTACK"];
@@ -18,14 +26,46 @@ const HIDDEN_PROGRAM = [
 ];
 
 /** A unit whose program is not there; `undefined` where it is, or can't be seen. */
-export function missingProgram(unit: LoadedUnit, install: string): UnitFailure | undefined {
+function missingProgram(unit: FoundUnit): UnitFailure | undefined {
   const path = programPath(unit);
   return path.startsWith("/") && isMissing(path)
     ? {
-      text: `${path} is not there`,
-      advice: [correction(unit) ?? `put the program there again: ${install}`],
+      text: withSimilar(`${path} is not there`, path),
+      advice: [correction(unit) ?? `put the program there again: ${unit.install}`],
     }
     : undefined;
+}
+
+/** What the files of a unit name and is not there, so that its next start fails. */
+export function missingPart(unit: FoundUnit): UnitFailure | undefined {
+  const program = missingProgram(unit);
+  if (program !== undefined) return program;
+  const start = changedSetting(unit, "ExecStart");
+  const [, config] = / --config[ =]"?(\/[^\s"%]+)/.exec(start?.value ?? "") ?? [];
+  if (start !== undefined && config !== undefined && isMissing(config)) {
+    return {
+      text: withSimilar(`${config} of ExecStart= in ${start.file} is not there`, config),
+      advice: [changed("correct it", { unit, file: start.file })],
+    };
+  }
+  const { settings } = unit;
+  // An empty one leaves out those before it.
+  const since = settings.findLastIndex(({ name, value }) =>
+    name === "EnvironmentFile" && value === ""
+  );
+  const files = settings.slice(since + 1).filter(({ name }) => name === "EnvironmentFile");
+  const missing = [lastSetting(settings, "WorkingDirectory") ?? [], files].flat()
+    .find(({ value }) => /^\/[^%]*$/.test(value) && isMissing(value));
+  return missing && {
+    text: withSimilar(`${settingText(missing)} is not there`, missing.value),
+    advice: [changed("correct it", { unit, file: missing.file })],
+  };
+}
+
+/** What is said of a missing file, with what is beside it and may have been meant. */
+export function withSimilar(text: string, path: string): string {
+  const names = attempt(() => Array.from(Deno.readDirSync(dirname(path)), ({ name }) => name));
+  return text + didYouMean(basename(path), names ?? []);
 }
 
 function programPath({ settings }: LoadedUnit): string {
@@ -33,23 +73,20 @@ function programPath({ settings }: LoadedUnit): string {
   return /^[-@:+!|]*"?([^\s"]*)/.exec(value)?.[1] ?? "";
 }
 
-/** How to correct the program that a drop-in names; its value may have a token. */
-export function correction(unit: LoadedUnit): string | undefined {
-  const changed = lastSetting(ofDropIns(unit).settings, "ExecStart");
-  return changed &&
-    `correct ExecStart= in ${changed.file}, or remove it, and then: ${restart(unit.name)}`;
+/** How to correct a start that `install` does not write so; its value may have a token. */
+export function correction(unit: FoundUnit): string | undefined {
+  const start = changedSetting(unit, "ExecStart");
+  return start && changed(`correct ExecStart= in ${start.file}`, { unit, file: start.file });
 }
 
 /** A program that can't be started, by what is seen of it and of the unit. */
-export function programFailure(
-  reason: string,
-  { unit, install }: { unit: LoadedUnit; install: string },
-): UnitFailure {
+export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
+  const { install } = unit;
   const path = programPath(unit);
   const text = `${reason} (${path})`;
   const isSeen = path.startsWith("/");
   const correct = correction(unit);
-  const missing = missingProgram(unit, install);
+  const missing = missingProgram(unit);
   if (missing !== undefined) return { ...missing, text };
   const defect = isSeen ? programDefect(path) : undefined;
   if (defect !== undefined) {
@@ -72,7 +109,7 @@ export function programFailure(
   }
   const isBarred = /Permission denied|No such file/.test(reason);
   const names = [...isBarred ? [] : START_LIMITS, ...HIDDEN_PROGRAM];
-  const limits = underSettings(text, { unit: ofDropIns(unit), names });
+  const limits = underSettings(text, unit, names);
   if (limits !== undefined) return limits;
   if (correct !== undefined) return { text, advice: [correct] };
   if (isSeen && /No such file/.test(reason)) {

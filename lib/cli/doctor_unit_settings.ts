@@ -11,6 +11,12 @@ import {
   type UnitSetting,
 } from "../service/loaded_unit.ts";
 
+/** A unit of the installed service. */
+export interface FoundUnit extends LoadedUnit {
+  /** The command that writes it anew. */
+  readonly install: string;
+}
+
 /** Why a unit does not run, and what to do. */
 export interface UnitFailure {
   readonly text: string;
@@ -31,15 +37,15 @@ const FORBIDDING_SETTINGS = ["SystemCallFilter", "SystemCallArchitectures", "Res
 const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
 
 /** A runtime that has ended by itself, before the program could say anything. */
-export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+export function crash(unit: FoundUnit, lastError: string): UnitFailure | undefined {
   const status = unit.property("ExecMainStatus");
   const hasFailed = unit.property("ExecMainCode") === "1" && status !== "0";
   const isOfRuntime = RUNTIME_ERRORS.test(lastError);
   const isBarred = / and does not run$/.test(lastError);
   if (!isOfRuntime && !isBarred && (!hasFailed || lastError !== "")) return undefined;
   const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
-  const settings = underSettings(text, { unit, names: BREAKING_SETTINGS }) ??
-    underSettings(text, { unit: ofDropIns(unit), names: FORBIDDING_SETTINGS });
+  const settings = underSettings(text, unit, BREAKING_SETTINGS) ??
+    underSettings(text, unit, FORBIDDING_SETTINGS);
   if (settings !== undefined || !isOfRuntime) return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
   return { text: `${text}, and said: ${lastError}`, advice: [advice] };
@@ -48,17 +54,12 @@ export function crash(unit: LoadedUnit, lastError: string): UnitFailure | undefi
 /** Settings that take paths from a service. */
 const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths"];
 
-/** A path in the last error of the program that a drop-in takes from it. */
-export function hiddenPath(unit: LoadedUnit, lastError: string): UnitFailure | undefined {
+/** A path in the last error of the program that a setting takes from it. */
+export function hiddenPath(unit: FoundUnit, lastError: string): UnitFailure | undefined {
   const named = lastError.split(/[\s:;,"']+/);
-  const dropIns = ofDropIns(unit);
-  const settings = dropIns.settings.filter(({ value }) =>
-    named.some((path) => covers(value, path))
-  );
-  return underSettings(lastError, { unit: { ...unit, settings }, names: HIDING_SETTINGS }) ??
-    (lastError.includes("/proc/")
-      ? underSettings(lastError, { unit: dropIns, names: ["ProcSubset"] })
-      : undefined);
+  const settings = unit.settings.filter(({ value }) => named.some((path) => covers(value, path)));
+  return underSettings(lastError, { ...unit, settings }, HIDING_SETTINGS) ??
+    (lastError.includes("/proc/") ? underSettings(lastError, unit, ["ProcSubset"]) : undefined);
 }
 
 /** Whether the paths of a setting, which may have marks and options, have a path below them. */
@@ -88,30 +89,48 @@ function isAmple({ name, value }: UnitSetting): boolean {
 /** With it no runtime can start that compiles its program, whatever else limits that. */
 const NEVER = "MemoryDenyWriteExecute";
 
-/** A failure that settings of the unit explain; `undefined` where it has none of them. */
+/**
+ * A failure that settings of these names explain, which `install` does not write so; `undefined` where
+ * the unit has none of them.
+ */
 export function underSettings(
   text: string,
-  { unit: { settings, name }, names }: { unit: LoadedUnit; names: readonly string[] },
+  unit: FoundUnit,
+  names: readonly string[],
 ): UnitFailure | undefined {
-  const all = names.flatMap((it) => lastSetting(settings, it) ?? [])
+  const all = names.flatMap((it) => changedSetting(unit, it) ?? [])
     .filter((it) => !["", "infinity", "no", "false"].includes(it.value) && !isAmple(it));
   const certain = all.filter((it) => it.name === NEVER);
   const set = certain.length > 0 ? certain : all;
   const [only] = set;
   if (only === undefined) return undefined;
   if (set.length === 1) {
-    const advice = only.name in AMPLE
-      ? `raise that limit, or remove it, and then: ${restart(name)}`
-      : `correct that setting, or remove it, and then: ${restart(name)}`;
-    return { text: `${text} (${settingText(only)})`, advice: [advice] };
+    const step = only.name in AMPLE ? "raise that limit" : "correct that setting";
+    return {
+      text: `${text} (${settingText(only)})`,
+      advice: [changed(step, { unit, file: only.file })],
+    };
   }
-  return { text, advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(name)}`) };
+  return {
+    text,
+    advice: set.map((it) => `remove ${settingText(it)}, and then: ${restart(unit.name)}`),
+  };
 }
 
-/** A unit with the settings of its drop-ins alone. */
-export function ofDropIns(unit: LoadedUnit): LoadedUnit {
-  const own = unit.property("FragmentPath");
-  return { ...unit, settings: unit.settings.filter(({ file }) => file !== own) };
+/** The setting of that name that counts, where `install` does not write it so: by a drop-in, or by hand. */
+export function changedSetting(
+  { settings }: LoadedUnit,
+  name: string,
+): UnitSetting | undefined {
+  const setting = lastSetting(settings, name);
+  return setting?.isOurs === true ? undefined : setting;
+}
+
+/** A step that corrects what one of a unit's files has, and the commands by which it counts. */
+export function changed(step: string, { unit, file }: { unit: FoundUnit; file: string }): string {
+  return file === unit.property("FragmentPath")
+    ? `${step}, and then: ${restart(unit.name)}; or have the unit written anew: ${unit.install}`
+    : `${step}, or remove it, and then: ${restart(unit.name)}`;
 }
 
 /** Advice whose commands about a service ask the systemd of a user, and those about others the system's. */

@@ -9,7 +9,12 @@ import { accountNames } from "../parse/passwd.ts";
 import { lastSetting, type LoadedUnit } from "../service/loaded_unit.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { isMissing, programFailure } from "./doctor_unit_program.ts";
-import { ofDropIns, restart, underSettings, type UnitFailure } from "./doctor_unit_settings.ts";
+import {
+  type FoundUnit,
+  restart,
+  underSettings,
+  type UnitFailure,
+} from "./doctor_unit_settings.ts";
 
 /**
  * Exit codes by which systemd says that it could not set a process up (systemd.exec(5)), and settings by
@@ -57,8 +62,8 @@ export const SET_UP_FAILURES: Readonly<
 
 export function setUpFailure(
   status: string,
-  unit: LoadedUnit,
-  { state, install }: FoundService,
+  unit: FoundUnit,
+  { state }: FoundService,
 ): UnitFailure {
   const [step, settings] = SET_UP_FAILURES[status] ?? ["", []];
   const text = `systemd could not set its process up (${status}/${step})`;
@@ -66,11 +71,11 @@ export function setUpFailure(
     ? text
     : `${text}: ${state.lastError}`;
   if (step === "USER") {
-    const missing = missingUser(unit, install);
+    const missing = missingUser(unit);
     return { ...missing, text: `${text}: ${missing.text}` };
   }
   if (step === "GROUP") return missingGroup(text, unit);
-  if (step === "EXEC") return programFailure(reason, { unit, install });
+  if (step === "EXEC") return programFailure(reason, unit);
   if (/No space left/.test(reason)) {
     return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };
   }
@@ -85,7 +90,7 @@ export function setUpFailure(
   const [path = ""] = folders;
   const [wrong] = folders.flatMap((path) => wrongFolder(path, unit) ?? []);
   if (wrong !== undefined) return { ...wrong, text: `${reason}: ${wrong.text}` };
-  return underSettings(reason, { unit: ofDropIns(unit), names: settings }) ?? {
+  return underSettings(reason, unit, settings) ?? {
     text: reason,
     advice: path === "" ? [`see which setting it names: journalctl -u ${unit.name} -n 20`] : [
       `see what hinders it: namei -l ${path}`,
@@ -130,19 +135,19 @@ function wrongFolder(path: string, unit: LoadedUnit): UnitFailure | undefined {
 }
 
 /** A user of a unit that this machine does not know. */
-export function missingUser(unit: LoadedUnit, install: string): UnitFailure {
+export function missingUser(unit: FoundUnit): UnitFailure {
   const text = `there is no user ${unit.property("User")}`;
-  return underSettings(text, { unit: ofDropIns(unit), names: ["User"] }) ??
-    { text, advice: [`make the user again: ${install}`] };
+  return underSettings(text, unit, ["User"]) ??
+    { text, advice: [`make the user again: ${unit.install}`] };
 }
 
 /** A group of a unit that this machine does not have. */
-function missingGroup(text: string, unit: LoadedUnit): UnitFailure {
+function missingGroup(text: string, unit: FoundUnit): UnitFailure {
   const known = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "");
   const asked = [unit.property("Group"), ...unit.property("SupplementaryGroups").split(" ")];
   const group = asked.find((it) => it !== "" && ![...known.values()].includes(it)) ?? asked[0];
   const missing = `${text}: there is no group ${group}`;
   const names = ["Group", "SupplementaryGroups"];
-  return underSettings(missing, { unit: ofDropIns(unit), names }) ??
+  return underSettings(missing, unit, names) ??
     { text: missing, advice: [`make it again: groupadd --system ${group}; ${restart(unit.name)}`] };
 }

@@ -14,6 +14,8 @@ export interface UnitSetting {
   readonly name: string;
   readonly value: string;
   readonly file: string;
+  /** Whether `install` has written it so. */
+  readonly isOurs?: boolean;
 }
 
 /** The properties of a unit that say whether and how it runs; empty where systemd does not know one. */
@@ -45,7 +47,13 @@ const SHOW_MS = 3_000;
 /** Asks systemd about a unit; `undefined` where it does not answer. */
 export async function readLoadedUnit(
   service: string,
-  { scope, tools, signal }: { scope: ServiceScope; tools: Tools; signal: AbortSignal },
+  { scope, installed = "", tools, signal }: {
+    scope: ServiceScope;
+    /** The unit as `install` writes it. */
+    installed?: string;
+    tools: Tools;
+    signal: AbortSignal;
+  },
 ): Promise<LoadedUnit | undefined> {
   const name = `${service}.service`;
   const flag = scope === "user" ? ["--user"] : [];
@@ -65,7 +73,11 @@ export async function readLoadedUnit(
   const read = boundedReader("");
   const settings = paths.filter((path) => path !== "")
     .flatMap((path) => parseSettings(attempt(() => read(path)) ?? "", path));
-  return { name, property, settings };
+  const ours = new Set(parseSettings(installed, "").map(lineOf));
+  const marked = settings.map((it) =>
+    it.file === property("FragmentPath") && ours.has(lineOf(it)) ? { ...it, isOurs: true } : it
+  );
+  return { name, property, settings: marked };
 }
 
 /** The settings in the sections `[Unit]` and `[Service]` of a unit's file. */
@@ -80,6 +92,10 @@ export function parseSettings(text: string, file: string): UnitSetting[] {
     }
   }
   return settings;
+}
+
+function lineOf({ name, value }: UnitSetting): string {
+  return `${name}=${value}`;
 }
 
 /** The setting that counts among those of a name; `undefined` where none of a unit's files has it. */

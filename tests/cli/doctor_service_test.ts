@@ -8,14 +8,14 @@ import { serviceResult } from "../../lib/cli/doctor_service.ts";
 import { agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
 import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
-  detailCommand,
+  detailCommands,
   type FoundService,
   userQuestion,
 } from "../../lib/cli/doctor_found_service.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
-import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
+import type { FoundUnit } from "../../lib/cli/doctor_unit_settings.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { acceptAt } from "../state/accept_at.ts";
@@ -313,17 +313,24 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
   }
 });
 
-const DROP_IN = "/etc/systemd/system/x.service.d/planted.conf";
+const UNIT = "/etc/systemd/system/x.service";
+const DROP_IN = `${UNIT}.d/planted.conf`;
 
+/** A unit with settings of a drop-in, or of `file`; what is in its own by the name of one is as `install` writes it. */
 function unitOf(
   properties: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
-): LoadedUnit {
+  file = DROP_IN,
+): FoundUnit {
   const shown: Readonly<Record<string, string>> = { LoadState: "loaded", ...properties };
   return {
     name: "x.service",
     property: (name) => shown[name] ?? "",
-    settings: Object.entries(settings).map(([name, value]) => ({ name, value, file: DROP_IN })),
+    settings: Object.entries(settings).map(([name, value]) => ({
+      ...{ name, value, file },
+      isOurs: shown.FragmentPath === DROP_IN,
+    })),
+    install: "sudo komari-agent-deno install",
   };
 }
 
@@ -405,6 +412,69 @@ Deno.test("serviceResult() names the setting by which a service does not run", (
     assertStringIncludes(found.text, `${text} (${setting} in ${DROP_IN})`);
     assertStringIncludes(found.advice ?? "", advice, setting);
   }
+});
+
+Deno.test("serviceResult() names what was changed by hand in the unit's own file", () => {
+  using folder = new TempFolder();
+  const there = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(there, "{}");
+  const gone = `${folder.path}/config.jsno`;
+  const of = (
+    settings: Record<string, string>,
+    properties: Record<string, string> = {},
+    more: Partial<FoundService> & { lastError?: string; health?: Health } = {},
+  ) => {
+    const unit = unitOf({ FragmentPath: UNIT, ...properties }, settings, UNIT);
+    const { lastError = "", health, ...rest } = more;
+    const state = { ...SERVICE, isActive: health !== undefined, lastError };
+    const { text, advice } = serviceResult(foundOf(state, { unit, ...rest }), health);
+    return `${text} → ${advice}`;
+  };
+  const anew =
+    "and then: systemctl daemon-reload && systemctl restart x.service; or have the unit " +
+    "written anew: sudo komari-agent-deno install";
+  const start = `→ correct ExecStart= in ${UNIT}, ${anew}`;
+  const errors = [
+    `Cannot read --config ${gone}: no such file`,
+    "Cannot use flag --confg: there is none of that name",
+    'Cannot use "0" for flag --interval: allowed is a number',
+    'Cannot use command "3": there is none of that name',
+    "Cannot report without --token TOKEN",
+  ];
+  for (const lastError of errors) {
+    const found = of({ ExecStart: `/bin/sh --config ${there} x` }, exited("2"), { lastError });
+    assertStringIncludes(found, start);
+    assertEquals(found.includes("; did you mean config.json?"), lastError.includes("jsno"));
+  }
+  const settings = `→ correct that setting, ${anew}`;
+  assertStringIncludes(of({ User: "u" }, { ...exited("217"), User: "u" }), settings);
+  assertStringIncludes(of({ WorkingDirectory: "/nothing" }, exited("200")), settings);
+  assertStringIncludes(of({ ExecStart: `${gone} -x` }, exited("203")), start);
+  // What the next start would lack.
+  const [correct, seen] = [`→ correct it, ${anew}`, { health: HEALTH }];
+  const missing: [Record<string, string>, text: string, advice: string][] = [
+    [{ ExecStart: `/bin/sh --config ${gone}` }, `${gone} of ExecStart= in ${UNIT}`, correct],
+    [{ ExecStart: gone }, gone, start],
+    [{ EnvironmentFile: gone }, `EnvironmentFile=${gone} in ${UNIT}`, correct],
+    [{ WorkingDirectory: gone }, `WorkingDirectory=${gone} in ${UNIT}`, correct],
+  ];
+  for (const [settings, text, advice] of missing) {
+    const found = of(settings, { NeedDaemonReload: "yes" }, seen);
+    assertStringIncludes(
+      found,
+      `it can't be started again: ${text} is not there; did you mean config.json? ${advice}`,
+    );
+  }
+  for (const value of [`-${gone}`, "%h/x", ""]) {
+    assertEquals(of({ EnvironmentFile: value }, {}, seen).includes("not there"), false, value);
+  }
+  const detail = `${UNIT}:7: Unknown key 'user' in section [Service], ignoring.\n` +
+    `${UNIT}:8: Failed to parse RestartSec= value, ignoring: s3cret\n`;
+  const left = of({ user: "x" }, {}, { ...seen, detail });
+  const words = `${UNIT}:7: Unknown key 'user' in section [Service], ignoring; ${UNIT}:8: Failed`;
+  assertStringIncludes(left, `; systemd leaves out what is wrong: ${words}`);
+  assertStringIncludes(left, `→ correct that, ${anew}`);
+  assert(!left.includes("s3cret"));
 });
 
 Deno.test("serviceResult() says in systemd's words why a service does not run", () => {
@@ -965,7 +1035,7 @@ Deno.test("serviceResult() names what systemd says of a condition and of a line 
   });
   assertStringIncludes(wrong.text, `(bad-setting): ${path}:3: Unbalanced quoting, ignoring`);
   assertEquals(wrong.text.includes("s3cret"), false, "a value may be a token");
-  assertStringIncludes(wrong.advice ?? "", "correct that, and then: systemctl daemon-reload");
+  assertStringIncludes(wrong.advice ?? "", "correct that, or remove it, and then: systemctl");
   const ExecCondition = "{ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; " +
     "start_time=[n/a] ; stop_time=[n/a] ; pid=7 ; code=exited ; status=1 }";
   const before = said({
@@ -975,16 +1045,18 @@ Deno.test("serviceResult() names what systemd says of a condition and of a line 
   assertStringIncludes(before.text, `/bin/false of ExecCondition= in ${DROP_IN} ended with code 1`);
 });
 
-Deno.test("detailCommand() asks systemd for more of what does not run alone", () => {
-  const of = (properties: Record<string, string>) => {
-    const command = detailCommand(unitOf(properties), "user");
-    return command && toolLine(command).split(" ").slice(0, 3).join(" ");
-  };
+Deno.test("detailCommands() ask systemd for more of what does not run, or was changed", () => {
+  const of = (properties: Record<string, string>, settings = {}) =>
+    detailCommands(unitOf(properties, settings), "user")
+      .map((command) => toolLine(command).split(" ").slice(0, 3).join(" ")).join("; ");
   assertEquals(of({ LoadState: "bad-setting" }), "systemd-analyze --user verify");
   assertEquals(of({ Job: "7" }), "systemctl --user list-jobs");
   assertEquals(of({ ConditionResult: "no" }), "systemctl --user status");
   assertEquals(of({ AssertResult: "no" }), "systemctl --user status");
-  assertEquals(of({ Job: "0", ConditionResult: "yes" }), undefined);
+  assertEquals(of({ Job: "0", ConditionResult: "yes" }), "");
+  assertEquals(of({ FragmentPath: DROP_IN }, { User: "x" }), "");
+  const changed = of({ Job: "7" }, { User: "x" });
+  assertEquals(changed, "systemd-analyze --user verify; systemctl --user list-jobs");
 });
 
 Deno.test("serviceResult() says of an error what is known of it by now", () => {

@@ -60,6 +60,14 @@ function dropIn(...settings: readonly string[]): Pick<Row, "plant" | "heal"> {
   };
 }
 
+/** A change of the unit's own file, by `sed`. */
+function byHand(change: string): Pick<Row, "plant" | "heal"> {
+  return {
+    plant: `cp -p ${UNIT} /root/unit && sed -i '${change}' ${UNIT} && { ${RESTART} || true; }`,
+    heal: `cp -p /root/unit ${UNIT} && ${RESTART}`,
+  };
+}
+
 function rows({ url, token }: TestPanel, closing: number): Row[] {
   const failed = (
     check: string,
@@ -160,6 +168,24 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...dropIn("WorkingDirectory=/nothing"),
       statusCode: 1,
       ...failed("service", `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`),
+    },
+    {
+      cause: "a misspelt file in the unit itself",
+      ...byHand("s/config.json$/config.jsno/"),
+      statusCode: 1,
+      ...failed(
+        "service",
+        `Cannot read --config /etc/${SERVICE}/config.jsno: no such file; did you mean config.json?`,
+        `→ correct ExecStart= in ${UNIT}`,
+        "or have the unit written anew: sudo komari-agent-deno install",
+      ),
+    },
+    {
+      cause: "a key in the unit itself that systemd does not know",
+      ...byHand("s/^RestartSec=/RestartSecs=/"),
+      statusCode: 0,
+      reports: true,
+      ...warning("service", `${UNIT}:15: Unknown key 'RestartSecs' in section [Service]`),
     },
     {
       cause: "another unit that it needs and that is not there",
