@@ -145,7 +145,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     names,
     resolver,
     needs: {
-      ...await sealNeeds(config, { names, shell }),
+      ...await sealNeeds(config, { names, shell, signal }),
       listensLater: metrics?.listensLater ?? false,
     },
     releaseMemory: openMemoryRelease(),

@@ -1,3 +1,4 @@
+import { abortable } from "@std/async/abortable";
 import type { Config } from "../config/config.ts";
 import { describeError } from "../log/log.ts";
 import { RUNTIME_NAMES, type SystemNames } from "../net/dns.ts";
@@ -15,13 +16,17 @@ export function isRootUntilSealed(config: Config): boolean {
   return isRoot() && isSealable(config);
 }
 
-/** The needs of an agent of this configuration after the seal. */
+/** The needs of an agent of this configuration after the seal; it waits for no shell once it is to end. */
 export async function sealNeeds(
   config: Config,
-  { names, shell }: { names: ShellNames; shell: Pick<Shell, "staysRoot"> | undefined },
+  { names, shell, signal = new AbortController().signal }: {
+    names: ShellNames;
+    shell: Pick<Shell, "staysRoot"> | undefined;
+    signal?: AbortSignal;
+  },
 ): Promise<SealNeeds> {
   return {
-    readsFiles: await names.failure,
+    readsFiles: await abortable(names.failure, signal).catch(() => undefined),
     rootShell: shell?.staysRoot,
     // Questions to a name server by UDP come from an address of their own.
     bindsSockets: config.nameServer !== undefined,

@@ -3,6 +3,7 @@ import { sealNeeds, ShellNames } from "../../lib/agent/shell_names.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
 import { configOf } from "../metrics/config_of.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys" };
@@ -36,6 +37,15 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
   const without = new ShellNames(undefined);
   const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined });
   assertEquals(readsFiles, "there is no /bin/sh to resolve names with");
+});
+
+Deno.test("sealNeeds() waits for no shell when the agent is to end", async () => {
+  await withGetent("sleep 1000", async (names) => {
+    const ended = new AbortController();
+    const needs = sealNeeds(configOf(), { names, shell: undefined, signal: ended.signal });
+    ended.abort();
+    assertEquals((await realDeadline(needs)).readsFiles, undefined);
+  });
 });
 
 Deno.test("ShellNames resolves by the shell's getent", async () => {
