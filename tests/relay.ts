@@ -1,5 +1,6 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { realDeadline } from "./real_deadline.ts";
 
 /** A connection through a relay. */
 export interface RelayedConnection {
@@ -17,12 +18,14 @@ export interface RelayedConnection {
 export class Relay implements AsyncDisposable {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
+  #onData: (connection: Connection) => void = () => {};
 
   /** @param options `delayMs`: for each direction. */
   constructor(port: number, { delayMs }: { delayMs: number }) {
     this.#server = createServer((client) => {
       const connection = new Connection(client, createConnection(port, "127.0.0.1"), delayMs);
       this.#connections.add(connection);
+      client.on("data", () => this.#onData(connection));
       client.once("close", () => this.#connections.delete(connection));
     });
   }
@@ -47,10 +50,17 @@ export class Relay implements AsyncDisposable {
     return [...this.#connections];
   }
 
-  /** Resets all connections as soon as a client on this path sends something, which is lost then. */
+  /**
+   * Resets all connections as soon as a client on this path sends something, which is lost then; also by
+   * a connection that it opens meanwhile.
+   */
   async resetWhenHeld(path: string): Promise<void> {
-    const watched = [...this.#connections].filter(({ firstLine }) => firstLine.includes(path));
-    await Promise.race(watched.map((connection) => connection.nextData()));
+    const held = Promise.withResolvers<void>();
+    this.#onData = ({ firstLine }) => {
+      if (firstLine.includes(path)) held.resolve();
+    };
+    await realDeadline(held.promise);
+    this.#onData = () => {};
     for (const connection of this.#connections) connection.reset();
   }
 
@@ -58,7 +68,7 @@ export class Relay implements AsyncDisposable {
     const closed = once(this.#server, "close");
     this.#server.close();
     for (const connection of this.#connections) connection.reset();
-    await closed;
+    await realDeadline(closed);
   }
 }
 
@@ -92,19 +102,14 @@ class Connection implements RelayedConnection {
     this.#drop();
   }
 
-  /** Resolves when the client has sent something, which waits here. */
-  async nextData(): Promise<void> {
-    await once(this.#client, "data");
-  }
-
   reset(): void {
     this.#drop();
     this.#client.resetAndDestroy();
     this.#server.resetAndDestroy();
   }
 
-  answered(): Promise<void> {
-    return this.#answer.promise;
+  async answered(): Promise<void> {
+    await realDeadline(this.#answer.promise);
   }
 
   #passedAnswer(): void {
