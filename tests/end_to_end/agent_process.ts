@@ -1,6 +1,8 @@
 import { assertEquals, assertLess } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { ownPlaces } from "../own_places.ts";
 import { PATIENCE_MS } from "../patience.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { UndisturbedTime } from "../undisturbed_time.ts";
 
 /** Less than the shortest time-out of the agent's, 5 s: an end that took less has waited for none. */
@@ -11,7 +13,10 @@ const LOOK_MS = 50;
 export class AgentProcess {
   readonly #child: Deno.ChildProcess;
   readonly #reading: Promise<void>[];
+  /** Aborts the reading of what a program beyond reach holds open. */
+  readonly #givenUp = new AbortController();
   #output = "";
+  #hasEnded = false;
   readonly #waiting = new Set<() => void>();
 
   /**
@@ -48,7 +53,10 @@ export class AgentProcess {
       stderr: "piped",
     }).spawn();
     this.#reading = [this.#read(this.#child.stdout), this.#read(this.#child.stderr)];
-    this.#child.status.finally(() => Deno.removeSync(folder, { recursive: true }));
+    this.#child.status.finally(() => {
+      this.#hasEnded = true;
+      Deno.removeSync(folder, { recursive: true });
+    });
   }
 
   get pid(): number {
@@ -98,11 +106,27 @@ export class AgentProcess {
     assertLess(time.ms, NO_TIMEOUT_MS);
   }
 
-  /** Waits for an end of its own accord. */
-  async ends(): Promise<{ code: number }> {
-    const { code } = await this.#child.status;
-    await Promise.all(this.#reading);
-    return { code };
+  /**
+   * Waits for an end of its own accord, and for that of whatever else has its output open. What hangs is
+   * ended by force.
+   *
+   * @throws {Error} When it hangs, with what hangs and what was written.
+   */
+  async ends({ ms = PATIENCE_MS } = {}): Promise<{ code: number }> {
+    const started = this.#descendants();
+    let hanging = `process ${this.pid}`;
+    const ended = this.#child.status.then(async ({ code }) => {
+      hanging = "a process that has its output open";
+      await Promise.all(this.#reading);
+      return { code };
+    });
+    try {
+      return await realDeadline(ended, { ms, told: () => `${hanging}\n${this.output}` });
+    } catch (error) {
+      this.#kill(started);
+      this.#givenUp.abort();
+      throw error;
+    }
   }
 
   /**
@@ -110,24 +134,31 @@ export class AgentProcess {
    * up root outlives the command that was to end with it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    const started = descendants(this.pid);
-    try {
-      this.#child.kill("SIGKILL");
-      for (const pid of started) Deno.kill(pid, "SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    this.#kill(this.#descendants());
     await this.ends();
+  }
+
+  /** Those of a process that has ended are beyond reach, and its number may be another's. */
+  #descendants(): number[] {
+    return this.#hasEnded ? [] : descendants(this.pid);
+  }
+
+  #kill(started: readonly number[]): void {
+    // Each may have ended already.
+    attempt(() => this.#child.kill("SIGKILL"));
+    for (const pid of started) attempt(() => Deno.kill(pid, "SIGKILL"));
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
-    for await (const chunk of stream) {
+    const write = (chunk: Uint8Array) => {
       this.#output += decoder.decode(chunk, { stream: true });
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const wake of waiting) wake();
-    }
+    };
+    await stream.pipeTo(new WritableStream({ write }), { signal: this.#givenUp.signal })
+      .catch((error) => this.#givenUp.signal.aborted || Promise.reject(error));
   }
 }
 

@@ -160,7 +160,7 @@ export class RawServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     for (const peer of this.#open) peer.close();
-    await this.#accepting;
+    await realDeadline(this.#accepting);
   }
 
   async #accept(): Promise<void> {

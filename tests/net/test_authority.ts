@@ -1,3 +1,4 @@
+import { patience } from "../patience.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 /** What a TLS server shows, and what a client must trust to believe it; all in PEM. */
@@ -26,7 +27,8 @@ async function byOpenssl<T>(
   using folder = new TempFolder();
   const openssl = async (line: string, ...more: readonly string[]) => {
     const args = [...line.split(" "), ...more];
-    const command = new Deno.Command("openssl", { args, cwd: folder.path });
+    const options = { args, cwd: folder.path, signal: patience() };
+    const command = new Deno.Command("openssl", options);
     const { success, stderr } = await command.output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
   };

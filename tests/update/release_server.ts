@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { realDeadline } from "../real_deadline.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 
 /** How a server of releases can go wrong. */
@@ -50,7 +51,7 @@ export class ReleaseServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    await realDeadline(this.#server.shutdown());
   }
 
   #answer(request: Request): Response | Promise<Response> {

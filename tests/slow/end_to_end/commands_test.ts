@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { patience } from "../../patience.ts";
 
 async function outcome(args: readonly string[]) {
   await using agent = new AgentProcess(args);
@@ -48,7 +49,7 @@ Deno.test("demo reports this machine to a page of its own, also when its port is
   await agent.says("First report accepted");
   const [, port = ""] = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(agent.output) ?? [];
   assertNotEquals(port, `${taken.addr.port}`, agent.output);
-  const page = await fetch(`http://127.0.0.1:${port}/`);
+  const page = await fetch(`http://127.0.0.1:${port}/`, { signal: patience() });
   assertStringIncludes(await page.text(), "<title>");
   await agent.stopsAtOnce("SIGINT");
   assertStringIncludes(agent.output, "flag --show-warning has no effect");

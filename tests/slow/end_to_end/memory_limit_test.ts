@@ -66,15 +66,14 @@ const IGNORE = !canLimit();
 
 /** What a dry run tells within the group, in namespaces of its own when it is to be a container. */
 async function dryRun(group: LimitedGroup, wrapper: string) {
-  const agent = `${Deno.execPath()} run -A main.ts --dry-run --json --ip-services off -i 1`;
-  const { stdout, stderr, success } = await new Deno.Command("/bin/sh", {
-    args: ["-c", `echo $$ >"$1/cgroup.procs" && exec ${wrapper} ${agent}`, "sh", group.folder],
-    cwd: new URL("../../../", import.meta.url),
+  const enter = `echo $$ >"$0/cgroup.procs" && exec ${wrapper} "$@"`;
+  await using agent = new AgentProcess(["--dry-run", "--json", "-i", "1"], {
     env: { HOST_PROC: "" },
-  }).output();
-  assert(success, new TextDecoder().decode(stderr));
+    through: ["/bin/sh", "-c", enter, group.folder],
+  });
+  assertEquals(await agent.ends(), { code: 0 }, agent.output);
   const told: { report: { ram: { total: number; used: number }; process: number } } = JSON.parse(
-    new TextDecoder().decode(stdout),
+    agent.output,
   );
   return told.report;
 }
@@ -83,7 +82,7 @@ const here = onlyIf(!IGNORE);
 
 here.test("a container that the kernel limits has its limit and use for memory, and its processes", async () => {
   await using group = LimitedGroup.make();
-  const { ram, process } = await dryRun(group, "unshare -pf --mount-proc");
+  const { ram, process } = await dryRun(group, "unshare -pf --kill-child --mount-proc");
   assertEquals(ram.total, LIMIT_BYTES);
   // The agent alone is in it, and it takes dozens of megabytes.
   assert(ram.used > 5 * 2 ** 20 && ram.used < 200 * 2 ** 20, `got ${ram.used}`);

@@ -1,6 +1,7 @@
 import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { patience } from "../../patience.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 
 /** What the running agent has seen, by `health --json`. */
@@ -26,7 +27,7 @@ Deno.test("a sealed agent reports while its metrics' address is taken, and serve
   if (Deno.build.os === "linux") assertStringIncludes(agent.output, "sealed by the kernel");
   assertEquals(await problems(env), []);
   const url = `http://127.0.0.1:${taken.addr.port}/metrics`;
-  assertStringIncludes(await (await fetch(url)).text(), "komari_panel_up");
+  assertStringIncludes(await (await fetch(url, { signal: patience() })).text(), "komari_panel_up");
   assertEquals((await agent.stop()).code, 0, agent.output);
   assertEquals(panel.state.violations, []);
 });

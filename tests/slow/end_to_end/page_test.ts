@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
-import type { Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { attempt } from "../../../lib/attempt.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { BASIC_INFO, deliver, REPORT } from "../../test_panel/fake_reporter.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import { reportSome, startPanel, withPanel } from "../../demo/page_panel.ts";
 import { PATIENCE_MS } from "../../patience.ts";
+import { realDeadline } from "../../real_deadline.ts";
+import { marked, newMark } from "../../remote/processes_below.ts";
 import { skipReason } from "../live/command.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
@@ -22,15 +25,33 @@ const launchOptions = {
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
 };
 
+/** Runs a browser, which is ended by force when anything of it hangs. */
+async function withBrowser(use: (browser: Browser) => Promise<void>): Promise<void> {
+  const { chromium: driver } = await import("playwright-core");
+  const mark = `--mark-of-the-test=${newMark()}`;
+  const run = async () => {
+    const args = [...launchOptions.args, mark];
+    const browser = await driver.launch({ ...launchOptions, args });
+    try {
+      await use(browser);
+    } finally {
+      await browser.close();
+    }
+  };
+  try {
+    await realDeadline(run());
+  } finally {
+    for (const { pid } of marked(mark)) attempt(() => Deno.kill(pid, "SIGKILL"));
+  }
+}
+
 /** Opens the page and fails on any error in it and on any request to another host. */
 async function withPage(
   panel: TestPanel,
   options: { width: number; colorScheme: "dark" | "light" },
   use: (page: Page) => Promise<void>,
 ): Promise<void> {
-  const { chromium: driver } = await import("playwright-core");
-  const browser = await driver.launch(launchOptions);
-  try {
+  await withBrowser(async (browser) => {
     const page = await browser.newPage({
       viewport: { width: options.width, height: 900 },
       colorScheme: options.colorScheme,
@@ -49,9 +70,7 @@ async function withPage(
     await page.goto(panel.url);
     await use(page);
     assertEquals(troubles, []);
-  } finally {
-    await browser.close();
-  }
+  });
 }
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -280,17 +299,13 @@ test("the page is in Chinese on demand", async () => {
 
 test("the page says when the panel is gone", () =>
   withPanel(async (panel) => {
-    const { chromium: driver } = await import("playwright-core");
-    const browser = await driver.launch(launchOptions);
-    try {
+    await withBrowser(async (browser) => {
       const page = await browser.newPage();
       await page.goto(panel.url);
       await page.getByText("Waiting").waitFor();
       panel.close();
       await page.getByText("No panel").waitFor();
-    } finally {
-      await browser.close();
-    }
+    });
   }));
 
 for (const width of [390, 320]) {

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { machineTarget } from "../../../lib/host/this_program.ts";
+import { patience } from "../../patience.ts";
+import { realDeadline } from "../../real_deadline.ts";
 import { freePort } from "../../free_port.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
@@ -9,7 +11,7 @@ const folder = await Deno.makeTempDir({ prefix: "portable-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const target = machineTarget();
-const program = await buildPortable({ version: "7.8.9", commit, folder });
+const program = await realDeadline(buildPortable({ version: "7.8.9", commit, folder }));
 
 Deno.test("a build tells the version, commit and form that it was stamped with", async () => {
   await using text = new AgentProcess(["version"], { program });
@@ -53,7 +55,7 @@ Deno.test("a build shows a dry run, and the demo with all that it loads later", 
   await using demo = new AgentProcess(["demo", "--port", `${freePort()}`], { program, env });
   await demo.says("First report accepted");
   const [url = ""] = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output) ?? [];
-  const page = await fetch(`${url}/`);
+  const page = await fetch(`${url}/`, { signal: patience() });
   assertStringIncludes(await page.text(), "<title>");
   assertEquals((await demo.stop("SIGINT")).code, 0);
 });

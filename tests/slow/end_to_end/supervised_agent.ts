@@ -1,3 +1,5 @@
+import { realDeadline } from "../../real_deadline.ts";
+
 /** Starts an agent's program again whenever it ends, as a service manager does. */
 export class SupervisedAgent implements AsyncDisposable {
   /** How each run ended. */
@@ -31,7 +33,12 @@ export class SupervisedAgent implements AsyncDisposable {
     } catch {
       // It is between two runs.
     }
-    await this.#running;
+    try {
+      await realDeadline(this.#running, { told: () => this.#log });
+    } catch (error) {
+      this.#child?.kill("SIGKILL");
+      throw error;
+    }
   }
 
   async #run(): Promise<void> {

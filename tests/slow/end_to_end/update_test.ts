@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
+import { patience } from "../../patience.ts";
+import { realDeadline } from "../../real_deadline.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { ReleaseServer } from "../../update/release_server.ts";
 import { writeFastDeno } from "../fast_deno.ts";
@@ -17,7 +19,8 @@ globalThis.addEventListener("unload", () => Deno.removeSync(BUILDS.folder, { rec
 async function build(version: string): Promise<Uint8Array<ArrayBuffer>> {
   const found = BUILDS.found.get(version);
   if (found !== undefined) return found;
-  const bytes = await Deno.readFile(await buildPortable({ version, folder: BUILDS.folder }));
+  const building = buildPortable({ version, folder: BUILDS.folder });
+  const bytes = await Deno.readFile(await realDeadline(building));
   BUILDS.found.set(version, bytes);
   return bytes;
 }
@@ -69,6 +72,7 @@ class Place implements AsyncDisposable {
         DENO: await writeFastDeno("quick_timers", { folder: BUILDS.folder }),
         QUICK_WHEN: `test -e ${this.failed}`,
       },
+      signal: patience(),
     }).output();
     const decoder = new TextDecoder();
     return { code, output: decoder.decode(stdout), told: decoder.decode(stderr) };
