@@ -6,6 +6,7 @@
 
 import { abortable } from "@std/async/abortable";
 import { jsonFields } from "../../lib/parse/json.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { TransferRegistry } from "./file_transfers.ts";
 import { numberIn, textIn } from "../../lib/demo/messages.ts";
 import type { PanelNode } from "../../lib/demo/node.ts";
@@ -40,7 +41,7 @@ export class FileManager {
     const pending = Promise.withResolvers<unknown>();
     this.#pending.set(requestId, pending);
     try {
-      return await abortable(pending.promise, this.#signal);
+      return await realDeadline(abortable(pending.promise, this.#signal), { told: () => op });
     } finally {
       this.#pending.delete(requestId);
     }
