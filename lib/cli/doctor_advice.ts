@@ -20,6 +20,7 @@ import {
   originText,
   type Way,
   withoutProxy,
+  writeAddress,
 } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
@@ -145,7 +146,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   const moved = movedTo(answer, url);
   if (moved !== undefined) {
     const address = truncate(moved, MAX_ADDRESS_LENGTH);
-    return [`the panel's address is another one: write ${address} into ${endpointPlace(way)}`];
+    return [`the panel's address is another one: ${writeAddress(address, way)}`];
   }
   const ofCloudflare = cloudflareAdvice(answer);
   if (ofCloudflare !== undefined) return ofCloudflare;

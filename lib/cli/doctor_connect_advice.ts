@@ -18,6 +18,7 @@ import {
   unitAdvice,
   type Way,
   withoutProxy,
+  writeAddress,
 } from "./doctor_way.ts";
 
 /** What may be wrong where nothing listens at the panel's port. */
@@ -54,8 +55,8 @@ export function connectAdvice(
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
   const elsewhere = open.length === 0 ? [] : [
-    `see whether the panel answers at ${open.join(", ")}, and write that into ${
-      endpointPlace(way)
+    `see whether the panel answers at ${open.join(", ")}, and if so, ${
+      writeAddress(open[0] ?? "", way)
     }`,
   ];
   if (finding !== undefined) return [...finding.advice, ...elsewhere];

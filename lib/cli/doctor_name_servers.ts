@@ -109,8 +109,14 @@ export function askEach(
       return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
     }
     const addresses = [...new Set(answers.flatMap((it) => it.addresses))];
-    const code = first.code === "NOERROR" && addresses.length === 0 ? "no address" : first.code;
     const isSilent = ({ status }: { status: string }) => status === "rejected";
+    // That it has none of the one family says nothing of the other.
+    const unknown = ofIpv4.every(isSilent)
+      ? "no answer to questions for IPv4 (A)"
+      : ofIpv6.every(isSilent)
+      ? "no answer to questions for IPv6 (AAAA)"
+      : "no address";
+    const code = first.code === "NOERROR" && addresses.length === 0 ? unknown : first.code;
     const isSilentOnIpv6 = !ofIpv4.some(isSilent) && ofIpv6.every(isSilent);
     const lost = all.length - answers.length;
     return {

@@ -19,7 +19,7 @@ import {
 import { isChallenge } from "./doctor_cloudflare.ts";
 import type { PanelCalls } from "./doctor_panel_calls.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
-import { endpointPlace, usualAddresses, type Way } from "./doctor_way.ts";
+import { usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
 
 /** For calls at other addresses. */
 const ELSEWHERE_MS = 2_000;
@@ -67,22 +67,19 @@ export async function notAPanel(
   if (elsewhere === undefined) {
     return { ...failed(words, ...advice), notWhileReporting: NOT_WHILE_ANSWERED };
   }
-  const place = endpointPlace(way);
+  const write = writeAddress(elsewhere, way);
   if (elsewhere === url.origin) {
-    return failed(
-      words,
-      `the panel is at the root of this server: write ${elsewhere} into ${place}`,
-    );
+    return failed(words, `the panel is at the root of this server: ${write}`);
   }
   if (url.protocol !== "https:" || !elsewhere.startsWith("http:")) {
-    return failed(words, `a Komari panel answers at ${elsewhere}: write that into ${place}`);
+    return failed(words, `a Komari panel answers at another address: ${write}`);
   }
   return failed(
     `${words}; a Komari panel answers at ${elsewhere}`,
     `have the server at ${url.host} pass calls on to that: proxy_pass in its server block of nginx, ` +
       "reverse_proxy in Caddy",
     ...advice,
-    `else write ${elsewhere} into ${place}: without TLS all on the way can read the token`,
+    `else ${write}`,
   );
 }
 

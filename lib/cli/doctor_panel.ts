@@ -5,7 +5,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
@@ -145,12 +145,18 @@ class PanelCheck {
         }`;
         return failed(`${message}, once connected`, advice);
       }
+      const curl = `curl --http1.1 -v ${href}`;
+      if (isTimeout(error)) {
+        return failed(
+          `${message}, once connected`,
+          "see on the panel's machine whether the panel hangs, and the load, the memory and the disk there; " +
+            `it is slow rather than hung if an answer comes later: ${curl}`,
+          "see in the log of a proxy in front of the panel whom it waits for",
+        );
+      }
       return failed(
         `${message}, once connected`,
-        `see whether a request is answered, and by HTTP/1.1 as this agent's: curl --http1.1 -v ${href}`,
-        /no answer within/.test(message)
-          ? "if an answer comes later, the panel is slow: see the load, the memory and the disk of its machine"
-          : undefined,
+        `see whether a request is answered, and by HTTP/1.1 as this agent's: ${curl}`,
         /closed without an answer/.test(message)
           ? `see whether the proxy in front of the panel knows the name ${hostname} (nginx: server_name; ` +
             "return 444 closes so)"

@@ -39,7 +39,9 @@ const CONSEQUENCES: readonly (readonly [
   // Both are sent over the same way.
   [["connect", "round_trip"], ["dns"], "questions_lost", "packets_lost"],
   [["connect"], ["dns"], "packets_lost", "packets_lost"],
-  [["dns"], ["connect", "tls", "panel"], "no_answer", "packets_lost"],
+  [["connect"], ["dns"], "late_name", "packets_lost"],
+  [["dns"], ["connect"], "no_answer", "packets_lost"],
+  [["dns", "connect"], ["tls", "panel"], "no_answer", "packets_lost"],
   [["connect", "dns", "round_trip"], ["time"], /^/, "packets_lost"],
   // The agent gives a name up sooner than the system.
   [["dns"], ["agent"], "not_reporting", "late_name"],

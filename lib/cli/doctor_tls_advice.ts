@@ -14,7 +14,15 @@ import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
-import { endpointPlace, given, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
+import {
+  endpointPlace,
+  given,
+  originLook,
+  portOf,
+  reinstall,
+  type Way,
+  writeAddress,
+} from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -61,7 +69,9 @@ export function tlsAdvice(
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
       /does not speak TLS/,
-      `if the panel has no TLS, write ${plain} into ${place}; else give the port that speaks TLS`,
+      `if the panel speaks TLS at another port, give that; if it has none, ${
+        writeAddress(plain, way)
+      }`,
     ],
     [
       /another name/,

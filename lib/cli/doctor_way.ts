@@ -202,6 +202,14 @@ export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): s
   return `${place} (and then: ${isOfUnit ? restart(serviceName) : reinstall(config)})`;
 }
 
+/** Has an address be configured; with a warning where it has no TLS, and the present one has. */
+export function writeAddress(address: string, way: Pick<Way, "url" | "config" | "unit">): string {
+  const place = endpointPlace(way);
+  return way.url.protocol === "https:" && address.startsWith("http:")
+    ? `write ${address} into ${place}: without TLS all on the way can read the token`
+    : `write ${address} into ${place}`;
+}
+
 /**
  * An option, or a variable of proxies, as the installed service gets it; where there is none, it alone.
  * What a variable of the service's unit sets is changed there, since it wins over what is installed.

@@ -1,5 +1,6 @@
 import { errorCode } from "../attempt.ts";
 import { parse as parseJsonc } from "@std/jsonc";
+import { codePoint } from "../parse/bounded_text.ts";
 import { isJsonObject, type JsonObject } from "../parse/json.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Option, type OptionTexts, parseSwitch } from "./option.ts";
@@ -129,11 +130,19 @@ function syntaxProblem(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];
   if (position === undefined) return "it is no valid JSON: it ends too early";
-  const at = Number(position);
+  // A number or a word with such a character at its end is taken for one word.
+  const [word = ""] = /^[\w.+-]+(?=[^\0-\x7f])/.exec(text.slice(Number(position))) ?? [];
+  const at = Number(position) + word.length;
   const before = text.slice(0, at).split("\n");
   const column = [...before.at(-1) ?? ""].length + 1;
   const place = `it is no valid JSON at line ${before.length}, column ${column}`;
   const [, quote] = FOREIGN_QUOTE.exec(text.slice(at)) ?? [];
+  const wide = text.slice(at, at + 1);
+  const usual = wide === "、" ? "," : wide.normalize("NFKC");
+  if (wide !== usual && /^[,:{}[\] ]$/.test(usual)) {
+    const shown = usual === " " ? `U+${codePoint(wide)}` : wide;
+    return `${place}: the character ${shown} is none of JSON's, which is "${usual}"`;
+  }
   if (quote !== undefined) return `${place}: the quote ${quote} is none of JSON's, which are "`;
   // A comma that is missing is noticed at the next word.
   const isFirst = before.length > 1 && (before.at(-1) ?? "").trim() === "";

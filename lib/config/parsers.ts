@@ -18,7 +18,7 @@ import { UsageError } from "./usage_error.ts";
  */
 export function parseEndpoint(value: string): string {
   const url = httpUrl(value);
-  if (url === undefined || url.username !== "" || url.password !== "") {
+  if (url === undefined || url.username !== "" || url.password !== "" || url.port === "0") {
     throw new RangeError(allowedUrl(value));
   }
   if (/^https?$/.test(url.hostname) && url.pathname.startsWith("//")) {
@@ -45,6 +45,9 @@ function allowedUrl(value: string): string {
   }
   if (/^https?:\/\/[\da-f]*:[\da-f:]*:/i.test(value)) {
     return "a URL with its IPv6 address in brackets, such as http://[2001:db8::1]:25774";
+  }
+  if (/^https?:\/\/[^/]+:(?:0+|\d{5,})(?:\/|$)/i.test(value)) {
+    return "a URL with a port from 1 to 65535";
   }
   return "a URL such as https://panel.example.com";
 }

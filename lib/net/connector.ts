@@ -139,7 +139,7 @@ function failure(
   const others = more.length > 0 ? ` and ${more.length} more` : "";
   const where = first === undefined || first === host
     ? `${named(host, role)} port ${port}`
-    : `${named(host, role)} (${first}${others} port ${port})`;
+    : `${named(host, role)} port ${port} (${first}${others})`;
   const message = `Cannot connect to ${where}: ${connectErrorMessage(cause)}`;
   return new DialError(message, { stage: "connect", cause });
 }

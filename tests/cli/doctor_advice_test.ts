@@ -150,7 +150,10 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   const [at] = connectAdvice("connection refused", wayTo("https://p.example:8443"), {
     open: ["https://p.example"],
   });
-  assertStringIncludes(at ?? "", "answers at https://p.example, and write that into -e");
+  assertStringIncludes(
+    at ?? "",
+    "answers at https://p.example, and if so, write https://p.example into -e",
+  );
   const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
   for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
     const found = connectAdvice(message, byName);
@@ -238,7 +241,7 @@ Deno.test("tlsAdvice() goes by the cause", () => {
         "the server does not speak TLS",
         undefined,
         1,
-        "if the panel has no TLS, write http://p.example:444/x into -e",
+        "if it has none, write http://p.example:444/x into -e",
       ],
       ["it is for another name", undefined, 2, "use a certificate for p.example"],
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],

@@ -243,8 +243,11 @@ Deno.test("slowAdvice() asks of a server without an answer whether packets are l
 
 Deno.test("askEach() tells a server that is silent on IPv6, and one to which packets are lost", async () => {
   const zone = { "panel.test": { A: ["192.0.2.1"], AAAA: ["2001:db8::1"] } };
-  const ask = async (options: Parameters<typeof TestNameServer.start>[1]) => {
-    await using server = await TestNameServer.start(zone, options);
+  const ask = async (
+    options: Parameters<typeof TestNameServer.start>[1],
+    known: typeof zone | { "panel.test": { A: string[] } } = zone,
+  ) => {
+    await using server = await TestNameServer.start(known, options);
     const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
     const sources = await withFiles({}, () => readSources(way));
     using time = new FakeTime();
@@ -269,6 +272,8 @@ Deno.test("askEach() tells a server that is silent on IPv6, and one to which pac
   assertStringIncludes(ipv4.text ?? "", "(1 ms), and no answer to questions for IPv6 (AAAA)");
   assertStringIncludes(ipv4.advice[0] ?? "", "have 127.0.0.1 answer to AAAA");
   assertStringIncludes(ipv4.looks[2]?.join() ?? "", "see where packets are lost: mtr", "by chance");
+  const none = await ask({ mute: ["A"] }, { "panel.test": { A: ["192.0.2.1"] } });
+  assertEquals(none.text, "127.0.0.1: no answer to questions for IPv4 (A)", "it may have one");
   const lossy = await ask({ loses: 2 });
   assertStringIncludes(lossy.text ?? "", "and no answer to 3 of 6 questions");
   const looks = lossy.looks.map((lines) => lines.map((line) => /: (\S+)/.exec(line)?.[1]));

@@ -84,6 +84,11 @@ Deno.test("inOrder() puts lost packets that both see before a slow name", () => 
   assertEquals(behind("failed"), [
     ...[["connect", "failed", "dns"], ["dns", "failed", undefined], ["tls", "skipped", "dns"]],
   ], "what was not checked follows from the same");
+  const connect = check("connect", "warning", { kind: "packets_lost" });
+  const name = check("dns", "warning", { kind: "late_name" });
+  const hung = check("panel", "failed", { kind: "no_answer" });
+  const below = inOrder([name, hung, connect]).map(({ id, follows }) => [id, follows]);
+  assertEquals(below, [["panel", "connect"], ["connect", undefined], ["dns", "connect"]]);
   const both = check("dns", "warning", { kind: "packets_lost" });
   assertEquals(among(both), { dns: undefined, round_trip: "dns", time: "dns" });
 });

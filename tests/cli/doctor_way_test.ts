@@ -69,7 +69,7 @@ Deno.test("checkConnection() names a usual port that is open where the panel's r
   const config = configOf(["doctor", "-e", "http://127.0.0.1:1", "-t", "x"]);
   const { text, causes = [] } = await checkConnection(wayTo(config, [], [port]), signal);
   assertStringIncludes(text, `connection refused; it connects for http://127.0.0.1:${port}`);
-  assertStringIncludes(causes[0] ?? "", `answers at http://127.0.0.1:${port}, and write that into`);
+  assertStringIncludes(causes[0] ?? "", `answers at http://127.0.0.1:${port}, and if so, write`);
   assertEquals(usualAddresses(wayTo(config, [])), [
     { port: 443, address: "https://127.0.0.1" },
     { port: 80, address: "http://127.0.0.1" },

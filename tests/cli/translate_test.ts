@@ -133,8 +133,8 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     ],
     ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
     [
-      "Cannot connect to p.example (192.0.2.7 port 443): connection refused (address from 192.0.2.1)",
-      "无法连接 p.example（192.0.2.7，端口 443）：连接被拒绝（地址来自 192.0.2.1）",
+      "Cannot connect to p.example port 443 (192.0.2.7): connection refused (address from 192.0.2.1)",
+      "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝（地址来自 192.0.2.1）",
     ],
     [
       'blocked: the Upgrade header is removed on the way, by "nginx" (192.0.2.7, address from ' +

@@ -108,6 +108,10 @@ const ROWS: readonly Row[] = [
     [["https://p.example\u3000:8080"], "(U+3000), such as https://p.example:8080"],
     [["“https://p.example”", "'https://p.example"], "a URL without quotes"],
     [["http://2001:db8::1:25774", "http://fe80::1"], "a URL with its IPv6 address in brackets"],
+    [
+      ["http://p.example:0", "https://p.example:00/x", "http://[::1]:70000"],
+      "a port from 1 to 65535",
+    ],
     [["http://http://p.example", "https://https://p"], "a URL with http:// or https:// once"],
   ].map(([wrong = [], allowed]): Row => ({
     ...{ parse: parseEndpoint, right: [], wrong: [...wrong] },

@@ -219,13 +219,13 @@ sanitized.test("NetDialer.dial() throws a readable error with the step that fail
   const port = freePort();
   const refused = await failure(`http://localhost:${port}/?token=secret`, {});
   const where =
-    /^Cannot connect to localhost \((127\.0\.0\.1|::1)( and 1 more)? port \d+\): connection refused$/;
+    /^Cannot connect to localhost port \d+ \((127\.0\.0\.1|::1)( and 1 more)?\): connection refused$/;
   assertMatch(refused.message, where);
   assertEquals(refused.stage, "connect");
   const several = leadingTo("127.0.0.1", "::1");
   assertEquals(
     (await failure(`http://panel.test:${port}`, { system: several })).message,
-    `Cannot connect to panel.test (127.0.0.1 and 1 more port ${port}): connection refused`,
+    `Cannot connect to panel.test port ${port} (127.0.0.1 and 1 more): connection refused`,
   );
   assertEquals(
     (await failure(`http://127.0.0.1:${port}`, {})).message,
@@ -367,7 +367,7 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
   }],
   [
     "a connection",
-    () => hangingConnection("panel.test", { system }, "panel.test (127.0.0.1 port 80)"),
+    () => hangingConnection("panel.test", { system }, "panel.test port 80 (127.0.0.1)"),
   ],
   [
     "a connection to a proxy",
@@ -375,7 +375,7 @@ const STAGES: readonly [name: string, hang: () => Hanging | (Hanging & AsyncDisp
       hangingConnection(
         "panel.test",
         { system, proxies: { http: "http://proxy.test:3128" } },
-        "the proxy proxy.test (127.0.0.1 port 3128)",
+        "the proxy proxy.test port 3128 (127.0.0.1)",
       ),
   ],
   ["an HTTP proxy", () => hangingProxy(startHttpProxy({ isMute: true }), "http")],
