@@ -6,17 +6,24 @@ const VARIABLE = "TEST_IN_OWN_PROCESS";
 /**
  * Registers a test that looks at its whole process, such as its descriptors or its memory.
  *
- * It runs in a process of its own, since files that are tested in parallel share one.
+ * It runs in a process of its own, since files that are tested in parallel share one; `through` is a
+ * command that starts it.
  */
-export function isolatedTest(file: string | URL, definition: Deno.TestDefinition): void {
+export function isolatedTest(
+  file: string | URL,
+  definition: Deno.TestDefinition,
+  { through = [] }: { through?: readonly string[] } = {},
+): void {
   const { name, ignore = false } = definition;
   if (Deno.env.get(VARIABLE) === name) return Deno.test(definition);
   Deno.test({
     name,
     ignore,
     async fn() {
-      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["test", "-A", "--no-prompt", "--no-check", `--filter=${name}`, `${file}`],
+      const runtime = [Deno.execPath(), "test", "-A", "--no-prompt", "--no-check"];
+      const [command = "", ...words] = [...through, ...runtime];
+      const { code, stdout, stderr } = await new Deno.Command(command, {
+        args: [...words, `--filter=${name}`, `${file}`],
         env: { [VARIABLE]: name, NO_COLOR: "1" },
       }).output();
       const decoder = new TextDecoder();

@@ -8,6 +8,8 @@ import { reportSome, startPanel, withPanel } from "../../demo/page_panel.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 import { realDeadline } from "../../real_deadline.ts";
 import { marked, newMark } from "../../remote/processes_below.ts";
+import { isolatedTest } from "../../own_process.ts";
+import { hasOwnNetwork, OWN_NETWORK } from "../../own_network.ts";
 import { skipReason } from "../live/command.ts";
 
 const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
@@ -74,14 +76,15 @@ async function withPage(
 }
 
 function test(name: string, fn: () => Promise<void>): void {
-  // The driver keeps a pipe to the browser for a moment longer than the browser lives.
-  Deno.test({
+  isolatedTest(import.meta.url, {
     name: name + skipReason(chromium === undefined ? "no Chromium in /usr/bin" : undefined),
     fn,
     ignore: chromium === undefined,
+    // The driver keeps a pipe to the browser for a moment longer than the browser lives.
     sanitizeOps: false,
     sanitizeResources: false,
-  });
+    // The browser gives up its requests whenever an interface of its network comes or goes.
+  }, { through: hasOwnNetwork ? OWN_NETWORK : [] });
 }
 
 test(
