@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { isUsageError } from "../config/usage_error.ts";
+import { whileRead } from "../host/standard_error.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { printable } from "../log/redact.ts";
 import { writeAllSync } from "../io/write_all.ts";
@@ -66,7 +67,7 @@ export function logToStandardError(
 ): void {
   const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
   const terminal = Deno.stderr.isTerminal() ? { colors: !Deno.noColor } : undefined;
-  setUpLog({ level, format, forJournal, terminal, secrets, write, contexts });
+  setUpLog({ level, format, forJournal, terminal, secrets, write: whileRead(write), contexts });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 

@@ -329,7 +329,7 @@ for (const width of [390, 320]) {
           { id: 9, name: long, type: long, target: long, interval: -(2 ** 53) },
         ];
         await withPage(panel, { width, colorScheme: "dark" }, async (page) => {
-          await page.getByText("Online").waitFor();
+          await page.locator("#message").getByText(long).waitFor();
           await page.locator("#probes tr").nth(3).waitFor();
           const overhang = await page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth",

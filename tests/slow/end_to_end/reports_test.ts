@@ -4,6 +4,7 @@ import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { isAlive } from "../../exists.ts";
 import { eventually } from "../../remote/processes_below.ts";
+import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
@@ -63,6 +64,18 @@ Deno.test("the agent ends at once while the panel keeps it waiting", async () =>
     await panel.state.until(({ counts }) => counts.connections > connections);
     await agent.stopsAtOnce();
   });
+});
+
+Deno.test("the agent reports, and ends at once, while nobody reads its log", async () => {
+  using panel = await startTestPanel({ token: TOKEN });
+  using folder = new TempFolder();
+  // It is its own reader, and full.
+  const stuck = 'mkfifo "$0" && exec 2<>"$0" && head -c 65536 /dev/zero >&2 && exec "$@"';
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"], {
+    through: ["sh", "-c", stuck, `${folder.path}/log`],
+  });
+  await panel.state.until(({ counts }) => counts.reports >= 3);
+  await agent.stopsAtOnce();
 });
 
 Deno.test("the agent leaves no process behind, not even when it is killed", async () => {
