@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { patience } from "./patience.ts";
 
 /** Where, and by which program, such a Deno runs, and what it can read on its standard input. */
 interface DenoOptions extends Pick<Deno.CommandOptions, "env" | "clearEnv" | "cwd"> {
@@ -18,7 +19,7 @@ export async function denoOutput(
   const [command = "", ...args] = [...through, Deno.execPath(), ...flags.split(" "), ...words];
   const env = { NO_COLOR: "1", ...options.env };
   const child = new Deno.Command(command, {
-    ...{ ...options, args, env, stdout: "piped", stderr: "piped" },
+    ...{ ...options, args, env, stdout: "piped", stderr: "piped", signal: patience() },
     stdin: input === undefined ? "null" : "piped",
   }).spawn();
   if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);

@@ -1,8 +1,9 @@
 import { ownPlaces } from "../own_places.ts";
+import { patience } from "../patience.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-/** Runs the program with these words in a home of its own, and with no other variables. */
+/** Runs the program with these words in a home of its own, and with no other variables; not for ever. */
 export function spawnProgram(
   words: readonly string[],
   home: string,
@@ -15,5 +16,6 @@ export function spawnProgram(
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal: patience(),
   }).spawn();
 }

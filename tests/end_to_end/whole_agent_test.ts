@@ -10,6 +10,7 @@ import { readHealth } from "../../lib/state/health_reader.ts";
 import { VERSION } from "../../lib/version.ts";
 import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { patience } from "../patience.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { eventually } from "../remote/processes_below.ts";
 import { AgentProcess } from "./agent_process.ts";
@@ -110,7 +111,7 @@ onLinux.test("what a whole agent measures, learns and suffers arrives wherever i
 
   await agent.says("Metrics for Prometheus: ");
   const [, url = ""] = /Metrics for Prometheus: (\S+)/.exec(agent.output) ?? [];
-  const scrape = (await (await fetch(url)).text()).split("\n");
+  const scrape = (await (await fetch(url, { signal: patience() })).text()).split("\n");
   const expected = [
     "node_memory_MemTotal_bytes 66806992896",
     'node_network_receive_bytes_total{device="enp6s0"} 3011204112',

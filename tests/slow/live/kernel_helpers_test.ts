@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
-import { realTurn } from "../../fake_time.ts";
+import { realUntil } from "../../real_deadline.ts";
 import { lackOfTools } from "./command.ts";
 import { missingUserModeLinux, testInUserModeLinux } from "./user_mode_linux.ts";
 import { onlyIf } from "../../only_on.ts";
@@ -58,7 +58,7 @@ onOwnKernel.test("a crash of a hardened process starts no program that core_patt
     await program.stop("SIGABRT");
   }
   // The kernel does not wait for it. That of the first process would have come before.
-  while (!/^[1-9]\d*$/m.test(handler.runs())) await realTurn();
+  await realUntil(() => /^[1-9]\d*$/m.test(handler.runs()));
   assertEquals(handler.runs().match(/^0 core$/gm), ["0 core"]);
 });
 

@@ -1,3 +1,4 @@
+import { realDeadline } from "../../real_deadline.ts";
 import { outputOf, succeeds } from "./command.ts";
 
 /**
@@ -29,7 +30,7 @@ export class MountNamespace implements AsyncDisposable {
     const namespace = new MountNamespace(holder);
     const complaint = new Response(holder.stderr).text();
     const reader = holder.stdout.getReader();
-    const { done } = await reader.read();
+    const { done } = await realDeadline(reader.read());
     await reader.cancel();
     if (!done) return namespace;
     await namespace[Symbol.asyncDispose]();

@@ -8,6 +8,8 @@ import { SensorReader } from "../../../lib/exporter/sensors.ts";
 import { LocalHost } from "../../../lib/host/local_host.ts";
 import { type ExposedMetric, parseExposition } from "../../exporter/exposition.ts";
 import { NetworkNamespace } from "./network_namespace.ts";
+import { patience } from "../../patience.ts";
+import { realDeadline } from "../../real_deadline.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 
 /** Others work on this machine too: what moves between two looks is looked at again, this often. */
@@ -73,7 +75,7 @@ class RealServer implements AsyncDisposable {
       reject(new Error(`Cannot start ${name}: ${log}`));
     };
     read();
-    return new RealServer(child, await promise);
+    return new RealServer(child, await realDeadline(promise));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,7 +121,8 @@ type Metrics = Map<string, ExposedMetric>;
 type Scrape = (url: string) => Promise<Metrics>;
 
 async function scrapeHere(url: string): Promise<Metrics> {
-  const response = await fetch(url, { headers: { accept: "text/plain" } });
+  const headers = { accept: "text/plain" };
+  const response = await fetch(url, { headers, signal: patience() });
   return parseExposition(await response.text(), LATER_LABELS);
 }
 
@@ -351,8 +354,8 @@ Deno.test({
 
 /** Fetches a text, once the server is ready. */
 async function fetchText(url: string): Promise<string> {
-  for (;;) {
-    const response = await fetch(url);
+  for (const signal = patience();;) {
+    const response = await fetch(url, { signal });
     const text = await response.text();
     if (response.status !== 503) return text;
   }
