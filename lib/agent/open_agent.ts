@@ -21,7 +21,7 @@ import type { NodeRegistration } from "../panel/registration.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
 import { HealthFile } from "../state/health_file.ts";
-import { runtimeFolders } from "../state/paths.ts";
+import { keepsState, runtimeFolders, stateFolder } from "../state/paths.ts";
 import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
 import { localTime } from "../traffic/time_zone.ts";
 import { VERSION } from "../version.ts";
@@ -77,7 +77,10 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
 
   // The health file is written first: it takes what fails from here on.
   const { signal, secrets } = options;
-  const health = HealthFile.open(runtimeFolders(config), { version: VERSION, secrets });
+  const health = HealthFile.open(runtimeFolders(config), {
+    ...{ version: VERSION, secrets },
+    stateFolder: keepsState(config) ? stateFolder(config) : undefined,
+  });
   opened.defer(() => health?.close());
 
   // 2. What is read. What the options don't ask for needs no memory: it is not even loaded.

@@ -27,7 +27,7 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { agentResult, connectionsResult } from "./doctor_agent.ts";
+import { acceptedAllTheSame, agentResult, connectionsResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
 import {
   afterReload,
@@ -191,7 +191,7 @@ async function everything(
     before: times,
     isLate: late.length > 0,
   });
-  const reloaded = besideReports([...slow, ...made, ...late])
+  const reloaded = besideReports([...slow, ...made, ...late], acceptedAllTheSame(config, health))
     .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
   const started = await found;
   const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));

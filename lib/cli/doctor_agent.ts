@@ -152,6 +152,21 @@ function isOlderThanConfig({ configPath, isConfigInstalled }: Config, health: He
   return changedAtMs !== undefined && changedAtMs > startedAtMs;
 }
 
+/** Why a running agent's reports are accepted by a panel that refuses the token; empty where that is not seen. */
+export function acceptedAllTheSame(config: Config, health: Health | undefined): string {
+  if (health === undefined) return "";
+  if (isOlderThanConfig(config, health)) {
+    return `it was started before ${config.configPath} was changed`;
+  }
+  const open = health.panels.find(({ transport }) => transport?.endsWith(" WebSocket"));
+  return open === undefined
+    ? ""
+    : `they go by a WebSocket that was opened ${
+      duration(Date.now() - open.sinceMs)
+    } ago, and the ` +
+      "panel looks at the token of a new one alone";
+}
+
 /** Whether the token is on the command line of a process. */
 function hasTokenInArguments(pid: number): boolean {
   const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "";

@@ -55,10 +55,20 @@ export function lateCheck(checks: readonly CompletedCheck[], allMs: number): Com
   return [{ id: "time", title: "Time", ms: 0, ...found }];
 }
 
-/** Checks of the way to a panel, with what the running agent says against a link that has failed. */
-export function besideReports(checks: readonly CompletedCheck[]): CompletedCheck[] {
+/**
+ * Checks of the way to a panel, with what the running agent says against a link that has failed, and why
+ * it may say so of a token that is refused.
+ */
+export function besideReports(
+  checks: readonly CompletedCheck[],
+  why: string,
+): CompletedCheck[] {
   const isAccepted = checks.some(({ kind }) => kind === "reporting");
+  const isRefused = checks.some(({ id, status }) => id === "token" && status === "failed");
   return checks.map((it) => {
+    if (it.kind === "reporting" && isRefused && why !== "") {
+      return { ...it, text: `${it.text}; ${why}` };
+    }
     if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
     const { advice, causes = [], notWhileReporting = [], ...rest } = it;
     const text = `${it.text}; the running agent's reports are accepted all the same`;

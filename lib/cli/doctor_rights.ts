@@ -29,6 +29,9 @@ export function identityOf(user: string): Identity | undefined {
   return groupsOf(user, { passwd, groups });
 }
 
+/** What a use of a file needs, or of a folder: to read it, to run it or look into it, to make files in it. */
+const RIGHTS = { read: 4, run: 5, write: 7 } as const;
+
 /**
  * The first part of a path that keeps a user from reading the file, or from running it; `undefined`
  * where the rights allow it, or are not to be seen. A service has no right to pass over them, also as
@@ -37,17 +40,17 @@ export function identityOf(user: string): Identity | undefined {
 export function barrierTo(
   path: string,
   { uid, gids }: Identity,
-  use: "read" | "run" = "read",
+  use: keyof typeof RIGHTS = "read",
 ): Barrier | undefined {
   for (const part of [...ancestry(dirname(path)).reverse(), path]) {
     const info = attempt(() => Deno.statSync(part));
     if (info?.mode === undefined || info.mode === null) return undefined;
-    const needed = part !== path ? 1 : use === "read" ? 4 : 5;
+    const needed = part !== path ? 1 : RIGHTS[use];
     const isOwner = info.uid === uid;
     const isInGroup = gids.includes(info.gid ?? -1);
     const shift = isOwner ? 6 : isInGroup ? 3 : 0;
     if ((info.mode >> shift & needed) === needed) continue;
-    const letters = needed === 1 ? "x" : needed === 4 ? "r" : "rx";
+    const letters = ["r", "w", "x"].filter((_, at) => (needed & 4 >> at) !== 0).join("");
     const [gid = uid] = gids;
     const group = accountNames(attempt(() => Deno.readTextFileSync("/etc/group")) ?? "").get(gid);
     const repair = isOwner
@@ -65,4 +68,17 @@ export function barrierTo(
 /** A path, and the folders that lead to it. */
 export function ancestry(path: string): string[] {
   return path === "" || path === "/" ? ["/"] : [path, ...ancestry(dirname(path))];
+}
+
+/** The mount point of a path without links, by `mountinfo`, if its mount or its disk has that option. */
+export function mountWith(option: string, path: string, mountinfo: string): string | undefined {
+  const mounts = mountinfo.split("\n").map((line) => line.split(" "));
+  // Later mounts lie above earlier ones.
+  const mount = ancestry(path).map((folder) => mounts.findLast(([, , , , at]) => at === folder))
+    .find((it) => it !== undefined);
+  if (mount === undefined) return undefined;
+  const [, , , , point, options = ""] = mount;
+  return [options, mount.at(-1) ?? ""].some((it) => it.split(",").includes(option))
+    ? point
+    : undefined;
 }

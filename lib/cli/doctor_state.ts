@@ -6,13 +6,15 @@ import { describeError } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 import type { Health } from "../state/health_reader.ts";
-import { type DeletedState, deletedStates } from "../state/deleted_state.ts";
-import { stateFolder } from "../state/paths.ts";
+import { type OpenState, openStates } from "../state/open_states.ts";
+import { keepsState, stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
-import { barrierTo } from "./doctor_rights.ts";
+import { ancestry, barrierTo } from "./doctor_rights.ts";
+import { isMissing } from "./doctor_unit_program.ts";
+import { usedUp } from "./state_trouble.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
 
 /** More than a state takes. */
@@ -28,23 +30,25 @@ export async function checkStateFolder(
   health: Health | undefined,
   unit: readonly UnitSetting[] = [],
 ): Promise<CheckResult> {
-  if (config.monthRotate === 0 && config.autoDiscoveryKey === "") {
+  if (!keepsState(config)) {
     return skipped("not used without --month-rotate");
   }
   const folder = stateFolder(config);
   const name = config.serviceName;
-  const deleted = health?.isRunning ? deletedStates(health.pid) : [];
-  const isThere = ({ name }: DeletedState) =>
-    attempt(() => Deno.lstatSync(`${folder}/${name}`)) !== undefined;
-  const lost = deleted.find((it) => !isThere(it));
+  const states = health?.isRunning ? openStates(health.pid) : [];
+  const lost = states.find(({ name, isDeleted }) =>
+    isMissing(`${folder}/${name}`) && (isDeleted || folder === health?.stateFolder)
+  );
   if (lost !== undefined) {
     const path = `${folder}/${lost.name}`;
     return failed(
-      `${path} was deleted while the agent has it open: the next restart loses its content`,
+      lost.isDeleted
+        ? `${path} was deleted while the agent has it open: the next restart loses its content`
+        : `${path} was moved away while the agent has it open: the next restart loses its content`,
       `as root: ${carryOver(lost, folder)}; then restart the agent`,
     );
   }
-  const [replaced] = deleted;
+  const replaced = states.find(({ isDeleted }) => isDeleted);
   if (replaced !== undefined) {
     const path = `${folder}/${replaced.name}`;
     return failed(`${path} was replaced while the agent has it open`, restarting(config).restarted);
@@ -77,7 +81,7 @@ export async function checkStateFolder(
 }
 
 /** The commands by which a deleted state gets its name in a folder back. */
-function carryOver({ name, descriptor }: DeletedState, folder: string): string {
+function carryOver({ name, descriptor }: OpenState, folder: string): string {
   const { uid, gid } = Deno.statSync(descriptor);
   const owner = `-o ${uid} -g ${gid}`;
   return `install -d -m 700 ${owner} ${quoteShellWord(folder)} && ` +
@@ -155,7 +159,7 @@ async function stateAdvice(
     const owner = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`));
     const { uid, gid } = owner ?? {};
     const barrier = typeof uid === "number" && typeof gid === "number"
-      ? barrierTo(folder, { uid, gids: [gid] }, "run")
+      ? barrierTo(folder, { uid, gids: [gid] }, "write")
       : undefined;
     // What the agent has given up it takes again at its start.
     const again = /restart the agent when/.test(reason) && command !== undefined
@@ -176,18 +180,11 @@ async function stateAdvice(
 
 /** A disk may be full of bytes, or of files. */
 async function roomAdvice(folder: string): Promise<string> {
-  for (let path = folder;; path = dirname(path) || "/") {
-    try {
-      const { promises } = await import("node:fs");
-      const { bavail, ffree, files } = await promises.statfs(path);
-      return bavail > 0 && files > 0 && ffree === 0
-        ? `all inodes of the disk of ${folder} are used: remove files, of which there are too many ` +
-          `(df -i ${folder})`
-        : `make room on the disk of ${folder} (df -h ${folder})`;
-    } catch {
-      if (path === "/") return `make room on the disk of ${folder} (df -h ${folder})`;
-    }
-  }
+  const isThere = (path: string) => attempt(() => Deno.statSync(path)) !== undefined;
+  return await usedUp(ancestry(folder).find(isThere) ?? "/") === "inodes"
+    ? `all inodes of the disk of ${folder} are used: remove files, of which there are too many ` +
+      `(df -i ${folder})`
+    : `make room on the disk of ${folder} (df -h ${folder})`;
 }
 
 /** A folder may be read-only for the service alone, by its unit. */

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { didYouMean } from "../config/did_you_mean.ts";
 import { basename, dirname } from "../parse/path.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
-import { ancestry } from "./doctor_rights.ts";
+import { ancestry, mountWith } from "./doctor_rights.ts";
 import {
   changed,
   changedSetting,
@@ -94,7 +94,7 @@ export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
   }
   const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
   const noexec = isSeen
-    ? noexecMount(attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
+    ? mountWith("noexec", attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
     : undefined;
   if (noexec !== undefined) {
     const advice = `let programs run there: mount -o remount,exec ${noexec}, and so in ` +
@@ -171,14 +171,4 @@ export function isMissing(path: string): boolean {
 /** Whether a path has one of these rights, or can't be asked for them. */
 function hasRight(path: string, rights: number): boolean {
   return ((attempt(() => Deno.statSync(path).mode) ?? rights) & rights) !== 0;
-}
-
-/** The mount point of a path without links, by `mountinfo`, if programs can't be run there. */
-export function noexecMount(path: string, mountinfo: string): string | undefined {
-  const mounts = mountinfo.split("\n").map((line) => line.split(" "));
-  const folders = ancestry(path);
-  // Later mounts lie above earlier ones.
-  const of = (folder: string) => mounts.findLast(([, , , , point]) => point === folder);
-  const [, , , , point, options = ""] = folders.map(of).find((mount) => mount !== undefined) ?? [];
-  return options.split(",").includes("noexec") ? point : undefined;
 }

@@ -11,7 +11,7 @@ import { formatByteCount } from "../parse/byte_size.ts";
 import { agentFolders } from "../service/installed_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
 import { PROBE_TYPES, type ProbeType } from "../types.ts";
-import { agentProblems, NO_AGENT, withLostTargets } from "./agent_problems.ts";
+import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "./agent_problems.ts";
 import { isPaused, memoryOf } from "./agent_process.ts";
 import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
@@ -20,6 +20,7 @@ import { wrapped } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { healthProblem, tells } from "./health.ts";
 import { duration, padded } from "./help.ts";
+import { stateTrouble } from "./state_trouble.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 
 /** Everything that `status` shows. */
@@ -33,6 +34,8 @@ export interface Status {
   readonly service: ServiceState & { readonly restarts?: number } | undefined;
   /** The result of the check of `doctor`. */
   readonly found: CheckResult;
+  /** Why its state can't be kept, by a look at its folder; `undefined` where nothing is seen. */
+  readonly stateTrouble?: string | undefined;
   /** What is wrong in its configuration; `undefined` where nothing is. */
   readonly mistake?: string | undefined;
   readonly nowMs: number;
@@ -57,6 +60,9 @@ export async function runStatus(config: Config, context: CommandContext): Promis
       ...found.unit && { restarts: Number(found.unit.property("NRestarts")) },
     },
     found: serviceResult(found, running),
+    stateTrouble: running && seenProblem(running, "state") === undefined
+      ? await stateTrouble(running)
+      : undefined,
     mistake: config.mistake,
     nowMs: Date.now(),
   };
@@ -67,7 +73,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, isPaused, found, mistake, nowMs }: Status,
+  { health, memoryBytes, isPaused, found, stateTrouble, mistake, nowMs }: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
@@ -82,6 +88,9 @@ export function statusText(
     for (const panel of health.panels) rows.push(...panelRows(panel, { isLive, nowMs }));
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
+    if (stateTrouble !== undefined) {
+      rows.push(["State folder", `${stateTrouble}; \`doctor\` says what to do`]);
+    }
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
   if (found.status !== "skipped") {
@@ -131,10 +140,21 @@ function panelRows(
   const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}`;
   return [
     ["Panel", connection],
-    ["Last report", report],
+    ["Last report", [report, ...tokenTexts(panel, nowMs)].join("; ")],
     ...failure === undefined ? [] : [["Last failure", failure] as const],
     ...isLive ? [["Probes", probesText(panel)] as const] : [],
   ];
+}
+
+/** Its age counts: a panel takes reports on an open WebSocket also of a node that it has removed. */
+const RECENT_MS = 60_000;
+
+/** When the panel has last shown that it knows the token, where reports don't show it. */
+function tokenTexts({ transport, tokenKnownAtMs }: PanelHealth, nowMs: number): string[] {
+  const agoMs = nowMs - (tokenKnownAtMs ?? nowMs);
+  return transport?.endsWith(" WebSocket") === true && agoMs >= RECENT_MS
+    ? [`the panel last checked the token ${duration(agoMs)} ago`]
+    : [];
 }
 
 const TYPES: Readonly<Record<ProbeType, string>> = {
@@ -158,7 +178,7 @@ function probesText(panel: PanelHealth): string {
 
 /** The state for programs. */
 export function statusJson(status: Status): string {
-  const { health, memoryBytes, service, found, mistake, nowMs } = status;
+  const { health, memoryBytes, service, found, stateTrouble, mistake, nowMs } = status;
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
   const problem = healthProblem(health, nowMs, found);
@@ -186,6 +206,7 @@ export function statusJson(status: Status): string {
       probesLostLastMinute: it.lost,
     })),
     problems: health && agentProblems(health),
+    stateProblem: stateTrouble,
     service,
     serviceProblem: ["failed", "warning"].includes(found.status) ? found.text : undefined,
     configurationError: mistake,

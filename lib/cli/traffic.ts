@@ -10,7 +10,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
-import { deletedStates } from "../state/deleted_state.ts";
+import { openStates } from "../state/open_states.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
 import { basename } from "../parse/path.ts";
@@ -130,7 +130,7 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
 function heldState(pid: number, path: string): string | undefined {
   if (attempt(() => Deno.lstatSync(path)) !== undefined) return undefined;
   const name = basename(path);
-  return deletedStates(pid).find((it) => it.name === name)?.descriptor;
+  return openStates(pid).find((it) => it.isDeleted && it.name === name)?.descriptor;
 }
 
 /** Who has set the totals: the running agent, or this command in the state of none. */

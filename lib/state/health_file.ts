@@ -92,6 +92,8 @@ export interface HealthOptions {
   readonly version: string;
   /** Texts that are not written; the list may grow. */
   readonly secrets?: readonly string[];
+  /** The folder where the agent keeps its state; absent where it keeps none. */
+  readonly stateFolder?: string | undefined;
 }
 
 /**
@@ -107,6 +109,7 @@ export class HealthFile implements ProblemObserver {
   readonly #lock: FolderLock;
   readonly #version: string;
   readonly #secrets: readonly string[];
+  readonly #stateFolder: string | undefined;
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
   #seal = "";
@@ -121,13 +124,14 @@ export class HealthFile implements ProblemObserver {
   private constructor(
     path: string,
     { record, lock }: { record: RecordFile; lock: FolderLock },
-    { version, secrets = [] }: HealthOptions,
+    { version, secrets = [], stateFolder }: HealthOptions,
   ) {
     this.path = path;
     this.#record = record;
     this.#lock = lock;
     this.#version = version;
     this.#secrets = secrets;
+    this.#stateFolder = stateFolder;
   }
 
   /**
@@ -246,6 +250,7 @@ export class HealthFile implements ProblemObserver {
       intervalMs: this.#intervalMs,
       acceptedAtMs: this.#acceptedAtMs,
       seal: this.#seal,
+      stateFolder: this.#stateFolder,
       panels: this.#panels,
       problems: [...this.#problems.values()],
       isStopped,

@@ -42,6 +42,8 @@ export interface Health {
   readonly problems: readonly Problem[];
   /** How the process is sealed, in words; empty before it was decided. */
   readonly seal: string;
+  /** The folder where it keeps its state; `undefined` where it keeps none. */
+  readonly stateFolder?: string | undefined;
   /** Whether that agent still runs. */
   readonly isRunning: boolean;
 }
@@ -153,7 +155,12 @@ function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
   if (version === undefined || seal === undefined) return undefined;
   const panels = listOf(record.panels).flatMap(parsePanel);
   const problems = listOf(record.problems).flatMap(parseProblem);
-  return { pid, intervalMs, acceptedAtMs, startedAtMs, version, seal, panels, problems };
+  const stateFolder = textOf(record.stateFolder);
+  const numbers = { pid, intervalMs, acceptedAtMs, startedAtMs };
+  return {
+    ...{ ...numbers, version, seal, panels, problems },
+    ...stateFolder !== undefined && { stateFolder },
+  };
 }
 
 /** None for a part that this version does not know. */

@@ -40,3 +40,13 @@ export function stateFolder(
 function ownerOf(path: string): number | undefined {
   return attempt(() => Deno.statSync(path).uid ?? undefined);
 }
+
+/** Whether an agent keeps anything in its {@linkcode stateFolder}: the month's traffic, or its node. */
+export function keepsState(
+  { monthRotate, autoDiscoveryKey }: {
+    readonly monthRotate: number;
+    readonly autoDiscoveryKey: string;
+  },
+): boolean {
+  return monthRotate !== 0 || autoDiscoveryKey !== "";
+}

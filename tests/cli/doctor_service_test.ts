@@ -5,7 +5,7 @@ import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
-import { agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
+import { acceptedAllTheSame, agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
 import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
   detailCommands,
@@ -13,7 +13,7 @@ import {
   userQuestion,
 } from "../../lib/cli/doctor_found_service.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { noexecMount } from "../../lib/cli/doctor_unit_program.ts";
+import { mountWith } from "../../lib/cli/doctor_rights.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { FoundUnit } from "../../lib/cli/doctor_unit_settings.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -743,19 +743,20 @@ Deno.test("serviceResult() names the drop-in that takes a path from the service"
   assertStringIncludes(own.text, `; the last error in its log: ${lastError}`);
 });
 
-Deno.test("noexecMount() takes the mount that lies above the others at the nearest folder", () => {
+Deno.test("mountWith() takes the mount that lies above the others at the nearest folder", () => {
   const mountinfo = [
     "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw",
     "22 21 8:2 / /opt rw - ext4 /dev/sda2 rw",
     "23 21 8:3 / /opt rw,noexec,nosuid - ext4 /dev/sda3 rw",
-    "24 23 8:4 / /opt/x rw,nosuid - ext4 /dev/sda4 rw,noexec",
+    "24 23 8:4 / /opt/x rw,nosuid - ext4 /dev/sda4 ro",
     "",
   ].join("\n");
-  assertEquals(noexecMount("/opt/y/program", mountinfo), "/opt");
+  assertEquals(mountWith("noexec", "/opt/y/program", mountinfo), "/opt");
   for (const path of ["/opt/x/program", "/optional/program", "/program"]) {
-    assertEquals(noexecMount(path, mountinfo), undefined);
+    assertEquals(mountWith("noexec", path, mountinfo), undefined);
   }
-  assertEquals(noexecMount("/program", ""), undefined);
+  assertEquals(mountWith("noexec", "/program", ""), undefined);
+  assertEquals(mountWith("ro", "/opt/x/state", mountinfo), "/opt/x", "after an error of its disk");
 });
 
 Deno.test("serviceResult() has a service enabled that was not started since the boot", () => {
@@ -1462,6 +1463,23 @@ Deno.test("serviceResult() knows a full disk and a damaged program by their word
     assertStringIncludes(damaged.text, "its program is damaged (error: Uncaught SyntaxError");
     assertStringIncludes(damaged.advice ?? "", "put the program there again");
   }
+});
+
+Deno.test("acceptedAllTheSame() says why reports of a refused token are accepted", () => {
+  const config = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
+  const opened = { panel: "p.example", sinceMs: Date.now() - 60_000, failures: 0, probes: 0 };
+  const of = (transport: string | undefined) =>
+    acceptedAllTheSame(config, { ...HEALTH, panels: [{ ...opened, transport }] });
+  assertStringIncludes(of("v2 WebSocket"), "they go by a WebSocket that was opened 60 s ago, and");
+  assertEquals([of("v2 POST"), of(undefined), acceptedAllTheSame(config, undefined)], ["", "", ""]);
+  using folder = new TempFolder();
+  const configPath = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(configPath, "{}");
+  const changed = { ...config, configPath, isConfigInstalled: true };
+  assertEquals(
+    acceptedAllTheSame(changed, HEALTH),
+    `it was started before ${configPath} was changed`,
+  );
 });
 
 Deno.test("agentResult() advises on graphics cards by what is missing", () => {

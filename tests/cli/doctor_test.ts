@@ -501,16 +501,20 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   const link = { id: "panel", title: "P", text: "no answer", ms: 1, status: "failed" } as const;
   const agent = { ...link, id: "agent", text: "process 7", status: "ok" } as const;
   const reporting = { ...agent, kind: "reporting" } as const;
-  const said = (agent: CompletedCheck) => besideReports([link, agent])[0]?.text;
+  const said = (agent: CompletedCheck) => besideReports([link, agent], "")[0]?.text;
   assertEquals(said(reporting), "no answer; the running agent's reports are accepted all the same");
   assertEquals(said(agent), "no answer", "the way may have broken since");
   const causes = ["see whether it listens on port 443: ss -ltn", "see whether a firewall is there"];
   const notWhileReporting = causes.slice(0, 1);
   const refused = { ...link, id: "connect", causes, notWhileReporting };
-  const [connect] = besideReports([refused, reporting]);
+  const [connect] = besideReports([refused, reporting], "");
   assertStringIncludes(connect?.causes?.[0] ?? "", "limits how many connections one machine may");
   const shown = connect?.causes?.slice(1);
   assertEquals(shown, causes.slice(1), "something listens, since reports go on");
+  const token = { ...link, id: "token" };
+  const [, accepted] = besideReports([token, reporting], "it was started before");
+  assertEquals(accepted?.text, "process 7; it was started before");
+  assertEquals(besideReports([link, reporting], "x")[1]?.text, "process 7", "the token is known");
 });
 
 Deno.test("runDoctor() has systemd read the files of a unit that it can load", async () => {

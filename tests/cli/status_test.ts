@@ -60,6 +60,25 @@ Deno.test("statusText() shows agent, panel, report, probes, memory, seal and ser
   assertStringIncludes(statusText(STATUS, { inLanguage: inChinese }), words);
 });
 
+Deno.test("statusText() says how old the panel's word on the token is, and what is seen of the state", () => {
+  const of = (change: Partial<PanelHealth>) => {
+    const panels = [{ ...PANEL, ...change }];
+    return statusText({ ...STATUS, health: STATUS.health && { ...STATUS.health, panels } });
+  };
+  const tokenKnownAtMs = NOW - 300_000;
+  assertStringIncludes(
+    of({ tokenKnownAtMs }),
+    "accepted 1.2 s ago (3 s); the panel last checked the token 5 min ago\n",
+  );
+  for (
+    const change of [{ tokenKnownAtMs: NOW - 9_000 }, { tokenKnownAtMs, transport: "v2 POST" }]
+  ) {
+    assertStringIncludes(of(change), "accepted 1.2 s ago (3 s)\n");
+  }
+  const trouble = statusText({ ...STATUS, stateTrouble: "/x is read-only" });
+  assertStringIncludes(trouble, "State folder  /x is read-only; `doctor` says what to do\n");
+});
+
 Deno.test("statusText() shows what fails, for each panel", () => {
   const broken = {
     ...PANEL,
