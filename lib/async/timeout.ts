@@ -32,6 +32,23 @@ export async function withTimeout<T>(
   }
 }
 
+/**
+ * The result of an operation that {@linkcode withTimeout} runs; `undefined` where it fails or is late.
+ *
+ * @throws The reason of `signal` when it aborts.
+ */
+export async function attemptWithin<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  options: { timeoutMs: number; signal: AbortSignal },
+): Promise<T | undefined> {
+  try {
+    return await withTimeout(run, options);
+  } catch {
+    options.signal.throwIfAborted();
+    return undefined;
+  }
+}
+
 /** Whether an error is the one that {@linkcode withTimeout} throws after the timeout. */
 export function isTimeout(error: unknown): error is DOMException {
   return error instanceof DOMException && error.name === "TimeoutError";

@@ -107,11 +107,24 @@ export function failed(text: string, ...advice: readonly (string | undefined)[])
 }
 
 /** One line as advice, several as what may be the cause. */
-export function adviceOf(
+function adviceOf(
   advice: readonly (string | undefined)[],
 ): Pick<CheckResult, "advice" | "causes"> {
   const lines = advice.flatMap((line) => line || []);
   return lines.length > 1 ? { causes: lines } : { advice: lines[0] };
+}
+
+/** All that a check advises, in its order. */
+export function linesOf({ advice, causes }: CheckResult): readonly string[] {
+  return [advice ?? [], causes ?? []].flat();
+}
+
+/** A check with these lines in place of what it advises. */
+export function withLines<T extends CheckResult>(
+  { advice: _, causes: __, ...rest }: T,
+  lines: readonly (string | undefined)[],
+): Omit<T, "advice" | "causes"> & Pick<CheckResult, "advice" | "causes"> {
+  return { ...rest, ...adviceOf(lines) };
 }
 
 /** Longer than any check waits by itself. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Check, type CompletedCheck, runChain, type RunChecks } from "./checks.ts";
+import { type Check, type CompletedCheck, runChain, type RunChecks, withLines } from "./checks.ts";
 
 /** Links that may fail for one user, or in the limits of one unit, alone. */
 const COMPARED: readonly string[] = ["network", "dns", "connect"];
@@ -32,18 +32,11 @@ export async function withComparison(
   }
   if (!await works(failed.id, { failed, chains, options })) return [...checks];
   const { name, user } = service;
-  const { advice: _, ...rest } = failed;
-  const compared = {
-    ...rest,
-    text: `${failed.text}; tried again in this shell, and not as the service, it works`,
-    causes: [
-      `see whether a rule is for user ${
-        user || "root"
-      } alone (skuid, owner), or a setting of its ` +
-      `unit: nft list ruleset || iptables-save; systemctl cat ${name}`,
-      ...causes,
-    ],
-  };
+  const rule =
+    `see whether a rule is for user ${user || "root"} alone (skuid, owner), or a setting of its ` +
+    `unit: nft list ruleset || iptables-save; systemctl cat ${name}`;
+  const text = `${failed.text}; tried again in this shell, and not as the service, it works`;
+  const compared = withLines({ ...failed, text }, [rule, ...causes]);
   return checks.map((it) => it === failed ? compared : it);
 }
 
@@ -64,13 +57,10 @@ export async function withShellProxy(
   if (failed === undefined || !await works("connect", { failed, chains, options })) {
     return [...checks];
   }
-  const { advice: _, causes: __, ...rest } = failed;
-  const proxied = {
-    ...rest,
-    text:
-      `${failed.text}; through the proxy of ${variable}, which this shell has and the service has not, it works`,
-    advice: `have the service use that proxy, too, by this command in this shell: ${command}`,
-  };
+  const text =
+    `${failed.text}; through the proxy of ${variable}, which this shell has and the service has not, it works`;
+  const advice = `have the service use that proxy, too, by this command in this shell: ${command}`;
+  const proxied = withLines({ ...failed, text }, [advice]);
   return checks.map((it) => it === failed ? proxied : it);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { adviceOf, type CheckResult, type CompletedCheck, failed } from "./checks.ts";
+import { type CheckResult, type CompletedCheck, failed, linesOf, withLines } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
@@ -70,11 +70,10 @@ export function besideReports(
       return { ...it, text: `${it.text}; ${why}` };
     }
     if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
-    const { advice, causes = [], notWhileReporting = [], ...rest } = it;
     const text = `${it.text}; the running agent's reports are accepted all the same`;
-    const left = [advice ?? [], causes].flat().filter((line) => !notWhileReporting.includes(line));
+    const left = linesOf(it).filter((line) => it.notWhileReporting?.includes(line) !== true);
     const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
-    return { ...rest, text, ...adviceOf([limit, ...left]) };
+    return withLines({ ...it, text }, [limit, ...left]);
   });
 }
 
@@ -94,20 +93,14 @@ const OF_UNIT: readonly string[] = [
 /** A check that may have failed by what the files of the unit no longer say. */
 export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
   if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
-  const { advice, causes = [], ...rest } = check;
   const reload =
     `have systemd read the unit's files, which have changed, and see whether that was it: ${
       restart(service)
     }`;
-  return { ...rest, ...adviceOf([reload, advice, ...causes]) };
+  return withLines(check, [reload, ...linesOf(check)]);
 }
 
 /** A check whose advice is for a service of a user's own systemd. */
 export function ofUserScope(check: CompletedCheck, service: string): CompletedCheck {
-  const { advice, causes } = check;
-  return {
-    ...check,
-    advice: advice && ofUserManager(advice, service),
-    causes: causes?.map((line) => ofUserManager(line, service)),
-  };
+  return withLines(check, linesOf(check).map((line) => ofUserManager(line, service)));
 }

@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
-import { adviceOf, type CompletedCheck } from "./checks.ts";
+import { type CompletedCheck, linesOf, withLines } from "./checks.ts";
 import { OWN_FIREWALL } from "./doctor_way.ts";
 
 const RULES_MS = 1_000;
@@ -37,11 +37,10 @@ export async function withFirewall(
   if (refuses === undefined) return checks;
   return checks.map((it) => {
     if (!isAsked(it)) return it;
-    const { advice: _, causes = [], ...rest } = it;
-    const others = causes.filter((line) => line !== OWN_FIREWALL);
+    const others = linesOf(it).filter((line) => line !== OWN_FIREWALL);
     const text = refuses
       ? `${it.text}; a firewall of this machine has rules for what it sends`
       : `${it.text}; no firewall of this machine drops anything`;
-    return { ...rest, text, ...adviceOf(refuses ? [OWN_FIREWALL, ...others] : others) };
+    return withLines({ ...it, text }, refuses ? [OWN_FIREWALL, ...others] : others);
   });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
+import { attemptWithin, isTimeout, settlesWithin, withTimeout } from "../async/timeout.ts";
 import { Connector } from "../net/connector.ts";
 import { RUNTIME_NAMES } from "../net/dns.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
@@ -245,21 +245,19 @@ async function bySystem(
 ): Promise<CheckResult | undefined> {
   if (way.config.nameServer === undefined) return undefined;
   const { host } = firstHop(way);
-  try {
-    const lookUp = () => RUNTIME_NAMES.lookUp(host);
-    const addresses = await withTimeout(lookUp, { timeoutMs: SYSTEM_LOOKUP_MS, signal });
-    const each = answers.map(answerText).join("; ");
-    return failed(
-      `Cannot resolve ${host}: asked ${sources.asked}: ${each}; the system's own name servers give ` +
-        addresses.join(", "),
-      `name another server in ${sources.file}, or take the system's: ${
-        way.config.isConfigInstalled ? given(way, "--unset custom-dns") : "without --custom-dns"
-      }`,
-    );
-  } catch {
-    signal.throwIfAborted();
-    return undefined;
-  }
+  const lookUp = () => RUNTIME_NAMES.lookUp(host);
+  const addresses = await attemptWithin(lookUp, { timeoutMs: SYSTEM_LOOKUP_MS, signal });
+  if (addresses === undefined) return undefined;
+  const unset = way.config.isConfigInstalled
+    ? given(way, "--unset custom-dns")
+    : "without --custom-dns";
+  return failed(
+    `Cannot resolve ${host}: asked ${sources.asked}: ${
+      answers.map(answerText).join("; ")
+    }; the system's ` +
+      `own name servers give ${addresses.join(", ")}`,
+    `name another server in ${sources.file}, or take the system's: ${unset}`,
+  );
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { withTimeout } from "../async/timeout.ts";
+import { attemptWithin } from "../async/timeout.ts";
 import { FAR_ADDRESSES } from "../host/routes.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
@@ -164,13 +164,8 @@ function noAddress(all: readonly InterfaceFacts[]): CheckResult {
 }
 
 async function isConnectable({ dialer, url }: Way, signal: AbortSignal): Promise<boolean> {
-  try {
-    const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
-    const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
-    connection.close();
-    return true;
-  } catch {
-    signal.throwIfAborted();
-    return false;
-  }
+  const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
+  const connected = await attemptWithin(connect, { timeoutMs: CONNECT_MS, signal });
+  connected?.connection.close();
+  return connected !== undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { attemptWithin } from "../async/timeout.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { reasonOf, statusError } from "../panel/http_exchange.ts";
 import { USER_AGENT } from "../version.ts";
@@ -124,9 +124,8 @@ async function panelElsewhere(
   ];
   const versions = await Promise.all(all.map(async (address) => {
     const ask = (signal: AbortSignal) => calls.version(signal, address);
-    return await withTimeout(ask, { timeoutMs: ELSEWHERE_MS, signal }).catch(() => undefined);
+    return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
   }));
-  signal.throwIfAborted();
   return all[versions.findIndex((version) => version !== undefined)];
 }
 

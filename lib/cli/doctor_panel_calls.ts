@@ -6,7 +6,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { attemptWithin, withTimeout } from "../async/timeout.ts";
 import { HttpClient, type HttpResponse } from "../net/http_client.ts";
 import {
   type AuthenticatedTarget,
@@ -84,27 +84,20 @@ export class PanelCalls {
       ...{ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 },
       token,
     });
-    try {
-      const answer = await this.request("POST", RPC_PATH, { signal, body, query: "" });
-      return isRpcAnswer(answer);
-    } catch {
-      signal.throwIfAborted();
-      return false;
-    }
+    const ask = (signal: AbortSignal) =>
+      this.request("POST", RPC_PATH, { signal, body, query: "" });
+    const answer = await attemptWithin(ask, { timeoutMs: REQUEST_TIMEOUT_MS, signal });
+    return answer !== undefined && isRpcAnswer(answer);
   }
 
   /** The version of the panel at an address, by default the configured one; `undefined` where none answers. */
   async version(signal: AbortSignal, endpoint?: string): Promise<string | undefined> {
-    try {
-      const options = { signal, query: "", endpoint };
-      const { status, text } = await this.request("GET", "/api/version", options);
-      const { data } = status === 200 ? jsonFields(parseJson(text)) : {};
-      const { version } = jsonFields(data);
-      return typeof version === "string" ? truncate(version, 40) : undefined;
-    } catch {
-      signal.throwIfAborted();
-      return undefined;
-    }
+    const ask = (signal: AbortSignal) =>
+      this.request("GET", "/api/version", { signal, query: "", endpoint });
+    const answer = await attemptWithin(ask, { timeoutMs: REQUEST_TIMEOUT_MS, signal });
+    const { data } = answer?.status === 200 ? jsonFields(parseJson(answer.text)) : {};
+    const { version } = jsonFields(data);
+    return typeof version === "string" ? truncate(version, 40) : undefined;
   }
 
   /** Asks for a WebSocket of a version that no server speaks. */

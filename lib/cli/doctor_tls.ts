@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
 import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { DialError } from "../net/errors.ts";
@@ -127,9 +127,7 @@ async function isPanelThere(way: Way, signal: AbortSignal): Promise<boolean> {
   const untrusted = wayTo(config, way.unit);
   untrusted.addresses = way.addresses;
   const ask = (signal: AbortSignal) => new PanelCalls(untrusted).version(signal);
-  const version = await withTimeout(ask, { timeoutMs: READ_MS, signal }).catch(() => undefined);
-  signal.throwIfAborted();
-  return version !== undefined;
+  return await attemptWithin(ask, { timeoutMs: READ_MS, signal }) !== undefined;
 }
 
 /** The way by one address of the panel's name, and why TLS does not start there; empty where it does. */
@@ -173,15 +171,10 @@ async function certificateOf(
   signal: AbortSignal,
   { asksDate = false, name = urlHost(url) }: { asksDate?: boolean; name?: string } = {},
 ): Promise<Certificate | undefined> {
-  try {
-    return await withTimeout(async (signal) => {
-      const { connection } = await dialer.connect(url, { signal });
-      return await readCertificate(connection, { host: name, signal, asksDate });
-    }, { timeoutMs: READ_MS, signal });
-  } catch {
-    signal.throwIfAborted();
-    return undefined;
-  }
+  return await attemptWithin(async (signal) => {
+    const { connection } = await dialer.connect(url, { signal });
+    return await readCertificate(connection, { host: name, signal, asksDate });
+  }, { timeoutMs: READ_MS, signal });
 }
 
 function inBrackets(certificate: Certificate | undefined): string {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { attemptWithin } from "../async/timeout.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { isExemptFromProxy } from "../parse/proxy.ts";
 import { type CheckResult, failed } from "./checks.ts";
@@ -28,15 +28,12 @@ export async function withUnusedProxy(
   if (found.status !== "failed" || way.proxy !== undefined || proxy === undefined) return found;
   const config = { ...way.config, proxies: { http: proxy, https: proxy } };
   const host = urlHost(url);
-  try {
-    const tunnel = new URL(`https://${url.hostname}:${portOf(url)}`);
-    const { dialer } = wayTo(config, way.unit);
-    const connect = (signal: AbortSignal) => dialer.connect(tunnel, { signal });
-    (await withTimeout(connect, { timeoutMs: PROXY_MS, signal })).connection.close();
-  } catch {
-    signal.throwIfAborted();
-    return found;
-  }
+  const tunnel = new URL(`https://${url.hostname}:${portOf(url)}`);
+  const { dialer } = wayTo(config, way.unit);
+  const connect = (signal: AbortSignal) => dialer.connect(tunnel, { signal });
+  const connected = await attemptWithin(connect, { timeoutMs: PROXY_MS, signal });
+  if (connected === undefined) return found;
+  connected.connection.close();
   const names = isSecure ? ["HTTPS_PROXY", "HTTP_PROXY"] : ["HTTP_PROXY", "HTTPS_PROXY"];
   if (own === undefined) {
     return failed(

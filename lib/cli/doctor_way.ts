@@ -20,7 +20,7 @@ import {
   type UnitSetting,
   variableFile,
 } from "../service/loaded_unit.ts";
-import { adviceOf, type CheckResult } from "./checks.ts";
+import { type CheckResult, linesOf, withLines } from "./checks.ts";
 import { lossAdvice, PINGS, sentAgain } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
@@ -252,7 +252,7 @@ export function failureText(error: unknown): string {
 /** The result of a link, which begins with the doubts about the addresses where it has failed. */
 export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
   const found = await link;
-  const { status, text, advice, causes = [] } = found;
+  const { status, text } = found;
   if (status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
   const isLate = /no answer within/.test(text);
@@ -261,9 +261,9 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
       lossAdvice(way.addresses[0] ?? firstHop(way).host)
     }`
     : undefined;
-  const all = adviceOf([overridden(way), loss, ...way.doubts, advice, ...causes]);
   const kind = found.kind ?? (isLate ? "no_answer" : undefined);
-  return { status, text, ...all, ...kind && { kind } };
+  const all = [overridden(way), loss, ...way.doubts, ...linesOf(found)];
+  return withLines(kind === undefined ? found : { ...found, kind }, all);
 }
 
 /** Advice where a variable of the unit wins over another address of the configuration. */
