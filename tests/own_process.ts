@@ -1,4 +1,5 @@
 import { assert } from "@std/assert";
+import { PATIENCE_MS } from "./patience.ts";
 
 /** The name of the one test that a process of its own runs. */
 const VARIABLE = "TEST_IN_OWN_PROCESS";
@@ -25,6 +26,8 @@ export function isolatedTest(
       const { code, stdout, stderr } = await new Deno.Command(command, {
         args: [...words, `--filter=${name}`, `${file}`],
         env: { [VARIABLE]: name, NO_COLOR: "1" },
+        // What it waits for has its own patience, and is told by it.
+        signal: AbortSignal.timeout(2 * PATIENCE_MS),
       }).output();
       const decoder = new TextDecoder();
       const output = decoder.decode(stdout) + decoder.decode(stderr);
