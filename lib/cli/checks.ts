@@ -35,6 +35,10 @@ const KINDS = [
   "unseen_release",
   /** One address of the panel's name is that of another server. */
   "other_server",
+  /** No ping is let out of this machine. */
+  "unsent",
+  /** Probes that are always lost are pings alone, as far as it is known. */
+  "pings",
   /** Something refuses calls by their number. */
   "limited",
   /** A file that the service may not read. */

@@ -25,6 +25,15 @@ import { oldAddressAdvice, preferOther, seconds, type Way } from "./doctor_way.t
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
 const MAX_OTHERS = 4;
+
+/** A connection that was made, with what is said of it. */
+interface Connected {
+  readonly way: Way;
+  readonly remote: Deno.NetAddr;
+  readonly text: string;
+  readonly signal: AbortSignal;
+}
+
 /** Opens a connection to the panel, or through its proxy. */
 export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { url, proxy, dialer } = way;
@@ -32,7 +41,8 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
   try {
     const connect = (signal: AbortSignal) => dialer.connect(url, { signal });
     const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
-    const { hostname, port } = connection.remoteAddr;
+    const { remoteAddr: remote } = connection;
+    const { hostname, port } = remote;
     connection.close();
     const connected = proxy === undefined
       ? `connected to ${hostname} port ${port}`
@@ -40,83 +50,64 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
     const text = way.answeredBy === "" ? connected : `${connected} (${way.answeredBy})`;
     const ms = performance.now() - startedAtMs;
     if (ms >= SLOW_CONNECT_MS) {
-      return await slowConnection(`${text}, after ${seconds(ms)}`, { way, hostname, port, signal });
+      return await slowConnection({ way, remote, text: `${text}, after ${seconds(ms)}`, signal });
     }
     if (!isLoopbackHost(hostname)) way.pings = lostPings(hostname, { config: way.config, signal });
-    return await deadAddress(way, { hostname, port, signal, text }) ?? ok(text);
+    return await deadAddress({ way, remote, text, signal }) ?? ok(text);
   } catch (error) {
     signal.throwIfAborted();
-    return await notConnected(error, way, signal);
+    const found = await notConnected(error, way, signal);
+    return isTimeout(error) ? { ...found, kind: "no_answer" } : found;
   }
 }
 
 /** Says of a slow connection whether others to the same address are slow, too. */
-async function slowConnection(
-  text: string,
-  { way, hostname, port, signal }: {
-    way: Way;
-    hostname: string;
-    port: number;
-    signal: AbortSignal;
-  },
-): Promise<CheckResult> {
+async function slowConnection({ way, remote, text, signal }: Connected): Promise<CheckResult> {
+  const { hostname, port } = remote;
   const slow = await slowConnections(hostname, { port, signal });
   // Once is no finding: this machine may have been busy.
   if (slow === 0) return ok(text);
   const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
-  if (slow > 0 && slow < FURTHER_CONNECTIONS) {
-    return {
-      ...warning(`${counted}: packets are lost on the way`, lossAdvice(hostname)),
-      kind: "packets_lost",
-    };
+  if (slow < FURTHER_CONNECTIONS) {
+    const found = warning(`${counted}: packets are lost on the way`, lossAdvice(hostname));
+    return { ...found, kind: "packets_lost" };
   }
   const lost = `see whether packets are lost on the way: ping -c 20 ${hostname}`;
-  return way.proxy === undefined
-    ? warning(
-      counted,
-      lost,
-      "see on the panel's machine whether it takes connections late: ss -ltn; nstat -az " +
-        "TcpExtListenOverflows",
-    )
-    : warning(
-      counted,
-      `see whether the proxy is slow: curl -v -x ${hostname}:${port} ` +
-        way.url.origin,
-      lost,
-    );
+  const proxy = `see whether the proxy is slow: curl -v -x ${hostname}:${port} ${way.url.origin}`;
+  const panel =
+    "see on the panel's machine whether it takes connections late: ss -ltn; nstat -az " +
+    "TcpExtListenOverflows";
+  return warning(counted, ...way.proxy === undefined ? [lost, panel] : [proxy, lost]);
 }
 
 /** A finding if another address of the name than the one that has connected can't be connected to. */
 async function deadAddress(
-  way: Way,
-  { hostname, port, signal, text }: {
-    hostname: string;
-    port: number;
-    signal: AbortSignal;
-    text: string;
-  },
+  { way, remote, text, signal }: Connected,
 ): Promise<CheckResult | undefined> {
+  const { hostname, port } = remote;
   if (!way.addresses.includes(hostname)) return undefined;
   const others = way.addresses.filter((address) => address !== hostname).slice(0, MAX_OTHERS);
-  const reasons = await Promise.all(others.map(async (address) => {
+  const tried = await Promise.all(others.map(async (address) => {
     const error = await connectError(address, { port, timeoutMs: OTHER_CONNECT_MS, signal });
-    if (error === undefined) return undefined;
+    if (error === undefined) return [];
     const reason = isTimeout(error) ? error.message : connectErrorMessage(error);
     // Usual where this machine has one family alone, and costs nothing.
-    return /network is unreachable|no address of that family/.test(reason) ? undefined : reason;
+    const isUsual = /network is unreachable|no address of that family/.test(reason);
+    return isUsual ? [] : { address, reason };
   }));
-  const at = reasons.findIndex((reason) => reason !== undefined);
-  const dead = others[at];
+  const [dead] = tried.flat();
   if (dead === undefined) return undefined;
-  const which = dead === way.addresses[0] ? "which is tried first" : "another address of the name";
-  const reason = reasons[at] ?? "";
+  const { address, reason } = dead;
+  const which = address === way.addresses[0]
+    ? "which is tried first"
+    : "another address of the name";
   // An answer shows that the family works here, too.
-  const isPinged = ipFamily(dead) !== ipFamily(hostname) && !/refused/.test(reason) &&
-    await answersPing(dead, { config: way.config, signal }) === true;
-  const said = `${text}; ${dead}, ${which}, does not connect: ${reason}`;
+  const isPinged = ipFamily(address) !== ipFamily(hostname) && !/refused/.test(reason) &&
+    await answersPing(address, { config: way.config, signal }) === true;
+  const said = `${text}; ${address}, ${which}, does not connect: ${reason}`;
   return warning(
     isPinged ? `${said}; it answers pings` : said,
-    ...deadAddressAdvice(dead, { way, reason, hostname, port, isPinged }),
+    ...deadAddressAdvice(address, { way, reason, hostname, port, isPinged }),
   );
 }
 

@@ -25,6 +25,7 @@ import {
   failureText,
   firstHop,
   given,
+  hopText,
   isFakeIp,
   otherNameServer,
   seconds,
@@ -97,62 +98,28 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   }
   const answers = line === undefined && asked !== undefined ? await asked : [];
   const answerer = answererOf(answers) ?? sources.asked;
-  way.answeredBy = line === undefined
-    ? `address from ${answerer}`
-    : `address from line ${line} of /etc/hosts`;
-  const subject = way.proxy === undefined ? host : `the proxy ${host}`;
-  const list = addresses.join(", ");
-  const longer = line === undefined
-    ? await searchedName(first, { way, sources, signal })
-    : undefined;
-  const found = longer !== undefined
-    ? `${subject} is ${list}, which is the address of ${longer}, by a search domain of ${RESOLV_CONF}`
-    : line === undefined
-    ? `${subject} is ${list}, answered by ${answerer}`
-    : `${subject} is ${list}, found in line ${line} of /etc/hosts`;
-  if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
-    return failed(
-      `${found}: that is no server's address, but how a filter blocks a name`,
-      line === undefined ? filterAdvice(host, sources.asked) : `remove line ${line} of /etc/hosts`,
-    );
-  }
-  const isInvention = line === undefined &&
-    ofNoName.some((it) => it.addresses.some((address) => addresses.includes(address)));
-  const isOfProxy = line === undefined && isFakeIp(way);
-  if (longer !== undefined) {
-    way.doubts = [
-      `see whether the panel is ${host}, and not ${longer}: write it with a dot at its end (${host}.), or ` +
-      `take that domain out of ${RESOLV_CONF}`,
-    ];
-  } else if (line === undefined && !isInvention) way.doubts = staleDoubts(first, way);
-  let text = found;
-  if (isOfProxy) {
-    text = `${found}, as proxies such as Clash give for any name (fake-IP)`;
-    way.doubts = [
-      "start the proxy that has given this address, or have it take this machine's connections (TUN); it is " +
-      "where names are asked, here or on the router: cat /etc/resolv.conf",
-      otherNameServer(way),
-    ];
-  } else if (isInvention) {
-    text = `${found}, which it also gives for a name that does not exist`;
-    way.doubts = [
-      `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
-      `page of this network (a captive portal) answers everything: curl -v http://${host}/`,
-      otherNameServer(way),
-    ];
-  }
-  if (line !== undefined && !addresses.some(isLoopbackHost)) {
-    way.doubts = hostsDoubts(first, { way, line });
+  const [subject, list] = [hopText(way), addresses.join(", ")];
+  const isBlocked = addresses.every((it) => ["0.0.0.0", "::"].includes(it));
+  let text: string;
+  if (line !== undefined) {
+    way.answeredBy = `address from line ${line} of /etc/hosts`;
+    text = `${subject} is ${list}, found in line ${line} of /etc/hosts`;
+    if (isBlocked) return failed(blocked(text), `remove line ${line} of /etc/hosts`);
+    if (!addresses.some(isLoopbackHost)) way.doubts = contradiction(first, { way, line });
+  } else {
+    way.answeredBy = `address from ${answerer}`;
+    text = `${subject} is ${list}, answered by ${answerer}`;
+    if (isBlocked) return failed(blocked(text), filterAdvice(host, sources.asked));
+    text = await readAnswer(text, { way, sources, first, ofNoName, signal });
   }
   if (asked === undefined) return ok(text);
   const pings = await (isLate ? pinging : pingsOf(answers, way, signal));
   // A question alone may be lost by a server that limits them.
   if (!isLate && (pings ?? 0) === 0) {
     // Where all are, the system knows it by others.
-    const silent = answers.every(isSilent)
-      ? []
-      : answers.filter(isSilent).map(({ server }) => server);
-    return ok(silent.length === 0 ? text : `${text}; no answer from ${silent.join(", ")}`);
+    const silent = answers.every(isSilent) ? [] : answers.filter(isSilent);
+    const names = silent.map(({ server }) => server).join(", ");
+    return ok(names === "" ? text : `${text}; no answer from ${names}`);
   }
   const slow = isLate ? `${text}, after ${seconds(ms)}` : text;
   const each = answers.length === 0 ? "" : ` (${answers.map(answerText).join("; ")})`;
@@ -160,6 +127,58 @@ export async function checkName(way: Way, signal: AbortSignal): Promise<CheckRes
   const kind = lossKind(answers, pings);
   if (kind === "packets_lost") way.doubts = [...advice, ...way.doubts];
   return { ...warning(withPings(slow + each, answers, pings), ...advice), kind };
+}
+
+/**
+ * Says what is odd about the addresses that name servers give, and has it looked at first if a later link
+ * fails. `first` is what each of them answers, `ofNoName` what for a name that does not exist.
+ */
+async function readAnswer(
+  text: string,
+  { way, sources, first, ofNoName, signal }: {
+    way: Way;
+    sources: NameSources;
+    first: readonly NameAnswer[];
+    ofNoName: readonly NameAnswer[];
+    signal: AbortSignal;
+  },
+): Promise<string> {
+  const { addresses } = way;
+  const { host } = firstHop(way);
+  if (isFakeIp(way)) {
+    way.doubts = [
+      "start the proxy that has given this address, or have it take this machine's connections (TUN); it is " +
+      "where names are asked, here or on the router: cat /etc/resolv.conf",
+      otherNameServer(way),
+    ];
+    return `${text}, as proxies such as Clash give for any name (fake-IP)`;
+  }
+  if (ofNoName.some((it) => it.addresses.some((address) => addresses.includes(address)))) {
+    way.doubts = [
+      `${sources.asked} gives the same address for a name that does not exist: see whether a login ` +
+      `page of this network (a captive portal) answers everything: curl -v http://${host}/`,
+      otherNameServer(way),
+    ];
+    return `${text}, which it also gives for a name that does not exist`;
+  }
+  const longer = await searchedName(first, { way, sources, signal });
+  if (longer === undefined) {
+    way.doubts = contradiction(first, { way });
+    return text;
+  }
+  way.doubts = [
+    `see whether the panel is ${host}, and not ${longer}: write it with a dot at its end (${host}.), or ` +
+    `take that domain out of ${RESOLV_CONF}`,
+  ];
+  return `${hopText(way)} is ${
+    addresses.join(", ")
+  }, which is the address of ${longer}, by a search domain of ` +
+    RESOLV_CONF;
+}
+
+/** A text about an address that is none. */
+function blocked(text: string): string {
+  return `${text}: that is no server's address, but how a filter blocks a name`;
 }
 
 /** The server that has answered where another one has not. */
@@ -210,31 +229,22 @@ export async function searchedName(
   return undefined;
 }
 
-/** Answers of name servers that contradict an address that the system has, perhaps from a cache. */
-function staleDoubts(answers: readonly NameAnswer[], way: Way): string[] {
+/** A doubt where a name server contradicts the addresses that the system has, from that line or a cache. */
+function contradiction(
+  answers: readonly NameAnswer[],
+  { way, line }: { way: Way; line?: number },
+): string[] {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   if (found === undefined || found.addresses.some((it) => way.addresses.includes(it))) return [];
+  const [ours, theirs] = [way.addresses, found.addresses].map((all) => all.join(", "));
   return [
-    `see which address is right: the system has ${
-      way.addresses.join(", ")
-    }, and ${found.server} answers ` +
-    `${found.addresses.join(", ")}; a cache may be old: resolvectl flush-caches, or nscd -i hosts`,
-  ];
-}
-
-/** Answers of name servers that contradict `/etc/hosts`, which has the name in this line. */
-function hostsDoubts(
-  answers: readonly NameAnswer[],
-  { way, line }: { way: Way; line: number },
-): string[] {
-  const { addresses } = way;
-  const found = answers.find((it) => it.addresses.length > 0);
-  if (found === undefined || found.addresses.some((it) => addresses.includes(it))) return [];
-  const { host } = firstHop(way);
-  const other = found.addresses.join(", ");
-  return [
-    `correct or remove line ${line} of /etc/hosts, if ${host} is not at ${addresses.join(", ")}: ` +
-    `${found.server} answers ${other}`,
+    line === undefined
+      ? `see which address is right: the system has ${ours}, and ${found.server} answers ${theirs}; a cache ` +
+        "may be old: resolvectl flush-caches, or nscd -i hosts"
+      : `correct or remove line ${line} of /etc/hosts, if ${
+        firstHop(way).host
+      } is not at ${ours}: ` +
+        `${found.server} answers ${theirs}`,
   ];
 }
 

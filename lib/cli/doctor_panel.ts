@@ -75,34 +75,32 @@ export function panelChain(
 
 async function noPanel(
   { unknownVariables, isConfigInstalled, configPath }: Config,
-  unreadableConfig: string | undefined,
+  file: string | undefined,
 ): Promise<CheckResult> {
-  if (unreadableConfig !== undefined) {
-    const { text, isMissing, isDenied } = await readFile(unreadableConfig);
-    if (isMissing) {
-      return failed(
-        `the service's configuration ${unreadableConfig} is not there: no such file`,
-        "put it back, or make it anew: sudo komari-agent-deno install -e URL -t TOKEN",
-      );
-    }
-    if (text === undefined && !isDenied) {
-      return failed(
-        `the service's configuration ${unreadableConfig} can't be read`,
-        `see what is there in its place: ls -ld ${unreadableConfig}`,
-      );
-    }
+  const anew = "sudo komari-agent-deno install -e URL -t TOKEN";
+  if (file !== undefined) {
+    const { text, isMissing, isDenied } = await readFile(file);
     if (isDenied) {
       return warning(
-        `not checked: this user can't read ${unreadableConfig}, the service's configuration`,
+        `not checked: this user can't read ${file}, the service's configuration`,
         "run it as root (sudo)",
+      );
+    }
+    if (isMissing) {
+      return failed(
+        `the service's configuration ${file} is not there: no such file`,
+        `put it back, or make it anew: ${anew}`,
+      );
+    }
+    if (text === undefined) {
+      return failed(
+        `the service's configuration ${file} can't be read`,
+        `see what is there in its place: ls -ld ${file}`,
       );
     }
   }
   if (isConfigInstalled) {
-    return failed(
-      `${configPath}, of the installed service, names no panel`,
-      "name it: sudo komari-agent-deno install -e URL -t TOKEN",
-    );
+    return failed(`${configPath}, of the installed service, names no panel`, `name it: ${anew}`);
   }
   return failed(
     ["no panel is configured", ...unknownVariables].join("; "),
@@ -147,12 +145,13 @@ class PanelCheck {
       }
       const curl = `curl --http1.1 -v ${href}`;
       if (isTimeout(error)) {
-        return failed(
+        const found = failed(
           `${message}, once connected`,
           "see on the panel's machine whether the panel hangs, and the load, the memory and the disk there; " +
             `it is slow rather than hung if an answer comes later: ${curl}`,
           "see in the log of a proxy in front of the panel whom it waits for",
         );
+        return { ...found, kind: "no_answer" };
       }
       return failed(
         `${message}, once connected`,

@@ -94,7 +94,12 @@ export function failedPing(
       ? `let all users run it: chmod 755 ${unstarted}`
       : pingAdvice(reason, { unit, name, isContained }) ?? repair,
   );
-  return { ...found, kind: /there is no "ping"/.test(why) ? "missing_program" : undefined };
+  const kind = /there is no "ping"/.test(why)
+    ? "missing_program"
+    : /sendto: Operation not permitted/.test(why)
+    ? "unsent"
+    : undefined;
+  return { ...found, kind };
 }
 
 function pingAdvice(

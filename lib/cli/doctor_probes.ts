@@ -21,7 +21,9 @@ export async function checkProbes(
   signal: AbortSignal,
 ): Promise<CheckResult> {
   const lost = (health?.panels ?? []).flatMap(({ lostTargets = [] }) => lostTargets);
-  return probesResult(config, health, await refusalsOf(lost, { config, signal }));
+  const found = probesResult(config, health, await refusalsOf(lost, { config, signal }));
+  const isOfPings = lost.every(({ kind }) => kind !== "tcp" && kind !== "http");
+  return isOfPings ? { ...found, kind: "pings" } : found;
 }
 
 /** Why this agent does not probe some of the targets. */

@@ -42,15 +42,15 @@ const CONSEQUENCES: readonly (readonly [
   [["connect"], ["dns"], "late_name", "packets_lost"],
   [["dns"], ["connect"], "no_answer", "packets_lost"],
   [["dns", "connect"], ["tls", "panel"], "no_answer", "packets_lost"],
-  [["connect", "dns", "round_trip"], ["time"], /^/, "packets_lost"],
+  [["connect", "dns", "round_trip"], ["time"], undefined, "packets_lost"],
   // The agent gives a name up sooner than the system.
   [["dns"], ["agent"], "not_reporting", "late_name"],
   [["connect", "dns", "round_trip"], ["agent"], "not_reporting", "packets_lost"],
-  [["connect", "dns"], ["round_trip"], /^/, "packets_lost"],
+  [["connect", "dns"], ["round_trip"], undefined, "packets_lost"],
   [["tls", "panel"], ["agent"], "not_reporting", "other_server"],
   [["round_trip"], ["websocket"], "limited", "limited"],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
-  [["connect"], ["ping"], /sendto: Operation not permitted/],
+  [["connect"], ["ping"], "unsent"],
   [["service"], ["environment", "agent"]],
   [["service"], ["state"], /Not a directory/],
   [["agents"], ["agent", "connections"]],
@@ -64,7 +64,7 @@ const CONSEQUENCES: readonly (readonly [
   // The shell starts no program, and systemd can't give the service a /dev of its own.
   [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
   [["dev_null"], ["service"], /226\/NAMESPACE|\/dev\/null/],
-  [["ping"], ["probes"], /^(?!.*always lost:.* \((?:tcp|http)\))/],
+  [["ping"], ["probes"], "pings"],
   [["open_files"], ["interfaces", "measurements", "disks", "ping", "state", "seal"]],
 ];
 

@@ -55,7 +55,8 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
     (await withTimeout(dial, { timeoutMs: HANDSHAKE_MS, signal })).stream.close();
   } catch (error) {
     signal.throwIfAborted();
-    return await notStarted(error, way, signal);
+    const found = await notStarted(error, way, signal);
+    return isTimeout(error) ? { ...found, kind: "no_answer" } : found;
   }
   const certificate = await certificateOf(way, signal);
   const details = certificate === undefined ? UNREAD : certificateText(certificate);

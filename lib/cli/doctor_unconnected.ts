@@ -26,6 +26,7 @@ import { sourceFinding } from "./doctor_source.ts";
 import {
   failureText,
   firstHop,
+  hopText,
   isFakeIp,
   originLook,
   originText,
@@ -47,9 +48,8 @@ export async function notConnected(
   const stage = error instanceof DialError ? error.stage : "connect";
   if (stage === "proxy") return failed(message, ...refusingProxyAdvice(message, way));
   const { host, port } = firstHop(way);
-  const subject = proxy === undefined ? host : `the proxy ${host}`;
   const text = isTimeout(error)
-    ? `Cannot connect to ${subject}${originText(way)} port ${port}: ${message}`
+    ? `Cannot connect to ${hopText(way)}${originText(way)} port ${port}: ${message}`
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
@@ -70,42 +70,37 @@ export async function notConnected(
         "not take the connection",
     );
   }
+  const because = (finding: RouteFinding) =>
+    failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   const isRefused = /refused/.test(message);
   const isTold = isRefused || /unreachable|prohibited|does not let it/.test(message);
   const firewall = isTold ? await firewallFinding(way, signal) : undefined;
-  const withFinding = ({ text: seen }: RouteFinding, said = text) => `${said}; ${seen}`;
   if (isRefused) {
-    const open = await openUrls(way, signal);
-    const said = withOpen(text, open);
-    const found = failed(
-      firewall === undefined ? said : withFinding(firewall, said),
-      ...connectAdvice(text, way, { open, finding: firewall }),
-    );
+    const open = firewall === undefined ? await openUrls(way, signal) : [];
+    const found = firewall === undefined
+      ? failed(withOpen(text, open), ...connectAdvice(text, way, { open }))
+      : because(firewall);
     return { ...found, notWhileReporting: notWhileConnected(way) };
   }
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
   const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??
     (isCertain ? firewall : undefined);
-  if (finding !== undefined) {
-    return failed(withFinding(finding), ...connectAdvice(text, way, { finding }));
-  }
+  if (finding !== undefined) return because(finding);
   const filtered = kernelCount(DROPPED_BY_FILTER);
-  const [isPinged, ofSource] = isTimeout(error) || /host is unreachable/.test(message)
+  const isSilent = isTimeout(error) || /host is unreachable/.test(message);
+  const [isPinged, ofSource] = isSilent
     ? await Promise.all([
       answersPing(address, { config: way.config, signal }),
       sourceFinding(address, { port, signal }),
     ])
     : [];
-  const ofAnswers = ofSource ??
-    (isPinged === false
-      ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
-      : isPinged
-      ? firewall
-      : undefined);
-  if (ofAnswers !== undefined) {
-    const advice = connectAdvice(text, way, { finding: ofAnswers });
-    return failed(withFinding(ofAnswers), ...advice);
-  }
+  const ofPings = isPinged === false
+    ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
+    : isPinged
+    ? firewall
+    : undefined;
+  const ofAnswers = ofSource ?? ofPings;
+  if (ofAnswers !== undefined) return because(ofAnswers);
   const pinged = isPinged === undefined
     ? text
     : isPinged

@@ -28,7 +28,7 @@ import { serverFamilyFinding } from "./doctor_family.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
-import { firstHop, unitAdvice, type Way } from "./doctor_way.ts";
+import { firstHop, hopText, unitAdvice, type Way } from "./doctor_way.ts";
 
 /** A name without an address: what each server says about it, and what to do. */
 export async function unresolved(
@@ -43,7 +43,7 @@ export async function unresolved(
   },
 ): Promise<CheckResult> {
   const { host } = firstHop(way);
-  const subject = way.proxy === undefined ? host : `the proxy ${host}`;
+  const subject = hopText(way);
   const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
   const isOwn = way.config.nameServer !== undefined;
   if (hostsLine !== undefined && sources.leavesOutHosts) {
@@ -142,38 +142,28 @@ export async function lostInStub(
 /** Why the system knows no name server, by the file that should name it. */
 function noServer({ file, isMissing, target }: NameSources): RouteFinding {
   if (file === RESOLVED_CONF) {
-    return {
-      text: "systemd-resolved has no name server",
-      advice: [
-        "give it one: DNS=ADDRESS in /etc/systemd/resolved.conf, and then: systemctl restart " +
-        "systemd-resolved",
-      ],
-    };
+    const give =
+      "give it one: DNS=ADDRESS in /etc/systemd/resolved.conf, and then: systemctl restart " +
+      "systemd-resolved";
+    return { text: "systemd-resolved has no name server", advice: [give] };
   }
+  const none = `${file} names no name server`;
   if (isInContainerImage()) {
-    return {
-      text: `${file} names no name server`,
-      advice: ["start the container with --dns ADDRESS"],
-    };
+    return { text: none, advice: ["start the container with --dns ADDRESS"] };
   }
   if (target === undefined) {
     const write = "name one: echo nameserver ADDRESS >>/etc/resolv.conf";
     return isMissing
       ? { text: `there is no ${file}`, advice: [write, "or start the service that writes it"] }
-      : {
-        text: `${file} names no name server`,
-        advice: [write, "or repair the service that writes it"],
-      };
+      : { text: none, advice: [write, "or repair the service that writes it"] };
   }
-  const text = isMissing
-    ? `${file} is a link to ${target}, which is not there`
-    : `${file} is a link to ${target}, which names no name server`;
+  const isOfResolved = target.includes("systemd/resolve/") && hasSystemdResolved();
   return {
-    text,
+    text: isMissing
+      ? `${file} is a link to ${target}, which is not there`
+      : `${file} is a link to ${target}, which names no name server`,
     advice: [
-      target.includes("systemd/resolve/") && hasSystemdResolved()
-        ? START_RESOLVED
-        : `start the service that writes ${target}`,
+      isOfResolved ? START_RESOLVED : `start the service that writes ${target}`,
       REPLACE_LINK,
     ],
   };

@@ -136,6 +136,12 @@ export function firstHop(
   return proxy ?? { host: urlHost(url), port: portOf(url) };
 }
 
+/** The same in words. */
+export function hopText(way: Pick<Way, "url" | "proxy">): string {
+  const { host } = firstHop(way);
+  return way.proxy === undefined ? host : `the proxy ${host}`;
+}
+
 /** The port of a URL, also where it does not name it. */
 export function portOf(url: URL): number {
   return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
@@ -252,18 +258,14 @@ export function failureText(error: unknown): string {
 /** The result of a link, which begins with the doubts about the addresses where it has failed. */
 export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
   const found = await link;
-  const { status, text } = found;
-  if (status !== "failed") return found;
+  if (found.status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
-  const isLate = /no answer within/.test(text);
-  const loss = isLate && lost > 0
+  const loss = found.kind === "no_answer" && lost > 0
     ? `${lost} of ${PINGS} pings are lost, too: ${
       lossAdvice(way.addresses[0] ?? firstHop(way).host)
     }`
     : undefined;
-  const kind = found.kind ?? (isLate ? "no_answer" : undefined);
-  const all = [overridden(way), loss, ...way.doubts, ...linesOf(found)];
-  return withLines(kind === undefined ? found : { ...found, kind }, all);
+  return withLines(found, [overridden(way), loss, ...way.doubts, ...linesOf(found)]);
 }
 
 /** Advice where a variable of the unit wins over another address of the configuration. */

@@ -288,6 +288,13 @@ Deno.test("failedPing() is a failure where a panel has the agent probe by it", (
   }
 });
 
+Deno.test("failedPing() tells a ping that a firewall does not let out", () => {
+  const kindOf = (reason: string) => failedPing(reason, { health: undefined }).kind;
+  const unsent = "Cannot ping 127.0.0.1: ping: sendto: Operation not permitted";
+  assertEquals(kindOf(unsent), "unsent");
+  assertEquals(kindOf("Cannot ping 127.0.0.1: no answer"), undefined);
+});
+
 inFolder.test("failedPing() says how all users may run a ping that only some may", (folder) => {
   const file = `${folder.path}/ping`;
   Deno.writeTextFileSync(file, "", { mode: 0o755 });

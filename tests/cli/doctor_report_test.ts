@@ -97,7 +97,7 @@ Deno.test("reportText() begins with the first broken link, and folds what follow
   const checks = inOrder([
     check("config", "ok"),
     check("agent", "failed"),
-    check("probes", "warning"),
+    check("probes", "warning", { kind: "pings" }),
     check("ping", "warning", { causes: ["one", "two"] }),
     check("connect", "failed", { advice: "do it" }),
     check("dns", "ok"),
@@ -134,7 +134,6 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
     ["websocket", "agent", undefined],
     ["service", "environment", "service"],
     ["agents", "agent", "agents"],
-    ["ping", "probes", "ping"],
     ["disks", "agent", undefined],
   ];
   const unlucky = check("service", "failed", { text: "Cannot report without --token TOKEN" });
@@ -147,7 +146,9 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
   );
   assertEquals(inOrder(hidden).map(({ follows }) => follows), [undefined, "service", "service"]);
   const namespace = check("service", "failed", { text: "(226/NAMESPACE)" });
-  const beneath = ["environment", "dev_null", "ping", "probes"].map((id) => check(id, "failed"));
+  const beneath = ["environment", "dev_null", "ping", "probes"].map((id) =>
+    check(id, "failed", id === "probes" ? { kind: "pings" } : {})
+  );
   const folded = inOrder([namespace, ...beneath]).map(({ id, follows }) => [id, follows]);
   assertEquals(Object.fromEntries(folded), {
     ...{ dev_null: undefined, service: "dev_null", environment: "dev_null", ping: "dev_null" },
@@ -235,7 +236,8 @@ Deno.test("reportText() fits into 60 columns, and breaks no word", () => {
     text: "they don't work: Cannot ping 127.0.0.1: there is no ping command on this machine",
     causes: ["install iputils-ping ".repeat(5).trim(), "ask who has removed it"],
   });
-  const probes = check("probes", "warning", { text: "42 in the last minute, 42 of them lost" });
+  const text = "42 in the last minute, 42 of them lost";
+  const probes = check("probes", "warning", { text, kind: "pings" });
   for (const language of ["en", "zh"] as const) {
     const inLanguage = (text: string) =>
       language === "zh" && !/^[A-Z]+$/.test(text) ? `${text}，请先安装它` : text;
@@ -248,10 +250,11 @@ Deno.test("reportText() fits into 60 columns, and breaks no word", () => {
   }
 });
 
-Deno.test("inOrder() makes no lost TCP probe a consequence of ping", () => {
-  const of = (kind: string) => {
-    const text = `2 in the last minute, 2 lost; always lost: a.example:25 (${kind})`;
-    return inOrder([check("ping", "failed"), check("probes", "warning", { text })])[1]?.follows;
-  };
-  assertEquals([of("icmp"), of("tcp"), of("http")], ["ping", undefined, undefined]);
+Deno.test("inOrder() has pings that are lost follow from ping, and no other probes", () => {
+  const of = (kind?: CheckResult["kind"]) =>
+    inOrder([check("ping", "failed"), check("probes", "warning", { kind })])[1]?.follows;
+  assertEquals([of("pings"), of()], ["ping", undefined]);
+  const ping = check("ping", "failed", { kind: "unsent" });
+  const [, follows] = inOrder([check("connect", "failed"), ping]);
+  assertEquals(follows?.follows, "connect", "the same firewall");
 });

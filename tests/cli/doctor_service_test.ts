@@ -937,6 +937,7 @@ inFolder.test("checkProbes() names targets that are always lost, and one that ma
   const other = await of("icmp", "192.0.2.1");
   const expected = ["warning", "see whether a target answers this machine: ping -c 3 192.0.2.1"];
   assertEquals([other.status, other.causes?.[0]], expected);
+  assertEquals([other.kind, own.kind], ["pings", undefined]);
   const mail = await of("tcp", "192.0.2.1:25");
   assertStringIncludes(mail.causes?.[2] ?? "", "this machine's provider lets port 25 out");
   const targets = ["127.0.0.1:22", "192.0.2.1:80", "198.51.100.7:81"];
