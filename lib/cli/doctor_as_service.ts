@@ -56,15 +56,9 @@ const NETWORK_VARIABLES = [
 /** Settings of a unit that explain what its checks observe. */
 const EXPLAINING = [
   ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
-  ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet"],
-  ...[
-    "InaccessiblePaths",
-    "ReadOnlyPaths",
-    "ReadWritePaths",
-    "ProtectSystem",
-    "StateDirectory",
-    "TemporaryFileSystem",
-  ],
+  ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet", "ProtectProc"],
+  ...["InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory"],
+  ...["TemporaryFileSystem"],
 ];
 
 const SHOW_MS = 3_000;
@@ -157,7 +151,7 @@ function variableSettings(settings: readonly UnitSetting[]): UnitSetting[] {
 }
 
 /** The names of variables in the files that a unit reads, which count before its own, without their values. */
-function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
+export function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
   return settings.filter(({ name }) => name === "EnvironmentFile").flatMap(({ value }) => {
     const file = value.replace(/^-/, "");
     const names = variablesIn(attempt(() => Deno.readTextFileSync(file)) ?? "");

@@ -197,7 +197,8 @@ export function detailCommands(unit: LoadedUnit, scope: ServiceScope): ToolComma
   const isRead = load === "loaded";
   const asked: ToolCommand[] = [];
   // Variables of the runtime differ from machine to machine.
-  const isChanged = settings.some((it) => it.isOurs !== true && it.name !== "Environment");
+  const isChanged = property("DropInPaths") !== "" ||
+    settings.some((it) => it.isOurs !== true && it.name !== "Environment");
   if (["bad-setting", "error"].includes(load) || (isRead && isChanged)) {
     asked.push(ask("systemd-analyze", "verify", "--man=no", name));
   }

@@ -23,7 +23,7 @@ import { accountNames } from "../parse/passwd.ts";
 import { basename } from "../parse/path.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
-import type { UnitSetting } from "../service/loaded_unit.ts";
+import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
@@ -40,7 +40,9 @@ import {
 import { checkDisks, countedResult, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
+import { restart } from "./doctor_unit_settings.ts";
 import { given } from "./doctor_way.ts";
+import { PROGRAM } from "../version.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */
 export function descriptorCheck(limit: number | undefined): Check {
@@ -91,7 +93,11 @@ export function machineChecks(
         );
       }
     }),
-    check("measurements", "Measurements", async () => measurementsResult(await machine())),
+    check("measurements", "Measurements", async () =>
+      measurementsResult(await machine(), {
+        unit,
+        name: config.serviceName,
+      })),
     check("disks", "Disks", async () => await checkDisks(await machine(), config, unit)),
     check(
       "ping",
@@ -204,17 +210,23 @@ function checkTimeZone({ root }: Machine["roots"]): CheckResult {
 }
 
 /** What of a report can't be measured here; cards have a check of their own. */
-export function measurementsResult({ collectors }: Pick<Machine, "collectors">): CheckResult {
+export function measurementsResult(
+  { collectors }: Pick<Machine, "collectors">,
+  { unit = [], name = PROGRAM }: { unit?: readonly UnitSetting[]; name?: string } = {},
+): CheckResult {
   const failures: CollectorFailure[] = [];
   takeSnapshot(collectors, (failure) => failures.push(failure));
   const texts = failures.map(({ subject, error }) => `${subject}: ${describeError(error)}`);
   if (texts.length === 0) return ok("all that a report has");
+  const hiding = lastSetting(unit, "ProtectProc");
   return warning(
     `can't be measured, and the panel does not show it: ${texts.join("; ")}`,
-    /list all processes/.test(texts.join())
-      ? "mount /proc without hidepid, or with gid=GROUP and that group in SupplementaryGroups= of the " +
-        "unit: findmnt /proc"
-      : undefined,
+    !/list all processes/.test(texts.join())
+      ? undefined
+      : hiding !== undefined
+      ? `remove ${settingText(hiding)}, and then: ${restart(name)}`
+      : "mount /proc without hidepid, or with gid=GROUP and that group in SupplementaryGroups= of the " +
+        "unit: findmnt /proc",
   );
 }
 

@@ -16,6 +16,7 @@ import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, result, skipped } from "./checks.ts";
 import { restart } from "./doctor_unit_settings.ts";
+import { reinstall } from "./doctor_way.ts";
 
 export async function checkPing(
   { roots }: Machine,
@@ -123,6 +124,11 @@ function pingAdvice(
     return `the service's unit takes that right from it: remove ${
       all.map(settingText).join(", ")
     }, and then: ${restart(name)}`;
+  }
+  const has = (name: string) => lastSetting(unit, name) !== undefined;
+  if (has("ProtectSystem") && !has("AmbientCapabilities")) {
+    const anew = reinstall({ serviceName: name });
+    return `have the service's unit written anew, which has no AmbientCapabilities= by now: ${anew}`;
   }
   // The service of a container that has services of its own is told by its unit.
   if (!isContained || unit.length > 0) return undefined;

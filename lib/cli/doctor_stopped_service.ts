@@ -12,6 +12,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, failed } from "./checks.ts";
+import { fileSettings } from "./doctor_as_service.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { barrierTo, identityOf } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
@@ -161,8 +162,9 @@ const OF_COMMAND_LINE =
 
 /** How to correct what a unit's file gives the program, where an error is about that. */
 function ofUnit(unit: FoundUnit, lastError: string): string | undefined {
+  const settings = [...unit.settings, ...fileSettings(unit.settings)];
   for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
-    const file = variableFile(unit.settings, variable);
+    const file = variableFile(settings, variable);
     if (file !== undefined) {
       return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
     }

@@ -239,7 +239,7 @@ interface OfService {
 }
 
 /** The command that starts the installed service anew with its files as they are, by any manager. */
-export function reinstall({ serviceName }: Config): string {
+export function reinstall({ serviceName }: Pick<Config, "serviceName">): string {
   const name = serviceName === "komari-agent-deno" ? "" : ` --install-service-name ${serviceName}`;
   return `komari-agent-deno install${name}`;
 }

@@ -242,14 +242,16 @@ Deno.test("measurementsResult() says what of a report can't be measured", () => 
   const fine = measurementsResult({ collectors: [collector("memory")] });
   assertEquals([fine.status, fine.text], ["ok", "all that a report has"]);
   const hidden = new Error("Cannot list all processes in /proc");
-  const { status, text, advice } = measurementsResult({
-    collectors: [collector("memory"), collector("processes", hidden)],
-  });
+  const collectors = [collector("memory"), collector("processes", hidden)];
+  const { status, text, advice } = measurementsResult({ collectors });
   assertEquals([status, text], [
     "warning",
     `can't be measured, and the panel does not show it: processes: ${hidden.message}`,
   ]);
   assertStringIncludes(advice ?? "", "mount /proc without hidepid");
+  const unit = [{ name: "ProtectProc", value: "invisible", file: "/x.conf" }];
+  const byUnit = measurementsResult({ collectors }, { unit }).advice ?? "";
+  assertStringIncludes(byUnit, "remove ProtectProc=invisible in /x.conf, and then: systemctl");
 });
 
 Deno.test("remoteResult() says whether a panel may run commands here, and as whom", () => {
@@ -313,6 +315,8 @@ Deno.test("failedPing() names the setting of the unit that takes the right from 
   };
   const own = [["AmbientCapabilities", "CAP_NET_RAW"]] as [string, string][];
   assertEquals(of(...own), undefined);
+  const removed = of(["ProtectSystem", "strict"]) ?? "";
+  assertStringIncludes(removed, "written anew, which has no AmbientCapabilities= by now: komari");
   const words = "remove PrivateUsers=yes in /1.conf";
   assertStringIncludes(of(...own, ["PrivateUsers", "yes"]) ?? "", words);
   const shown = of(...own, ["AmbientCapabilities", ""]) ?? "";

@@ -821,6 +821,11 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     const emptied = serviceResult(foundOf(SERVICE, { unit }), undefined);
     const shown = emptied.advice ?? "";
     assertStringIncludes(shown, `remove RuntimeDirectory= in ${DROP_IN}, and then: `);
+    const properties = { MainPID: String(child.pid), FragmentPath: UNIT };
+    const without = unitOf(properties, { ExecStart: "/bin/sh" }, UNIT);
+    const removed = serviceResult(foundOf(SERVICE, { unit: without }), undefined);
+    assertStringIncludes(removed.text, `; ${UNIT} has no RuntimeDirectory= by now`);
+    assertStringIncludes(removed.advice ?? "", "have the unit written anew: sudo komari-agent");
     child.kill("SIGSTOP");
     await stopped(child.pid);
     assertEquals(of().advice, `let it go on: kill -CONT ${child.pid}`);
@@ -1057,6 +1062,11 @@ Deno.test("detailCommands() ask systemd for more of what does not run, or was ch
   assertEquals(of({ AssertResult: "no" }), "systemctl --user status");
   assertEquals(of({ Job: "0", ConditionResult: "yes" }), "");
   assertEquals(of({ FragmentPath: DROP_IN }, { User: "x" }), "");
+  assertEquals(
+    of({ DropInPaths: DROP_IN }),
+    "systemd-analyze --user verify",
+    "its section may be wrong",
+  );
   const changed = of({ Job: "7" }, { User: "x" });
   assertEquals(changed, "systemd-analyze --user verify; systemctl --user list-jobs");
 });
@@ -1085,6 +1095,11 @@ Deno.test("serviceResult() names the drop-in of a variable that can't be used", 
   const correct = `correct AGENT_INTERVAL in ${DROP_IN}, and then: systemctl daemon-reload`;
   assertStringIncludes(of("AGENT_INTERVAL=abc"), correct);
   assertStringIncludes(of("AGENT_TOKEN=abc"), "repair that, and then");
+  using folder = new TempFolder();
+  const file = `${folder.path}/agent.env`;
+  Deno.writeTextFileSync(file, "AGENT_INTERVAL=abc\n");
+  const ofFile = said({ settings: { EnvironmentFile: file }, change: { lastError } });
+  assertStringIncludes(ofFile.advice ?? "", `correct AGENT_INTERVAL in ${file}, and then: `);
   const ofCommand = (lastError: string) => {
     const settings = { ExecStart: "/bin/sh --x", Environment: "HOST_PROC=/x" };
     return said({ settings, change: { lastError } }).advice ?? "";
