@@ -78,22 +78,23 @@ export function agentResult(
     const found = notReporting(text, problem, { config, health, logHint, isUnread });
     return { ...found, kind: "not_reporting" };
   }
+  const kind = hasFailedSince ? undefined : "reporting";
   for (const [part, status, advice] of PROBLEMS) {
     const seen = seenProblem(health, part);
     if (seen === undefined) continue;
     const missing = /it is not installed/.test(seen)
       ? "install the driver's own tools, or leave out --gpu"
       : undefined;
-    return result(status, `${text}; ${seen}`, missing ?? advice);
+    return { ...result(status, `${text}; ${seen}`, missing ?? advice), kind };
   }
   if (hasTokenInArguments(pid)) {
-    return warning(
+    const found = warning(
       `${text}; it was started with -t, so every user of this machine can read its token, and a crash ` +
         "of the runtime would write it into the log",
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     );
+    return { ...found, kind };
   }
-  const kind = hasFailedSince ? undefined : "reporting";
   // What the panel itself refuses, beside reports that it takes.
   if (lately !== undefined && /the panel answered/.test(lately.text)) {
     const advice =

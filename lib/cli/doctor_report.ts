@@ -68,8 +68,8 @@ const CONSEQUENCES: readonly (readonly [
   [["open_files"], ["interfaces", "measurements", "disks", "ping", "state", "seal"]],
 ];
 
-/** A process that a signal has stopped, or a program that is not there, is the consequence of nothing else. */
-const OWN_CAUSES: readonly CheckResult["kind"][] = ["paused", "missing_program"];
+/** What is the consequence of nothing else, as a process that a signal has stopped, or one that reports. */
+const OWN_CAUSES: readonly CheckResult["kind"][] = ["paused", "missing_program", "reporting"];
 
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {

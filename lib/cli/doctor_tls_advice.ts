@@ -156,12 +156,13 @@ export function tlsAdvice(
       : [...left, ...misnamed, ...own, ...others];
   }
   if (/no answer within/.test(message)) {
+    const address = addresses[0] ?? host;
+    const ping = largestPing(address);
     return [
       `see whether anything speaks TLS there: ${show}`,
-      `see whether large packets are lost on the way: ${
-        largestPing(addresses[0] ?? host)
-      } ${host}; then a ` +
-      `smaller MTU helps: ip link set dev ${deviceTo(addresses[0] ?? host)} mtu 1280`,
+      "see on the panel's machine whether the server that ends TLS hangs, or is overloaded: its log; top",
+      `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
+      `dev ${deviceTo(address)} mtu 1280`,
       ...cutAdvice(way),
     ];
   }

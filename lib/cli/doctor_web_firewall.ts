@@ -60,7 +60,7 @@ export function webFirewall({ status, text, headers }: HttpResponse): WebFirewal
 
 /** Advice about an answer of a firewall's own. */
 export const WEB_FIREWALL_ADVICE = [
-  "have it let /api/clients/ pass, by an exception (white list) for that path: no agent can solve what it asks " +
-  "of browsers",
+  "have the web firewall there let /api/clients/ pass, by an exception (white list) for that path: no agent can " +
+  "solve what it asks of browsers",
   "or give the panel a name or a port that does not go through it",
 ];

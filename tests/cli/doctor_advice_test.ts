@@ -290,8 +290,8 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["its issuer is unknown", chain, 1, "fullchain.pem"],
       ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 3, "fullchain.pem"],
       ["its issuer is unknown", undefined, 4, "openssl s_client -connect p.example:444 </dev/null"],
-      ["no answer within 5 s", undefined, 3, "smaller MTU"],
-      ["no answer within 5 s", undefined, 3, "or go by a proxy: HTTPS_PROXY=http://HOST:PORT"],
+      ["no answer within 5 s", undefined, 4, "smaller MTU"],
+      ["no answer within 5 s", undefined, 4, "or go by a proxy: HTTPS_PROXY=http://HOST:PORT"],
       ["connection reset", undefined, 2, "if something on the way cuts connections to p.example"],
       ["a fatal alert", undefined, 1, "see what the server says"],
     ];

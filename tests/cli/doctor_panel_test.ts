@@ -581,14 +581,14 @@ const HALF_A_PANEL: Record<string, {
     answer: () => page("客户端安全检测", 468, { server: "SafeLine" }),
     ...{ id: "panel", status: "failed" },
     text: "a firewall in front of the panel (SafeLine) answers in its place: status 468",
-    advice: "have it let /api/clients/ pass",
+    advice: "have the web firewall there let /api/clients/ pass",
   },
   "of which a firewall lets all but WebSockets pass": {
     answer: ({ method }) =>
       method === "POST" ? Response.json(UNKNOWN_METHOD) : page("安全验证", 405),
     ...{ id: "websocket", status: "warning" },
     text: "the request for one was refused: status 405",
-    advice: "have it let /api/clients/ pass",
+    advice: "have the web firewall there let /api/clients/ pass",
   },
   "that refuses a large request where a small one is answered": {
     answer: async (request) =>

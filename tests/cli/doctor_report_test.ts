@@ -139,6 +139,8 @@ Deno.test("inOrder() has each consequence follow from its cause alone", () => {
   const unlucky = check("service", "failed", { text: "Cannot report without --token TOKEN" });
   const [, ended] = inOrder([unlucky, check("token", "failed")]);
   assertEquals(ended?.follows, "token");
+  const reporting = check("agent", "warning", { kind: "reporting" });
+  assertEquals(inOrder([reporting, check("panel", "failed")])[1]?.follows, undefined);
   const paused = check("agent", "failed", { kind: "paused" });
   assertEquals(inOrder([paused, check("agents", "failed")])[0]?.follows, undefined);
   const hidden = ["service", "interfaces", "disks"].map((id) =>

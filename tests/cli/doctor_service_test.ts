@@ -854,7 +854,9 @@ onLinux.test("agentResult() warns of an agent that has its token on the command 
       // It is empty until the program runs.
       while (Deno.readTextFileSync(`/proc/${child.pid}/cmdline`) === "") await realTurn();
       const health = { ...HEALTH, pid: child.pid, acceptedAtMs: Date.now() };
-      const { status, text } = agentResult(configOf(["doctor"]), health, { logHint: undefined });
+      const found = agentResult(configOf(["doctor"]), health, { logHint: undefined });
+      const { status, text, kind } = found;
+      assertEquals(kind, "reporting", "it is, all the same");
       assertEquals(status, isSeen ? "warning" : "ok", text);
       assertEquals(text.includes("started with -t"), isSeen);
       assert(!text.includes("s3cret"));
