@@ -118,6 +118,11 @@ function adviceOf(
   return lines.length > 1 ? { causes: lines } : { advice: lines[0] };
 }
 
+/** Lines of advice, without those that do not apply. */
+export function advised(...lines: readonly (string | false | undefined)[]): string[] {
+  return lines.flatMap((line) => line || []);
+}
+
 /** All that a check advises, in its order. */
 export function linesOf({ advice, causes }: CheckResult): readonly string[] {
   return [advice ?? [], causes ?? []].flat();

@@ -7,6 +7,7 @@
 import { isInContainer, isInContainerImage } from "../host/this_program.ts";
 import { addressScope, isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { advised } from "./checks.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import {
@@ -82,15 +83,12 @@ export function connectAdvice(
   if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];
   const scope = addressScope(address);
   const isFar = scope === "private" || /^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(address);
-  const look = [
-    ...isFar && !/refused/.test(message)
-      ? [
-        `${address} is reached within its own network or VPN alone: see whether this machine is in it, and give ` +
+  const look = advised(
+    isFar && !/refused/.test(message) &&
+      `${address} is reached within its own network or VPN alone: see whether this machine is in it, and give ` +
         `the panel's public address if not: ip addr`,
-      ]
-      : [],
     ...originLook(way),
-  ];
+  );
   // What name servers say against that file is a doubt, and stands before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? look : [];
@@ -103,14 +101,14 @@ export function connectAdvice(
   }
   if (/refused/.test(message)) {
     const { look, correct } = whereNoneListens(way);
-    return [
+    return advised(
       ...ofHosts,
       ...elsewhere,
       look,
-      ...open.length === 0 ? [correct] : [],
+      open.length === 0 && correct,
       ...ofName,
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
-    ];
+    );
   }
   if (/network is unreachable/.test(message)) {
     return [
@@ -133,9 +131,9 @@ export function connectAdvice(
       : [OWN_FIREWALL, ...ofName, onTheWay, there];
     return [...ofHosts, ...byFirewall];
   }
-  return [
+  return advised(
     ...ofHosts,
-    ...isPinged === undefined ? [`see whether that machine is up: ping -c 3 ${address}`] : [],
+    isPinged === undefined && `see whether that machine is up: ping -c 3 ${address}`,
     ...ofName,
     /host is unreachable/.test(message)
       ? `see who says so: ping -c 3 ${address}; by "Destination Host Unreachable" a router before it means ` +
@@ -146,33 +144,26 @@ export function connectAdvice(
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : there,
-  ];
+  );
 }
 
 /** The panel's address is this machine's own, and nothing listens there. */
 function loopbackAdvice(way: Way, isContained: boolean): string[] {
   const { url, answeredBy } = way;
   const [host, port] = [urlHost(url), portOf(url)];
-  const container = isContained
-    ? [
-      "within a container this address is the container itself: give the panel's name or " +
-      "address, or start the container with --network host",
-    ]
-    : [];
-  if (isInContainerImage()) return container;
+  const container = isContained &&
+    "within a container this address is the container itself: give the panel's name or " +
+      "address, or start the container with --network host";
+  if (isInContainerImage()) return advised(container);
   const here = `if the panel is on this machine, start it: ss -ltn shows what listens`;
   if (answeredBy.includes("/etc/hosts") && host !== "localhost") {
-    return [
-      `if the panel is on another machine, remove ${host} from /etc/hosts`,
-      ...container,
-      here,
-    ];
+    const remove = `if the panel is on another machine, remove ${host} from /etc/hosts`;
+    return advised(remove, container, here);
   }
   const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
   // What a name server says of a name that is not this machine's own may be a filter's answer.
-  const isOthers = answeredBy !== "" && host !== "localhost";
-  const elsewhere =
+  const elsewhere = answeredBy !== "" && host !== "localhost" &&
     `if the panel is on another machine, its name server is wrong about ${host}, or ` +
-    `filters it (${answeredBy})`;
-  return [...isOthers ? [elsewhere] : [], ...container, here, otherPort];
+      `filters it (${answeredBy})`;
+  return advised(elsewhere, container, here, otherPort);
 }

@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import { FAR_ADDRESSES } from "../host/routes.ts";
 import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
+import { advised } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { acceptedRouters, type AskRoute, type RouteFinding } from "./doctor_route.ts";
 import { endpointPlace, firstHop, given, type Way } from "./doctor_way.ts";
@@ -55,17 +56,11 @@ export function serverFamilyFinding(
   const lack = lackOf(servers, askRoute);
   if (lack === undefined || "text" in lack) return lack;
   const { family, other, device } = lack;
+  const [all, far] = [servers.join(", "), FAR_ADDRESSES[other === 4 ? 0 : 1]];
   return {
     text:
-      `${
-        servers.join(", ")
-      } is of IPv${family}, and ${device}, by which this machine gets out, has IPv` +
-      `${other} addresses alone`,
-    advice: [
-      `name a server with an IPv${other} address in ${file}, such as ${
-        FAR_ADDRESSES[other === 4 ? 0 : 1]
-      }`,
-    ],
+      `${all} is of IPv${family}, and ${device}, by which this machine gets out, has IPv${other} addresses alone`,
+    advice: [`name a server with an IPv${other} address in ${file}, such as ${far}`],
   };
 }
 
@@ -83,31 +78,21 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
     ? `write a name of the panel with an IPv${other} address into ${endpointPlace(way)}`
     : `give ${host} an IPv${other} address of its server (${family === 4 ? "AAAA" : "A"} record)`;
   const proxy = way.url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
+  const log = family === 4 ? networkLogCommand() : acceptedRouters();
   const isOff = family === 6 && attempt(() => Deno.readTextFileSync(IPV6_OFF))?.trim() === "1";
   return {
     text:
       `${whose}, and ${device}, by which this machine gets out, has IPv${other} addresses alone`,
-    advice: [
-      ...isOff
-        ? [
-          "switch IPv6 on, which is off here: sysctl -w net.ipv6.conf.all.disable_ipv6=0, and in " +
-          "/etc/sysctl.d",
-        ]
-        : [],
+    advice: advised(
+      isOff &&
+        "switch IPv6 on, which is off here: sysctl -w net.ipv6.conf.all.disable_ipv6=0, and in /etc/sysctl.d",
       `${named}, or have a CDN with both stand before it, such as Cloudflare`,
-      ...family === 4
-        ? [
-          `or name the panel, and ask a name server that gives addresses of a NAT64 (DNS64), if the provider ` +
+      family === 4 &&
+        `or name the panel, and ask a name server that gives addresses of a NAT64 (DNS64), if the provider ` +
           `has one: ${given(way, "--custom-dns ADDRESS")}`,
-        ]
-        : [],
       `or go through a proxy that has both: ${given(way, `${proxy}=http://HOST:PORT`)}`,
-      ...isOff ? [] : [
-        `if ${device} is to have an IPv${family} address, see why it has none: ${
-          family === 4 ? networkLogCommand() : acceptedRouters()
-        }`,
-      ],
-    ],
+      !isOff && `if ${device} is to have an IPv${family} address, see why it has none: ${log}`,
+    ),
   };
 }
 

@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import { Netlink } from "../host/netlink.ts";
 import { FAR_ADDRESSES, type Refusal, type Route, routeTo } from "../host/routes.ts";
+import { advised } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 
@@ -105,6 +106,7 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
   const route = askRoute(address);
   if (route === undefined || !("device" in route) || route.device === "lo") return undefined;
   const { device, gateway, network } = route;
+  const ip = ipFor(address);
   const byDefault = defaultRoute(address, askRoute);
   const usual = byDefault?.device;
   if (device === usual && !isTunnel(device)) {
@@ -115,10 +117,8 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
         `it is sent to ${gateway} by the route ${network}, and not to ${byDefault?.gateway} of the ` +
         "default route",
       advice: [
-        `see whether ${gateway} leads there, and remove that route if not: ${
-          ipFor(address)
-        } route del ` +
-        `${network} via ${gateway}`,
+        `see whether ${gateway} leads there, and remove that route if not: ${ip} route del ${network} via ` +
+        gateway,
       ],
     };
   }
@@ -129,7 +129,7 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
       : `it is sent by ${device}, and not by ${usual} of the default route`,
     advice: [
       `see whether anything gets through ${device}, and which route leads there: ip -s link show ${device}; ` +
-      `${ipFor(address)} route get ${address}`,
+      `${ip} route get ${address}`,
     ],
   };
 }
@@ -177,7 +177,7 @@ export function refused(address: string, { kind, route, hasRules }: Refusal): Ro
       address;
     return {
       text: `no route of this machine leads to ${address}`,
-      advice: [...hasRules ? [rules] : [], ...missingRouteAdvice(address)],
+      advice: advised(hasRules && rules, ...missingRouteAdvice(address)),
     };
   }
   return route === undefined
@@ -198,6 +198,7 @@ export function acceptedRouters(): string {
 
 /** Advice where a route to an address is missing. */
 export function missingRouteAdvice(address: string): string[] {
+  const ip = ipFor(address);
   // DHCP gives no gateway of IPv6.
   const origin = ipFamily(address) === 6
     ? `if a router is to announce itself, see whether its advertisements are taken (accept_ra 1, or 2 on a ` +
@@ -205,8 +206,6 @@ export function missingRouteAdvice(address: string): string[] {
     : `if its address is by DHCP, see why that gave no gateway: ${networkLogCommand()}`;
   return [
     origin,
-    `else give it a gateway: ${
-      ipFor(address)
-    } route add default via ADDRESS, and in the files of its network`,
+    `else give it a gateway: ${ip} route add default via ADDRESS, and in the files of its network`,
   ];
 }

@@ -12,6 +12,7 @@ import {
 import type { Certificate } from "../net/certificate.ts";
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
 import {
@@ -55,30 +56,26 @@ export function tlsAdvice(
   const isPanels = originLook(way);
   const host = urlHost(url);
   const port = portOf(url);
-  const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
+  const address = addresses[0] ?? host;
+  const write = writeAddress(`http://${url.host}${url.pathname.replace(/\/$/, "")}`, way);
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
   const place = endpointPlace(way);
   const named = `use one of the certificate's names in ${place}, if one is the panel's`;
-  const moved = way.answeredBy === "" ? [] : [
-    `correct the address of ${host}, if the panel is elsewhere: another server answers at ${
-      addresses[0]
-    } ` +
-    `(${way.answeredBy})`,
-  ];
+  const moved = way.answeredBy !== "" &&
+    `correct the address of ${host}, if the panel is elsewhere: another server answers at ${address} ` +
+      `(${way.answeredBy})`;
   const made = `have the panel's server use a certificate for ${host}`;
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
       /does not speak TLS/,
-      `if the panel speaks TLS at another port, give that; if it has none, ${
-        writeAddress(plain, way)
-      }`,
+      `if the panel speaks TLS at another port, give that; if it has none, ${write}`,
     ],
     [
       /another name/,
       ...isOfPanel === true
         ? [made, named]
         : isOfPanel === false
-        ? [...moved, named, made]
+        ? advised(moved, named, made)
         : [named, made, ...isPanels],
     ],
     [
@@ -119,12 +116,11 @@ export function tlsAdvice(
   const [, ...known] = table.find(([reason]) => reason.test(message)) ?? [];
   if (known.length > 0) return known;
   if (OF_DATE.test(message)) return dateAdvice(message, certificate);
-  const misnamed = certificate !== undefined && !isFor(certificate, host)
-    ? [
+  const misnamed = advised(
+    certificate !== undefined && !isFor(certificate, host) &&
       `its name is wrong, too, so that trusting it is not enough: use a name of the certificate in ` +
-      `${endpointPlace(way)}, or have a certificate made for ${host}`,
-    ]
-    : [];
+        `${place}, or have a certificate made for ${host}`,
+  );
   if (/self-signed/.test(message)) {
     const { isConfigInstalled, configPath = "" } = way.config;
     // A place that the service may read.
@@ -142,11 +138,10 @@ export function tlsAdvice(
         `compare from another machine: ${show}`
       : "if the panel's certificate is by another issuer, the proxy answers in its place, by an authority " +
         `of its own; compare from another machine: ${show}`;
+    const readable = (file: string) => used(`chmod a+r ${file}`, way);
     const left = ignored.map(({ file, reason }) =>
       reason === UNREADABLE
-        ? `let everybody read ${file}, which was added to this system: ${
-          used(`chmod a+r ${file}`, way)
-        }`
+        ? `let everybody read ${file}, which was added to this system: ${readable(file)}`
         : `see ${file}, which was added to this system, and is left out: ${reason}`
     );
     const others = isAlone ? [] : [other, ...isPanels];
@@ -156,7 +151,6 @@ export function tlsAdvice(
       : [...left, ...misnamed, ...own, ...others];
   }
   if (/no answer within/.test(message)) {
-    const address = addresses[0] ?? host;
     const ping = largestPing(address);
     return [
       `see whether anything speaks TLS there: ${show}`,
@@ -179,11 +173,10 @@ export function tlsAdvice(
 /** Advice where something on the way ends connections, by their name or as they are. */
 export function cutAdvice(way: Pick<Way, "url" | "config">): string[] {
   const host = urlHost(way.url);
+  const proxy = given(way, "HTTPS_PROXY=http://HOST:PORT");
   return [
     `if something on the way cuts connections to ${host}, as where its name is blocked, give the panel another ` +
-    `name or port, have a CDN stand before it, or go by a proxy: ${
-      given(way, "HTTPS_PROXY=http://HOST:PORT")
-    }`,
+    `name or port, have a CDN stand before it, or go by a proxy: ${proxy}`,
   ];
 }
 
@@ -238,10 +231,9 @@ function issuerAdvice(
   { certificate, way }: { certificate: Certificate | undefined; way: Pick<Way, "config"> },
 ): string[] {
   // The service may not read where the file lies now.
-  const added = `install -D -m 644 FILE ${AUTHORITY_FOLDERS[0]}/panel.crt`;
-  const trust = `if the authority is your own, give its certificate: ${
-    way.config.isConfigInstalled ? used(added, way) : "--ca-cert FILE"
-  }`;
+  const added = used(`install -D -m 644 FILE ${AUTHORITY_FOLDERS[0]}/panel.crt`, way);
+  const give = way.config.isConfigInstalled ? added : "--ca-cert FILE";
+  const trust = `if the authority is your own, give its certificate: ${give}`;
   const chain = "give the panel's server the full chain (fullchain.pem): it sends its own " +
     "certificate alone";
   if (certificate === undefined) return [`see who issued it: ${show}`, trust, chain];
