@@ -48,13 +48,12 @@ export function refusingProxyAdvice(
     const value = `${scheme}://USER:PASSWORD@HOST:PORT`;
     const [name = ""] = names.split(/[/ ]/);
     // A file of the unit's is not what an installation writes.
-    return names.includes("(")
-      ? [
-        `put the proxy's user and password into ${names}: ${value}, and then: ${
-          restart(way.config.serviceName)
-        }`,
-      ]
-      : [`put the proxy's user and password into ${names}: ${given(way, `${name}=${value}`)}`];
+    const again = restart(way.config.serviceName);
+    return [
+      names.includes("(")
+        ? `put the proxy's user and password into ${names}: ${value}, and then: ${again}`
+        : `put the proxy's user and password into ${names}: ${given(way, `${name}=${value}`)}`,
+    ];
   }
   if (/ 403\b|rules forbid/.test(message)) {
     return [`have the proxy allow ${host}, or reach it without the proxy: ${withoutProxy(way)}`];

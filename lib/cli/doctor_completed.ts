@@ -93,10 +93,9 @@ const OF_UNIT: readonly string[] = [
 /** A check that may have failed by what the files of the unit no longer say. */
 export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
   if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
+  const command = restart(service);
   const reload =
-    `have systemd read the unit's files, which have changed, and see whether that was it: ${
-      restart(service)
-    }`;
+    `have systemd read the unit's files, which have changed, and see whether that was it: ${command}`;
   return withLines(check, [reload, ...linesOf(check)]);
 }
 

@@ -170,10 +170,8 @@ async function readAnswer(
     `see whether the panel is ${host}, and not ${longer}: write it with a dot at its end (${host}.), or ` +
     `take that domain out of ${RESOLV_CONF}`,
   ];
-  return `${hopText(way)} is ${
-    addresses.join(", ")
-  }, which is the address of ${longer}, by a search domain of ` +
-    RESOLV_CONF;
+  const [subject, list] = [hopText(way), addresses.join(", ")];
+  return `${subject} is ${list}, which is the address of ${longer}, by a search domain of ${RESOLV_CONF}`;
 }
 
 /** A text about an address that is none. */
@@ -236,15 +234,14 @@ function contradiction(
 ): string[] {
   const found = answers.find(({ addresses }) => addresses.length > 0);
   if (found === undefined || found.addresses.some((it) => way.addresses.includes(it))) return [];
+  const { host } = firstHop(way);
   const [ours, theirs] = [way.addresses, found.addresses].map((all) => all.join(", "));
   return [
     line === undefined
       ? `see which address is right: the system has ${ours}, and ${found.server} answers ${theirs}; a cache ` +
         "may be old: resolvectl flush-caches, or nscd -i hosts"
-      : `correct or remove line ${line} of /etc/hosts, if ${
-        firstHop(way).host
-      } is not at ${ours}: ` +
-        `${found.server} answers ${theirs}`,
+      : `correct or remove line ${line} of /etc/hosts, if ${host} is not at ${ours}: ${found.server} answers ` +
+        theirs,
   ];
 }
 
@@ -261,11 +258,9 @@ async function bySystem(
   const unset = way.config.isConfigInstalled
     ? given(way, "--unset custom-dns")
     : "without --custom-dns";
+  const [each, list] = [answers.map(answerText).join("; "), addresses.join(", ")];
   return failed(
-    `Cannot resolve ${host}: asked ${sources.asked}: ${
-      answers.map(answerText).join("; ")
-    }; the system's ` +
-      `own name servers give ${addresses.join(", ")}`,
+    `Cannot resolve ${host}: asked ${sources.asked}: ${each}; the system's own name servers give ${list}`,
     `name another server in ${sources.file}, or take the system's: ${unset}`,
   );
 }

@@ -16,6 +16,7 @@ import {
   RESOLV_CONF,
   RESOLVED_ADDRESS,
 } from "./doctor_name_servers.ts";
+import { advised } from "./checks.ts";
 import { lossAdvice } from "./doctor_loss.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import {
@@ -97,18 +98,19 @@ export function unresolvedAdvice(
     if (server === RESOLVED_ADDRESS && sources.target !== undefined && hasSystemdResolved()) {
       return [START_RESOLVED, REPLACE_LINK];
     }
-    return server === RESOLVED_ADDRESS
-      ? [
-        hasSystemdResolved()
-          ? `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
-            `or name another name server in ${sources.file}`
-          : "systemd-resolved, which would answer there, is not installed: install it, or name another " +
-            `name server in ${sources.file}`,
-      ]
-      : [
+    if (server !== RESOLVED_ADDRESS) {
+      return [
         `start the name server at ${server}, or name another one in ${sources.file}`,
         `see whether it only answers late: dig +time=15 @${server} ${host}`,
       ];
+    }
+    return [
+      hasSystemdResolved()
+        ? `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
+          `or name another name server in ${sources.file}`
+        : "systemd-resolved, which would answer there, is not installed: install it, or name another " +
+          `name server in ${sources.file}`,
+    ];
   }
   if (has(OPEN_BY_TCP)) {
     return [
@@ -121,12 +123,12 @@ export function unresolvedAdvice(
       "a container asks the name server of its network: --dns of docker run, or --custom-dns",
     ];
   }
-  return [
-    ...isUp ? [] : [`see whether the name server is up: ping -c 3 ${server}`],
+  return advised(
+    !isUp && `see whether the name server is up: ping -c 3 ${server}`,
     "see whether a firewall drops port 53: nft list ruleset || iptables-save",
     `correct its address in ${sources.file}`,
     another,
-  ];
+  );
 }
 
 /** A look at what the system's questions differ in from those of this check. */

@@ -138,9 +138,8 @@ class PanelCheck {
       const { href, hostname } = this.#way.url;
       const message = failureText(error);
       if (/is not HTTP/.test(message)) {
-        const advice = `no web server listens there: correct the port in ${
-          endpointPlace(this.#way)
-        }`;
+        const place = endpointPlace(this.#way);
+        const advice = `no web server listens there: correct the port in ${place}`;
         return failed(`${message}, once connected`, advice);
       }
       const curl = `curl --http1.1 -v ${href}`;
@@ -254,13 +253,13 @@ const REFUSALS: readonly number[] = [401, 403, 429, 503];
 function blocked(way: Way, reason: string): CheckResult {
   // To those of https:// it leads by a tunnel.
   const isForwarded = way.proxy?.kind === "http" && way.url.protocol === "http:";
+  const names = proxyVariableNames(way);
   return warning(
     `blocked: ${reason}; reports can only go by HTTP then`,
     isForwarded
-      ? `see whether the proxy of ${
-        proxyVariableNames(way)
-      } passes WebSockets, and leave it out if not: ` +
+      ? `see whether the proxy of ${names} passes WebSockets, and leave it out if not: ${
         withoutProxy(way)
+      }`
       : undefined,
     "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, " +
       "and the headers Upgrade and Connection; Cloudflare: Network, WebSockets)",

@@ -66,13 +66,12 @@ export function probesResult(
   const [refusal] = refusals.values();
   const [, permitted] = /^(.*); --allow-local-probes permits it$/.exec(refusal ?? "") ?? [];
   const text = refusal === undefined ? counts : `${counts}; ${permitted ?? refusal}`;
+  const permit = given({ config }, "--allow-local-probes");
   const ofRefusal = refusal === undefined
     ? undefined
     : permitted === undefined
     ? "remove that probe from the panel: no agent sends it"
-    : `if it is to be probed, permit it: ${
-      given({ config }, "--allow-local-probes")
-    }; else remove it from the panel`;
+    : `if it is to be probed, permit it: ${permit}; else remove it from the panel`;
   const seen = health && seenProblem(health, "ping");
   const open = targets.filter((it) =>
     !refusals.has(it) && (seen === undefined || it.kind !== "icmp")

@@ -95,12 +95,11 @@ export async function measureRoundTrip(
       `not: ${failureText(error)}`;
     const large = await largePacketsLost(address, signal);
     if (large !== undefined) return failed(`${said}; ${large.text}`, ...large.advice);
+    const [ping, device] = [`${largestPing(address)} ${urlHost(way.url)}`, deviceTo(address)];
     return failed(
       said,
-      `see whether large packets are lost on the way out: ${largestPing(address)} ` +
-        `${urlHost(way.url)}; then a smaller MTU helps: ip link set dev ${
-          deviceTo(address)
-        } mtu 1280`,
+      `see whether large packets are lost on the way out: ${ping}; then a smaller MTU helps: ip link set dev ` +
+        `${device} mtu 1280`,
       "see in the log of a proxy in front of the panel what it makes of larger requests",
     );
   }

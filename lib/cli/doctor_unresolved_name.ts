@@ -65,10 +65,8 @@ export async function unresolved(
     );
     const found = failed(
       `Cannot resolve ${subject}: this user may not read ${RESOLV_CONF}, which names the name servers`,
-      hiding &&
-        `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`,
       hiding
-        ? undefined
+        ? `remove ${settingText(hiding)}, and then: ${restart(way.config.serviceName)}`
         : `let everybody read it: chmod a+r ${RESOLV_CONF}; namei -l ${RESOLV_CONF} shows the folders ` +
           "on the way",
     );
@@ -127,11 +125,9 @@ export async function lostInStub(
   const ofStub = { ...sources, servers: [sources.stub] };
   const [answer] = await askEach(host, ofStub, { signal, times: 1 });
   if (answer === undefined || answer.addresses.length > 0) return undefined;
+  const [own, above] = [answer, known].map(answerText);
   return failed(
-    `Cannot resolve ${host}: asked systemd-resolved: ${
-      answerText(answer)
-    }; of those that it asks: ` +
-      answerText(known),
+    `Cannot resolve ${host}: asked systemd-resolved: ${own}; of those that it asks: ${above}`,
     isSilent(answer)
       ? "have systemd-resolved answer: systemctl restart systemd-resolved; journalctl -u systemd-resolved -n 30"
       : `see why it does not take that answer, as for DNSSEC or DNS over TLS: resolvectl query ${host}; ` +

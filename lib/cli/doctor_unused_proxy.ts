@@ -34,19 +34,17 @@ export async function withUnusedProxy(
   const connected = await attemptWithin(connect, { timeoutMs: PROXY_MS, signal });
   if (connected === undefined) return found;
   connected.connection.close();
-  const names = isSecure ? ["HTTPS_PROXY", "HTTP_PROXY"] : ["HTTP_PROXY", "HTTPS_PROXY"];
+  const [name, theirs] = isSecure ? ["HTTPS_PROXY", "HTTP_PROXY"] : ["HTTP_PROXY", "HTTPS_PROXY"];
   if (own === undefined) {
     return failed(
-      `${found.text}; through the proxy of ${
-        names[1]
-      } it connects, which is not for ${url.protocol}//`,
-      `name that proxy in ${names[0]}, too: ${given(way, `${names[0]}=http://HOST:PORT`)}`,
+      `${found.text}; through the proxy of ${theirs} it connects, which is not for ${url.protocol}//`,
+      `name that proxy in ${name}, too: ${given(way, `${name}=http://HOST:PORT`)}`,
     );
   }
   const rest = (proxies.none ?? "").split(/[\s,]+/)
     .filter((entry) => !isExemptFromProxy(entry, { host, port: portOf(url) }));
   return failed(
-    `${found.text}; through the proxy of ${names[0]} it connects, which NO_PROXY leaves out for it`,
+    `${found.text}; through the proxy of ${name} it connects, which NO_PROXY leaves out for it`,
     `take ${host} out of NO_PROXY: ${given(way, `NO_PROXY=${rest.join(",")}`)}`,
   );
 }

@@ -260,12 +260,10 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
   const found = await link;
   if (found.status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
-  const loss = found.kind === "no_answer" && lost > 0
-    ? `${lost} of ${PINGS} pings are lost, too: ${
-      lossAdvice(way.addresses[0] ?? firstHop(way).host)
-    }`
-    : undefined;
-  return withLines(found, [overridden(way), loss, ...way.doubts, ...linesOf(found)]);
+  const look = lossAdvice(way.addresses[0] ?? firstHop(way).host);
+  const loss = found.kind === "no_answer" && lost > 0 &&
+    `${lost} of ${PINGS} pings are lost, too: ${look}`;
+  return withLines(found, [overridden(way), loss || undefined, ...way.doubts, ...linesOf(found)]);
 }
 
 /** Advice where a variable of the unit wins over another address of the configuration. */
@@ -303,7 +301,6 @@ export function unitAdvice(
   const setting = names.flatMap((name) => lastSetting(unit, name) ?? [])
     .find(({ value }) => !["", "no", "false"].includes(value));
   if (setting === undefined) return undefined;
-  return `the service's unit takes the network from it: remove ${
-    settingText(setting)
-  }, and then: ` + restart(config.serviceName);
+  const [place, again] = [settingText(setting), restart(config.serviceName)];
+  return `the service's unit takes the network from it: remove ${place}, and then: ${again}`;
 }
