@@ -41,7 +41,8 @@ import { AS_SERVICE, leftAsService, parseUnitSettings, runAsService } from "./do
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
 import { boundedSystem, findInstalled } from "./doctor_found_service.ts";
 import { withFirewall } from "./doctor_firewall.ts";
-import { machineChecks, sealCheck } from "./doctor_machine.ts";
+import { machineChecks } from "./doctor_machine.ts";
+import { sealCheck } from "./doctor_seal.ts";
 import { checkOtherAgents } from "./doctor_other_agents.ts";
 import { panelChain } from "./doctor_panel.ts";
 import { configCheck, versionCheck } from "./doctor_program.ts";

@@ -5,7 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "../agent/shell_names.ts";
+import { isRootUntilSealed, isSealable } from "../agent/shell_names.ts";
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
@@ -17,26 +17,15 @@ import {
 } from "../host/system_authorities.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
-import { hostRoots, openMachine, type Platform } from "../metrics/open_machine.ts";
+import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { type CollectorFailure, takeSnapshot } from "../metrics/snapshot.ts";
 import { accountNames } from "../parse/passwd.ts";
 import { basename } from "../parse/path.ts";
-import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
-import { startShell } from "../sandbox/shell.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
-import {
-  type Check,
-  check,
-  type CheckResult,
-  failed,
-  ok,
-  result,
-  skipped,
-  warning,
-} from "./checks.ts";
+import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { checkDisks, countedResult, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
@@ -154,14 +143,6 @@ export function remoteResult(
   );
 }
 
-/** The check of the seal, which seals this process where no running agent says how it is sealed. */
-export function sealCheck(
-  config: Config,
-  options: Platform & { health: Health | undefined },
-): Check {
-  return check("seal", "Seal", () => checkSeal(config, options, options.health));
-}
-
 /** The authorities that are trusted beside the built-in ones, because they were added to the system. */
 export function authoritiesResult({ files, ignored }: SystemAuthorities): CheckResult {
   const names = files.map(basename).join(", ");
@@ -275,34 +256,4 @@ function checkMetrics(
     const reason = describeError(error);
     return failed(`can't be served on ${hostname} port ${port}: ${reason}`, adviceFor(reason));
   }
-}
-
-/** Says how the running agent is sealed, or seals this process to find out. */
-async function checkSeal(
-  config: Config,
-  { os }: { os: string },
-  health: Health | undefined,
-): Promise<CheckResult> {
-  if (health !== undefined && health.seal !== "") {
-    return result(isWhole(health.seal) || config.remoteControl ? "ok" : "warning", health.seal);
-  }
-  if (config.remoteControl) return skipped("not used: remote control is on");
-  const asNobody = isRootUntilSealed(config);
-  const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
-  const needs = await sealNeeds(config, { names: new ShellNames(shell), shell });
-  await shell?.close();
-  const seal = await sealProcess(needs);
-  const gap = sealGap(seal);
-  if (gap === undefined) {
-    return ok(
-      asNobody
-        ? "the kernel and the runtime can seal the agent, which is root until then and nobody from then on"
-        : "the kernel and the runtime can seal the agent",
-    );
-  }
-  return warning(
-    seal.kernelError === undefined
-      ? `the kernel and the runtime can seal the agent, but ${gap}`
-      : `only the runtime can seal the agent: ${gap}`,
-  );
 }

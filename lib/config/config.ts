@@ -4,7 +4,7 @@ import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import { type Command, reads } from "./commands.ts";
-import { parseConfigObject, readConfigFile, readOptionFile, type ReadText } from "./config_file.ts";
+import { parseConfigObject, readOptionFile, type ReadText } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
@@ -15,7 +15,7 @@ import {
 } from "./environment.ts";
 import { type Language, languageOf } from "./language.ts";
 import { configNotices, unknownVariables } from "./notices.ts";
-import { flagLayer, type Flags, layer } from "./layers.ts";
+import { flagLayer, layer } from "./layers.ts";
 import type { Option, OptionTexts } from "./option.ts";
 import { hasAuthorization, refuseOtherCommands, requireCompatible } from "./option_conflicts.ts";
 import {
@@ -26,24 +26,18 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
+import { type FileInput, readOptionsFile, serviceOf } from "./options_file.ts";
 import { severalPanels, withoutUnused } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** What the configuration is made of. */
-export interface ConfigInput {
+export interface ConfigInput extends FileInput {
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** Reads a file that an option names. */
-  readonly readText: ReadText;
   /** Permission bits of such a file; `undefined` if unknown. */
   readonly readMode: (path: string) => number | undefined;
-  /** Possible configuration files of an installed service of this name, likeliest first. */
-  readonly installedConfigs?: (serviceName: string) => readonly string[];
   /** Options that `install` was given for a service of this name, from its record. */
   readonly recordedOptions?: (serviceName: string) => OptionTexts;
-  /** The owner's id of a file that is neither this user's nor root's; else `undefined`. */
-  readonly foreignOwner?: (path: string) => number | undefined;
   /** Options of an official agent that is being replaced; every other layer wins over them. */
   readonly importedOptions?: OptionTexts;
   /** Proxy variables of its service; those of `env` win over them. */
@@ -247,49 +241,6 @@ function resolveLayers(input: ConfigInput): Config {
       headers,
       proxies,
     }),
-  };
-}
-
-/** The name of the service that a command is about. */
-function serviceOf(flags: Flags): string {
-  return flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
-}
-
-/**
- * Reads the file that a flag or variable names, or the installed service's.
- *
- * @throws {UsageError} When it can't be used, or the installed one is another user's, who could have
- * written anything into it.
- */
-function readOptionsFile(command: Command, flags: Flags, input: ConfigInput) {
-  const { env, readText, installedConfigs, foreignOwner } = input;
-  const ofFlag = flags.get(OPTIONS.configFile);
-  const named = ofFlag ?? (env.AGENT_CONFIG_FILE || undefined);
-  const namesPanel = (command === "report" || command === "doctor") &&
-    (flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT));
-  const installed = named === undefined && !namesPanel && reads(command, "installed")
-    ? installedConfigs?.(serviceOf(flags)).find((path) =>
-      attempt(() => readText(path)) !== undefined
-    )
-    : undefined;
-  const owner = installed === undefined ? undefined : foreignOwner?.(installed);
-  if (owner !== undefined) {
-    throw new UsageError(
-      `Cannot use the installed configuration ${installed}: another user (id ${owner}) owns it ` +
-        `and may have changed it; check it, and run \`chown root ${installed}\` and \`install\`, which ` +
-        "lets the service read it",
-    );
-  }
-  const path = named ?? installed;
-  const option = installed !== undefined
-    ? "the installed configuration"
-    : ofFlag !== undefined
-    ? "--config"
-    : "AGENT_CONFIG_FILE";
-  return {
-    path,
-    texts: readConfigFile(path, { option, readText }),
-    isInstalled: installed !== undefined,
   };
 }
 

@@ -5,8 +5,8 @@ import {
   machineChecks,
   measurementsResult,
   remoteResult,
-  sealCheck,
 } from "../../lib/cli/doctor_machine.ts";
+import { sealCheck } from "../../lib/cli/doctor_seal.ts";
 import { askedMounts, disksResult, hangingMounts } from "../../lib/cli/doctor_disks.ts";
 import { failedPing } from "../../lib/cli/doctor_ping.ts";
 import { attempt } from "../../lib/attempt.ts";
