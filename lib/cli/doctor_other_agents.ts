@@ -223,10 +223,11 @@ function hasToken(token: string, words: readonly string[], texts: readonly strin
 
 /** Behind a runtime and its flags. */
 const MAX_PROGRAM_WORDS = 16;
-/** Flags, variables and keys of a configuration that name a file with a token. */
 const CONFIG_FLAGS = ["--config", "-c"];
-const TOKEN_FLAGS = ["--token-file"];
-const TOKEN_VARIABLES = ["AGENT_TOKEN_FILE"];
+/** The files that flags and variables of an agent name, in words that end with a zero byte. */
+const NAMED_CONFIGS = /\0(?:--config|-c)[\0=]([^\0]+)/g;
+const NAMED_TOKENS = /\0(?:--token-file[\0=]|AGENT_TOKEN_FILE=)([^\0]+)/g;
+const CREDENTIALS = /\0CREDENTIALS_DIRECTORY=([^\0]+)/g;
 
 /** The texts of the files in which an agent with this command line, environment and folder has its token. */
 async function tokenTexts(
@@ -234,25 +235,15 @@ async function tokenTexts(
   variables: readonly string[],
   workingFolder: string,
 ): Promise<string[]> {
-  const after = (flags: readonly string[]) =>
-    words.flatMap((word, at) =>
-      flags.includes(word)
-        ? words[at + 1] ?? []
-        : flags.filter((flag) => word.startsWith(`${flag}=`))
-          .map((flag) => word.slice(flag.length + 1))
-    );
-  const credentials = variables.flatMap((it) => /^CREDENTIALS_DIRECTORY=(.+)$/.exec(it)?.[1] ?? [])
-    .map((folder) => `${folder}/token`);
-  const named = variables.flatMap((it) => {
-    const [name = "", ...value] = it.split("=");
-    return TOKEN_VARIABLES.includes(name) ? value.join("=") : [];
-  });
+  const given = ["", ...words, ...variables].join("\0");
+  const named = (pattern: RegExp, text = given) =>
+    [...text.matchAll(pattern)].map(([, path = ""]) => path);
   const read = (paths: readonly string[]) =>
     readTexts(paths.map((path) => path.startsWith("/") ? path : `${workingFolder}/${path}`));
-  const configs = await read(after(CONFIG_FLAGS));
-  const inConfigs = configs.flatMap((text) => /"token_file"\s*:\s*"([^"]+)"/.exec(text)?.[1] ?? []);
-  const files = [...after(TOKEN_FLAGS), ...named, ...inConfigs, ...credentials];
-  return [...configs, ...await read(files)];
+  const configs = await read(named(NAMED_CONFIGS));
+  const inConfigs = configs.flatMap((text) => named(/"token_file"\s*:\s*"([^"]+)"/g, text));
+  const credentials = named(CREDENTIALS).map((folder) => `${folder}/token`);
+  return [...configs, ...await read([...named(NAMED_TOKENS), ...inConfigs, ...credentials])];
 }
 
 async function readTexts(paths: readonly string[]): Promise<string[]> {

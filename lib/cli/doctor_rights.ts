@@ -8,6 +8,9 @@ import { attempt } from "../attempt.ts";
 import { dirname } from "../parse/path.ts";
 import { accountNames, groupsOf } from "../parse/passwd.ts";
 
+/** Folders that are closed to others on purpose. */
+export const HOMES = /^\/(?:root|home)(?:\/|$)/;
+
 /** A user by its numbers. */
 export interface Identity {
   readonly uid: number;

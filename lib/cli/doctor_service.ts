@@ -11,7 +11,16 @@ import { updateServiceName } from "../service/update_service.ts";
 import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
-import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
+import {
+  type CheckResult,
+  failed,
+  linesOf,
+  ok,
+  result,
+  skipped,
+  warning,
+  withLines,
+} from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
@@ -19,7 +28,6 @@ import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingPart } from "./doctor_unit_program.ts";
 import {
   changed,
-  changedSetting,
   crash,
   hiddenPath,
   ofUserManager,
@@ -51,9 +59,8 @@ const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IORea
 
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
-  const { advice, causes, ...shown } = withIgnored(ofService(found, health), found);
-  const inPlace = (line: string) => commandsFor(found, line);
-  return { ...shown, advice: advice && inPlace(advice), causes: causes?.map(inPlace) };
+  const shown = withIgnored(ofService(found, health), found);
+  return withLines(shown, linesOf(shown).map((line) => commandsFor(found, line)));
 }
 
 /** A result with the lines of the unit's files that systemd leaves out, and does not run it for. */
@@ -241,19 +248,16 @@ function unseenResult(
     const slowed = unit &&
       underSettings(unseen, unit, SLOWING_SETTINGS);
     if (slowed !== undefined) return failed(slowed.text, ...slowed.advice);
-    const setting = unit && changedSetting(unit, "RuntimeDirectory");
-    if (
-      unit !== undefined && unit.settings.length > 0 &&
-      lastSetting(unit.settings, "RuntimeDirectory") === undefined
-    ) {
+    const folder = unit && lastSetting(unit.settings, "RuntimeDirectory");
+    if (unit !== undefined && folder !== undefined && folder.isOurs !== true) {
+      const remove = `remove ${settingText(folder)}, and then: ${restart(unit.name)}`;
+      return failed(unseen, remove);
+    }
+    if (unit !== undefined && folder === undefined && unit.settings.length > 0) {
       return failed(
         `${unseen}; ${unit.property("FragmentPath")} has no RuntimeDirectory= by now`,
         `have the unit written anew: ${unit.install}`,
       );
-    }
-    if (unit !== undefined && setting !== undefined) {
-      const advice = `remove ${settingText(setting)}, and then: ${restart(unit.name)}`;
-      return failed(unseen, advice);
     }
     const unexplained = failed(
       unseen,

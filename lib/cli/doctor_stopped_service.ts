@@ -14,7 +14,7 @@ import {
 import { type CheckResult, failed } from "./checks.ts";
 import { fileSettings } from "./doctor_as_service.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { barrierTo, identityOf } from "./doctor_rights.ts";
+import { barrierTo, HOMES, identityOf } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
 import { correction, withSimilar } from "./doctor_unit_program.ts";
 import {
@@ -180,21 +180,13 @@ function barredRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefi
   const barrier = identity && barrierTo(deno, identity, "run");
   if (barrier === undefined) return undefined;
   const text = `it is there, and user ${user} may not use ${barrier.path}`;
-  if (barrier.path === deno) {
-    return {
-      text,
-      advice: [`let everybody run it: chmod a+rx ${deno} && systemctl restart ${unit.name}`],
-    };
-  }
   const file = variableFile(unit.settings, "DENO");
   const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
-  return {
-    text,
-    advice: [
-      `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
-      restart(unit.name),
-    ],
-  };
+  const advice = barrier.path === deno
+    ? `let everybody run it: chmod a+rx ${deno} && systemctl restart ${unit.name}`
+    : `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
+      restart(unit.name);
+  return { text, advice: [advice] };
 }
 
 /** Where each user finds and may run it. */
@@ -205,9 +197,6 @@ function isRepaired(lastError: string, { readConfig }: FoundService): boolean {
   return readConfig !== undefined && /^(?:\S+: )?Cannot use /.test(lastError) &&
     lastError.includes(readConfig);
 }
-
-/** Folders that are closed to others on purpose. */
-const HOMES = /^\/(?:root|home)(?:\/|$)/;
 
 /** A file in an error that its user may not read, and what is in the way. */
 function deniedFile(

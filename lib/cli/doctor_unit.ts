@@ -44,16 +44,13 @@ export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailur
     const set = requirements(unit).find(({ value }) => value.split(/\s+/).includes(id));
     if (set === undefined) continue;
     if (/^LoadState=(not-found|masked)$/m.test(block)) {
-      return {
-        text: `${settingText(set)} needs ${id}, which is not there`,
-        advice: [`install that, or remove the setting, and then: ${restart(unit.name)}`],
-      };
+      const text = `${settingText(set)} needs ${id}, which is not there`;
+      const advice = `install that, or remove the setting, and then: ${restart(unit.name)}`;
+      return { text, advice: [advice] };
     }
     if (/^ActiveState=failed$/m.test(block)) {
-      return {
-        text: `${settingText(set)} needs ${id}, which has failed`,
-        advice: [`see why: systemctl status ${id}`],
-      };
+      const text = `${settingText(set)} needs ${id}, which has failed`;
+      return { text, advice: [`see why: systemctl status ${id}`] };
     }
   }
   return undefined;
@@ -134,7 +131,9 @@ export function linesWrong({ settings }: LoadedUnit, detail: string): string[] {
   const ours = settings.filter(({ isOurs }) => isOurs).map(({ name }) => name);
   return [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
     .filter(([, , words = ""]) => !words.split(/\W+/).some((word) => ours.includes(word)))
-    .map(([, place, words]) => `${place}: ${words?.replace(/\.$/, "")}`);
+    .map(([, place, words]) =>
+      `${place}: ${words?.replace(/\.$/, "").replace(/(\w)=\S+/, "$1=…")}`
+    );
 }
 
 /** A unit that systemd has not read: what it says of the unit and of its lines, without their values. */
@@ -206,20 +205,21 @@ function failureBeside({ name, property, settings }: LoadedUnit): UnitFailure | 
   };
 }
 
-/** Steps of a start by which systemd waits for the unit itself, and the settings that say for what. */
-const START_STEPS: Readonly<Record<string, readonly string[]>> = {
+/** Steps of a start or stop by which systemd waits for the unit itself, and the settings that say for what. */
+const STEPS: Readonly<Record<string, readonly string[]>> = {
   condition: ["ExecCondition"],
   "start-pre": ["ExecStartPre"],
   start: ["Type"],
   "start-post": ["ExecStartPost"],
+  stop: ["ExecStop"],
+  "stop-post": ["ExecStopPost"],
 };
-const STOP_STEPS: typeof START_STEPS = { stop: ["ExecStop"], "stop-post": ["ExecStopPost"] };
 
 /** A start or stop that goes on; `undefined` where it has not begun. */
 function unfinishedJob(unit: FoundUnit): UnitFailure | undefined {
   const step = unit.property("SubState");
   const isStopping = unit.property("ActiveState") === "deactivating";
-  const names = isStopping ? STOP_STEPS[step] ?? [] : START_STEPS[step];
+  const names = STEPS[step] ?? (isStopping ? [] : undefined);
   if (names === undefined) return undefined;
   const text = isStopping
     ? `systemd is still stopping it (${step})`

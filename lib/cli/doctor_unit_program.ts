@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { didYouMean } from "../config/did_you_mean.ts";
 import { basename, dirname } from "../parse/path.ts";
 import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
-import { ancestry, mountWith } from "./doctor_rights.ts";
+import { ancestry, HOMES, mountWith } from "./doctor_rights.ts";
 import {
   changed,
   changedSetting,
@@ -121,17 +121,13 @@ export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
   // Without a user of its own it runs as the owner of what it needs, or as root.
   const rights = unit.property("User") === "" ? 0o111 : 0o001;
   const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;
-  return barred === undefined
-    ? { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] }
-    : {
-      text: `${text}: not everybody may use ${barred}`,
-      // Homes are closed on purpose.
-      advice: [
-        /^\/(?:root|home)(?:\/|$)/.test(barred)
-          ? `choose a folder that everybody may use: ${install} --install-dir DIR`
-          : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`,
-      ],
-    };
+  if (barred === undefined) {
+    return { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] };
+  }
+  const advice = HOMES.test(barred)
+    ? `choose a folder that everybody may use: ${install} --install-dir DIR`
+    : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`;
+  return { text: `${text}: not everybody may use ${barred}`, advice: [advice] };
 }
 
 /** ELF's numbers of the processors that programs are built for. */

@@ -27,11 +27,9 @@ export interface UnitFailure {
 /** Settings under which the runtime can't start, or ends in the middle of its work. */
 const BREAKING_SETTINGS = [
   ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
-  ...["MemoryDenyWriteExecute"],
+  ...["MemoryDenyWriteExecute", "SystemCallFilter", "SystemCallArchitectures"],
+  "RestrictNamespaces",
 ];
-
-/** Settings of the unit's own that leave what is needed, and that a drop-in may make too narrow. */
-const FORBIDDING_SETTINGS = ["SystemCallFilter", "SystemCallArchitectures", "RestrictNamespaces"];
 
 /** How a runtime, or the shell that starts it, says that it can't go on; the program names its own errors. */
 const RUNTIME_ERRORS = /panicked|Cannot fork|out of memory|Fatal/i;
@@ -44,8 +42,7 @@ export function crash(unit: FoundUnit, lastError: string): UnitFailure | undefin
   const isBarred = / and does not run$/.test(lastError);
   if (!isOfRuntime && !isBarred && (!hasFailed || lastError !== "")) return undefined;
   const text = hasFailed ? `its runtime ended with code ${status}` : "its runtime ended by itself";
-  const settings = underSettings(text, unit, BREAKING_SETTINGS) ??
-    underSettings(text, unit, FORBIDDING_SETTINGS);
+  const settings = underSettings(text, unit, BREAKING_SETTINGS);
   if (settings !== undefined || !isOfRuntime) return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
   return { text: `${text}, and said: ${lastError}`, advice: [advice] };

@@ -469,11 +469,13 @@ Deno.test("serviceResult() names what was changed by hand in the unit's own file
     assertEquals(of({ EnvironmentFile: value }, {}, seen).includes("not there"), false, value);
   }
   const detail = `${UNIT}:7: Unknown key 'user' in section [Service], ignoring.\n` +
-    `${UNIT}:8: Failed to parse RestartSec= value, ignoring: s3cret\n`;
+    `${UNIT}:8: Failed to parse RestartSec= value, ignoring: s3cret\n` +
+    `${UNIT}:9: Failed to resolve specifiers in AGENT_TOKEN=s3cret%zz, ignoring\n`;
   const left = of({ user: "x" }, {}, { ...seen, detail });
   const words = `${UNIT}:7: Unknown key 'user' in section [Service], ignoring; ${UNIT}:8: Failed`;
   assertStringIncludes(left, `; systemd leaves out what is wrong: ${words}`);
   assertStringIncludes(left, `→ correct that, ${anew}`);
+  assertStringIncludes(left, `${UNIT}:9: Failed to resolve specifiers in AGENT_TOKEN=… ignoring`);
   assert(!left.includes("s3cret"));
 });
 
