@@ -233,8 +233,8 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed(
         "panel",
         "503 Service Temporarily Unavailable",
-        "it may be down or overloaded",
-        "limit_req",
+        "something there limits requests",
+        "is in maintenance",
       ),
     },
     {
