@@ -34,8 +34,6 @@ interface Connection {
   sentTo: number;
   /** Set while output is being sent. */
   sending: Promise<void> | undefined;
-  /** Whether the panel answers pings. */
-  answersPings: boolean;
   /** Whether it was given up since nothing came. */
   isSilent: boolean;
 }
@@ -85,6 +83,8 @@ export class Terminal {
   #connection: Connection | undefined;
   /** Why the last connection has ended. */
   #lastEnding = "";
+  /** Whether the panel answers pings, by any connection: one may be lost before its first pong. */
+  #answersPings = false;
   #pendingInputBytes = 0;
   #lastKeyAtMs = performance.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -140,7 +140,6 @@ export class Terminal {
       signal: AbortSignal.any([ended.signal, this.#over.signal]),
       sentTo: this.#output.firstCharacter,
       sending: undefined,
-      answersPings: false,
       isSilent: false,
     };
     this.#connection = connection;
@@ -187,17 +186,17 @@ export class Terminal {
   }
 
   #release(connection: Connection): void {
-    const { socket, ended, answersPings, sentTo } = connection;
+    const { socket, ended, sentTo } = connection;
     this.#connection = undefined;
     ended.abort();
     socket.close();
     // It can't be told what has arrived.
-    if (!answersPings) this.#output.confirm(sentTo);
+    if (!this.#answersPings) this.#output.confirm(sentTo);
   }
 
   #keepAlive(connection: Connection): void {
     const silentMs = performance.now() - connection.socket.lastReceivedAtMs;
-    if (connection.answersPings && silentMs > SILENCE_MS) this.#giveUp(connection);
+    if (this.#answersPings && silentMs > SILENCE_MS) this.#giveUp(connection);
     else this.#ping(connection);
   }
 
@@ -213,7 +212,7 @@ export class Terminal {
   }
 
   #confirm(connection: Connection, payload: Uint8Array): void {
-    connection.answersPings = true;
+    this.#answersPings = true;
     const place = Number(new TextDecoder().decode(payload));
     if (connection === this.#connection && place <= this.#output.end) this.#output.confirm(place);
   }

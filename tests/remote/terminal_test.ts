@@ -459,6 +459,20 @@ inLasting.test("Terminal.run() shows on its next connection what could not be se
   assertEquals([second.text, socket.text.includes("lost")], ["", false]);
 });
 
+inLasting.test("Terminal.run() shows again what went by a connection that was lost before its first pong", async ({ socket, sockets, ready }) => {
+  socket.answersPings = true;
+  await ready();
+  const second = new TerminalSocket();
+  sockets.give(second);
+  second.type("echo lo''st\r");
+  await eventually(() => second.text.includes("lost"));
+  second.end("it was reset");
+  await eventually(() => sockets.asked === 1);
+  const third = new TerminalSocket();
+  sockets.give(third);
+  await eventually(() => third.text.includes("lost"), { told: () => third.text });
+});
+
 for (const how of ["on the same connection", "on the one that follows"]) {
   inLasting.test(`Terminal.run() shows newer output after all that was missed, ${how}`, async ({ home, sockets, unseen }) => {
     const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
