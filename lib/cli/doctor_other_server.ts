@@ -4,7 +4,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { DialError } from "../net/errors.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -34,13 +34,14 @@ interface Address {
 
 /**
  * A finding where a panel answers at one address of the name, and something else, or a panel that does not
- * know the token, at another one.
+ * know the token, at another one. With `isLate` no answer came when all were tried: else one that is late at
+ * one address alone is no other server's.
  */
 export async function otherServer(
   way: Way,
-  signal: AbortSignal,
+  options: { isLate?: boolean; signal: AbortSignal },
 ): Promise<CheckResult | undefined> {
-  const tried = await Promise.all(waysByAddress(way).map((it) => answererOf(it, signal)));
+  const tried = await Promise.all(waysByAddress(way).map((it) => answererOf(it, options)));
   const all = tried.filter((it) => it !== undefined);
   const best = Math.max(...all.map(({ leads }) => leads));
   const good = all.find(({ leads }) => leads === best);
@@ -63,7 +64,7 @@ export async function otherServer(
 
 async function answererOf(
   way: ReturnType<typeof waysByAddress>[number],
-  signal: AbortSignal,
+  { isLate = false, signal }: { isLate?: boolean; signal: AbortSignal },
 ): Promise<Address | undefined> {
   const { address } = way;
   const ask = (signal: AbortSignal) => new PanelCalls(way).identify(signal);
@@ -83,7 +84,7 @@ async function answererOf(
   } catch (error) {
     signal.throwIfAborted();
     // Where no connection or no TLS is made is the finding of other checks.
-    if (error instanceof DialError) return undefined;
+    if (error instanceof DialError || isTimeout(error) && !isLate) return undefined;
     return { address, leads: 0, text: `a call gets none: ${failureText(error)}` };
   }
 }

@@ -126,7 +126,8 @@ class PanelCheck {
   /** Finds out what answers at the panel's address, and at each address of its name. */
   async call(signal: AbortSignal): Promise<CheckResult> {
     const found = await this.#callOnce(signal);
-    return await otherServer(this.#way, signal) ?? found;
+    const isLate = found.kind === "no_answer";
+    return await otherServer(this.#way, { isLate, signal }) ?? found;
   }
 
   async #callOnce(signal: AbortSignal): Promise<CheckResult> {

@@ -66,7 +66,7 @@ export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResu
       "--ca-cert FILE trusts only your own certificate",
     );
   }
-  const { bad, good } = await atEach(way, signal);
+  const { bad, good } = await atEach(way, { signal });
   if (bad !== undefined) {
     const { reason } = bad;
     const { address } = bad.way;
@@ -96,7 +96,7 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
     isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
     isLate ? largePacketsLost(address, signal) : undefined,
-    atEach(way, signal),
+    atEach(way, { isLate, signal }),
   ]);
   if (large !== undefined) return failed(`${reason}; ${large.text}`, ...large.advice);
   if (certificate === undefined && other !== undefined) {
@@ -137,10 +137,13 @@ interface TriedAddress {
   readonly reason: string;
 }
 
-/** Tries TLS at each address of the name, where it has several: the first without it, and the first with it. */
+/**
+ * Tries TLS at each address of the name, where it has several: the first without it, and the first with it.
+ * One that is late counts only where the first try was.
+ */
 async function atEach(
   way: Way,
-  signal: AbortSignal,
+  { isLate = false, signal }: { isLate?: boolean; signal: AbortSignal },
 ): Promise<{ bad?: TriedAddress | undefined; good?: TriedAddress | undefined }> {
   const tried = await Promise.all(
     waysByAddress(way).map(async (way) => {
@@ -154,7 +157,7 @@ async function atEach(
         const { address, url } = way;
         const options = { port: portOf(url), timeoutMs: SLOW_CONNECT_MS, signal };
         const isOfTls = isTimeout(error)
-          ? await connectError(address, options) === undefined
+          ? isLate && await connectError(address, options) === undefined
           : error instanceof DialError && error.stage === "tls";
         return isOfTls ? { way, reason: failureText(error) } : [];
       }

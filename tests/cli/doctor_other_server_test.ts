@@ -4,6 +4,7 @@ import { inOrder } from "../../lib/cli/doctor_report.ts";
 import { otherServer } from "../../lib/cli/doctor_other_server.ts";
 import { type Way, wayTo } from "../../lib/cli/doctor_way.ts";
 import { adviceText } from "./advice_text.ts";
+import { FakeTime } from "../fake_time.ts";
 import { configOf } from "./fake_context.ts";
 
 const { signal } = new AbortController();
@@ -26,7 +27,7 @@ async function found(
   try {
     const way = wayOf(servers[0]?.addr.port ?? 0);
     way.addresses = servers.map(({ addr }) => addr.hostname);
-    return await otherServer(way, signal);
+    return await otherServer(way, { signal });
   } finally {
     await Promise.all(servers.map((server) => server.shutdown()));
   }
@@ -72,7 +73,7 @@ Deno.test("otherServer() says nothing of addresses that are all alike, limit cal
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, PANEL);
   const way = wayOf(server.addr.port);
   way.addresses = ["127.0.0.1", "127.0.0.2"];
-  assertEquals(await otherServer(way, signal), undefined);
+  assertEquals(await otherServer(way, { signal }), undefined);
   await server.shutdown();
 });
 
@@ -83,4 +84,27 @@ Deno.test("inOrder() has an agent that does not report follow from another serve
     const order = inOrder([{ ...agent, kind: "not_reporting" }, stray]);
     assertEquals(order.map(({ id, follows }) => [id, follows]), [["agent", id], [id, undefined]]);
   }
+});
+
+Deno.test("otherServer() takes an address that is late for another server's where the panel was late, too", async () => {
+  const ends = Promise.withResolvers<Response>();
+  const options = (at: number, port: number) => ({
+    hostname: `127.0.0.${at + 1}`,
+    port,
+    onListen() {},
+  });
+  const first = Deno.serve(options(0, 0), () => ends.promise);
+  const second = Deno.serve(options(1, first.addr.port), PANEL);
+  using time = new FakeTime({ now: Date.now() });
+  const way = wayOf(first.addr.port);
+  way.addresses = ["127.0.0.1", "127.0.0.2"];
+  const of = async (isLate: boolean) => {
+    const asked = otherServer(way, { isLate, signal });
+    await time.until(asked, { withinMs: 10_000 });
+    return (await asked)?.text;
+  };
+  assertEquals(await of(false), undefined, "packets may be lost");
+  assertStringIncludes(await of(true) ?? "", "a call gets none: no answer within 2.5 s");
+  ends.resolve(new Response());
+  await Promise.all([first.shutdown(), second.shutdown()]);
 });
