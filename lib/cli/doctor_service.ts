@@ -23,7 +23,12 @@ import {
 } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { errorResult, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
+import {
+  ENDING_SETTINGS,
+  errorResult,
+  startsNoMore,
+  stoppedResult,
+} from "./doctor_stopped_service.ts";
 import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingPart } from "./doctor_unit_program.ts";
 import {
@@ -44,16 +49,6 @@ const LATELY_STARTED_MS = 120_000;
 const LATELY_KILLED_MS = 3_600_000;
 /** How what is short of memory ends. */
 const KILLED = /SIGKILL|memory/;
-/** Settings by which systemd, or the kernel, ends a service that works, by the result that it has then. */
-const ENDING_SETTINGS: Readonly<Record<string, readonly string[]>> = {
-  timeout: ["RuntimeMaxSec"],
-  watchdog: ["WatchdogSec"],
-  "oom-kill": ["MemoryMax"],
-  signal: ["LimitCPU", "MemoryMax"],
-  // The log is not for this user.
-  "": ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"],
-};
-
 /** Settings under which a service may not get to its first report. */
 const SLOWING_SETTINGS = ["CPUQuota", "MemoryHigh", "IOReadBandwidthMax", "IOReadIOPSMax"];
 

@@ -30,6 +30,16 @@ import {
 /** Settings by which a service is another user than its files are for, or does not see them. */
 const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
 
+/** Settings by which systemd, or the kernel, ends a service that works, by the result that it has then. */
+export const ENDING_SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  timeout: ["RuntimeMaxSec"],
+  watchdog: ["WatchdogSec"],
+  "oom-kill": ["MemoryMax"],
+  signal: ["LimitCPU", "MemoryMax"],
+  // The log is not for this user.
+  "": ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"],
+};
+
 /** How a runtime says that it can't read the program. */
 const DAMAGED = /SyntaxError/;
 
@@ -52,6 +62,10 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
   const isStopped = unit?.property("ActiveState") === "inactive";
   const restarts = isStopped ? 0 : Number(unit?.property("NRestarts") ?? 0);
   if (restarts > 0 || unit?.property("SubState") === "auto-restart") {
+    // systemd forgets its result at the next start, and its log does not.
+    const names = ENDING_SETTINGS[state?.lastResult ?? ""] ?? [];
+    const limit = unit && underSettings(`${text}: systemd has ended it`, unit, names);
+    if (limit !== undefined) return failed(limit.text, ...limit.advice);
     const advice = (unit && correction(unit)) ?? `read its log: ${logHint}`;
     return failed(`${text}: it ended by itself`, advice);
   }

@@ -173,7 +173,7 @@ function lastError(tail: string): string {
   // systemd says that it failed to start the service whatever the cause is.
   const error = lines.slice(since + 1).findLast((line) =>
     /\bCannot |Failed to |^error: |panicked|^# Fatal /.test(line) &&
-    !/^Failed to start .*\.$|Failed to run 'start' task/.test(line)
+    !/^Failed to start .*\.$|Failed to run 'start' task|, ignoring: /.test(line)
   );
   return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
 }

@@ -375,6 +375,16 @@ Deno.test("serviceResult() says that a service ends again and again, and not tha
   assertStringIncludes(of(990_000, { NRestarts: "1" }), "x (systemd) is running");
 });
 
+Deno.test("serviceResult() knows by the log what ends a service that systemd starts at this moment", () => {
+  const properties = { ActiveState: "activating", SubState: "auto-restart", NRestarts: "3" };
+  const of = (lastResult: string) =>
+    said({ properties, settings: { RuntimeMaxSec: "4" }, change: { lastResult } });
+  const found = of("timeout");
+  assertStringIncludes(found.text, `: systemd has ended it (RuntimeMaxSec=4 in ${DROP_IN})`);
+  assertStringIncludes(found.advice ?? "", "correct that setting, or remove it");
+  assertStringIncludes(of("exit-code").text, ": it ended by itself");
+});
+
 Deno.test("serviceResult() takes no limit for the cause that is wide enough", () => {
   const table: [setting: Record<string, string>, isCause: boolean][] = [
     [{ MemoryMax: "30M" }, true],

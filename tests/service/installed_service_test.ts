@@ -127,6 +127,9 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   const shown = await lastError("thread 'main' panicked at lib.rs");
   assertEquals(shown, "thread 'main' panicked at lib.rs");
   assertEquals(await lastError("systemd: Failed to start"), "systemd: Failed to start");
+  const left =
+    "x.service: Failed to connect stdout to the journal socket, ignoring: Permission denied";
+  assertEquals(await lastError(left), "", "systemd goes on without it");
   const colored = "\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: SyntaxError: Expression expected";
   assertEquals(await lastError(colored), "error: SyntaxError: Expression expected");
   const cause = "x.service: Failed to load environment files: No such file or directory";
