@@ -112,6 +112,8 @@ export function unresolvedAdvice(
           `name server in ${sources.file}`,
     ];
   }
+  // It is up.
+  if (answers.some(({ lost }) => lost !== undefined)) return slowAdvice(answers, { way, sources });
   if (has(OPEN_BY_TCP)) {
     return [
       "see whether a firewall, here or there, drops UDP port 53: nft list ruleset || iptables-save",

@@ -358,6 +358,12 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
     { host: "p.example", way, sources: { ...sources, options: "use-vc" } },
   );
   assertStringIncludes(options ?? "", 'without a word of "options use-vc" in /etc/resolv.conf');
+  const half = { code: "no answer to questions for IPv4 (A)", lost: { lost: 3, all: 6 } };
+  const [lossy] = unresolvedAdvice(
+    [{ server: "192.0.2.1", ...half, ms: 1, addresses: [] }],
+    { host: "p.example", way, sources },
+  );
+  assertStringIncludes(lossy ?? "", "packets to 192.0.2.1 are lost on the way", "it is up");
   const [udp] = of(["192.0.2.1", "no answer by UDP, and TCP is open"]);
   assertStringIncludes(udp ?? "", "drops UDP port 53");
   const [look, name] = of(["192.0.2.1", "REFUSED"]);
