@@ -4,10 +4,13 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
+import { foreignOwner } from "../service/install_record.ts";
 import { serviceText } from "../service/installed_service.ts";
 import type { LoadedUnit } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
+import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
 import {
   type CheckResult,
@@ -178,6 +181,15 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
         `${lately}; the last error in its log: ${lastError}`,
         `if that is repaired by now, nothing is left to do; else see more: journalctl -u ${unit.name} -n 50`,
       );
+  }
+  const { program = "" } = found.record ?? {};
+  const owner = attempt(() => foreignOwner(program));
+  if (owner !== undefined) {
+    return warning(
+      `${seen}; its program ${program} belongs to another user (id ${owner}), who may put anything there ` +
+        "that root's updates run",
+      `give it back: chown -R root: ${dirname(program)}`,
+    );
   }
   if (unit?.property("NeedDaemonReload") === "yes") {
     const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;

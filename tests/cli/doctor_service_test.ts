@@ -14,6 +14,7 @@ import {
 } from "../../lib/cli/doctor_found_service.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { mountWith } from "../../lib/cli/doctor_rights.ts";
+import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import type { FoundUnit } from "../../lib/cli/doctor_unit_settings.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -373,6 +374,21 @@ Deno.test("serviceResult() says that a service ends again and again, and not tha
   );
   assertStringIncludes(of(500_000), "x (systemd) is running", "that was long ago");
   assertStringIncludes(of(990_000, { NRestarts: "1" }), "x (systemd) is running");
+});
+
+Deno.test("serviceResult() warns of a program that another user may change", () => {
+  const record = { ...packagedRecord(), program: "/opt/x/agent" };
+  const of = (uid: number) => {
+    using _ = replaced(Deno, { statSync: () => ({ uid }) as Deno.FileInfo });
+    return said({ health: HEALTH, record });
+  };
+  const found = of(4321);
+  assertStringIncludes(
+    found.text,
+    "program /opt/x/agent belongs to another user (id 4321), who may",
+  );
+  assertEquals([found.status, found.advice], ["warning", "give it back: chown -R root: /opt/x"]);
+  assertEquals(of(0).status, "ok");
 });
 
 Deno.test("serviceResult() knows by the log what ends a service that systemd starts at this moment", () => {
