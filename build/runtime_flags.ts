@@ -17,9 +17,10 @@ export const PERMISSIONS = ["-A", "--no-prompt"] as const;
  * - `--no-opt`: of the two optimizing compilers the larger one. It gains nothing beyond the other in a
  *   millisecond of work every few seconds, and costs megabytes.
  * - `--invocation-count-for-maglev`, `--minimum-invocations-after-ic-update`: the smaller one compiles
- *   what was called 50 times, not 400, so that it is done a minute after the start at a report a
- *   second. It makes a sixth of the CPU time of a report (832 against 993 µs, two copies each, side by
- *   side), and takes 30 ms in all.
+ *   what was called 30 times, and five times since it last saw something new, not 400 times. It makes a
+ *   sixth of the CPU time of a report (832 against 993 µs, two copies each, side by side), and takes 30 ms
+ *   in all. At 50 and 25 it had not done it all after three minutes (379 against 306 µs a second); at 20
+ *   or 10 it gains no more.
  * - `--no-concurrent-recompilation`: it works on the main thread. A thread of its own would keep 6 MB.
  * - `--no-maglev-inlining`, `--no-maglev-loop-peeling`: it repeats no function in its callers and no loop's
  *   first turn, so that less code passes the caches: 374 against 386 µs a second, four copies each, side
@@ -46,8 +47,8 @@ export const PERMISSIONS = ["-A", "--no-prompt"] as const;
 export const V8_FLAGS = `--v8-flags=${
   [
     "--no-opt",
-    "--invocation-count-for-maglev=50",
-    "--minimum-invocations-after-ic-update=25",
+    "--invocation-count-for-maglev=30",
+    "--minimum-invocations-after-ic-update=5",
     "--no-concurrent-recompilation",
     "--no-maglev-inlining",
     "--no-maglev-loop-peeling",
