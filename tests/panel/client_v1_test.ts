@@ -135,7 +135,7 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
       "install mode",
     ],
     [() => new Response("<html>login", html), "unsupported protocol", "HTML"],
-    [() => new Response("404 page not found", { status: 404 }), "unsupported protocol", "address"],
+    [() => new Response("404 page not found", { status: 404 }), "unsupported protocol", "server?"],
     [() => new Response("", { status: 405 }), "unsupported protocol", "405"],
     [() => new Response("{}"), "unreadable", "not a panel's"],
     [() => new Response("", { status: 200 }), "unreadable", "not a panel's"],
