@@ -37,6 +37,7 @@ Deno.test("TrafficRequestFile carries a request to the agent, and its answer bac
     assertEquals(user?.answerTo("two"), { id: "two", problem: "" });
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     // A request of before the start is not wanted any more.
+    user?.ask({ id: "three", total: { sentBytes: 9 } });
     const next = TrafficRequestFile.create(folder);
     using _ = next;
     assertEquals(next.request(), undefined);
