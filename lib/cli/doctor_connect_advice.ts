@@ -50,7 +50,7 @@ export function connectAdvice(
     open?: readonly string[];
   } = {},
 ): string[] {
-  const { proxy, addresses, answeredBy } = way;
+  const { url, proxy, addresses, answeredBy } = way;
   const { host, port } = firstHop(way);
   const address = addresses[0] ?? host;
   const ofUnit = unitAdvice(way);
@@ -121,15 +121,25 @@ export function connectAdvice(
   }
   const there = `see on the panel's machine whether its firewall lets port ${port} pass`;
   if (isPinged === true) {
+    const ofPort =
+      `see on the panel's machine whether its firewall, or its provider's (security group), drops port ${port}, ` +
+      "or this machine's address alone, as fail2ban does: nft list ruleset || iptables-save; fail2ban-client " +
+      "status";
+    const fromElsewhere =
+      `see from another machine whether it answers there: curl -m 10 -I ${url.origin}; if it does, this ` +
+      "machine's address alone is dropped";
     const onTheWay =
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${address}`;
-    const byFirewall = open.length > 0
-      ? [`${there}, or its provider's (security group)`, ...elsewhere, OWN_FIREWALL, ...ofName]
-      : /host is unreachable/.test(message)
-      ? [OWN_FIREWALL, there, ...ofName, onTheWay]
-      : [OWN_FIREWALL, ...ofName, onTheWay, there];
-    return [...ofHosts, ...byFirewall];
+    // Its own address answers, so that it is the last to be doubted.
+    return [
+      ...ofHosts,
+      OWN_FIREWALL,
+      ofPort,
+      fromElsewhere,
+      ...open.length > 0 ? elsewhere : [onTheWay],
+      ...ofName,
+    ];
   }
   return advised(
     ...ofHosts,

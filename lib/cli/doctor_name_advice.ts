@@ -125,10 +125,14 @@ export function unresolvedAdvice(
       "a container asks the name server of its network: --dns of docker run, or --custom-dns",
     ];
   }
+  const place = sources.line === undefined
+    ? sources.file
+    : `line ${sources.line} of ${sources.file}`;
   return advised(
-    !isUp && `see whether the name server is up: ping -c 3 ${server}`,
+    isUp
+      ? `correct its address in ${place}, if it is no name server`
+      : `correct its address in ${place}, if no name server is there: ping -c 3 ${server}`,
     "see whether a firewall drops port 53: nft list ruleset || iptables-save",
-    `correct its address in ${sources.file}`,
     another,
   );
 }

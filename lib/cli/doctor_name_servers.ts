@@ -40,6 +40,8 @@ export interface NameSources {
   readonly asked: string;
   /** Where the servers are named. */
   readonly file: string;
+  /** The line there of the first server, where the system asks it itself. */
+  readonly line?: number | undefined;
   /** The first line there that names a server by something else than an address. */
   readonly noAddress?: { readonly word: string; readonly line: number } | undefined;
   /** The first line there that begins with a word which the system does not know. */
@@ -183,19 +185,19 @@ export async function readSources(way: Way): Promise<NameSources> {
   );
   const order = /^hosts:(.*)$/m.exec(nsswitch?.text ?? "")?.[1]?.replace(/#.*|\[.*?\]/g, "").trim()
     .split(/\s+/);
-  const line = hostsLine(hosts?.text, firstHop(way).host);
+  const ofName = hostsLine(hosts?.text, firstHop(way).host);
   if (nameServer !== undefined) {
     const place = way.config.origins.get("custom_dns") ?? "";
     const file = place === "" || place.startsWith("flag ") ? "--custom-dns" : place;
     const asked = `${nameServer.host} port ${nameServer.port}, of ${file}`;
     const unreadable = hosts?.isDenied ? [HOSTS] : [];
-    const ofHosts = { hostsLine: line, leavesOutHosts: false, unreadable };
+    const ofHosts = { hostsLine: ofName, leavesOutHosts: false, unreadable };
     return { order, servers: [nameServer], asked, file, ...ofHosts };
   }
   const words = serversIn(resolv?.text);
   const addresses = words.map(({ word }) => word).filter(isAddress);
   const ofFiles = {
-    ...{ order, hostsLine: line, noAddress: words.find(({ word }) => !isAddress(word)) },
+    ...{ order, hostsLine: ofName, noAddress: words.find(({ word }) => !isAddress(word)) },
     ...{ oddLine: oddLine(resolv?.text), options: valueIn(resolv?.text, "options") },
     search: valueIn(resolv?.text, "search|domain")?.split(/\s+/) ?? [],
     // systemd-resolved reads it, too.
@@ -215,7 +217,8 @@ export async function readSources(way: Way): Promise<NameSources> {
       ? "the container's runtime (--dns)"
       : writerOf(resolv?.text);
     const file = writer === undefined ? RESOLV_CONF : `${RESOLV_CONF}, which ${writer} writes`;
-    return { ...ofFiles, servers: addresses.map(dnsServer), asked, file };
+    const { line } = words.find(({ word }) => isAddress(word)) ?? {};
+    return { ...ofFiles, servers: addresses.map(dnsServer), asked, file, line };
   }
   const above = serversIn(ofResolved).map(({ word }) => word);
   return {

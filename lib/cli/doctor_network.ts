@@ -51,17 +51,24 @@ function readInterfaces(): InterfaceFacts[] | undefined {
   });
 }
 
-/** The default routes, in words; empty without one, `undefined` where the kernel does not tell. */
-function defaultRoutes(askRoute: AskRoute): string | undefined {
+/** The default routes, in words, with the device of one of IPv6 alone. */
+interface DefaultRoutes {
+  /** Empty without one. */
+  readonly text: string;
+  readonly ofIpv6?: string;
+}
+
+/** The default routes; `undefined` where the kernel does not tell. */
+function defaultRoutes(askRoute: AskRoute): DefaultRoutes | undefined {
   const [ipv4, ipv6] = FAR_ADDRESSES.map(askRoute);
   if (ipv4 === undefined && ipv6 === undefined) return undefined;
   const deviceOf = (route: ReturnType<AskRoute>) =>
     route !== undefined && "device" in route && route.device !== "lo" ? [route.device] : [];
   const devices = [...new Set([ipv4, ipv6].flatMap(deviceOf))].join(", ");
-  if (devices === "") return "";
+  if (devices === "") return { text: "" };
   return deviceOf(ipv4).length > 0
-    ? `default route by ${devices}`
-    : `default route by ${devices}, of IPv6 alone`;
+    ? { text: `default route by ${devices}` }
+    : { text: `default route by ${devices}, of IPv6 alone`, ofIpv6: devices };
 }
 
 /** Link, address and route: whether this machine can send anything beyond itself. */
@@ -103,7 +110,18 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
   const askRoute = kernelRoutes();
   const routes = defaultRoutes(askRoute);
   if (routes === undefined) return ok(shown);
-  if (routes !== "") return ok(`${shown}; ${routes}`);
+  const { text: ofRoutes, ofIpv6 } = routes;
+  if (ofRoutes !== "") {
+    const said = `${shown}; ${ofRoutes}`;
+    const hasIpv4 = withAddress.some(({ name, addresses }) =>
+      name === ofIpv6 && addresses.some((it) => ipFamily(it) === 4)
+    );
+    // An address for the network of the provider alone needs no route.
+    return !hasIpv4 || await isConnectable(way, signal) ? ok(said) : warning(
+      `${said}, though ${ofIpv6} has an IPv4 address`,
+      ...missingRouteAdvice(FAR_ADDRESSES[0]),
+    );
+  }
   const text = `${shown}; there is no default route`;
   // A panel in the same network, or on this machine, needs none.
   const toHost = ipFamily(host) === undefined ? undefined : askRoute(host);

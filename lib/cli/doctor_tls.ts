@@ -5,6 +5,7 @@
  */
 
 import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
+import type { Config } from "../config/config.ts";
 import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { DialError } from "../net/errors.ts";
@@ -24,9 +25,11 @@ import {
   portOf,
   preferOther,
   strayAdvice,
+  usualAddresses,
   type Way,
   waysByAddress,
   wayTo,
+  writeAddress,
 } from "./doctor_way.ts";
 import { counted } from "./help.ts";
 
@@ -102,7 +105,16 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   if (certificate === undefined && other !== undefined) {
     return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
   }
-  const isOfPanel = /another name/.test(reason) ? await isPanelThere(way, signal) : undefined;
+  const elsewhere = /does not speak TLS/.test(reason) ? await panelUrl(way, signal) : undefined;
+  if (elsewhere !== undefined) {
+    return failed(
+      `${reason}; a Komari panel answers at ${elsewhere}`,
+      writeAddress(elsewhere, way),
+    );
+  }
+  const isOfPanel = /another name/.test(reason)
+    ? await isPanelThere(way, { ...way.config, anyCertificate: true }, signal)
+    : undefined;
   const said = `${reason}${inBrackets(certificate)}`;
   const text = isOfPanel === undefined
     ? said
@@ -122,12 +134,19 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   );
 }
 
-/** Whether a panel answers behind a certificate that is not trusted; nothing secret is sent to it. */
-async function isPanelThere(way: Way, signal: AbortSignal): Promise<boolean> {
-  const config = { ...way.config, anyCertificate: true, token: "", headers: [] };
-  const untrusted = wayTo(config, way.unit);
-  untrusted.addresses = way.addresses;
-  const ask = (signal: AbortSignal) => new PanelCalls(untrusted).version(signal);
+/** The usual address of TLS on the panel's host, if a panel answers there. */
+async function panelUrl(way: Way, signal: AbortSignal): Promise<string | undefined> {
+  const found = usualAddresses(way).find(({ address }) => address.startsWith("https:"));
+  if (found === undefined) return undefined;
+  const endpoint = found.address + way.url.pathname.replace(/\/$/, "");
+  return await isPanelThere(way, { ...way.config, endpoint }, signal) ? endpoint : undefined;
+}
+
+/** Whether a panel answers by such a configuration; nothing secret is sent to it. */
+async function isPanelThere(way: Way, config: Config, signal: AbortSignal): Promise<boolean> {
+  const other = wayTo({ ...config, token: "", headers: [] }, way.unit);
+  other.addresses = way.addresses;
+  const ask = (signal: AbortSignal) => new PanelCalls(other).version(signal);
   return await attemptWithin(ask, { timeoutMs: READ_MS, signal }) !== undefined;
 }
 

@@ -274,7 +274,7 @@ function overridden({ config, unit, proxy }: Way): string | undefined {
     return undefined;
   }
   const text = attempt(() => Deno.readTextFileSync(configPath)) ?? "";
-  const other = /"endpoint"\s*:\s*"([^"]+)"/.exec(text)?.[1];
+  const other = /"endpoint"\s*:\s*"(https?:[^"?#@]+)"/.exec(text)?.[1];
   if (other === undefined || other === endpoint) return undefined;
   return `remove AGENT_ENDPOINT from ${file}, which wins over ${other} of ${configPath}, if that is the ` +
     `panel, and then: ${restart(serviceName)}`;

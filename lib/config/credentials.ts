@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import { readOptionFile, type ReadText } from "./config_file.ts";
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
-import { type Header, parseToken, TOKEN_RULE } from "./parsers.ts";
+import { type Header, parseToken } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Where a token may be beside the options. */
@@ -59,7 +59,8 @@ function parseTokenText(text: string, name: string): string {
   try {
     return parseToken(text);
   } catch (cause) {
-    throw new UsageError(`Cannot use ${name}: allowed is ${TOKEN_RULE}`, { cause });
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UsageError(`Cannot use ${name}: allowed is ${cause.message}`, { cause });
   }
 }
 

@@ -9,6 +9,7 @@ import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import type { Translation } from "./language.ts";
 import { checkGlob } from "../parse/glob.ts";
+import { isLikeToken } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -276,9 +277,10 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     return option.parse(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const use = option.secret
+    const part = refusedPart(option, text);
+    const use = option.secret || (option.tags?.includes("panel") && isLikeToken(part))
       ? `Cannot use the value of ${origin}`
-      : `Cannot use ${JSON.stringify(redactUrl(refusedPart(option, text)))} for ${origin}`;
+      : `Cannot use ${JSON.stringify(redactUrl(part))} for ${origin}`;
     throw new UsageError(`${use}: allowed is ${error.message}`, { cause: error });
   }
 }

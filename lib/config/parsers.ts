@@ -17,6 +17,11 @@ import { UsageError } from "./usage_error.ts";
  * @throws {RangeError} When it is no plain HTTP address.
  */
 export function parseEndpoint(value: string): string {
+  if (isLikeToken(value)) {
+    throw new RangeError(
+      "a URL such as https://panel.example.com; it has the form of a token: endpoint and token look exchanged",
+    );
+  }
   const url = httpUrl(value);
   if (url === undefined || url.username !== "" || url.password !== "" || url.port === "0") {
     throw new RangeError(allowedUrl(value));
@@ -50,6 +55,12 @@ function allowedUrl(value: string): string {
     return "a URL with a port from 1 to 65535";
   }
   return "a URL such as https://panel.example.com";
+}
+
+/** Whether a text may be a token that was given in place of something else, and so must not be shown. */
+export function isLikeToken(text: string): boolean {
+  const bare = text.trim().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
+  return /^[^\s.:/]{8,}$/.test(bare) && (bare.length >= 16 || /\d/.test(bare));
 }
 
 /** The allowed form of a token, as the end of a sentence. */
@@ -86,6 +97,9 @@ export function parseVersion(value: string): string {
 export function parseToken(value: string): string {
   const token = value.trim();
   if (token === "" || /\s/.test(token)) throw new RangeError(TOKEN_RULE);
+  if (/^https?:\/\//i.test(token)) {
+    throw new RangeError(`${TOKEN_RULE}; it is a URL: endpoint and token look exchanged`);
+  }
   return token;
 }
 

@@ -142,11 +142,21 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     const doubted = { ...byHosts, doubts: ["correct or remove line 3"] };
     assertEquals(connectAdvice(message, doubted).includes(first ?? ""), false);
   }
-  const [, there, ...others] = connectAdvice("host is unreachable", wayTo("http://p.example:81"), {
-    isPinged: true,
-  });
-  assertStringIncludes(there ?? "", "firewall lets port 81 pass", "that machine answers pings");
-  assertEquals(others.length, 1);
+  const pinged = { isPinged: true };
+  for (const message of ["host is unreachable", "no answer within 5 s"]) {
+    const way = named("http://p.example:81", ["192.0.2.7"], "answered by 192.0.2.1");
+    const [own, there, elsewhere, ...others] = connectAdvice(message, way, pinged);
+    assertStringIncludes(own ?? "", "a firewall here");
+    assertStringIncludes(there ?? "", "drops port 81, or this machine's address alone");
+    assertStringIncludes(elsewhere ?? "", "from another machine whether it answers there: curl");
+    assertStringIncludes(others.at(-1) ?? "", "whether 192.0.2.7 is the panel's", "it answers");
+    const open = ["http://p.example"];
+    const last = connectAdvice(message, way, { ...pinged, open }).map((it) => it.slice(0, 34));
+    assertEquals(last.slice(3), [
+      "see whether the panel answers at h",
+      "see whether 192.0.2.7 is the panel",
+    ]);
+  }
   const [at] = connectAdvice("connection refused", wayTo("https://p.example:8443"), {
     open: ["https://p.example"],
   });
@@ -167,10 +177,10 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   }
   const looks = (isPinged?: boolean) =>
     connectAdvice("no answer within 5 s", wayTo("http://192.0.2.7"), { isPinged })
-      .map((line) => /ping|traceroute|nft|firewall lets/.exec(line)?.[0]);
+      .map((line) => /ping|traceroute|fail2ban|curl|nft|firewall lets/.exec(line)?.[0]);
   assertEquals(looks(), ["ping", "traceroute", "nft", "firewall lets"]);
   assertEquals(looks(false), ["traceroute", "nft", "firewall lets"]);
-  assertEquals(looks(true), ["nft", "traceroute", "firewall lets"], "what answers pings is up");
+  assertEquals(looks(true), ["nft", "fail2ban", "curl", "traceroute"], "what answers pings is up");
   const unit = [{ name: "IPAddressDeny", value: "any", file: "/x" }];
   const way = { ...wayTo("http://p.example"), unit };
   assertEquals(connectAdvice("no answer within 5 s", way).length, 1);

@@ -366,6 +366,18 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
   assertStringIncludes(lossy ?? "", "packets to 192.0.2.1 are lost on the way", "it is up");
   const [udp] = of(["192.0.2.1", "no answer by UDP, and TCP is open"]);
   assertStringIncludes(udp ?? "", "drops UDP port 53");
+  const silent = { server: "192.0.2.1", code: "no answer within 1.5 s", ms: 1, addresses: [] };
+  for (
+    const [isUp, end] of [[true, "it is no name server"], [false, "no name server is there: ping"]]
+  ) {
+    const ofLine = { ...sources, file: "/etc/resolv.conf", line: 3 };
+    const all = { host: "p.example", way, sources: ofLine, isUp: isUp === true };
+    const [line] = unresolvedAdvice([silent], all);
+    assertStringIncludes(
+      line ?? "",
+      `correct its address in line 3 of /etc/resolv.conf, if ${end}`,
+    );
+  }
   const [look, name] = of(["192.0.2.1", "REFUSED"]);
   assertStringIncludes(look ?? "", "see whether it answers about other names: dig @192.0.2.1");
   assertStringIncludes(name ?? "", "correct the name in -e, if it is not p.example");

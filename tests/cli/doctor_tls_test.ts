@@ -4,6 +4,7 @@ import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import type { Certificate } from "../../lib/net/certificate.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { FakeTime } from "../fake_time.ts";
+import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -156,3 +157,39 @@ Deno.test("checkTls() takes TLS that works for good, though the certificate can'
   const { status, text } = await check("bad.example");
   assertEquals([status, text], ["failed", "no connection at all"]);
 });
+
+onlyIf(known !== undefined).test(
+  "checkTls() names the usual address of TLS where a port has none and a panel answers there",
+  async () => {
+    using folder = new TempFolder();
+    const path = `${folder.path}/ca.pem`;
+    const { authority = "", certificate: cert = "", key = "" } = known ?? {};
+    await Deno.writeTextFile(path, authority);
+    const { signal } = new AbortController();
+    const any = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    await using plain = Deno.serve(any, () => new Response("plain"));
+    const port = plain.addr.port;
+    const paths: string[] = [];
+    const check = async (answer: unknown) => {
+      await using server = Deno.serve({ ...any, cert, key }, ({ url, headers }) => {
+        const { pathname, search } = new URL(url);
+        paths.push(pathname + search + (headers.get("x-secret") ?? ""));
+        return Response.json(answer);
+      });
+      using _ = fakeConnect((options) =>
+        realConnect({ ...options, port: options.port === 443 ? server.addr.port : options.port })
+      );
+      const url = `https://panel.test:${port}/x/`;
+      const way = wayTo(url, "--ca-cert", path, "--header", "X-Secret: secret");
+      way.addresses = ["127.0.0.1"];
+      return await checkTls(way, signal);
+    };
+    const there = await check({ status: "success", data: { version: "1.1.8" } });
+    assertStringIncludes(there.text, "; a Komari panel answers at https://panel.test/x");
+    assertEquals([there.status, there.advice], ["failed", "write https://panel.test/x into -e"]);
+    const other = await check({ hello: "world" });
+    assertEquals(other.text.includes("answers at"), false);
+    assertStringIncludes(other.advice ?? "", `if it has none, write http://panel.test:${port}/x`);
+    assertEquals(new Set(paths), new Set(["/x/api/version"]), "nothing secret is sent");
+  },
+);

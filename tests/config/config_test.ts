@@ -177,6 +177,37 @@ Deno.test("resolveConfig() refuses a key that no panel takes, for every command,
   assertEquals(resolve(["--auto-discovery", ` ${KEY}\u00a0`]).autoDiscoveryKey, KEY);
 });
 
+Deno.test("resolveConfig() never shows a token that was given as the endpoint", () => {
+  const token = "tBTiQPwVm4v98oEkA6EccB";
+  const expected = "look exchanged";
+  for (const command of [[], ["install"], ["doctor"], ["config", "show"]]) {
+    for (const given of [token, `"${token}"`, ` ${token} `, `“${token}”`, "s3cret-pass"]) {
+      const panels = JSON.stringify({ panels: [{ endpoint: given, token: "https://p.example" }] });
+      const files = {
+        "c.json": JSON.stringify({ endpoint: given, token: "https://p.example" }),
+        "p.json": panels,
+      };
+      const env = { AGENT_ENDPOINT: given, AGENT_TOKEN: "https://p.example" };
+      const all = [
+        refusal([...command, "-e", given, "-t", "https://p.example"]),
+        refusal([...command], { env }),
+        refusal([...command, "--config", "c.json"], { files }),
+        refusal([...command, "--config", "p.json"], { files }),
+      ];
+      for (const text of all) {
+        assertStringIncludes(text, expected);
+        assertEquals(text.includes(given.trim()) || text.includes(token), false, text);
+      }
+    }
+  }
+  const url = refusal(["-e", "https://p.example", "-t", "https://p.example"]);
+  assertStringIncludes(url, "it is a URL: endpoint and token look exchanged");
+  assertStringIncludes(
+    refusal(["-e", "panel", "-t", "t"]),
+    'Cannot use "panel" for flag --endpoint',
+  );
+});
+
 Deno.test("resolveConfig() accepts every name of the official agent", () => {
   const flags = `auto-discovery=${KEY} max-retries=3 reconnect-interval=5 protocol-version=2 ` +
     "disable-compression prefer-ip-version=4 ignore-unsafe-cert custom-dns=1.1.1.1 include-nics=a " +

@@ -78,6 +78,7 @@ interface Row {
   readonly allowed: string;
 }
 
+const UUID = "6b2f0c4e-9a1d-4c57-8e3b-0d5a7f1c2e94";
 const KEY = "MCowBQYDK2VwAyEA" + "A".repeat(43) + "=";
 
 const ROWS: readonly Row[] = [
@@ -113,6 +114,11 @@ const ROWS: readonly Row[] = [
       "a port from 1 to 65535",
     ],
     [["http://http://p.example", "https://https://p"], "a URL with http:// or https:// once"],
+    [
+      ["tBTiQPwVm4v98oEkA6EccB", "s3cret-pass", "“tBTiQPwVm4v98oEkA6EccB”", UUID],
+      "it has the form of a token: endpoint and token look exchanged",
+    ],
+    [["localhost", "panel-server"], "a URL such as https://panel.example.com"],
   ].map(([wrong = [], allowed]): Row => ({
     ...{ parse: parseEndpoint, right: [], wrong: [...wrong] },
     allowed: String(allowed),
@@ -134,6 +140,12 @@ const ROWS: readonly Row[] = [
     right: [[" -abc\n", "-abc"]],
     wrong: ["a b", "a\tb", "a\nb", " ", ""],
     allowed: "one token as the panel shows it, without blanks in it",
+  },
+  {
+    parse: parseToken,
+    right: [["httpsecret", "httpsecret"]],
+    wrong: ["https://p.example", "HTTP://p.example:25774"],
+    allowed: "without blanks in it; it is a URL: endpoint and token look exchanged",
   },
   {
     parse: parseDiscoveryKey,

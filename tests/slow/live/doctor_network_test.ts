@@ -136,6 +136,23 @@ function rows(port: number): Row[] {
       ...failed("network", "there is no default route, and 192.0.2.7", "ip route add default"),
     },
     {
+      cause: "a default route of IPv4 that is gone beside one of IPv6",
+      plant: "ip route del default; echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; " +
+        "ip -6 addr add fd00::5/64 dev eth0 nodad; ip -6 route add default via fd00::1",
+      heal: `echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ip route add default via ${HERE}`,
+      endpoint: "http://192.0.2.7",
+      ...warning(
+        "network",
+        "of IPv6 alone, though eth0 has an IPv4 address",
+        "ip route add default",
+      ),
+    },
+    {
+      cause: "a name server that is not there",
+      files: { "/etc/resolv.conf": `options timeout:1\nnameserver ${NOBODY}\n` },
+      ...failed("dns", "no answer", "1. correct its address in line 2 of /etc/resolv.conf"),
+    },
+    {
       cause: "an empty resolv.conf",
       files: { "/etc/resolv.conf": "" },
       ...failed("dns", "/etc/resolv.conf names no name server", "1. name one: echo nameserver"),
