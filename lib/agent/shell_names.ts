@@ -69,7 +69,7 @@ export class ShellNames implements SystemNames {
 
   async #try(): Promise<string | undefined> {
     const shell = this.#shell;
-    if (shell === undefined) return "there is no /bin/sh to resolve names with";
+    if (shell === undefined) return "/bin/sh could not be started to resolve names with";
     const failure = await shell.canLookUp().then(
       (canLookUp) => canLookUp ? undefined : 'there is no "getent" that resolves names',
       describeError,

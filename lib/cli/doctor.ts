@@ -182,8 +182,6 @@ async function everything(
     ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
   }
   const made = await withFirewall([...(await checking).flat(), ...ofRun], { signal });
-  const needsReload = unit?.property("NeedDaemonReload") === "yes" &&
-    unit.property("LoadState") === "loaded";
   const late = lateCheck(made, performance.now() - endsAtMs + TOTAL_MS);
   const pid = health?.pid ?? 0;
   const slow = slowProcessor({
@@ -193,7 +191,7 @@ async function everything(
     isLate: late.length > 0,
   });
   const reloaded = besideReports([...slow, ...made, ...late], acceptedAllTheSame(config, health))
-    .map((it) => needsReload ? afterReload(it, config.serviceName) : it);
+    .map((it) => unit === undefined ? it : afterReload(it, unit));
   const started = await found;
   const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));
   return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));

@@ -21,7 +21,7 @@ import {
   showSettingsCommand,
 } from "../service/run_as_service.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
-import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
+import { settingNames, type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { type CheckResult, ok, result, skipped, warning } from "./checks.ts";
 
@@ -101,14 +101,14 @@ export async function runAsService(
     timeoutMs: SHOW_MS,
   });
   const isRunning = readHealth([runtimeFolder])?.isRunning === true;
-  const failedRun = (output: string): ServiceRun => {
+  const failedRun = (output: string, code: number): ServiceRun => {
     const startError = lastWords(output);
-    const text =
-      `this shell with the service's proxies, since no check can run as it does: ${startError}`;
+    const why = startError ?? `its start exited with code ${code} and said nothing`;
+    const text = `this shell with the service's proxies, since no check can run as it does: ${why}`;
     // Neither does the agent, unless it is seen.
     return isRunning ? notRun(skipped(text)) : { ...notRun(result("failed", text)), startError };
   };
-  if (code !== 0) return failedRun(shown);
+  if (code !== 0) return failedRun(shown, code);
   const ofFiles = fileSettings(settings);
   const explaining = settings.filter(({ name }) => EXPLAINING.includes(name)).concat(
     variableSettings(settings),
@@ -133,7 +133,7 @@ export async function runAsService(
   });
   const lines = output.split("\n").map((line) => line.trim());
   const checks = lines.filter((line) => line.startsWith('{"check"'));
-  if (checks.length === 0) return failedRun(output);
+  if (checks.length === 0) return failedRun(output, ended);
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
   const text = asUser(user, differences(env, shown), [...settings, ...ofFiles]);
   const tested = ended === 0
@@ -144,10 +144,10 @@ export async function runAsService(
 
 /** The names of variables that a unit sets, without their values, which may be secret. */
 function variableSettings(settings: readonly UnitSetting[]): UnitSetting[] {
-  return settings.filter(({ name }) => name === "Environment").map(({ name, value, file }) => {
-    const names = [...value.matchAll(/(?:^|[\s\x22\x27])([A-Za-z_]\w*=)/g)].map(([, it]) => it);
-    return { name, value: names.join(" "), file };
-  });
+  return settings.filter(({ name }) => name === "Environment").map((setting) => ({
+    ...setting,
+    value: settingNames([setting]).map((it) => `${it}=`).join(" "),
+  }));
 }
 
 /** The names of variables in the files that a unit reads, which count before its own, without their values. */
@@ -197,13 +197,14 @@ function notAsService(
 const OF_RUNTIME = /panicked at|RUST_BACKTRACE|^Args: |Fatal |SyntaxError|^at file:/;
 
 /** Why a program did not get to its first check, by what it has written. */
-function lastWords(output: string): string {
+function lastWords(output: string): string | undefined {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" && !line.startsWith("{")
   );
   const error = lines.findLast((line) => /Cannot |Failed |too many open files/i.test(line));
   const last = lines.some((line) => OF_RUNTIME.test(line)) ? "its runtime ended" : lines.at(-1);
-  return truncate(error ?? last ?? "no answer", 300);
+  const words = error ?? last;
+  return words === undefined ? undefined : truncate(words, 300);
 }
 
 /** Names of network variables that this shell or the service alone has. */

@@ -6,6 +6,7 @@
 
 import { type CheckResult, type CompletedCheck, failed, linesOf, withLines } from "./checks.ts";
 import type { FoundService } from "./doctor_found_service.ts";
+import { type LoadedUnit, settingNames, unreadText } from "../service/loaded_unit.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
 import { seconds } from "./doctor_way.ts";
@@ -90,12 +91,22 @@ const OF_UNIT: readonly string[] = [
   ...["network", "dns", "connect", "tls", "panel", "token", "service", "state", "ping"],
 ];
 
-/** A check that may have failed by what the files of the unit no longer say. */
-export function afterReload(check: CompletedCheck, service: string): CompletedCheck {
-  if (check.status !== "failed" || !OF_UNIT.includes(check.id)) return check;
-  const command = restart(service);
-  const reload =
-    `have systemd read the unit's files, which have changed, and see whether that was it: ${command}`;
+/** Settings and variables by which a service reaches a panel, or is known to it. */
+const OF_PANEL =
+  /^(?:AGENT_|DENO_|SSL_|NODE_|EnvironmentFile|ExecStart|User|Private(?:Network|Users)|Restrict|IPAddress|Limit)|_PROXY$/i;
+
+/** A check that may have failed by what the files of the unit do not say to systemd yet. */
+export function afterReload(check: CompletedCheck, unit: LoadedUnit): CompletedCheck {
+  const unread = unreadText(unit);
+  if (unread === undefined || check.status !== "failed" || !OF_UNIT.includes(check.id)) {
+    return check;
+  }
+  const { name, unread: settings = [] } = unit;
+  const isOfPanel = settings.length === 0 || settingNames(settings).some((it) => OF_PANEL.test(it));
+  if (!isOfPanel && !["service", "state", "ping"].includes(check.id)) return check;
+  const reload = `have systemd read its files anew, and see whether that was it (${unread}): ${
+    restart(name)
+  }`;
   return withLines(check, [reload, ...linesOf(check)]);
 }
 

@@ -82,7 +82,7 @@ export async function findInstalled(
     isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
       (record !== undefined && programDefect(record.program) !== undefined),
   });
-  const unit = loaded && { ...loaded, install };
+  const unit = loaded && { ...loaded, install, program: record?.program };
   const answers = await Promise.all(
     (unit ? detailCommands(unit, scope) : []).map((command) => tools.run(command, { signal })),
   );

@@ -202,7 +202,7 @@ export function measurementsResult(
   const hiding = lastSetting(unit, "ProtectProc");
   return warning(
     `can't be measured, and the panel does not show it: ${texts.join("; ")}`,
-    !/list all processes/.test(texts.join())
+    !/list all processes/.test(texts.join()) || /too many open files/i.test(texts.join())
       ? undefined
       : hiding !== undefined
       ? `remove ${settingText(hiding)}, and then: ${restart(name)}`

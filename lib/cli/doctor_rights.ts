@@ -68,6 +68,16 @@ export function barrierTo(
   return undefined;
 }
 
+/** How to see whether the kernel's further rules refuse what rights allow; `undefined` where none are in force. */
+export function refusalCheck(): string | undefined {
+  const read = (path: string) => attempt(() => Deno.readTextFileSync(path).trim());
+  return read("/sys/fs/selinux/enforce") === "1"
+    ? "see whether SELinux refuses it: ausearch -m avc -ts recent || journalctl -k | grep -i avc"
+    : read("/sys/module/apparmor/parameters/enabled") === "Y"
+    ? "see whether AppArmor refuses it: journalctl -k | grep -i apparmor"
+    : undefined;
+}
+
 /** A path, and the folders that lead to it. */
 export function ancestry(path: string): string[] {
   return path === "" || path === "/" ? ["/"] : [path, ...ancestry(dirname(path))];

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { foreignOwner } from "../service/install_record.ts";
 import { serviceText } from "../service/installed_service.ts";
-import type { LoadedUnit } from "../service/loaded_unit.ts";
+import { type LoadedUnit, unreadText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
@@ -26,7 +26,7 @@ import type { FoundService } from "./doctor_found_service.ts";
 import { ENDING_SETTINGS, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
 import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingPart } from "./doctor_unit_program.ts";
-import { changed, ofUserManager, underSettings } from "./doctor_unit_settings.ts";
+import { changed, ofUserManager, restart, underSettings } from "./doctor_unit_settings.ts";
 import { missingUser } from "./doctor_unit_setup.ts";
 import { unseenResult } from "./doctor_unseen_agent.ts";
 import { counted, duration } from "./help.ts";
@@ -40,7 +40,7 @@ const LATELY_KILLED_MS = 3_600_000;
 const KILLED = /SIGKILL|memory/;
 /** The result for the installed service, whose agent is seen by its `health`. */
 export function serviceResult(found: FoundService, health: Health | undefined): CheckResult {
-  const shown = withIgnored(ofService(found, health), found);
+  const shown = withUnread(withIgnored(ofService(found, health), found), found);
   return withLines(shown, linesOf(shown).map((line) => commandsFor(found, line)));
 }
 
@@ -53,6 +53,19 @@ function withIgnored(shown: CheckResult, { unit, detail }: FoundService): CheckR
   if (shown.status !== "ok") return { ...shown, text };
   const [file = ""] = line.split(":");
   return warning(text, changed("correct that", { unit, file }));
+}
+
+/** A result with what systemd has not read yet of the unit's files. */
+function withUnread(shown: CheckResult, { unit }: FoundService): CheckResult {
+  const unread = unit && unreadText(unit);
+  if (unit === undefined || unread === undefined || shown.status === "skipped") return shown;
+  const text = `${shown.text}; ${unread}`;
+  const lines = linesOf(shown);
+  if (shown.status === "ok") return warning(text, restart(unit.name));
+  const isTold = lines.some((line) => line.includes("daemon-reload"));
+  return isTold
+    ? { ...shown, text }
+    : withLines({ ...shown, text }, [...lines, `have systemd read them: ${restart(unit.name)}`]);
 }
 
 /** Advice whose commands work in the state of the service, and for a user's own systemd. */
@@ -190,10 +203,6 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
         "that root's updates run",
       `give it back: chown -R root: ${dirname(program)}`,
     );
-  }
-  if (unit?.property("NeedDaemonReload") === "yes") {
-    const reload = `systemctl daemon-reload && systemctl restart ${unit.name}`;
-    return warning(`${seen}; its files have changed since systemd read them`, reload);
   }
   return ok(seen);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import {
   lastSetting,
   type LoadedUnit,
@@ -14,8 +15,9 @@ import {
 import { type CheckResult, failed } from "./checks.ts";
 import { fileSettings } from "./doctor_as_service.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { barrierTo, HOMES, identityOf } from "./doctor_rights.ts";
+import { barrierTo, HOMES, identityOf, refusalCheck } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
+import { loggedFailure } from "./doctor_unit_setup.ts";
 import { correction, withSimilar } from "./doctor_unit_program.ts";
 import {
   changedSetting,
@@ -51,7 +53,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     (unitFailure(unit, found) ?? hiddenPath(unit, lastError) ?? crash(unit, lastError));
   if (why !== undefined && !DAMAGED.test(lastError)) {
     const isStarted = startsNoMore(found) === "" ||
-      why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line));
+      why.advice.some((line) => /\bsystemctl (?:re)?start /.test(line ?? ""));
     const again = isStarted ? undefined : `start it: ${start}`;
     return { ...failed(`${text}: ${why.text}`, ...why.advice, again), kind: why.kind };
   }
@@ -115,11 +117,13 @@ export function errorResult(text: string, found: FoundService): CheckResult {
     const damaged = `${text}: its program is damaged (${lastError})`;
     return failed(damaged, `put the program there again: ${found.install}`);
   }
+  const setUp = unit && loggedFailure(unit, found);
+  if (setUp !== undefined) return failed(`${text}: ${setUp.text}`, ...setUp.advice);
   const [, missing] = /^Cannot read .* (\/\S+): no such file$/.exec(lastError) ?? [];
   const error = missing === undefined ? lastError : withSimilar(lastError, missing);
   const said = `${text}; the last error in its log: ${error}`;
-  // This doctor has read the same file, which the error was about.
-  if (isRepaired(lastError, found)) {
+  // This doctor has read the same file, or finds the program that was missed.
+  if (isRepaired(lastError, found) || (unit && hasRuntimeAgain(unit, lastError))) {
     return failed(`${said}; that is repaired by now`, `start it: ${start}`);
   }
   const few = unit && /files open at a time/.test(lastError)
@@ -138,8 +142,8 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
     return failed(
       said,
-      "see whether SELinux or AppArmor refuses it: journalctl -k | grep -i -e avc -e apparmor",
       `see its rights: namei -l on that path; then: ${start}`,
+      refusalCheck(),
     );
   }
   return denied === undefined
@@ -186,9 +190,21 @@ function ofUnit(unit: FoundUnit, lastError: string): string | undefined {
   return OF_COMMAND_LINE.test(lastError) ? correction(unit) : undefined;
 }
 
+/** How the program says that there is no Deno at that path. */
+const NO_RUNTIME = / (\/\S+) is not there, or not for this user/;
+
+/** Whether the Deno that a service missed is there, and its user may run it. */
+function hasRuntimeAgain(unit: FoundUnit, lastError: string): boolean {
+  const [, deno] = NO_RUNTIME.exec(lastError) ?? [];
+  const identity = identityOf(unit.property("User") || "root");
+  return deno !== undefined && identity !== undefined &&
+    attempt(() => Deno.statSync(deno).isFile) === true &&
+    barrierTo(deno, identity, "run") === undefined;
+}
+
 /** A Deno that is there, and that the user of a service may not run. */
 function barredRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
-  const [, deno = ""] = / (\/\S+) is not there, or not for this user/.exec(lastError) ?? [];
+  const [, deno = ""] = NO_RUNTIME.exec(lastError) ?? [];
   const user = unit.property("User") || "root";
   const identity = deno === "" ? undefined : identityOf(user);
   const barrier = identity && barrierTo(deno, identity, "run");

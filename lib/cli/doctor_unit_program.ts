@@ -7,8 +7,8 @@
 import { attempt } from "../attempt.ts";
 import { didYouMean } from "../config/did_you_mean.ts";
 import { basename, dirname } from "../parse/path.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
-import { ancestry, HOMES, mountWith } from "./doctor_rights.ts";
+import { lastSetting, type LoadedUnit, placeOf, settingText } from "../service/loaded_unit.ts";
+import { ancestry, HOMES, mountWith, refusalCheck } from "./doctor_rights.ts";
 import {
   changed,
   changedSetting,
@@ -28,12 +28,27 @@ const HIDDEN_PROGRAM = [
 /** A unit whose program is not there; `undefined` where it is, or can't be seen. */
 function missingProgram(unit: FoundUnit): UnitFailure | undefined {
   const path = programPath(unit);
-  return path.startsWith("/") && isMissing(path)
-    ? {
+  if (!path.startsWith("/") || !isMissing(path)) return undefined;
+  const { program = path, install } = unit;
+  const start = changedSetting(unit, "ExecStart");
+  if (start === undefined) {
+    return {
       text: withSimilar(`${path} is not there`, path),
-      advice: [correction(unit) ?? `put the program there again: ${unit.install}`],
+      advice: [`put the program there again: ${install}`],
+    };
+  }
+  const place = placeOf(start);
+  const gone = `${path} of ExecStart= in ${place} is not there`;
+  if (program === path) return { text: withSimilar(gone, path), advice: [correction(unit)] };
+  return isMissing(program)
+    ? {
+      text: `${gone}, and neither is the installed ${program}`,
+      advice: [`put the program there again: ${install}`, correction(unit)],
     }
-    : undefined;
+    : {
+      text: `${gone}; the program is installed as ${program}`,
+      advice: [changed(`name ${program} in ExecStart= of ${place}`, { unit, file: start.file })],
+    };
 }
 
 /** What the files of a unit name and is not there, so that its next start fails. */
@@ -76,18 +91,18 @@ function programPath({ settings }: LoadedUnit): string {
 /** How to correct a start that `install` does not write so; its value may have a token. */
 export function correction(unit: FoundUnit): string | undefined {
   const start = changedSetting(unit, "ExecStart");
-  return start && changed(`correct ExecStart= in ${start.file}`, { unit, file: start.file });
+  return start && changed(`correct ExecStart= in ${placeOf(start)}`, { unit, file: start.file });
 }
 
 /** A program that can't be started, by what is seen of it and of the unit. */
 export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
   const { install } = unit;
   const path = programPath(unit);
-  const text = `${reason} (${path})`;
+  const text = reason.includes(path) ? reason : `${reason} (${path})`;
   const isSeen = path.startsWith("/");
   const correct = correction(unit);
   const missing = missingProgram(unit);
-  if (missing !== undefined) return { ...missing, text };
+  if (missing !== undefined) return { ...missing, text: `${reason}; ${missing.text}` };
   const defect = isSeen ? programDefect(path) : undefined;
   if (defect !== undefined) {
     return { text: `${text}: ${defect}`, advice: [`put the program there again: ${install}`] };
@@ -107,27 +122,53 @@ export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
       advice: [`it is damaged, or for other machines: put the program there again: ${install}`],
     };
   }
+  // Without a user of its own it runs as the owner of what it needs, or as root.
+  const rights = unit.property("User") === "" ? 0o111 : 0o001;
+  const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;
+  if (barred !== undefined && /Permission denied/.test(reason)) {
+    const advice = HOMES.test(barred)
+      ? `choose a folder that everybody may use: ${install} --install-dir DIR`
+      : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`;
+    return { text: `${text}: not everybody may use ${barred}`, advice: [advice] };
+  }
   const isBarred = /Permission denied|No such file/.test(reason);
   const names = [...isBarred ? [] : START_LIMITS, ...HIDDEN_PROGRAM];
   const limits = underSettings(text, unit, names);
   if (limits !== undefined) return limits;
-  if (correct !== undefined) return { text, advice: [correct] };
   if (isSeen && /No such file/.test(reason)) {
-    return {
-      text: `${text}: it is there, and what runs it is not (an interpreter, or a C library)`,
-      advice: [`put the program for this machine there again: ${install}`],
-    };
+    const interpreter = interpreterOf(path);
+    return interpreter !== undefined && isMissing(interpreter)
+      ? {
+        text: `${text}: it is there, and ${interpreter}, which runs it, is not`,
+        advice: [
+          `install what has ${interpreter}, and then: systemctl restart ${unit.name}`,
+          `else put the program for this machine there again: ${install}`,
+        ],
+      }
+      : {
+        text: `${text}: it is there, and what runs it is not (an interpreter, or a C library)`,
+        advice: [`put the program for this machine there again: ${install}`],
+      };
   }
-  // Without a user of its own it runs as the owner of what it needs, or as root.
-  const rights = unit.property("User") === "" ? 0o111 : 0o001;
-  const barred = isSeen ? ancestry(path).find((it) => !hasRight(it, rights)) : undefined;
-  if (barred === undefined) {
-    return { text, advice: [`see what hinders its user on the way to it: namei -l ${path}`] };
-  }
-  const advice = HOMES.test(barred)
-    ? `choose a folder that everybody may use: ${install} --install-dir DIR`
-    : `let everybody use it: chmod a+rx ${barred} && systemctl restart ${unit.name}`;
-  return { text: `${text}: not everybody may use ${barred}`, advice: [advice] };
+  if (correct !== undefined) return { text, advice: [correct] };
+  const refusal = /Permission denied/.test(reason) ? refusalCheck() : undefined;
+  return {
+    text,
+    advice: [refusal, `see what hinders its user on the way to it: namei -l ${path}`],
+  };
+}
+
+/** What the kernel starts to run a program, by its first bytes; `undefined` where they don't say it. */
+function interpreterOf(path: string): string | undefined {
+  const head = attempt(() => headOf(path)) ?? "";
+  return /^#!\s*(\/[^\s]+)/.exec(head)?.[1] ?? /\0(\/[\w./-]*\/ld-[\w.-]+)\0/.exec(head)?.[1];
+}
+
+function headOf(path: string): string {
+  const head = new Uint8Array(4096);
+  const file = Deno.openSync(path);
+  using _ = file;
+  return new TextDecoder("latin1").decode(head.subarray(0, file.readSync(head) ?? 0));
 }
 
 /** ELF's numbers of the processors that programs are built for. */
@@ -135,20 +176,15 @@ const ELF_MACHINES: Readonly<Record<string, number>> = { x86_64: 62, aarch64: 18
 
 /** Why a file can't be a program of this machine, in words; `undefined` where that is not seen. */
 export function programDefect(path: string): string | undefined {
-  const head = new Uint8Array(128);
-  const size = attempt(() => {
-    const file = Deno.openSync(path);
-    using _ = file;
-    return file.readSync(head) ?? 0;
-  });
-  if (size === undefined) return undefined;
-  if (size === 0) return "it is empty";
-  const [line = ""] = new TextDecoder("latin1").decode(head).split("\n");
+  const head = attempt(() => headOf(path));
+  if (head === undefined) return undefined;
+  if (head === "") return "it is empty";
+  const [line = ""] = head.split("\n");
   if (line.startsWith("#!")) {
     return line.endsWith("\r") ? "its lines end as on Windows (CR LF)" : undefined;
   }
   if (!line.startsWith("\x7fELF")) return "it is no program";
-  const machine = new DataView(head.buffer).getUint16(18, true);
+  const machine = head.charCodeAt(18) + 256 * head.charCodeAt(19);
   return machine === ELF_MACHINES[Deno.build.arch]
     ? undefined
     : "it is for another kind of processor";

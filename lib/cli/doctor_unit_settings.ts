@@ -15,12 +15,14 @@ import {
 export interface FoundUnit extends LoadedUnit {
   /** The command that writes it anew. */
   readonly install: string;
+  /** The program that is recorded as installed. */
+  readonly program?: string | undefined;
 }
 
 /** Why a unit does not run, and what to do. */
 export interface UnitFailure {
   readonly text: string;
-  readonly advice: readonly string[];
+  readonly advice: readonly (string | undefined)[];
   readonly kind?: "unstarted";
 }
 

@@ -60,6 +60,14 @@ export const SET_UP_FAILURES: Readonly<
   "243": ["CREDENTIALS", ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential"]],
 };
 
+/** A start that systemd has begun anew since it failed, by what its log says of the one before. */
+export function loggedFailure(unit: FoundUnit, found: FoundService): UnitFailure | undefined {
+  const { lastError = "", lastStep = "" } = found.state ?? {};
+  if (!/^\S+\.service: /.test(lastError)) return undefined;
+  const status = Object.entries(SET_UP_FAILURES).find(([, [step]]) => step === lastStep)?.[0];
+  return status === undefined ? undefined : setUpFailure(status, unit, found);
+}
+
 export function setUpFailure(
   status: string,
   unit: FoundUnit,
@@ -69,7 +77,7 @@ export function setUpFailure(
   const text = `systemd could not set its process up (${status}/${step})`;
   const reason = state?.lastError === undefined || state.lastError === ""
     ? text
-    : `${text}: ${state.lastError}`;
+    : `${text}: ${state.lastError.replace(/^\S+\.service: /, "")}`;
   if (step === "USER") {
     const missing = missingUser(unit);
     return { ...missing, text: `${text}: ${missing.text}` };

@@ -57,7 +57,7 @@ export class IcmpProbe {
 
   async #ping(address: string, signal: AbortSignal): Promise<PingOutcome> {
     try {
-      if (!this.#shell) throw new Error("there is no /bin/sh to start it with");
+      if (!this.#shell) throw new Error("/bin/sh could not be started to ping with");
       const text = await this.#shell.ping(address, { signal });
       if (text === undefined) throw new Error(MISSING);
       const outcome = parsePingOutput(text);

@@ -35,6 +35,8 @@ export interface ServiceState {
   readonly lastDeath: string;
   /** The result that systemd has written of a process of it last, such as `watchdog`; empty for none. */
   readonly lastResult: string;
+  /** The step of a start that systemd has written to have failed last, such as `EXEC`; empty for none. */
+  readonly lastStep: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
@@ -82,6 +84,7 @@ export async function serviceState(
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
     lastResult: [...output.matchAll(/: Failed with result '([\w-]+)'/g)].at(-1)?.[1] ?? "",
+    lastStep: [...output.matchAll(/: Failed at step (\w+) spawning /g)].at(-1)?.[1] ?? "",
     isLogHidden,
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
@@ -171,10 +174,12 @@ function lastError(tail: string): string {
   );
   const since = Math.max(stopped, killed, hasEnded ? started : -1);
   // systemd says that it failed to start the service whatever the cause is.
-  const error = lines.slice(since + 1).findLast((line) =>
-    /\bCannot |Failed to |^error: |panicked|^# Fatal /.test(line) &&
-    !/^Failed to start .*\.$|Failed to run 'start' task|, ignoring: /.test(line)
-  );
+  const said = lines.slice(since + 1);
+  const error =
+    said.findLast((line) =>
+      /\bCannot |Failed to |^error: |panicked|^# Fatal /.test(line) &&
+      !/^Failed to start .*\.$|Failed to run 'start' task|, ignoring: /.test(line)
+    ) ?? said.findLast((line) => /: Failed at step /.test(line));
   return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
 }
 

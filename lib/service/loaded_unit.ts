@@ -6,6 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Tools } from "../host/tool_runner.ts";
+import { basename, dirname } from "../parse/path.ts";
 import { boundedReader } from "./official_agent.ts";
 import type { ServiceScope } from "./service_paths.ts";
 
@@ -39,6 +40,8 @@ export interface LoadedUnit {
   property(name: typeof PROPERTIES[number]): string;
   /** Its settings, also of its service; later ones of the same name are behind those that they replace. */
   readonly settings: readonly UnitSetting[];
+  /** Those of drop-ins that were written since systemd has read the others, and don't count yet. */
+  readonly unread?: readonly UnitSetting[];
 }
 
 /** Longer than a systemd that answers takes. */
@@ -77,7 +80,44 @@ export async function readLoadedUnit(
   const marked = settings.map((it) =>
     it.file === property("FragmentPath") && ours.has(lineOf(it)) ? { ...it, isOurs: true } : it
   );
-  return { name, property, settings: marked };
+  const folders = [
+    dirname(property("FragmentPath")),
+    `/etc/systemd/${scope}`,
+    `/run/systemd/${scope}`,
+  ];
+  const known = new Set(paths.map((path) => basename(path)));
+  const unread = [...new Set(folders)].flatMap((folder) => dropIns(`${folder}/${name}.d`))
+    .filter((path) => !known.has(basename(path)))
+    .flatMap((path) => parseSettings(attempt(() => read(path)) ?? "", path));
+  return { name, property, settings: marked, unread };
+}
+
+function dropIns(folder: string): string[] {
+  const names = attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
+  return names.filter((name) => name.endsWith(".conf")).sort().map((name) => `${folder}/${name}`);
+}
+
+/** What systemd has not read of a unit that it has loaded, in words; `undefined` where it has read all. */
+export function unreadText({ property, unread = [] }: LoadedUnit): string | undefined {
+  if (property("LoadState") !== "loaded") return undefined;
+  // systemd does not see a folder that was made since it looked for folders.
+  const files = [...new Set(unread.map(({ file }) => file))].map((file) =>
+    `${file} (${settingNames(unread.filter((it) => it.file === file)).join(", ")})`
+  );
+  return files.length > 0
+    ? `systemd has not read ${files.join(", ")} yet`
+    : property("NeedDaemonReload") === "yes"
+    ? "its files have changed since systemd read them"
+    : undefined;
+}
+
+/** The names of settings, and of the variables that they set. */
+export function settingNames(settings: readonly UnitSetting[]): string[] {
+  return settings.flatMap(({ name, value }) =>
+    name === "Environment"
+      ? [...value.matchAll(/(?:^|[\s\x22\x27])([A-Za-z_]\w*)=/g)].map(([, it = ""]) => it)
+      : name
+  );
 }
 
 /** The settings in the sections `[Unit]` and `[Service]` of a unit's file. */
@@ -109,6 +149,13 @@ export function lastSetting(
 /** A setting and its file, in words. */
 export function settingText({ name, value, file }: UnitSetting): string {
   return `${name}=${value} in ${file}`;
+}
+
+/** The file and line of a setting; the file alone where that is not to be read. */
+export function placeOf({ name, file }: UnitSetting): string {
+  const lines = (attempt(() => boundedReader("")(file)) ?? "").split("\n");
+  const at = lines.findLastIndex((line) => new RegExp(`^\\s*${name}\\s*=`).test(line));
+  return at === -1 ? file : `${file}:${at + 1}`;
 }
 
 /** The value of a variable that a unit's own files set by `Environment=`; `undefined` when none does. */

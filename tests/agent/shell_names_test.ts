@@ -36,7 +36,7 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
   });
   const without = new ShellNames(undefined);
   const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined });
-  assertEquals(readsFiles, "there is no /bin/sh to resolve names with");
+  assertEquals(readsFiles, "/bin/sh could not be started to resolve names with");
 });
 
 Deno.test("sealNeeds() waits for no shell when the agent is to end", async () => {
@@ -85,7 +85,7 @@ Deno.test("ShellNames reads nothing from the network before the seal", async () 
 
 Deno.test("ShellNames resolves by the runtime where there is no shell", async () => {
   const names = new ShellNames(undefined);
-  assertEquals(await names.failure, "there is no /bin/sh to resolve names with");
+  assertEquals(await names.failure, "/bin/sh could not be started to resolve names with");
   names.onSealed();
   assertEquals((await names.lookUp("localhost")).length > 0, true);
 });

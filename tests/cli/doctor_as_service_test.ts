@@ -198,7 +198,11 @@ Deno.test("runAsService() tests from this shell where the checks can't run as th
   const failing: [name: string, options: Parameters<typeof runWith>[0], reason: string][] = [
     ["no settings", { shown: { code: 1, output: "Failed to connect to bus\n" } }, "Failed to"],
     ["an end", { checked: { code: 1, output: "x\n{}\nCannot start\nend\n" } }, "Cannot start"],
-    ["no checks", { checked: { output: "{}\n" } }, "no answer"],
+    [
+      "no checks",
+      { checked: { output: "{}\n", code: 203 } },
+      "its start exited with code 203 and said nothing",
+    ],
     ["no words", { checked: { code: 3, output: "one\ntwo\n" } }, "two"],
     [
       "a failure",

@@ -401,6 +401,84 @@ Deno.test("serviceResult() knows by the log what ends a service that systemd sta
   assertStringIncludes(of("exit-code").text, ": it ended by itself");
 });
 
+onLinux.test("serviceResult() knows by the log which step has failed of a start that is made anew", () => {
+  using temp = new TempFolder();
+  const program = `${temp.path}/program`;
+  Deno.writeTextFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
+  const gone = "/opt/gone/program";
+  const starting = {
+    ...{ ActiveState: "active", SubState: "running", NRestarts: "3", FragmentPath: UNIT },
+    User: "u",
+  };
+  const of = (path: string, reason: string, installed = program, file = UNIT) => {
+    const change = {
+      isActive: true,
+      lastError: `x.service: Failed to locate executable ${path}: ${reason}`,
+      lastStep: "EXEC",
+    };
+    const unit = { ...unitOf(starting, { ExecStart: path }, file), program: installed };
+    return said({ change, unit });
+  };
+  const missing = "No such file or directory";
+  const moved = of(gone, missing);
+  assertStringIncludes(
+    moved.text,
+    `(203/EXEC): Failed to locate executable ${gone}: ${missing}; ${gone} of ExecStart= in ${UNIT} is not ` +
+      `there; the program is installed as ${program}`,
+  );
+  assertStringIncludes(moved.advice ?? "", `name ${program} in ExecStart= of ${UNIT}, and then: `);
+  assertStringIncludes(
+    moved.advice ?? "",
+    "or have the unit written anew: sudo komari-agent-deno install",
+  );
+  const both = of(gone, missing, "/opt/gone/other");
+  assertStringIncludes(both.text, "and neither is the installed /opt/gone/other");
+  assertStringIncludes(both.causes?.[0] ?? "", "put the program there again: sudo");
+  Deno.chmodSync(program, 0o644);
+  Deno.chmodSync(temp.path, 0o755);
+  const closed = of(program, "Permission denied");
+  assertStringIncludes(closed.text, `: not everybody may use ${program}`);
+  assertStringIncludes(closed.advice ?? "", `chmod a+rx ${program} && systemctl`);
+  Deno.writeTextFileSync(program, "#!/opt/gone/sh\n");
+  Deno.chmodSync(program, 0o755);
+  const interpreted = of(program, missing);
+  assertStringIncludes(interpreted.text, "it is there, and /opt/gone/sh, which runs it, is not");
+  // The words of the program itself are of another start.
+  const own = said({
+    properties: starting,
+    change: { isActive: true, lastError: "Cannot report", lastStep: "EXEC" },
+  });
+  assertEquals(own.text.includes("203/EXEC"), false);
+});
+
+onLinux.test("serviceResult() says that the runtime is there again that a service missed", () => {
+  const of = (deno: string) =>
+    said({
+      change: {
+        lastError: `Cannot run x: this needs Deno; ${deno} is not there, or not for this user`,
+      },
+    });
+  const again = of("/bin/sh");
+  assertStringIncludes(again.text, "; that is repaired by now");
+  assertEquals(again.advice, "start it: systemctl start x");
+  assertEquals(of("/opt/gone/deno").text.includes("repaired"), false);
+});
+
+Deno.test("serviceResult() tells what systemd has not read of a unit, whatever else is found", () => {
+  const setting = { name: "Environment", value: "AGENT_TOKEN=s3cret A=b", file: DROP_IN };
+  const unit = { ...unitOf({}), unread: [setting] };
+  const told = `systemd has not read ${DROP_IN} (AGENT_TOKEN, A) yet`;
+  const reload = "systemctl daemon-reload && systemctl restart x.service";
+  const well = said({ unit, health: HEALTH });
+  assertEquals([well.status, well.advice], ["warning", reload]);
+  assertEquals(well.text, `x (systemd) is running, and starts at boot; ${told}`);
+  const late = said({ unit, health: HEALTH, change: { isEnabled: false } });
+  assertStringIncludes(late.text, told);
+  assertEquals(late.causes?.[1], `have systemd read them: ${reload}`);
+  const masked = { ...unitOf({ LoadState: "masked" }), unread: [setting] };
+  assertEquals(said({ unit: masked }).text.includes("not read"), false);
+});
+
 Deno.test("serviceResult() takes no limit for the cause that is wide enough", () => {
   const table: [setting: Record<string, string>, isCause: boolean][] = [
     [{ MemoryMax: "30M" }, true],
@@ -480,7 +558,7 @@ Deno.test("serviceResult() names what was changed by hand in the unit's own file
   const [correct, seen] = [`→ correct it, ${anew}`, { health: HEALTH }];
   const missing: [Record<string, string>, text: string, advice: string][] = [
     [{ ExecStart: `/bin/sh --config ${gone}` }, `${gone} of ExecStart= in ${UNIT}`, correct],
-    [{ ExecStart: gone }, gone, start],
+    [{ ExecStart: gone }, `${gone} of ExecStart= in ${UNIT}`, start],
     [{ EnvironmentFile: gone }, `EnvironmentFile=${gone} in ${UNIT}`, correct],
     [{ WorkingDirectory: gone }, `WorkingDirectory=${gone} in ${UNIT}`, correct],
   ];
@@ -488,7 +566,8 @@ Deno.test("serviceResult() names what was changed by hand in the unit's own file
     const found = of(settings, { NeedDaemonReload: "yes" }, seen);
     assertStringIncludes(
       found,
-      `it can't be started again: ${text} is not there; did you mean config.json? ${advice}`,
+      `it can't be started again: ${text} is not there; did you mean config.json?; its files have ` +
+        `changed since systemd read them ${advice}`,
     );
   }
   for (const value of [`-${gone}`, "%h/x", ""]) {
@@ -557,13 +636,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     [
       { ...exited("203"), FragmentPath: DROP_IN },
       { ExecStart: "/opt/x/y --config z" },
-      "(203/EXEC) (/opt/x/y)",
+      "(203/EXEC); /opt/x/y is not there",
       "put the program there again: sudo komari-agent-deno install",
     ],
     [
       exited("203"),
       { ExecStart: "-/opt/x/y -t s3cret" },
-      "(203/EXEC) (/opt/x/y)",
+      `(203/EXEC); /opt/x/y of ExecStart= in ${DROP_IN} is not there`,
       `correct ExecStart= in ${DROP_IN}, or remove it, and then: systemctl daemon-reload`,
     ],
     [exited("203"), { ExecStart: "/bin/sh" }, "(203/EXEC) (/bin/sh)", "correct ExecStart= in"],
@@ -1270,9 +1349,22 @@ Deno.test("serviceResult() names the setting under which a service does not get 
 
 Deno.test("serviceResult() looks for what else denies a file whose rights are in order", () => {
   const lastError = "Cannot read --config /nowhere/config.json: permission denied";
-  const of = (settings: Record<string, string>) => said({ settings, change: { lastError } });
+  const of = (settings: Record<string, string>, files: Record<string, string> = {}) => {
+    using _ = replaced(Deno, { readTextFileSync: (path) => files[String(path)] ?? "" });
+    return said({ settings, change: { lastError } });
+  };
   assertStringIncludes(of({ DynamicUser: "yes" }).text, `(DynamicUser=yes in ${DROP_IN})`);
-  assertStringIncludes(of({}).causes?.[0] ?? "", "whether SELinux or AppArmor refuses it");
+  assertStringIncludes(of({}).advice ?? "", "see its rights: namei -l");
+  const table = [["/sys/fs/selinux/enforce", "1\n", "SELinux"], [
+    "/sys/module/apparmor/parameters/enabled",
+    "Y\n",
+    "AppArmor",
+  ]] as const;
+  for (const [file, text, module] of table) {
+    const [, second] = of({}, { [file]: text }).causes ?? [];
+    assertStringIncludes(second ?? "", `see whether ${module} refuses it`);
+    assertEquals(of({}, { [file]: "0" }).causes, undefined);
+  }
 });
 
 Deno.test({
@@ -1301,7 +1393,7 @@ Deno.test({
     const [ofUser] = serviceResult(foundOf(state, { unit: dropIn }), undefined).causes ?? [];
     assertStringIncludes(ofUser ?? "", `correct User=nobody in ${DROP_IN}, and then: systemctl`);
     assertEquals(of(0o644, 0o700).advice, `let it: chmod o+x ${folder} && systemctl start x`);
-    assertStringIncludes(adviceText(of(0o644, 0o755)), "SELinux or AppArmor");
+    assertStringIncludes(adviceText(of(0o644, 0o755)), "see its rights: namei -l");
     of(0o755, 0o700);
     const launcher = `this needs Deno 2.9 or newer; ${file} is not there, or not for this user`;
     const barred = serviceResult(

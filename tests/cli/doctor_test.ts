@@ -528,13 +528,27 @@ Deno.test("runDoctor() has systemd read the files of a unit that it can load", a
 
 Deno.test("afterReload() begins with what systemd has not read yet", () => {
   const failed = { id: "connect", title: "TCP", text: "refused", ms: 1, status: "failed" } as const;
-  const reload = "systemctl daemon-reload && systemctl restart x";
-  const { advice, causes = [] } = afterReload({ ...failed, causes: ["one", "two"] }, "x");
+  const reload = "systemctl daemon-reload && systemctl restart x.service";
+  const unit = (properties: Record<string, string>) => ({
+    name: "x.service",
+    property: (name: string) => ({ LoadState: "loaded", ...properties })[name] ?? "",
+    settings: [],
+  });
+  const changed = unit({ NeedDaemonReload: "yes" });
+  const { advice, causes = [] } = afterReload({ ...failed, causes: ["one", "two"] }, changed);
   assertEquals([advice, causes.length, causes[0]?.endsWith(reload)], [undefined, 3, true]);
-  assertEquals(afterReload({ ...failed, advice: "one" }, "x").causes?.[1], "one");
-  assertEquals(afterReload(failed, "x").advice?.endsWith(reload), true);
+  assertEquals(afterReload({ ...failed, advice: "one" }, changed).causes?.[1], "one");
+  assertEquals(afterReload(failed, changed).advice?.endsWith(reload), true);
   const others = [{ ...failed, status: "ok" } as const, { ...failed, id: "disks" }];
-  for (const other of others) assertEquals(afterReload(other, "x"), other);
+  for (const other of others) assertEquals(afterReload(other, changed), other);
+  const token = { ...failed, id: "token" };
+  const unread = (name: string, value: string) =>
+    afterReload(token, { ...unit({}), unread: [{ name, value, file: "/x.conf" }] }).advice ?? "";
+  assertStringIncludes(
+    unread("Environment", "AGENT_TOKEN=s3cret"),
+    `systemd has not read /x.conf (AGENT_TOKEN) yet): ${reload}`,
+  );
+  assertEquals(unread("Nice", "5"), "", "no token comes by it");
 });
 
 Deno.test("findInstalled() asks the manager that the service is of, and for the user that it names", async () => {

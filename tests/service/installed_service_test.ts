@@ -45,6 +45,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     lastLine: "",
     lastDeath: "",
     lastResult: "",
+    lastStep: "",
     isLogHidden: false,
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
@@ -176,6 +177,14 @@ Deno.test("serviceState() gives the last result that systemd has written", async
     "x.service: Failed with result 'oom-kill'.",
   ];
   assertEquals((await stateOf({ log })).lastResult, "oom-kill");
+  const steps = [
+    "x.service: Failed at step EXEC spawning /x: No such file or directory",
+    "x.service: Failed at step CHDIR spawning /x: Permission denied",
+  ];
+  const { lastStep, lastError } = await stateOf({ log: steps });
+  assertEquals([lastStep, lastError], ["CHDIR", steps[1]]);
+  const located = "x.service: Failed to locate executable /x: No such file";
+  assertEquals((await stateOf({ log: [located, ...steps] })).lastError, located);
 });
 
 Deno.test("serviceState() tells a log that this user may not read from an empty one", async () => {

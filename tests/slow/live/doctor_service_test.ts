@@ -655,6 +655,34 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...failed("service", "(203/EXEC)", INSTALLED, "→ put the program there again"),
     },
     {
+      cause: "a program that the unit itself looks for elsewhere",
+      ...byHand(`s#^ExecStart=/opt/${SERVICE}/#ExecStart=/opt/elsewhere/#`),
+      statusCode: 1,
+      ...failed(
+        "service",
+        `/opt/elsewhere/${SERVICE} of ExecStart= in ${UNIT}:10 is not there`,
+        `the program is installed as ${INSTALLED}`,
+        `→ name ${INSTALLED} in ExecStart= of ${UNIT}:10, and then: ${RESTART}`,
+        "or have the unit written anew: sudo komari-agent-deno install",
+      ),
+    },
+    {
+      cause: "a program that nobody may run",
+      plant: `chmod a-x ${INSTALLED} && { systemctl restart ${SERVICE} || true; }`,
+      statusCode: 1,
+      ...failed("service", "(203/EXEC)", `→ let everybody use it: chmod a+rx ${INSTALLED}`),
+    },
+    {
+      cause: "a drop-in with the right token that systemd has not read",
+      plant: `cp -p /etc/${SERVICE}/config.json /root/config && ` +
+        `sed -i 's#${token}#${"x".repeat(22)}#' /etc/${SERVICE}/config.json && ${RESTART} && ` +
+        `mkdir -p ${DROP_INS} && printf '[Service]\\nEnvironment=AGENT_TOKEN=${token}\\n' >${DROP_IN} && ` +
+        `systemctl restart ${SERVICE}`,
+      heal: `rm ${DROP_IN} && cp -p /root/config /etc/${SERVICE}/config.json && ${RESTART}`,
+      statusCode: 1,
+      ...failed("token", `1. have systemd read its files anew`, `${DROP_IN} (AGENT_TOKEN) yet`),
+    },
+    {
       cause: "a configuration that its user may not read",
       plant: `chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }`,
       statusCode: 1,
