@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LostPacket } from "./doctor_firewall_rules.ts";
 import { abortable } from "@std/async/abortable";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { describeError } from "../log/log.ts";
@@ -57,6 +58,8 @@ export interface CheckResult {
   readonly kind?: (typeof KINDS)[number] | undefined;
   /** Lines of it that can't be the cause where a running agent's reports are accepted at the same time. */
   readonly notWhileReporting?: readonly string[] | undefined;
+  /** What was sent and got nowhere, where a rule of this machine's firewall may be why. */
+  readonly lost?: LostPacket | undefined;
 }
 
 /** One check. */
@@ -223,6 +226,8 @@ export function parseCheck(line: string, secrets: readonly string[]): CompletedC
   const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
   const { id, title, panel, status, text, advice, causes, follows, kind, ms, notWhileReporting } =
     jsonFields(value);
+  const { address, port, uid } = jsonFields(jsonFields(value).lost);
+  const isLost = typeof address === "string" && typeof port === "number" && typeof uid === "number";
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
   if (typeof title !== "string" || typeof text !== "string") return [];
   const textOf = (it: unknown) => typeof it === "string" ? it : undefined;
@@ -232,6 +237,7 @@ export function parseCheck(line: string, secrets: readonly string[]): CompletedC
     ...{ id, title, status, text, ms },
     ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
     kind: KINDS.find((it) => it === kind),
+    lost: isLost ? { address, port, uid } : undefined,
     ...{ causes: textsOf(causes), notWhileReporting: textsOf(notWhileReporting) },
   };
   return [withoutSecrets(read, secrets)];

@@ -157,7 +157,8 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
     ];
   }
   if (/sent to HTTPS port|HTTP request to an HTTPS server/i.test(text)) {
-    return [`use https://${url.host}`];
+    const { origin, pathname } = new URL(`https://${url.host}${url.pathname}`);
+    return [writeAddress(origin + pathname.replace(/\/$/, ""), way)];
   }
   if (/SSL certificate (was sent|error)|client certificate/i.test(text)) {
     return CLIENT_CERTIFICATE_ADVICE;

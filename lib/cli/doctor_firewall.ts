@@ -7,22 +7,27 @@
 import { attempt } from "../attempt.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { type CompletedCheck, linesOf, withLines } from "./checks.ts";
+import { type DroppingRule, droppingRule, type LostPacket } from "./doctor_firewall_rules.ts";
 import { OWN_FIREWALL } from "./doctor_way.ts";
 
-const RULES_MS = 1_000;
+const RULES_MS = 2_000;
 
-/** Whether rules of this machine may drop or refuse what it sends; `undefined` where that is not known. */
-async function refusesSome(tools: Tools, signal: AbortSignal): Promise<boolean | undefined> {
+/** The rules of this machine; `undefined` where they are not all known. */
+async function readRules(tools: Tools, signal: AbortSignal): Promise<string | undefined> {
   // Those of the older kind are none of nft's.
   const older = ["ip_tables_names", "ip6_tables_names"]
     .map((file) => attempt(() => Deno.readTextFileSync(`/proc/net/${file}`)) ?? "").join("");
   if (older !== "") return undefined;
-  const command = { tool: "nft", args: ["list", "ruleset"] };
+  const command = { tool: "nft", args: ["-a", "list", "ruleset"] };
   const { code, output } = await tools.run(command, { signal, timeoutMs: RULES_MS });
-  if (code !== 0) return undefined;
+  return code === 0 ? output : undefined;
+}
+
+/** Whether rules of this machine may drop or refuse what it sends; `undefined` where that is not known. */
+function refusesSome(rules: string): boolean | undefined {
   const refuses = /\b(?:drop|reject)\b/i;
-  if (!refuses.test(output)) return false;
-  const chains = output.split(/\n\s*chain /);
+  if (!refuses.test(rules)) return false;
+  const chains = rules.split(/\n\s*chain /);
   return chains.some((chain) => /hook output/.test(chain) && refuses.test(chain)) || undefined;
 }
 
@@ -31,16 +36,49 @@ export async function withFirewall(
   checks: readonly CompletedCheck[],
   { signal, tools = new ToolRunner({ PATH: toolPath() }) }: { signal: AbortSignal; tools?: Tools },
 ): Promise<readonly CompletedCheck[]> {
-  const isAsked = ({ causes }: CompletedCheck) => causes?.includes(OWN_FIREWALL) === true;
+  const isAsked = (it: CompletedCheck) =>
+    it.lost !== undefined &&
+    linesOf(it).some((line) => /: nft list ruleset/.test(line));
   if (!checks.some(isAsked)) return checks;
-  const refuses = await refusesSome(tools, signal);
-  if (refuses === undefined) return checks;
+  const rules = await readRules(tools, signal);
+  if (rules === undefined) return checks;
+  const refuses = refusesSome(rules);
   return checks.map((it) => {
-    if (!isAsked(it)) return it;
+    if (!isAsked(it) || it.lost === undefined) return it;
+    const rule = droppingRule(rules, it.lost);
+    if (rule !== undefined) {
+      const { text, table, chain } = rule;
+      const said =
+        `${it.text}; a rule of this machine's own firewall is why: "${text}" in chain ${chain} of table ${table}`;
+      return withLines({ ...it, text: said }, [ruleAdvice(rule, it.lost)]);
+    }
+    if (refuses === undefined || it.causes?.includes(OWN_FIREWALL) !== true) return it;
     const others = linesOf(it).filter((line) => line !== OWN_FIREWALL);
     const text = refuses
       ? `${it.text}; a firewall of this machine has rules for what it sends`
       : `${it.text}; no firewall of this machine drops anything`;
     return withLines({ ...it, text }, refuses ? [OWN_FIREWALL, ...others] : others);
   });
+}
+
+/** How to see and remove a rule, by the program that has made it. */
+function ruleAdvice({ table, chain, handle }: DroppingRule, { port, address }: LostPacket): string {
+  if (/\bufw6?-/.test(chain)) {
+    return `let it pass: ufw allow out ${port}/tcp; ufw status numbered shows the rule that refuses it`;
+  }
+  if (table.endsWith(" firewalld")) {
+    return "remove it where firewalld has it: firewall-cmd --list-all-policies; firewall-cmd --direct " +
+      "--get-all-rules";
+  }
+  const [family, name = ""] = table.split(" ");
+  // Tables of iptables have chains in capitals.
+  if (chain === chain.toUpperCase() && family !== "inet") {
+    const iptables = family === "ip6" ? "ip6tables" : "iptables";
+    return `remove it, and from the file that it is restored from: ${iptables} -t ${name} -S ${chain}, ` +
+      `and with -D in place of -A; or let port ${port} of ${address} pass before it`;
+  }
+  return handle === undefined
+    ? `let port ${port} of ${address} pass there, such as in /etc/nftables.conf: nft -a list chain ${table} ${chain}`
+    : `remove it, and from the file that it is loaded from, such as /etc/nftables.conf: nft -a list ` +
+      `chain ${table} ${chain}; nft delete rule ${table} ${chain} handle ${handle}`;
 }

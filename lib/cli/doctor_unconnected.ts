@@ -43,6 +43,16 @@ export async function notConnected(
   way: Way,
   signal: AbortSignal,
 ): Promise<CheckResult> {
+  const { host, port } = firstHop(way);
+  const lost = { address: way.addresses[0] ?? host, port, uid: Deno.uid() ?? 0 };
+  return { ...await whyNotConnected(error, way, signal), lost };
+}
+
+async function whyNotConnected(
+  error: unknown,
+  way: Way,
+  signal: AbortSignal,
+): Promise<CheckResult> {
   const { proxy, answeredBy } = way;
   const message = withPorts(failureText(error), way);
   const stage = error instanceof DialError ? error.stage : "connect";

@@ -8,6 +8,7 @@ import { replaced } from "../replaced.ts";
 const CONNECT: CompletedCheck = {
   ...{ id: "connect", title: "TCP", status: "failed", text: "no answer", ms: 1 },
   causes: ["see there", OWN_FIREWALL],
+  lost: { address: "192.0.2.7", port: 443, uid: 994 },
 };
 
 /** What becomes of a check on a machine whose `nft` answers so, with these tables of the older kind. */
@@ -27,7 +28,9 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
     ["see there"],
   ]);
   assertEquals((await checked(0, chain("output", "tcp dport 22 accept")))[1], ["see there"]);
-  for (const rule of ["tcp dport 443 drop", "reject with icmp host-prohibited"]) {
+  for (
+    const rule of ["tcp dport 443 meta mark 1 drop", "ip daddr @x reject with icmp host-prohibited"]
+  ) {
     assertEquals(await checked(0, chain("output", rule)), [
       "no answer; a firewall of this machine has rules for what it sends",
       [OWN_FIREWALL, "see there"],
@@ -38,4 +41,30 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
   assertEquals(await checked(0, chain("input", "drop") + chain("output", "accept")), same);
   assertEquals(await checked(1, "Operation not permitted"), same);
   assertEquals(await checked(0, "", "filter\n"), same, "iptables has tables of its own");
+});
+
+Deno.test("withFirewall() names the rule that drops it, and how it is removed", async () => {
+  const type = "type filter hook output priority filter; policy accept;";
+  const of = (table: string, chain: string, rule: string) =>
+    checked(
+      0,
+      `table ${table} {\n\tchain ${chain} {\n\t\t${type}\n\t\t${rule} # handle 4\n\t}\n}\n`,
+    );
+  const table = [
+    ["inet filter", "output", "nft delete rule inet filter output handle 4"],
+    ["ip filter", "OUTPUT", "iptables -t filter -S OUTPUT"],
+    ["ip6 filter", "OUTPUT", undefined],
+    ["inet firewalld", "filter_OUTPUT", "firewall-cmd --list-all-policies"],
+    ["ip filter", "ufw-user-output", "ufw allow out 443/tcp"],
+  ] as const;
+  for (const [name, chain, advice] of table) {
+    const [text, [line = "", ...others] = []] = await of(name, chain, "tcp dport 443 drop");
+    if (advice === undefined) {
+      assertEquals(line, OWN_FIREWALL, "of the other family");
+      continue;
+    }
+    const rule = `"tcp dport 443 drop" in chain ${chain} of table ${name}`;
+    assertEquals(text, `no answer; a rule of this machine's own firewall is why: ${rule}`);
+    assertEquals([others, line.includes(advice)], [[], true], line);
+  }
 });

@@ -449,8 +449,8 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
   const table: [status: number, headers: Record<string, string>, body: string, advice: string][] = [
     [401, { "www-authenticate": "Basic" }, "{}", "the token is not the cause"],
     [401, {}, "<title>401 Authorization Required</title>", "the token is not the cause"],
-    [400, {}, PLAIN_TO_HTTPS, "use https://127.0.0.1"],
-    [400, {}, "Client sent an HTTP request to an HTTPS server.", "use https://127.0.0.1"],
+    [400, {}, PLAIN_TO_HTTPS, "write https://127.0.0.1"],
+    [400, {}, "Client sent an HTTP request to an HTTPS server.", "write https://127.0.0.1"],
     [413, {}, "<title>413 Request Entity Too Large</title>", "client_max_body_size"],
     [502, {}, "<title>502 Bad Gateway</title>", "gets no answer from the panel"],
     [503, {}, "Service Unavailable", "answers so by itself"],

@@ -141,16 +141,7 @@ function rows(port: number): Row[] {
         "ip -6 addr add fd00::5/64 dev eth0 nodad; ip -6 route add default via fd00::1",
       heal: `echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ip route add default via ${HERE}`,
       endpoint: "http://192.0.2.7",
-      ...warning(
-        "network",
-        "of IPv6 alone, though eth0 has an IPv4 address",
-        "ip route add default",
-      ),
-    },
-    {
-      cause: "a name server that is not there",
-      files: { "/etc/resolv.conf": `options timeout:1\nnameserver ${NOBODY}\n` },
-      ...failed("dns", "no answer", "1. correct its address in line 2 of /etc/resolv.conf"),
+      ...failed("connect", "there is no default route of IPv4", "ip route add default"),
     },
     {
       cause: "an empty resolv.conf",
@@ -202,7 +193,13 @@ function rows(port: number): Row[] {
       cause: "a name server that says nothing",
       plant: "for p in udp tcp; do iptables -A INPUT -p $p --sport 53 -j DROP; done",
       heal: "iptables -F INPUT",
-      ...failed("dns", `asked ${HERE}: no answer within`, "it answers all pings", "port 53"),
+      ...failed(
+        "dns",
+        `asked ${HERE}: no answer within`,
+        "it answers all pings",
+        "1. correct its address in line 1 of /etc/resolv.conf, if it is no name server",
+        "port 53",
+      ),
     },
     {
       cause: "a firewall here that lets no question pass",
@@ -383,7 +380,33 @@ function rows(port: number): Row[] {
         "connect",
         "no answer within",
         "; it answers pings",
-        "1. see whether a firewall here",
+        `a rule of this machine's own firewall is why: "tcp dport ${port}`,
+        "in chain OUTPUT of table ip filter",
+        "→ remove it, and from the file that it is restored from: iptables -t filter -S OUTPUT",
+      ),
+    },
+    {
+      cause: "a rule of nft that drops what one user sends to the panel",
+      plant:
+        "nft add table inet f; nft add chain inet f out '{ type filter hook output priority 0; }'; " +
+        `nft add rule inet f out meta skuid ${Deno.uid()} tcp dport '{ 80, ${port} }' counter drop`,
+      heal: "nft delete table inet f",
+      ...failed(
+        "connect",
+        'drop" in chain out of table inet f',
+        "nft delete rule inet f out handle",
+      ),
+    },
+    {
+      cause: "a firewall there that drops what this machine sends to the panel",
+      plant: "tc qdisc add dev eth0 ingress; tc filter add dev eth0 parent ffff: protocol ip u32 " +
+        `match ip sport ${port} 0xffff action drop`,
+      heal: "tc qdisc del dev eth0 ingress",
+      ...failed(
+        "connect",
+        "; it answers pings; no firewall of this machine drops anything",
+        `1. see on the panel's machine whether its firewall, or its provider's (security group), drops port ${port}`,
+        "2. see from another machine",
       ),
     },
     {
@@ -450,7 +473,8 @@ function rows(port: number): Row[] {
       ...failed(
         "connect",
         "a firewall of this machine refuses it",
-        `→ have it let port ${port} of`,
+        "a rule of this machine's own firewall is why",
+        "→ remove it, and from the file that it is restored from: iptables -t filter -S OUTPUT",
       ),
     },
     {

@@ -280,7 +280,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "http:// to a port of TLS",
       ...at(plain("tls")),
-      ...failed("panel", "plain HTTP request was sent to HTTPS port", "use https://"),
+      ...failed("panel", "plain HTTP request was sent to HTTPS port", "write https://"),
     },
     {
       cause: "https:// to a plain port",

@@ -1,0 +1,158 @@
+/**
+ * Finds, for `doctor`, the rule of this machine's firewall that drops or refuses a connection, in what
+ * `nft -a list ruleset` prints.
+ *
+ * @module
+ */
+
+import { addressBytes, ipFamily } from "../parse/ip_address.ts";
+
+/** The first packet of a TCP connection that got nowhere, with the id of the user who sent it. */
+export interface LostPacket {
+  readonly address: string;
+  readonly port: number;
+  readonly uid: number;
+}
+
+/** A rule that drops or refuses a packet for sure. */
+export interface DroppingRule {
+  /** As `nft` prints it, without its counters and comment. */
+  readonly text: string;
+  /** Family and name. */
+  readonly table: string;
+  readonly chain: string;
+  /** Absent for the policy of a chain. */
+  readonly handle?: string | undefined;
+}
+
+interface Chain {
+  readonly table: string;
+  readonly name: string;
+  readonly lines: string[];
+}
+
+/** How a chain ends for a packet; "unknown" where it depends on what is not known here. */
+type End = DroppingRule | "accepted" | "passed" | "unknown";
+
+/** Deeper jumps than the kernel takes. */
+const MAX_DEPTH = 16;
+/** What is no condition: counters, logs and comments. */
+const NO_CONDITION =
+  /\b(?:counter(?: packets \d+ bytes \d+| name "[^"]*")?|log(?: (?:prefix "[^"]*"|(?:level|group|flags|snaplen) \S+))*|comment "[^"]*")/g;
+const VERDICT = /(?:^| )(drop|accept|return|reject(?: with .*)?|(?:jump|goto) \S+|queue.*)$/;
+const VALUE = String.raw`(!= )?(\{[^}]*\}|\S+) *`;
+
+/** The rule that drops a packet on its way out; `undefined` where none does so for sure. */
+export function droppingRule(ruleset: string, packet: LostPacket): DroppingRule | undefined {
+  // Rules after those that change addresses see other ones.
+  if (/\b(?:dnat|redirect|tproxy)\b/.test(ruleset)) return undefined;
+  const chains = chainsOf(ruleset);
+  const ends = chains.filter(({ lines }) => /\bhook (?:output|postrouting)\b/.test(lines[0] ?? ""))
+    .filter(({ table }) => {
+      const [family = ""] = table.split(" ");
+      return family === "inet" || family === (ipFamily(packet.address) === 6 ? "ip6" : "ip");
+    })
+    .map((chain) => endOf(chain, { packet, chains, depth: 0 }));
+  return ends.find((end) => typeof end === "object");
+}
+
+function chainsOf(ruleset: string): Chain[] {
+  let table = "";
+  const chains: Chain[] = [];
+  // Long sets go over several lines.
+  for (const line of ruleset.replace(/,\n\s+/g, ", ").split("\n")) {
+    const [, ofTable] = /^table (\S+ \S+) \{/.exec(line) ?? [];
+    const [, name] = /^\tchain (\S+) \{/.exec(line) ?? [];
+    if (ofTable !== undefined) table = ofTable;
+    else if (name !== undefined) chains.push({ table, name, lines: [] });
+    else if (/^\t\t\S/.test(line)) chains.at(-1)?.lines.push(line.trim());
+    // What follows may be a set.
+    else if (/^\t\S/.test(line) && line.trim() !== "}") chains.push({ table, name: "", lines: [] });
+  }
+  return chains;
+}
+
+function endOf(
+  chain: Chain,
+  options: { packet: LostPacket; chains: readonly Chain[]; depth: number },
+): End {
+  const { packet, chains, depth } = options;
+  const { table, name } = chain;
+  let policy: End = "passed";
+  for (const line of chain.lines) {
+    const [, handle] = / # handle (\d+)$/.exec(line) ?? [];
+    const text = line.replace(/ # handle \d+$/, "").replace(NO_CONDITION, "")
+      .replace(/ {2,}/g, " ").trim();
+    if (/^type \S+ hook /.test(text)) {
+      const [drops] = /policy drop/.exec(text) ?? [];
+      if (drops !== undefined) policy = { text: drops, table, chain: name };
+      continue;
+    }
+    const [whole = "", verdict = ""] = VERDICT.exec(text) ?? [];
+    if (verdict === "" && !/\bvmap\b/.test(text)) continue;
+    const applies = appliesTo(text.slice(0, text.length - whole.length), packet);
+    if (applies === false) continue;
+    const [way, target] = verdict.split(" ");
+    if (way === "jump" || way === "goto") {
+      const next = chains.find((it) => it.table === table && it.name === target);
+      const end = next === undefined || depth >= MAX_DEPTH
+        ? "unknown"
+        : endOf(next, { ...options, depth: depth + 1 });
+      if (end === "passed" && way === "jump") continue;
+      if (applies === undefined || end !== "passed") return applies === undefined ? "unknown" : end;
+      return policy;
+    }
+    if (applies === undefined) return "unknown";
+    if (way === "accept") return "accepted";
+    if (way === "return") return policy;
+    return way === "drop" || way === "reject" ? { text, table, chain: name, handle } : "unknown";
+  }
+  return policy;
+}
+
+/** Whether all conditions hold for a packet; `undefined` where one may. */
+function appliesTo(conditions: string, { address, port, uid }: LostPacket): boolean | undefined {
+  const family = ipFamily(address);
+  const numbers = (own: number) => (text: string) => {
+    const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+    return from === undefined ? undefined : Number(from) <= own && own <= Number(to);
+  };
+  const words = (...own: string[]) => (text: string) => own.includes(text);
+  const known: readonly [name: RegExp, isOne: (text: string) => boolean | undefined][] = [
+    [/(?:tcp|th) dport/, numbers(port)],
+    [/(?:meta )?l4proto|ip protocol|ip6 nexthdr/, words("tcp", "6")],
+    [/(?:meta )?nfproto/, words(`ipv${family}`)],
+    [/ip6? daddr/, (text) => isWithin(address, text)],
+    [/(?:meta )?skuid/, numbers(uid)],
+    [/ct state/, words("new")],
+    [/(?:meta )?oif(?:name)?/, (text) => /^"?lo"?$/.test(text) ? false : undefined],
+  ];
+  let rest = conditions.trim();
+  let isSure = true;
+  while (rest !== "") {
+    if (/^(?:udp|udplite|icmp|icmpv6|sctp|dccp|esp|ah) /.test(rest)) return false;
+    const found = known.flatMap(([name, isOne]) => {
+      const match = new RegExp(`^(?:${name.source}) ${VALUE}`).exec(rest);
+      return match === null ? [] : [{ match, isOne }];
+    })[0];
+    if (found === undefined) return undefined;
+    const [taken, not, value = ""] = found.match;
+    const all = value.replace(/^\{|\}$/g, "").split(",").map((it) => found.isOne(it.trim()));
+    const holds = all.includes(true) ? true : all.includes(undefined) ? undefined : false;
+    if (holds === (not !== undefined)) return false;
+    if (holds === undefined) isSure = false;
+    rest = rest.slice(taken.length);
+  }
+  return isSure ? true : undefined;
+}
+
+/** Whether an address is another one, or in a network; `undefined` for what is neither, such as a named set. */
+function isWithin(address: string, text: string): boolean | undefined {
+  const [network = "", length] = text.split("/");
+  const [own, first] = [addressBytes(address), addressBytes(network)];
+  if (first === undefined || own === undefined) return undefined;
+  if (own.length !== first.length) return false;
+  const bits = (bytes: readonly number[]) =>
+    bytes.map((byte) => byte.toString(2).padStart(8, "0")).join("").slice(0, Number(length ?? 128));
+  return bits(own) === bits(first);
+}

@@ -1,0 +1,114 @@
+import { assertEquals } from "@std/assert";
+import { droppingRule } from "../../lib/cli/doctor_firewall_rules.ts";
+
+const PACKET = { address: "192.0.2.7", port: 443, uid: 994 };
+
+/** What `nft -a list ruleset` prints of one table. */
+function table(name: string, chains: Readonly<Record<string, readonly string[]>>): string {
+  const all = Object.entries(chains).map(([chain, lines], at) =>
+    `\tchain ${chain} { # handle ${at + 1}\n${lines.map((line) => `\t\t${line}\n`).join("")}\t}\n`
+  );
+  return `table ${name} { # handle 1\n${all.join("\n")}}\n`;
+}
+
+const OUTPUT = "type filter hook output priority filter; policy accept;";
+
+/** The rule that drops the packet, of a chain of these lines, as text and handle. */
+function found(lines: readonly string[], packet = PACKET, name = "inet filter") {
+  const rule = droppingRule(table(name, { output: [OUTPUT, ...lines] }), packet);
+  return rule && `${rule.text} ${rule.handle}`;
+}
+
+Deno.test("droppingRule() names a rule whose conditions all hold for the packet", () => {
+  const rules = [
+    "tcp dport 443 drop",
+    "tcp dport { 80, 440-450 } counter packets 3 bytes 180 drop",
+    "meta l4proto tcp ip daddr 192.0.2.7 tcp dport { 80, 443 } skuid 994  counter packets 0 bytes 0 reject",
+    "ip daddr { 198.51.100.7, 192.0.2.0/24 } reject with tcp reset",
+    'ip protocol tcp ct state established,new log prefix "a drop " level warn drop comment "an accept"',
+    "meta skuid 994 drop",
+    "meta skuid != 0 tcp dport != 80 drop",
+    "drop",
+  ];
+  for (const rule of rules) {
+    const text = rule.replace(
+      / counter packets \d+ bytes \d+| log prefix .* warn| comment .*/g,
+      "",
+    );
+    const clean = text.replace(/ {2,}/g, " ");
+    assertEquals(found([`${rule} # handle 7`]), `${clean} 7`, rule);
+    const accepted = ["tcp dport 443 accept # handle 6", `${rule} # handle 7`];
+    assertEquals(found(accepted), undefined, rule);
+  }
+  const others = [
+    "tcp dport 80 drop",
+    "udp dport 443 drop",
+    "ip daddr 192.0.2.8 drop",
+    "ip daddr 192.0.2.128/25 drop",
+    "ip6 daddr 2001:db8::7 drop",
+    "meta skuid 0 drop",
+    "ct state invalid drop",
+    'oifname "lo" drop',
+    "ip daddr != 192.0.2.7 drop",
+    'log prefix "drop"',
+  ];
+  for (const rule of others) {
+    assertEquals(found([`${rule} # handle 7`]), undefined, rule);
+    assertEquals(found([`${rule} # handle 7`, "drop # handle 8"]), "drop 8", rule);
+  }
+  const ipv6 = { ...PACKET, address: "2001:db8::7" };
+  assertEquals(
+    found(["ip6 daddr 2001:db8::/32 drop # handle 7"], ipv6),
+    "ip6 daddr 2001:db8::/32 drop 7",
+  );
+  assertEquals(found(["drop # handle 7"], ipv6, "ip filter"), undefined);
+});
+
+Deno.test("droppingRule() names none where it depends on what is not known", () => {
+  const unknown = [
+    "ip daddr @blocked drop",
+    'oifname "eth0" drop',
+    'oifname "eth0" accept',
+    "limit rate 3/minute accept",
+    "tcp dport vmap { 80 : accept, 443 : drop }",
+    "meta mark 0x1 accept",
+    "jump gone",
+    "queue to 1",
+  ];
+  for (const rule of unknown) {
+    assertEquals(found([`${rule} # handle 7`, "drop # handle 8"]), undefined, rule);
+  }
+  const changed = table("ip nat", { output: ["dnat to 198.51.100.7 # handle 7"] });
+  const drop = table("ip filter", { OUTPUT: [OUTPUT, "drop # handle 7"] });
+  assertEquals(droppingRule(drop + changed, PACKET), undefined);
+  for (const text of ["", "\tchain x {", "}", "table", "\t\tdrop"]) {
+    assertEquals(droppingRule(text, PACKET), undefined);
+  }
+});
+
+Deno.test("droppingRule() follows jumps, and takes the policy where no rule applies", () => {
+  const policy = OUTPUT.replace("accept", "drop");
+  const of = (chains: Record<string, readonly string[]>) => {
+    const rule = droppingRule(table("ip filter", chains), PACKET);
+    return rule && `${rule.chain}: ${rule.text}`;
+  };
+  const jump = "counter packets 0 bytes 0 jump ufw-user-output # handle 5";
+  const rule = "tcp dport 443 ct state new counter packets 0 bytes 0 drop # handle 6";
+  const drop = "ufw-user-output: tcp dport 443 ct state new drop";
+  assertEquals(of({ OUTPUT: [OUTPUT, jump], "ufw-user-output": [rule] }), drop);
+  assertEquals(of({ "ufw-user-output": [rule], OUTPUT: [OUTPUT] }), undefined);
+  assertEquals(of({ OUTPUT: [policy, "tcp dport 80 accept"] }), "OUTPUT: policy drop");
+  assertEquals(
+    of({ OUTPUT: [policy, jump], "ufw-user-output": ["return"] }),
+    "OUTPUT: policy drop",
+  );
+  assertEquals(of({ OUTPUT: [policy, jump], "ufw-user-output": ["accept"] }), undefined);
+  assertEquals(of({ OUTPUT: [OUTPUT, "goto x"], x: ["tcp dport 80 drop"] }), undefined);
+  assertEquals(of({ INPUT: [policy.replace("output", "input"), "drop"] }), undefined);
+  assertEquals(of({ OUTPUT: [OUTPUT, "jump x"], x: ["jump x"] }), undefined, "a loop ends");
+  const set =
+    "\tset s {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.1,\n\t\t\t     192.0.2.2 }\n\t}\n";
+  const long = "tcp dport { 80,\n\t\t\t    443 } drop # handle 9";
+  const text = table("ip filter", { OUTPUT: [OUTPUT, long] }).replace("\tchain", `${set}\n\tchain`);
+  assertEquals(droppingRule(text, PACKET)?.text, "tcp dport { 80, 443 } drop");
+});
