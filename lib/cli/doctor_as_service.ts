@@ -58,7 +58,7 @@ const EXPLAINING = [
   ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
   ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet", "ProtectProc"],
   ...["InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory"],
-  ...["TemporaryFileSystem"],
+  ...["TemporaryFileSystem", "DynamicUser"],
 ];
 
 const SHOW_MS = 3_000;
@@ -163,7 +163,7 @@ export function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
 
 /** The names of the variables in a file of them. */
 function variablesIn(text: string): string[] {
-  return [...text.matchAll(/^\s*(?:export\s+)?([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => name);
+  return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => name);
 }
 
 /** The time that the doctor which runs as the service has left, in milliseconds; bounded if the clock is set. */

@@ -104,7 +104,7 @@ export function afterReload(check: CompletedCheck, unit: LoadedUnit): CompletedC
   const { name, unread: settings = [] } = unit;
   const isOfPanel = settings.length === 0 || settingNames(settings).some((it) => OF_PANEL.test(it));
   if (!isOfPanel && !["service", "state", "ping"].includes(check.id)) return check;
-  const reload = `have systemd read its files anew, and see whether that was it (${unread}): ${
+  const reload = `have systemd read the unit's files, and see whether that was it (${unread}): ${
     restart(name)
   }`;
   return withLines(check, [reload, ...linesOf(check)]);

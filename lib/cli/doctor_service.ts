@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { foreignOwner } from "../service/install_record.ts";
 import { serviceText } from "../service/installed_service.ts";
-import { type LoadedUnit, unreadText } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText, unreadText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import { dirname } from "../parse/path.ts";
 import type { Health } from "../state/health_reader.ts";
@@ -195,7 +195,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
         `if that is repaired by now, nothing is left to do; else see more: journalctl -u ${unit.name} -n 50`,
       );
   }
-  const { program = "" } = found.record ?? {};
+  const { program = "", user = "root" } = found.record ?? {};
   const owner = attempt(() => foreignOwner(program));
   if (owner !== undefined) {
     return warning(
@@ -204,7 +204,20 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       `give it back: chown -R root: ${dirname(program)}`,
     );
   }
+  if (unit && found.scope === "system" && isRoot(unit.property("User")) && !isRoot(user)) {
+    const set = lastSetting(unit.settings, "User");
+    const file = set?.file ?? unit.property("FragmentPath");
+    return warning(
+      `${seen}; it runs as root, and was installed to run as ${user}: ` +
+        (set === undefined ? `there is no User= in ${file}` : settingText(set)),
+      changed("correct that setting", { unit, file }),
+    );
+  }
   return ok(seen);
+}
+
+function isRoot(user: string): boolean {
+  return ["", "root", "0"].includes(user);
 }
 
 function restartsOf({ property }: LoadedUnit): number {

@@ -57,6 +57,11 @@ export async function checkStateFolder(
   const adviceOn = (reason: string) =>
     stateAdvice(folder, { reason, health, unit, name, ...restarting(config) });
   if (seen !== undefined) return failed(agentSays(seen), ...await adviceOn(seen));
+  const dynamic = lastSetting(unit, "DynamicUser");
+  if (dynamic?.value === "yes") {
+    const user = `its user, which systemd makes at each start (${settingText(dynamic)})`;
+    return skipped(`${folder} can't be tried as ${user}`);
+  }
   for (let path = folder;; path = dirname(path) || "/") {
     try {
       await tryToWrite(path);
@@ -133,6 +138,10 @@ async function stateAdvice(
         `give what is mounted at ${folder} to the container's user, on its host: chown -R ${uid}:${gid}`,
       ]
       : [`give the container a volume at ${folder} that its user can write`];
+  }
+  const dynamic = lastSetting(unit, "DynamicUser");
+  if (dynamic?.value === "yes" && /denied|not permitted/i.test(reason)) {
+    return [`remove ${settingText(dynamic)}, and then: ${restart(name)}`];
   }
   if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];
   if (/read-only/i.test(reason)) return readOnlyAdvice(folder, { unit, name });

@@ -134,7 +134,9 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
   const set = unit && ofUnit(unit, lastError);
   if (set !== undefined) return failed(said, set);
-  const denied = deniedFile(lastError, found);
+  // Its user has another number than that of its files.
+  const isDynamic = unit && changedSetting(unit, "DynamicUser")?.value === "yes";
+  const denied = isDynamic ? undefined : deniedFile(lastError, found);
   const hidden = denied === undefined && unit && /permission denied/i.test(lastError)
     ? underSettings(said, unit, DENYING_SETTINGS)
     : undefined;

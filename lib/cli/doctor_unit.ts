@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type LoadedUnit, settingText, variableFile } from "../service/loaded_unit.ts";
+import {
+  type LoadedUnit,
+  settingText,
+  type UnitSetting,
+  variableFile,
+} from "../service/loaded_unit.ts";
+import { attempt } from "../attempt.ts";
 import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import {
@@ -129,11 +135,23 @@ export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure |
 /** What systemd says of lines that `install` has not written, without their values. */
 export function linesWrong({ settings }: LoadedUnit, detail: string): string[] {
   const ours = settings.filter(({ isOurs }) => isOurs).map(({ name }) => name);
-  return [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
+  const exported = settings.filter(({ name }) => name === "EnvironmentFile").flatMap(exportedIn);
+  const said = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
     .filter(([, , words = ""]) => !words.split(/\W+/).some((word) => ours.includes(word)))
     .map(([, place, words]) =>
       `${place}: ${words?.replace(/\.$/, "").replace(/(\w)=\S+/, "$1=…")}`
     );
+  return [...said, ...exported];
+}
+
+/** Variables of a file that are exported, as for a shell; systemd sets none of them, and does not say so. */
+function exportedIn({ value }: UnitSetting): string[] {
+  const file = value.replace(/^-/, "");
+  const lines = (attempt(() => Deno.readTextFileSync(file)) ?? "").split("\n");
+  return lines.flatMap((line, at) => {
+    const [, name] = /^\s*export\s+(\w+)=/.exec(line) ?? [];
+    return name === undefined ? [] : [`${file}:${at + 1}: no "export" before ${name}`];
+  });
 }
 
 /** A unit that systemd has not read: what it says of the unit and of its lines, without their values. */

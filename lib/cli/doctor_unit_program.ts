@@ -13,6 +13,7 @@ import {
   changed,
   changedSetting,
   type FoundUnit,
+  restart,
   underSettings,
   type UnitFailure,
 } from "./doctor_unit_settings.ts";
@@ -100,6 +101,13 @@ export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
   const path = programPath(unit);
   const text = reason.includes(path) ? reason : `${reason} (${path})`;
   const isSeen = path.startsWith("/");
+  const [, started = path] = / (?:executable|execute|spawning) (\/\S+?):/.exec(reason) ?? [];
+  if (isSeen && started !== path) {
+    return {
+      text: `${reason}; its unit has ${path} by now`,
+      advice: [`have systemd read that: ${restart(unit.name)}`],
+    };
+  }
   const correct = correction(unit);
   const missing = missingProgram(unit);
   if (missing !== undefined) return { ...missing, text: `${reason}; ${missing.text}` };

@@ -178,7 +178,10 @@ Deno.test("runAsService() names what the shell alone has, and what the service a
 
 inFolder.test("runAsService() counts the variables of the service's files", async (temp) => {
   const file = `${temp.path}/file`;
-  Deno.writeTextFileSync(file, "# NO_PROXY=commented\n  export ALL_PROXY=x\nno_proxy=y\n");
+  Deno.writeTextFileSync(
+    file,
+    "# NO_PROXY=commented\nexport HTTP_PROXY=z\n  ALL_PROXY=x\nno_proxy=y\n",
+  );
   const output = `User=x\nEnvironmentFiles=${file} (ignore_errors=yes)\n`;
   const { run } = await runWith({ shown: { output } });
   assertStringIncludes(run?.result.text ?? "", "; the service alone has ALL_PROXY, NO_PROXY");

@@ -377,7 +377,7 @@ Deno.test("serviceResult() says that a service ends again and again, and not tha
 });
 
 Deno.test("serviceResult() warns of a program that another user may change", () => {
-  const record = { ...packagedRecord(), program: "/opt/x/agent" };
+  const record = { ...packagedRecord(), program: "/opt/x/agent", user: "root" };
   const of = (uid: number) => {
     using _ = replaced(Deno, { statSync: () => ({ uid }) as Deno.FileInfo });
     return said({ health: HEALTH, record });
@@ -410,10 +410,16 @@ onLinux.test("serviceResult() knows by the log which step has failed of a start 
     ...{ ActiveState: "active", SubState: "running", NRestarts: "3", FragmentPath: UNIT },
     User: "u",
   };
-  const of = (path: string, reason: string, installed = program, file = UNIT) => {
+  const of = (
+    path: string,
+    reason: string,
+    installed = program,
+    file = UNIT,
+    started = path,
+  ) => {
     const change = {
       isActive: true,
-      lastError: `x.service: Failed to locate executable ${path}: ${reason}`,
+      lastError: `x.service: Failed to locate executable ${started}: ${reason}`,
       lastStep: "EXEC",
     };
     const unit = { ...unitOf(starting, { ExecStart: path }, file), program: installed };
@@ -443,12 +449,52 @@ onLinux.test("serviceResult() knows by the log which step has failed of a start 
   Deno.chmodSync(program, 0o755);
   const interpreted = of(program, missing);
   assertStringIncludes(interpreted.text, "it is there, and /opt/gone/sh, which runs it, is not");
+  const repaired = of(program, missing, program, DROP_IN, gone);
+  assertStringIncludes(repaired.text, `; its unit has ${program} by now`);
+  assertStringIncludes(
+    repaired.advice ?? "",
+    "have systemd read that: systemctl daemon-reload && ",
+  );
   // The words of the program itself are of another start.
   const own = said({
     properties: starting,
     change: { isActive: true, lastError: "Cannot report", lastStep: "EXEC" },
   });
   assertEquals(own.text.includes("203/EXEC"), false);
+});
+
+Deno.test("serviceResult() warns of a service that is root's against its installation", () => {
+  const record = { ...packagedRecord(), user: "u" };
+  const of = (properties: Record<string, string>, settings: Record<string, string>) =>
+    said({ properties: { FragmentPath: UNIT, ...properties }, settings, record, health: HEALTH });
+  const set = of({ User: "root" }, { User: "root" });
+  const words = "it runs as root, and was installed to run as u: ";
+  assertStringIncludes(set.text, `${words}User=root in ${DROP_IN}`);
+  assertStringIncludes(set.advice ?? "", "correct that setting, or remove it, and then: ");
+  assertStringIncludes(of({}, {}).text, `${words}there is no User= in ${UNIT}`);
+  assertEquals(of({ User: "u" }, {}).status, "ok");
+  assertEquals(of({ User: "other" }, { User: "other" }).status, "ok");
+  const own = said({
+    properties: { User: "root" },
+    record: { ...record, user: "root" },
+    health: HEALTH,
+  });
+  assertEquals(own.status, "ok");
+});
+
+Deno.test("serviceResult() tells of variables that a file exports, which systemd does not set", () => {
+  using temp = new TempFolder();
+  const file = `${temp.path}/environment`;
+  Deno.writeTextFileSync(file, "A=b\nexport AGENT_TOKEN=s3cret\n");
+  const of = (value: string) => said({ settings: { EnvironmentFile: value }, health: HEALTH });
+  const found = of(`-${file}`);
+  assertEquals(found.status, "warning");
+  const words = `systemd leaves out what is wrong: ${file}:2: no "export" before AGENT_TOKEN`;
+  assertStringIncludes(found.text, words);
+  assertEquals(found.text.includes("s3cret"), false);
+  assertStringIncludes(found.advice ?? "", "correct that, or remove it, and then: systemctl");
+  Deno.writeTextFileSync(file, "A=export\n");
+  assertEquals(of(file).status, "ok");
 });
 
 onLinux.test("serviceResult() says that the runtime is there again that a service missed", () => {

@@ -1,9 +1,10 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { checkStateFolder } from "../../lib/cli/doctor_state.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
+import type { Health } from "../../lib/state/health_reader.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -61,6 +62,21 @@ Deno.test("checkStateFolder() tells a unit that makes the folder read-only from 
   assertEquals(await of(...own, ["StateDirectory", ""]), [
     `remove StateDirectory= in /2.conf, ${reload}`,
   ]);
+});
+
+Deno.test("checkStateFolder() claims nothing of a folder whose user systemd makes at each start", async () => {
+  const config = configOf("--month-rotate", "1", "--state-dir", "/proc/none");
+  const of = (value: string, health?: Health) =>
+    checkStateFolder(config, health, [{ name: "DynamicUser", value, file: "/x.conf" }]);
+  const untried = await of("yes");
+  assertEquals(untried.status, "skipped");
+  assertStringIncludes(
+    untried.text,
+    "can't be tried as its user, which systemd makes at each start",
+  );
+  assertNotEquals((await of("no")).status, "skipped");
+  const { advice } = await of("yes", problemHealth("state", "permission denied"));
+  assertStringIncludes(advice ?? "", "remove DynamicUser=yes in /x.conf, and then: systemctl");
 });
 
 Deno.test("checkStateFolder() tells a disk without inodes from a full one", async () => {

@@ -667,6 +667,27 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
     {
+      cause: "root as the user of a drop-in",
+      ...dropIn("User=root"),
+      statusCode: 0,
+      reports: true,
+      ...warning(
+        "service",
+        `runs as root, and was installed to run as ${SERVICE}: User=root in ${DROP_IN}`,
+        "→ correct that setting, or remove it, and then: systemctl daemon-reload",
+      ),
+    },
+    {
+      cause: "a variable that a file exports",
+      plant:
+        `echo 'export HTTP_PROXY=http://127.0.0.1:9' >/etc/${SERVICE}/own && mkdir -p ${DROP_INS} && ` +
+        `printf '[Service]\\nEnvironmentFile=/etc/${SERVICE}/own\\n' >${DROP_IN} && ${RESTART}`,
+      heal: `rm ${DROP_IN} && ${RESTART}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", `/etc/${SERVICE}/own:1: no "export" before HTTP_PROXY`),
+    },
+    {
       cause: "a program that nobody may run",
       plant: `chmod a-x ${INSTALLED} && { systemctl restart ${SERVICE} || true; }`,
       statusCode: 1,
@@ -680,7 +701,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         `systemctl restart ${SERVICE}`,
       heal: `rm ${DROP_IN} && cp -p /root/config /etc/${SERVICE}/config.json && ${RESTART}`,
       statusCode: 1,
-      ...failed("token", `1. have systemd read its files anew`, `${DROP_IN} (AGENT_TOKEN) yet`),
+      ...failed("token", "1. have systemd read the unit's files", `${DROP_IN} (AGENT_TOKEN) yet`),
     },
     {
       cause: "a configuration that its user may not read",
