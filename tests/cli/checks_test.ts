@@ -29,6 +29,7 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
     notWhileReporting: ["s3cret", 7],
     follows: "y",
     kind: "paused" as const,
+    lost: { address: "192.0.2.1", port: 443, uid: 7 },
   };
   const whole = { ...CHECK, ...more, title };
   assertEquals(parseCheck(line(whole), ["s3cret"]), [{
@@ -40,7 +41,10 @@ Deno.test("parseCheck() takes every field, and refuses a check without one that 
     notWhileReporting: ["…"],
     follows: "y",
     kind: "paused" as const,
+    lost: { address: "192.0.2.1", port: 443, uid: 7 },
   }]);
+  const [odd] = parseCheck(line({ ...whole, lost: { ...whole.lost, port: "443" } }), []);
+  assertEquals(odd?.lost, undefined);
   for (const name of ["id", "title", "status", "text", "ms"]) {
     assertEquals(parseCheck(line({ ...whole, [name]: undefined }), []), [], name);
   }
