@@ -63,7 +63,7 @@ export const SET_UP_FAILURES: Readonly<
 /** A start that systemd has begun anew since it failed, by what its log says of the one before. */
 export function loggedFailure(unit: FoundUnit, found: FoundService): UnitFailure | undefined {
   const { lastError = "", lastStep = "" } = found.state ?? {};
-  if (!/^\S+\.service: /.test(lastError)) return undefined;
+  if (lastError !== "" && !/^\S+\.service: /.test(lastError)) return undefined;
   const status = Object.entries(SET_UP_FAILURES).find(([, [step]]) => step === lastStep)?.[0];
   return status === undefined ? undefined : setUpFailure(status, unit, found);
 }

@@ -11,6 +11,7 @@ import { type CheckResult, failed } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
+import { loggedFailure } from "./doctor_unit_setup.ts";
 import { crash, hiddenPath, restart, underSettings } from "./doctor_unit_settings.ts";
 
 /** Settings under which a service may not get to its first report. */
@@ -35,6 +36,9 @@ export function unseenResult(
     const seen = { ...found, state: found.state && { ...found.state, lastError } };
     return errorResult(loops ? text : `${text}, but no agent of it is seen`, seen);
   }
+  // The log may have the end of the start before this one, and not yet what it said.
+  const setUp = loops && unit ? loggedFailure(unit, found) : undefined;
+  if (setUp !== undefined) return failed(`${text}: ${setUp.text}`, ...setUp.advice);
   if (pid > 0) {
     if (isPaused(pid)) return pausedResult(text, pid);
     const file = `${runtimeFolder}/health`;

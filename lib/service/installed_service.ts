@@ -35,7 +35,7 @@ export interface ServiceState {
   readonly lastDeath: string;
   /** The result that systemd has written of a process of it last, such as `watchdog`; empty for none. */
   readonly lastResult: string;
-  /** The step of a start that systemd has written to have failed last, such as `EXEC`; empty for none. */
+  /** The step at which the last start has failed, such as `EXEC`, or in systemd's words how it ended; empty for none. */
   readonly lastStep: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
@@ -84,7 +84,7 @@ export async function serviceState(
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
     lastResult: [...output.matchAll(/: Failed with result '([\w-]+)'/g)].at(-1)?.[1] ?? "",
-    lastStep: [...output.matchAll(/: Failed at step (\w+) spawning /g)].at(-1)?.[1] ?? "",
+    lastStep: lastStep(output),
     isLogHidden,
     isStartLimited: isStartLimited(output),
     isUnconfigured: isUnconfigured(record),
@@ -181,6 +181,11 @@ function lastError(tail: string): string {
       !/^Failed to start .*\.$|Failed to run 'start' task|, ignoring: /.test(line)
     ) ?? said.findLast((line) => /: Failed at step /.test(line));
   return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
+}
+
+function lastStep(tail: string): string {
+  const words = /: (?:Failed at step |Main process exited, code=exited, status=\d+\/)(\w+)/g;
+  return [...tail.matchAll(words)].at(-1)?.[1] ?? "";
 }
 
 /** How the last process was ended, by what systemd has written of it. */

@@ -525,6 +525,18 @@ Deno.test("serviceResult() tells what systemd has not read of a unit, whatever e
   assertEquals(said({ unit: masked }).text.includes("not read"), false);
 });
 
+Deno.test("serviceResult() knows the failed step also before the log has its error", () => {
+  using _ = replaced(Deno, { osUptime: () => 1_000 });
+  const properties = {
+    ...{ ActiveState: "active", SubState: "running", NRestarts: "3", MainPID: "1", User: "u" },
+    ActiveEnterTimestampMonotonic: String(999_000 * 1_000),
+  };
+  const of = (lastStep: string) =>
+    said({ properties, settings: { User: "u" }, change: { isActive: true, lastStep } }).text;
+  assertStringIncludes(of("USER"), `(217/USER): there is no user u (User=u in ${DROP_IN})`);
+  assertStringIncludes(of("FAILURE"), "its health file /run/x/health is not there");
+});
+
 Deno.test("serviceResult() takes no limit for the cause that is wide enough", () => {
   const table: [setting: Record<string, string>, isCause: boolean][] = [
     [{ MemoryMax: "30M" }, true],

@@ -183,6 +183,8 @@ Deno.test("serviceState() gives the last result that systemd has written", async
   ];
   const { lastStep, lastError } = await stateOf({ log: steps });
   assertEquals([lastStep, lastError], ["CHDIR", steps[1]]);
+  const ended = "x.service: Main process exited, code=exited, status=217/USER";
+  assertEquals((await stateOf({ log: [...steps, ended] })).lastStep, "USER");
   const located = "x.service: Failed to locate executable /x: No such file";
   assertEquals((await stateOf({ log: [located, ...steps] })).lastError, located);
 });
