@@ -342,7 +342,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a program of a drop-in that is not there",
       ...dropIn("ExecStart=", "ExecStart=/opt/nothing/here"),
       statusCode: 1,
-      ...failed("service", "(203/EXEC)", `→ correct ExecStart= in ${DROP_IN}`),
+      ...failed("service", "(203/EXEC)", `→ name ${INSTALLED} in ExecStart= of ${DROP_IN}:3`),
     },
     {
       cause: "a file of variables that is not there",
