@@ -17,7 +17,8 @@ import { UsageError } from "./usage_error.ts";
  * @throws {RangeError} When it is no plain HTTP address.
  */
 export function parseEndpoint(value: string): string {
-  if (isLikeToken(value)) {
+  // A short one may be the name of a machine.
+  if (isLikeToken(value) && value.trim().length >= TOKEN_LENGTH) {
     throw new RangeError(
       "a URL such as https://panel.example.com; it has the form of a token: endpoint and token look exchanged",
     );
@@ -57,10 +58,13 @@ function allowedUrl(value: string): string {
   return "a URL such as https://panel.example.com";
 }
 
+/** Panels make tokens of at least so many characters. */
+const TOKEN_LENGTH = 16;
+
 /** Whether a text may be a token that was given in place of something else, and so must not be shown. */
 export function isLikeToken(text: string): boolean {
   const bare = text.trim().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
-  return /^[^\s.:/]{8,}$/.test(bare) && (bare.length >= 16 || /\d/.test(bare));
+  return /^[^\s.:/]{8,}$/.test(bare) && (bare.length >= TOKEN_LENGTH || /\d/.test(bare));
 }
 
 /** The allowed form of a token, as the end of a sentence. */

@@ -115,10 +115,10 @@ const ROWS: readonly Row[] = [
     ],
     [["http://http://p.example", "https://https://p"], "a URL with http:// or https:// once"],
     [
-      ["tBTiQPwVm4v98oEkA6EccB", "s3cret-pass", "“tBTiQPwVm4v98oEkA6EccB”", UUID],
+      ["tBTiQPwVm4v98oEkA6EccB", "“tBTiQPwVm4v98oEkA6EccB”", UUID],
       "it has the form of a token: endpoint and token look exchanged",
     ],
-    [["localhost", "panel-server"], "a URL such as https://panel.example.com"],
+    [["localhost", "panel-server", "panel-01"], "a URL such as https://panel.example.com"],
   ].map(([wrong = [], allowed]): Row => ({
     ...{ parse: parseEndpoint, right: [], wrong: [...wrong] },
     allowed: String(allowed),
