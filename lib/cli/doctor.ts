@@ -170,7 +170,8 @@ async function everything(
       name === "Environment" && /\bAGENT_|_PROXY=/i.test(value)
     );
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
-    ofRun.push(...await withComparison(checks, { chains, service, options }));
+    const compared = await withComparison(checks, { chains, service, options });
+    ofRun.push(...await withFirewall(compared, { signal }));
     if (run.result.status !== "ok") ofRun.push(...unmadeLinks(config, checks));
   }
   const variable = proxyVariable(config, []);
@@ -181,7 +182,7 @@ async function everything(
     const [chains, command] = [panelChains(config), reinstall(config)];
     ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
   }
-  const made = await withFirewall([...(await checking).flat(), ...ofRun], { signal });
+  const made = [...(await checking).flat(), ...ofRun];
   const late = lateCheck(made, performance.now() - endsAtMs + TOTAL_MS);
   const pid = health?.pid ?? 0;
   const slow = slowProcessor({
@@ -227,7 +228,8 @@ async function* allInShell(
   ];
   await settlesWithin(Promise.all(running), PANELS_FIRST_MS, { signal: options.signal });
   running.push(Array.fromAsync(runChecks(ofMachine, options)));
-  for (const completed of running) yield* await completed;
+  // Sealed, this process starts no programs.
+  for (const completed of running) yield* await withFirewall(await completed, options);
   yield* runChecks([sealCheck(config, platform)], options);
 }
 
