@@ -398,18 +398,6 @@ function rows(port: number): Row[] {
       ),
     },
     {
-      cause: "a firewall there that drops what this machine sends to the panel",
-      plant: "tc qdisc add dev eth0 ingress; tc filter add dev eth0 parent ffff: protocol ip u32 " +
-        `match ip sport ${port} 0xffff action drop`,
-      heal: "tc qdisc del dev eth0 ingress",
-      ...failed(
-        "connect",
-        "; it answers pings; no firewall of this machine drops anything",
-        `1. see on the panel's machine whether its firewall, or its provider's (security group), drops port ${port}`,
-        "2. see from another machine",
-      ),
-    },
-    {
       cause: "a way on which all packets are lost",
       plant: `ip neigh replace ${NOBODY} lladdr 02:00:00:00:00:09 dev eth0 nud permanent; ` +
         `ip route add 192.0.2.0/24 via ${NOBODY}`,
