@@ -167,7 +167,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a folder of work that is not there",
       ...dropIn("WorkingDirectory=/nothing"),
       statusCode: 1,
-      ...failed("service", `(200/CHDIR) (WorkingDirectory=/nothing in ${DROP_IN})`),
+      ...failed("service", "(200/CHDIR)", `(WorkingDirectory=/nothing in ${DROP_IN})`),
     },
     {
       cause: "a misspelt file in the unit itself",
