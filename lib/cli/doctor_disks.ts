@@ -57,7 +57,7 @@ export function unmatchedResult(
   // Without what is a pattern, or one of several.
   const [, path] = / (\/[^\s;*?[]*) is not mounted/.exec(notice) ?? [];
   return warning(
-    names.length === 0 ? where : `${where}; there is ${shown}`,
+    names.length === 0 ? where : `${where}; those of this machine: ${shown}`,
     path && `mount it, if its disk is to be here: findmnt --verify; mount ${path}`,
     `name what is here: ${given({ config, unit }, `--${flag} NAMES`)}`,
     `or leave that option out: ${given({ config, unit }, `--unset ${flag}`)}`,

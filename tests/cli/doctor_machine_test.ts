@@ -93,7 +93,7 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
   assertEquals(none.status, "warning");
   assertStringIncludes(
     none.text,
-    "--include-nics none-of-these matches no interface, so no traffic is counted; there is lo",
+    "--include-nics none-of-these matches no interface, so no traffic is counted; those of this machine: lo",
   );
   assertEquals(none.causes, [
     "name what is here: --include-nics NAMES",
@@ -104,7 +104,10 @@ Deno.test("machineChecks() name the interfaces that count, and warn where none d
 Deno.test("machineChecks() name a mount point that was asked for and is not mounted", async () => {
   const found = await resultOf("disks", configOf("--include-mountpoint", "/;/not-mounted"));
   assertEquals(found.status, "warning");
-  assertStringIncludes(found.text, "--include-mountpoint /not-mounted is not mounted; there is /");
+  assertStringIncludes(
+    found.text,
+    "--include-mountpoint /not-mounted is not mounted; those of this machine: /",
+  );
   assertStringIncludes(found.causes?.[0] ?? "", "findmnt --verify; mount /not-mounted");
 });
 

@@ -19,6 +19,11 @@ Deno.test("translate() puts a template's values where its Chinese has them, tran
   const shown = zh('Cannot use "x" for flag --interval: allowed is a number from 1 to 3600');
   assertEquals(shown, '无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数');
   assertEquals(zh("Healthy: a report was accepted 2.1 s ago"), "正常：2.1 秒前有一次上报被接受");
+  // A part of a sentence has no template of another one.
+  assertEquals(
+    zh("permission denied; there is no default route of IPv4: permission denied"),
+    "没有权限；没有 IPv4 的默认路由：没有权限",
+  );
 });
 
 Deno.test("translate() knows a number with each unit that the program prints, and no others", () => {
