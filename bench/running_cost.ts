@@ -5,8 +5,8 @@ import type { Crowd, MeasuredNamespace } from "./namespace.ts";
 import { cpuPerReport, type Memory, type Span } from "./process_cost.ts";
 import type { Resources } from "./resources.ts";
 
-/** The first 40 s are left out: half a minute after its start the runtime collects all garbage. */
-const SPAN: Span = { warmUpReports: 40, windows: 12, reportsPerWindow: 10 };
+/** The first 70 s are left out: the agent releases memory for the last time a minute after its start. */
+const SPAN: Span = { warmUpReports: 70, windows: 12, reportsPerWindow: 10 };
 /** Includes one reading of all mounts, which are read once a minute. */
 const SHORT_SPAN: Span = { ...SPAN, windows: 6 };
 
