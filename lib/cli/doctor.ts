@@ -27,7 +27,7 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { acceptedAllTheSame, agentResult, connectionsResult } from "./doctor_agent.ts";
+import { acceptedAllTheSame, agentResult, connectionsResult, hasAccepted } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
 import {
   afterReload,
@@ -191,8 +191,9 @@ async function everything(
     before: times,
     isLate: late.length > 0,
   });
-  const reloaded = besideReports([...slow, ...made, ...late], acceptedAllTheSame(config, health))
-    .map((it) => unit === undefined ? it : afterReload(it, unit));
+  const reloaded = besideReports([...slow, ...made, ...late], acceptedAllTheSame(config, health), {
+    hasAccepted: hasAccepted(config, health),
+  }).map((it) => unit === undefined ? it : afterReload(it, unit));
   const started = await found;
   const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));
   return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));

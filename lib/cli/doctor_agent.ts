@@ -168,6 +168,14 @@ export function acceptedAllTheSame(config: Config, health: Health | undefined): 
       "panel looks at the token of a new one alone";
 }
 
+/** Whether the panel has accepted a report of the running agent, at the address that is configured. */
+export function hasAccepted(config: Config, health: Health | undefined): boolean {
+  const ours = URL.canParse(config.endpoint) ? panelNames([config]) : [];
+  return health?.panels.some(({ panel, acceptedAtMs }) =>
+    acceptedAtMs !== undefined && ours.includes(panel)
+  ) ?? false;
+}
+
 /** Whether the token is on the command line of a process. */
 function hasTokenInArguments(pid: number): boolean {
   const text = attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "";

@@ -58,11 +58,12 @@ export function lateCheck(checks: readonly CompletedCheck[], allMs: number): Com
 
 /**
  * Checks of the way to a panel, with what the running agent says against a link that has failed, and why
- * it may say so of a token that is refused.
+ * it may say so of a token that is refused. `hasAccepted` is whether its panel has accepted a report before.
  */
 export function besideReports(
   checks: readonly CompletedCheck[],
   why: string,
+  { hasAccepted = false }: { hasAccepted?: boolean } = {},
 ): CompletedCheck[] {
   const isAccepted = checks.some(({ kind }) => kind === "reporting");
   const isRefused = checks.some(({ id, status }) => id === "token" && status === "failed");
@@ -70,13 +71,28 @@ export function besideReports(
     if (it.kind === "reporting" && isRefused && why !== "") {
       return { ...it, text: `${it.text}; ${why}` };
     }
-    if (!isAccepted || it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
+    if (it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
+    if (!isAccepted) return hasAccepted ? withEndedPanel(it) : it;
     const text = `${it.text}; the running agent's reports are accepted all the same`;
     const left = linesOf(it).filter((line) => it.notWhileReporting?.includes(line) !== true);
     const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
     return withLines({ ...it, text }, [limit, ...left]);
   });
 }
+
+/** A port that refuses a connection, and that was the panel's: what corrects the address is left out. */
+function withEndedPanel(check: CompletedCheck): CompletedCheck {
+  const { notWhileReporting = [] } = check;
+  const lines = linesOf(check);
+  const left = lines.filter((line) => !notWhileReporting.includes(line));
+  return check.id === "connect" && left.length < lines.length
+    ? withLines(check, [PANEL_ENDED, ...left])
+    : check;
+}
+
+const PANEL_ENDED =
+  "see on the panel's machine whether the panel has ended, and start it, since it has accepted reports at " +
+  "this address: systemctl status komari; docker ps -a";
 
 /** The advice where one connection works, and a further one does not. */
 const CONNECTION_LIMIT =

@@ -5,6 +5,7 @@
  */
 
 import { unmatchedNotices } from "../agent/startup_log.ts";
+import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -13,7 +14,9 @@ import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { takeSnapshot } from "../metrics/snapshot.ts";
 import { type CheckResult, ok, result, warning } from "./checks.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
+import { mountWith } from "./doctor_rights.ts";
 import { given } from "./doctor_way.ts";
+import { usedUp } from "./state_trouble.ts";
 
 export async function checkDisks(
   machine: Machine,
@@ -27,7 +30,26 @@ export async function checkDisks(
   const found = disksResult(all, hanging, config);
   if (hanging.length > 0) return found;
   const names = all.filter(({ counted }) => counted).map(({ mountPoint }) => mountPoint);
-  return unmatchedResult(config, machine, { of: "mountpoint", names, unit }) ?? found;
+  return unmatchedResult(config, machine, { of: "mountpoint", names, unit }) ??
+    await fullResult(names, attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "") ??
+    found;
+}
+
+/** The result for a disk without any space; `undefined` where each has some, or takes nothing anyway. */
+export async function fullResult(
+  mountPoints: readonly string[],
+  mountinfo: string,
+): Promise<CheckResult | undefined> {
+  for (const path of mountPoints) {
+    const isFull = mountWith("ro", path, mountinfo) === undefined && await usedUp(path) === "space";
+    if (isFull) {
+      return warning(
+        `${path} is full: reports go on, and nothing can be written there, such as an update or a log`,
+        `make room: df -h ${path}; du -xh ${path} | sort -h | tail`,
+      );
+    }
+  }
+  return undefined;
 }
 
 /** More names are not shown. */

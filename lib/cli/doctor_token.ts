@@ -77,6 +77,10 @@ export function tokenResult(
       ? `panels make tokens of ${TOKEN_LENGTH} characters, and this one has ${text.length}: unless you have ` +
         "chosen it, take the whole one from the node's line on the panel's page"
       : undefined,
+    text.length > TOKEN_LENGTH
+      ? "or, where it is the key of auto-discovery, give it as that: " +
+        given(way, "--auto-discovery KEY --unset=token")
+      : undefined,
     "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
       `give its token: ${given(way, "--token-file FILE")}`,
     `compare the one there with that of ${origin}`,

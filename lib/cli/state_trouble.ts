@@ -18,8 +18,9 @@ const ANSWER_MS = 1_000;
 export async function usedUp(folder: string): Promise<"space" | "inodes" | undefined> {
   try {
     const { promises } = await import("node:fs");
-    const { bavail, ffree, files } = await promises.statfs(folder);
-    return bavail === 0 ? "space" : files > 0 && ffree === 0 ? "inodes" : undefined;
+    const { bavail, blocks, ffree, files } = await promises.statfs(folder);
+    // One without a size, such as the kernel's own, has no blocks at all.
+    return blocks > 0 && bavail === 0 ? "space" : files > 0 && ffree === 0 ? "inodes" : undefined;
   } catch {
     return undefined;
   }

@@ -891,8 +891,15 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
   const expected = 'the panel does not know the token of flag --token, "Unauthorized."';
   assertEquals(refused?.text, expected);
   assertStringIncludes(refused?.causes?.[0] ?? "", "panels make tokens of 22 characters");
-  assertEquals(refused?.causes?.length, 3);
+  assertEquals(refused?.causes?.length, 4);
   await using server = Deno.serve(HERE, behind("another"));
-  const args = ["-e", `http://127.0.0.1:${server.addr.port}`, "-t", "x".repeat(22)];
-  assertEquals((await checksOf(args)).token?.causes?.length, 2);
+  const causesOf = async (length: number) => {
+    const args = ["-e", `http://127.0.0.1:${server.addr.port}`, "-t", "x".repeat(length)];
+    return (await checksOf(args)).token?.causes ?? [];
+  };
+  assertEquals((await causesOf(22)).length, 2);
+  assertStringIncludes(
+    (await causesOf(24))[1] ?? "",
+    "the key of auto-discovery, give it as that: ",
+  );
 });

@@ -5,7 +5,12 @@ import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
-import { acceptedAllTheSame, agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
+import {
+  acceptedAllTheSame,
+  agentResult,
+  connectionsResult,
+  hasAccepted,
+} from "../../lib/cli/doctor_agent.ts";
 import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
   detailCommands,
@@ -1659,6 +1664,16 @@ Deno.test("serviceResult() knows a full disk and a damaged program by their word
     assertStringIncludes(damaged.text, "its program is damaged (error: Uncaught SyntaxError");
     assertStringIncludes(damaged.advice ?? "", "put the program there again");
   }
+});
+
+Deno.test("hasAccepted() knows a panel that took reports at the address that is configured", () => {
+  const config = configOf(["doctor", "-e", "http://p.example:80/a", "-t", "x"]);
+  const of = (panel: string, acceptedAtMs?: number) => {
+    const panels = [{ panel, acceptedAtMs, sinceMs: 0, failures: 0, probes: 0 }];
+    return hasAccepted(config, { ...HEALTH, panels });
+  };
+  assertEquals([of("p.example/a", 1), of("p.example/a"), of("p.example", 1)], [true, false, false]);
+  assertEquals(hasAccepted(config, undefined), false);
 });
 
 Deno.test("acceptedAllTheSame() says why reports of a refused token are accepted", () => {

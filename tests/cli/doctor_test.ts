@@ -511,6 +511,11 @@ Deno.test("besideReports() tells a link that fails while reports are accepted", 
   assertStringIncludes(connect?.causes?.[0] ?? "", "limits how many connections one machine may");
   const shown = connect?.causes?.slice(1);
   assertEquals(shown, causes.slice(1), "something listens, since reports go on");
+  const before = besideReports([refused, agent], "", { hasAccepted: true })[0]?.causes;
+  assertStringIncludes(before?.[0] ?? "", "whether the panel has ended, and start it");
+  assertEquals(before?.slice(1), causes.slice(1), "the address was the panel's");
+  assertEquals(besideReports([refused, agent], "")[0], refused);
+  assertEquals(besideReports([link, agent], "", { hasAccepted: true })[0], link);
   const token = { ...link, id: "token" };
   const [, accepted] = besideReports([token, reporting], "it was started before");
   assertEquals(accepted?.text, "process 7; it was started before");

@@ -7,9 +7,9 @@ inFolder.test("stateTrouble() sees a folder that is full, read-only, gone or ano
   const stateFolder = Deno.realPathSync(path);
   const found = (folder = stateFolder) => stateTrouble({ stateFolder: folder, pid: Deno.pid });
   const { promises } = await import("node:fs");
-  const full = async (bavail: number, ffree: number) => {
+  const full = async (bavail: number, ffree: number, blocks = 9) => {
     const { statfs } = promises;
-    Object.assign(promises, { statfs: () => Promise.resolve({ bavail, ffree, files: 9 }) });
+    Object.assign(promises, { statfs: () => Promise.resolve({ blocks, bavail, ffree, files: 9 }) });
     try {
       return await found();
     } finally {
@@ -20,6 +20,7 @@ inFolder.test("stateTrouble() sees a folder that is full, read-only, gone or ano
   assertEquals(await found(), undefined);
   assertEquals(await full(7, 3), undefined);
   assertEquals(await full(0, 3), `the disk of ${stateFolder} is full`);
+  assertEquals(await full(0, 3, 0), undefined, "a file system without a size");
   assertEquals(await full(7, 0), `all inodes of the disk of ${stateFolder} are used`);
   assertEquals(await found(`${stateFolder}/none`), `${stateFolder}/none is not there`);
   assertEquals(await stateTrouble({ pid: Deno.pid }), undefined, "it keeps none");
