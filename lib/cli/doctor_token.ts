@@ -79,7 +79,7 @@ export function tokenResult(
       : undefined,
     text.length > TOKEN_LENGTH
       ? "or, where it is the key of auto-discovery, give it as that: " +
-        given(way, "--auto-discovery KEY --unset=token")
+        given(way, `--auto-discovery KEY${config.isConfigInstalled ? " --unset=token" : ""}`)
       : undefined,
     "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
       `give its token: ${given(way, "--token-file FILE")}`,
