@@ -58,7 +58,7 @@ export interface CheckResult {
   readonly kind?: (typeof KINDS)[number] | undefined;
   /** Lines of it that can't be the cause where a running agent's reports are accepted at the same time. */
   readonly notWhileReporting?: readonly string[] | undefined;
-  /** What was sent and got nowhere, where a rule of this machine's firewall may be why. */
+  /** The packet without an answer, where a rule of this machine's firewall may have dropped it. */
   readonly lost?: LostPacket | undefined;
 }
 

@@ -32,7 +32,7 @@ import { type CheckResult, ok, result, skipped, warning } from "./checks.ts";
 export const AS_SERVICE = "KOMARI_AGENT_DOCTOR";
 /** When that doctor is ended, in milliseconds since 1970. */
 const AS_SERVICE_UNTIL = "KOMARI_AGENT_DOCTOR_UNTIL";
-/** For one whose end nobody has named. */
+/** Its time where it was not told when it is ended. */
 const AS_SERVICE_MS = 10_000;
 
 /** The outcome of the checks run as the service. */

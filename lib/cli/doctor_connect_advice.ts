@@ -22,7 +22,7 @@ import {
   writeAddress,
 } from "./doctor_way.ts";
 
-/** What may be wrong where nothing listens at the panel's port. */
+/** Advice for a port of the panel at which nothing listens: to look there, or to correct the port. */
 function whereNoneListens(way: Way): { look: string; correct: string } {
   const port = portOf(way.url);
   return {

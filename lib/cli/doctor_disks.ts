@@ -44,7 +44,7 @@ export async function fullResult(
     const isFull = mountWith("ro", path, mountinfo) === undefined && await usedUp(path) === "space";
     if (isFull) {
       return warning(
-        `${path} is full: reports go on, and nothing can be written there, such as an update or a log`,
+        `${path} is full: it has no space for users other than root, such as for an update or a log`,
         `make room: df -h ${path}; du -xh ${path} | sort -h | tail`,
       );
     }

@@ -36,7 +36,7 @@ type End = DroppingRule | "accepted" | "passed" | "unknown";
 
 /** Deeper jumps than the kernel takes. */
 const MAX_DEPTH = 16;
-/** What is no condition: counters, logs and comments. */
+/** Parts of a rule that are not conditions: counters, logs and comments. */
 const NO_CONDITION =
   /\b(?:counter(?: packets \d+ bytes \d+| name "[^"]*")?|log(?: (?:prefix "[^"]*"|(?:level|group|flags|snaplen) \S+))*|comment "[^"]*")/g;
 const VERDICT = /(?:^| )(drop|accept|return|reject(?: with .*)?|(?:jump|goto) \S+|queue.*)$/;
@@ -66,7 +66,7 @@ function chainsOf(ruleset: string): Chain[] {
     if (ofTable !== undefined) table = ofTable;
     else if (name !== undefined) chains.push({ table, name, lines: [] });
     else if (/^\t\t\S/.test(line)) chains.at(-1)?.lines.push(line.trim());
-    // What follows may be a set.
+    // The lines of a set are those of no chain.
     else if (/^\t\S/.test(line) && line.trim() !== "}") chains.push({ table, name: "", lines: [] });
   }
   return chains;

@@ -25,7 +25,7 @@ import {
 /** For the calls at one address, at the same time as at the others. */
 const ADDRESS_MS = 2_500;
 
-/** What answers at one address of the name, and how far that leads: to nothing, a panel, or the node's. */
+/** The answer at one address of the name: of another server (0), of a panel (1), of this node's panel (2). */
 interface Address {
   readonly address: string;
   readonly leads: 0 | 1 | 2;
@@ -76,7 +76,7 @@ async function answererOf(
         : { address, leads: 1, text: "a Komari panel that does not know the token answers" };
     }
     const { status, text } = answer;
-    // What limits or checks calls says nothing of what is behind it.
+    // A limit or a firewall does not show which server is behind it.
     const isLimit = status === 429 || status === 503;
     if (isLimit || isChallenge(answer) || webFirewall(answer) !== undefined) return undefined;
     const server = answererText(answer, { ...way, answeredBy: "" });

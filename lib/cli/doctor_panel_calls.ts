@@ -154,7 +154,7 @@ export class PanelCalls {
   }
 }
 
-/** What answers at an address: a panel that accepts the token or refuses it, or something else. */
+/** The answer at an address: of a panel that accepts or refuses the token, or of another server. */
 export type Answerer =
   & { readonly answer: HttpResponse }
   & (

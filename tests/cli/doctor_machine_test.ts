@@ -409,7 +409,10 @@ Deno.test("fullResult() names a disk without any space, which is not read-only",
     "3 1 8:3 / /iso ro - iso9660 /dev/sr0 ro\n";
   assertEquals(await fullResult(["/", "/iso"], mountinfo), undefined);
   const { status, text } = await fullResult(["/", "/iso", "/full"], mountinfo) ?? {};
-  assertEquals([status, text?.startsWith("/full is full: reports go on")], ["warning", true]);
+  assertEquals([
+    status,
+    text?.startsWith("/full is full: it has no space for users other than root"),
+  ], ["warning", true]);
 });
 
 Deno.test("disksResult() is a failure where a counted disk hangs, else a warning", () => {
