@@ -19,10 +19,10 @@ export function isRootUntilSealed(config: Config): boolean {
 /** The needs of an agent of this configuration after the seal; it waits for no shell once it is to end. */
 export async function sealNeeds(
   config: Config,
-  { names, shell, signal = new AbortController().signal }: {
+  { names, shell, signal }: {
     names: ShellNames;
     shell: Pick<Shell, "staysRoot"> | undefined;
-    signal?: AbortSignal;
+    signal: AbortSignal;
   },
 ): Promise<SealNeeds> {
   return {

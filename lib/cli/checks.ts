@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { LostPacket } from "./doctor_firewall_rules.ts";
 import { abortable } from "@std/async/abortable";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { describeError } from "../log/log.ts";
@@ -46,6 +45,13 @@ const KINDS = [
   "unreadable",
 ] as const;
 
+/** The first packet of a TCP connection that got nowhere, with the id of the user who sent it. */
+export interface LostPacket {
+  readonly address: string;
+  readonly port: number;
+  readonly uid: number;
+}
+
 /** The result of one check. */
 export interface CheckResult {
   readonly status: "ok" | "warning" | "failed" | "skipped";
@@ -57,7 +63,7 @@ export interface CheckResult {
   readonly causes?: readonly string[] | undefined;
   readonly kind?: (typeof KINDS)[number] | undefined;
   /** Lines of it that can't be the cause where a running agent's reports are accepted at the same time. */
-  readonly notWhileReporting?: readonly string[] | undefined;
+  readonly ruledOutByReports?: readonly string[] | undefined;
   /** The packet without an answer, where a rule of this machine's firewall may have dropped it. */
   readonly lost?: LostPacket | undefined;
 }
@@ -224,7 +230,7 @@ async function runCheck({ run, ...named }: Check, options: RunChecks): Promise<C
  */
 export function parseCheck(line: string, secrets: readonly string[]): CompletedCheck[] {
   const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
-  const { id, title, panel, status, text, advice, causes, follows, kind, ms, notWhileReporting } =
+  const { id, title, panel, status, text, advice, causes, follows, kind, ms, ruledOutByReports } =
     jsonFields(value);
   const { address, port, uid } = jsonFields(jsonFields(value).lost);
   const isLost = typeof address === "string" && typeof port === "number" && typeof uid === "number";
@@ -238,7 +244,7 @@ export function parseCheck(line: string, secrets: readonly string[]): CompletedC
     ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
     kind: KINDS.find((it) => it === kind),
     lost: isLost ? { address, port, uid } : undefined,
-    ...{ causes: textsOf(causes), notWhileReporting: textsOf(notWhileReporting) },
+    ...{ causes: textsOf(causes), ruledOutByReports: textsOf(ruledOutByReports) },
   };
   return [withoutSecrets(read, secrets)];
 }
@@ -250,7 +256,7 @@ function isStatus(value: unknown): value is CheckResult["status"] {
 /** A check whose texts have no secrets and nothing that would act on a terminal. */
 function withoutSecrets(check: CompletedCheck, secrets: readonly string[]): CompletedCheck {
   const shown = (text: string) => oneLine(redactSecrets(text, secrets));
-  const { title, panel, text, advice, causes, notWhileReporting } = check;
+  const { title, panel, text, advice, causes, ruledOutByReports } = check;
   return {
     ...check,
     title: shown(title),
@@ -258,6 +264,6 @@ function withoutSecrets(check: CompletedCheck, secrets: readonly string[]): Comp
     text: shown(text),
     advice: advice && shown(advice),
     causes: causes?.map(shown),
-    notWhileReporting: notWhileReporting?.map(shown),
+    ruledOutByReports: ruledOutByReports?.map(shown),
   };
 }

@@ -27,11 +27,11 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { acceptedAllTheSame, agentResult, connectionsResult, hasAccepted } from "./doctor_agent.ts";
+import { agentReports, agentResult, connectionsResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
 import {
   afterReload,
-  besideReports,
+  compareWithReports,
   lateCheck,
   ofUserScope,
   startFailure,
@@ -191,9 +191,8 @@ async function everything(
     before: times,
     isLate: late.length > 0,
   });
-  const reloaded = besideReports([...slow, ...made, ...late], acceptedAllTheSame(config, health), {
-    hasAccepted: hasAccepted(config, health),
-  }).map((it) => unit === undefined ? it : afterReload(it, unit));
+  const reloaded = compareWithReports([...slow, ...made, ...late], agentReports(config, health))
+    .map((it) => unit === undefined ? it : afterReload(it, unit));
   const started = await found;
   const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));
   return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));

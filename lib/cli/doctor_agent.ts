@@ -153,9 +153,24 @@ function isOlderThanConfig({ configPath, isConfigInstalled }: Config, health: He
   return changedAtMs !== undefined && changedAtMs > startedAtMs;
 }
 
-/** Why a running agent's reports are accepted by a panel that refuses the token; empty where that is not seen. */
-export function acceptedAllTheSame(config: Config, health: Health | undefined): string {
-  if (health === undefined) return "";
+/** What is known of a running agent's reports to the panel whose way is checked. */
+export interface AgentReports {
+  /** Whether the panel has accepted one at the address that is configured. */
+  readonly wereAccepted: boolean;
+  /** Why they are accepted by a panel that refuses the token; empty where that is not seen. */
+  readonly explanation: string;
+}
+
+export function agentReports(config: Config, health: Health | undefined): AgentReports {
+  if (health === undefined) return { wereAccepted: false, explanation: "" };
+  const ours = URL.canParse(config.endpoint) ? panelNames([config]) : [];
+  const wereAccepted = health.panels.some(({ panel, acceptedAtMs }) =>
+    acceptedAtMs !== undefined && ours.includes(panel)
+  );
+  return { wereAccepted, explanation: whyAccepted(config, health) };
+}
+
+function whyAccepted(config: Config, health: Health): string {
   if (isOlderThanConfig(config, health)) {
     return `it was started before ${config.configPath} was changed`;
   }
@@ -166,14 +181,6 @@ export function acceptedAllTheSame(config: Config, health: Health | undefined): 
       duration(Date.now() - open.sinceMs)
     } ago, and the ` +
       "panel looks at the token of a new one alone";
-}
-
-/** Whether the panel has accepted a report of the running agent, at the address that is configured. */
-export function hasAccepted(config: Config, health: Health | undefined): boolean {
-  const ours = URL.canParse(config.endpoint) ? panelNames([config]) : [];
-  return health?.panels.some(({ panel, acceptedAtMs }) =>
-    acceptedAtMs !== undefined && ours.includes(panel)
-  ) ?? false;
 }
 
 /** Whether the token is on the command line of a process. */

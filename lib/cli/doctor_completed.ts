@@ -5,6 +5,7 @@
  */
 
 import { type CheckResult, type CompletedCheck, failed, linesOf, withLines } from "./checks.ts";
+import type { AgentReports } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { type LoadedUnit, settingNames, unreadText } from "../service/loaded_unit.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
@@ -56,35 +57,31 @@ export function lateCheck(checks: readonly CompletedCheck[], allMs: number): Com
   return [{ id: "time", title: "Time", ms: 0, ...found }];
 }
 
-/**
- * Checks of the way to a panel, with what the running agent says against a link that has failed, and why
- * it may say so of a token that is refused. `hasAccepted` is whether its panel has accepted a report before.
- */
-export function besideReports(
+/** Checks of the way to a panel, compared with what the running agent's reports say of the same links. */
+export function compareWithReports(
   checks: readonly CompletedCheck[],
-  why: string,
-  { hasAccepted = false }: { hasAccepted?: boolean } = {},
+  { wereAccepted, explanation }: AgentReports,
 ): CompletedCheck[] {
   const isAccepted = checks.some(({ kind }) => kind === "reporting");
   const isRefused = checks.some(({ id, status }) => id === "token" && status === "failed");
   return checks.map((it) => {
-    if (it.kind === "reporting" && isRefused && why !== "") {
-      return { ...it, text: `${it.text}; ${why}` };
+    if (it.kind === "reporting" && isRefused && explanation !== "") {
+      return { ...it, text: `${it.text}; ${explanation}` };
     }
     if (it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
-    if (!isAccepted) return hasAccepted ? withEndedPanel(it) : it;
+    if (!isAccepted) return wereAccepted ? adviseOfEndedPanel(it) : it;
     const text = `${it.text}; the running agent's reports are accepted all the same`;
-    const left = linesOf(it).filter((line) => it.notWhileReporting?.includes(line) !== true);
+    const left = linesOf(it).filter((line) => it.ruledOutByReports?.includes(line) !== true);
     const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;
     return withLines({ ...it, text }, [limit, ...left]);
   });
 }
 
 /** A port that refuses a connection, and that was the panel's: what corrects the address is left out. */
-function withEndedPanel(check: CompletedCheck): CompletedCheck {
-  const { notWhileReporting = [] } = check;
+function adviseOfEndedPanel(check: CompletedCheck): CompletedCheck {
+  const { ruledOutByReports = [] } = check;
   const lines = linesOf(check);
-  const left = lines.filter((line) => !notWhileReporting.includes(line));
+  const left = lines.filter((line) => !ruledOutByReports.includes(line));
   return check.id === "connect" && left.length < lines.length
     ? withLines(check, [PANEL_ENDED, ...left])
     : check;

@@ -16,7 +16,7 @@ import { type CheckResult, ok, result, warning } from "./checks.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { mountWith } from "./doctor_rights.ts";
 import { given } from "./doctor_way.ts";
-import { usedUp } from "./state_trouble.ts";
+import { usedUpOf } from "./state_trouble.ts";
 
 export async function checkDisks(
   machine: Machine,
@@ -26,30 +26,27 @@ export async function checkDisks(
   takeSnapshot(machine.collectors);
   const all = machine.mounts();
   const { statfs } = await import("node:fs/promises");
-  const hanging = await hangingMounts(askedMounts(all), { statfs, timeoutMs: STATFS_TIMEOUT_MS });
+  const options = { statfs, timeoutMs: STATFS_TIMEOUT_MS };
+  const { hanging, full } = await askMounts(askedMounts(all), options);
   const found = disksResult(all, hanging, config);
   if (hanging.length > 0) return found;
   const names = all.filter(({ counted }) => counted).map(({ mountPoint }) => mountPoint);
   return unmatchedResult(config, machine, { of: "mountpoint", names, unit }) ??
-    await fullResult(names, attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "") ??
+    fullResult(
+      full.filter((path) => names.includes(path)),
+      attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "",
+    ) ??
     found;
 }
 
-/** The result for a disk without any space; `undefined` where each has some, or takes nothing anyway. */
-export async function fullResult(
-  mountPoints: readonly string[],
-  mountinfo: string,
-): Promise<CheckResult | undefined> {
-  for (const path of mountPoints) {
-    const isFull = mountWith("ro", path, mountinfo) === undefined && await usedUp(path) === "space";
-    if (isFull) {
-      return warning(
-        `${path} is full: it has no space for users other than root, such as for an update or a log`,
-        `make room: df -h ${path}; du -xh ${path} | sort -h | tail`,
-      );
-    }
-  }
-  return undefined;
+/** The result for disks without any space; `undefined` without one, or where each takes nothing anyway. */
+export function fullResult(full: readonly string[], mountinfo: string): CheckResult | undefined {
+  const path = full.find((it) => mountWith("ro", it, mountinfo) === undefined);
+  if (path === undefined) return undefined;
+  return warning(
+    `${path} is full: it has no space for users other than root, such as for an update or a log`,
+    `make room: df -h ${path}; du -xh ${path} | sort -h | tail`,
+  );
 }
 
 /** More names are not shown. */
@@ -134,14 +131,21 @@ export function countedResult(
     : warning(none, `--dry-run says why each is left out; this chooses them: ${choice}`);
 }
 
-/** The paths whose file system does not answer in time. */
-export async function hangingMounts(
+/** The paths whose file system does not answer in time, and those of which no space is left. */
+export async function askMounts(
   paths: readonly string[],
-  { statfs, timeoutMs }: { statfs: (path: string) => Promise<unknown>; timeoutMs: number },
-): Promise<string[]> {
-  // A mount of another namespace, as in a container, is not here at all, and answers with an error.
-  const answers = await Promise.all(
-    paths.map(async (path) => await settlesWithin(statfs(path), timeoutMs) ? undefined : path),
-  );
-  return answers.filter((path) => path !== undefined);
+  { statfs, timeoutMs }: {
+    statfs: (path: string) => Promise<Parameters<typeof usedUpOf>[0]>;
+    timeoutMs: number;
+  },
+): Promise<{ hanging: string[]; full: string[] }> {
+  const hanging: string[] = [];
+  const full: string[] = [];
+  await Promise.all(paths.map(async (path) => {
+    // A mount of another namespace, as in a container, is not here at all, and answers with an error.
+    const used = statfs(path).then(usedUpOf, () => undefined);
+    if (!await settlesWithin(used, timeoutMs)) hanging.push(path);
+    else if (await used === "space") full.push(path);
+  }));
+  return { hanging, full };
 }

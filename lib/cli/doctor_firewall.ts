@@ -6,8 +6,8 @@
 
 import { attempt } from "../attempt.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
-import { type CompletedCheck, linesOf, withLines } from "./checks.ts";
-import { type DroppingRule, droppingRule, type LostPacket } from "./doctor_firewall_rules.ts";
+import { type CompletedCheck, linesOf, type LostPacket, withLines } from "./checks.ts";
+import { type DroppingRule, droppingRule } from "./doctor_firewall_rules.ts";
 import { OWN_FIREWALL } from "./doctor_way.ts";
 
 const RULES_MS = 2_000;

@@ -6,13 +6,7 @@
  */
 
 import { addressBytes, ipFamily } from "../parse/ip_address.ts";
-
-/** The first packet of a TCP connection that got nowhere, with the id of the user who sent it. */
-export interface LostPacket {
-  readonly address: string;
-  readonly port: number;
-  readonly uid: number;
-}
+import type { LostPacket } from "./checks.ts";
 
 /** A rule that drops or refuses a packet for sure. */
 export interface DroppingRule {

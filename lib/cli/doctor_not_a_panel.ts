@@ -65,7 +65,7 @@ export async function notAPanel(
     ? undefined
     : await panelElsewhere(status, { way, calls, signal });
   if (elsewhere === undefined) {
-    return { ...failed(words, ...advice), notWhileReporting: NOT_WHILE_ANSWERED };
+    return { ...failed(words, ...advice), ruledOutByReports: NOT_WHILE_ANSWERED };
   }
   const write = writeAddress(elsewhere, way);
   if (elsewhere === url.origin) {

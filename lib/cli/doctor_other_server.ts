@@ -28,7 +28,7 @@ const ADDRESS_MS = 2_500;
 /** The answer at one address of the name: of another server (0), of a panel (1), of this node's panel (2). */
 interface Address {
   readonly address: string;
-  readonly leads: 0 | 1 | 2;
+  readonly match: 0 | 1 | 2;
   readonly text: string;
 }
 
@@ -43,9 +43,9 @@ export async function otherServer(
 ): Promise<CheckResult | undefined> {
   const tried = await Promise.all(waysByAddress(way).map((it) => answererOf(it, options)));
   const all = tried.filter((it) => it !== undefined);
-  const best = Math.max(...all.map(({ leads }) => leads));
-  const good = all.find(({ leads }) => leads === best);
-  const bad = all.find(({ leads }) => leads < best);
+  const best = Math.max(...all.map(({ match }) => match));
+  const good = all.find(({ match }) => match === best);
+  const bad = all.find(({ match }) => match < best);
   if (good === undefined || bad === undefined) return undefined;
   // Those of one family are tried in no order.
   const isUsed = ipFamily(bad.address) === ipFamily(good.address) ||
@@ -54,7 +54,7 @@ export async function otherServer(
     ...result(
       isUsed ? "failed" : "warning",
       `${good.text} at ${good.address}, and at ${bad.address}, another address of the name, ${bad.text}`,
-      ...bad.leads === 0
+      ...bad.match === 0
         ? strayAdvice(bad.address, good.address, way)
         : [oldAddressAdvice(bad.address, way), preferOther(bad.address, good.address, way)],
     ),
@@ -72,19 +72,19 @@ async function answererOf(
     const { protocol, token, answer } = await withTimeout(ask, { timeoutMs: ADDRESS_MS, signal });
     if (protocol !== undefined) {
       return token === "accepted"
-        ? { address, leads: 2, text: "the panel answers" }
-        : { address, leads: 1, text: "a Komari panel that does not know the token answers" };
+        ? { address, match: 2, text: "the panel answers" }
+        : { address, match: 1, text: "a Komari panel that does not know the token answers" };
     }
     const { status, text } = answer;
     // A limit or a firewall does not show which server is behind it.
     const isLimit = status === 429 || status === 503;
     if (isLimit || isChallenge(answer) || webFirewall(answer) !== undefined) return undefined;
     const server = answererText(answer, { ...way, answeredBy: "" });
-    return { address, leads: 0, text: `the answer is status ${status}${reasonOf(text)}${server}` };
+    return { address, match: 0, text: `the answer is status ${status}${reasonOf(text)}${server}` };
   } catch (error) {
     signal.throwIfAborted();
     // Where no connection or no TLS is made is the finding of other checks.
     if (error instanceof DialError || isTimeout(error) && !isLate) return undefined;
-    return { address, leads: 0, text: `a call gets none: ${failureText(error)}` };
+    return { address, match: 0, text: `a call gets none: ${failureText(error)}` };
   }
 }

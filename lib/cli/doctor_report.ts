@@ -223,7 +223,7 @@ export function reportJson(checks: readonly CompletedCheck[]): string {
   return jsonText({
     ok: checks.every(({ status }) => status !== "failed"),
     cause: first?.status === "failed" || first?.status === "warning" ? first.id : undefined,
-    checks: checks.map(({ title: _, kind: __, notWhileReporting: ___, lost: ____, ...shown }) =>
+    checks: checks.map(({ title: _, kind: __, ruledOutByReports: ___, lost: ____, ...shown }) =>
       shown
     ),
   });

@@ -20,14 +20,14 @@ export function sealCheck(
   config: Config,
   { os, health }: Platform & { health: Health | undefined },
 ): Check {
-  return check("seal", "Seal", async () => {
+  return check("seal", "Seal", async (signal) => {
     if (health !== undefined && health.seal !== "") {
       return result(isWhole(health.seal) || config.remoteControl ? "ok" : "warning", health.seal);
     }
     if (config.remoteControl) return skipped("not used: remote control is on");
     const asNobody = isRootUntilSealed(config);
     const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
-    const needs = await sealNeeds(config, { names: new ShellNames(shell), shell });
+    const needs = await sealNeeds(config, { names: new ShellNames(shell), shell, signal });
     await shell?.close();
     const seal = await sealProcess(needs);
     const gap = sealGap(seal);

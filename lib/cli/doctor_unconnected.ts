@@ -90,7 +90,7 @@ async function whyNotConnected(
     const found = firewall === undefined
       ? failed(withOpen(text, open), ...connectAdvice(text, way, { open }))
       : because(firewall);
-    return { ...found, notWhileReporting: notWhileConnected(way) };
+    return { ...found, ruledOutByReports: notWhileConnected(way) };
   }
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
   const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??

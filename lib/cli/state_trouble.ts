@@ -18,12 +18,17 @@ const ANSWER_MS = 1_000;
 export async function usedUp(folder: string): Promise<"space" | "inodes" | undefined> {
   try {
     const { promises } = await import("node:fs");
-    const { bavail, blocks, ffree, files } = await promises.statfs(folder);
-    // One without a size, such as the kernel's own, has no blocks at all.
-    return blocks > 0 && bavail === 0 ? "space" : files > 0 && ffree === 0 ? "inodes" : undefined;
+    return usedUpOf(await promises.statfs(folder));
   } catch {
     return undefined;
   }
+}
+
+/** What is used up of a file system. One without a size, such as the kernel's own, has no blocks at all. */
+export function usedUpOf(
+  { bavail, blocks, ffree, files }: Record<"bavail" | "blocks" | "ffree" | "files", number>,
+): "space" | "inodes" | undefined {
+  return blocks > 0 && bavail === 0 ? "space" : files > 0 && ffree === 0 ? "inodes" : undefined;
 }
 
 /** Why a running agent can't keep its state from its next start on; `undefined` where nothing is seen. */

@@ -6,6 +6,7 @@ import { configOf } from "../metrics/config_of.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { TempFolder } from "../temp_folder.ts";
 
+const { signal } = new AbortController();
 const ROOTS = { proc: "/proc", sys: "/sys" };
 
 /** Names by a shell whose `getent` is a script; without one it finds none. */
@@ -23,7 +24,7 @@ async function withGetent(
 Deno.test("sealNeeds() asks for what the options need, and no more", async () => {
   await withGetent('for name; do :; done; echo "127.0.0.1 STREAM $name"', async (names) => {
     const needsOf = async (...args: string[]) => {
-      const needs = await sealNeeds(configOf(args), { names, shell: undefined });
+      const needs = await sealNeeds(configOf(args), { names, shell: undefined, signal });
       return [needs.readsFiles, needs.bindsSockets, needs.looksAtFiles];
     };
     assertEquals(await needsOf("--month-rotate", "0"), [undefined, false, false]);
@@ -31,11 +32,11 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
     assertEquals(await needsOf("--month-rotate", "31"), [undefined, false, true]);
     assertEquals(await needsOf("--custom-dns", "192.0.2.53"), [undefined, true, false]);
     const shell = { staysRoot: "its shell stays" };
-    const { rootShell } = await sealNeeds(configOf(), { names, shell });
+    const { rootShell } = await sealNeeds(configOf(), { names, shell, signal });
     assertEquals(rootShell, "its shell stays");
   });
   const without = new ShellNames(undefined);
-  const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined });
+  const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined, signal });
   assertEquals(readsFiles, "/bin/sh could not be started to resolve names with");
 });
 

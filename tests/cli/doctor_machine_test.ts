@@ -7,7 +7,7 @@ import {
   remoteResult,
 } from "../../lib/cli/doctor_machine.ts";
 import { sealCheck } from "../../lib/cli/doctor_seal.ts";
-import { askedMounts, disksResult, fullResult, hangingMounts } from "../../lib/cli/doctor_disks.ts";
+import { askedMounts, askMounts, disksResult, fullResult } from "../../lib/cli/doctor_disks.ts";
 import { failedPing } from "../../lib/cli/doctor_ping.ts";
 import { attempt } from "../../lib/attempt.ts";
 import type { CheckResult } from "../../lib/cli/checks.ts";
@@ -21,7 +21,6 @@ import { freePort } from "../free_port.ts";
 import { asRoot, onLinux } from "../only_on.ts";
 import { realUntil } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
-import { restoring } from "../restoring.ts";
 import { inContainerImage } from "./container_image.ts";
 import { configOf as resolved } from "./fake_context.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -387,28 +386,24 @@ Deno.test("in the container image advice is about the container", async () => {
   });
 });
 
-Deno.test("hangingMounts() names the file systems that do not answer", async () => {
-  const statfs = (path: string): Promise<unknown> => {
+Deno.test("askMounts() names the file systems that do not answer, and those without any space", async () => {
+  type Answer = Parameters<typeof askMounts>[1]["statfs"];
+  const statfs: Answer = (path) => {
     if (path === "/gone") return Promise.reject(new Error("gone"));
-    return path === "/nfs" ? new Promise(() => {}) : Promise.resolve();
+    const bavail = path === "/full" ? 0 : 7;
+    return path === "/nfs"
+      ? new Promise(() => {})
+      : Promise.resolve({ blocks: 9, bavail, files: 0, ffree: 0 });
   };
-  const options = { statfs, timeoutMs: 1 };
-  assertEquals(await hangingMounts(["/", "/nfs", "/gone"], options), ["/nfs"]);
+  const found = await askMounts(["/", "/nfs", "/gone", "/full"], { statfs, timeoutMs: 1 });
+  assertEquals(found, { hanging: ["/nfs"], full: ["/full"] });
 });
 
-Deno.test("fullResult() names a disk without any space, which is not read-only", async () => {
-  // The runtime's own reading, since a full disk can't be had here.
-  const nodeFs = await import("node:fs");
-  const room: Record<string, number> = { "/": 7, "/full": 0, "/iso": 0 };
-  using _ = restoring(nodeFs.promises, "statfs");
-  Object.assign(nodeFs.promises, {
-    statfs: (path: string) =>
-      Promise.resolve({ blocks: 9, bavail: room[path], files: 0, ffree: 0 }),
-  });
+Deno.test("fullResult() names a disk without any space, which is not read-only", () => {
   const mountinfo = "1 0 8:1 / / rw - ext4 /dev/vda rw\n2 1 8:2 / /full rw - ext4 /dev/vdb rw\n" +
     "3 1 8:3 / /iso ro - iso9660 /dev/sr0 ro\n";
-  assertEquals(await fullResult(["/", "/iso"], mountinfo), undefined);
-  const { status, text } = await fullResult(["/", "/iso", "/full"], mountinfo) ?? {};
+  assertEquals(fullResult(["/iso"], mountinfo), undefined);
+  const { status, text } = fullResult(["/iso", "/full"], mountinfo) ?? {};
   assertEquals([
     status,
     text?.startsWith("/full is full: it has no space for users other than root"),

@@ -5,12 +5,7 @@ import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
-import {
-  acceptedAllTheSame,
-  agentResult,
-  connectionsResult,
-  hasAccepted,
-} from "../../lib/cli/doctor_agent.ts";
+import { agentReports, agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
 import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
   detailCommands,
@@ -1666,29 +1661,33 @@ Deno.test("serviceResult() knows a full disk and a damaged program by their word
   }
 });
 
-Deno.test("hasAccepted() knows a panel that took reports at the address that is configured", () => {
+Deno.test("agentReports() know a panel that took reports at the address that is configured", () => {
   const config = configOf(["doctor", "-e", "http://p.example:80/a", "-t", "x"]);
   const of = (panel: string, acceptedAtMs?: number) => {
     const panels = [{ panel, acceptedAtMs, sinceMs: 0, failures: 0, probes: 0 }];
-    return hasAccepted(config, { ...HEALTH, panels });
+    return agentReports(config, { ...HEALTH, panels }).wereAccepted;
   };
   assertEquals([of("p.example/a", 1), of("p.example/a"), of("p.example", 1)], [true, false, false]);
-  assertEquals(hasAccepted(config, undefined), false);
+  assertEquals(agentReports(config, undefined).wereAccepted, false);
 });
 
-Deno.test("acceptedAllTheSame() says why reports of a refused token are accepted", () => {
+Deno.test("agentReports() say why reports of a refused token are accepted", () => {
   const config = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
   const opened = { panel: "p.example", sinceMs: Date.now() - 60_000, failures: 0, probes: 0 };
   const of = (transport: string | undefined) =>
-    acceptedAllTheSame(config, { ...HEALTH, panels: [{ ...opened, transport }] });
+    agentReports(config, { ...HEALTH, panels: [{ ...opened, transport }] }).explanation;
   assertStringIncludes(of("v2 WebSocket"), "they go by a WebSocket that was opened 60 s ago, and");
-  assertEquals([of("v2 POST"), of(undefined), acceptedAllTheSame(config, undefined)], ["", "", ""]);
+  assertEquals([of("v2 POST"), of(undefined), agentReports(config, undefined).explanation], [
+    "",
+    "",
+    "",
+  ]);
   using folder = new TempFolder();
   const configPath = `${folder.path}/config.json`;
   Deno.writeTextFileSync(configPath, "{}");
   const changed = { ...config, configPath, isConfigInstalled: true };
   assertEquals(
-    acceptedAllTheSame(changed, HEALTH),
+    agentReports(changed, HEALTH).explanation,
     `it was started before ${configPath} was changed`,
   );
 });

@@ -7,7 +7,7 @@ import {
   runChain,
 } from "../../lib/cli/checks.ts";
 import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
-import { afterReload, besideReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
+import { afterReload, compareWithReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
 import { findInstalled, installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
@@ -497,29 +497,38 @@ Deno.test("runDoctor() ends within 20 s though the service manager, names and th
   for (const connection of await connections) connection.close();
 });
 
-Deno.test("besideReports() tells a link that fails while reports are accepted", () => {
+/** Reports of which nothing is known, and those that the panel took before. */
+const UNKNOWN = { wereAccepted: false, explanation: "" };
+const ACCEPTED = { ...UNKNOWN, wereAccepted: true };
+
+Deno.test("compareWithReports() tells a link that fails while reports are accepted", () => {
   const link = { id: "panel", title: "P", text: "no answer", ms: 1, status: "failed" } as const;
   const agent = { ...link, id: "agent", text: "process 7", status: "ok" } as const;
   const reporting = { ...agent, kind: "reporting" } as const;
-  const said = (agent: CompletedCheck) => besideReports([link, agent], "")[0]?.text;
+  const said = (agent: CompletedCheck) => compareWithReports([link, agent], UNKNOWN)[0]?.text;
   assertEquals(said(reporting), "no answer; the running agent's reports are accepted all the same");
   assertEquals(said(agent), "no answer", "the way may have broken since");
   const causes = ["see whether it listens on port 443: ss -ltn", "see whether a firewall is there"];
-  const notWhileReporting = causes.slice(0, 1);
-  const refused = { ...link, id: "connect", causes, notWhileReporting };
-  const [connect] = besideReports([refused, reporting], "");
+  const ruledOutByReports = causes.slice(0, 1);
+  const refused = { ...link, id: "connect", causes, ruledOutByReports };
+  const [connect] = compareWithReports([refused, reporting], UNKNOWN);
   assertStringIncludes(connect?.causes?.[0] ?? "", "limits how many connections one machine may");
   const shown = connect?.causes?.slice(1);
   assertEquals(shown, causes.slice(1), "something listens, since reports go on");
-  const before = besideReports([refused, agent], "", { hasAccepted: true })[0]?.causes;
+  const before = compareWithReports([refused, agent], ACCEPTED)[0]?.causes;
   assertStringIncludes(before?.[0] ?? "", "whether the panel has ended, and start it");
   assertEquals(before?.slice(1), causes.slice(1), "the address was the panel's");
-  assertEquals(besideReports([refused, agent], "")[0], refused);
-  assertEquals(besideReports([link, agent], "", { hasAccepted: true })[0], link);
+  assertEquals(compareWithReports([refused, agent], UNKNOWN)[0], refused);
+  assertEquals(compareWithReports([link, agent], ACCEPTED)[0], link);
   const token = { ...link, id: "token" };
-  const [, accepted] = besideReports([token, reporting], "it was started before");
+  const explained = { ...UNKNOWN, explanation: "it was started before" };
+  const [, accepted] = compareWithReports([token, reporting], explained);
   assertEquals(accepted?.text, "process 7; it was started before");
-  assertEquals(besideReports([link, reporting], "x")[1]?.text, "process 7", "the token is known");
+  assertEquals(
+    compareWithReports([link, reporting], explained)[1]?.text,
+    "process 7",
+    "the token is known",
+  );
 });
 
 Deno.test("runDoctor() has systemd read the files of a unit that it can load", async () => {
