@@ -7,7 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import type { Health } from "../state/health_reader.ts";
+import { type Health, reportingPanels } from "../state/health_reader.ts";
 import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
 import { closesSoon, reportProblem, seenProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
@@ -153,21 +153,29 @@ function isOlderThanConfig({ configPath, isConfigInstalled }: Config, health: He
   return changedAtMs !== undefined && changedAtMs > startedAtMs;
 }
 
-/** What is known of a running agent's reports to the panel whose way is checked. */
+/** What is known of a running agent's reports to the panels whose ways are checked. */
 export interface AgentReports {
-  /** Whether the panel has accepted one at the address that is configured. */
-  readonly wereAccepted: boolean;
+  /** The panel of checks that name none. */
+  readonly panel: string | undefined;
+  /** The panels that have accepted one, and the agent's panels that accept none now. */
+  readonly accepted: ReadonlySet<string | undefined>;
+  readonly failing: ReadonlySet<string | undefined>;
   /** Why they are accepted by a panel that refuses the token; empty where that is not seen. */
   readonly explanation: string;
 }
 
 export function agentReports(config: Config, health: Health | undefined): AgentReports {
-  if (health === undefined) return { wereAccepted: false, explanation: "" };
-  const ours = URL.canParse(config.endpoint) ? panelNames([config]) : [];
-  const wereAccepted = health.panels.some(({ panel, acceptedAtMs }) =>
-    acceptedAtMs !== undefined && ours.includes(panel)
-  );
-  return { wereAccepted, explanation: whyAccepted(config, health) };
+  const [panel] = URL.canParse(config.endpoint) ? panelNames([config]) : [];
+  const panels = health?.panels ?? [];
+  const reporting = reportingPanels(health);
+  const accepted = panels.filter(({ acceptedAtMs }) => acceptedAtMs !== undefined);
+  const failing = panels.filter((it) => !reporting.has(it.panel));
+  return {
+    panel,
+    accepted: new Set(accepted.map((it) => it.panel)),
+    failing: new Set(failing.map((it) => it.panel)),
+    explanation: health === undefined ? "" : whyAccepted(config, health),
+  };
 }
 
 function whyAccepted(config: Config, health: Health): string {

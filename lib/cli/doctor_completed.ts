@@ -60,16 +60,19 @@ export function lateCheck(checks: readonly CompletedCheck[], allMs: number): Com
 /** Checks of the way to a panel, compared with what the running agent's reports say of the same links. */
 export function compareWithReports(
   checks: readonly CompletedCheck[],
-  { wereAccepted, explanation }: AgentReports,
+  { panel, accepted, failing, explanation }: AgentReports,
 ): CompletedCheck[] {
-  const isAccepted = checks.some(({ kind }) => kind === "reporting");
+  const isReporting = checks.some(({ kind }) => kind === "reporting");
   const isRefused = checks.some(({ id, status }) => id === "token" && status === "failed");
   return checks.map((it) => {
     if (it.kind === "reporting" && isRefused && explanation !== "") {
       return { ...it, text: `${it.text}; ${explanation}` };
     }
     if (it.status !== "failed" || !OF_WAY.includes(it.id)) return it;
-    if (!isAccepted) return wereAccepted ? adviseOfEndedPanel(it) : it;
+    const name = it.panel ?? panel;
+    if (!isReporting || failing.has(name)) {
+      return accepted.has(name) ? adviseOfEndedPanel(it) : it;
+    }
     const text = `${it.text}; the running agent's reports are accepted all the same`;
     const left = linesOf(it).filter((line) => it.ruledOutByReports?.includes(line) !== true);
     const limit = it.id === "connect" ? CONNECTION_LIMIT : undefined;

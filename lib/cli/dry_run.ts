@@ -271,9 +271,13 @@ export function foldIgnored(decisions: readonly Decision[]): Decision[] {
     const alike = decision.counted ? [] : ignored.get(decision.rule) ?? [];
     if (alike.length < 2) return [decision];
     if (alike[0] !== decision) return [];
-    const names = alike.slice(0, SHOWN_NAMES).map(({ name }) => name.replace(/ \(.*/, ""));
-    const more = alike.length > SHOWN_NAMES ? ", …" : "";
-    return [{ ...decision, name: `${names.join(", ")}${more} (${alike.length} in all)` }];
+    const names = alike.slice(0, SHOWN_NAMES).map(({ name }) => name.replace(/ \(.*/, "")).join(
+      ", ",
+    );
+    const name = alike.length > SHOWN_NAMES
+      ? `${names}, … (${alike.length} in all)`
+      : `${names} (${alike.length} in all)`;
+    return [{ ...decision, name }];
   });
 }
 

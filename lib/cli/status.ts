@@ -136,7 +136,11 @@ function panelRows(
   const report = acceptedAtMs === undefined
     ? "none was accepted yet"
     : `accepted ${duration(nowMs - acceptedAtMs)} ago${interval}`;
-  const count = failures === 0 ? "" : ` (${failures} since the last report)`;
+  const count = failures === 0
+    ? ""
+    : acceptedAtMs === undefined
+    ? ` (${failures} so far)`
+    : ` (${failures} since the last report)`;
   const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}`;
   return [
     ["Panel", connection],

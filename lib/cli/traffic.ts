@@ -119,7 +119,7 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
       : [],
     ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
     ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
-    ["Interfaces", interfaces.join(", ")],
+    ["Interfaces", interfaces.join(", ") || "none"],
     ["State", `${file.path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
     ...held === undefined ? [] : [["", TEXTS.deleted]],
   ];

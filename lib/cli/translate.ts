@@ -56,6 +56,14 @@ const TEMPLATES: readonly Template[] = [...CHINESE].filter(([english]) => englis
   .sort(([one], [other]) => ownLetters(other) - ownLetters(one))
   .map(([english, chinese]) => ({ pattern: patternOf(english), chinese }));
 
+/** What stands before any text, such as `Note: {notice}`; an entry that begins with a value leaves it alone. */
+const HEAD = new RegExp(
+  `^(?:${
+    Array.from(CHINESE.keys(), (english) => /^([A-Z][^{]*): \{\w+\}$/.exec(english)?.[1] ?? [])
+      .flat().map(escaped).join("|")
+  }): `,
+);
+
 /** Marks between parts that have an entry each, by their Chinese; text may be Chinese in part already. */
 const MARKS: Readonly<Record<string, string>> = {
   ...{ ": ": "：", "; ": "；", ", ": "，" },
@@ -99,7 +107,9 @@ function isPhrase(text: string): boolean {
 function byEntry(text: string): string | undefined {
   const chinese = CHINESE.get(text);
   if (chinese !== undefined) return chinese;
+  const hasHead = HEAD.test(text);
   for (const { pattern, chinese } of TEMPLATES) {
+    if (hasHead && pattern.source.startsWith("^(?<")) continue;
     const values = pattern.exec(text)?.groups;
     if (values !== undefined) return fillIn(chinese, values);
   }
@@ -143,10 +153,14 @@ function ownLetters(english: string): number {
   return english.replace(/\{.*?\}/g, "").length;
 }
 
+function escaped(text: string): string {
+  return text.replace(/[.*+?^$()[\]\\|]/g, "\\$&");
+}
+
 /** `{name}` matches any text, `{#name}` a number with its unit, and a name again the same text. */
 function patternOf(english: string): RegExp {
   const names = new Set<string>();
-  const source = english.replace(/[.*+?^$()[\]\\|]/g, "\\$&")
+  const source = escaped(english)
     .replace(/\{(#?)(\w+)\}(=?)/g, (_, isNumber: string, name: string, equals: string) => {
       if (names.has(name)) return `\\k<${name}>${equals}`;
       names.add(name);

@@ -20,7 +20,9 @@ export function printSummary(
   const command = record.links.length > 0 && scope === "system" ? name : program;
   const [ownLink] = scope === "user" ? record.links : [];
   const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  const owner = scope === "user" ? "of this user" : `as user ${user}`;
+  const shown = scope === "user"
+    ? `${name} (${kind}), of this user`
+    : `${name} (${kind}), as user ${user}`;
   const packages = packaged && PACKAGE_MANAGERS[packaged];
   const updates = packages !== undefined
     ? `by its package: ${packages} brings them`
@@ -40,7 +42,7 @@ export function printSummary(
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     ...panelLines(config, installed),
-    `  Service        ${name} (${kind}), ${owner}`,
+    `  Service        ${shown}`,
     `  Updates        ${updates}`,
     `  Log            ${manager.logHint}`,
     packaged === undefined

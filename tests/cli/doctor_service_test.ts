@@ -1665,10 +1665,11 @@ Deno.test("agentReports() know a panel that took reports at the address that is 
   const config = configOf(["doctor", "-e", "http://p.example:80/a", "-t", "x"]);
   const of = (panel: string, acceptedAtMs?: number) => {
     const panels = [{ panel, acceptedAtMs, sinceMs: 0, failures: 0, probes: 0 }];
-    return agentReports(config, { ...HEALTH, panels }).wereAccepted;
+    const { accepted, panel: ours } = agentReports(config, { ...HEALTH, panels });
+    return accepted.has(ours);
   };
   assertEquals([of("p.example/a", 1), of("p.example/a"), of("p.example", 1)], [true, false, false]);
-  assertEquals(agentReports(config, undefined).wereAccepted, false);
+  assertEquals(agentReports(config, undefined).accepted.size, 0);
 });
 
 Deno.test("agentReports() say why reports of a refused token are accepted", () => {

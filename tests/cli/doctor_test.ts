@@ -498,8 +498,13 @@ Deno.test("runDoctor() ends within 20 s though the service manager, names and th
 });
 
 /** Reports of which nothing is known, and those that the panel took before. */
-const UNKNOWN = { wereAccepted: false, explanation: "" };
-const ACCEPTED = { ...UNKNOWN, wereAccepted: true };
+const UNKNOWN = {
+  panel: "p",
+  accepted: new Set<string>(),
+  failing: new Set<string>(),
+  explanation: "",
+};
+const ACCEPTED = { ...UNKNOWN, accepted: new Set(["p"]) };
 
 Deno.test("compareWithReports() tells a link that fails while reports are accepted", () => {
   const link = { id: "panel", title: "P", text: "no answer", ms: 1, status: "failed" } as const;
@@ -520,6 +525,10 @@ Deno.test("compareWithReports() tells a link that fails while reports are accept
   assertEquals(before?.slice(1), causes.slice(1), "the address was the panel's");
   assertEquals(compareWithReports([refused, agent], UNKNOWN)[0], refused);
   assertEquals(compareWithReports([link, agent], ACCEPTED)[0], link);
+  const ofOther = { ...UNKNOWN, accepted: new Set(["other"]), failing: new Set(["q"]) };
+  const two = [{ ...link, panel: "q" }, { ...link, panel: "other" }, reporting];
+  const texts = compareWithReports(two, ofOther).map(({ text }) => text);
+  assertEquals(texts.slice(0, 2), ["no answer", said(reporting)], "another panel's reports");
   const token = { ...link, id: "token" };
   const explained = { ...UNKNOWN, explanation: "it was started before" };
   const [, accepted] = compareWithReports([token, reporting], explained);

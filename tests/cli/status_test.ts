@@ -98,11 +98,11 @@ Deno.test("statusText() shows what fails, for each panel", () => {
     "Probes        5",
     "Panel         q.example, not connected for 5 min",
     "Last report   none was accepted yet",
-    "Last failure  60 s ago (3 since the last report): Cannot connect",
+    "Last failure  60 s ago (3 so far): Cannot connect",
     "Probes        5",
   ]);
   const failureAfter = (failures: number) => linesOf({ ...broken, failures })[3];
-  const expected = "Last failure  60 s ago (1 since the last report): Cannot connect";
+  const expected = "Last failure  60 s ago (1 so far): Cannot connect";
   assertEquals(failureAfter(1), expected);
   assertEquals(failureAfter(0), "Last failure  60 s ago: Cannot connect");
 });

@@ -54,6 +54,17 @@ Deno.test("translate() takes an error and its cause apart", () => {
   assertEquals(zh("上次失败：Cannot read /x: no such file"), "上次失败：无法读取 /x：没有这个文件");
 });
 
+Deno.test("translate() takes what stands before any text for no part of that", () => {
+  const english = Object.keys(chinese);
+  const inner = english.filter((it) => it.startsWith("{"))
+    .map((it) => it.replace(/\{#\w+\}/g, "7 s").replace(/\{\w+\}/g, "X0"));
+  for (const head of english.filter((it) => /^[A-Z][^{:]*: \{\w+\}$/.test(it))) {
+    const [own = ""] = head.split(":");
+    const left = inner.filter((it) => zh(head.replace(/\{.*/, it)).includes(own));
+    assertEquals(left, [], head);
+  }
+});
+
 Deno.test("translate() puts the English in a Chinese text into Chinese", () => {
   const expected = "3 min 前：无法读取 /x：没有权限（已重试）";
   assertEquals(zh("3 min 前：Cannot read /x: permission denied（已重试）"), expected);
@@ -137,6 +148,17 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "无法连接 p.example 端口 443：主机不可达；eth0 的网关 192.0.2.1 没有响应：eth0 没有载波",
     ],
     ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
+    [
+      "Note: --token-file /x can be read by other users of this machine; run chmod 600 on it",
+      "注意：--token-file /x 可被本机的其他用户读取；请对它执行 chmod 600",
+    ],
+    [
+      "IPv4 absent: no service answered, IPv6 absent: no interface has a public address",
+      "IPv4：无（没有查询服务应答）；IPv6：无（没有网卡有公网地址）",
+    ],
+    ["/sys, /a/b, … (17 in all)", "/sys、/a/b 等（共 17 个）"],
+    ["x (systemd), as user y", "x（systemd），以用户 y 的身份运行"],
+    ["60 s ago (3 so far): permission denied", "60 秒前（共 3 次）：没有权限"],
     [
       "Cannot connect to p.example port 443 (192.0.2.7): connection refused (address from 192.0.2.1)",
       "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝（地址来自 192.0.2.1）",
