@@ -41,6 +41,10 @@ const KINDS = [
   "pings",
   /** Something refuses calls by their number. */
   "limited",
+  /** There is no default route of IPv4. */
+  "no_ipv4_route",
+  /** The panel has an address of `https://`, and is called by `http://`. */
+  "needs_tls",
   /** A file that the service may not read. */
   "unreadable",
 ] as const;

@@ -12,7 +12,7 @@ import { settlesWithin } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { agentFolders } from "../service/installed_record.ts";
-import type { UnitSetting } from "../service/loaded_unit.ts";
+import { type UnitSetting, unreadText } from "../service/loaded_unit.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import {
@@ -166,9 +166,8 @@ async function everything(
     const checks = run.checks.flatMap((line) => parseCheck(line, options.secrets));
     const service = { name: config.serviceName, user: record?.user ?? "" };
     // A failure by the unit's own variables can't be tried again here.
-    const changed = settings.some(({ name, value }) =>
-      name === "Environment" && /\bAGENT_|_PROXY=/i.test(value)
-    );
+    const changed = unit !== undefined && unreadText(unit) !== undefined ||
+      settings.some(({ name, value }) => name === "Environment" && /\bAGENT_|_PROXY=/i.test(value));
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
     const compared = await withComparison(checks, { chains, service, options });
     ofRun.push(...await withFirewall(compared, { signal }));

@@ -86,13 +86,20 @@ export function isPasswordWall({ status, text, headers }: HttpResponse): boolean
 const MAX_ADDRESS_LENGTH = 200;
 const MAX_SERVER_LENGTH = 40;
 
-/** The panel's address by a redirect of one of its calls; `undefined` for another answer, or a login page. */
-function movedTo({ status, headers }: HttpResponse, url: URL): string | undefined {
+/**
+ * The panel's address by a redirect of one of its calls, or by a server that has TLS at this port;
+ * `undefined` for another answer, or a login page.
+ */
+export function movedTo({ status, text, headers }: HttpResponse, url: URL): string | undefined {
+  if (/sent to HTTPS port|HTTP request to an HTTPS server/i.test(text)) {
+    return new URL(`https://${url.host}`).origin + url.pathname.replace(/\/$/, "");
+  }
   const location = headers.get("location") ?? "";
   if (status < 300 || status >= 400 || !URL.canParse(location, url)) return undefined;
   const { origin, pathname } = new URL(location, url);
   const end = pathname.indexOf("/api/clients/");
-  return end === -1 ? undefined : origin + pathname.slice(0, end);
+  if (end === -1) return undefined;
+  return truncate(origin + pathname.slice(0, end), MAX_ADDRESS_LENGTH);
 }
 
 /** Whether an answer leads back to the address that was called. */
@@ -144,8 +151,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   }
   const moved = movedTo(answer, url);
   if (moved !== undefined) {
-    const address = truncate(moved, MAX_ADDRESS_LENGTH);
-    return [`the panel's address is another one: ${writeAddress(address, way)}`];
+    return [`the panel's address is another one: ${writeAddress(moved, way)}`];
   }
   const ofCloudflare = cloudflareAdvice(answer);
   if (ofCloudflare !== undefined) return ofCloudflare;
@@ -155,10 +161,6 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
       "let /api/clients/ pass without the password, or send it with --header " +
       "'Authorization: Basic …'; the token is not the cause",
     ];
-  }
-  if (/sent to HTTPS port|HTTP request to an HTTPS server/i.test(text)) {
-    const { origin, pathname } = new URL(`https://${url.host}${url.pathname}`);
-    return [writeAddress(origin + pathname.replace(/\/$/, ""), way)];
   }
   if (/SSL certificate (was sent|error)|client certificate/i.test(text)) {
     return CLIENT_CERTIFICATE_ADVICE;
@@ -231,7 +233,6 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
   }
   return [
     ...status >= 300 && status < 400 ? pageAdvice(headers.get("location") ?? "", url) : [],
-    `see what answers, in a browser or here: curl -v ${url.href}`,
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
     "if the panel is behind that server, have it pass requests on (nginx: proxy_pass)",
     ...originLook(way),

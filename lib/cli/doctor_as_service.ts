@@ -56,6 +56,7 @@ const NETWORK_VARIABLES = [
 /** Settings of a unit that explain what its checks observe. */
 const EXPLAINING = [
   ...["PrivateNetwork", "NetworkNamespacePath", "RestrictAddressFamilies", "IPAddressDeny"],
+  "IPAddressAllow",
   ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet", "ProtectProc"],
   ...["InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory"],
   ...["TemporaryFileSystem", "DynamicUser"],

@@ -27,9 +27,8 @@ export async function withComparison(
   const failed = firstBroken(checks);
   // One cause that is known needs no other, but the files by which names are resolved may be others there.
   const causes = failed?.causes ?? (failed?.id === "dns" && failed.advice ? [failed.advice] : []);
-  if (failed === undefined || causes.length === 0 || failed.kind === "unreadable") {
-    return [...checks];
-  }
+  const isKnown = failed?.kind === "unreadable" || /^the service's unit/.test(causes[0] ?? "");
+  if (failed === undefined || causes.length === 0 || isKnown) return [...checks];
   if (!await works(failed.id, { failed, chains, options })) return [...checks];
   const { name, user } = service;
   const rule =

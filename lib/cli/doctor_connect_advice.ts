@@ -36,18 +36,24 @@ export function notWhileConnected(way: Way): string[] {
   return Object.values(whereNoneListens(way));
 }
 
+/** Other ports of the panel's host. */
+export interface OtherPorts {
+  /** Addresses there that take connections. */
+  readonly open?: readonly string[];
+  /** The one of them at which a panel answers. */
+  readonly panel?: string | undefined;
+}
+
 /** Advice for when no connection can be opened; one line where only one cause is left. */
 export function connectAdvice(
   message: string,
   way: Way,
-  { isContained = isInContainer(), finding, isPinged, open = [] }: {
+  { isContained = isInContainer(), finding, isPinged, panel }: OtherPorts & {
     /** Whether this process is in a container. */
     isContained?: boolean;
     finding?: RouteFinding | undefined;
     /** Whether it answers pings; `undefined` where that is not known. */
     isPinged?: boolean | undefined;
-    /** Other addresses on the same host that can be connected to. */
-    open?: readonly string[];
   } = {},
 ): string[] {
   const { url, proxy, addresses, answeredBy } = way;
@@ -55,11 +61,10 @@ export function connectAdvice(
   const address = addresses[0] ?? host;
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
-  const elsewhere = open.length === 0 ? [] : [
-    `see whether the panel answers at ${open.join(", ")}, and if so, ${
-      writeAddress(open[0] ?? "", way)
-    }`,
-  ];
+  // What has TLS is to be repaired before it is given up.
+  const isWorse = url.protocol === "https:" && panel?.startsWith("http:") === true;
+  const write = panel && writeAddress(panel, way);
+  const elsewhere = advised(isWorse ? `else ${write}` : write);
   if (finding !== undefined) return [...finding.advice, ...elsewhere];
   if (/no address of that family/.test(message)) {
     return [
@@ -101,11 +106,11 @@ export function connectAdvice(
   }
   if (/refused/.test(message)) {
     const { look, correct } = whereNoneListens(way);
+    if (panel !== undefined) return isWorse ? [look, ...elsewhere] : [...elsewhere, look];
     return advised(
       ...ofHosts,
-      ...elsewhere,
       look,
-      open.length === 0 && correct,
+      correct,
       ...ofName,
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
     );
@@ -137,8 +142,7 @@ export function connectAdvice(
       OWN_FIREWALL,
       ofPort,
       fromElsewhere,
-      ...open.length > 0 ? elsewhere : [onTheWay],
-      ...ofName,
+      ...panel === undefined ? [...ofName, onTheWay] : elsewhere,
     ];
   }
   return advised(

@@ -105,6 +105,8 @@ async function deadAddress(
   const isPinged = ipFamily(address) !== ipFamily(hostname) && !/refused/.test(reason) &&
     await answersPing(address, { config: way.config, signal }) === true;
   const said = `${text}; ${address}, ${which}, does not connect: ${reason}`;
+  const { preferFamily } = way.config;
+  if (preferFamily === ipFamily(hostname) && preferFamily !== ipFamily(address)) return ok(said);
   return warning(
     isPinged ? `${said}; it answers pings` : said,
     ...deadAddressAdvice(address, { way, reason, hostname, port, isPinged }),

@@ -141,7 +141,7 @@ function appliesTo(conditions: string, { address, port, uid }: LostPacket): bool
 }
 
 /** Whether an address is another one, or in a network; `undefined` for what is neither, such as a named set. */
-function isWithin(address: string, text: string): boolean | undefined {
+export function isWithin(address: string, text: string): boolean | undefined {
   const [network = "", length] = text.split("/");
   const [own, first] = [addressBytes(address), addressBytes(network)];
   if (first === undefined || own === undefined) return undefined;

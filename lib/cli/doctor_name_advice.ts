@@ -87,7 +87,7 @@ export function unresolvedAdvice(
       "see who is asked, in which order: grep hosts /etc/nsswitch.conf",
     ];
   }
-  const ofUnit = unitAdvice(way);
+  const ofUnit = unitAdvice(way, undefined, answers.map(({ server }) => server));
   if (ofUnit !== undefined) return [ofUnit];
   if (has(FORBIDDEN)) {
     return [

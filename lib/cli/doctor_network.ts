@@ -117,10 +117,10 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
       name === ofIpv6 && addresses.some((it) => ipFamily(it) === 4)
     );
     // An address for the network of the provider alone needs no route.
-    return !hasIpv4 || await isConnectable(way, signal) ? ok(said) : warning(
-      `${said}, though ${ofIpv6} has an IPv4 address`,
-      ...missingRouteAdvice(FAR_ADDRESSES[0]),
-    );
+    if (!hasIpv4 || await isConnectable(way, signal)) return ok(said);
+    const text = `${said}, though ${ofIpv6} has an IPv4 address`;
+    const found = warning(text, ...missingRouteAdvice(FAR_ADDRESSES[0]));
+    return { ...found, kind: "no_ipv4_route" };
   }
   const text = `${shown}; there is no default route`;
   // A panel in the same network, or on this machine, needs none.

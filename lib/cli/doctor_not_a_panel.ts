@@ -4,9 +4,8 @@
  * @module
  */
 
-import { attemptWithin } from "../async/timeout.ts";
 import type { HttpResponse } from "../net/http_client.ts";
-import { reasonOf, statusError } from "../panel/http_exchange.ts";
+import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { USER_AGENT } from "../version.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import {
@@ -14,19 +13,20 @@ import {
   answererText,
   isPasswordWall,
   leadsBack,
+  movedTo,
   NOT_WHILE_ANSWERED,
 } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
-import type { PanelCalls } from "./doctor_panel_calls.ts";
+import { panelAmong, type PanelCalls } from "./doctor_panel_calls.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
 import { usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
 
-/** For calls at other addresses. */
-const ELSEWHERE_MS = 2_000;
 /** Of a program that everybody lets pass. */
 const OTHER_USER_AGENT = "curl/8.5.0";
 /** Statuses of a server that knows nothing of a panel at this port. */
 const OF_ANOTHER_SERVER = [200, 404, 405];
+/** What the page of a panel says of itself. */
+const KOMARI = /<title>[^<]*komari/i;
 /** Where panels are that share a server with other sites. */
 const USUAL_PATH = "/komari";
 
@@ -61,13 +61,41 @@ export async function notAPanel(
     );
   }
   const advice = answerAdvice(response, way);
-  const elsewhere = isWall || isLoop || status >= 500
-    ? undefined
-    : await panelElsewhere(status, { way, calls, signal });
+  const moved = isLoop ? undefined : movedTo(response, url);
+  const isSite = moved !== undefined || isRefused && isOfSite(response);
+  const [elsewhere, page] = await Promise.all([
+    isWall || isLoop || status >= 500
+      ? undefined
+      : panelAmong(moved === undefined ? addresses(status, way) : [moved], { calls, signal }),
+    isSite ? calls.page(signal, moved) : undefined,
+  ]);
+  const kind = moved?.startsWith("https:") === true ? "needs_tls" : undefined;
+  const isPage = page?.status === 200 && isHtml(page.text) && status !== 200;
+  const isKomari = isPage && KOMARI.test(page.text);
+  const shown = isPage && `GET ${moved ?? url.href} answers status 200${reasonOf(page.text)}` +
+      (isKomari ? "" : ", not a Komari panel's");
+  const ofPage = shown === false
+    ? words
+    : moved === undefined
+    ? `${shown}; an agent's call gets status ${status}${answererText(response, way)}`
+    : `${words}; ${shown}`;
+  if (elsewhere === undefined && moved === undefined && isKomari) {
+    return failed(
+      ofPage,
+      "have the server there pass all paths on to the panel, with /api/, by POST as by GET (nginx: location / " +
+        "with proxy_pass)",
+    );
+  }
   if (elsewhere === undefined) {
-    return { ...failed(words, ...advice), ruledOutByReports: NOT_WHILE_ANSWERED };
+    const ofMoved = isPage && moved !== undefined
+      ? answerAdvice(page, { ...way, url: new URL(moved) })
+      : advice;
+    return { ...failed(ofPage, ...ofMoved), kind, ruledOutByReports: NOT_WHILE_ANSWERED };
   }
   const write = writeAddress(elsewhere, way);
+  if (elsewhere === moved) {
+    return { ...failed(`${words}; a Komari panel answers at ${moved}`, write), kind };
+  }
   if (elsewhere === url.origin) {
     return failed(words, `the panel is at the root of this server: ${write}`);
   }
@@ -75,10 +103,10 @@ export async function notAPanel(
     return failed(words, `a Komari panel answers at another address: ${write}`);
   }
   return failed(
-    `${words}; a Komari panel answers at ${elsewhere}`,
+    `${ofPage}; a Komari panel answers at ${elsewhere}`,
     `have the server at ${url.host} pass calls on to that: proxy_pass in its server block of nginx, ` +
       "reverse_proxy in Caddy",
-    ...advice,
+    ...advice.slice(0, 1),
     `else ${write}`,
   );
 }
@@ -108,25 +136,19 @@ function wordsOf(response: HttpResponse, url: URL): string {
     : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
 }
 
-/**
- * Another address on the same host at which a panel answers; `undefined` where none does. Behind an
- * answer that refuses or leads elsewhere the panel may be at this port.
- */
-async function panelElsewhere(
-  status: number,
-  { way, calls, signal }: { way: Way; calls: PanelCalls; signal: AbortSignal },
-): Promise<string | undefined> {
+/** Whether a server has answered as one that knows nothing of a panel, or as a site that takes no calls. */
+function isOfSite({ status, text }: HttpResponse): boolean {
+  return OF_ANOTHER_SERVER.includes(status) && !/install mode/.test(text);
+}
+
+/** Other addresses on the same host. Behind an answer that refuses or leads elsewhere the panel may be at this port. */
+function addresses(status: number, way: Way): string[] {
   const { url } = way;
   const others = OF_ANOTHER_SERVER.includes(status) ? usualAddresses(way) : [];
-  const all = [
+  return [
     url.pathname === "/" ? url.origin + USUAL_PATH : url.origin,
     ...others.map(({ address }) => address),
   ];
-  const versions = await Promise.all(all.map(async (address) => {
-    const ask = (signal: AbortSignal) => calls.version(signal, address);
-    return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
-  }));
-  return all[versions.findIndex((version) => version !== undefined)];
 }
 
 /** The error of an answer that is no panel's. */

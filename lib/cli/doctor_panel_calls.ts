@@ -100,6 +100,12 @@ export class PanelCalls {
     return typeof version === "string" ? truncate(version, 40) : undefined;
   }
 
+  /** What an address, by default the configured one, answers to a browser; `undefined` without an answer. */
+  async page(signal: AbortSignal, endpoint?: string): Promise<HttpResponse | undefined> {
+    const ask = (signal: AbortSignal) => this.request("GET", "/", { signal, query: "", endpoint });
+    return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
+  }
+
   /** Asks for a WebSocket of a version that no server speaks. */
   upgrade(signal: AbortSignal): Promise<HttpResponse> {
     return this.request("GET", RPC_PATH, {
@@ -152,6 +158,21 @@ export class PanelCalls {
     if (!Number.isNaN(dateMs)) this.#clockErrorMs = dateMs - (sentAtMs + Date.now()) / 2;
     return response;
   }
+}
+
+/** For calls at other addresses. */
+const ELSEWHERE_MS = 2_000;
+
+/** The first of several addresses at which a panel answers; nothing secret is sent there. */
+export async function panelAmong(
+  addresses: readonly string[],
+  { calls, signal }: { calls: Pick<PanelCalls, "version">; signal: AbortSignal },
+): Promise<string | undefined> {
+  const versions = await Promise.all(addresses.map(async (address) => {
+    const ask = (signal: AbortSignal) => calls.version(signal, address);
+    return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
+  }));
+  return addresses[versions.findIndex((version) => version !== undefined)];
 }
 
 /** The answer at an address: of a panel that accepts or refuses the token, or of another server. */

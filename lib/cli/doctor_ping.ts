@@ -16,7 +16,7 @@ import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, result, skipped } from "./checks.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import { reinstall } from "./doctor_way.ts";
+import { isDenied, reinstall } from "./doctor_way.ts";
 
 export async function checkPing(
   { roots }: Machine,
@@ -97,7 +97,7 @@ export function failedPing(
   );
   const kind = /there is no "ping"/.test(why)
     ? "missing_program"
-    : /sendto: Operation not permitted/.test(why)
+    : /sendto: Operation not permitted/.test(why) || isDenied(unit, "127.0.0.1")
     ? "unsent"
     : undefined;
   return { ...found, kind };

@@ -50,7 +50,7 @@ const CONSEQUENCES: readonly (readonly [
   [["tls", "panel"], ["agent"], "not_reporting", "other_server"],
   [["round_trip"], ["websocket"], "limited", "limited"],
   [ON_THE_WAY, ["service"], /its files have changed since systemd read them/],
-  [["connect"], ["ping"], "unsent"],
+  [["dns", "connect"], ["ping"], "unsent"],
   [["service"], ["environment", "agent"]],
   [["service"], ["state"], /Not a directory/],
   [["agents"], ["agent", "connections"]],
@@ -60,6 +60,8 @@ const CONSEQUENCES: readonly (readonly [
     ["interfaces", "measurements", "disks", "ping"],
     /\/stat: (?:HOST_PROC|no such file)/,
   ],
+  [["network"], ["dns", "connect"], /there is no default route of IPv4/, "no_ipv4_route"],
+  [["panel"], ["tls"], undefined, "needs_tls"],
   [["network", "dev_null"], ["ping"]],
   // The shell starts no program, and systemd can't give the service a /dev of its own.
   [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
@@ -70,6 +72,9 @@ const CONSEQUENCES: readonly (readonly [
 
 /** What is the consequence of nothing else, as a process that a signal has stopped, or one that reports. */
 const OWN_CAUSES: readonly CheckResult["kind"][] = ["paused", "missing_program", "reporting"];
+
+/** Who has so many looks before him takes no more. */
+const MAX_CAUSES = 4;
 
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
@@ -103,7 +108,11 @@ export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   // What was not checked for a link that itself follows, follows from the same.
   const rootOf = ({ follows, panel }: CompletedCheck) =>
     found.find((it) => it.id === follows && it.panel === panel)?.follows ?? follows;
-  return found.map((it) => ({ ...it, follows: rootOf(it) })).map((it) =>
+  return found.map((it) => ({
+    ...it,
+    causes: it.causes?.slice(0, MAX_CAUSES),
+    follows: rootOf(it),
+  })).map((it) =>
     it.status === "warning" && it.follows === undefined && failing.has(it.id)
       ? { ...it, status: "failed" as const }
       : it

@@ -5,7 +5,6 @@
  */
 
 import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
-import type { Config } from "../config/config.ts";
 import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { DialError } from "../net/errors.ts";
@@ -16,8 +15,9 @@ import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
 import { connectError, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import { largePacketsLost } from "./doctor_mtu.ts";
-import { PanelCalls } from "./doctor_panel_calls.ts";
+import { panelAmong, PanelCalls } from "./doctor_panel_calls.ts";
 import {
+  endpointPlace,
   failureText,
   firstHop,
   oldAddressAdvice,
@@ -105,16 +105,8 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   if (certificate === undefined && other !== undefined) {
     return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
   }
-  const elsewhere = /does not speak TLS/.test(reason) ? await panelUrl(way, signal) : undefined;
-  if (elsewhere !== undefined) {
-    return failed(
-      `${reason}; a Komari panel answers at ${elsewhere}`,
-      writeAddress(elsewhere, way),
-    );
-  }
-  const isOfPanel = /another name/.test(reason)
-    ? await isPanelThere(way, { ...way.config, anyCertificate: true }, signal)
-    : undefined;
+  if (/does not speak TLS/.test(reason)) return await withoutTls(reason, way, signal);
+  const isOfPanel = /another name/.test(reason) ? await isPanelThere(way, signal) : undefined;
   const said = `${reason}${inBrackets(certificate)}`;
   const text = isOfPanel === undefined
     ? said
@@ -134,17 +126,38 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   );
 }
 
-/** The usual address of TLS on the panel's host, if a panel answers there. */
-async function panelUrl(way: Way, signal: AbortSignal): Promise<string | undefined> {
-  const found = usualAddresses(way).find(({ address }) => address.startsWith("https:"));
-  if (found === undefined) return undefined;
-  const endpoint = found.address + way.url.pathname.replace(/\/$/, "");
-  return await isPanelThere(way, { ...way.config, endpoint }, signal) ? endpoint : undefined;
+/** A port that does not speak TLS: says where on that host a panel answers. */
+async function withoutTls(reason: string, way: Way, signal: AbortSignal): Promise<CheckResult> {
+  const path = way.url.pathname.replace(/\/$/, "");
+  const plain = `http://${way.url.host}${path}`;
+  const usual = usualAddresses(way).filter(({ address }) => address.startsWith("https:"))
+    .map(({ address }) => address + path);
+  const calls = new PanelCalls(way);
+  const [found, page] = await Promise.all([
+    panelAmong([...usual, plain], { calls, signal }),
+    calls.page(signal, plain),
+  ]);
+  const write = writeAddress(found ?? plain, way);
+  if (found === undefined) {
+    const correct = `correct the port in ${endpointPlace(way)}, if it is another one than ${
+      portOf(way.url)
+    }`;
+    return page === undefined
+      ? failed(`${reason}; nor does it speak HTTP`, correct)
+      : failed(`${reason}; it speaks HTTP, and no Komari panel answers there`, correct, write);
+  }
+  return failed(
+    `${reason}; a Komari panel answers at ${found}`,
+    found === plain
+      ? `if the panel speaks TLS at another port, give that; if it has none, ${write}`
+      : write,
+  );
 }
 
-/** Whether a panel answers by such a configuration; nothing secret is sent to it. */
-async function isPanelThere(way: Way, config: Config, signal: AbortSignal): Promise<boolean> {
-  const other = wayTo({ ...config, token: "", headers: [] }, way.unit);
+/** Whether a panel answers there, whatever its certificate; nothing secret is sent to it. */
+async function isPanelThere(way: Way, signal: AbortSignal): Promise<boolean> {
+  const config = { ...way.config, anyCertificate: true, token: "", headers: [] };
+  const other = wayTo(config, way.unit);
   other.addresses = way.addresses;
   const ask = (signal: AbortSignal) => new PanelCalls(other).version(signal);
   return await attemptWithin(ask, { timeoutMs: READ_MS, signal }) !== undefined;

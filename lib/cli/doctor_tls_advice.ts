@@ -15,15 +15,7 @@ import { urlHost } from "../parse/probe_target.ts";
 import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
-import {
-  endpointPlace,
-  given,
-  originLook,
-  portOf,
-  reinstall,
-  type Way,
-  writeAddress,
-} from "./doctor_way.ts";
+import { endpointPlace, given, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -57,7 +49,6 @@ export function tlsAdvice(
   const host = urlHost(url);
   const port = portOf(url);
   const address = addresses[0] ?? host;
-  const write = writeAddress(`http://${url.host}${url.pathname.replace(/\/$/, "")}`, way);
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
   const place = endpointPlace(way);
   const named = `use one of the certificate's names in ${place}, if one is the panel's`;
@@ -66,10 +57,6 @@ export function tlsAdvice(
       `(${way.answeredBy})`;
   const made = `have the panel's server use a certificate for ${host}`;
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
-    [
-      /does not speak TLS/,
-      `if the panel speaks TLS at another port, give that; if it has none, ${write}`,
-    ],
     [
       /another name/,
       ...isOfPanel === true

@@ -11,7 +11,8 @@ import { DialError } from "../net/errors.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
-import { connectAdvice, notWhileConnected } from "./doctor_connect_advice.ts";
+import { connectAdvice, notWhileConnected, type OtherPorts } from "./doctor_connect_advice.ts";
+import { panelAmong, PanelCalls } from "./doctor_panel_calls.ts";
 import { firewallFinding } from "./doctor_prohibited.ts";
 import { familyFinding } from "./doctor_family.ts";
 import { answersPing, connectError, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
@@ -86,9 +87,9 @@ async function whyNotConnected(
   const isTold = isRefused || /unreachable|prohibited|does not let it/.test(message);
   const firewall = isTold ? await firewallFinding(way, signal) : undefined;
   if (isRefused) {
-    const open = firewall === undefined ? await openUrls(way, signal) : [];
+    const others = firewall === undefined ? await openUrls(way, signal) : {};
     const found = firewall === undefined
-      ? failed(withOpen(text, open), ...connectAdvice(text, way, { open }))
+      ? failed(withOpen(text, others), ...connectAdvice(text, way, others))
       : because(firewall);
     return { ...found, ruledOutByReports: notWhileConnected(way) };
   }
@@ -117,11 +118,11 @@ async function whyNotConnected(
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
   // A port of a machine that answers is refused by its firewall, rather than all of them by one here.
-  const open = isPinged === true && isTimeout(error) ? await openUrls(way, signal) : [];
-  const advice = connectAdvice(text, way, { isPinged, open });
+  const others = isPinged === true && isTimeout(error) ? await openUrls(way, signal) : {};
+  const advice = connectAdvice(text, way, { isPinged, ...others });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);
   return detour === undefined
-    ? failed(withOpen(pinged, open), ...advice)
+    ? failed(withOpen(pinged, others), ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
 }
 
@@ -130,20 +131,22 @@ async function opens(address: string, port: number, signal: AbortSignal): Promis
   return await connectError(address, options) === undefined;
 }
 
-function withOpen(text: string, open: readonly string[]): string {
+function withOpen(text: string, { open = [], panel }: OtherPorts): string {
+  if (panel !== undefined) return `${text}; a Komari panel answers at ${panel}`;
   return open.length === 0 ? text : `${text}; it connects for ${open.join(", ")}`;
 }
 
-/** The usual addresses on the panel's host, other than the configured one, that can be connected to. */
-async function openUrls(way: Way, signal: AbortSignal): Promise<string[]> {
-  if (way.proxy !== undefined) return [];
+/** The usual addresses on the panel's host, other than the configured one, that take connections. */
+async function openUrls(way: Way, signal: AbortSignal): Promise<OtherPorts> {
+  if (way.proxy !== undefined) return {};
   const hostname = way.addresses[0] ?? firstHop(way).host;
   const urls = await Promise.all(
     usualAddresses(way).map(async ({ address, port }) =>
       await opens(hostname, port, signal) ? address : []
     ),
   );
-  return urls.flat();
+  const open = urls.flat();
+  return { open, panel: await panelAmong(open, { calls: new PanelCalls(way), signal }) };
 }
 
 /** The message of an error, which says that no port is free where the missing address is there. */

@@ -94,7 +94,7 @@ export async function unresolved(
   const [only, ...more] = answers.map(answerText);
   // A single server that is asked directly is named once.
   const each = more.length === 0 ? only?.replace(`${asked}: `, "") : [only, ...more].join("; ");
-  const finding = unitAdvice(way) === undefined
+  const finding = unitAdvice(way, undefined, answers.map(({ server }) => server)) === undefined
     ? await unreachedServers(answers, sources, signal)
     : undefined;
   const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;

@@ -11,7 +11,7 @@ import { describeError } from "../log/log.ts";
 import { DialError } from "../net/errors.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
-import { ipFamily } from "../parse/ip_address.ts";
+import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import {
@@ -21,6 +21,7 @@ import {
   variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, linesOf, withLines } from "./checks.ts";
+import { isWithin } from "./doctor_firewall_rules.ts";
 import { lossAdvice, PINGS, sentAgain } from "./doctor_loss.ts";
 import { restart } from "./doctor_unit_settings.ts";
 
@@ -112,7 +113,7 @@ export function preferOther(
   way: Pick<Way, "config" | "unit">,
 ): string | undefined {
   const family = ipFamily(good);
-  return family === ipFamily(bad)
+  return family === ipFamily(bad) || family === way.config.preferFamily
     ? undefined
     : `until it is repaired, try the other first: ${given(way, `--prefer-ip-version ${family}`)}`;
 }
@@ -285,6 +286,20 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
+/** Whether a unit has the kernel drop what its service sends to an address, or to a name's. */
+export function isDenied(unit: readonly UnitSetting[], address: string): boolean {
+  const lists = (name: string) => {
+    const values = unit.filter((it) => it.name === name).map(({ value }) => value);
+    // An empty value takes back those before it.
+    const words = values.slice(values.lastIndexOf("") + 1).join(" ").split(/\s+/);
+    return words.some((word) =>
+      word === "any" || word === "localhost" && isLoopbackHost(address) ||
+      isWithin(address, word) === true
+    );
+  };
+  return lists("IPAddressDeny") && !lists("IPAddressAllow");
+}
+
 /** Settings that take a network, or a part of it, from a service. */
 const NETWORK_SETTINGS = ["PrivateNetwork", "NetworkNamespacePath", "IPAddressDeny"];
 
@@ -293,13 +308,19 @@ const NETWORK_SETTINGS = ["PrivateNetwork", "NetworkNamespacePath", "IPAddressDe
  * it has none.
  *
  * @param names The settings that may explain what was observed.
+ * @param addresses Those that can't be reached, by default the first hop's.
  */
 export function unitAdvice(
-  { unit, config }: Pick<Way, "unit" | "config">,
+  way: Pick<Way, "unit" | "config" | "url" | "proxy" | "addresses">,
   names: readonly string[] = NETWORK_SETTINGS,
+  addresses = way.addresses.length > 0 ? way.addresses : [firstHop(way).host],
 ): string | undefined {
-  const setting = names.flatMap((name) => lastSetting(unit, name) ?? [])
-    .find(({ value }) => !["", "no", "false"].includes(value));
+  const { unit, config } = way;
+  const setting = names.flatMap((name) => lastSetting(unit, name) ?? []).find(({ name, value }) =>
+    name === "IPAddressDeny"
+      ? addresses.some((address) => isDenied(unit, address))
+      : !["", "no", "false"].includes(value)
+  );
   if (setting === undefined) return undefined;
   const [place, again] = [settingText(setting), restart(config.serviceName)];
   return `the service's unit takes the network from it: remove ${place}, and then: ${again}`;

@@ -83,6 +83,15 @@ Deno.test("unitAdvice() names the setting that takes the network, and its file",
   const of = (...unit: Way["unit"]) => unitAdvice({ ...way, unit });
   assertStringIncludes(of(setting("PrivateNetwork", "yes")) ?? "", "in /x/PrivateNetwork.conf");
   assertStringIncludes(of(setting("IPAddressDeny", "any")) ?? "", "remove IPAddressDeny=any in");
+  const private10 = setting("IPAddressDeny", "10.0.0.0/8 localhost");
+  const at = (address: string, ...unit: Way["unit"]) =>
+    unitAdvice({ ...way, unit, addresses: [address] }) !== undefined;
+  assertEquals(at("10.1.2.3", private10), true);
+  assertEquals(at("127.0.0.1", private10), true);
+  assertEquals(at("192.0.2.7", private10), false, "it is let through");
+  const any = setting("IPAddressDeny", "any");
+  assertEquals(at("192.0.2.7", any, setting("IPAddressAllow", "192.0.2.0/24")), false);
+  assertEquals(at("192.0.2.7", any, setting("IPAddressDeny", "")), false, "it is taken back");
   const undone = [setting("PrivateNetwork", "yes"), setting("PrivateNetwork", "no")];
   const expected = [undefined, undefined, undefined];
   assertEquals([of(), of(...undone), of(setting("LimitAS", "1"))], expected);
@@ -149,21 +158,15 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     assertStringIncludes(own ?? "", "a firewall here");
     assertStringIncludes(there ?? "", "drops port 81, or this machine's address alone");
     assertStringIncludes(elsewhere ?? "", "from another machine whether it answers there: curl");
-    assertStringIncludes(others.at(-1) ?? "", "whether 192.0.2.7 is the panel's", "it answers");
-    const open = ["http://p.example"];
-    const last = connectAdvice(message, way, { ...pinged, open }).map((it) => it.slice(0, 34));
-    assertEquals(last.slice(3), [
-      "see whether the panel answers at h",
-      "see whether 192.0.2.7 is the panel",
-    ]);
+    assertStringIncludes(others[0] ?? "", "whether 192.0.2.7 is the panel's");
+    const found = connectAdvice(message, way, { ...pinged, panel: "http://p.example" });
+    assertEquals(found.slice(3), ["write http://p.example into -e"]);
   }
-  const [at] = connectAdvice("connection refused", wayTo("https://p.example:8443"), {
-    open: ["https://p.example"],
-  });
-  assertStringIncludes(
-    at ?? "",
-    "answers at https://p.example, and if so, write https://p.example into -e",
-  );
+  const refusing = (panel: string) =>
+    connectAdvice("connection refused", wayTo("https://p.example:8443"), { panel })
+      .map((line) => line.slice(0, 12));
+  assertEquals(refusing("https://p.example"), ["write https:", "see on the p"]);
+  assertEquals(refusing("http://p.example"), ["see on the p", "else write h"]);
   const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
   for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
     const found = connectAdvice(message, byName);
@@ -247,12 +250,6 @@ Deno.test("tlsAdvice() goes by the cause", () => {
   const chain = { ...CERTIFICATE, isAlone: true, namesIssuersFile: true };
   const table: [message: string, shown: Certificate | undefined, lines: number, advice: string][] =
     [
-      [
-        "the server does not speak TLS",
-        undefined,
-        1,
-        "if it has none, write http://p.example:444/x into -e",
-      ],
       ["it is for another name", undefined, 2, "use a certificate for p.example"],
       ["it has expired", { ...CERTIFICATE, validUntilMs: 0 }, 2, "renew the certificate"],
       ["it is not valid yet", CERTIFICATE, 2, "set it: timedatectl set-ntp true"],

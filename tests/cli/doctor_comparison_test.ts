@@ -38,7 +38,8 @@ Deno.test("withComparison() says of a link of the service's that it works in thi
     assertEquals((await compared(failed, status))?.text, "no answer");
   }
   const unreadable = { ...result("failed", "x", "one", "two"), kind: "unreadable" } as const;
-  for (const known of [result("failed", "x", "one"), unreadable]) {
+  const ofUnit = result("failed", "x", "the service's unit takes the network from it: …", "two");
+  for (const known of [result("failed", "x", "one"), unreadable, ofUnit]) {
     assertEquals((await compared(known, "ok"))?.text, known.text);
   }
 });

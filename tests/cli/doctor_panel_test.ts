@@ -494,6 +494,37 @@ Deno.test("panelChain() say of a panel whose calls alone are refused that it is 
   }
 });
 
+Deno.test("panelChain() show the page of another site, and not the refusal of their own call", async () => {
+  const { panel } = await checked(({ method }) =>
+    method === "POST" ? page("405 Not Allowed", 405, { server: "nginx" }) : page("A blog", 200)
+  );
+  assertMatch(
+    panel?.text ?? "",
+    /^GET http:\S+ answers status 200 and a page of HTML, "A blog", not a Komari panel's; an agent's call gets status 405, by "nginx"$/,
+  );
+  assertEquals(panel?.causes?.map((line) => line.slice(0, 19)), [
+    "correct the address",
+    "if the panel is beh",
+  ]);
+});
+
+Deno.test("panelChain() look where a redirect leads before they advise it", async () => {
+  const answers: [answer: Response, text: RegExp, advice: string][] = [
+    [Response.json(VERSION_123), /; a Komari panel answers at http:/, "write http://"],
+    [page("A blog", 200), /; GET http:\S+ answers .*"A blog", not a Komari panel's$/, "correct"],
+    [new Response("", { status: 502 }), /call the panel: redirected to http:[^;]*$/, "the panel's"],
+  ];
+  for (const [answer, text, advice] of answers) {
+    await using there = Deno.serve(HERE, () => answer.clone());
+    const location = `http://127.0.0.1:${there.addr.port}/api/clients/v2/rpc`;
+    const { panel } = await checked(() =>
+      new Response(null, { status: 301, headers: { location } })
+    );
+    assertMatch(panel?.text ?? "", text);
+    assertStringIncludes(adviceText(panel), advice);
+  }
+});
+
 Deno.test("panelChain() say what speaks no HTTP, and what closes a connection without an answer", async () => {
   const of = async (greeting: string) => {
     await using server = serving(async (connection) => {
@@ -559,8 +590,9 @@ const HALF_A_PANEL: Record<string, {
   advice: string;
 }> = {
   "that takes no POST, and not the page that answers GET": {
-    answer: ({ method }) => method === "POST" ? page("405 Not Allowed", 405) : page("Komari", 200),
-    ...{ id: "panel", status: "failed", text: "405 Not Allowed", advice: "and its path" },
+    answer: ({ method }) =>
+      method === "POST" ? page("405 Not Allowed", 405) : page("Komari Monitor", 200),
+    ...{ id: "panel", status: "failed", text: 'Monitor"; an agent', advice: "all paths" },
   },
   "that refuses WebSockets alone": {
     answer: ({ method }) => method === "POST" ? Response.json(UNKNOWN_METHOD) : page("No", 403),
@@ -674,7 +706,14 @@ Deno.test("panelChain() tell https to a plain port from http to a port of TLS", 
   const { port } = server.addr;
   const { tls, panel } = await checksOf(["-e", `https://127.0.0.1:${port}`, "-t", TOKEN]);
   assertEquals([tls?.status, panel?.status], ["failed", "skipped"]);
+  assertStringIncludes(tls?.text ?? "", "it speaks HTTP, and no Komari panel answers there");
   assertStringIncludes(adviceText(tls), `write http://127.0.0.1:${port} into -e`);
+  await using ssh = serving(async (connection) => {
+    await connection.write(new TextEncoder().encode("SSH-2.0-OpenSSH_9.2p1\r\n"));
+    await connection.read(new Uint8Array(4096));
+  });
+  const { tls: ofSsh } = await checksOf(["-e", `https://${ssh.host}`, "-t", TOKEN]);
+  assertEquals(ofSsh?.advice?.startsWith("correct the port in -e, if it is"), true, ofSsh?.advice);
 });
 
 /** A server with such a certificate, and the file of its authority. */

@@ -50,6 +50,29 @@ Deno.test("inOrder() takes what makes the agent fail for failed itself", () => {
   assertEquals(of("ok"), [["dns", "warning", undefined], ["agent", "ok", undefined]]);
 });
 
+Deno.test("inOrder() puts a missing route before the names that nobody can be asked for", () => {
+  const of = (text: string) =>
+    inOrder([
+      check("network", "warning", { kind: "no_ipv4_route" }),
+      check("dns", "failed", { text }),
+    ]).map(({ id, status, follows }) => [id, status, follows]);
+  assertEquals(of("Cannot resolve; there is no default route of IPv4: none leads to it"), [
+    ["dns", "failed", "network"],
+    ["network", "failed", undefined],
+  ]);
+  assertEquals(of("NXDOMAIN")[0], ["dns", "failed", undefined]);
+});
+
+Deno.test("inOrder() folds missing TLS below a panel that leads to it, and shows four causes", () => {
+  const tls = check("tls", "warning");
+  const causes = ["1", "2", "3", "4", "5"];
+  const of = (kind?: CheckResult["kind"]) =>
+    inOrder([tls, check("panel", "failed", { kind, causes })])
+      .map(({ id, follows, causes }) => [id, follows, causes?.length]);
+  assertEquals(of("needs_tls"), [["panel", undefined, 4], ["tls", "panel", undefined]]);
+  assertEquals(of(), [["panel", undefined, 4], ["tls", undefined, undefined]]);
+});
+
 Deno.test("inOrder() takes no check for its own cause", () => {
   const text = "Cannot read /host/proc/stat: HOST_PROC must be a Linux machine's /proc";
   const all = ["interfaces", "disks", "ping"].map((id) => check(id, "failed", { text }));

@@ -167,7 +167,8 @@ onlyIf(known !== undefined).test(
     await Deno.writeTextFile(path, authority);
     const { signal } = new AbortController();
     const any = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-    await using plain = Deno.serve(any, () => new Response("plain"));
+    let answer: unknown = "plain";
+    await using plain = Deno.serve(any, () => Response.json(answer));
     const port = plain.addr.port;
     const paths: string[] = [];
     const check = async (answer: unknown) => {
@@ -189,7 +190,11 @@ onlyIf(known !== undefined).test(
     assertEquals([there.status, there.advice], ["failed", "write https://panel.test/x into -e"]);
     const other = await check({ hello: "world" });
     assertEquals(other.text.includes("answers at"), false);
-    assertStringIncludes(other.advice ?? "", `if it has none, write http://panel.test:${port}/x`);
+    assertStringIncludes(other.causes?.[1] ?? "", `write http://panel.test:${port}/x into -e`);
     assertEquals(new Set(paths), new Set(["/x/api/version"]), "nothing secret is sent");
+    answer = { status: "success", data: { version: "1.1.8" } };
+    const here = await check({ hello: "world" });
+    assertStringIncludes(here.text, `; a Komari panel answers at http://panel.test:${port}/x`);
+    assertStringIncludes(here.advice ?? "", `if it has none, write http://panel.test:${port}/x`);
   },
 );

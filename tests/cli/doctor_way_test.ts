@@ -50,6 +50,20 @@ Deno.test("checkConnection() names an address that is tried first and does not c
   assertEquals((await checkConnection(way, signal)).status, "ok");
 });
 
+Deno.test("checkConnection() takes no dead address for a finding that is tried after a preferred family", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = server.addr;
+  const of = async (...options: string[]) => {
+    const endpoint = `http://panel.invalid:${port}`;
+    const way = wayTo(configOf(["doctor", "-e", endpoint, "-t", "x", ...options]), []);
+    way.addresses = ["127.0.0.1", "::1"];
+    const { status, text } = await checkConnection(way, signal);
+    return [status, text.includes("::1, another address of the name, does not connect")];
+  };
+  assertEquals(await of(), ["warning", true]);
+  assertEquals(await of("--prefer-ip-version", "4"), ["ok", true]);
+});
+
 Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has brought a refusal", () => {
   const way = wayTo(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), []);
   const options = { way, hostname: "192.0.2.7", port: 443 };
@@ -69,7 +83,7 @@ Deno.test("checkConnection() names a usual port that is open where the panel's r
   const config = configOf(["doctor", "-e", "http://127.0.0.1:1", "-t", "x"]);
   const { text, causes = [] } = await checkConnection(wayTo(config, [], [port]), signal);
   assertStringIncludes(text, `connection refused; it connects for http://127.0.0.1:${port}`);
-  assertStringIncludes(causes[0] ?? "", `answers at http://127.0.0.1:${port}, and if so, write`);
+  assertEquals(causes.join().includes(`:${port}`), false, "nothing answers there");
   assertEquals(usualAddresses(wayTo(config, [])), [
     { port: 443, address: "https://127.0.0.1" },
     { port: 80, address: "http://127.0.0.1" },
