@@ -11,7 +11,12 @@ import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
-import { WEB_FIREWALL_ADVICE, webFirewall } from "./doctor_web_firewall.ts";
+import {
+  isUnfiled,
+  UNFILED_ADVICE,
+  WEB_FIREWALL_ADVICE,
+  webFirewall,
+} from "./doctor_web_firewall.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import {
   endpointPlace,
@@ -149,6 +154,7 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
           "port 80 alone; behind another proxy, by its X-Forwarded-Proto)",
     ];
   }
+  if (isUnfiled(answer)) return UNFILED_ADVICE;
   const moved = movedTo(answer, url);
   if (moved !== undefined) {
     return [`the panel's address is another one: ${writeAddress(moved, way)}`];

@@ -221,11 +221,21 @@ export function connectionsResult(
       : ok("none is closed soon after it opened");
   }
   const names = closed.map(({ panel }) => panel).join(", ");
+  const text =
+    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`;
+  // A proxy gives up calls that wait for events by the same limit.
+  const late = closed.flatMap(({ error }) => error?.text ?? []).find((it) => /status 504/.test(it));
+  if (late !== undefined) {
+    return failed(
+      `${text}, and a call that waits for the panel's events is given up: ${late}`,
+      "have the proxy in front of the panel wait longer (nginx: proxy_read_timeout 60s, or more)",
+    );
+  }
   return failed(
-    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`,
+    text,
     "see whether the panel shows the node as online while this agent is stopped: another agent, here or " +
       "elsewhere, has the same token then; give each machine a node, and a token, of its own",
-    "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout 60s)",
+    "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout under 60s)",
     "see on the panel's machine whether the panel starts again and again",
     proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,
   );

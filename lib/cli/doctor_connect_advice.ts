@@ -136,6 +136,7 @@ export function connectAdvice(
     const onTheWay =
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${address}`;
+    if (panel !== undefined && !isWorse) return [...elsewhere, ofPort];
     // Its own address answers, so that it is the last to be doubted.
     return [
       ...ofHosts,
@@ -174,10 +175,14 @@ function loopbackAdvice(way: Way, isContained: boolean): string[] {
     const remove = `if the panel is on another machine, remove ${host} from /etc/hosts`;
     return advised(remove, container, here);
   }
+  const far = answeredBy === "" && !isContained &&
+    `if it is on another machine, write the address by which browsers reach it into ${
+      endpointPlace(way)
+    }`;
   const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
   // What a name server says of a name that is not this machine's own may be a filter's answer.
   const elsewhere = answeredBy !== "" && host !== "localhost" &&
     `if the panel is on another machine, its name server is wrong about ${host}, or ` +
       `filters it (${answeredBy})`;
-  return advised(elsewhere, container, here, otherPort);
+  return advised(elsewhere, container, here, far, otherPort);
 }

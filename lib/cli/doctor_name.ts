@@ -27,6 +27,7 @@ import {
   given,
   hopText,
   isFakeIp,
+  isForged,
   otherNameServer,
   seconds,
   type Way,
@@ -160,6 +161,13 @@ async function readAnswer(
       otherNameServer(way),
     ];
     return `${text}, which it also gives for a name that does not exist`;
+  }
+  if (isForged(way)) {
+    way.doubts = [
+      otherNameServer(way),
+      `or write the panel's own address and ${host} into a line of /etc/hosts`,
+    ];
+    return `${text}, of a network from which forged answers for blocked names are (Facebook's, Twitter's)`;
   }
   const longer = await searchedName(first, { way, sources, signal });
   if (longer === undefined) {

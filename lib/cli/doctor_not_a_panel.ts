@@ -18,7 +18,7 @@ import {
 } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
 import { panelAmong, type PanelCalls } from "./doctor_panel_calls.ts";
-import { webFirewall } from "./doctor_web_firewall.ts";
+import { isUnfiled, webFirewall } from "./doctor_web_firewall.ts";
 import { usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
 
 /** Of a program that everybody lets pass. */
@@ -38,10 +38,9 @@ export async function notAPanel(
   const { status, text } = response;
   const { url } = way;
   const words = wordsOf(response, url) + answererText(response, way);
-  const isWall = isPasswordWall(response) || isChallenge(response) ||
-    webFirewall(response) !== undefined;
   const isLoop = leadsBack(response, url);
-  if (status === 403 && !isPasswordWall(response) && !isChallenge(response)) {
+  const isAsked = isPasswordWall(response) || isChallenge(response) || isUnfiled(response);
+  if (status === 403 && !isAsked) {
     const other = (await calls.unknownMethod(signal, { userAgent: OTHER_USER_AGENT })).status;
     if (other !== status) {
       return failed(
@@ -51,6 +50,7 @@ export async function notAPanel(
       );
     }
   }
+  const isWall = isAsked || webFirewall(response) !== undefined;
   const isRefused = !isWall && !isLoop && [200, 302, 303, 307, 403, 404, 405].includes(status);
   const version = isRefused ? await calls.version(signal) : undefined;
   if (version !== undefined) {
@@ -72,13 +72,14 @@ export async function notAPanel(
   const kind = moved?.startsWith("https:") === true ? "needs_tls" : undefined;
   const isPage = page?.status === 200 && isHtml(page.text) && status !== 200;
   const isKomari = isPage && KOMARI.test(page.text);
-  const shown = isPage && `GET ${moved ?? url.href} answers status 200${reasonOf(page.text)}` +
-      (isKomari ? "" : ", not a Komari panel's");
-  const ofPage = shown === false
+  const got = isPage && `GET ${moved ?? url.href} answers status 200${reasonOf(page.text)}` +
+      (moved === undefined ? answererText(page, way) : "");
+  const shown = isKomari ? `${got}` : `${got}, not a Komari panel's`;
+  const ofPage = got === false
     ? words
     : moved === undefined
-    ? `${shown}; an agent's call gets status ${status}${answererText(response, way)}`
-    : `${words}; ${shown}`;
+    ? `${shown}; an agent's call gets status ${status}`
+    : `${wordsOf(response, url)}; ${shown}`;
   if (elsewhere === undefined && moved === undefined && isKomari) {
     return failed(
       ofPage,

@@ -19,12 +19,14 @@ import {
   sentAgain,
   slowConnections,
 } from "./doctor_loss.ts";
-import { largePacketsLost } from "./doctor_mtu.ts";
+import { largePacketsLost, smallerPackets } from "./doctor_mtu.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
 import { failureText, firstHop, type Way } from "./doctor_way.ts";
 
 const MAX_ROUND_TRIP_MS = 1_000;
+/** So often the kernel sends a packet again within the time that a call waits. */
+const SENT_AGAIN = 3;
 /** More than fits into one packet, as reports with many values are. */
 const LARGE_REQUEST_BYTES = 4_000;
 
@@ -66,7 +68,9 @@ export async function measureRoundTrip(
   const small = await calls.unknownMethod(signal);
   const ms = performance.now() - startedAtMs;
   const text = `${roundMs(ms)} ms`;
+  let before = sentAgain();
   try {
+    before = sentAgain();
     const large = await calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
     // The call before it has been answered.
     const isLimit = ({ status }: HttpResponse) => status === 429 || status === 503;
@@ -89,12 +93,20 @@ export async function measureRoundTrip(
     }
   } catch (error) {
     signal.throwIfAborted();
+    const again = sentAgain() - before;
     const address = way.addresses[0] ?? firstHop(way).host;
     const said =
       `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is ` +
       `not: ${failureText(error)}`;
     const large = await largePacketsLost(address, signal);
     if (large !== undefined) return failed(`${said}; ${large.text}`, ...large.advice);
+    // The kernel of the next machine takes them, whatever its programs do.
+    if (again >= SENT_AGAIN) {
+      return failed(
+        `${said}; meanwhile ${again} packets were sent again, so large ones are lost on the way there`,
+        ...smallerPackets(address, firstHop(way).port),
+      );
+    }
     const [ping, device] = [`${largestPing(address)} ${urlHost(way.url)}`, deviceTo(address)];
     return failed(
       said,

@@ -105,8 +105,18 @@ export function routeFinding(
 export function detourOf(address: string, askRoute = kernelRoutes()): RouteFinding | undefined {
   const route = askRoute(address);
   if (route === undefined || !("device" in route) || route.device === "lo") return undefined;
-  const { device, gateway, network } = route;
+  const { device, gateway, network, table } = route;
   const ip = ipFor(address);
+  if (table !== undefined) {
+    return {
+      isOne: false,
+      text: `a rule of this machine, as VPNs make them, sends it by ${device} (table ${table})`,
+      advice: [
+        `see whether anything comes back by ${device}, and end that VPN if not (wg-quick down ${device}): ip -s ` +
+        `link show ${device}; ${ip} rule; ${ip} route show table ${table}`,
+      ],
+    };
+  }
   const byDefault = defaultRoute(address, askRoute);
   const usual = byDefault?.device;
   if (device === usual && !isTunnel(device)) {

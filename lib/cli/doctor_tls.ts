@@ -14,8 +14,9 @@ import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
 import { connectError, SLOW_CONNECT_MS } from "./doctor_loss.ts";
-import { largePacketsLost } from "./doctor_mtu.ts";
+import { largeAnswersLost, largePacketsLost } from "./doctor_mtu.ts";
 import { panelAmong, PanelCalls } from "./doctor_panel_calls.ts";
+import type { RouteFinding } from "./doctor_route.ts";
 import {
   endpointPlace,
   failureText,
@@ -42,6 +43,8 @@ const MAX_NAMES = 4;
 const OF_NAME = /another name|no site of that name/;
 /** A name that nobody has a reason to cut, and no panel has. */
 const OTHER_NAME = "example.com";
+/** How a load balancer begins that does not tell whose connection it is (PROXY protocol, version 1). */
+const OF_LOAD_BALANCER = "PROXY UNKNOWN\r\n";
 /** Of a certificate that is checked but not shown: it is read over a connection of its own. */
 const UNREAD = "until when the certificate is valid can't be read";
 
@@ -95,16 +98,25 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     : failureText(error);
   const isCut = isLate || /connection reset|closed the connection/.test(reason);
   const address = way.addresses[0] ?? firstHop(way).host;
-  const [certificate, other, large, { bad, good }] = await Promise.all([
+  const [certificate, other, announced, large, { bad, good }] = await Promise.all([
     certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
     isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
-    isLate ? largePacketsLost(address, signal) : undefined,
+    isCut ? certificateOf(way, signal, { before: OF_LOAD_BALANCER }) : undefined,
+    isLate ? largeLost(address, way, signal) : undefined,
     atEach(way, { isLate, signal }),
   ]);
-  if (large !== undefined) return failed(`${reason}; ${large.text}`, ...large.advice);
   if (certificate === undefined && other !== undefined) {
-    return failed(`${reason}; asked for ${OTHER_NAME}, it answers`, ...cutAdvice(way));
+    const text = `${reason}; asked for ${OTHER_NAME}, it answers`;
+    return failed(text, ...cutAdvice(way, { isOfName: true }));
   }
+  if (certificate === undefined && announced !== undefined) {
+    return failed(
+      `${reason}; behind a line of the PROXY protocol, as load balancers send it, it answers`,
+      "have that server take connections without it (nginx: no proxy_protocol in its listen line), or give " +
+        "the address of the load balancer",
+    );
+  }
+  if (large !== undefined) return failed(`${reason}; ${large.text}`, ...large.advice);
   if (/does not speak TLS/.test(reason)) return await withoutTls(reason, way, signal);
   const isOfPanel = /another name/.test(reason) ? await isPanelThere(way, signal) : undefined;
   const said = `${reason}${inBrackets(certificate)}`;
@@ -124,6 +136,16 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
       preferOther(bad.way.address, good.way.address, way),
     ],
   );
+}
+
+/** A finding where large packets are lost, by pings or, where those get through, by TLS itself. */
+async function largeLost(
+  address: string,
+  way: Way,
+  signal: AbortSignal,
+): Promise<RouteFinding | undefined> {
+  const byTls = way.proxy === undefined ? largeAnswersLost(way, signal) : undefined;
+  return await largePacketsLost(address, signal) ?? await byTls;
 }
 
 /** A port that does not speak TLS: says where on that host a panel answers. */
@@ -205,10 +227,16 @@ async function atEach(
 async function certificateOf(
   { url, dialer }: Way,
   signal: AbortSignal,
-  { asksDate = false, name = urlHost(url) }: { asksDate?: boolean; name?: string } = {},
+  { asksDate = false, name = urlHost(url), before = "" }: {
+    asksDate?: boolean;
+    name?: string;
+    /** What is sent before TLS. */
+    before?: string;
+  } = {},
 ): Promise<Certificate | undefined> {
   return await attemptWithin(async (signal) => {
     const { connection } = await dialer.connect(url, { signal });
+    if (before !== "") await connection.write(new TextEncoder().encode(before));
     return await readCertificate(connection, { host: name, signal, asksDate });
   }, { timeoutMs: READ_MS, signal });
 }

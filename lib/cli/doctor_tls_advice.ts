@@ -119,6 +119,7 @@ export function tlsAdvice(
     ];
   }
   if (/issuer is unknown/.test(message)) {
+    if (certificate?.issuer === "CloudFlare, Inc.") return CLOUDFLARE_ORIGIN_ADVICE;
     const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
     const other = way.proxy === undefined
       ? "if the panel's certificate is by another issuer, something on the way answers in its place; " +
@@ -144,28 +145,40 @@ export function tlsAdvice(
       "see on the panel's machine whether the server that ends TLS hangs, or is overloaded: its log; top",
       `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
       `dev ${deviceTo(address)} mtu 1280`,
-      ...cutAdvice(way),
+      ...cutAdvice(way, { isOfName: false }),
     ];
   }
   if (/connection reset|closed the connection/.test(message)) {
     return [
       `see on the panel's machine whether it answers there: openssl s_client -connect 127.0.0.1:${port} ` +
-      `-servername ${host} </dev/null`,
-      ...cutAdvice(way),
+      `-servername ${host} </dev/null; if not, the error log of that server says why`,
+      ...cutAdvice(way, { isOfName: false }),
     ];
   }
   return [`see what the server says: ${show}`];
 }
 
-/** Advice where something on the way ends connections, by their name or as they are. */
-export function cutAdvice(way: Pick<Way, "url" | "config">): string[] {
+/** Advice where something on the way ends connections, by the panel's name or whatever they ask for. */
+export function cutAdvice(
+  way: Pick<Way, "url" | "config">,
+  { isOfName }: { isOfName: boolean },
+): string[] {
   const host = urlHost(way.url);
   const proxy = given(way, "HTTPS_PROXY=http://HOST:PORT");
   return [
-    `if something on the way cuts connections to ${host}, as where its name is blocked, give the panel another ` +
-    `name or port, have a CDN stand before it, or go by a proxy: ${proxy}`,
+    isOfName
+      ? `where something on the way blocks ${host} by its name, give the panel another name or port, have a ` +
+        `CDN stand before it, or go by a proxy: ${proxy}`
+      : `if it answers on that machine itself, something on the way cuts connections: give the panel another port ` +
+        `or address, have a CDN stand before it, or go by a proxy: ${proxy}`,
   ];
 }
+
+/** An origin certificate of Cloudflare's; their public ones have another spelling of that name. */
+const CLOUDFLARE_ORIGIN_ADVICE = [
+  "have the panel's name go through Cloudflare (DNS, Proxied), which alone trusts its origin certificates",
+  "or have the panel's server use a certificate of a public authority, such as Let's Encrypt",
+];
 
 /** A server that asks its clients for a certificate, which agents have none of. */
 export const CLIENT_CERTIFICATE_ADVICE = [

@@ -174,6 +174,22 @@ export function isFakeIp({ addresses }: Pick<Way, "addresses">): boolean {
   return addresses.length > 0 && addresses.every((it) => FAKE_IPS.test(it));
 }
 
+/**
+ * Networks of Facebook, Twitter and Dropbox, and Teredo's, from which forged answers take addresses
+ * where a name is blocked.
+ */
+const FORGED_FROM = [
+  ...["31.13.64.0/18", "66.220.144.0/20", "69.63.176.0/20", "69.171.224.0/19", "157.240.0.0/16"],
+  ...["173.252.64.0/18", "104.244.40.0/21", "199.16.156.0/22", "199.59.148.0/22"],
+  ...["108.160.160.0/20", "162.125.0.0/16", "2001::/32"],
+];
+
+/** Whether the name's addresses are such as forged answers give. */
+export function isForged({ addresses }: Pick<Way, "addresses">): boolean {
+  return addresses.length > 0 &&
+    addresses.every((it) => FORGED_FROM.some((network) => isWithin(it, network) === true));
+}
+
 /** A look at whether an address is the panel's, or the proxy's, where somebody has given it for a name. */
 export function originLook(
   { addresses, answeredBy, proxy }: Pick<Way, "addresses" | "answeredBy" | "proxy">,

@@ -43,6 +43,22 @@ const MARKS: readonly (readonly [name: string, mark: RegExp])[] = [
 const OF_FIREWALL =
   /checking (?:if )?your browser|verif\w+ (?:that )?you are (?:a )?human|you(?:'|’|&#39;)?re not a (?:ro)?bot|are you (?:a )?human|(?:browser|security) (?:check|verification)|web application firewall|enable javascript and cookies|(?:人机|安全|滑动)(?:身份)?(?:验证|检测|检查)|网站防火墙|请求.{0,20}(?:被|已)拦截/i;
 
+/** The page of a provider in mainland China that serves no domain without a filing. */
+const OF_UNFILED =
+  /Non-compliance ICP Filing|未(?:完成|办理|进行)?备案|\/webblock\.html|batit\.aliyun\.com|block\.dnspod|未经备案/i;
+
+/** Whether the provider of a server has answered in its place, since its domain has no ICP filing. */
+export function isUnfiled({ status, text, headers }: HttpResponse): boolean {
+  return headers.get("server") === "Beaver" || status !== 200 && OF_UNFILED.test(text) ||
+    OF_UNFILED.test(headers.get("location") ?? "");
+}
+
+/** Advice about such an answer. */
+export const UNFILED_ADVICE = [
+  "have the domain filed with the provider of that server, which blocks domains without an ICP filing",
+  "or have the panel on a server outside of mainland China",
+];
+
 /** A firewall that answers by itself, with its name where that is known. */
 export interface WebFirewall {
   readonly name: string | undefined;

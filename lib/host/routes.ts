@@ -30,6 +30,8 @@ export interface Route {
   readonly network: string | undefined;
   /** Whether the next machine, the gateway or the address itself, was asked for and does not answer. */
   readonly isSilent: boolean;
+  /** The table to which a rule has sent it; absent for those of the kernel's own rules. */
+  readonly table?: number;
 }
 
 /** Why packets to an address have no way. */
@@ -53,6 +55,8 @@ const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
 /** The kernel's own: for IPv4 local, main and default, for IPv6 the first two. */
 const OWN_RULES: Readonly<Record<number, number>> = { 4: 3, 16: 2 };
 const MAIN_TABLE = 254;
+/** Default, main and local, and none. */
+const OWN_TABLES = [253, MAIN_TABLE, 255, 0];
 
 /** Errors by which the kernel says that a route or rule refuses, by their numbers; others mean none. */
 const REFUSALS: Readonly<Record<number, Refusal["kind"]>> = {
@@ -106,7 +110,7 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
   if (link === undefined) return undefined;
   const next = gateway ?? address;
   const entry = askForRoute(netlink, address, { flags: RTM_F_FIB_MATCH, source });
-  const { destination, prefix } = entry && parseRouteMessage(entry) || {};
+  const { destination, prefix, table } = entry && parseRouteMessage(entry) || {};
   return {
     device: link.name,
     hasCarrier: (link.flags & IFF_LOWER_UP) !== 0,
@@ -114,6 +118,7 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
     source,
     network: destination === undefined ? undefined : `${destination}/${prefix}`,
     isSilent: isSilent(netlink, next, link.index),
+    ...table !== undefined && !OWN_TABLES.includes(table) && { table },
   };
 }
 

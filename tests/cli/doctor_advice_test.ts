@@ -120,7 +120,7 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     [
       "connection refused",
       wayTo("http://[::1]:81"),
-      2,
+      3,
       "if the panel is on this machine, start it",
     ],
     [
@@ -160,7 +160,7 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     assertStringIncludes(elsewhere ?? "", "from another machine whether it answers there: curl");
     assertStringIncludes(others[0] ?? "", "whether 192.0.2.7 is the panel's");
     const found = connectAdvice(message, way, { ...pinged, panel: "http://p.example" });
-    assertEquals(found.slice(3), ["write http://p.example into -e"]);
+    assertEquals([found[0], found.length], ["write http://p.example into -e", 2]);
   }
   const refusing = (panel: string) =>
     connectAdvice("connection refused", wayTo("https://p.example:8443"), { panel })
@@ -295,11 +295,12 @@ Deno.test("tlsAdvice() goes by the cause", () => {
       ["its issuer is unknown", CERTIFICATE, 2, "give its certificate: --ca-cert FILE"],
       ["its issuer is unknown", CERTIFICATE, 2, "something on the way answers in its place"],
       ["its issuer is unknown", chain, 1, "fullchain.pem"],
+      ["its issuer is unknown", { ...chain, issuer: "CloudFlare, Inc." }, 2, "(DNS, Proxied)"],
       ["its issuer is unknown", { ...CERTIFICATE, isAlone: true }, 3, "fullchain.pem"],
       ["its issuer is unknown", undefined, 4, "openssl s_client -connect p.example:444 </dev/null"],
       ["no answer within 5 s", undefined, 4, "smaller MTU"],
       ["no answer within 5 s", undefined, 4, "or go by a proxy: HTTPS_PROXY=http://HOST:PORT"],
-      ["connection reset", undefined, 2, "if something on the way cuts connections to p.example"],
+      ["connection reset", undefined, 2, "something on the way cuts connections: give the panel"],
       ["a fatal alert", undefined, 1, "see what the server says"],
     ];
   for (const [message, certificate, lines, advice] of table) {
@@ -507,7 +508,7 @@ Deno.test("connectAdvice() doubts a name server that gives this machine for a pa
   assertStringIncludes(first ?? "", "its name server is wrong about p.example");
   assertEquals(more.length, 2);
   const local = wayTo("http://127.0.0.1");
-  assertEquals(connectAdvice("connection refused", local, { isContained }).length, 2);
+  assertEquals(connectAdvice("connection refused", local, { isContained }).length, 3);
   const [own, ...here] = connectAdvice("connection refused", local, { isContained: true });
   assertStringIncludes(own ?? "", "within a container this address is the container itself");
   assertEquals(here.length, 2);

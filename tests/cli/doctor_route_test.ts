@@ -100,6 +100,12 @@ Deno.test("detourOf() names an interface beside that of the default route", () =
   const of = (device: string) =>
     detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"));
   assertEquals([of("eth0"), of("lo")], [undefined, undefined]);
+  const byRule = { ...DIRECT, device: "wg0", isSilent: false, table: 51820 };
+  const all = detourOf("192.0.2.7", () => byRule);
+  assertEquals(
+    all?.text,
+    "a rule of this machine, as VPNs make them, sends it by wg0 (table 51820)",
+  );
   assertEquals(of("wg9")?.text, "it is sent by wg9, and not by eth0 of the default route");
   assertEquals(of("wg9")?.advice[0]?.endsWith("ip -s link show wg9; ip route get 192.0.2.7"), true);
 });

@@ -1558,6 +1558,9 @@ Deno.test("connectionsResult() names the proxy on the way, and the panel that ma
   const expected = "see whether the proxy of HTTPS_PROXY (/x.conf) closes what is silent";
   assertEquals(causes?.at(-1), expected);
   assertEquals(connectionsResult(health, undefined).causes?.length, 3);
+  const error = { atMs: Date.now(), text: "Cannot send agent.pull: status 504" };
+  const late = { ...health, panels: health.panels.map((it) => ({ ...it, error })) };
+  assertStringIncludes(connectionsResult(late, undefined).advice ?? "", "proxy_read_timeout 60s");
 });
 
 Deno.test("agentResult() tells a failure of the last minute beside reports that are accepted", () => {

@@ -9,6 +9,7 @@ import { makeCertificate } from "../net/test_authority.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { configOf } from "./fake_context.ts";
+import { serving } from "./panel_to_check.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const NOW = Date.UTC(2024, 1, 29, 12);
@@ -196,5 +197,33 @@ onlyIf(known !== undefined).test(
     const here = await check({ hello: "world" });
     assertStringIncludes(here.text, `; a Komari panel answers at http://panel.test:${port}/x`);
     assertStringIncludes(here.advice ?? "", `if it has none, write http://panel.test:${port}/x`);
+  },
+);
+
+onlyIf(known !== undefined).test(
+  "checkTls() knows a server that waits for the line of a load balancer",
+  async () => {
+    const { certificate: cert = "", key = "" } = known ?? {};
+    const any = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    await using behind = Deno.serve({ ...any, cert, key }, () => new Response("x"));
+    const asked: string[] = [];
+    await using server = serving(async (client) => {
+      const buffer = new Uint8Array(4096);
+      const count = await client.read(buffer) ?? 0;
+      const [line = ""] = new TextDecoder().decode(buffer.subarray(0, count)).split("\r\n");
+      asked.push(line);
+      if (!line.startsWith("PROXY ")) return;
+      const tls = await Deno.connect({ hostname: "127.0.0.1", port: behind.addr.port });
+      await tls.write(buffer.subarray(line.length + 2, count));
+      await Promise.allSettled([
+        client.readable.pipeTo(tls.writable),
+        tls.readable.pipeTo(client.writable),
+      ]);
+    });
+    const { signal } = new AbortController();
+    const { text, advice } = await checkTls(wayTo(`https://${server.host}`), signal);
+    assertStringIncludes(text, "; behind a line of the PROXY protocol");
+    assertStringIncludes(advice ?? "", "no proxy_protocol in its listen line");
+    assertEquals(asked.filter((line) => line.startsWith("PROXY ")), ["PROXY UNKNOWN"]);
   },
 );

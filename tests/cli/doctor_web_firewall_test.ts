@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { webFirewall } from "../../lib/cli/doctor_web_firewall.ts";
+import { isUnfiled, webFirewall } from "../../lib/cli/doctor_web_firewall.ts";
 
 function firewallOf(status: number, text: string, headers: Record<string, string> = {}) {
   return webFirewall({ status, text, headers: new Map(Object.entries(headers)) });
@@ -50,4 +50,15 @@ Deno.test("webFirewall() takes no other server's answer for a firewall's, though
   assertEquals(firewallOf(401, '{"error":"security check failed"}'), undefined);
   const blog = `<html><title>All about SafeLine</title>${"words ".repeat(5_000)}</html>`;
   assertEquals(firewallOf(200, blog), undefined, "a page of its own");
+});
+
+Deno.test("isUnfiled() knows the pages of providers that serve no domain without a filing", () => {
+  const of = (status: number, text: string, headers: Record<string, string> = {}) =>
+    isUnfiled({ status, text, headers: new Map(Object.entries(headers)) });
+  assertEquals(of(403, "<title>Non-compliance ICP Filing</title>"), true);
+  assertEquals(of(403, "", { server: "Beaver" }), true);
+  const location = "https://dnspod.qcloud.com/static/webblock.html?d=p.example";
+  assertEquals(of(302, "", { location }), true);
+  assertEquals(of(200, "<footer>京ICP备12345678号</footer>"), false, "it is filed");
+  assertEquals(of(403, "<title>403 Forbidden</title>", { server: "nginx" }), false);
 });

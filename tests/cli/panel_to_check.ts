@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { closeQuietly } from "../../lib/net/byte_stream.ts";
 import { type FaultName, panelFault } from "../test_panel/faults.ts";
 import type { GenerationName } from "../test_panel/generation.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
@@ -17,4 +18,24 @@ export async function withPanel(
     const { counts, sockets } = panel.state;
     assertEquals([counts.reports, sockets.opened, counts.pulls], [0, 0, 0]);
   });
+}
+
+/** What serves connections one after the other, and closes each. */
+export function serving(
+  serve: (connection: Deno.Conn) => Promise<unknown>,
+): AsyncDisposable & { readonly host: string } {
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      await serve(connection).catch(() => {});
+      closeQuietly(connection);
+    }
+  })();
+  return {
+    host: `127.0.0.1:${listener.addr.port}`,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await accepting;
+    },
+  };
 }
