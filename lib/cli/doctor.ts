@@ -152,9 +152,8 @@ async function everything(
     ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
   }
   // The seal takes the files from this process that it looks at.
-  const startsNot = run?.startError === undefined
-    ? undefined
-    : startFailure(run.startError, await found);
+  const error = run?.startError;
+  const failure = error === undefined ? undefined : startFailure(error, await found);
   if (run?.checks === undefined) {
     const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
     const unreadableConfig = record?.config;
@@ -193,7 +192,9 @@ async function everything(
   const reloaded = compareWithReports([...slow, ...made, ...late], agentReports(config, health))
     .map((it) => unit === undefined ? it : afterReload(it, unit));
   const started = await found;
-  const all = startsNot === undefined ? reloaded : reloaded.map((it) => withStart(it, startsNot));
+  const all = error === undefined || failure === undefined
+    ? reloaded
+    : reloaded.map((it) => withStart(it, { failure, error }));
   return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));
 }
 

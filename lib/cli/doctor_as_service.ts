@@ -177,9 +177,11 @@ export function leftAsService(env: Readonly<Record<string, string>>): number {
 export function parseUnitSettings(text: string): UnitSetting[] {
   const values = parseJson(text);
   return !Array.isArray(values) ? [] : values.filter(isJsonObject).flatMap((it) => {
-    const { name, value, file } = it;
-    const isSetting = [name, value, file].every((part) => typeof part === "string");
-    return isSetting ? [{ name: String(name), value: String(value), file: String(file) }] : [];
+    const { name, value, file, line } = it;
+    if (typeof name !== "string" || typeof value !== "string" || typeof file !== "string") {
+      return [];
+    }
+    return [{ name, value, file, ...typeof line === "number" && { line } }];
   });
 }
 

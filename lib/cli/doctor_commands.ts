@@ -6,6 +6,11 @@
 
 import { attempt } from "../attempt.ts";
 
+/** A command of root's: who is root may have no `sudo`. */
+export function asRoot(command: string): string {
+  return Deno.uid() === 0 ? command : `sudo ${command}`;
+}
+
 /** Whether OpenRC runs this machine, as on Alpine. */
 function hasOpenrc(): boolean {
   return attempt(() => Deno.statSync("/run/openrc").isDirectory) ?? false;

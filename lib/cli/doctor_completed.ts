@@ -30,10 +30,13 @@ export function startFailure(
 }
 
 /** A check of a service that nothing has started, or that says nothing, with how its start ends. */
-export function withStart(check: CompletedCheck, failure: CheckResult): CompletedCheck {
+export function withStart(
+  check: CompletedCheck,
+  { failure, error }: { failure: CheckResult; error: string },
+): CompletedCheck {
   const text = check.kind === "unstarted"
     ? `${check.text}, and a start would fail: ${failure.text}`
-    : check.kind === "unexplained"
+    : check.kind === "unexplained" && !check.text.includes(error)
     ? `${check.text}; started once more, it says: ${failure.text}`
     : undefined;
   return text === undefined ? check : { ...check, ...failure, text };

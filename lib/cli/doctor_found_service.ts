@@ -25,7 +25,8 @@ import type { ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
-import { isMissing, programDefect } from "./doctor_unit_program.ts";
+import { asRoot } from "./doctor_commands.ts";
+import { isMissing, isUnrunnable } from "./doctor_unit_program.ts";
 import type { FoundUnit } from "./doctor_unit_settings.ts";
 
 /** Longer than a program takes that asks this machine. */
@@ -80,7 +81,7 @@ export async function findInstalled(
   const install = installCommand(serviceName, {
     ...{ record, scope },
     isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
-      (record !== undefined && programDefect(record.program) !== undefined),
+      (record !== undefined && isUnrunnable(record.program)),
   });
   const unit = loaded && { ...loaded, install, program: record?.program };
   const answers = await Promise.all(
@@ -152,7 +153,7 @@ export function installCommand(
     (isDamaged || isMissing(record.program));
   const command = `${isGone ? path : PROGRAM} install`;
   const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  return `${scope === "system" ? "sudo " : ""}${command}${flag}`;
+  return scope === "system" ? asRoot(`${command}${flag}`) : `${command}${flag}`;
 }
 
 /** The version of a program; `undefined` where it does not say it. */

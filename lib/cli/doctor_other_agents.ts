@@ -19,6 +19,7 @@ import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
+import { asRoot } from "./doctor_commands.ts";
 
 /** Finds agents here, or by the panel elsewhere, that report as the same node. */
 export async function checkOtherAgents(
@@ -83,7 +84,7 @@ export function otherAgentsResult(
   },
 ): CheckResult {
   const end = stop === undefined
-    ? "this takes its place: sudo komari-agent-deno install --replace"
+    ? `this takes its place: ${asRoot("komari-agent-deno install --replace")}`
     : `stop that one: ${stop}`;
   const rivals = officials.filter((official) => ours.has(tokenOf(official)));
   if (rivals.length > 0) {

@@ -13,6 +13,7 @@ import { type Check, check, type CheckResult, failed, ok, skipped, warning } fro
 import { answerAdvice, answererText, asLimit, proxyVariableNames } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
+import { asRoot } from "./doctor_commands.ts";
 import { checkConnection } from "./doctor_connection.ts";
 import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
@@ -77,7 +78,7 @@ async function noPanel(
   { unknownVariables, isConfigInstalled, configPath }: Config,
   file: string | undefined,
 ): Promise<CheckResult> {
-  const anew = "sudo komari-agent-deno install -e URL -t TOKEN";
+  const anew = asRoot("komari-agent-deno install -e URL -t TOKEN");
   if (file !== undefined) {
     const { text, isMissing, isDenied } = await readFile(file);
     if (isDenied) {

@@ -22,6 +22,7 @@ import {
   warning,
   withLines,
 } from "./checks.ts";
+import { asRoot } from "./doctor_commands.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { ENDING_SETTINGS, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
 import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
@@ -85,7 +86,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     return failed(
       found.recordError,
       isDamaged && file !== undefined
-        ? `remove it, and write it anew: rm ${file} && ${install}`
+        ? `remove it, and write it anew: ${asRoot(`rm ${file}`)} && ${install}`
         : "run it as root (sudo), which may read it",
     );
   }
@@ -103,7 +104,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (state.isUnconfigured) {
     return failed(
       `${state.name} is installed and not configured: it knows no panel`,
-      "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
+      `name the panel: ${asRoot("komari-agent-deno install -e URL -t TOKEN")}`,
     );
   }
   const isSystemd = state.manager === "systemd";

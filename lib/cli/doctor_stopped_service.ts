@@ -27,6 +27,7 @@ import {
   restart,
   underSettings,
   type UnitFailure,
+  withCandidates,
 } from "./doctor_unit_settings.ts";
 
 /** Settings by which a service is another user than its files are for, or does not see them. */
@@ -41,6 +42,9 @@ export const ENDING_SETTINGS: Readonly<Record<string, readonly string[]>> = {
   // The log is not for this user.
   "": ["RuntimeMaxSec", "WatchdogSec", "LimitCPU", "MemoryMax"],
 };
+
+/** How the program begins an error, which says all that it knows of the cause. */
+const OF_PROGRAM = /\bCannot /;
 
 /** How a runtime says that it can't read the program. */
 const DAMAGED = /SyntaxError/;
@@ -68,8 +72,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
     const names = ENDING_SETTINGS[state?.lastResult ?? ""] ?? [];
     const limit = unit && underSettings(`${text}: systemd has ended it`, unit, names);
     if (limit !== undefined) return failed(limit.text, ...limit.advice);
-    const advice = (unit && correction(unit)) ?? `read its log: ${logHint}`;
-    return failed(`${text}: it ended by itself`, advice);
+    return unexplained(`${text}: it ended by itself`, unit, `read its log: ${logHint}`);
   }
   return { ...failed(`${text}: it was stopped`, `start it: ${start}`), kind: "unstarted" };
 }
@@ -84,15 +87,12 @@ function unexplainedResult(
   const elsewhere = unit && lastLine === "" && !isLogHidden ? outputSetting(unit) : undefined;
   const correct = unit && correction(unit);
   if (unit === undefined || elsewhere === undefined) {
-    const found = failed(
-      isLogHidden
-        ? `${text}: it exited with code ${code}, and its log is not for this user`
-        : lastLine === ""
-        ? `${text}: it exited with code ${code}, and its log does not say why`
-        : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`,
-      correct,
-      `read its log: ${logHint}`,
-    );
+    const said = isLogHidden
+      ? `${text}: it exited with code ${code}, and its log is not for this user`
+      : lastLine === ""
+      ? `${text}: it exited with code ${code}, and its log does not say why`
+      : `${text}: it exited with code ${code}; the last line of its log: ${lastLine}`;
+    const found = unexplained(said, unit, `read its log: ${logHint}`);
     return { ...found, kind: "unexplained" };
   }
   const [, file] = /^(?:file|append|truncate):(.+)$/.exec(elsewhere.value) ?? [];
@@ -107,6 +107,14 @@ function unexplainedResult(
       : `read what it said: tail ${file}`,
   );
   return { ...found, kind: "unexplained" };
+}
+
+/** A failure whose cause is not known, with what may be it in the unit. */
+function unexplained(text: string, unit: FoundUnit | undefined, advice: string): CheckResult {
+  const correct = unit && correction(unit);
+  if (unit === undefined || correct !== undefined) return failed(text, correct, advice);
+  const found = withCandidates(text, unit, advice);
+  return failed(found.text, ...found.advice);
 }
 
 /** The last error in the log of a service, and advice about it. */
@@ -148,9 +156,11 @@ export function errorResult(text: string, found: FoundService): CheckResult {
       refusalCheck(),
     );
   }
-  return denied === undefined
-    ? failed(said, `repair that, and then: ${start}; its log: ${logHint}`)
-    : failed(`${said}; ${denied.text}`, denied.ofUser, denied.repair);
+  if (denied !== undefined) {
+    return failed(`${said}; ${denied.text}`, denied.ofUser, denied.repair);
+  }
+  const repair = `repair that, and then: ${start}; its log: ${logHint}`;
+  return OF_PROGRAM.test(lastError) ? failed(said, repair) : unexplained(said, unit, repair);
 }
 
 /** The setting by which errors of a unit's program don't go to its log. */

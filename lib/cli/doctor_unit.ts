@@ -6,11 +6,13 @@
 
 import {
   type LoadedUnit,
+  placeOf,
   settingText,
   type UnitSetting,
   variableFile,
 } from "../service/loaded_unit.ts";
 import { attempt } from "../attempt.ts";
+import { asRoot } from "./doctor_commands.ts";
 import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import {
@@ -20,6 +22,7 @@ import {
   restart,
   underSettings,
   type UnitFailure,
+  withCandidates,
 } from "./doctor_unit_settings.ts";
 import { SET_UP_FAILURES, setUpFailure } from "./doctor_unit_setup.ts";
 
@@ -68,11 +71,15 @@ export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure |
   const start = `systemctl start ${name}`;
   const load = unit.property("LoadState");
   if (load === "masked") {
-    const text = "it is masked, so nothing can start it";
+    const file = unit.property("FragmentPath");
+    const text = attempt(() => Deno.lstatSync(file).isFile) === true
+      ? `${file} is empty, by which it is masked, so nothing can start it`
+      : "it is masked, so nothing can start it";
     // A mask in /etc stands where `install` writes the unit, and has taken its place.
     const isKept = unit.property("FragmentPath") !== `/etc/systemd/system/${name}` ||
       ["/usr/lib", "/lib"].some((folder) => !isMissing(`${folder}/systemd/system/${name}`));
-    return { text, advice: [`systemctl unmask ${name} && ${isKept ? start : found.install}`] };
+    const unmask = asRoot(`systemctl unmask ${name}`);
+    return { text, advice: [`${unmask} && ${isKept ? asRoot(start) : found.install}`] };
   }
   if (load === "not-found") {
     return { text: "systemd finds no unit of it", advice: [`write it anew: ${found.install}`] };
@@ -126,10 +133,11 @@ export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure |
     };
   }
   const { lastError = "", logHint } = found.state ?? {};
-  return {
-    text: lastError === "" ? text : `${text}: ${lastError}`,
-    advice: [`its log: ${logHint}`],
-  };
+  return withCandidates(
+    lastError === "" ? text : `${text}: ${lastError}`,
+    unit,
+    `its log: ${logHint}`,
+  );
 }
 
 /** What systemd says of lines that `install` has not written, without their values. */
@@ -214,7 +222,7 @@ function failureBeside({ name, property, settings }: LoadedUnit): UnitFailure | 
   if (failed === undefined) return undefined;
   const { setting, path, status } = failed;
   const set = settings.findLast((it) => it.name === setting && it.value.includes(path));
-  const where = set?.file ?? property("FragmentPath");
+  const where = set === undefined ? property("FragmentPath") : placeOf(set);
   return {
     text: property("Result") === "timeout"
       ? `${path} of ${setting}= in ${where} did not end in time (TimeoutStartSec=)`
@@ -283,11 +291,7 @@ function signalFailure(status: string, unit: FoundUnit, lastError: string): Unit
     return { text, advice: [`remove DENO_V8_FLAGS in ${flags}, and then: ${restart(unit.name)}`] };
   }
   const killed = `see whether the kernel killed it: journalctl -k | grep -i -e oom -e ${signal}`;
-  return underSettings(text, unit, candidates) ?? {
-    text,
-    advice: [
-      ...signal === "SIGKILL" ? [killed] : [],
-      `see what it said last: journalctl -u ${unit.name} -n 30`,
-    ],
-  };
+  const last = `see what it said last: journalctl -u ${unit.name} -n 30`;
+  return underSettings(text, unit, candidates) ??
+    (signal === "SIGKILL" ? { text, advice: [killed, last] } : withCandidates(text, unit, last));
 }

@@ -60,7 +60,7 @@ export function missingPart(unit: FoundUnit): UnitFailure | undefined {
   const [, config] = / --config[ =]"?(\/[^\s"%]+)/.exec(start?.value ?? "") ?? [];
   if (start !== undefined && config !== undefined && isMissing(config)) {
     return {
-      text: withSimilar(`${config} of ExecStart= in ${start.file} is not there`, config),
+      text: withSimilar(`${config} of ExecStart= in ${placeOf(start)} is not there`, config),
       advice: [changed("correct it", { unit, file: start.file })],
     };
   }
@@ -115,10 +115,7 @@ export function programFailure(reason: string, unit: FoundUnit): UnitFailure {
   if (defect !== undefined) {
     return { text: `${text}: ${defect}`, advice: [`put the program there again: ${install}`] };
   }
-  const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
-  const noexec = isSeen
-    ? mountWith("noexec", attempt(() => Deno.realPathSync(path)) ?? path, mountinfo)
-    : undefined;
+  const noexec = isSeen ? noexecMount(path) : undefined;
   if (noexec !== undefined) {
     const advice = `let programs run there: mount -o remount,exec ${noexec}, and so in ` +
       `/etc/fstab; or choose another folder: ${install} --install-dir DIR`;
@@ -196,6 +193,17 @@ export function programDefect(path: string): string | undefined {
   return machine === ELF_MACHINES[Deno.build.arch]
     ? undefined
     : "it is for another kind of processor";
+}
+
+/** Whether it is seen that nobody can start a file that is there. */
+export function isUnrunnable(path: string): boolean {
+  return programDefect(path) !== undefined || noexecMount(path) !== undefined ||
+    !hasRight(path, 0o111);
+}
+
+function noexecMount(path: string): string | undefined {
+  const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
+  return mountWith("noexec", attempt(() => Deno.realPathSync(path)) ?? path, mountinfo);
 }
 
 /** Whether there is nothing of that path. */

@@ -7,6 +7,8 @@
 import {
   lastSetting,
   type LoadedUnit,
+  placeOf,
+  settingNames,
   settingText,
   type UnitSetting,
 } from "../service/loaded_unit.ts";
@@ -29,6 +31,7 @@ export interface UnitFailure {
 /** Settings under which the runtime can't start, or ends in the middle of its work. */
 const BREAKING_SETTINGS = [
   ...["LimitAS", "LimitDATA", "LimitSTACK", "LimitNPROC", "TasksMax", "LimitFSIZE", "MemoryMax"],
+  "LimitNOFILE",
   ...["MemoryDenyWriteExecute", "SystemCallFilter", "SystemCallArchitectures"],
   "RestrictNamespaces",
 ];
@@ -47,11 +50,13 @@ export function crash(unit: FoundUnit, lastError: string): UnitFailure | undefin
   const settings = underSettings(text, unit, BREAKING_SETTINGS);
   if (settings !== undefined || !isOfRuntime) return settings;
   const advice = `see all that it said: journalctl -u ${unit.name} -n 30`;
-  return { text: `${text}, and said: ${lastError}`, advice: [advice] };
+  return withCandidates(`${text}, and said: ${lastError}`, unit, advice);
 }
 
 /** Settings that take paths from a service. */
-const HIDING_SETTINGS = ["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths"];
+const HIDING_SETTINGS = [
+  ...["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths", "NoExecPaths"],
+];
 
 /** A path in the last error of the program that a setting takes from it. */
 export function hiddenPath(unit: FoundUnit, lastError: string): UnitFailure | undefined {
@@ -73,7 +78,14 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: KIB, M: MIB, G: GIB,
 /** Limits, and from which value on they hinder nothing: bytes, counts, or percent of a processor. */
 const AMPLE: Readonly<Record<string, number>> = {
   ...{ LimitAS: 128 * GIB, LimitDATA: 8 * GIB, LimitSTACK: 8 * MIB, LimitFSIZE: GIB },
-  ...{ MemoryMax: 512 * MIB, MemoryHigh: 512 * MIB, TasksMax: 64, LimitNPROC: 512, CPUQuota: 25 },
+  ...{
+    MemoryMax: 512 * MIB,
+    MemoryHigh: 512 * MIB,
+    TasksMax: 64,
+    LimitNOFILE: 64,
+    LimitNPROC: 512,
+    CPUQuota: 25,
+  },
 };
 
 /** Whether a limit is too wide to explain anything; one in words, or of a share of the memory, never is. */
@@ -83,6 +95,11 @@ function isAmple({ name, value }: UnitSetting): boolean {
   if (count === undefined || least === undefined) return false;
   if (unit === "%" && name !== "CPUQuota") return false;
   return Number(count) * (UNITS[unit] ?? 1) >= least;
+}
+
+/** Whether a setting takes anything from a service. */
+function isLimiting(setting: UnitSetting): boolean {
+  return !["", "infinity", "no", "false"].includes(setting.value) && !isAmple(setting);
 }
 
 /** With it no runtime can start that compiles its program, whatever else limits that. */
@@ -98,7 +115,7 @@ export function underSettings(
   names: readonly string[],
 ): UnitFailure | undefined {
   const all = names.flatMap((it) => changedSetting(unit, it) ?? [])
-    .filter((it) => !["", "infinity", "no", "false"].includes(it.value) && !isAmple(it));
+    .filter(isLimiting);
   const certain = all.filter((it) => it.name === NEVER);
   const set = certain.length > 0 ? certain : all;
   const [only] = set;
@@ -123,6 +140,58 @@ export function changedSetting(
 ): UnitSetting | undefined {
   const setting = lastSetting(settings, name);
   return setting?.isOurs === true ? undefined : setting;
+}
+
+/** Settings by which no start fails, and nothing ends. */
+const HARMLESS =
+  /^(?:Description|Documentation|Wants|After|Before|Restart(?:Sec)?|StartLimit\w+|Syslog\w+|\w+Accounting|Nice)$/;
+/** Variables that `install` sets by what it finds on a machine. */
+const OF_INSTALL: readonly string[] = ["DENO", "DENO_DIR", "STATE_DIRECTORY"];
+
+/**
+ * A failure whose cause is not known: with the settings that may be it, which `install` does not write. Those
+ * that can end a runtime by themselves are named alone; of the others, the command that tells.
+ *
+ * @param advice What tells more where the unit has no such setting, and behind them where it has.
+ */
+export function withCandidates(
+  text: string,
+  unit: FoundUnit,
+  ...advice: readonly (string | undefined)[]
+): UnitFailure {
+  const breaking = underSettings(text, unit, BREAKING_SETTINGS);
+  if (breaking !== undefined) return breaking;
+  const added = unit.settings.filter((it) => isCandidate(it, unit));
+  if (added.length === 0) return { text, advice };
+  const named = added.slice(0, MAX_CANDIDATES).map((it) =>
+    // Values may be secret.
+    `${settingNames([it]).join(", ")} (${placeOf(it)})`
+  );
+  const files = [...new Set(added.map(({ file }) => file))].slice(0, MAX_FILES);
+  return {
+    text: `${text}; the unit has more than \`install\` writes: ${named.join(", ")}`,
+    advice: [
+      ...files.map((file) =>
+        file === unit.property("FragmentPath")
+          ? `see whether it starts by the unit as \`install\` writes it: ${unit.install}`
+          : `see whether it starts without ${file}: mv ${file} ${file}.off && ${restart(unit.name)}`
+      ),
+      ...advice,
+    ],
+  };
+}
+
+/** More are not named. */
+const MAX_CANDIDATES = 6;
+const MAX_FILES = 2;
+
+/** Whether a setting that counts is none of `install`, and may be why a service does not run. */
+function isCandidate(setting: UnitSetting, { settings }: FoundUnit): boolean {
+  const { name, isOurs = false } = setting;
+  if (isOurs || !isLimiting(setting) || HARMLESS.test(name)) return false;
+  return name === "Environment"
+    ? !settingNames([setting]).every((it) => OF_INSTALL.includes(it))
+    : lastSetting(settings, name) === setting;
 }
 
 /** A step that corrects what one of a unit's files has, and the commands by which it counts. */

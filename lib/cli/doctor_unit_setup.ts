@@ -14,6 +14,7 @@ import {
   restart,
   underSettings,
   type UnitFailure,
+  withCandidates,
 } from "./doctor_unit_settings.ts";
 
 /**
@@ -77,7 +78,9 @@ export function setUpFailure(
   const text = `systemd could not set its process up (${status}/${step})`;
   const reason = state?.lastError === undefined || state.lastError === ""
     ? text
-    : `${text}: ${state.lastError.replace(/^\S+\.service: /, "")}`;
+    : `${text}: ${
+      state.lastError.replace(/^\S+\.service: /, "").replace("/run/systemd/unit-root/", "/")
+    }`;
   if (step === "USER") {
     const missing = missingUser(unit);
     return { ...missing, text: `${text}: ${missing.text}` };
@@ -98,13 +101,13 @@ export function setUpFailure(
   const [path = ""] = folders;
   const [wrong] = folders.flatMap((path) => wrongFolder(path, unit) ?? []);
   if (wrong !== undefined) return { ...wrong, text: `${reason}: ${wrong.text}` };
-  return underSettings(reason, unit, settings) ?? {
-    text: reason,
-    advice: path === "" ? [`see which setting it names: journalctl -u ${unit.name} -n 20`] : [
-      `see what hinders it: namei -l ${path}`,
-      `see its disk: findmnt -T ${path}; df -h ${path}`,
-    ],
-  };
+  if (path !== "") {
+    const disk = `see its disk: findmnt -T ${path}; df -h ${path}`;
+    return underSettings(reason, unit, settings) ??
+      { text: reason, advice: [`see what hinders it: namei -l ${path}`, disk] };
+  }
+  const log = `see which setting it names: journalctl -u ${unit.name} -n 20`;
+  return underSettings(reason, unit, settings) ?? withCandidates(reason, unit, log);
 }
 
 /** Where systemd makes folders for services. */

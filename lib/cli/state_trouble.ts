@@ -7,6 +7,8 @@
 import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { accountNames } from "../parse/passwd.ts";
+import { wasRoot } from "../sandbox/seal.ts";
+import type { Health } from "../state/health_reader.ts";
 import { processIds } from "./agent_process.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import { barrierTo, mountWith } from "./doctor_rights.ts";
@@ -33,7 +35,7 @@ export function usedUpOf(
 
 /** Why a running agent can't keep its state from its next start on; `undefined` where nothing is seen. */
 export async function stateTrouble(
-  { stateFolder: folder, pid }: { stateFolder?: string | undefined; pid: number },
+  { stateFolder: folder, pid, seal }: Pick<Health, "stateFolder" | "pid" | "seal">,
 ): Promise<string | undefined> {
   if (folder === undefined) return undefined;
   const asked = usedUp(folder);
@@ -44,7 +46,8 @@ export async function stateTrouble(
   // What its unit mounts for the agent alone was there at its start, and told by itself.
   const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
   if (mountWith("ro", folder, mountinfo) !== undefined) return `${folder} is read-only`;
-  const identity = processIds(pid);
+  // At its start it is root again.
+  const identity = wasRoot(seal) ? undefined : processIds(pid);
   const barrier = identity && barrierTo(folder, identity, "write");
   if (identity === undefined || barrier === undefined) return undefined;
   const names = accountNames(attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "");

@@ -136,6 +136,11 @@ export function isWhole(text: string): boolean {
   return text === SEALED || text === SEALED + ROOT_UNTIL_SEALED;
 }
 
+/** Whether an agent of this text of {@linkcode describeSeal} was root until it sealed itself. */
+export function wasRoot(text: string): boolean {
+  return text.endsWith(ROOT_UNTIL_SEALED);
+}
+
 /** Whether this process may do what root may, on Linux. */
 export function isRoot(): boolean {
   return Deno.build.os === "linux" && Deno.uid() === 0;

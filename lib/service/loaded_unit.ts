@@ -15,6 +15,8 @@ export interface UnitSetting {
   readonly name: string;
   readonly value: string;
   readonly file: string;
+  /** The line of the file where it begins, from 1. */
+  readonly line?: number;
   /** Whether `install` has written it so. */
   readonly isOurs?: boolean;
 }
@@ -123,12 +125,15 @@ export function settingNames(settings: readonly UnitSetting[]): string[] {
 /** The settings in the sections `[Unit]` and `[Service]` of a unit's file. */
 export function parseSettings(text: string, file: string): UnitSetting[] {
   const settings: UnitSetting[] = [];
-  let section = "";
-  for (const line of text.replaceAll("\\\n", " ").split("\n").map((it) => it.trim())) {
-    if (line.startsWith("[")) section = line;
-    const [, name, value = ""] = /^([A-Za-z]\w*)\s*=\s*(.*)$/.exec(line) ?? [];
+  let [section, number] = ["", 0];
+  for (const whole of text.split(/(?<!\\)\n/)) {
+    const line = number + 1;
+    number += whole.split("\n").length;
+    const plain = whole.replaceAll("\\\n", " ").trim();
+    if (plain.startsWith("[")) section = plain;
+    const [, name, value = ""] = /^([A-Za-z]\w*)\s*=\s*(.*)$/.exec(plain) ?? [];
     if (["[Unit]", "[Service]"].includes(section) && name !== undefined) {
-      settings.push({ name, value, file });
+      settings.push({ name, value, file, line });
     }
   }
   return settings;
@@ -146,16 +151,14 @@ export function lastSetting(
   return settings.findLast((it) => it.name === name);
 }
 
-/** A setting and its file, in words. */
-export function settingText({ name, value, file }: UnitSetting): string {
-  return `${name}=${value} in ${file}`;
+/** A setting and its place, in words. */
+export function settingText(setting: UnitSetting): string {
+  return `${setting.name}=${setting.value} in ${placeOf(setting)}`;
 }
 
-/** The file and line of a setting; the file alone where that is not to be read. */
-export function placeOf({ name, file }: UnitSetting): string {
-  const lines = (attempt(() => boundedReader("")(file)) ?? "").split("\n");
-  const at = lines.findLastIndex((line) => new RegExp(`^\\s*${name}\\s*=`).test(line));
-  return at === -1 ? file : `${file}:${at + 1}`;
+/** The file and line of a setting. */
+export function placeOf({ file, line }: UnitSetting): string {
+  return line === undefined ? file : `${file}:${line}`;
 }
 
 /** The value of a variable that a unit's own files set by `Environment=`; `undefined` when none does. */

@@ -31,6 +31,10 @@ import { adviceText } from "./advice_text.ts";
 import { healthOf, problemHealth, SERVICE } from "./seen_health.ts";
 import { onLinux } from "../only_on.ts";
 
+/** Who is root needs no `sudo`. */
+const SUDO = Deno.uid() === 0 ? "" : "sudo ";
+const INSTALL = `${SUDO}komari-agent-deno install`;
+
 // Another agent of this machine, such as that of another test, may have a well-known one.
 const TOKEN = `t0ken-${crypto.randomUUID()}`;
 
@@ -212,7 +216,7 @@ function foundOf(
       programVersion: "1.2.3",
     },
     scope: "system",
-    install: "sudo komari-agent-deno install",
+    install: INSTALL,
     ...more,
   };
 }
@@ -240,7 +244,7 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
       undefined,
       "failed",
       "x is installed and not configured: it knows no panel",
-      "name the panel: sudo komari-agent-deno install -e URL -t TOKEN",
+      `name the panel: ${INSTALL} -e URL -t TOKEN`,
     ],
     [
       { isEnabled: false },
@@ -331,7 +335,7 @@ function unitOf(
       ...{ name, value, file },
       isOurs: shown.FragmentPath === DROP_IN,
     })),
-    install: "sudo komari-agent-deno install",
+    install: INSTALL,
   };
 }
 
@@ -435,11 +439,11 @@ onLinux.test("serviceResult() knows by the log which step has failed of a start 
   assertStringIncludes(moved.advice ?? "", `name ${program} in ExecStart= of ${UNIT}, and then: `);
   assertStringIncludes(
     moved.advice ?? "",
-    "or have the unit written anew: sudo komari-agent-deno install",
+    `or have the unit written anew: ${INSTALL}`,
   );
   const both = of(gone, missing, "/opt/gone/other");
   assertStringIncludes(both.text, "and neither is the installed /opt/gone/other");
-  assertStringIncludes(both.causes?.[0] ?? "", "put the program there again: sudo");
+  assertStringIncludes(both.causes?.[0] ?? "", "put the program there again: ");
   Deno.chmodSync(program, 0o644);
   Deno.chmodSync(temp.path, 0o755);
   const closed = of(program, "Permission denied");
@@ -594,7 +598,7 @@ Deno.test("serviceResult() names what was changed by hand in the unit's own file
   };
   const anew =
     "and then: systemctl daemon-reload && systemctl restart x.service; or have the unit " +
-    "written anew: sudo komari-agent-deno install";
+    `written anew: ${INSTALL}`;
   const start = `→ correct ExecStart= in ${UNIT}, ${anew}`;
   const errors = [
     `Cannot read --config ${gone}: no such file`,
@@ -654,15 +658,15 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { LoadState: "masked" },
       {},
       "it is masked",
-      "systemctl unmask x.service && systemctl start x",
+      `${SUDO}systemctl unmask x.service && ${SUDO}systemctl start x`,
     ],
     [
       { LoadState: "masked", FragmentPath: "/etc/systemd/system/x.service" },
       {},
       "it is masked",
-      "systemctl unmask x.service && sudo komari-agent-deno install",
+      `${SUDO}systemctl unmask x.service && ${INSTALL}`,
     ],
-    [{ LoadState: "not-found" }, {}, "systemd finds no unit", "sudo komari-agent-deno install"],
+    [{ LoadState: "not-found" }, {}, "systemd finds no unit", INSTALL],
     [{ LoadState: "bad-setting" }, {}, "by now finds no fault", "have systemd read it again"],
     [{ Job: "7" }, {}, "its start is queued (job 7)", "systemctl list-jobs --after"],
     [
@@ -695,7 +699,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { ...exited("203"), FragmentPath: DROP_IN },
       { ExecStart: "/opt/x/y --config z" },
       "(203/EXEC); /opt/x/y is not there",
-      "put the program there again: sudo komari-agent-deno install",
+      `put the program there again: ${INSTALL}`,
     ],
     [
       exited("203"),
@@ -734,6 +738,14 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
     ],
     [{ SubState: "auto-restart" }, {}, "it ended by itself", "read its log"],
     [
+      exited("3"),
+      { Environment: "A=secret B=2", CPUQuota: "1000%", Nice: "5", PrivateTmp: "yes" },
+      "; the unit has more than `install` writes: A, B " +
+      `(${DROP_IN}), PrivateTmp (${DROP_IN})`,
+      `see whether it starts without ${DROP_IN}: mv ${DROP_IN} ${DROP_IN}.off && systemctl`,
+      2,
+    ],
+    [
       { ActiveState: "inactive", SubState: "dead", Result: "success", NRestarts: "2" },
       {},
       "it was stopped",
@@ -744,6 +756,7 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       { ExecStart: "/bin/true" },
       "ends again and again, and systemd has started it again 2 times: it ended by itself",
       `correct ExecStart= in ${DROP_IN}, or remove it`,
+      2,
     ],
     [exited("233"), {}, "(233/RUNTIME_DIRECTORY)", "which setting it names"],
     [exited("1"), { LimitAS: "infinity" }, "it exited with code 1", "read its log"],
@@ -758,7 +771,13 @@ Deno.test("serviceResult() says in systemd's words why a service does not run", 
       "systemd gave up (Result=resources): there is no environment file /no/such/file",
       `write it, or remove EnvironmentFile=/no/such/file in ${DROP_IN}`,
     ],
-    [{ Result: "resources" }, { EnvironmentFile: "-/no/such" }, "(Result=resources)", "its log:"],
+    [
+      { Result: "resources" },
+      { EnvironmentFile: "-/no/such" },
+      "(Result=resources)",
+      "its log:",
+      2,
+    ],
     [
       {
         ...killed("15"),
@@ -866,7 +885,7 @@ onLinux.test("serviceResult() looks why the installed program can't be started",
     Deno.writeFileSync(program, content);
     const { text, advice } = because("");
     assertStringIncludes(text, `(${program}): ${words}`);
-    assertStringIncludes(advice ?? "", "put the program there again: sudo komari-agent-deno");
+    assertStringIncludes(advice ?? "", `put the program there again: ${SUDO}komari-agent-deno`);
   }
   assertEquals(programDefect(Deno.execPath()), undefined);
   Deno.writeTextFileSync(program, "#!/bin/sh\n");
@@ -990,7 +1009,7 @@ Deno.test("serviceResult() names a missing record, a health file that is gone, a
     const without = unitOf(properties, { ExecStart: "/bin/sh" }, UNIT);
     const removed = serviceResult(foundOf(SERVICE, { unit: without }), undefined);
     assertStringIncludes(removed.text, `; ${UNIT} has no RuntimeDirectory= by now`);
-    assertStringIncludes(removed.advice ?? "", "have the unit written anew: sudo komari-agent");
+    assertStringIncludes(removed.advice ?? "", `have the unit written anew: ${SUDO}komari-agent`);
     child.kill("SIGSTOP");
     await stopped(child.pid);
     assertEquals(of().advice, `let it go on: kill -CONT ${child.pid}`);
@@ -1303,7 +1322,7 @@ Deno.test("serviceResult() names what keeps a running service from its next star
     said({ properties: { FragmentPath: DROP_IN }, settings: { ExecStart }, health: HEALTH });
   const gone = of("/no/such/program --config x");
   assertStringIncludes(gone.text, "it can't be started again: /no/such/program is not there");
-  assertEquals(gone.advice, "put the program there again: sudo komari-agent-deno install");
+  assertEquals(gone.advice, `put the program there again: ${INSTALL}`);
   assertEquals(of("/bin/sh -c x").status, "ok");
   const properties = { LoadState: "not-found" };
   const removed = said({ properties, change: { isEnabled: false }, health: HEALTH });
@@ -1317,7 +1336,7 @@ Deno.test("serviceResult() says why the record of the installation can't be read
   assertEquals([status, text], ["failed", recordError]);
   assertEquals(
     advice,
-    "remove it, and write it anew: rm /etc/x/install.json && sudo komari-agent-deno install",
+    `remove it, and write it anew: ${SUDO}rm /etc/x/install.json && ${INSTALL}`,
   );
   const denied = foundOf(undefined, { recordError: "Cannot read /etc/x/install.json: Permission" });
   assertStringIncludes(serviceResult(denied, HEALTH).advice ?? "", "run it as root");
@@ -1369,7 +1388,7 @@ Deno.test("serviceResult() warns of a user that the system does not know any mor
     "warning",
     "x (systemd) is running, and starts at boot; it can't be started again: there is no user u",
   ]);
-  assertEquals(advice, "make the user again: sudo komari-agent-deno install");
+  assertEquals(advice, `make the user again: ${INSTALL}`);
   const ofDropIn = of({ isUserMissing: true }, { User: "u" });
   assertStringIncludes(ofDropIn.advice ?? "", "correct that setting");
 });
@@ -1483,7 +1502,7 @@ Deno.test("serviceResult() has a token copied that the service's user may not re
   };
   assertEquals(
     of("Cannot read token_file /srv/t"),
-    "have it copied into the configuration: sudo komari-agent-deno install --token-file /srv/t",
+    `have it copied into the configuration: ${INSTALL} --token-file /srv/t`,
   );
   const words = "put it where that user may read it";
   assertStringIncludes(of("Cannot read ca_cert /root/ca.pem"), words);
@@ -1541,7 +1560,8 @@ Deno.test("withStart() says how a service would end that nothing has started", (
   const failure = startFailure(why, found);
   const of = (kind?: "unstarted" | "unexplained") => {
     const result = { ...failed("x is not running: nothing has started it", "start it"), kind };
-    return failure && withStart({ id: "service", title: "X", ms: 1, ...result }, failure);
+    return failure &&
+      withStart({ id: "service", title: "X", ms: 1, ...result }, { failure, error: why });
   };
   assertStringIncludes(of("unstarted")?.text ?? "", `, and a start would fail: ${why}`);
   const words = "repair that, and then: systemctl enable x --now";

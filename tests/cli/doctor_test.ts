@@ -19,7 +19,7 @@ import { isInContainer } from "../../lib/host/this_program.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
-import { withTexts } from "../replaced.ts";
+import { replaced, withTexts } from "../replaced.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
@@ -597,10 +597,13 @@ inFolder.test("installCommand() is of this program where the installed one can't
       scope: "system",
       isDamaged: change.isDamaged ?? false,
     }, { form: change.form ?? "binary", path: "/srv/agent" });
-  assertEquals(of({}), "sudo komari-agent-deno install");
-  assertEquals(of({ isDamaged: true }), "sudo /srv/agent install");
-  assertEquals(of({ program: `${program}-gone` }), "sudo /srv/agent install");
-  assertEquals(of({ isDamaged: true, form: "source" }), "sudo komari-agent-deno install");
+  for (const [uid, sudo] of [[0, ""], [1000, "sudo "]] as const) {
+    using _ = replaced(Deno, { uid: () => uid });
+    assertEquals(of({}), `${sudo}komari-agent-deno install`);
+    assertEquals(of({ isDamaged: true }), `${sudo}/srv/agent install`);
+    assertEquals(of({ program: `${program}-gone` }), `${sudo}/srv/agent install`);
+    assertEquals(of({ isDamaged: true, form: "source" }), `${sudo}komari-agent-deno install`);
+  }
   const ofUser = { record: undefined, scope: "user", isDamaged: true } as const;
   const expected = "komari-agent-deno install --install-service-name node-2";
   assertEquals(installCommand("node-2", ofUser, { form: "binary", path: "/srv/agent" }), expected);

@@ -60,7 +60,7 @@ inFolder.test("readLoadedUnit() takes properties in systemd's words, and setting
   assertEquals(found?.property("ExecStartPre"), "{ path=/bin/true }\n{ path=/bin/false }");
   const settings = found?.settings ?? [];
   const limit = lastSetting(settings, "LimitAS");
-  assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}`);
+  assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}:2`);
   assertEquals(lastSetting(settings, "User"), undefined);
   assertEquals([variableFile(settings, "TOKEN"), variableFile(settings, "A")], [dropIn, unit]);
   assertEquals(variableFile(settings, "TOKE"), undefined);

@@ -138,13 +138,13 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a condition that is not met",
       ...dropIn("", "[Unit]", "ConditionPathExists=/nothing"),
       statusCode: 1,
-      ...failed("service", `ConditionPathExists=/nothing in ${DROP_IN} is not met`),
+      ...failed("service", `ConditionPathExists=/nothing in ${DROP_IN}:4 is not met`),
     },
     {
       cause: "an assertion that is not met",
       ...dropIn("", "[Unit]", "AssertPathExists=/nothing"),
       statusCode: 1,
-      ...failed("service", `AssertPathExists=/nothing in ${DROP_IN} is not met`),
+      ...failed("service", `AssertPathExists=/nothing in ${DROP_IN}:4 is not met`),
     },
     {
       cause: "a group that is not there",
@@ -167,7 +167,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a folder of work that is not there",
       ...dropIn("WorkingDirectory=/nothing"),
       statusCode: 1,
-      ...failed("service", "(200/CHDIR)", `(WorkingDirectory=/nothing in ${DROP_IN})`),
+      ...failed("service", "(200/CHDIR)", `(WorkingDirectory=/nothing in ${DROP_IN}:2)`),
     },
     {
       cause: "a misspelt file in the unit itself",
@@ -177,7 +177,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         "service",
         `Cannot read --config /etc/${SERVICE}/config.jsno: no such file; did you mean config.json?`,
         `→ correct ExecStart= in ${UNIT}`,
-        "or have the unit written anew: sudo komari-agent-deno install",
+        "or have the unit written anew: komari-agent-deno install",
       ),
     },
     {
@@ -195,7 +195,10 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       heal: `rm ${DROP_IN} && ${RESTART}`,
       statusCode: 0,
       reports: true,
-      ...warning("service", `Requires=nothing.service in ${DROP_IN} needs nothing.service, which`),
+      ...warning(
+        "service",
+        `Requires=nothing.service in ${DROP_IN}:2 needs nothing.service, which`,
+      ),
     },
     {
       cause: "a time after which systemd ends it",
@@ -317,9 +320,9 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     },
     {
       cause: "a log that a drop-in takes away",
-      ...dropIn("LimitNOFILE=16", "StandardOutput=null"),
+      ...dropIn("Environment=AGENT_INTERVAL=x", "StandardOutput=null"),
       statusCode: 1,
-      ...failed("service", `StandardOutput=null in ${DROP_IN} keeps what it said from the log`),
+      ...failed("service", `StandardOutput=null in ${DROP_IN}:3 keeps what it said from the log`),
     },
     {
       cause: "a setting that is in no file any more, and that systemd still has",
@@ -354,7 +357,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "a command before the program that fails",
       ...dropIn("ExecStartPre=/bin/true", "ExecStartPre=/bin/false"),
       statusCode: 1,
-      ...failed("service", `/bin/false of ExecStartPre= in ${DROP_IN} ended with code 1`),
+      ...failed("service", `/bin/false of ExecStartPre= in ${DROP_IN}:3 ended with code 1`),
     },
     {
       cause: "a configuration that a drop-in takes away",
@@ -555,7 +558,23 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "16 descriptors",
       ...dropIn("LimitNOFILE=16"),
       statusCode: 1,
-      ...failed("service", "may have 16 files open at a time", `(LimitNOFILE=16 in ${DROP_IN})`),
+      ...failed("service", "may have 16 files open at a time", `(LimitNOFILE=16 in ${DROP_IN}:2)`),
+    },
+    {
+      cause: "8 descriptors, with which its shell reads no line",
+      ...dropIn("LimitNOFILE=8"),
+      statusCode: 1,
+      ...failed("service", "with code 2", `(LimitNOFILE=8 in ${DROP_IN}:2)`, "→ raise that limit"),
+    },
+    {
+      cause: "a setting that nobody knows to be a cause",
+      ...dropIn("Environment=LD_PRELOAD=/nothing", "NoExecPaths=/usr/local/bin"),
+      statusCode: 1,
+      ...failed(
+        "service",
+        `the unit has more than \`install\` writes: LD_PRELOAD (${DROP_IN}:2), NoExecPaths (${DROP_IN}:3)`,
+        `1. see whether it starts without ${DROP_IN}: mv ${DROP_IN} ${DROP_IN}.off && ${RESTART}`,
+      ),
     },
     {
       cause: "a saved proxy that is dead",
@@ -663,7 +682,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         `/opt/elsewhere/${SERVICE} of ExecStart= in ${UNIT}:10 is not there`,
         `the program is installed as ${INSTALLED}`,
         `→ name ${INSTALLED} in ExecStart= of ${UNIT}:10, and then: ${RESTART}`,
-        "or have the unit written anew: sudo komari-agent-deno install",
+        "or have the unit written anew: komari-agent-deno install",
       ),
     },
     {
@@ -723,7 +742,7 @@ function advisedCommand(output: string): string {
   const found = (Array.isArray(checks) ? checks : []).find((it) => jsonFields(it).id === cause);
   const { advice, causes } = jsonFields(found);
   const [first] = Array.isArray(causes) ? causes : [advice];
-  return String(first).replace(/^[^:&]*: /, "").replace(/\bsudo /g, "");
+  return String(first).replace(/^[^:&]*: /, "");
 }
 
 /** Starts an nginx before a panel that closes what the panel says nothing on for 2 s. */
