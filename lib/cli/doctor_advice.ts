@@ -171,6 +171,12 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   if (/SSL certificate (was sent|error)|client certificate/i.test(text)) {
     return CLIENT_CERTIFICATE_ADVICE;
   }
+  if (/Faithfully yours, frp|fatedier\/frp/.test(text)) {
+    return [
+      `start frpc on the panel's machine, and have its custom_domains name ${url.hostname}: frps, which answers ` +
+      "here, has no client for that name",
+    ];
+  }
   if (/install mode/.test(text)) {
     return [`the panel is not set up yet: open ${url.origin} in a browser`];
   }

@@ -73,10 +73,26 @@ export async function largePacketsLost(
   signal: AbortSignal,
   tools: Tools = new ToolRunner({ PATH: toolPath() }),
 ): Promise<RouteFinding | undefined> {
+  const full = deviceMtu(address);
   const isAnswered = async (mtu: number) => {
     // The headers of IP and ICMP.
     const size = mtu - (ipFamily(address) === 6 ? 48 : 28);
-    const args = ["-n", "-c", "2", "-i", "0.3", "-W", "1", "-M", "do", "-s", String(size), address];
+    // Where others are lost, too, one of several is most likely answered.
+    const count = mtu === full ? 5 : 2;
+    const args = [
+      "-n",
+      "-c",
+      String(count),
+      "-i",
+      "0.3",
+      "-W",
+      "1",
+      "-M",
+      "do",
+      "-s",
+      String(size),
+      address,
+    ];
     const { code, output } = await tools.run({ tool: "ping", args }, {
       signal,
       timeoutMs: PING_MS,
@@ -84,7 +100,6 @@ export async function largePacketsLost(
     // The kernel knows of a smaller one, and sends what fits.
     return code === 0 || /too long/i.test(output);
   };
-  const full = deviceMtu(address);
   const [isFull, ...smaller] = await Promise.all([full, ...SMALL_MTUS].map(isAnswered));
   const passing = SMALL_MTUS.filter((_, at) => smaller[at]).at(-1);
   if (isFull || passing === undefined || passing >= full) return undefined;

@@ -69,7 +69,6 @@ export function unresolvedAdvice(
     return [
       `see whether it answers about other names: dig @${server} example.com; if not, name another ` +
       `server in ${sources.file}, or ${given(way, "--custom-dns ADDRESS")}`,
-      correct,
     ];
   }
   if (has("SERVFAIL")) {

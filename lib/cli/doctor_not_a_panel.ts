@@ -26,7 +26,7 @@ const OTHER_USER_AGENT = "curl/8.5.0";
 /** Statuses of a server that knows nothing of a panel at this port. */
 const OF_ANOTHER_SERVER = [200, 404, 405];
 /** What the page of a panel says of itself. */
-const KOMARI = /<title>[^<]*komari/i;
+const KOMARI = /<(?:title>|meta )[^<]*komari/i;
 /** Where panels are that share a server with other sites. */
 const USUAL_PATH = "/komari";
 
@@ -71,7 +71,7 @@ export async function notAPanel(
   ]);
   const kind = moved?.startsWith("https:") === true ? "needs_tls" : undefined;
   const isPage = page?.status === 200 && isHtml(page.text) && status !== 200;
-  const isKomari = isPage && KOMARI.test(page.text);
+  const isKomari = isPage ? KOMARI.test(page.text) : isOfKomari(response);
   const got = isPage && `GET ${moved ?? url.href} answers status 200${reasonOf(page.text)}` +
       (moved === undefined ? answererText(page, way) : "");
   const shown = isKomari ? `${got}` : `${got}, not a Komari panel's`;
@@ -83,8 +83,11 @@ export async function notAPanel(
   if (elsewhere === undefined && moved === undefined && isKomari) {
     return failed(
       ofPage,
-      "have the server there pass all paths on to the panel, with /api/, by POST as by GET (nginx: location / " +
-        "with proxy_pass)",
+      url.pathname === "/"
+        ? "have the server there pass all paths on to the panel, with /api/, by POST as by GET (nginx: location " +
+          "/ with proxy_pass)"
+        : `have the server there take ${url.pathname} off what it passes on to the panel (nginx: a slash at the ` +
+          "end of proxy_pass)",
     );
   }
   if (elsewhere === undefined) {
@@ -134,7 +137,14 @@ function wordsOf(response: HttpResponse, url: URL): string {
   if (status >= 300 && status < 400) return toStatusError("call the panel", response).message;
   return /install mode/.test(text)
     ? `this Komari panel is not set up yet (status ${status}${reasonOf(text)})`
+    : isOfKomari(response)
+    ? `a Komari panel's page answers, and not its interface for agents`
     : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
+}
+
+/** Whether a panel has answered by its page. */
+function isOfKomari({ status, text }: HttpResponse): boolean {
+  return status === 200 && isHtml(text) && KOMARI.test(text);
 }
 
 /** Whether a server has answered as one that knows nothing of a panel, or as a site that takes no calls. */

@@ -168,7 +168,7 @@ class PanelCheck {
 
   /** Keeps what a panel has answered, and names its version and protocol. */
   async #findProtocol(signal: AbortSignal): Promise<CheckResult> {
-    const { answer, protocol, token } = await this.#calls.identify(signal);
+    const { answer, protocol, token, ...more } = await this.#calls.identify(signal);
     if (protocol === undefined) {
       return await notAPanel(answer, { way: this.#way, calls: this.#calls, signal });
     }
@@ -180,7 +180,15 @@ class PanelCheck {
     }
     const version = await this.#calls.version(signal);
     const name = version === undefined ? "Komari" : `Komari ${version}`;
-    return ok(`${name}, protocol version ${protocol}`);
+    const text = `${name}, protocol version ${protocol}`;
+    if (!("refusedPost" in more) || more.refusedPost === undefined) return ok(text);
+    const { status } = more.refusedPost;
+    return warning(
+      `${text}; calls by POST are refused on the way: status ${status}${
+        answererText(more.refusedPost, this.#way)
+      }`,
+      "let POST to /api/clients/ pass in what is in front of the panel: without it all goes by the WebSocket alone",
+    );
   }
 
   roundTrip(signal: AbortSignal): Promise<CheckResult> {

@@ -72,7 +72,13 @@ export class PanelCalls {
     const tasks = await this.request("GET", "/api/clients/ping/tasks", { signal });
     const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
     const byVersion1 = tokenBy(tasks, isList);
-    if (byVersion1 !== undefined) return { answer: tasks, protocol: 1, token: byVersion1 };
+    if (byVersion1 !== undefined) {
+      const found = { answer: tasks, token: byVersion1 };
+      // No panel says so of a path that it does not know.
+      const isInFront = answer.status === 405 &&
+        (await this.upgrade(signal)).headers.has("sec-websocket-version");
+      return isInFront ? { ...found, protocol: 2, refusedPost: answer } : { ...found, protocol: 1 };
+    }
     // Where something takes no POST, the page that answers GET may be the panel's own.
     return { answer: answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks };
   }
@@ -179,7 +185,12 @@ export async function panelAmong(
 export type Answerer =
   & { readonly answer: HttpResponse }
   & (
-    | { readonly protocol: 1 | 2; readonly token: "accepted" | "refused" }
+    | {
+      readonly protocol: 1 | 2;
+      readonly token: "accepted" | "refused";
+      /** The answer of what lets no POST through to the panel. */
+      readonly refusedPost?: HttpResponse;
+    }
     | { readonly protocol?: undefined; readonly token?: undefined }
   );
 

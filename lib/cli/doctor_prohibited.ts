@@ -38,7 +38,8 @@ export async function firewallFinding(
       `have the firewall of that machine let port ${port} pass: firewall-cmd --permanent ` +
       `--add-port=${port}/tcp && firewall-cmd --reload; ufw allow ${port}/tcp; nft list ruleset shows it`,
       ...originLook(way),
-      `if it does, see which one on the way refuses it, as a provider's: traceroute -n -T -p ${port} ${address}`,
+      `see which one on the way refuses it, if none there does, as a provider's: traceroute -n -T -p ${port} ` +
+      address,
     ],
   };
 }

@@ -55,7 +55,13 @@ export function tlsAdvice(
   const moved = way.answeredBy !== "" &&
     `correct the address of ${host}, if the panel is elsewhere: another server answers at ${address} ` +
       `(${way.answeredBy})`;
-  const made = `have the panel's server use a certificate for ${host}`;
+  const [, ...parent] = host.split(".");
+  const isDeeper = certificate?.names.some((name) =>
+    /^\*\./.test(name) && parent.join(".").endsWith(name.slice(1))
+  );
+  const made = isDeeper
+    ? `have the panel's server use a certificate for ${host}: the star in a name stands for one part alone`
+    : `have the panel's server use a certificate for ${host}`;
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
       /another name/,

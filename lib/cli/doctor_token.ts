@@ -5,9 +5,10 @@
  */
 
 import { codePoint } from "../parse/bounded_text.ts";
+import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok } from "./checks.ts";
-import { given, type Way } from "./doctor_way.ts";
+import { given, reinstall, type Way } from "./doctor_way.ts";
 
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";
@@ -50,6 +51,7 @@ export function tokenResult(
     );
   }
   const origin = tokenOrigin(way);
+  const isOfSeveral = config.furtherPanels.length > 0;
   const unknown = `the panel does not know the token of ${origin}`;
   const refused = unknown + refusal;
   const { token: text } = config;
@@ -82,17 +84,23 @@ export function tokenResult(
         given(way, `--auto-discovery KEY${config.isConfigInstalled ? " --unset=token" : ""}`)
       : undefined,
     "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
-      `give its token: ${given(way, "--token-file FILE")}`,
+      `give its token: ${
+        isOfSeveral
+          ? `write it into ${origin}, and then: ${reinstall(config)}`
+          : given(way, "--token-file FILE")
+      }`,
     `compare the one there with that of ${origin}`,
   );
 }
 
 /** Where the token was read: an option's place, with the unit's file that sets its variable. */
-function tokenOrigin({ config, unit }: Way): string {
+function tokenOrigin({ config, unit, url }: Way): string {
   const { origins, endpoint, furtherPanels } = config;
   const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
   const origin = origins.get("token") ?? origins.get("token_file");
   const file = variableFile(unit, "AGENT_TOKEN");
   if (origin?.includes("AGENT_TOKEN") && file !== undefined) return `AGENT_TOKEN in ${file}`;
-  return (isFirst ? origin : undefined) ?? origins.get("panels") ?? "this node's registration";
+  const ofPanels = origins.get("panels");
+  const entry = ofPanels && `${ofPanels} (${urlHost(url)})`;
+  return (isFirst ? origin : undefined) ?? entry ?? "this node's registration";
 }

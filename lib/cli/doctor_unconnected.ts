@@ -82,7 +82,7 @@ async function whyNotConnected(
         "not take the connection",
     );
   }
-  if (isForged(way) && way.doubts.length > 0 && isTimeout(error)) return failed(text);
+  if (isForged(way) && way.doubts.length > 0) return failed(text);
   const because = (finding: RouteFinding) =>
     failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
   const isRefused = /refused/.test(message);

@@ -51,6 +51,8 @@ const RTA_DST = 1;
 const RTA_SRC = 2;
 /** Asks for the entry of the table in place of what it makes of the address. */
 const RTM_F_FIB_MATCH = 0x2000;
+/** Has the kernel name the table, in place of the main one. */
+const RTM_F_LOOKUP_TABLE = 0x1000;
 const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
 /** The kernel's own: for IPv4 local, main and default, for IPv6 the first two. */
 const OWN_RULES: Readonly<Record<number, number>> = { 4: 3, 16: 2 };
@@ -109,7 +111,10 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
   const link = index === undefined ? undefined : netlink.link(index);
   if (link === undefined) return undefined;
   const next = gateway ?? address;
-  const entry = askForRoute(netlink, address, { flags: RTM_F_FIB_MATCH, source });
+  const entry = askForRoute(netlink, address, {
+    flags: RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE,
+    source,
+  });
   const { destination, prefix, table } = entry && parseRouteMessage(entry) || {};
   return {
     device: link.name,

@@ -378,9 +378,9 @@ Deno.test("unresolvedAdvice() names a server that does not answer before one tha
       `correct its address in line 3 of /etc/resolv.conf, if ${end}`,
     );
   }
-  const [look, name] = of(["192.0.2.1", "REFUSED"]);
+  const [look, ...more] = of(["192.0.2.1", "REFUSED"]);
   assertStringIncludes(look ?? "", "see whether it answers about other names: dig @192.0.2.1");
-  assertStringIncludes(name ?? "", "correct the name in -e, if it is not p.example");
+  assertEquals(more, [], "it says nothing of that name");
   const refused = "no answer by UDP, and TCP is refused";
   for (const [isThere, stub] of [[true, "start systemd-resolved"], [false, "is not installed"]]) {
     using _resolved = replaced(Deno, {

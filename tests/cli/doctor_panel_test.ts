@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type CompletedCheck, runChain } from "../../lib/cli/checks.ts";
 import { panelChain } from "../../lib/cli/doctor_panel.ts";
+import { tokenResult } from "../../lib/cli/doctor_token.ts";
+import { wayTo } from "../../lib/cli/doctor_way.ts";
 import { USER_AGENT } from "../../lib/version.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -451,6 +453,7 @@ Deno.test("panelChain() say what to do about each answer that is no panel's", as
     [302, { location: "https://login.example/" }, "", "(a captive portal), and log in there: curl"],
     [301, { location: "/api/clients/v2/rpc" }, "", "rather than lead there"],
     [404, {}, '{"message":"Not found in install mode"}', "not set up yet"],
+    [404, {}, "<title>Not Found</title><em>Faithfully yours, frp.</em>", "start frpc on"],
     [404, {}, "404 page not found", "the address and its path"],
     [200, {}, "<title>Welcome to nginx!</title>", "the address and its path"],
   ];
@@ -576,6 +579,16 @@ const HALF_A_PANEL: Record<string, {
       method === "POST" ? page("405 Not Allowed", 405) : page("Komari Monitor", 200),
     ...{ id: "panel", status: "failed", text: 'Monitor"; an agent', advice: "all paths" },
   },
+  "that gets no POST, and takes WebSockets": {
+    answer: ({ method, headers }) =>
+      method === "POST"
+        ? page("405 Not Allowed", 405)
+        : headers.has("upgrade")
+        ? new Response("", { status: 426, headers: { "sec-websocket-version": "13" } })
+        : Response.json([]),
+    ...{ id: "panel", status: "warning", text: "version 2; calls by POST are refused on the way" },
+    advice: "let POST to /api/clients/ pass",
+  },
   "that refuses WebSockets alone": {
     answer: ({ method }) => method === "POST" ? Response.json(UNKNOWN_METHOD) : page("No", 403),
     ...{ id: "websocket", status: "warning" },
@@ -622,6 +635,22 @@ for (const [what, { answer, id, status, text, advice }] of Object.entries(HALF_A
     assertStringIncludes(adviceText(found), advice);
   });
 }
+
+Deno.test("panelChain() name a panel whose path is not taken off on the way", async () => {
+  await using server = Deno.serve(
+    HERE,
+    ({ url }) =>
+      new URL(url).pathname.startsWith("/komari/") ? page("Komari Monitor", 200) : page("No", 404),
+  );
+  const { panel } = await checksOf([
+    "-e",
+    `http://127.0.0.1:${server.addr.port}/komari`,
+    "-t",
+    "x",
+  ]);
+  assertStringIncludes(panel?.text ?? "", "a Komari panel's page answers");
+  assertStringIncludes(panel?.advice ?? "", "take /komari off what it passes on");
+});
 
 Deno.test("panelChain() say that a panel is at the root of a server only where one answers there", async () => {
   for (const body of [VERSION_123, {}]) {
@@ -923,4 +952,16 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
     (await causesOf(24))[1] ?? "",
     "the key of auto-discovery, give it as that: ",
   );
+});
+
+Deno.test("tokenResult() names the entry of one panel among several, and how its token is given", () => {
+  const config = configOf(["doctor", "-e", "http://a.example", "-t", "x"]);
+  const origins = new Map([["panels", "key panels of /x/config.json"]]);
+  const furtherPanels = [{ ...config, endpoint: "http://b.example", token: "y".repeat(22) }];
+  const way = wayTo({ ...config, ...furtherPanels[0], furtherPanels, origins }, []);
+  const refused = { token: "refused", refusal: "", isInHeader: false } as const;
+  const { text, causes } = tokenResult(way, refused);
+  const entry = "key panels of /x/config.json (b.example)";
+  assertEquals(text, `the panel does not know the token of ${entry}`);
+  assertStringIncludes(causes?.[0] ?? "", `write it into ${entry}, and then: komari-agent-deno`);
 });

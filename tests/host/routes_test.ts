@@ -50,6 +50,8 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     // The source is known once the kernel has looked for the way.
     "rule add from 198.51.100.7 to 203.0.113.128/25 lookup 100",
     "route add unreachable default table 100",
+    "rule add to 10.8.0.0/16 lookup 51820",
+    "route add default dev wan0 table 51820",
   ], [...[
     "203.0.113.5",
     "198.51.100.9",
@@ -58,6 +60,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     "10.4.0.1",
     "10.7.0.1",
     "203.0.113.200",
+    "10.8.0.1",
     "x",
   ]]);
   const ofWan = { device: "wan0", hasCarrier: true, source: "198.51.100.7" };
@@ -69,6 +72,7 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     { kind: "prohibit", hasRules: true },
     { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
     { kind: "unreachable", route: "unreachable default table 100", hasRules: true },
+    { ...ofWan, isSilent: false, table: 51820 },
     null,
   ]);
 });
