@@ -37,7 +37,13 @@ import {
   startFailure,
   withStart,
 } from "./doctor_completed.ts";
-import { AS_SERVICE, leftAsService, parseUnitSettings, runAsService } from "./doctor_as_service.ts";
+import {
+  AS_SERVICE,
+  fileSettings,
+  leftAsService,
+  parseUnitSettings,
+  runAsService,
+} from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
 import { boundedSystem, findInstalled } from "./doctor_found_service.ts";
 import { withFirewall } from "./doctor_firewall.ts";
@@ -166,7 +172,9 @@ async function everything(
     const service = { name: config.serviceName, user: record?.user ?? "" };
     // A failure by the unit's own variables can't be tried again here.
     const changed = unit !== undefined && unreadText(unit) !== undefined ||
-      settings.some(({ name, value }) => name === "Environment" && /\bAGENT_|_PROXY=/i.test(value));
+      [...settings, ...fileSettings(settings.filter((it) => it.isOurs !== true))].some((it) =>
+        /Environment$/.test(it.name) && /\bAGENT_|_PROXY\b/i.test(it.value)
+      );
     const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
     const compared = await withComparison(checks, { chains, service, options });
     ofRun.push(...await withFirewall(compared, { signal }));

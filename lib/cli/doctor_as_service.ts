@@ -136,7 +136,7 @@ export async function runAsService(
   const checks = lines.filter((line) => line.startsWith('{"check"'));
   if (checks.length === 0) return failedRun(output, ended);
   const user = settingsUser(shown) || (scope === "user" ? "" : "root");
-  const text = asUser(user, differences(env, shown), [...settings, ...ofFiles]);
+  const text = asUser(user, differences(env, shown, settings), [...settings, ...ofFiles]);
   const tested = ended === 0
     ? ok(text)
     : warning(`${text}; its process ended before all checks did (code ${ended})`);
@@ -216,14 +216,18 @@ interface Differences {
   readonly ofService: readonly string[];
 }
 
-function differences(env: Readonly<Record<string, string>>, shown: string): Differences {
+function differences(
+  env: Readonly<Record<string, string>>,
+  shown: string,
+  settings: readonly UnitSetting[],
+): Differences {
   const files = environmentFiles(shown).map((path) =>
     attempt(() => Deno.readTextFileSync(path)) ?? ""
   );
   const inFiles = variablesIn(files.join("\n"));
   const names = (all: readonly string[]) =>
     NETWORK_VARIABLES.filter((name) => all.includes(name) || all.includes(name.toLowerCase()));
-  const unit = [...settingsVariables(shown), ...inFiles];
+  const unit = [...settingsVariables(shown), ...inFiles, ...settingNames(settings)];
   const set = Object.keys(env).filter((name) => env[name] !== "");
   const options = set.filter((name) => name.startsWith("AGENT_") && !unit.includes(name));
   const [shell, service] = [[...names(set), ...options], names(unit)];

@@ -10,6 +10,7 @@ import { urlHost } from "../parse/probe_target.ts";
 import { advised } from "./checks.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
+import { restart } from "./doctor_unit_settings.ts";
 import {
   endpointPlace,
   firstHop,
@@ -82,7 +83,10 @@ export function connectAdvice(
     const names = proxyVariableNames(way);
     return [
       `see whether the proxy listens: nc -vz ${host} ${port}`,
-      `correct ${names}, which names it, or reach the panel without it: ${withoutProxy(way)}`,
+      names.includes("(")
+        ? `correct ${names}, which names it, and then: ${restart(way.config.serviceName)}`
+        : `correct ${names}, which names it`,
+      `or reach the panel without it: ${withoutProxy(way)}`,
     ];
   }
   if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];

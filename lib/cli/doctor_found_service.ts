@@ -20,6 +20,7 @@ import {
   readLoadedUnit,
   type UnitSetting,
 } from "../service/loaded_unit.ts";
+import { managerVariables } from "../service/manager_environment.ts";
 import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";
@@ -73,17 +74,20 @@ export async function findInstalled(
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
   const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
-  const [state, programVersion, loaded] = await Promise.all([
+  const [state, programVersion, loaded, variables] = await Promise.all([
     record && serviceState(record, system, signal),
     isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
+    isSystemd ? managerVariables(scope, { env, tools, signal }) : [],
   ]);
   const install = installCommand(serviceName, {
     ...{ record, scope },
     isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
       (record !== undefined && isUnrunnable(record.program)),
   });
-  const unit = loaded && { ...loaded, install, program: record?.program };
+  // Those of the unit win over systemd's own.
+  const settings = [...variables, ...loaded?.settings ?? []];
+  const unit = loaded && { ...loaded, settings, install, program: record?.program };
   const answers = await Promise.all(
     (unit ? detailCommands(unit, scope) : []).map((command) => tools.run(command, { signal })),
   );

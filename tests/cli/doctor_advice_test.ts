@@ -105,7 +105,7 @@ Deno.test("connectAdvice() is about the proxy where there is one", () => {
   assertEquals(look, "see whether the proxy listens: nc -vz 127.0.0.1 3128");
   assertStringIncludes(names ?? "", "correct HTTPS_PROXY/ALL_PROXY");
   const plain = connectAdvice("refused", wayTo("http://p.example", "http://127.0.0.1:3128"));
-  assertStringIncludes(plain.join(), "correct HTTP_PROXY/ALL_PROXY, which names it, or reach");
+  assertStringIncludes(plain.join(), "correct HTTP_PROXY/ALL_PROXY, which names it,or reach");
 });
 
 Deno.test("connectAdvice() goes by the cause, with the port of the address", () => {

@@ -596,6 +596,31 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
     {
+      cause: "a proxy of all services that is dead",
+      plant: "printf '[Manager]\\nDefaultEnvironment=A=1 HTTP_PROXY=http://127.0.0.1:9\\n' " +
+        `>/etc/systemd/system.conf && ${RESTART}`,
+      heal: `rm /etc/systemd/system.conf && ${RESTART}`,
+      statusCode: 1,
+      ...failed(
+        "connect",
+        "the proxy 127.0.0.1 port 9: connection refused\n",
+        "1. see whether the proxy listens: nc -vz",
+        "2. correct HTTP_PROXY (/etc/systemd/system.conf:2), which",
+      ),
+    },
+    {
+      cause: "a proxy of a file that a drop-in names, which is dead",
+      plant: `echo HTTP_PROXY=http://127.0.0.1:9 >/etc/proxy && mkdir -p ${DROP_INS} && ` +
+        `printf '[Service]\\nEnvironmentFile=/etc/proxy\\n' >${DROP_IN} && ${RESTART}`,
+      heal: `rm ${DROP_IN} /etc/proxy && ${RESTART}`,
+      statusCode: 1,
+      ...failed(
+        "connect",
+        "the proxy 127.0.0.1 port 9: connection refused\n",
+        "2. correct HTTP_PROXY (/etc/proxy), which",
+      ),
+    },
+    {
       cause: "a firewall that lets the service reach nothing",
       ...dropIn("IPAddressDeny=any"),
       statusCode: 1,
