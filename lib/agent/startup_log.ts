@@ -28,8 +28,9 @@ export function logCountedParts(machine: Machine, config: Config): void {
   const notices = unmatchedNotices(config, machine);
   const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
   const values = {
-    interfaces: counted(machine.interfaces()),
-    mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))),
+    interfaces: counted(machine.interfaces()) || "no interface",
+    mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))) ||
+      "no mount point",
     notices: notices.join("; "),
   };
   if (notices.length === 0) log.info(text, values);
@@ -122,6 +123,5 @@ export function unmatchedNotices(
 }
 
 function counted(decisions: readonly Part[]): string {
-  const names = decisions.filter((it) => it.counted).map((it) => it.name);
-  return names.length === 0 ? "nothing" : names.join(", ");
+  return decisions.filter((it) => it.counted).map((it) => it.name).join(", ");
 }

@@ -80,7 +80,8 @@ export async function checkStateFolder(
         continue;
       }
       const reason = describeError(error);
-      return failed(`${folder} can't be written: ${reason}`, ...await adviceOn(reason));
+      const text = describeError(new Error(`${folder} can't be written`, { cause: error }));
+      return failed(text, ...await adviceOn(reason));
     }
   }
 }

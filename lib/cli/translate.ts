@@ -27,9 +27,26 @@ async function readTexts(texts: unknown): Promise<Map<string, string>> {
   }
   return new Map(
     Object.entries(fields).flatMap(([english, chinese]) =>
-      typeof chinese === "string" ? [[english, chinese]] : []
+      typeof chinese === "string" ? inSentences(english, chinese) : []
     ),
   );
+}
+
+/**
+ * An entry, and those that it has in sentences: what stands behind any text, since something may follow
+ * it, and an error with its cause.
+ */
+function inSentences(english: string, chinese: string): [english: string, chinese: string][] {
+  const entries: [string, string][] = [[english, chinese]];
+  const [head] = /^\{text\}[:;] (?=.*[a-z])/.exec(english) ?? [];
+  const [chineseHead] = /^\{text\}[：；]/.exec(chinese) ?? [];
+  if (head !== undefined && chineseHead !== undefined) {
+    entries.push([english.slice(head.length), chinese.slice(chineseHead.length)]);
+  }
+  if (/^[Cc]annot [^:]*\}$/.test(english)) {
+    entries.push([`${english}: {cause}`, `${chinese}：{cause}`]);
+  }
+  return entries;
 }
 
 /** A number with the unit that the program prints behind it, if any. */
@@ -44,6 +61,26 @@ const UNITS: Readonly<Record<string, string>> = {
   d: "天",
 };
 const DURATION = new RegExp(`^(-?[\\d.,]+) (${Object.keys(UNITS).join("|")})$`);
+
+/** Values that are no sentences. */
+const THINGS = [
+  "address",
+  "code",
+  "count",
+  "file",
+  "folder",
+  "host",
+  "name",
+  "path",
+  "server",
+  "setting",
+];
+/** What a value matches: the name of a setting, a text in brackets or quotes, and a part of a sentence. */
+const SETTING = "[^\\s(]*?";
+const CLOSED = "(?:[^()]|\\([^()]*\\))*?";
+const QUOTED = '[^"]*?';
+const PART = "(?:(?!; |: ).)*?";
+const SENTENCE = "(?:(?!; ).)*?";
 
 /** An entry with values: what it matches, and its Chinese with `{name}` where a value belongs. */
 interface Template {
@@ -69,7 +106,11 @@ const MARKS: Readonly<Record<string, string>> = {
   ...{ ": ": "：", "; ": "；", ", ": "，" },
   ...{ "：": "：", "；": "；", "，": "，", "（": "（", "）": "）" },
 };
-const MARK = new RegExp(Object.keys(MARKS).join("|"), "g");
+/** A mark, or what has its own marks. */
+const MARK = new RegExp(
+  `"[^"]*"|\\((?:[^()]|\\([^()]*\\))*\\)|(${Object.keys(MARKS).join("|")})`,
+  "g",
+);
 
 /** The text in a language, line by line; what has no entry stays English. */
 export function translate(text: string, language: Language): string {
@@ -128,24 +169,27 @@ function fillIn(chinese: string, values: Readonly<Record<string, string>>): stri
 
 /**
  * Splits a text at the first mark behind a part that has an entry, such as an error before its cause, or
- * else at the first mark; `undefined` when neither part has Chinese.
+ * else at the first mark: between sentences, if there are several. `undefined` when neither part has
+ * Chinese.
  */
 function byParts(text: string): string | undefined {
-  const splits = Array.from(text.matchAll(MARK), ({ 0: mark, index }) => ({
+  const splits = Array.from(text.matchAll(MARK), ({ 1: mark = "", index }) => ({
     head: text.slice(0, index),
     mark,
     tail: text.slice(index + mark.length),
-  }));
-  const known = splits.find(({ head }) =>
-    head === "" || (isPhrase(head) && byEntry(head) !== undefined)
-  );
-  const split = known ?? splits[0];
+  })).filter(({ mark }) => mark !== "");
+  const known = ({ head }: { head: string }) =>
+    head === "" || (isPhrase(head) && byEntry(head) !== undefined);
+  const areSentences = ({ head, mark, tail }: typeof splits[number]) =>
+    mark === "; " && translatePart(head) !== head && translatePart(tail) !== tail;
+  const found = splits.find(areSentences) ?? splits.find(known);
+  const split = found ?? splits[0];
   if (split === undefined) return undefined;
   const { head, mark, tail } = split;
   const rest = translatePart(tail);
-  if (known === undefined && rest === tail) return undefined;
+  if (found === undefined && rest === tail) return undefined;
   // Names in a list keep their commas.
-  const isList = known === undefined && mark === ", ";
+  const isList = found === undefined && mark === ", ";
   return translatePart(head) + (isList ? mark : MARKS[mark]) + rest;
 }
 
@@ -157,16 +201,22 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^$()[\]\\|]/g, "\\$&");
 }
 
-/** `{name}` matches any text, `{#name}` a number with its unit, and a name again the same text. */
+/**
+ * `{name}` matches any text, `{#name}` a number with its unit, and a name again the same text. At the
+ * beginning a thing is one part of a sentence, and in brackets a value has closed all that it opens.
+ */
 function patternOf(english: string): RegExp {
   const names = new Set<string>();
-  const source = escaped(english)
-    .replace(/\{(#?)(\w+)\}(=?)/g, (_, isNumber: string, name: string, equals: string) => {
-      if (names.has(name)) return `\\k<${name}>${equals}`;
+  const source = escaped(english).replace(
+    /\{(#?)(\w+)\}(=|\\\)|"|)/g,
+    (_, isNumber: string, name: string, end: string, at: number) => {
+      if (names.has(name)) return `\\k<${name}>${end}`;
       names.add(name);
-      // The name of a setting is one word.
-      const any = equals === "" ? ".*?" : "[^\\s(]*?";
-      return `(?<${name}>${isNumber ? NUMBER : any})${equals}`;
-    });
+      const isFirst = at === 0 && name !== "text";
+      const value = THINGS.includes(name) ? PART : isFirst ? SENTENCE : ".*?";
+      const any = { "=": SETTING, "\\)": CLOSED, '"': QUOTED }[end] ?? value;
+      return `(?<${name}>${isNumber ? NUMBER : any})${end}`;
+    },
+  );
   return new RegExp(`^${source}$`);
 }

@@ -110,8 +110,15 @@ export function describeError(error: unknown): string {
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return redactQueries(words.join(": ").replaceAll(FOR_PROGRAMMERS, ""));
+  const text = words.join(": ").replaceAll(FOR_PROGRAMMERS, "");
+  return redactQueries(text.replace(CALL, (call, path: string, at: number) => {
+    const named = text.slice(0, at).split(/[\s:]/);
+    return named.some((it) => it !== "" && (path === it || path.startsWith(`${it}/`))) ? "" : call;
+  }));
 }
+
+/** The runtime's call, which says no more where the file or its folder is named before. */
+const CALL = /: [a-z]+ '([^']+)'(?: -> '[^']+')?/g;
 
 /** Where a library explains its error, names a call of its own, or the number of the system's. */
 const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)|: getaddrinfo E\w+ \S+/g;

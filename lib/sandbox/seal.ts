@@ -1,5 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
+import { describeError } from "../log/log.ts";
 import { hardenProcess, limitFileSizes } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
@@ -84,7 +85,7 @@ function failureOf(act: () => void): string | undefined {
     act();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return describeError(error);
   }
 }
 

@@ -38,11 +38,11 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
   };
   assertEquals(linesOf(), ["info Counting the traffic of eth0, and the space of /"]);
   assertEquals(linesOf("--exclude-nics", "eth*"), [
-    "warning Counting the traffic of nothing, and the space of /: --exclude-nics eth* leaves no " +
+    "warning Counting the traffic of no interface, and the space of /: --exclude-nics eth* leaves no " +
     "interface, so no traffic is counted",
   ]);
   assertEquals(linesOf("--include-nics", "wan*"), [
-    "warning Counting the traffic of nothing, and the space of /: --include-nics wan* matches no " +
+    "warning Counting the traffic of no interface, and the space of /: --include-nics wan* matches no " +
     "interface, so no traffic is counted",
   ]);
 });

@@ -116,7 +116,7 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     ],
     [
       "the proxy p.example is 192.0.2.1, answered by 9.9.9.9",
-      "代理 p.example 的地址是 192.0.2.1（9.9.9.9）",
+      "代理 p.example 的地址是 192.0.2.1（由 9.9.9.9 回答）",
     ],
     [
       "TLSv1.3, issued by an authority, valid for 80 days more, for a.example, b.example…",
@@ -159,6 +159,44 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     ["/sys, /a/b, … (17 in all)", "/sys、/a/b 等（共 17 个）"],
     ["x (systemd), as user y", "x（systemd），以用户 y 的身份运行"],
     ["60 s ago (3 so far): permission denied", "60 秒前（共 3 次）：没有权限"],
+    // What has entries of its own stays apart from what is said beside it.
+    [
+      "Cannot connect to p.example port 443 (192.0.2.7): connection refused (address from 192.0.2.1); " +
+      "a firewall of this machine refuses it (by ICMP)",
+      "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝（地址来自 192.0.2.1）；本机的防火墙拒绝了它（通过 ICMP）",
+    ],
+    [
+      "Cannot connect to 192.0.2.7 port 80: no answer within 5 s; nor does it answer pings; no firewall " +
+      "of this machine drops anything",
+      "无法连接 192.0.2.7 端口 80：5 秒内没有应答；它也不回应 ping；本机的防火墙没有丢弃任何数据包",
+    ],
+    [
+      "p.example is 192.0.2.1, answered by 9.9.9.9, and the system has no answer within 4.0 s (9.9.9.9: " +
+      "NOERROR (2 ms), and no answer to 3 of 6 questions; 8.8.8.8: NOERROR (3 ms))",
+      "p.example 的地址是 192.0.2.1（由 9.9.9.9 回答），而系统在 4.0 秒内没有得到回答（9.9.9.9：NOERROR（2 毫秒），" +
+      "6 个查询中有 3 个没有回答；8.8.8.8：NOERROR（3 毫秒））",
+    ],
+    [
+      "x (systemd) has ended, and systemd starts it again in a moment: /bin/false of ExecStartPre= in " +
+      "/x.conf ended with code 1",
+      "x（systemd）已退出，systemd 稍后会重新启动它：/x.conf 中 ExecStartPre= 的 /bin/false 以代码 1 结束",
+    ],
+    [
+      'the answer is status 502 and a page of HTML, "502: x", not a Komari panel\'s, by "nginx"',
+      "应答是状态码 502，内容是 HTML 页面“502: x”，不是 Komari 面板的应答（由“nginx”应答）",
+    ],
+    [
+      'the panel does not know the token of AGENT_TOKEN in /x.conf, "Unauthorized."',
+      "面板不认识 /x.conf 中的 AGENT_TOKEN 的令牌（“Unauthorized.”）",
+    ],
+    [
+      "the service's unit takes that right from it: remove A= in /x.conf, B= in /y.conf, and then: true",
+      "服务的单元剥夺了这项权限：删除 /x.conf 中的 A=、/y.conf 中的 B=，然后：true",
+    ],
+    [
+      "network traffic: Cannot read /x: Too many open files; uptime: Cannot read /y: no such file",
+      "网络流量：无法读取 /x：打开的文件太多；运行时间：无法读取 /y：没有这个文件",
+    ],
     [
       "Cannot connect to p.example port 443 (192.0.2.7): connection refused (address from 192.0.2.1)",
       "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝（地址来自 192.0.2.1）",

@@ -100,6 +100,13 @@ Deno.test("describeError() joins the causes without repetition", () => {
   assertEquals(describeError(lookup), "getaddrinfo ENOTFOUND p.test", "alone it is all there is");
   const denied = "Permission denied (os error 13): open '/x'";
   assertEquals(describeError(new Error(denied)), "Permission denied: open '/x'");
+  const call = "File exists (os error 17): rename '/x/a' -> '/x/b'";
+  for (
+    const [head, left] of [["Cannot write /x/a", ""], ["/x is full", ""], ["/y", call.slice(25)]]
+  ) {
+    const error = new Error(head, { cause: new Error(call) });
+    assertEquals(describeError(error), `${head}: File exists${left}`);
+  }
   // What has no message is called by its name.
   assertEquals(describeError(new TypeError()), "TypeError");
   assertEquals(describeError(new Error("a", { cause: null })), "a");
