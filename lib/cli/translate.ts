@@ -50,7 +50,7 @@ function inSentences(english: string, chinese: string): [english: string, chines
 }
 
 /** A number with the unit that the program prints behind it, if any. */
-const NUMBER = "-?[\\d.,]+(?: (?:[KMGTPE]i)?B| (?:ms|s|min|h|d))?";
+const NUMBER = "-?\\d+(?:[.,]\\d+)*(?: (?:[KMGTPE]i)?B| (?:ms|s|min|h|d))?";
 
 /** The same units in Chinese; those of bytes are the same. */
 const UNITS: Readonly<Record<string, string>> = {
@@ -140,6 +140,14 @@ function translatePart(text: string): string {
   return isPhrase(text) ? translateText(text) : text;
 }
 
+/** An item of an enumeration: a part, or a name with what belongs to it in brackets. */
+function translateItem(text: string): string {
+  return translatePart(text).replace(
+    /^(\S+) \(([^()]*)\)$/,
+    (_, name: string, details: string) => `${name}（${translatePart(details)}）`,
+  );
+}
+
 function isPhrase(text: string): boolean {
   return /^[A-Z]| /.test(text);
 }
@@ -161,8 +169,9 @@ function byEntry(text: string): string | undefined {
 function fillIn(chinese: string, values: Readonly<Record<string, string>>): string {
   return chinese.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
     const text = values[name] ?? "";
-    const items = comma === "" ? [text] : text.split(", ");
-    const value = items.map(translatePart).join(comma);
+    const value = comma === ""
+      ? translatePart(text)
+      : text.split(", ").map(translateItem).join(comma);
     return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
   });
 }

@@ -198,6 +198,14 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "网络流量：无法读取 /x：打开的文件太多；运行时间：无法读取 /y：没有这个文件",
     ],
     [
+      "12; always lost: 8.8.8.8 (icmp), 1.1.1.1:80 (tcp)",
+      "12；总是丢失：8.8.8.8（icmp）、1.1.1.1:80（tcp）",
+    ],
+    [
+      'the answer is status 500, "full (13)", not a Komari panel\'s (192.0.2.1, address from 9.9.9.9)',
+      "应答是状态码 500，“full (13)”，不是 Komari 面板的应答（192.0.2.1，地址来自 9.9.9.9）",
+    ],
+    [
       "Cannot connect to p.example port 443 (192.0.2.7): connection refused (address from 192.0.2.1)",
       "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝（地址来自 192.0.2.1）",
     ],
