@@ -246,7 +246,7 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
   return [
     ...status >= 300 && status < 400 ? pageAdvice(headers.get("location") ?? "", url) : [],
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
-    "if the panel is behind that server, have it pass requests on (nginx: proxy_pass)",
+    "if the panel is behind that server, have it pass requests on (nginx: server_name, proxy_pass)",
     ...originLook(way),
   ];
 }

@@ -66,7 +66,9 @@ export function connectAdvice(
   const isWorse = url.protocol === "https:" && panel?.startsWith("http:") === true;
   const write = panel && writeAddress(panel, way);
   const elsewhere = advised(isWorse ? `else ${write}` : write);
-  if (finding !== undefined) return [...finding.advice, ...elsewhere];
+  if (finding !== undefined) {
+    return isWorse ? [...finding.advice, ...elsewhere] : [...elsewhere, ...finding.advice];
+  }
   if (/no address of that family/.test(message)) {
     return [
       "see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr",
@@ -110,14 +112,10 @@ export function connectAdvice(
   }
   if (/refused/.test(message)) {
     const { look, correct } = whereNoneListens(way);
-    if (panel !== undefined) return isWorse ? [look, ...elsewhere] : [...elsewhere, look];
-    return advised(
-      ...ofHosts,
-      look,
-      correct,
-      ...ofName,
-      "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
-    );
+    const firewall =
+      "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save";
+    if (panel === undefined) return advised(...ofHosts, look, correct, ...ofName, firewall);
+    return isWorse ? [look, firewall, ...elsewhere] : [...elsewhere, look, firewall];
   }
   if (/network is unreachable/.test(message)) {
     return [

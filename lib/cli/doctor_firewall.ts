@@ -6,6 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
+import { nftRuleset } from "../parse/iptables_rules.ts";
 import { type CompletedCheck, linesOf, type LostPacket, withLines } from "./checks.ts";
 import { type DroppingRule, droppingRule } from "./doctor_firewall_rules.ts";
 import { OWN_FIREWALL } from "./doctor_way.ts";
@@ -14,13 +15,21 @@ const RULES_MS = 2_000;
 
 /** The rules of this machine; `undefined` where they are not all known. */
 async function readRules(tools: Tools, signal: AbortSignal): Promise<string | undefined> {
+  const run = async (tool: string, ...args: readonly string[]) => {
+    const { code, output } = await tools.run({ tool, args }, { signal, timeoutMs: RULES_MS });
+    return code === 0 ? output : undefined;
+  };
+  const rules = await run("nft", "-a", "list", "ruleset");
   // Those of the older kind are none of nft's.
-  const older = ["ip_tables_names", "ip6_tables_names"]
-    .map((file) => attempt(() => Deno.readTextFileSync(`/proc/net/${file}`)) ?? "").join("");
-  if (older !== "") return undefined;
-  const command = { tool: "nft", args: ["-a", "list", "ruleset"] };
-  const { code, output } = await tools.run(command, { signal, timeoutMs: RULES_MS });
-  return code === 0 ? output : undefined;
+  const families = (["ip", "ip6"] as const).filter((family) =>
+    (attempt(() => Deno.readTextFileSync(`/proc/net/${family}_tables_names`)) ?? "") !== ""
+  );
+  if (families.length === 0) return rules;
+  const older = await Promise.all(families.map(async (family) => {
+    const saved = await run(`${family}tables-legacy-save`) ?? await run(`${family}tables-save`);
+    return saved && nftRuleset(saved, family);
+  }));
+  return older.includes(undefined) ? undefined : [rules, ...older].join("\n");
 }
 
 /** Whether rules of this machine may drop or refuse what it sends; `undefined` where that is not known. */
@@ -62,7 +71,10 @@ export async function withFirewall(
 }
 
 /** How to see and remove a rule, by the program that has made it. */
-function ruleAdvice({ table, chain, handle }: DroppingRule, { port, address }: LostPacket): string {
+function ruleAdvice(
+  { text, table, chain, handle }: DroppingRule,
+  { port, address }: LostPacket,
+): string {
   if (/\bufw6?-/.test(chain)) {
     return `let it pass: ufw allow out ${port}/tcp; ufw status numbered shows the rule that refuses it`;
   }
@@ -73,7 +85,9 @@ function ruleAdvice({ table, chain, handle }: DroppingRule, { port, address }: L
   const [family, name = ""] = table.split(" ");
   // Tables of iptables have chains in capitals.
   if (chain === chain.toUpperCase() && family !== "inet") {
-    const iptables = family === "ip6" ? "ip6tables" : "iptables";
+    // nft numbers all rules of its own.
+    const kind = handle === undefined && !text.startsWith("policy ") ? "-legacy" : "";
+    const iptables = `${family}tables${kind}`;
     return `remove it, and from the file that it is restored from: ${iptables} -t ${name} -S ${chain}, ` +
       `and with -D in place of -A; or let port ${port} of ${address} pass before it`;
   }

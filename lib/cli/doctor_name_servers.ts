@@ -247,7 +247,8 @@ function isAddress(word: string): boolean {
 
 function serversIn(resolv = ""): { word: string; line: number }[] {
   return resolv.split("\n").flatMap((text, at) => {
-    const word = /^\s*nameserver\s+(\S+)/.exec(text)?.[1];
+    // A carriage return at the end is a part of it, for the system.
+    const word = /^\s*nameserver\s+(\S+\r?)/.exec(text)?.[1];
     return word === undefined ? [] : [{ word, line: at + 1 }];
   });
 }

@@ -83,8 +83,11 @@ async function whyNotConnected(
     );
   }
   if (isForged(way) && way.doubts.length > 0) return failed(text);
-  const because = (finding: RouteFinding) =>
-    failed(`${text}; ${finding.text}`, ...connectAdvice(text, way, { finding }));
+  const because = async (finding: RouteFinding) => {
+    const others = finding.isOne === false ? await openUrls(way, signal) : {};
+    const said = withOpen(`${text}; ${finding.text}`, others);
+    return failed(said, ...connectAdvice(text, way, { finding, ...others }));
+  };
   const isRefused = /refused/.test(message);
   const isTold = isRefused || /unreachable|prohibited|does not let it/.test(message);
   const firewall = isTold ? await firewallFinding(way, signal) : undefined;
@@ -92,13 +95,13 @@ async function whyNotConnected(
     const others = firewall === undefined ? await openUrls(way, signal) : {};
     const found = firewall === undefined
       ? failed(withOpen(text, others), ...connectAdvice(text, way, others))
-      : because(firewall);
+      : await because(firewall);
     return { ...found, ruledOutByReports: notWhileConnected(way) };
   }
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
   const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??
     (isCertain ? firewall : undefined);
-  if (finding !== undefined) return because(finding);
+  if (finding !== undefined) return await because(finding);
   const filtered = kernelCount(DROPPED_BY_FILTER);
   const isSilent = isTimeout(error) || /host is unreachable/.test(message);
   const [isPinged, ofSource] = isSilent
@@ -113,7 +116,7 @@ async function whyNotConnected(
     ? firewall
     : undefined;
   const ofAnswers = ofSource ?? ofPings;
-  if (ofAnswers !== undefined) return because(ofAnswers);
+  if (ofAnswers !== undefined) return await because(ofAnswers);
   const pinged = isPinged === undefined
     ? text
     : isPinged

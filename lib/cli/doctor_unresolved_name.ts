@@ -7,7 +7,7 @@
 import { isInContainerImage } from "../host/this_program.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { settingText } from "../service/loaded_unit.ts";
-import { type CheckResult, failed } from "./checks.ts";
+import { advised, type CheckResult, failed } from "./checks.ts";
 import {
   hasSystemdResolved,
   REPLACE_LINK,
@@ -73,6 +73,13 @@ export async function unresolved(
     return { ...found, kind: "unreadable" };
   }
   if (!isOwn && servers.length === 0) {
+    if (noAddress?.word.endsWith("\r") === true) {
+      return failed(
+        `Cannot resolve ${subject}: line ${noAddress.line} of ${file} ends with a carriage return, as Windows ` +
+          "writes lines",
+        `take those out: sed -i 's/\\r$//' ${file}`,
+      );
+    }
     if (noAddress !== undefined) {
       return failed(
         `Cannot resolve ${subject}: line ${noAddress.line} of ${file} names a server by no address: ` +
@@ -100,8 +107,11 @@ export async function unresolved(
   const said = `Cannot resolve ${subject}: asked ${asked}: ${each}`;
   const text = finding === undefined ? said : `${said}; ${finding.text}`;
   const looks = unresolvedAdvice(answers, { host, way, sources, isUp: pings !== undefined });
-  const advice = finding === undefined
-    ? looks
+  const [, , , unread] = isOwn || sources.stub !== undefined ? [] : servers;
+  const ofLines = unread &&
+    `put ${unread.host}, if it answers, among the first three of ${file}: the system reads no others`;
+  const advice = finding === undefined || ofLines
+    ? advised(ofLines, ...looks)
     : finding.isOne === false
     ? [...finding.advice, ...looks]
     : finding.advice;

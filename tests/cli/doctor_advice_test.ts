@@ -165,8 +165,8 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
   const refusing = (panel: string) =>
     connectAdvice("connection refused", wayTo("https://p.example:8443"), { panel })
       .map((line) => line.slice(0, 12));
-  assertEquals(refusing("https://p.example"), ["write https:", "see on the p"]);
-  assertEquals(refusing("http://p.example"), ["see on the p", "else write h"]);
+  assertEquals(refusing("https://p.example"), ["write https:", "see on the p", "see whether "]);
+  assertEquals(refusing("http://p.example"), ["see on the p", "see whether ", "else write h"]);
   const byName = named("http://p.example", ["192.0.2.7"], "answered by 192.0.2.1");
   for (const [message, at] of [["no answer within 5 s", 1], ["connection refused", 2]] as const) {
     const found = connectAdvice(message, byName);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { CompletedCheck } from "../../lib/cli/checks.ts";
 import { withFirewall } from "../../lib/cli/doctor_firewall.ts";
 import { OWN_FIREWALL } from "../../lib/cli/doctor_way.ts";
@@ -40,7 +40,7 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
   assertEquals(await checked(0, chain("input", "drop")), same);
   assertEquals(await checked(0, chain("input", "drop") + chain("output", "accept")), same);
   assertEquals(await checked(1, "Operation not permitted"), same);
-  assertEquals(await checked(0, "", "filter\n"), same, "iptables has tables of its own");
+  assertEquals(await checked(1, "", "filter\n"), same, "iptables has tables of its own");
 });
 
 Deno.test("withFirewall() names the rule that drops it, and how it is removed", async () => {
@@ -66,5 +66,47 @@ Deno.test("withFirewall() names the rule that drops it, and how it is removed", 
     const rule = `"tcp dport 443 drop" in chain ${chain} of table ${name}`;
     assertEquals(text, `no answer; a rule of this machine's own firewall is why: ${rule}`);
     assertEquals([others, line.includes(advice)], [[], true], line);
+  }
+});
+
+Deno.test("withFirewall() reads the rules of the older iptables, where it has tables of its own", async () => {
+  const saved = (...lines: string[]) =>
+    ["*filter", ":INPUT ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]", ":my - [0:0]", ...lines, "COMMIT"]
+      .join("\n") + "\n";
+  const of = async (...lines: string[]) => (await checked(0, saved(...lines), "filter\n"))[0];
+  const drop = "meta l4proto tcp tcp dport 443 drop";
+  const found = "no answer; a rule of this machine's own firewall is why: ";
+  assertEquals(
+    await of('-A OUTPUT -p tcp -m tcp --dport 443 -m comment --comment "no 443" -j DROP'),
+    `${found}"${drop}" in chain OUTPUT of table ip filter`,
+  );
+  assertEquals(
+    await of(
+      '-A OUTPUT -j LOG --log-prefix "x y "',
+      "-A OUTPUT -d 192.0.2.0/24 ! -o lo -j my",
+      "-A my -m multiport --dports 80,440:445 -p tcp -m owner --uid-owner 994 -j REJECT --reject-with tcp-reset",
+    ),
+    `${found}"tcp dport { 80, 440-445 } meta l4proto tcp skuid 994 reject with tcp-reset" in chain my of ` +
+      "table ip filter",
+  );
+  assertEquals(
+    await of("-A OUTPUT -g my", "-A my -m conntrack --ctstate NEW,RELATED -j REJECT"),
+    `${found}"ct state { new, related } reject" in chain my of table ip filter`,
+  );
+  const [, [advice = ""] = []] = await checked(
+    0,
+    saved("-A OUTPUT -p tcp -m tcp --dport 443 -j DROP"),
+    "filter\n",
+  );
+  assertStringIncludes(advice, "iptables-legacy -t filter -S OUTPUT");
+  for (
+    const before of [
+      "-A OUTPUT -p tcp -m tcp --dport 443 -j ACCEPT",
+      "-A OUTPUT -m limit --limit 3/min -j ACCEPT",
+      "-A OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT",
+    ]
+  ) {
+    const text = await of(before, "-A OUTPUT -p tcp -m tcp --dport 443 -j DROP");
+    assertEquals(text?.includes("is why"), false, before);
   }
 });

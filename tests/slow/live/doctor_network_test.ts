@@ -141,7 +141,7 @@ function rows(port: number): Row[] {
         "ip -6 addr add fd00::5/64 dev eth0 nodad; ip -6 route add default via fd00::1",
       heal: `echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ip route add default via ${HERE}`,
       endpoint: "http://192.0.2.7",
-      ...failed("connect", "there is no default route of IPv4", "ip route add default"),
+      ...failed("network", "default route by eth0, of IPv6 alone", "ip route add default"),
     },
     {
       cause: "an empty resolv.conf",

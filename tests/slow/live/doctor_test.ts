@@ -270,7 +270,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "the address is another site's",
       ...at(plain("another site")),
-      ...failed("panel", "not a Komari panel's", "curl -v", "correct the address"),
+      ...failed("panel", "not a Komari panel's", "GET http", "correct the address"),
     },
     {
       cause: "nginx passes no upgrades",
