@@ -80,6 +80,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   const health = HealthFile.open(runtimeFolders(config), {
     ...{ version: VERSION, secrets },
     stateFolder: keepsState(config) ? stateFolder(config) : undefined,
+    configDigest: config.configDigest,
   });
   opened.defer(() => health?.close());
 

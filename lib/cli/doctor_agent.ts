@@ -79,6 +79,10 @@ export function agentResult(
     return { ...found, kind: "not_reporting" };
   }
   const kind = hasFailedSince ? undefined : "reporting";
+  const other = otherConfig(config, health);
+  if (other !== undefined) {
+    return { ...warning(`${text}; ${other}`, `have it use that: ${reinstall(config)}`), kind };
+  }
   for (const [part, status, advice] of PROBLEMS) {
     const seen = seenProblem(health, part);
     if (seen === undefined) continue;
@@ -118,11 +122,9 @@ function notReporting(
   if (isUnread) {
     return failed(text, "check the way to its panel as root: sudo komari-agent-deno doctor");
   }
-  if (isOlderThanConfig(config, health)) {
-    return failed(
-      `${text}; it was started before ${config.configPath} was changed`,
-      `have it use that: ${reinstall(config)}`,
-    );
+  const other = otherConfig(config, health);
+  if (other !== undefined) {
+    return failed(`${text}; ${other}`, `have it use that: ${reinstall(config)}`);
   }
   const unregistered = seenProblem(health, "registration");
   if (unregistered !== undefined) {
@@ -145,12 +147,14 @@ function notReporting(
   );
 }
 
-/** Whether the agent of the installed service runs with a configuration that has changed since. */
-function isOlderThanConfig({ configPath, isConfigInstalled }: Config, health: Health): boolean {
-  const { startedAtMs } = health;
-  if (!isConfigInstalled || configPath === undefined || startedAtMs === undefined) return false;
-  const changedAtMs = attempt(() => Deno.statSync(configPath).mtime?.getTime());
-  return changedAtMs !== undefined && changedAtMs > startedAtMs;
+/** That the agent of the installed service runs with other settings than its file has; `undefined` where it does not. */
+function otherConfig(
+  { configPath, configDigest, isConfigInstalled }: Config,
+  { configDigest: used }: Health,
+): string | undefined {
+  const isOther = isConfigInstalled && ![configDigest, used].includes(undefined) &&
+    configDigest !== used;
+  return isOther ? `${configPath} was changed since it has read that` : undefined;
 }
 
 /** What is known of a running agent's reports to the panels whose ways are checked. */
@@ -179,9 +183,8 @@ export function agentReports(config: Config, health: Health | undefined): AgentR
 }
 
 function whyAccepted(config: Config, health: Health): string {
-  if (isOlderThanConfig(config, health)) {
-    return `it was started before ${config.configPath} was changed`;
-  }
+  const other = otherConfig(config, health);
+  if (other !== undefined) return other;
   const open = health.panels.find(({ transport }) => transport?.endsWith(" WebSocket"));
   return open === undefined
     ? ""

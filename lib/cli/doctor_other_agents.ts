@@ -41,7 +41,7 @@ export async function checkOtherAgents(
   const ours = tokensOf(config);
   const processes = await otherProcesses(ours, { agents });
   // The service's own process, which its manager may not know.
-  const others = processes.filter(({ unit }) => unit !== `${config.serviceName}.service`);
+  const others = processes.filter(({ of }) => of?.name !== `${config.serviceName}.service`);
   // `install --replace` takes no second one's place.
   const isInstalled = attempt(() => installedRecord(config.serviceName, env)) !== undefined;
   const names = officials.map(({ serviceName }) => serviceName);
@@ -94,15 +94,10 @@ export function otherAgentsResult(
     );
   }
   if (processes.length > 0) {
-    const names = processes.map(({ name, pid, unit }) =>
-      unit === "" ? `${name} (process ${pid})` : `${name} (process ${pid} of ${unit})`
+    const names = processes.map(({ name, pid, of }) =>
+      of === undefined ? `${name} (process ${pid})` : `${name} (process ${pid} of ${of.name})`
     ).join(", ");
-    const units = processes.flatMap(({ unit }) => unit || []).join(" ");
-    const pids = processes.flatMap(({ unit, pid }) => unit === "" ? pid : []).join(" ");
-    const stop = [
-      ...units === "" ? [] : [`systemctl stop ${units}; systemctl disable ${units}`],
-      ...pids === "" ? [] : [`kill ${pids}`],
-    ].join("; ");
+    const stop = [...new Set(processes.map(({ of, pid }) => of?.stop ?? `kill ${pid}`))].join("; ");
     return failed(
       `another agent runs with the same token: ${names}`,
       `stop it, if it is not wanted (${stop}), or give each node a token of its own`,
@@ -132,8 +127,14 @@ const MAX_PROCESS_BYTES = 256 * 1024;
 interface TokenHolder {
   readonly name: string;
   readonly pid: number;
-  /** The service of the system's systemd that it is of; empty where it is of none. */
-  readonly unit: string;
+  /** What would start it again, where that is seen. */
+  readonly of: Keeper | undefined;
+}
+
+/** A service or a container, and how it is stopped for good. */
+interface Keeper {
+  readonly name: string;
+  readonly stop: string;
 }
 
 /**
@@ -183,21 +184,35 @@ export async function otherProcesses(
       const seen = program === undefined && byPanel <= 0 ? [] : [...words, ...variables];
       if (![...tokens].some((token) => hasToken(token, seen, texts))) return [];
       const name = basename(holder);
-      const unit = unitOf(await readProcText(`${proc}/${pid}/cgroup`), root);
-      return [{ name, pid: Number(pid), unit, parent: await parentOf(Number(pid), proc) }];
+      const of = keeperOf(await readProcText(`${proc}/${pid}/cgroup`), root);
+      return [{ name, pid: Number(pid), of, parent: await parentOf(Number(pid), proc) }];
     }),
   )).flat();
   // An agent may have started others, such as its helper shell.
   const agents = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
   return found.filter(({ parent }) => !agents.has(parent))
-    .map(({ name, pid, unit }) => ({ name, pid, unit }));
+    .map(({ name, pid, of }) => ({ name, pid, of }));
 }
 
-/** The system's service that a process is of, by its cgroup below that of systemd's own; empty for none. */
-function unitOf(cgroup: string, root: string): string {
-  const path = cgroupPaths(cgroup).find((it) => it.startsWith(`${root}/system.slice/`)) ?? "";
-  return path.endsWith(".service") ? basename(path) : "";
+/** The container or the system's service that a process is of, by its cgroup below that of systemd's own. */
+function keeperOf(cgroup: string, root: string): Keeper | undefined {
+  const paths = cgroupPaths(cgroup);
+  const [, engine, id] = paths.map((path) => CONTAINER.exec(path.slice(root.length)))
+    .find((it) => it !== null) ?? [];
+  if (engine !== undefined) {
+    return engine === "docker"
+      ? { name: `container ${id}`, stop: `docker update --restart=no ${id}; docker stop ${id}` }
+      : { name: `container ${id}`, stop: `podman stop ${id}` };
+  }
+  const path = paths.find((it) => it.startsWith(`${root}/system.slice/`)) ?? "";
+  const name = basename(path);
+  return path.endsWith(".service")
+    ? { name, stop: `systemctl stop ${name}; systemctl disable ${name}` }
+    : undefined;
 }
+
+/** The cgroup of a container, and the part of its id by which people name it. */
+const CONTAINER = /\b(docker|libpod)[-/]([\da-f]{12})[\da-f]{52}\b/;
 
 function cgroupPaths(cgroup: string): string[] {
   return cgroup.split("\n").map((line) => line.split(":").slice(2).join(":"));

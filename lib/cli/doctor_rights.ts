@@ -45,7 +45,10 @@ export function barrierTo(
   { uid, gids }: Identity,
   use: keyof typeof RIGHTS = "read",
 ): Barrier | undefined {
-  for (const part of [...ancestry(dirname(path)).reverse(), path]) {
+  // Where it is a link, the folders that lead to what it names count, too.
+  const real = realPath(path);
+  const folders = [path, real].flatMap((it) => ancestry(dirname(it)).reverse());
+  for (const part of [...new Set(folders), path]) {
     const info = attempt(() => Deno.statSync(part));
     if (info?.mode === undefined || info.mode === null) return undefined;
     const needed = part !== path ? 1 : RIGHTS[use];
@@ -76,6 +79,11 @@ export function refusalCheck(): string | undefined {
     : read("/sys/module/apparmor/parameters/enabled") === "Y"
     ? "see whether AppArmor refuses it: journalctl -k | grep -i apparmor"
     : undefined;
+}
+
+/** The path without links; the same where that is not to be seen. */
+export function realPath(path: string): string {
+  return attempt(() => Deno.realPathSync(path)) ?? path;
 }
 
 /** A path, and the folders that lead to it. */

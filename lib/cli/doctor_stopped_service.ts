@@ -15,7 +15,7 @@ import {
 import { type CheckResult, failed } from "./checks.ts";
 import { fileSettings } from "./doctor_as_service.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { barrierTo, HOMES, identityOf, refusalCheck } from "./doctor_rights.ts";
+import { barrierTo, HOMES, identityOf, realPath, refusalCheck } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
 import { loggedFailure } from "./doctor_unit_setup.ts";
 import { correction, withSimilar } from "./doctor_unit_program.ts";
@@ -226,9 +226,15 @@ function barredRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefi
   const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
   const advice = barrier.path === deno
     ? `let everybody run it: chmod a+rx ${deno} && systemctl restart ${unit.name}`
-    : `put Deno where every user may run it: install -m 755 ${deno} ${SHARED_DENO}${name}, and then: ` +
-      restart(unit.name);
+    : `put Deno where every user may run it: ${
+      inPlace(realPath(deno), SHARED_DENO, "-m 755")
+    }${name}, and then: ${restart(unit.name)}`;
   return { text, advice: [advice] };
+}
+
+/** Puts a copy of a file in the place of what is there, be it a link to that file. */
+function inPlace(file: string, place: string, rights: string): string {
+  return `install ${rights} ${file} ${place}.new && mv ${place}.new ${place}`;
 }
 
 /** Where each user finds and may run it. */
@@ -249,15 +255,21 @@ function deniedFile(
   const user = unit?.property("User") ?? "";
   const identity = path === undefined ? undefined : identityOf(user || "root");
   const barrier = path !== undefined && identity ? barrierTo(path, identity) : undefined;
+  if (path === undefined || barrier === undefined) return undefined;
+  const file = realPath(path);
   const set = unit && changedSetting(unit, "User");
-  return barrier && {
+  return {
     ofUser: unit && set &&
       `if it is to be another user, correct ${settingText(set)}, and then: ${restart(unit.name)}`,
     text: `user ${user || "root"} may not use ${barrier.path}`,
     repair: /^(?:\S+: )?Cannot read token_file /.test(lastError)
       ? `have it copied into the configuration: ${install} --token-file ${path}`
       : HOMES.test(barrier.path)
-      ? "put it where that user may read it, and name that one"
+      ? path === file
+        ? "put it where that user may read it, and name that one"
+        : `put the file itself in the place of its link: ${
+          inPlace(file, path, `-m 640 -g ${identity?.gids[0]}`)
+        } && ${state?.start}`
       : `let it: ${barrier.repair} && ${state?.start}`,
   };
 }

@@ -46,6 +46,9 @@ const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonl
   "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
 };
 
+/** Settings by which a unit runs only as long as another one. */
+const STAYING: readonly string[] = ["BindsTo", "Requisite"];
+
 /** A unit that this one can't be started without, and that is not there or has failed. */
 export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailure | undefined {
   for (const block of detail.split("\n\n")) {
@@ -60,6 +63,16 @@ export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailur
     if (/^ActiveState=failed$/m.test(block)) {
       const text = `${settingText(set)} needs ${id}, which has failed`;
       return { text, advice: [`see why: systemctl status ${id}`] };
+    }
+    // With the others systemd starts it, and one that has ended since is no hindrance.
+    if (/^ActiveState=inactive$/m.test(block) && STAYING.includes(set.name)) {
+      return {
+        text: `${settingText(set)} needs ${id}, which does not run, and stops with it`,
+        advice: [
+          `start both: systemctl start ${id} ${unit.name}`,
+          `see why: systemctl status ${id}`,
+        ],
+      };
     }
   }
   return undefined;

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { didYouMean } from "../config/did_you_mean.ts";
 import { basename, dirname } from "../parse/path.ts";
 import { lastSetting, type LoadedUnit, placeOf, settingText } from "../service/loaded_unit.ts";
-import { ancestry, HOMES, mountWith, refusalCheck } from "./doctor_rights.ts";
+import { ancestry, HOMES, mountWith, realPath, refusalCheck } from "./doctor_rights.ts";
 import {
   changed,
   changedSetting,
@@ -203,7 +203,7 @@ export function isUnrunnable(path: string): boolean {
 
 function noexecMount(path: string): string | undefined {
   const mountinfo = attempt(() => Deno.readTextFileSync("/proc/self/mountinfo")) ?? "";
-  return mountWith("noexec", attempt(() => Deno.realPathSync(path)) ?? path, mountinfo);
+  return mountWith("noexec", realPath(path), mountinfo);
 }
 
 /** Whether there is nothing of that path. */

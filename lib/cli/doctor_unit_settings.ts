@@ -4,6 +4,7 @@
  * @module
  */
 
+import { HOMES, realPath } from "./doctor_rights.ts";
 import {
   lastSetting,
   type LoadedUnit,
@@ -60,9 +61,14 @@ const HIDING_SETTINGS = [
 
 /** A path in the last error of the program that a setting takes from it. */
 export function hiddenPath(unit: FoundUnit, lastError: string): UnitFailure | undefined {
-  const named = lastError.split(/[\s:;,"']+/);
+  const named = lastError.split(/[\s:;,"']+/).flatMap((path) =>
+    path.startsWith("/") ? [path, realPath(path)] : []
+  );
   const settings = unit.settings.filter(({ value }) => named.some((path) => covers(value, path)));
   return underSettings(lastError, { ...unit, settings }, HIDING_SETTINGS) ??
+    (named.some((path) => HOMES.test(path))
+      ? underSettings(lastError, unit, ["ProtectHome"])
+      : undefined) ??
     (lastError.includes("/proc/") ? underSettings(lastError, unit, ["ProcSubset"]) : undefined);
 }
 
@@ -187,8 +193,10 @@ const MAX_FILES = 2;
 
 /** Whether a setting that counts is none of `install`, and may be why a service does not run. */
 function isCandidate(setting: UnitSetting, { settings }: FoundUnit): boolean {
-  const { name, isOurs = false } = setting;
+  const { name, file, isOurs = false } = setting;
   if (isOurs || !isLimiting(setting) || HARMLESS.test(name)) return false;
+  // What is systemd's own is no setting of the unit.
+  if (!/\.(?:service|conf)$/.test(file)) return false;
   return name === "Environment"
     ? !settingNames([setting]).every((it) => OF_INSTALL.includes(it))
     : lastSetting(settings, name) === setting;

@@ -133,7 +133,9 @@ function wrongFolder(path: string, unit: LoadedUnit): UnitFailure | undefined {
     return {
       text: `${path} is a link to ${target}, which is not there`,
       advice: [
-        `make that folder, or remove the link: rm ${path} && systemctl restart ${unit.name}`,
+        `see whether a disk is to be mounted there, and mount it: findmnt --fstab; mount -a && systemctl ` +
+        `restart ${unit.name}`,
+        `else make that folder, or remove the link: rm ${path} && systemctl restart ${unit.name}`,
       ],
     };
   }

@@ -4,7 +4,7 @@ import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
 import { parseArguments } from "./command_line.ts";
 import { type Command, reads } from "./commands.ts";
-import { parseConfigObject, readOptionFile, type ReadText } from "./config_file.ts";
+import { parseConfigObject, readOptionFile, type ReadText, settingsDigest } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
   proxiesFromEnvironment,
@@ -74,6 +74,8 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly proxies: ProxyUrls;
   /** The configuration file; `undefined` if there is none. */
   readonly configPath: string | undefined;
+  /** By what its settings are told from others; `undefined` without one. */
+  readonly configDigest: string | undefined;
   /** Whether it was found where the service is installed, and not named by an option. */
   readonly isConfigInstalled: boolean;
   /** Whether something else than the installed configuration says who the panels are. */
@@ -213,6 +215,7 @@ function resolveLayers(input: ConfigInput): Config {
     ],
     proxies,
     configPath: path,
+    configDigest: path === undefined ? undefined : settingsDigest(texts),
     isConfigInstalled: isInstalled,
     givesPanels,
     // A service has its own places of these.

@@ -50,6 +50,10 @@ export function readConfigFile(
   if (!path) return values;
   const text = readOptionFile(options.option, path, options.readText);
   const parsed = parseConfigObject(text, `${options.option} ${path}`);
+  const [repeated] = repeatedKeys(text);
+  if (repeated !== undefined) {
+    throw new UsageError(`Cannot use key "${repeated}" of ${path}: it is there more than once`);
+  }
   for (const [key, value] of Object.entries(parsed)) {
     const option = OPTION_ROWS.find((row) => row.key === key);
     if (option === undefined) {
@@ -72,6 +76,33 @@ export function readConfigFile(
     values.set(key, words.join(option.separator ?? ","));
   }
   return values;
+}
+
+/** Strings, those before a colon with it, comments, and brackets. */
+const TOKENS = /\x22(?:[^\x22\\]|\\.)*\x22(\s*:)?|\/\/.*|\/\*[^]*?\*\/|[{}[\]]/g;
+
+/** Keys that the outer object of a valid text has again: a parser keeps the last one, and says nothing. */
+function repeatedKeys(text: string): string[] {
+  const keys: string[] = [];
+  let depth = 0;
+  for (const [token, colon] of text.matchAll(TOKENS)) {
+    if (token === "{" || token === "[") depth++;
+    else if (token === "}" || token === "]") depth--;
+    else if (depth === 1 && colon !== undefined) keys.push(token.slice(1, -colon.length - 1));
+  }
+  return keys.filter((key, at) => keys.indexOf(key) !== at);
+}
+
+/**
+ * Four digits that differ for almost all other settings of a file: with them a running agent shows which it
+ * has, in a file that everybody may read. So few tell nothing of a token.
+ */
+export function settingsDigest(texts: OptionTexts): string {
+  let hash = 0;
+  for (const character of JSON.stringify([...texts].sort())) {
+    hash = (hash * 31 + character.charCodeAt(0)) % 65_521;
+  }
+  return hash.toString(16).padStart(4, "0");
 }
 
 /** Suggests the key of the flag that `key` spells, or the nearest key. */
@@ -126,6 +157,7 @@ const FOREIGN_QUOTE =
 /** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
   // As UTF-16 each letter of English has a byte that is zero.
+  if (text.trim() === "") return "it is no valid JSON: it is empty";
   if (text.includes("\0")) return "it is no text in UTF-8; save it as such";
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];

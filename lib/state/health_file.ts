@@ -94,6 +94,8 @@ export interface HealthOptions {
   readonly secrets?: readonly string[];
   /** The folder where the agent keeps its state; absent where it keeps none. */
   readonly stateFolder?: string | undefined;
+  /** By what the settings of its file are told from others; absent without one. */
+  readonly configDigest?: string | undefined;
 }
 
 /**
@@ -107,9 +109,8 @@ export class HealthFile implements ProblemObserver {
   readonly path: string;
   readonly #record: RecordFile;
   readonly #lock: FolderLock;
-  readonly #version: string;
   readonly #secrets: readonly string[];
-  readonly #stateFolder: string | undefined;
+  readonly #started: Pick<HealthOptions, "version" | "stateFolder" | "configDigest">;
   #intervalMs = 0;
   #acceptedAtMs: number | undefined;
   #seal = "";
@@ -124,14 +125,13 @@ export class HealthFile implements ProblemObserver {
   private constructor(
     path: string,
     { record, lock }: { record: RecordFile; lock: FolderLock },
-    { version, secrets = [], stateFolder }: HealthOptions,
+    { secrets = [], ...started }: HealthOptions,
   ) {
     this.path = path;
     this.#record = record;
     this.#lock = lock;
-    this.#version = version;
     this.#secrets = secrets;
-    this.#stateFolder = stateFolder;
+    this.#started = started;
   }
 
   /**
@@ -245,12 +245,11 @@ export class HealthFile implements ProblemObserver {
   #write({ isStopped = false } = {}): void {
     const record = {
       pid: Deno.pid,
-      version: this.#version,
+      ...this.#started,
       startedAtMs: this.#startedAtMs,
       intervalMs: this.#intervalMs,
       acceptedAtMs: this.#acceptedAtMs,
       seal: this.#seal,
-      stateFolder: this.#stateFolder,
       panels: this.#panels,
       problems: [...this.#problems.values()],
       isStopped,

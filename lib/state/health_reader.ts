@@ -44,6 +44,8 @@ export interface Health {
   readonly seal: string;
   /** The folder where it keeps its state; `undefined` where it keeps none. */
   readonly stateFolder?: string | undefined;
+  /** By what the settings of its file are told from others; `undefined` without one. */
+  readonly configDigest?: string | undefined;
   /** Whether that agent still runs. */
   readonly isRunning: boolean;
 }
@@ -155,11 +157,12 @@ function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
   if (version === undefined || seal === undefined) return undefined;
   const panels = listOf(record.panels).flatMap(parsePanel);
   const problems = listOf(record.problems).flatMap(parseProblem);
-  const stateFolder = textOf(record.stateFolder);
+  const [stateFolder, configDigest] = [record.stateFolder, record.configDigest].map(textOf);
   const numbers = { pid, intervalMs, acceptedAtMs, startedAtMs };
   return {
     ...{ ...numbers, version, seal, panels, problems },
     ...stateFolder !== undefined && { stateFolder },
+    ...configDigest !== undefined && { configDigest },
   };
 }
 

@@ -67,14 +67,34 @@ inFolder.test("otherProcesses() finds agents with a token, and neither this agen
     [37, [program, "doctor", "--json", "--config", config]],
     [38, ["deno", "run", program, "config", "show", "--config", config]],
     [39, ["systemd-run", ...settings, "/x/node", "doctor", "--json", "--config", config]],
+    [40, ["/opt/agent"], {
+      env,
+      cgroup: `0::${own}/system.slice/docker-4f1c0d6a9b3e${"0".repeat(52)}.scope\n`,
+    }],
+    [41, ["/opt/agent"], {
+      env,
+      cgroup: `1:name=systemd:${own}/machine.slice/libpod-4f1c0d6a9b3f${
+        "1".repeat(52)
+      }.scope/container\n`,
+    }],
   ];
   for (const [pid, words, said] of processes) put(proc, pid, words, said);
   const found = await otherProcesses(new Set([TOKEN]), { agents: [10], proc, self: 21 });
   assertEquals(found.sort((one, other) => one.pid - other.pid), [
-    { name: "agent", pid: 30, unit: "" },
-    { name: "komari-agent-deno-portable", pid: 31, unit: "" },
-    { name: "komari-agent-deno", pid: 32, unit: "node-three.service" },
-    { name: "node-two", pid: 35, unit: "two@1.service" },
+    { name: "agent", pid: 30, of: undefined },
+    { name: "komari-agent-deno-portable", pid: 31, of: undefined },
+    { name: "komari-agent-deno", pid: 32, of: ofUnit("node-three.service") },
+    { name: "node-two", pid: 35, of: ofUnit("two@1.service") },
+    {
+      name: "agent",
+      pid: 40,
+      of: { name: "container 4f1c0d6a9b3e", stop: stopOf("docker", "4f1c0d6a9b3e") },
+    },
+    {
+      name: "agent",
+      pid: 41,
+      of: { name: "container 4f1c0d6a9b3f", stop: stopOf("podman", "4f1c0d6a9b3f") },
+    },
   ]);
 });
 
@@ -132,24 +152,38 @@ function officialOf(serviceName: string, token: string): OfficialAgent {
 
 const HEALTH = healthOf();
 
+function ofUnit(name: string): { name: string; stop: string } {
+  return { name, stop: `systemctl stop ${name}; systemctl disable ${name}` };
+}
+
+function stopOf(engine: "docker" | "podman", id: string): string {
+  return engine === "docker"
+    ? `docker update --restart=no ${id}; docker stop ${id}`
+    : `podman stop ${id}`;
+}
+
 Deno.test("otherAgentsResult() fails for an agent with the same token, and warns of another node's", () => {
   const ours = new Set([TOKEN]);
   const table: [
     officials: readonly OfficialAgent[],
-    processes: { name: string; pid: number; unit: string }[],
+    processes: Parameters<typeof otherAgentsResult>[1]["processes"],
     status: string,
     words: string,
   ][] = [
     [[], [], "ok", "none is seen here with the same token"],
     [
       [officialOf("komari", TOKEN), officialOf("two", "x")],
-      [{ name: "agent", pid: 8, unit: "two.service" }],
+      [{ name: "agent", pid: 8, of: ofUnit("two.service") }],
       "failed",
       "the official agent's service komari runs with the same token",
     ],
     [
       [officialOf("two", "x")],
-      [{ name: "agent", pid: 8, unit: "two.service" }, { name: "deno", pid: 9, unit: "" }],
+      [{ name: "agent", pid: 8, of: ofUnit("two.service") }, {
+        name: "deno",
+        pid: 9,
+        of: undefined,
+      }],
       "failed",
       "another agent runs with the same token: agent (process 8 of two.service), deno (process 9)",
     ],
@@ -172,9 +206,11 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
     assertEquals([found.status, adviceText(found) === ""], [status, status === "ok"], text);
     assertStringIncludes(text, words);
   }
-  const adviceFor = (unit: string) =>
-    otherAgentsResult([], { ours, processes: [{ name: "agent", pid: 8, unit }] }).advice;
-  assertStringIncludes(adviceFor("") ?? "", "stop it, if it is not wanted (kill 8), or give each");
+  const adviceFor = (unit?: string) => {
+    const of = unit === undefined ? undefined : ofUnit(unit);
+    return otherAgentsResult([], { ours, processes: [{ name: "agent", pid: 8, of }] }).advice;
+  };
+  assertStringIncludes(adviceFor() ?? "", "stop it, if it is not wanted (kill 8), or give each");
   assertStringIncludes(
     adviceFor("two.service") ?? "",
     "(systemctl stop two.service; systemctl disable two.service)",

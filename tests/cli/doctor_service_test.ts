@@ -1485,7 +1485,18 @@ Deno.test({
     );
     assertStringIncludes(closedFile.advice ?? "", `let everybody run it: chmod a+rx ${file} && `);
     const shown = barred.advice ?? "";
-    assertStringIncludes(shown, `install -m 755 ${file} /usr/local/bin/deno, and then`);
+    const shared = "/usr/local/bin/deno";
+    const copy = `install -m 755 ${file} ${shared}.new && mv ${shared}.new ${shared}`;
+    assertStringIncludes(shown, `${copy}, and then`);
+    of(0o644, 0o700);
+    const link = `${temp.path}-link`;
+    Deno.symlinkSync(file, link);
+    using _ = { [Symbol.dispose]: () => Deno.removeSync(link) };
+    const linked = { ...state, lastError: launcher.replace(file, link) };
+    const found = foundOf(linked, { unit: unitOf({ User: "nobody" }) });
+    const { text, advice } = serviceResult(found, undefined);
+    assertStringIncludes(text, `it is there, and user nobody may not use ${folder}`, "by a link");
+    assertStringIncludes(advice ?? "", `install -m 755 ${file} ${shared}.new`);
   },
 });
 
@@ -1520,7 +1531,9 @@ inFolder.test("serviceResult() names the folder of a unit that is a file, or a l
   const of = () => said({ properties: exited("238"), settings: { StateDirectory: "x" } });
   Deno.symlinkSync("/no/such", `${folder.path}/x`);
   assertStringIncludes(of().text, ": /var/lib/x is a link to /no/such, which is not there");
-  assertStringIncludes(of().advice ?? "", "make that folder, or remove the link: rm /var/lib/x &&");
+  const [mount = "", make] = of().causes ?? [];
+  assertStringIncludes(mount, "see whether a disk is to be mounted there, and mount it: findmnt");
+  assertStringIncludes(make ?? "", "else make that folder, or remove the link: rm /var/lib/x &&");
   Deno.removeSync(`${folder.path}/x`);
   Deno.writeTextFileSync(`${folder.path}/x`, "");
   assertStringIncludes(of().text, ": /var/lib/x is a file, and no folder");
@@ -1625,6 +1638,11 @@ Deno.test("serviceResult() warns of a service that can't be started again", () =
   assertStringIncludes(failed.text, "needs a.service, which has failed");
   assertEquals(failed.advice, "see why: systemctl status a.service");
   assertEquals(of(detail, {}).status, "ok");
+  const ended = "Id=wg@x.service\nLoadState=loaded\nActiveState=inactive\n";
+  assertEquals(of(ended).status, "ok", "systemd starts it with the service");
+  const bound = of(ended, { BindsTo: "wg@x.service" });
+  assertStringIncludes(bound.text, `in ${DROP_IN} needs wg@x.service, which does not run`);
+  assertStringIncludes(bound.causes?.[0] ?? "", "systemctl start wg@x.service x.service");
   const unread = said({
     ...{ properties: { LoadState: "bad-setting" }, health: HEALTH },
     detail: "/x.conf:3: Unbalanced quoting, ignoring: x\n",
@@ -1706,13 +1724,10 @@ Deno.test("agentReports() say why reports of a refused token are accepted", () =
     "",
     "",
   ]);
-  using folder = new TempFolder();
-  const configPath = `${folder.path}/config.json`;
-  Deno.writeTextFileSync(configPath, "{}");
-  const changed = { ...config, configPath, isConfigInstalled: true };
+  const changed = { ...config, configPath: "/x.json", configDigest: "1", isConfigInstalled: true };
   assertEquals(
-    agentReports(changed, HEALTH).explanation,
-    `it was started before ${configPath} was changed`,
+    agentReports(changed, { ...HEALTH, configDigest: "2" }).explanation,
+    "/x.json was changed since it has read that",
   );
 });
 
@@ -1733,16 +1748,24 @@ Deno.test("agentResult() advises on graphics cards by what is missing", () => {
   assertStringIncludes(shown, "leave out --gpu");
 });
 
-inFolder.test("agentResult() says of an agent that fails that its configuration has changed since its start", ({ path }) => {
+Deno.test("agentResult() says that an agent runs with other settings than its file has by now, also of one that reports", () => {
   const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"]);
-  const panel = { panel: "p.example", sinceMs: 1, failures: 3, probes: 0 };
-  const of = (startedAtMs: number, isConfigInstalled: boolean) => {
-    const config = { ...base, configPath: path, isConfigInstalled };
-    const health = { ...HEALTH, pid: Deno.pid, startedAtMs, panels: [panel] };
-    return agentResult(config, health, { logHint: undefined }).advice;
+  const of = (
+    configDigest: string | undefined,
+    acceptedAtMs?: number,
+    isConfigInstalled = true,
+  ) => {
+    const config = { ...base, configPath: "/x.json", configDigest, isConfigInstalled };
+    const panel = { panel: "p.example", sinceMs: 1, acceptedAtMs, failures: 3, probes: 0 };
+    const health = { ...HEALTH, pid: Deno.pid, acceptedAtMs, configDigest: "1", panels: [panel] };
+    const { status, text, advice } = agentResult(config, health, { logHint: undefined });
+    const isTold = text.endsWith("; /x.json was changed since it has read that");
+    assertEquals(advice === "have it use that: komari-agent-deno install", isTold);
+    return [status, isTold];
   };
-  const restart = "have it use that: komari-agent-deno install";
-  assertEquals(of(1, true), restart);
-  assertEquals(of(1, false), undefined);
-  assertEquals(of(Date.now() + 60_000, true), undefined);
+  assertEquals(of("2"), ["failed", true]);
+  assertEquals(of("2", Date.now()), ["warning", true]);
+  assertEquals(of("1", Date.now()), ["ok", false]);
+  assertEquals(of(undefined, Date.now()), ["ok", false], "it is not for this user");
+  assertEquals(of("2", Date.now(), false), ["ok", false], "another file");
 });

@@ -1,6 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { configText, readConfigFile, readOptionFile } from "../../lib/config/config_file.ts";
+import {
+  configText,
+  readConfigFile,
+  readOptionFile,
+  settingsDigest,
+} from "../../lib/config/config_file.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
 function read(text: string): Map<string, string> {
@@ -29,7 +34,7 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     ['{"token": "s3cret"\n "interval": 3}', "at line 2, column 2, or at the end of line 1"],
     ['{"é": "s3cret"}}', "at line 1, column 16"],
     ['{"token": "s3cret",', "it ends too early"],
-    ["", "it ends too early"],
+    ["", "it is empty"],
     ["{ /* s3cret", "it ends too early"],
     ['{"token": "s3cret', "at line 1, column 11"],
     ["{“token”: 1}", "column 2: the quote “ is none of JSON's, which are \""],
@@ -49,6 +54,24 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
   }
   assertThrows(() => read("\ufffd\ufffd{\0}\0"), UsageError, "it is no text in UTF-8");
+});
+
+Deno.test("readConfigFile() refuses a key that is there twice, and no other one", () => {
+  const fine =
+    '{"token": "a", "panels": [{"token": "b"}, {"token": "c"}], "headers": {"token": "d"} ' +
+    ', /* "token": 1 */ "name": "\\"token\\": x"} // "token": 2';
+  assertThrows(() => read(fine), UsageError, 'key "name"', "there is none of that name");
+  const twice = '{"token": "s3cret",\n "interval": 3,\n "token" : "s3cret"}';
+  const words = 'Cannot use key "token" of c: it is there more than once';
+  const { message } = assertThrows(() => read(twice), UsageError, words);
+  assertEquals(message.includes("s3cret"), false);
+});
+
+Deno.test("settingsDigest() differs for other settings, and not for another order of them", () => {
+  const of = (text: string) => settingsDigest(read(text));
+  const digest = of('{"token": "a", "interval": 3}');
+  assertEquals([digest.length, of('{"interval": 3, // mine\n "token": "a"}')], [4, digest]);
+  assertNotEquals(of('{"token": "b", "interval": 3}'), digest);
 });
 
 Deno.test("readConfigFile() takes null for a key that is not there", () => {

@@ -29,6 +29,7 @@ Deno.test("parseSettings() reads the sections of the unit and of its service, ov
     ["Environment", "A=1 B=2"],
     ["User", "x"],
   ]);
+  assertEquals(parseSettings(text, "/x").map(({ line }) => line), [3, 5, 7, 9]);
   assertEquals(parseSettings("no unit at all", "/x"), []);
 });
 

@@ -14,10 +14,11 @@ import { asRoot, onLinux } from "../only_on.ts";
 inClosedFolder.test("HealthFile tells of the last accepted report, and is gone when the agent ends", (parent) => {
   const folder = `${parent.path}/run`;
   assertEquals(readHealth([folder]), undefined);
-  const file = HealthFile.open(["/dev/null/run", folder], ABOUT);
+  const started = { ...ABOUT, stateFolder: "/s", configDigest: "00af" };
+  const file = HealthFile.open(["/dev/null/run", folder], started);
   assert(file !== undefined);
   const before = {
-    ...ABOUT,
+    ...started,
     pid: Deno.pid,
     intervalMs: 0,
     isRunning: true,
