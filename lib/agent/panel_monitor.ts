@@ -75,10 +75,12 @@ export class PanelMonitor implements PanelObserver {
     this.#change({ failures, error: { text: describeError(error), atMs: Date.now() } });
   }
 
-  /** So many WebSockets in a row were closed soon after they opened. */
-  onShortConnections(count: number): void {
+  /** So many WebSockets in a row were closed soon after they opened, the last of them after so long. */
+  onShortConnections(count: number, openMs: readonly number[]): void {
     const { shortConnections = 0 } = this.#health;
-    if (count !== shortConnections) this.#change({ shortConnections: count });
+    const [shortestMs, longestMs] = [Math.min(...openMs), Math.max(...openMs)];
+    const open = count === 0 ? {} : { shortestMs, longestMs };
+    if (count !== shortConnections) this.#change({ shortConnections: count, ...open });
   }
 
   /** Counts the probes that are repeated. */

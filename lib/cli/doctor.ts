@@ -27,8 +27,9 @@ import {
 } from "./checks.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import { agentReports, agentResult, connectionsResult } from "./doctor_agent.ts";
+import { agentReports, agentResult } from "./doctor_agent.ts";
 import { checkProbes } from "./doctor_probes.ts";
+import { connectionsResult } from "./doctor_connections.ts";
 import {
   afterReload,
   compareWithReports,

@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
 import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
-import { closesSoon, reportProblem, seenProblem } from "./agent_problems.ts";
+import { reportProblem, seenProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
 import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
 import { reinstall } from "./doctor_way.ts";
@@ -205,41 +205,3 @@ const PROBLEMS = [
   ["gpu", "failed", "ask the driver itself: nvidia-smi"],
   ["authorities", "warning", "read the files named there: openssl x509 -noout -text -in FILE"],
 ] as const;
-
-/**
- * The result for WebSockets of the running agent: whether they last.
- *
- * @param proxyVariable The variable that names the proxy on the way, with its file; `undefined` without
- * one.
- */
-export function connectionsResult(
-  health: Health | undefined,
-  proxyVariable: string | undefined,
-): CheckResult {
-  const closed = health?.panels.filter(closesSoon) ?? [];
-  const [first] = closed;
-  if (first === undefined) {
-    return health === undefined
-      ? skipped("no agent is seen to run here")
-      : ok("none is closed soon after it opened");
-  }
-  const names = closed.map(({ panel }) => panel).join(", ");
-  const text =
-    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened`;
-  // A proxy gives up calls that wait for events by the same limit.
-  const late = closed.flatMap(({ error }) => error?.text ?? []).find((it) => /status 504/.test(it));
-  if (late !== undefined) {
-    return failed(
-      `${text}, and a call that waits for the panel's events is given up: ${late}`,
-      "have the proxy in front of the panel wait longer (nginx: proxy_read_timeout 60s, or more)",
-    );
-  }
-  return failed(
-    text,
-    "see whether the panel shows the node as online while this agent is stopped: another agent, here or " +
-      "elsewhere, has the same token then; give each machine a node, and a token, of its own",
-    "see whether a proxy in front of the panel closes what is silent (nginx: proxy_read_timeout under 60s)",
-    "see on the panel's machine whether the panel starts again and again",
-    proxyVariable && `see whether the proxy of ${proxyVariable} closes what is silent`,
-  );
-}

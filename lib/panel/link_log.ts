@@ -30,6 +30,8 @@ export class LinkLog {
   #postFailure: unknown;
   /** WebSockets in a row that were closed soon, without a word. */
   #shortConnections = 0;
+  /** How long the last of them were open. */
+  #openMs: readonly number[] = [];
 
   /** @param options `version`: the preferred version of the protocol. */
   constructor(observers: readonly PanelObserver[], options: { version: 1 | 2 }) {
@@ -81,8 +83,10 @@ export class LinkLog {
   ): void {
     const isUnexplained = end === "closed" && durationMs < SHORT_CONNECTION_MS;
     this.#shortConnections = isUnexplained ? this.#shortConnections + 1 : 0;
+    const openMs = [...this.#openMs, Math.round(durationMs)].slice(-SHORT_CONNECTIONS_LIMIT);
+    this.#openMs = isUnexplained ? openMs : [];
     for (const observer of this.#observers) {
-      observer.onShortConnections?.(this.#shortConnections);
+      observer.onShortConnections?.(this.#shortConnections, this.#openMs);
     }
     const message = `Cannot keep the WebSocket: ${reason}`;
     const error = new PanelError(message, { failure: "disconnected" });

@@ -11,8 +11,11 @@ export interface PanelObserver {
   onOutcome?(error: unknown, call: string): void;
   /** The panel has shown that it knows the token. */
   onTokenKnown?(): void;
-  /** A WebSocket was closed, and so many in a row soon after they opened; 0 after one that lasted. */
-  onShortConnections?(count: number): void;
+  /**
+   * A WebSocket was closed, and so many in a row soon after they opened; 0 after one that lasted. The last
+   * of them were open for so many milliseconds.
+   */
+  onShortConnections?(count: number, openMs: readonly number[]): void;
   /** These probes are repeated from now on, and no others. */
   onProbeTasks?(tasks: readonly ProbeTask[]): void;
   /** The panel has ordered one run of a probe. */

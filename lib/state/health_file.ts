@@ -50,6 +50,9 @@ export interface PanelHealth {
   readonly lostTargets?: readonly LostTarget[] | undefined;
   /** WebSockets in a row that were closed soon after they opened. */
   readonly shortConnections?: number;
+  /** How long the shortest, and the longest, of the last three of them was open. */
+  readonly shortestMs?: number;
+  readonly longestMs?: number;
 }
 
 /** What a probe of a panel goes to, in its words. */

@@ -204,6 +204,7 @@ const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as co
 const PANEL_NUMBERS = [
   ...["sinceMs", "acceptedAtMs", "intervalMs", "failures", "probes"] as const,
   ...["lastMinute", "lost", "alwaysLost", "shortConnections", "tokenKnownAtMs"] as const,
+  ...["shortestMs", "longestMs"] as const,
 ] as const;
 
 /** Latest time of a `Date`: a time beyond it can't be shown. */

@@ -61,8 +61,9 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
   using time = new FakeTime({ now: 1000 });
   const monitor = new PanelMonitor("p.example", () => {});
   monitor.onTransport(V2_WEBSOCKET);
-  monitor.onShortConnections(3);
+  monitor.onShortConnections(3, [20, 30, 10]);
   assertEquals(monitor.health().shortConnections, 3);
+  assertEquals([monitor.health().shortestMs, monitor.health().longestMs], [10, 30]);
   time.tick(14_999);
   assertEquals(monitor.health().shortConnections, 3);
   time.tick(1);
@@ -71,7 +72,7 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
   assertEquals(monitor.health().shortConnections, 3);
   time.tick(15_000);
   assertEquals(monitor.health().shortConnections, 3, "reports by POST prove nothing");
-  monitor.onShortConnections(0);
+  monitor.onShortConnections(0, []);
   assertEquals(monitor.health().shortConnections, 0);
 });
 
@@ -119,7 +120,7 @@ Deno.test("PanelMonitors writes the health file once for a report, and at once f
   file.accepted = (intervalMs) => void writes.push(intervalMs);
   const monitor = new PanelMonitors(file).open("p.example");
   monitor.onAccepted(3000);
-  for (const count of [0, 1, 1]) monitor.onShortConnections(count);
+  for (const count of [0, 1, 1]) monitor.onShortConnections(count, [1]);
   assertEquals(writes.splice(0), [[1, true], [1, false], 3000, [1, true]]);
   for (const count of [2, 1, 0, 0]) monitor.onProbeTasks(TASKS.slice(0, count));
   assertEquals(writes, Array(3).fill([1, true]), "a shorter list, too");

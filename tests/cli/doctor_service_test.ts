@@ -5,7 +5,8 @@ import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { runningAgent } from "../../lib/cli/doctor.ts";
 import { checkOtherAgents } from "../../lib/cli/doctor_other_agents.ts";
 import { serviceResult } from "../../lib/cli/doctor_service.ts";
-import { agentReports, agentResult, connectionsResult } from "../../lib/cli/doctor_agent.ts";
+import { agentReports, agentResult } from "../../lib/cli/doctor_agent.ts";
+import { connectionsResult } from "../../lib/cli/doctor_connections.ts";
 import { checkProbes, probesResult } from "../../lib/cli/doctor_probes.ts";
 import {
   detailCommands,
@@ -1589,11 +1590,29 @@ Deno.test("connectionsResult() names the proxy on the way, and the panel that ma
   const { text, causes } = connectionsResult(health, "HTTPS_PROXY (/x.conf)");
   assertEquals(text, "the last 4 WebSockets to p.example were closed soon after they opened");
   const expected = "see whether the proxy of HTTPS_PROXY (/x.conf) closes what is silent";
-  assertEquals(causes?.at(-1), expected);
+  assertEquals(causes?.at(2), expected);
   assertEquals(connectionsResult(health, undefined).causes?.length, 3);
   const error = { atMs: Date.now(), text: "Cannot send agent.pull: status 504" };
   const late = { ...health, panels: health.panels.map((it) => ({ ...it, error })) };
   assertStringIncludes(connectionsResult(late, undefined).advice ?? "", "proxy_read_timeout 60s");
+});
+
+Deno.test("connectionsResult() doubts a time-out first where all were open for the same time", () => {
+  const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0, shortConnections: 4 };
+  const table: [shortestMs: number, longestMs: number, text: string, first: string][] = [
+    [2_010, 2_040, "the last 3 were open for 2.0 s each", "a proxy in front of the panel"],
+    [3_000, 3_250, "the last 3 were open for 3.0 s to 3.3 s", "a proxy in front of the panel"],
+    [10, 15, "the last 3 were open for 0.0 s each", "another agent"],
+    [2_000, 4_000, "the last 3 were open for 2.0 s to 4.0 s", "another agent"],
+    // So long the official agent waits before it connects again.
+    [5_020, 5_060, "the last 3 were open for 5.0 s to 5.1 s", "another agent"],
+  ];
+  for (const [shortestMs, longestMs, expected, first] of table) {
+    const health = { ...HEALTH, panels: [{ ...panel, shortestMs, longestMs }] };
+    const { text, causes } = connectionsResult(health, undefined);
+    assertEquals(text.split("; ")[1], expected);
+    assertStringIncludes(causes?.[0] ?? "", first);
+  }
 });
 
 Deno.test("agentResult() tells a failure of the last minute beside reports that are accepted", () => {

@@ -336,6 +336,7 @@ function longPanels(count: number, character: string): PanelHealth[] {
     transport: "v2 WebSocket",
     ...{ sinceMs, acceptedAtMs: sinceMs, failures: many, probes: many, shortConnections: many },
     ...{ kinds: { icmp: many, tcp: many, http: many }, lastMinute: many, lost: many },
+    ...{ shortestMs: 14_999, longestMs: 14_999 },
     lostTargets: Array.from({ length: 10 }, () => ({ kind: "tcp", target: "t".repeat(2048) })),
     error: { text: character.repeat(5000), atMs: sinceMs },
   }));

@@ -229,7 +229,7 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
   const none = { failures: 0, probes: 0, kinds: {} };
   assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
   const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, alwaysLost: 3 };
-  const more = { shortConnections: 5, tokenKnownAtMs: 9 };
+  const more = { shortConnections: 5, tokenKnownAtMs: 9, shortestMs: 1, longestMs: 2 };
   const all = {
     ...panel,
     ...counts,
@@ -281,6 +281,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
   const panel = recordOf({
     ...{ panel: text, transport: text, sinceMs: number, acceptedAtMs: number, failures: number },
     ...{ probes: number, lastMinute: number, lost: number, shortConnections: number },
+    ...{ shortestMs: number, longestMs: number },
     kinds: recordOf({ icmp: number, tcp: number, http: number, __proto__: ANYTHING }),
     error: fc.oneof(recordOf({ text, atMs: number }), ANYTHING),
   });

@@ -687,9 +687,9 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: 0,
       ...failed(
         "connections",
-        "were closed soon after they opened",
-        "2. see whether a proxy",
-        "60s",
+        "were closed soon after they opened; the last 3 were open for ",
+        "proxy in front of the panel",
+        "wait longer (nginx: proxy_read_timeout 60s, or more)",
       ),
     },
     {
