@@ -52,7 +52,11 @@ export function readConfigFile(
   const parsed = parseConfigObject(text, `${options.option} ${path}`);
   const [repeated] = repeatedKeys(text);
   if (repeated !== undefined) {
-    throw new UsageError(`Cannot use key "${repeated}" of ${path}: it is there more than once`);
+    const { key, first, again } = repeated;
+    const where = first === again
+      ? `twice in line ${first}`
+      : `in line ${first} and in line ${again}`;
+    throw new UsageError(`Cannot use key "${key}" of ${path}: it is there ${where}; delete one`);
   }
   for (const [key, value] of Object.entries(parsed)) {
     const option = OPTION_ROWS.find((row) => row.key === key);
@@ -81,16 +85,22 @@ export function readConfigFile(
 /** Strings, those before a colon with it, comments, and brackets. */
 const TOKENS = /\x22(?:[^\x22\\]|\\.)*\x22(\s*:)?|\/\/.*|\/\*[^]*?\*\/|[{}[\]]/g;
 
-/** Keys that the outer object of a valid text has again: a parser keeps the last one, and says nothing. */
-function repeatedKeys(text: string): string[] {
-  const keys: string[] = [];
-  let depth = 0;
-  for (const [token, colon] of text.matchAll(TOKENS)) {
-    if (token === "{" || token === "[") depth++;
-    else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && colon !== undefined) keys.push(token.slice(1, -colon.length - 1));
+/** Keys that an object of a valid text has again, by their lines: a parser keeps the last one, and says nothing. */
+function repeatedKeys(text: string): { key: string; first: number; again: number }[] {
+  const found = [];
+  const open: Map<string, number>[] = [];
+  for (const { 0: token, 1: colon, index } of text.matchAll(TOKENS)) {
+    if (token === "{" || token === "[") open.push(new Map());
+    else if (token === "}" || token === "]") open.pop();
+    else if (colon !== undefined) {
+      const key = token.slice(1, -colon.length - 1);
+      const again = text.slice(0, index).split("\n").length;
+      const first = open.at(-1)?.get(key);
+      if (first !== undefined) found.push({ key, first, again });
+      open.at(-1)?.set(key, again);
+    }
   }
-  return keys.filter((key, at) => keys.indexOf(key) !== at);
+  return found;
 }
 
 /**

@@ -62,9 +62,11 @@ Deno.test("readConfigFile() refuses a key that is there twice, and no other one"
     ', /* "token": 1 */ "name": "\\"token\\": x"} // "token": 2';
   assertThrows(() => read(fine), UsageError, 'key "name"', "there is none of that name");
   const twice = '{"token": "s3cret",\n "interval": 3,\n "token" : "s3cret"}';
-  const words = 'Cannot use key "token" of c: it is there more than once';
+  const words = 'Cannot use key "token" of c: it is there in line 1 and in line 3; delete one';
   const { message } = assertThrows(() => read(twice), UsageError, words);
   assertEquals(message.includes("s3cret"), false);
+  const within = '{"panels": [{"token": "b", "token": "c"}]}';
+  assertThrows(() => read(within), UsageError, 'key "token" of c: it is there twice in line 1');
 });
 
 Deno.test("settingsDigest() differs for other settings, and not for another order of them", () => {
