@@ -43,8 +43,8 @@ const KINDS = [
   "limited",
   /** There is no default route of IPv4. */
   "no_ipv4_route",
-  /** The panel has an address of `https://`, and is called by `http://`. */
-  "needs_tls",
+  /** Everything goes to the panel without TLS. */
+  "unencrypted",
   /** A file that the service may not read. */
   "unreadable",
 ] as const;

@@ -9,7 +9,7 @@ import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
-import { cloudflareAdvice } from "./doctor_cloudflare.ts";
+import { cloudflareAdvice, sends } from "./doctor_cloudflare.ts";
 import { CLIENT_CERTIFICATE_ADVICE } from "./doctor_tls_advice.ts";
 import {
   isUnfiled,
@@ -159,10 +159,15 @@ export function answerAdvice(answer: HttpResponse, way: Way): string[] {
   if (moved !== undefined) {
     return [`the panel's address is another one: ${writeAddress(moved, way)}`];
   }
-  const ofCloudflare = cloudflareAdvice(answer);
+  const ofCloudflare = cloudflareAdvice(answer, way.config.headers);
   if (ofCloudflare !== undefined) return ofCloudflare;
   if (webFirewall(answer) !== undefined) return WEB_FIREWALL_ADVICE;
   if (isPasswordWall(answer)) {
+    if (sends(way.config.headers, "authorization")) {
+      return [
+        "correct the user and password that --header sends, which are refused there; the token is not the cause",
+      ];
+    }
     return [
       "let /api/clients/ pass without the password, or send it with --header " +
       "'Authorization: Basic …'; the token is not the cause",

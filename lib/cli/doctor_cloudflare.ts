@@ -11,11 +11,28 @@ export function isChallenge({ headers }: HttpResponse): boolean {
   return headers.get("cf-mitigated") === "challenge";
 }
 
-/** Advice about an answer of Cloudflare's own; `undefined` for any other. */
-export function cloudflareAdvice(answer: HttpResponse): string[] | undefined {
+/** Whether headers have one of that name. */
+export function sends(
+  headers: readonly (readonly [name: string, value: string])[],
+  name: string,
+): boolean {
+  return headers.some(([it]) => it.toLowerCase() === name);
+}
+
+/** Advice about an answer of Cloudflare's own, to these headers of the configuration; `undefined` for any other. */
+export function cloudflareAdvice(
+  answer: HttpResponse,
+  sent: readonly (readonly [name: string, value: string])[] = [],
+): string[] | undefined {
   const { status, text, headers } = answer;
   const location = headers.get("location") ?? "";
   if (/\.cloudflareaccess\.com\//.test(location) || /Cloudflare Access/i.test(text)) {
+    if (sends(sent, "cf-access-client-id")) {
+      return [
+        "Cloudflare Access does not take the service token that is given: see there whether it has ended, and " +
+        "whether a policy of the action Service Auth has it",
+      ];
+    }
     return [
       "Cloudflare Access asks for a login: give --cf-access-client-id and --cf-access-client-secret of " +
       "a service token, or let /api/clients/ pass there",

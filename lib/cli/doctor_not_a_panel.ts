@@ -63,19 +63,21 @@ export async function notAPanel(
   const advice = answerAdvice(response, way);
   const moved = isLoop ? undefined : movedTo(response, url);
   const isSite = moved !== undefined || isRefused && isOfSite(response);
-  const [elsewhere, page] = await Promise.all([
+  const [elsewhere, { response: page, failure } = {}] = await Promise.all([
     isWall || isLoop || status >= 500
       ? undefined
       : panelAmong(moved === undefined ? addresses(status, way) : [moved], { calls, signal }),
     isSite ? calls.page(signal, moved) : undefined,
   ]);
-  const kind = moved?.startsWith("https:") === true ? "needs_tls" : undefined;
-  const isPage = page?.status === 200 && isHtml(page.text) && status !== 200;
-  const isKomari = isPage ? KOMARI.test(page.text) : isOfKomari(response);
-  const got = isPage && `GET ${moved ?? url.href} answers status 200${reasonOf(page.text)}` +
+  // A page elsewhere is shown whatever it is, and one here in place of the refusal of a call.
+  const isShown = page !== undefined &&
+    (moved !== undefined || page.status === 200 && isHtml(page.text) && status !== 200);
+  const isKomari = isOfKomari(isShown ? page : response);
+  const got = isShown &&
+    `GET ${moved ?? url.href} answers status ${page.status}${reasonOf(page.text)}` +
       (moved === undefined ? answererText(page, way) : "");
   const shown = isKomari ? `${got}` : `${got}, not a Komari panel's`;
-  const ofPage = got === false
+  const ofPage = !isShown
     ? words
     : moved === undefined
     ? `${shown}; an agent's call gets status ${status}`
@@ -90,15 +92,22 @@ export async function notAPanel(
           "end of proxy_pass)",
     );
   }
+  if (elsewhere === undefined && moved !== undefined) {
+    const then = `repair that first, and then ${writeAddress(moved, way)}`;
+    if (page === undefined) return failed(`${words}; there: ${failure}`, then);
+    const ofMoved = answerAdvice(page, { ...way, url: new URL(moved) });
+    return failed(
+      ofPage,
+      ...ofMoved,
+      OF_ANOTHER_SERVER.includes(page.status) ? undefined : then,
+    );
+  }
   if (elsewhere === undefined) {
-    const ofMoved = isPage && moved !== undefined
-      ? answerAdvice(page, { ...way, url: new URL(moved) })
-      : advice;
-    return { ...failed(ofPage, ...ofMoved), kind, ruledOutByReports: NOT_WHILE_ANSWERED };
+    return { ...failed(ofPage, ...advice), ruledOutByReports: NOT_WHILE_ANSWERED };
   }
   const write = writeAddress(elsewhere, way);
   if (elsewhere === moved) {
-    return { ...failed(`${words}; a Komari panel answers at ${moved}`, write), kind };
+    return failed(`${words}; a Komari panel answers at ${moved}`, write);
   }
   if (elsewhere === url.origin) {
     return failed(words, `the panel is at the root of this server: ${write}`);

@@ -21,7 +21,7 @@ import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { isPasswordWall } from "./doctor_advice.ts";
-import type { Way } from "./doctor_way.ts";
+import { failureText, type Way } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -106,10 +106,18 @@ export class PanelCalls {
     return typeof version === "string" ? truncate(version, 40) : undefined;
   }
 
-  /** What an address, by default the configured one, answers to a browser; `undefined` without an answer. */
-  async page(signal: AbortSignal, endpoint?: string): Promise<HttpResponse | undefined> {
+  /** What an address, by default the configured one, answers to a browser, or why it does not. */
+  async page(
+    signal: AbortSignal,
+    endpoint?: string,
+  ): Promise<{ response?: HttpResponse; failure?: string }> {
     const ask = (signal: AbortSignal) => this.request("GET", "/", { signal, query: "", endpoint });
-    return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
+    try {
+      return { response: await withTimeout(ask, { timeoutMs: ELSEWHERE_MS, signal }) };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { failure: failureText(error) };
+    }
   }
 
   /** Asks for a WebSocket of a version that no server speaks. */

@@ -5,7 +5,7 @@
  */
 
 import type { Language } from "../config/language.ts";
-import type { CheckResult, CompletedCheck } from "./checks.ts";
+import { type CheckResult, type CompletedCheck, withLines } from "./checks.ts";
 import { counted, padded, wrap } from "./help.ts";
 import { jsonText } from "./output.ts";
 
@@ -61,7 +61,6 @@ const CONSEQUENCES: readonly (readonly [
     /\/stat: (?:HOST_PROC|no such file)/,
   ],
   [["network"], ["dns", "connect"], /there is no default route of IPv4/, "no_ipv4_route"],
-  [["panel"], ["tls"], undefined, "needs_tls"],
   [["network", "dev_null"], ["ping"]],
   // The shell starts no program, and systemd can't give the service a /dev of its own.
   [["dev_null"], ["seal"], /getent|Cannot ask the shell/],
@@ -79,7 +78,17 @@ const MAX_CAUSES = 4;
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly CompletedCheck[]): CompletedCheck[] {
   const place = ({ id }: CompletedCheck) => CHAIN.indexOf(id) + 1 || CHAIN.length + 1;
-  const ordered = [...checks].sort((one, other) =>
+  // How a panel is reached comes before by what.
+  const isReached = ({ panel }: CompletedCheck) =>
+    !checks.some((it) =>
+      it.status === "failed" && it.panel === panel && ON_THE_WAY.includes(it.id)
+    );
+  const asked = checks.map((it) =>
+    it.kind !== "unencrypted" || isReached(it)
+      ? it
+      : withLines({ ...it, status: "skipped" as const }, [])
+  );
+  const ordered = asked.sort((one, other) =>
     rank(one) === rank(other) ? place(one) - place(other) : rank(one) - rank(other)
   );
   const isCause = (link: CompletedCheck, cause: CheckResult["kind"]) =>

@@ -52,9 +52,9 @@ const UNREAD = "until when the certificate is valid can't be read";
 export async function checkTls(way: Way, signal: AbortSignal): Promise<CheckResult> {
   const { url, dialer, config } = way;
   if (url.protocol !== "https:") {
-    return isLoopbackHost(urlHost(url))
-      ? ok("not needed: the panel is on this machine")
-      : warning("not used: everything goes unencrypted", "use an https:// address, if it has one");
+    if (isLoopbackHost(urlHost(url))) return ok("not needed: the panel is on this machine");
+    const advice = "use an https:// address, if it has one";
+    return { ...warning("not used: everything goes unencrypted", advice), kind: "unencrypted" };
   }
   try {
     const dial = (signal: AbortSignal) => dialer.dial(url, { signal });
@@ -155,7 +155,7 @@ async function withoutTls(reason: string, way: Way, signal: AbortSignal): Promis
   const usual = usualAddresses(way).filter(({ address }) => address.startsWith("https:"))
     .map(({ address }) => address + path);
   const calls = new PanelCalls(way);
-  const [found, page] = await Promise.all([
+  const [found, { response }] = await Promise.all([
     panelAmong([...usual, plain], { calls, signal }),
     calls.page(signal, plain),
   ]);
@@ -164,7 +164,7 @@ async function withoutTls(reason: string, way: Way, signal: AbortSignal): Promis
     const correct = `correct the port in ${endpointPlace(way)}, if it is another one than ${
       portOf(way.url)
     }`;
-    return page === undefined
+    return response === undefined
       ? failed(`${reason}; nor does it speak HTTP`, correct)
       : failed(`${reason}; it speaks HTTP, and no Komari panel answers there`, correct, write);
   }

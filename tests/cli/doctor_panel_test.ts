@@ -497,7 +497,8 @@ Deno.test("panelChain() look where a redirect leads before they advise it", asyn
   const answers: [answer: Response, text: RegExp, advice: string][] = [
     [Response.json(VERSION_123), /; a Komari panel answers at http:/, "write http://"],
     [page("A blog", 200), /; GET http:\S+ answers .*"A blog", not a Komari panel's$/, "correct"],
-    [new Response("", { status: 502 }), /call the panel: redirected to http:[^;]*$/, "the panel's"],
+    [new Response("ok"), /; GET http:\S+ answers status 200, "ok", not a Komari/, "correct"],
+    [new Response("", { status: 502 }), /; GET http:\S+ answers status 502, /, "then write http"],
   ];
   for (const [answer, text, advice] of answers) {
     await using there = Deno.serve(HERE, () => answer.clone());
@@ -508,6 +509,28 @@ Deno.test("panelChain() look where a redirect leads before they advise it", asyn
     assertMatch(panel?.text ?? "", text);
     assertStringIncludes(adviceText(panel), advice);
   }
+});
+
+Deno.test("panelChain() say why nothing answers where a redirect leads", async () => {
+  const location = `http://127.0.0.1:${CLOSED_PORT}/api/clients/v2/rpc`;
+  const { panel } = await checked(() => new Response(null, { status: 301, headers: { location } }));
+  assertStringIncludes(panel?.text ?? "", "; there: Cannot connect to 127.0.0.1");
+  assertStringIncludes(panel?.advice ?? "", "repair that first, and then write http://127.0.0.1");
+});
+
+Deno.test("panelChain() tell what was sent for a login from what was not", async () => {
+  const wall = () => page("401", 401, { "www-authenticate": "Basic" });
+  const of = async (...args: string[]) => adviceText((await checked(wall, args)).panel);
+  assertStringIncludes(await of(), "send it with --header");
+  assertStringIncludes(
+    await of("--header", "Authorization: Basic eA=="),
+    "which are refused there",
+  );
+  const location = "https://team.cloudflareaccess.com/login";
+  const access = () => new Response(null, { status: 302, headers: { location } });
+  const token = ["--cf-access-client-id", "a", "--cf-access-client-secret", "b"];
+  const { panel } = await checked(access, token);
+  assertStringIncludes(adviceText(panel), "the action Service Auth");
 });
 
 Deno.test("panelChain() say what speaks no HTTP, and what closes a connection without an answer", async () => {

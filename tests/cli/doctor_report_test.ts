@@ -63,14 +63,17 @@ Deno.test("inOrder() puts a missing route before the names that nobody can be as
   assertEquals(of("NXDOMAIN")[0], ["dns", "failed", undefined]);
 });
 
-Deno.test("inOrder() folds missing TLS below a panel that leads to it, and shows four causes", () => {
-  const tls = check("tls", "warning");
+Deno.test("inOrder() warns of missing TLS where the panel is reached, and shows four causes", () => {
+  const tls = check("tls", "warning", { kind: "unencrypted", advice: "use it" });
   const causes = ["1", "2", "3", "4", "5"];
-  const of = (kind?: CheckResult["kind"]) =>
-    inOrder([tls, check("panel", "failed", { kind, causes })])
-      .map(({ id, follows, causes }) => [id, follows, causes?.length]);
-  assertEquals(of("needs_tls"), [["panel", undefined, 4], ["tls", "panel", undefined]]);
-  assertEquals(of(), [["panel", undefined, 4], ["tls", undefined, undefined]]);
+  const of = (status: CheckResult["status"]) =>
+    inOrder([tls, check("panel", status, { causes })])
+      .map(({ id, status, advice, causes }) => [id, status, advice, causes?.length]);
+  assertEquals(of("failed"), [
+    ["panel", "failed", undefined, 4],
+    ["tls", "skipped", undefined, undefined],
+  ]);
+  assertEquals(of("warning")[0], ["tls", "warning", "use it", undefined]);
 });
 
 Deno.test("inOrder() takes no check for its own cause", () => {
