@@ -31,7 +31,10 @@ export async function buildPortable(
 /** Writes the portable build of a bundle to an existing folder, and returns its path. */
 export async function writePortable(script: string, folder: string): Promise<string> {
   const path = `${folder}/${PORTABLE_NAME}`;
-  await Deno.writeTextFile(path, `${portableHead()}${script}`);
+  const sizeWith = (bytes: number) =>
+    new TextEncoder().encode(`${portableHead(bytes)}${script}`).length;
+  // Once more, since the number is part of what it counts.
+  await Deno.writeTextFile(path, `${portableHead(sizeWith(sizeWith(0)))}${script}`);
   await Deno.chmod(path, 0o755);
   return path;
 }
@@ -42,13 +45,16 @@ export async function writePortable(script: string, folder: string): Promise<str
  * A shell reads commands in them, JavaScript strings and comments. One file runs wherever Deno is
  * installed, named by `$DENO` or found on the path; without Deno, or with one that is too old to
  * parse the script, it prints an error. A Deno refuses to start with a flag that its engine does not
- * know, so with a newer one the flags are tried first, and left out if it refuses them.
+ * know, so with a newer one the flags are tried first, and left out if it refuses them. `bytes` is the size
+ * of the whole file: of one that was cut off a Deno says no more than that it can't parse it.
  */
-function portableHead(): string {
+function portableHead(bytes: number): string {
   const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js"].join(" ");
   const commands = [
     // A Deno panics when it may open fewer.
     `case $(ulimit -n) in ?|[12]?) echo "Cannot run komari-agent-deno: this process may have $(ulimit -n) files open at a time, and needs 64; raise LimitNOFILE= of its unit, or \"ulimit -n\"" >&2; exit 1;; esac`,
+    `_size=$(wc -c <"$0" 2>/dev/null)`,
+    `[ \${_size:-${bytes}} -lt ${bytes} ] && { echo "Cannot run komari-agent-deno: $0 is damaged: it has" $_size "of ${bytes} bytes" >&2; exit 1; }`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
     `_v8=${V8_FLAGS}`,
     `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,

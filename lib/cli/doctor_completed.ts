@@ -6,7 +6,7 @@
 
 import { type CheckResult, type CompletedCheck, failed, linesOf, withLines } from "./checks.ts";
 import type { AgentReports } from "./doctor_agent.ts";
-import type { FoundService } from "./doctor_found_service.ts";
+import { enableNow, type FoundService } from "./doctor_found_service.ts";
 import { type LoadedUnit, settingNames, unreadText } from "../service/loaded_unit.ts";
 import { errorResult } from "./doctor_stopped_service.ts";
 import { ofUserManager, restart } from "./doctor_unit_settings.ts";
@@ -22,7 +22,7 @@ export function startFailure(
   { state, ...found }: FoundService,
 ): CheckResult | undefined {
   if (state === undefined) return undefined;
-  const start = state.isEnabled === false ? `${state.enable} --now` : state.start;
+  const start = state.isEnabled === false ? enableNow(state) : state.start;
   const failure = errorResult("", { ...found, state: { ...state, start, lastError } });
   // What it says beside the error, too.
   const text = failure.text.replace(/^(?:; the last error in its log)?: /, "");

@@ -74,7 +74,7 @@ export async function findInstalled(
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
   const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
-  const [state, programVersion, loaded, variables] = await Promise.all([
+  const [told, programVersion, loaded, variables] = await Promise.all([
     record && serviceState(record, system, signal),
     isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
@@ -82,11 +82,12 @@ export async function findInstalled(
   ]);
   const install = installCommand(serviceName, {
     ...{ record, scope },
-    isDamaged: /SyntaxError|Exec format error/.test(state?.lastError ?? "") ||
+    isDamaged: /SyntaxError| is damaged: |Exec format error/.test(told?.lastError ?? "") ||
       (record !== undefined && isUnrunnable(record.program)),
   });
   // Those of the unit win over systemd's own.
   const settings = [...variables, ...loaded?.settings ?? []];
+  const state = told && loaded ? withBoot(told, loaded) : told;
   const unit = loaded && { ...loaded, settings, install, program: record?.program };
   const answers = await Promise.all(
     (unit ? detailCommands(unit, scope) : []).map((command) => tools.run(command, { signal })),
@@ -128,6 +129,21 @@ function installedUnit(name: string, record: InstallRecord, scope: ServiceScope)
     },
     { condition: PACKAGE_CONDITION },
   );
+}
+
+/** The state of a service whose unit has no section by which it could be enabled, and that nothing wants at boot. */
+function withBoot(state: ServiceState, { name, property }: LoadedUnit): ServiceState {
+  if (property("UnitFileState") !== "static" || property("WantedBy") !== "") return state;
+  return {
+    ...state,
+    isEnabled: false,
+    enable: `systemctl add-wants multi-user.target ${name}`,
+  };
+}
+
+/** The command that starts a service now and at boot. */
+export function enableNow({ enable, start }: Pick<ServiceState, "enable" | "start">): string {
+  return enable.includes(" enable ") ? `${enable} --now` : `${enable} && ${start}`;
 }
 
 /** The record of the installed service, or why it can't be read. */

@@ -47,7 +47,7 @@ export const ENDING_SETTINGS: Readonly<Record<string, readonly string[]>> = {
 const OF_PROGRAM = /\bCannot /;
 
 /** How a runtime says that it can't read the program. */
-const DAMAGED = /SyntaxError/;
+const DAMAGED = /SyntaxError| is damaged: /;
 
 /** A service that does not run: why, by systemd, else by the last error in its log. */
 export function stoppedResult(text: string, found: FoundService): CheckResult {

@@ -8,7 +8,7 @@ import { codePoint } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok } from "./checks.ts";
-import { given, reinstall, type Way } from "./doctor_way.ts";
+import { given, overridden, reinstall, type Way } from "./doctor_way.ts";
 
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";
@@ -71,8 +71,10 @@ export function tokenResult(
       `copy the token again from the panel's page, without that: ${origin}`,
     );
   }
+  const winning = overridden(way, "AGENT_TOKEN");
   return failed(
     refused,
+    winning,
     /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
       ? "it has the form of a node's UUID: take the token in its place, from the node's line on the panel's page"
       : text.length !== TOKEN_LENGTH
@@ -89,7 +91,7 @@ export function tokenResult(
           ? `write it into ${origin}, and then: ${reinstall(config)}`
           : given(way, "--token-file FILE")
       }`,
-    `compare the one there with that of ${origin}`,
+    winning === undefined ? `compare the one there with that of ${origin}` : undefined,
   );
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../service/loaded_unit.ts";
 import { attempt } from "../attempt.ts";
 import { asRoot } from "./doctor_commands.ts";
-import { type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
+import { enableNow, type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import {
   changed,
@@ -105,11 +105,15 @@ export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure |
   if (required !== undefined) return required;
   if (unit.property("ConditionTimestampMonotonic") === "0") {
     const text = "nothing has started it since it was stopped or the machine was started";
-    const { isEnabled = true, enable = "" } = found.state ?? {};
+    const { state } = found;
     return {
       kind: "unstarted",
       text,
-      advice: [isEnabled ? `start it: ${start}` : `start it, now and at boot: ${enable} --now`],
+      advice: [
+        state?.isEnabled === false
+          ? `start it, now and at boot: ${enableNow(state)}`
+          : `start it: ${start}`,
+      ],
     };
   }
   const before = failureBeside(unit);

@@ -240,7 +240,9 @@ export function writeAddress(address: string, way: Pick<Way, "url" | "config" | 
 export function given({ config, unit = [] }: OfService, option: string): string {
   if (!config.isConfigInstalled) return option;
   const [, flag] = /^--(?:unset )?(\S+)/.exec(option) ?? [];
-  const { key = "", variable = "" } = OPTION_ROWS.find((row) => row.flag === flag) ?? {};
+  // A token that a variable has wins over one that is named by its file.
+  const meant = flag === "token-file" && config.origins.has("token") ? "token" : flag;
+  const { key = "", variable = "" } = OPTION_ROWS.find((row) => row.flag === meant) ?? {};
   const file = variableFile(unit, variable);
   if (file !== undefined && config.origins.get(key) === `variable ${variable}`) {
     return `change ${variable} in ${file}, and then: ${restart(config.serviceName)}`;
@@ -280,21 +282,28 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
   const look = lossAdvice(way.addresses[0] ?? firstHop(way).host);
   const loss = found.kind === "no_answer" && lost > 0 &&
     `${lost} of ${PINGS} pings are lost, too: ${look}`;
-  return withLines(found, [overridden(way), loss || undefined, ...way.doubts, ...linesOf(found)]);
+  const ofPanel = way.proxy === undefined ? overridden(way, "AGENT_ENDPOINT") : undefined;
+  return withLines(found, [ofPanel, loss || undefined, ...way.doubts, ...linesOf(found)]);
 }
 
-/** Advice where a variable of the unit wins over another address of the configuration. */
-function overridden({ config, unit, proxy }: Way): string | undefined {
-  const { endpoint, configPath, isConfigInstalled, serviceName } = config;
-  const file = variableFile(unit, "AGENT_ENDPOINT");
-  if (file === undefined || configPath === undefined || !isConfigInstalled || proxy) {
-    return undefined;
-  }
+/** Advice on a variable of the unit that wins over another value of the configuration. */
+export function overridden(
+  { config, unit }: Pick<Way, "config" | "unit">,
+  variable: "AGENT_ENDPOINT" | "AGENT_TOKEN",
+): string | undefined {
+  const { endpoint, token, configPath, isConfigInstalled, serviceName } = config;
+  const file = variableFile(unit, variable);
+  if (file === undefined || configPath === undefined || !isConfigInstalled) return undefined;
   const text = attempt(() => Deno.readTextFileSync(configPath)) ?? "";
-  const other = /"endpoint"\s*:\s*"(https?:[^"?#@]+)"/.exec(text)?.[1];
-  if (other === undefined || other === endpoint) return undefined;
-  return `remove AGENT_ENDPOINT from ${file}, which wins over ${other} of ${configPath}, if that is the ` +
-    `panel, and then: ${restart(serviceName)}`;
+  const other = variable === "AGENT_TOKEN"
+    ? /"token"\s*:\s*"([^"]+)"/.exec(text)?.[1]
+    : /"endpoint"\s*:\s*"(https?:[^"?#@]+)"/.exec(text)?.[1];
+  if (other === undefined || [endpoint, token].includes(other)) return undefined;
+  return variable === "AGENT_TOKEN"
+    ? `remove AGENT_TOKEN from ${file}, which wins over the token of ${configPath}, if that is this ` +
+      `node's, and then: ${restart(serviceName)}`
+    : `remove AGENT_ENDPOINT from ${file}, which wins over ${other} of ${configPath}, if that is the ` +
+      `panel, and then: ${restart(serviceName)}`;
 }
 
 /** A duration in seconds, in words. */

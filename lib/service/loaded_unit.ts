@@ -31,7 +31,7 @@ const PROPERTIES = [
   ...["AssertResult", "Group", "SupplementaryGroups", "Restart"],
   // A line for each command that runs before or behind the start of the program.
   ...["ExecCondition", "ExecStartPre", "ExecStartPost"],
-  ...["NeedDaemonReload", "FragmentPath", "DropInPaths"],
+  ...["NeedDaemonReload", "FragmentPath", "DropInPaths", "WantedBy"],
 ] as const;
 
 /** A unit as systemd has loaded it. */

@@ -77,6 +77,24 @@ Deno.test("a portable build tells a Deno that does not run from one that is not 
   assertStringIncludes(error, `${empty} is there as ${empty}, and does not run`);
 });
 
+Deno.test("a portable build that was cut off says how much of it is there", async () => {
+  const cut = `${folder}/cut`;
+  const bytes = Deno.readFileSync(path);
+  for (const size of [bytes.length - 1, 200_000]) {
+    Deno.writeFileSync(cut, bytes.subarray(0, size), { mode: 0o755 });
+    const env = { DENO: Deno.execPath() };
+    const { code, out, error } = await start(["version"], {
+      env,
+      shell: ["sh", "-c", `exec ${cut}`],
+    });
+    assertEquals({ code, out }, { code: 1, out: "" });
+    assertEquals(
+      error,
+      `Cannot run komari-agent-deno: ${cut} is damaged: it has ${size} of ${bytes.length} bytes\n`,
+    );
+  }
+});
+
 Deno.test("a portable build refuses Denos before 2.9", async () => {
   const taken: string[] = [];
   const numbers = ["1.46.3", "2.0.6", "2.8.3", "2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"];

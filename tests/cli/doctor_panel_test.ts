@@ -14,7 +14,7 @@ import { adviceText } from "./advice_text.ts";
 import { CLOSED_PORT } from "../free_port.ts";
 import { onlyIf } from "../only_on.ts";
 import { restoring } from "../restoring.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 
 const certificate = await makeCertificate();
 const HERE = { port: 0, hostname: "127.0.0.1", onListen() {} };
@@ -975,6 +975,24 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
     (await causesOf(24))[1] ?? "",
     "the key of auto-discovery, give it as that: ",
   );
+});
+
+inFolder.test("tokenResult() begins with a variable of the unit that wins over another token", (folder) => {
+  const configPath = `${folder.path}/config.json`;
+  const file = "/etc/systemd/system/x.service.d/y.conf";
+  const unit = [{ name: "Environment", value: "AGENT_TOKEN=", file }];
+  const of = (token: string) => {
+    Deno.writeTextFileSync(configPath, JSON.stringify({ token }));
+    const env = { AGENT_ENDPOINT: "http://a.example", AGENT_TOKEN: "y".repeat(22) };
+    const config = { ...configOf(["doctor"], env), configPath, isConfigInstalled: true };
+    const refused = { token: "refused", refusal: "", isInHeader: false } as const;
+    return tokenResult(wayTo(config, unit), refused).causes ?? [];
+  };
+  const [remove = "", add = "", ...more] = of("x".repeat(22));
+  assertStringIncludes(remove, `remove AGENT_TOKEN from ${file}, which wins over the token of`);
+  assertStringIncludes(add, `add one, and give its token: change AGENT_TOKEN in ${file}, and then`);
+  assertEquals(more, []);
+  assertEquals(of("y".repeat(22)).length, 2, "it is the same one");
 });
 
 Deno.test("tokenResult() names the entry of one panel among several, and how its token is given", () => {

@@ -8,7 +8,7 @@ import {
 } from "../../lib/cli/checks.ts";
 import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { afterReload, compareWithReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
-import { findInstalled, installCommand } from "../../lib/cli/doctor_found_service.ts";
+import { enableNow, findInstalled, installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
 import { machineChecks } from "../../lib/cli/doctor_machine.ts";
 import { panelChain } from "../../lib/cli/doctor_panel.ts";
@@ -572,6 +572,27 @@ Deno.test("afterReload() begins with what systemd has not read yet", () => {
     `systemd has not read /x.conf (AGENT_TOKEN) yet): ${reload}`,
   );
   assertEquals(unread("Nice", "5"), "", "no token comes by it");
+});
+
+Deno.test("findInstalled() knows that nothing starts a unit at boot which has no section for it", async () => {
+  const of = async (wantedBy: string) => {
+    const shown = `echo LoadState=loaded; echo UnitFileState=static; echo WantedBy=${wantedBy}`;
+    const scripts = { systemctl: `case "$*" in show*) ${shown} ;; esac`, journalctl: "" };
+    let found: Awaited<ReturnType<typeof findInstalled>> | undefined;
+    await withInstalledService(scripts, async ({ name, env }) => {
+      const config = { ...configOf([]), serviceName: name };
+      const { signal } = new AbortController();
+      found = await findInstalled(config, { env, isSeen: true, signal });
+    }, { scope: "system" });
+    return found?.state;
+  };
+  assertEquals((await of("multi-user.target"))?.isEnabled, true, "by a link of its own");
+  const state = await of("");
+  assert(state !== undefined);
+  const wants = /^systemctl add-wants multi-user\.target \S+\.service$/;
+  assertEquals([state.isEnabled, wants.test(state.enable)], [false, true]);
+  assertEquals(enableNow(state), `${state.enable} && ${state.start}`);
+  assertEquals(enableNow({ ...state, enable: "systemctl enable x" }), "systemctl enable x --now");
 });
 
 Deno.test("findInstalled() asks the manager that the service is of, and for the user that it names", async () => {
