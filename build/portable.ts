@@ -60,6 +60,7 @@ function portableHead(bytes: number): string {
     `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,
     `case $_found in ${TESTED}|${NEWER}) exec "$_deno" run ${flags} $_v8 "$0" "$@";; esac`,
     `_found=\${_found%% (*}; _at=$(command -v "$_deno" 2>/dev/null)`,
+    `[ -z "$_found" ] || { _deno=$_at; _found="$_found; update it: deno upgrade"; }`,
     `_found=\${_found:-\${_at:+there as $_at, and does not run}}`,
     `_found=\${_found:-not there, or not for this user}`,
     `echo "Cannot run komari-agent-deno: this needs Deno 2.9 or newer, named by \\$DENO or on the path; $_deno is $_found" >&2; exit 1`,

@@ -184,9 +184,13 @@ function checkTimeZone({ root }: Machine["roots"]): CheckResult {
   const local = localTime(Deno.env.get("TZ"), readText, root);
   const [origin, hours] = [unknownZone(local), usedHours()];
   if (origin === undefined) return ok(local.isGuessed ? hours : local.timeZone ?? hours);
+  const target = attempt(() => Deno.readLinkSync(origin));
+  const where = target === undefined ? origin : `${origin}, which leads to ${target},`;
   return warning(
-    `the zone of ${origin} is unknown, so ${hours} is used: the month begins at another hour`,
-    "name one of those that timedatectl list-timezones shows",
+    `the zone of ${where} is unknown, so ${hours} is used: the month begins at another hour`,
+    origin.startsWith("TZ=")
+      ? "name one of those that timedatectl list-timezones shows"
+      : "set one of those that timedatectl list-timezones shows: timedatectl set-timezone NAME",
   );
 }
 

@@ -18,7 +18,7 @@ import {
 import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
-import { type CheckResult, failed, ok, warning } from "./checks.ts";
+import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { asRoot } from "./doctor_commands.ts";
 
 /** Finds agents here, or by the panel elsewhere, that report as the same node. */
@@ -62,7 +62,7 @@ export async function agentsBeside(
   const ours = tokensOf(config);
   const processes = await otherProcesses(ours, { agents: [health.pid] });
   const { status, text, advice } = otherAgentsResult([], { ours, processes });
-  return status === "ok" ? undefined : `${text}: ${advice}`;
+  return status === "failed" ? `${text}: ${advice}` : undefined;
 }
 
 function tokensOf(config: Config): Set<string> {
@@ -103,7 +103,11 @@ export function otherAgentsResult(
       `stop it, if it is not wanted (${stop}), or give each node a token of its own`,
     );
   }
-  if (officials.length === 0) return ok("none is seen here with the same token");
+  if (officials.length === 0) {
+    return ours.size === 0
+      ? skipped("there is no token by which they are known")
+      : ok("none is seen here with the same token");
+  }
   return warning(
     `the official agent's service ${namesOf(officials)} runs here too, as another node`,
     `fine if you want that; else ${end}`,

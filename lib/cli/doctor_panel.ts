@@ -78,7 +78,7 @@ async function noPanel(
   { unknownVariables, isConfigInstalled, configPath }: Config,
   file: string | undefined,
 ): Promise<CheckResult> {
-  const anew = asRoot("komari-agent-deno install -e URL -t TOKEN");
+  const anew = asRoot("komari-agent-deno install -e URL --token-file -");
   if (file !== undefined) {
     const { text, isMissing, isDenied } = await readFile(file);
     if (isDenied) {
@@ -107,7 +107,7 @@ async function noPanel(
     ["no panel is configured", ...unknownVariables].join("; "),
     unknownVariables.length > 0
       ? "set the variables by these names: AGENT_ENDPOINT and AGENT_TOKEN"
-      : "give -e URL and -t TOKEN, or --config FILE",
+      : "give -e URL and --token-file FILE, or --config FILE",
   );
 }
 

@@ -28,7 +28,7 @@ import { ENDING_SETTINGS, startsNoMore, stoppedResult } from "./doctor_stopped_s
 import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingPart } from "./doctor_unit_program.ts";
 import { changed, ofUserManager, restart, underSettings } from "./doctor_unit_settings.ts";
-import { missingUser } from "./doctor_unit_setup.ts";
+import { missingUser, neverStarts } from "./doctor_unit_setup.ts";
 import { unseenResult } from "./doctor_unseen_agent.ts";
 import { counted, duration } from "./help.ts";
 
@@ -104,7 +104,7 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   if (state.isUnconfigured) {
     return failed(
       `${state.name} is installed and not configured: it knows no panel`,
-      `name the panel: ${asRoot("komari-agent-deno install -e URL -t TOKEN")}`,
+      `name the panel: ${asRoot("komari-agent-deno install -e URL --token-file -")}`,
     );
   }
   const isSystemd = state.manager === "systemd";
@@ -121,16 +121,21 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
   }
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const loops = health === undefined && unit !== undefined && isLooping(unit);
-  const text = loops
+  const restarts = unit === undefined ? 0 : restartsOf(unit);
+  const isRepeated = loops || unit?.property("SubState").startsWith("auto-restart") === true;
+  const text = unit !== undefined && neverStarts(unit) && isRepeated && restarts > 0
+    ? `${state.name} (systemd) does not start, and systemd has tried it again ${
+      counted(restarts, "time")
+    }`
+    : loops
     ? `${state.name} (systemd) ends again and again, and systemd has started it again ` +
-      counted(restartsOf(unit), "time")
+      counted(restarts, "time")
     : serviceText(state, unit);
   if (!state.isActive) {
     const stopped = stoppedResult(text, found);
     return { ...stopped, text: stopped.text + startsNoMore(found) };
   }
   if (health === undefined) return unseenResult(text, found, { loops });
-  const restarts = unit === undefined ? 0 : restartsOf(unit);
   const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
   const death = restarts > 0 ? state.lastDeath : "";
   const withDeath = (text: string) => death === "" ? text : `${text}: before, ${death}`;

@@ -39,7 +39,7 @@ export function tokenResult(
         ? "set the variable by this name: AGENT_TOKEN"
         : config.isConfigInstalled
         ? "give it: komari-agent-deno install --token-file FILE"
-        : "give -t TOKEN or --token-file FILE",
+        : "give --token-file FILE",
     );
   }
   if (token === "accepted") return ok(isInHeader ? "accepted in a header" : "accepted");

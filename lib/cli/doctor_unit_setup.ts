@@ -61,6 +61,12 @@ export const SET_UP_FAILURES: Readonly<
   "243": ["CREDENTIALS", ["LoadCredential", "LoadCredentialEncrypted", "ImportCredential"]],
 };
 
+/** Whether systemd has failed before it ran anything of a unit's program. */
+export function neverStarts({ property }: LoadedUnit): boolean {
+  const isOfSetUp = SET_UP_FAILURES[property("ExecMainStatus")] !== undefined;
+  return property("Result") === "resources" || (property("ExecMainCode") === "1" && isOfSetUp);
+}
+
 /** A start that systemd has begun anew since it failed, by what its log says of the one before. */
 export function loggedFailure(unit: FoundUnit, found: FoundService): UnitFailure | undefined {
   const { lastError = "", lastStep = "" } = found.state ?? {};
@@ -86,6 +92,11 @@ export function setUpFailure(
     return { ...missing, text: `${text}: ${missing.text}` };
   }
   if (step === "GROUP") return missingGroup(text, unit);
+  const cpus = attempt(() => Deno.readTextFileSync("/sys/devices/system/cpu/online"))?.trim();
+  if (step === "CPUAFFINITY" && cpus !== undefined) {
+    const few = `${reason}; this machine has the CPUs ${cpus}`;
+    return underSettings(few, unit, settings) ?? withCandidates(few, unit, "see them: nproc");
+  }
   if (step === "EXEC") return programFailure(reason, unit);
   if (/No space left/.test(reason)) {
     return { text: reason, advice: ["make room on the disk that it names: df -h; df -i"] };

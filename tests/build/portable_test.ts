@@ -107,7 +107,7 @@ Deno.test("a portable build refuses Denos before 2.9", async () => {
     if (out === "started\n") taken.push(number);
     else {
       assertEquals({ code, out }, { code: 1, out: "" });
-      assertStringIncludes(error, `${deno} is deno ${number}\n`);
+      assertStringIncludes(error, `${deno} is deno ${number}; update it: deno upgrade\n`);
     }
   }
   assertEquals(taken, ["2.9.0", "2.9.6", "2.10.0", "3.0.0", "12.1.0"]);

@@ -194,6 +194,8 @@ Deno.test("otherAgentsResult() fails for an agent with the same token, and warns
       "the official agent's service komari, two runs here too, as another node",
     ],
   ];
+  const none = otherAgentsResult([], { ours: new Set(), processes: [] });
+  assertEquals([none.status, none.text], ["skipped", "there is no token by which they are known"]);
   for (const [officials, processes, status, words] of table) {
     const found = otherAgentsResult(officials, { ours, processes });
     // One that is installed takes nobody's place.
@@ -240,7 +242,7 @@ onLinux.test("checkOtherAgents() looks for the token of each panel, and for none
   assertStringIncludes(other.text, `komari-agent-of-the-test (process ${agent.pid})`);
   assertEquals((await found([first])).status, "ok");
   assertEquals((await found([first, second], HEALTH)).status, "failed");
-  assertEquals((await found([])).status, "ok");
+  assertEquals((await found([])).status, "skipped");
   const ours = await found([first, second], { ...HEALTH, pid: agent.pid });
   assertEquals(ours.status, "ok", "it is the running agent");
   const { readTextFile } = Deno;

@@ -245,7 +245,7 @@ Deno.test("serviceResult() says of a service whether it runs, starts at boot, an
       undefined,
       "failed",
       "x is installed and not configured: it knows no panel",
-      `name the panel: ${INSTALL} -e URL -t TOKEN`,
+      `name the panel: ${INSTALL} -e URL --token-file -`,
     ],
     [
       { isEnabled: false },
@@ -377,6 +377,8 @@ Deno.test("serviceResult() says that a service ends again and again, and not tha
     "x (systemd) ends again and again, and systemd has started it again 4 times: its runtime " +
       `ended with code 133 (LimitAS=9M in ${DROP_IN})`,
   );
+  const unset = of(990_000, { ExecMainStatus: "226" });
+  assertStringIncludes(unset, "x (systemd) does not start, and systemd has tried it again 4 times");
   assertStringIncludes(of(500_000), "x (systemd) is running", "that was long ago");
   assertStringIncludes(of(990_000, { NRestarts: "1" }), "x (systemd) is running");
 });

@@ -511,6 +511,25 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...warning("time_zone", "the zone of TZ=Mars/Olympus is unknown"),
     },
     {
+      cause: "a link to a zone that does not exist",
+      plant: "cp -P /etc/localtime /root/zone; ln -sf ../usr/share/zoneinfo/Asia/Beijing " +
+        `/etc/localtime && ${RESTART}`,
+      heal: `rm /etc/localtime && { cp -P /root/zone /etc/localtime || true; } && ${RESTART}`,
+      statusCode: 0,
+      reports: true,
+      ...warning(
+        "time_zone",
+        "the zone of /etc/localtime, which leads to ../usr/share/zoneinfo/Asia/Beijing, is unknown",
+        "timedatectl set-timezone",
+      ),
+    },
+    {
+      cause: "processors that this machine has not",
+      ...dropIn("CPUAffinity=8000-8001"),
+      statusCode: 1,
+      ...failed("service", "does not start", "(215/CPUAFFINITY)", "this machine has the CPUs 0-"),
+    },
+    {
       cause: "/dev/null that is a file",
       plant: "rm /dev/null && touch /dev/null",
       statusCode: 0,
