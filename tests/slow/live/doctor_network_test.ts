@@ -187,7 +187,7 @@ function rows(port: number): Row[] {
     {
       cause: "a name server that refuses",
       answer: "REFUSED",
-      ...failed("dns", `asked ${HERE}: REFUSED`, "1. see whether it answers about other names"),
+      ...failed("dns", `asked ${HERE}: REFUSED`, "→ see whether it answers about other names"),
     },
     {
       cause: "a name server that says nothing",
