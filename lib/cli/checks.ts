@@ -49,11 +49,13 @@ const KINDS = [
   "unreadable",
 ] as const;
 
-/** The first packet of a TCP connection that got nowhere, with the id of the user who sent it. */
+/** The first packet of a TCP connection without an answer, or a question, with the id of the user who sent it. */
 export interface LostPacket {
   readonly address: string;
   readonly port: number;
   readonly uid: number;
+  /** Whether it is one of UDP. */
+  readonly isUdp?: boolean | undefined;
 }
 
 /** The result of one check. */
@@ -236,7 +238,7 @@ export function parseCheck(line: string, secrets: readonly string[]): CompletedC
   const value = line.startsWith("{") ? jsonFields(parseJson(line)).check : undefined;
   const { id, title, panel, status, text, advice, causes, follows, kind, ms, ruledOutByReports } =
     jsonFields(value);
-  const { address, port, uid } = jsonFields(jsonFields(value).lost);
+  const { address, port, uid, isUdp } = jsonFields(jsonFields(value).lost);
   const isLost = typeof address === "string" && typeof port === "number" && typeof uid === "number";
   if (typeof id !== "string" || !isStatus(status) || typeof ms !== "number") return [];
   if (typeof title !== "string" || typeof text !== "string") return [];
@@ -247,7 +249,7 @@ export function parseCheck(line: string, secrets: readonly string[]): CompletedC
     ...{ id, title, status, text, ms },
     ...{ panel: textOf(panel), advice: textOf(advice), follows: textOf(follows) },
     kind: KINDS.find((it) => it === kind),
-    lost: isLost ? { address, port, uid } : undefined,
+    lost: isLost ? { address, port, uid, ...isUdp === true && { isUdp } } : undefined,
     ...{ causes: textsOf(causes), ruledOutByReports: textsOf(ruledOutByReports) },
   };
   return [withoutSecrets(read, secrets)];

@@ -72,11 +72,23 @@ export async function withFirewall(
 
 /** How to see and remove a rule, by the program that has made it. */
 function ruleAdvice(
-  { text, table, chain, handle }: DroppingRule,
-  { port, address }: LostPacket,
+  { text, table, chain, handle, isOfAnswer }: DroppingRule,
+  { port, address, isUdp = false }: LostPacket,
 ): string {
+  if (isOfAnswer) {
+    const isOfIptables = chain === chain.toUpperCase() && !table.startsWith("inet ");
+    return isOfIptables
+      ? `let answers in before it: ${
+        table.split(" ", 1)
+      }tables -I ${chain} -m conntrack --ctstate ` +
+        "ESTABLISHED,RELATED -j ACCEPT, and so in the file that it is restored from"
+      : `let answers in before it: nft insert rule ${table} ${chain} ct state established,related accept, and so ` +
+        "in the file that it is loaded from, such as /etc/nftables.conf";
+  }
   if (/\bufw6?-/.test(chain)) {
-    return `let it pass: ufw allow out ${port}/tcp; ufw status numbered shows the rule that refuses it`;
+    return `let it pass: ufw allow out ${port}/${
+      isUdp ? "udp" : "tcp"
+    }; ufw status numbered shows the rule that refuses it`;
   }
   if (table.endsWith(" firewalld")) {
     return "remove it where firewalld has it: firewall-cmd --list-all-policies; firewall-cmd --direct " +

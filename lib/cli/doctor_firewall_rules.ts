@@ -17,6 +17,13 @@ export interface DroppingRule {
   readonly chain: string;
   /** Absent for the policy of a chain. */
   readonly handle?: string | undefined;
+  /** Whether it drops the answer, and not the packet itself. */
+  readonly isOfAnswer: boolean;
+}
+
+/** A packet, or the answer to it. */
+interface Passing extends LostPacket {
+  readonly isAnswer: boolean;
 }
 
 interface Chain {
@@ -36,12 +43,17 @@ const NO_CONDITION =
 const VERDICT = /(?:^| )(drop|accept|return|reject(?: with .*)?|(?:jump|goto) \S+|queue.*)$/;
 const VALUE = String.raw`(!= )?(\{[^}]*\}|\S+) *`;
 
-/** The rule that drops a packet on its way out; `undefined` where none does so for sure. */
+/** The rule that drops a packet on its way out, or the answer; `undefined` where none does so for sure. */
 export function droppingRule(ruleset: string, packet: LostPacket): DroppingRule | undefined {
+  return droppedAt(/\bhook (?:output|postrouting)\b/, ruleset, { ...packet, isAnswer: false }) ??
+    droppedAt(/\bhook (?:prerouting|input)\b/, ruleset, { ...packet, isAnswer: true });
+}
+
+function droppedAt(hook: RegExp, ruleset: string, packet: Passing): DroppingRule | undefined {
   // Rules after those that change addresses see other ones.
   if (/\b(?:dnat|redirect|tproxy)\b/.test(ruleset)) return undefined;
   const chains = chainsOf(ruleset);
-  const ends = chains.filter(({ lines }) => /\bhook (?:output|postrouting)\b/.test(lines[0] ?? ""))
+  const ends = chains.filter(({ lines }) => hook.test(lines[0] ?? ""))
     .filter(({ table }) => {
       const [family = ""] = table.split(" ");
       return family === "inet" || family === (ipFamily(packet.address) === 6 ? "ip6" : "ip");
@@ -68,7 +80,7 @@ function chainsOf(ruleset: string): Chain[] {
 
 function endOf(
   chain: Chain,
-  options: { packet: LostPacket; chains: readonly Chain[]; depth: number },
+  options: { packet: Passing; chains: readonly Chain[]; depth: number },
 ): End {
   const { packet, chains, depth } = options;
   const { table, name } = chain;
@@ -79,7 +91,8 @@ function endOf(
       .replace(/ {2,}/g, " ").trim();
     if (/^type \S+ hook /.test(text)) {
       const [drops] = /policy drop/.exec(text) ?? [];
-      if (drops !== undefined) policy = { text: drops, table, chain: name };
+      const isOfAnswer = packet.isAnswer;
+      if (drops !== undefined) policy = { text: drops, table, chain: name, isOfAnswer };
       continue;
     }
     const [whole = "", verdict = ""] = VERDICT.exec(text) ?? [];
@@ -99,32 +112,44 @@ function endOf(
     if (applies === undefined) return "unknown";
     if (way === "accept") return "accepted";
     if (way === "return") return policy;
-    return way === "drop" || way === "reject" ? { text, table, chain: name, handle } : "unknown";
+    return way === "drop" || way === "reject"
+      ? { text, table, chain: name, handle, isOfAnswer: packet.isAnswer }
+      : "unknown";
   }
   return policy;
 }
 
 /** Whether all conditions hold for a packet; `undefined` where one may. */
-function appliesTo(conditions: string, { address, port, uid }: LostPacket): boolean | undefined {
+function appliesTo(
+  conditions: string,
+  { address, port, uid, isUdp = false, isAnswer }: Passing,
+): boolean | undefined {
   const family = ipFamily(address);
   const numbers = (own: number) => (text: string) => {
     const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
     return from === undefined ? undefined : Number(from) <= own && own <= Number(to);
   };
   const words = (...own: string[]) => (text: string) => own.includes(text);
+  const [protocol, number, other] = isUdp ? ["udp", "17", "tcp"] : ["tcp", "6", "udp"];
+  const [of, at] = isAnswer ? ["s", "i"] : ["d", "o"];
+  // The kernel chooses the port that the answer comes to.
+  const isChosen = (text: string) =>
+    Math.max(...(text.match(/\d+/g) ?? []).map(Number)) < 1024 ? false : undefined;
   const known: readonly [name: RegExp, isOne: (text: string) => boolean | undefined][] = [
-    [/(?:tcp|th) dport/, numbers(port)],
-    [/(?:meta )?l4proto|ip protocol|ip6 nexthdr/, words("tcp", "6")],
+    [new RegExp(`(?:${protocol}|th) ${of}port`), numbers(port)],
+    [new RegExp(`(?:${protocol}|th) [sd]port`), isChosen],
+    [/(?:meta )?l4proto|ip protocol|ip6 nexthdr/, words(protocol, number)],
     [/(?:meta )?nfproto/, words(`ipv${family}`)],
-    [/ip6? daddr/, (text) => isWithin(address, text)],
-    [/(?:meta )?skuid/, numbers(uid)],
-    [/ct state/, words("new")],
-    [/(?:meta )?oif(?:name)?/, (text) => /^"?lo"?$/.test(text) ? false : undefined],
+    [new RegExp(`ip6? ${of}addr`), (text) => isWithin(address, text)],
+    // An answer is nobody's.
+    [/(?:meta )?skuid/, isAnswer ? () => undefined : numbers(uid)],
+    [/ct state/, words(isAnswer ? "established" : "new")],
+    [new RegExp(`(?:meta )?${at}if(?:name)?`), (text) => /^"?lo"?$/.test(text) ? false : undefined],
   ];
   let rest = conditions.trim();
   let isSure = true;
   while (rest !== "") {
-    if (/^(?:udp|udplite|icmp|icmpv6|sctp|dccp|esp|ah) /.test(rest)) return false;
+    if (new RegExp(`^(?:${other}|udplite|icmp|icmpv6|sctp|dccp|esp|ah) `).test(rest)) return false;
     const found = known.flatMap(([name, isOne]) => {
       const match = new RegExp(`^(?:${name.source}) ${VALUE}`).exec(rest);
       return match === null ? [] : [{ match, isOne }];

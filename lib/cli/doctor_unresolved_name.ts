@@ -115,7 +115,13 @@ export async function unresolved(
     : finding.isOne === false
     ? [...finding.advice, ...looks]
     : finding.advice;
-  if (!unreadable.includes(HOSTS)) return failed(text, ...advice);
+  if (!unreadable.includes(HOSTS)) {
+    const [server] = servers;
+    const lost = server !== undefined && answers.every(isSilent)
+      ? { address: server.host, port: server.port, uid: Deno.uid() ?? 0, isUdp: true }
+      : undefined;
+    return { ...failed(text, ...advice), lost };
+  }
   const found = failed(
     `${text}; this user may not read ${HOSTS}`,
     `let everybody read ${HOSTS}, which may have the name: chmod a+r ${HOSTS}`,

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
+import type { LostPacket } from "../../lib/cli/checks.ts";
 import { droppingRule } from "../../lib/cli/doctor_firewall_rules.ts";
 
-const PACKET = { address: "192.0.2.7", port: 443, uid: 994 };
+const PACKET: LostPacket = { address: "192.0.2.7", port: 443, uid: 994 };
 
 /** What `nft -a list ruleset` prints of one table. */
 function table(name: string, chains: Readonly<Record<string, readonly string[]>>): string {
@@ -104,11 +105,39 @@ Deno.test("droppingRule() follows jumps, and takes the policy where no rule appl
   );
   assertEquals(of({ OUTPUT: [policy, jump], "ufw-user-output": ["accept"] }), undefined);
   assertEquals(of({ OUTPUT: [OUTPUT, "goto x"], x: ["tcp dport 80 drop"] }), undefined);
-  assertEquals(of({ INPUT: [policy.replace("output", "input"), "drop"] }), undefined);
   assertEquals(of({ OUTPUT: [OUTPUT, "jump x"], x: ["jump x"] }), undefined, "a loop ends");
   const set =
     "\tset s {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.1,\n\t\t\t     192.0.2.2 }\n\t}\n";
   const long = "tcp dport { 80,\n\t\t\t    443 } drop # handle 9";
   const text = table("ip filter", { OUTPUT: [OUTPUT, long] }).replace("\tchain", `${set}\n\tchain`);
   assertEquals(droppingRule(text, PACKET)?.text, "tcp dport { 80, 443 } drop");
+});
+
+Deno.test("droppingRule() names the rule that drops the answer, where the packet gets out", () => {
+  const input = "type filter hook input priority filter; policy drop;";
+  const of = (packet: LostPacket, ...rules: readonly string[]) => {
+    const rule = droppingRule(
+      table("inet f", { in: [input, 'iif "lo" accept', ...rules] }),
+      packet,
+    );
+    return rule && [rule.text, rule.isOfAnswer];
+  };
+  const dropped = ["policy drop", true];
+  assertEquals(of(PACKET), dropped);
+  assertEquals(of(PACKET, "tcp dport { 22, 443 } accept", "ct state new accept"), dropped);
+  assertEquals(of(PACKET, "udp sport 53 accept", "ip saddr 192.0.2.8 accept"), dropped);
+  for (
+    const accepting of [
+      "ct state established,related accept",
+      "tcp sport 443 accept",
+      "ip saddr 192.0.2.7 accept",
+      "tcp dport 32768-60999 accept",
+      'iifname "eth0" accept',
+    ]
+  ) assertEquals(of(PACKET, accepting), undefined, accepting);
+  const question = { ...PACKET, port: 53, isUdp: true };
+  assertEquals(of(question, "tcp sport 53 accept"), dropped);
+  assertEquals(of(question, "udp sport 53 accept"), undefined);
+  assertEquals(found(["udp dport 53 drop # handle 7"], question), "udp dport 53 drop 7");
+  assertEquals(found(["tcp dport 53 drop # handle 7"], question), undefined);
 });

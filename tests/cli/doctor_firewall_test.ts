@@ -37,8 +37,13 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
     ]);
   }
   const same = [CONNECT.text, CONNECT.causes];
-  assertEquals(await checked(0, chain("input", "drop")), same);
-  assertEquals(await checked(0, chain("input", "drop") + chain("output", "accept")), same);
+  assertEquals(await checked(0, chain("input", "tcp dport 22 drop")), same);
+  const accepting = chain("input", "tcp dport 22 drop") + chain("output", "accept");
+  assertEquals(await checked(0, accepting), same);
+  assertEquals((await checked(0, chain("input", "drop")))[1], [
+    "let answers in before it: nft insert rule inet f x ct state established,related accept, and so in the file " +
+    "that it is loaded from, such as /etc/nftables.conf",
+  ]);
   assertEquals(await checked(1, "Operation not permitted"), same);
   assertEquals(await checked(1, "", "filter\n"), same, "iptables has tables of its own");
 });

@@ -226,6 +226,11 @@ function rows(port: number): Row[] {
       ),
     },
     {
+      cause: "a resolv.conf with the lines of Windows",
+      files: { "/etc/resolv.conf": `nameserver ${HERE}\r\n` },
+      ...failed("dns", "line 1 of /etc/resolv.conf ends with a carriage", "→ take those out: sed"),
+    },
+    {
       cause: "two name servers on one line",
       files: { "/etc/resolv.conf": `nameserver ${HERE},${THERE}\n` },
       ...failed("dns", "line 1 of /etc/resolv.conf names a server by no address", "→ write one"),
@@ -243,6 +248,16 @@ function rows(port: number): Row[] {
       },
       endpoint: `http://by-hosts.test:${port}`,
       ...failed("dns", "line 2 of /etc/hosts has it", "→ add files to that line"),
+    },
+    {
+      cause: "a VPN by which nothing comes back, and a rule that sends all there",
+      plant:
+        "ip link add wg0 type veth peer name wg1; ip link set wg1 up; ip link set wg0 arp off up; " +
+        "ip addr add 10.66.66.2/32 dev wg0; ip route add default dev wg0 table 51820; " +
+        "ip rule add to 192.0.2.0/24 table 51820",
+      heal: "ip rule del table 51820; ip link del wg0",
+      endpoint: "http://192.0.2.7",
+      ...failed("connect", "sends it by wg0 (table 51820)", "1. see whether anything comes back"),
     },
     {
       cause: "a gateway that does not answer",
@@ -395,6 +410,18 @@ function rows(port: number): Row[] {
         "connect",
         'drop" in chain out of table inet f',
         "nft delete rule inet f out handle",
+      ),
+    },
+    {
+      cause: "a firewall that lets no answer in",
+      plant: "nft add table inet f; " +
+        "nft add chain inet f in '{ type filter hook input priority 0; policy drop; }'; " +
+        "nft add rule inet f in iif lo accept; nft add rule inet f in udp sport 53 accept",
+      heal: "nft delete table inet f",
+      ...failed(
+        "connect",
+        '"policy drop" in chain in of table inet f',
+        "→ let answers in before it: nft insert rule inet f in ct state established,related accept",
       ),
     },
     {
