@@ -177,10 +177,10 @@ function loopbackAdvice(way: Way, isContained: boolean): string[] {
     const remove = `if the panel is on another machine, remove ${host} from /etc/hosts`;
     return advised(remove, container, here);
   }
-  const far = answeredBy === "" && !isContained &&
-    `if it is on another machine, write the address by which browsers reach it into ${
-      endpointPlace(way)
-    }`;
+  const isOwnName = answeredBy === "" || host === "localhost";
+  const far = isOwnName && !isContained &&
+    `${host} is this machine itself: if the panel is on another one, write the address by which browsers ` +
+      `reach it into ${endpointPlace(way)}`;
   const otherPort = `if it listens on another port than ${port}, correct ${endpointPlace(way)}`;
   // What a name server says of a name that is not this machine's own may be a filter's answer.
   const elsewhere = answeredBy !== "" && host !== "localhost" &&

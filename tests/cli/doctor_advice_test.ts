@@ -508,7 +508,12 @@ Deno.test("connectAdvice() doubts a name server that gives this machine for a pa
   assertStringIncludes(first ?? "", "its name server is wrong about p.example");
   assertEquals(more.length, 2);
   const local = wayTo("http://127.0.0.1");
-  assertEquals(connectAdvice("connection refused", local, { isContained }).length, 3);
+  const localhost = { ...wayTo("http://localhost"), addresses: ["127.0.0.1"] };
+  for (const way of [local, { ...localhost, answeredBy: "address from line 1 of /etc/hosts" }]) {
+    const lines = connectAdvice("connection refused", way, { isContained });
+    assertEquals(lines.length, 3);
+    assertStringIncludes(lines[1] ?? "", `${way.url.hostname} is this machine itself: if the`);
+  }
   const [own, ...here] = connectAdvice("connection refused", local, { isContained: true });
   assertStringIncludes(own ?? "", "within a container this address is the container itself");
   assertEquals(here.length, 2);
