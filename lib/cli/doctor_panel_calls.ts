@@ -68,19 +68,20 @@ export class PanelCalls {
     // Usually it says that there is no such method; any other answer proves the same.
     const byVersion2 = tokenBy(answer, isRpcAnswer(answer));
     if (byVersion2 !== undefined) return { answer, protocol: 2, token: byVersion2 };
-    if (!isNoPanelOfVersion2(answer)) return { answer };
+    const isRefused = REFUSALS_OF_POST.includes(answer.status);
+    if (!isRefused && !isNoPanelOfVersion2(answer)) return { answer };
     const tasks = await this.request("GET", "/api/clients/ping/tasks", { signal });
     const isList = tasks.status === 200 && /^\s*(\[|null)/.test(tasks.text);
     const byVersion1 = tokenBy(tasks, isList);
     if (byVersion1 !== undefined) {
       const found = { answer: tasks, token: byVersion1 };
-      // No panel says so of a path that it does not know.
-      const isInFront = answer.status === 405 &&
+      const isInFront = isRefused &&
         (await this.upgrade(signal)).headers.has("sec-websocket-version");
-      return isInFront ? { ...found, protocol: 2, refusedPost: answer } : { ...found, protocol: 1 };
+      if (isInFront) return { ...found, protocol: 2, refusedPost: answer };
+      return isNoPanelOfVersion2(answer) ? { ...found, protocol: 1 } : { answer };
     }
     // Where something takes no POST, the page that answers GET may be the panel's own.
-    return { answer: answer.status === 405 && !isPasswordWall(tasks) ? answer : tasks };
+    return { answer: isRefused && !isPasswordWall(tasks) ? answer : tasks };
   }
 
   /** Whether the panel takes the token in the body of a call, which it refuses in the query. */
@@ -207,6 +208,9 @@ function tokenBy(response: HttpResponse, isOfPanel: boolean): Answerer["token"] 
   if (response.status === 401 && !isPasswordWall(response)) return "refused";
   return isOfPanel ? "accepted" : undefined;
 }
+
+/** Statuses by which something in front of a panel may let no POST through. */
+const REFUSALS_OF_POST: readonly number[] = [403, 405, 501];
 
 function isNoPanelOfVersion2({ status, text }: HttpResponse): boolean {
   return status === 404 || status === 405 || (status === 200 && isHtml(text));

@@ -602,15 +602,20 @@ const HALF_A_PANEL: Record<string, {
       method === "POST" ? page("405 Not Allowed", 405) : page("Komari Monitor", 200),
     ...{ id: "panel", status: "failed", text: 'Monitor"; an agent', advice: "all paths" },
   },
-  "that gets no POST, and takes WebSockets": {
-    answer: ({ method, headers }) =>
+  ...Object.fromEntries([403, 405, 501].map((post) => [`that gets no POST (${post})`, {
+    answer: ({ method, headers }: Request) =>
       method === "POST"
-        ? page("405 Not Allowed", 405)
+        ? page("No", post)
         : headers.has("upgrade")
         ? new Response("", { status: 426, headers: { "sec-websocket-version": "13" } })
         : Response.json([]),
-    ...{ id: "panel", status: "warning", text: "version 2; calls by POST are refused on the way" },
+    ...{ id: "panel", status: "warning" },
+    text: `version 2; calls by POST are refused on the way: status ${post}`,
     advice: "let POST to /api/clients/ pass",
+  }])),
+  "that gets neither POST nor WebSockets": {
+    answer: ({ method }) => method === "POST" ? page("No", 403) : Response.json([]),
+    ...{ id: "panel", status: "failed", text: "status 403", advice: "" },
   },
   "that refuses WebSockets alone": {
     answer: ({ method }) => method === "POST" ? Response.json(UNKNOWN_METHOD) : page("No", 403),
