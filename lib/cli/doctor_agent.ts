@@ -148,7 +148,7 @@ function notReporting(
 }
 
 /** That the agent of the installed service runs with other settings than its file has; `undefined` where it does not. */
-function otherConfig(
+export function otherConfig(
   { configPath, configDigest, isConfigInstalled }: Config,
   { configDigest: used }: Health,
 ): string | undefined {

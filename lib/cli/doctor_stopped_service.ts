@@ -138,6 +138,14 @@ export function errorResult(text: string, found: FoundService): CheckResult {
     ? underSettings(said, unit, ["LimitNOFILE"])
     : undefined;
   if (few !== undefined) return failed(few.text, ...few.advice);
+  const [, old] = / (\/\S+) is deno \S+; update it: /.exec(lastError) ?? [];
+  if (old !== undefined) {
+    return failed(
+      said,
+      `bring that Deno up to date: ${old} upgrade && ${start}`,
+      unit && ofUnit(unit, lastError),
+    );
+  }
   const runtime = unit && barredRuntime(unit, lastError);
   if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
   const set = unit && ofUnit(unit, lastError);

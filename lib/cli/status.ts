@@ -15,6 +15,7 @@ import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "./agent_p
 import { isPaused, memoryOf } from "./agent_process.ts";
 import type { CheckResult } from "./checks.ts";
 import type { CommandContext } from "./command.ts";
+import { otherConfig } from "./doctor_agent.ts";
 import { findInstalled } from "./doctor_found_service.ts";
 import { wrapped } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
@@ -38,6 +39,8 @@ export interface Status {
   readonly stateTrouble?: string | undefined;
   /** What is wrong in its configuration; `undefined` where nothing is. */
   readonly mistake?: string | undefined;
+  /** That the configuration has other settings by now than the agent that runs. */
+  readonly change?: string | undefined;
   readonly nowMs: number;
 }
 
@@ -64,6 +67,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
       ? await stateTrouble(running)
       : undefined,
     mistake: config.mistake,
+    change: running && otherConfig(config, running),
     nowMs: Date.now(),
   };
   const layout = { columns: terminalColumns(env), inLanguage: context.inLanguage };
@@ -73,7 +77,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, isPaused, found, stateTrouble, mistake, nowMs }: Status,
+  { health, memoryBytes, isPaused, found, stateTrouble, mistake, change, nowMs }: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
@@ -99,6 +103,7 @@ export function statusText(
     for (const [at, line] of (found.causes ?? []).entries()) rows.push([`  ${at + 1}.`, line]);
   } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
+  if (change !== undefined) rows.push(["Configuration", change]);
   return rows.map(([name, text]) => {
     const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
     return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
@@ -182,7 +187,7 @@ function probesText(panel: PanelHealth): string {
 
 /** The state for programs. */
 export function statusJson(status: Status): string {
-  const { health, memoryBytes, service, found, stateTrouble, mistake, nowMs } = status;
+  const { health, memoryBytes, service, found, stateTrouble, mistake, change, nowMs } = status;
   const time = (ms: number | undefined) =>
     ms === undefined ? undefined : new Date(ms).toISOString();
   const problem = healthProblem(health, nowMs, found);
@@ -214,6 +219,7 @@ export function statusJson(status: Status): string {
     service,
     serviceProblem: ["failed", "warning"].includes(found.status) ? found.text : undefined,
     configurationError: mistake,
+    configurationChange: change,
   };
   return jsonText(shown);
 }

@@ -1570,6 +1570,17 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
   assertStringIncludes(advice ?? "", "correct that setting");
 });
 
+Deno.test("serviceResult() has a Deno that is too old brought up to date, or its variable corrected", () => {
+  const lastError =
+    "Cannot run x: this needs Deno 2.9 or newer, named by $DENO or on the path; /opt/deno is " +
+    "deno 2.1.4; update it: deno upgrade";
+  const of = (settings: Record<string, string>) =>
+    adviceText(said({ properties: exited("1"), settings, change: { lastError } }));
+  const upgrade = "bring that Deno up to date: /opt/deno upgrade && systemctl start x";
+  assertEquals(of({}), upgrade);
+  assertStringIncludes(of({ Environment: "DENO=/opt/deno" }), `correct DENO in ${DROP_IN}`);
+});
+
 Deno.test("withStart() says how a service would end that nothing has started", () => {
   const why = "Cannot use key tokn of /x: there is none of that name";
   const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { checkHealth } from "../../lib/cli/health.ts";
 import { displayWidth, duration } from "../../lib/cli/help.ts";
-import { runStatus, type Status, statusText } from "../../lib/cli/status.ts";
+import { runStatus, type Status, statusJson, statusText } from "../../lib/cli/status.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import type { PanelHealth } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -121,6 +121,9 @@ Deno.test("statusText() shows all that it knows beside a mistake in the configur
   const mistake = "Cannot use key interval of /etc/x/config.json";
   const [before, after] = [STATUS, { ...STATUS, mistake }].map((it) => statusText(it));
   assertEquals(after, `${before}Configuration ${mistake}\n`);
+  const change = "/x.json was changed since it has read that";
+  assertEquals(statusText({ ...STATUS, change }), `${before}Configuration ${change}\n`);
+  assertEquals(JSON.parse(statusJson({ ...STATUS, change })).configurationChange, change);
   const found = { status: "failed", text: `x is not running; ${mistake}` } as const;
   assertEquals(statusText({ ...STATUS, found, mistake }).split(mistake).length, 2, "once");
   const broken = "/etc/x/config.json: it is no valid JSON";
