@@ -10,7 +10,7 @@ import { isPaused } from "./agent_process.ts";
 import { type CheckResult, failed } from "./checks.ts";
 import { pausedResult } from "./doctor_agent.ts";
 import type { FoundService } from "./doctor_found_service.ts";
-import { errorResult } from "./doctor_stopped_service.ts";
+import { errorResult, unexplained } from "./doctor_stopped_service.ts";
 import { loggedFailure } from "./doctor_unit_setup.ts";
 import { crash, hiddenPath, restart, underSettings } from "./doctor_unit_settings.ts";
 
@@ -67,8 +67,9 @@ export function unseenResult(
     );
     return { ...unexplained, kind: "unexplained" };
   }
-  return failed(
+  return unexplained(
     `${text}, but no agent of it is seen`,
+    unit,
     `it was started a moment ago, or ends again and again: ${logHint}`,
   );
 }
