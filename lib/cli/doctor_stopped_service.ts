@@ -110,7 +110,11 @@ function unexplainedResult(
 }
 
 /** A failure whose cause is not known, with what may be it in the unit. */
-export function unexplained(text: string, unit: FoundUnit | undefined, advice: string): CheckResult {
+export function unexplained(
+  text: string,
+  unit: FoundUnit | undefined,
+  advice: string,
+): CheckResult {
   const correct = unit && correction(unit);
   if (unit === undefined || correct !== undefined) return failed(text, correct, advice);
   const found = withCandidates(text, unit, advice);

@@ -465,7 +465,11 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       cause: "another token in a drop-in",
       ...dropIn("Environment=AGENT_TOKEN=another"),
       statusCode: 1,
-      ...failed("token", `the token of AGENT_TOKEN in ${DROP_IN}`),
+      ...failed(
+        "token",
+        `the token of AGENT_TOKEN in ${DROP_IN}`,
+        `1. remove AGENT_TOKEN from ${DROP_IN}, which wins over the token of /etc/${SERVICE}`,
+      ),
     },
     {
       cause: "a paused process",
@@ -587,13 +591,99 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
     },
     {
       cause: "a setting that nobody knows to be a cause",
-      ...dropIn("Environment=LD_PRELOAD=/nothing", "NoExecPaths=/usr/local/bin"),
+      ...dropIn("Environment=DENO_V8_FLAGS=--nothing", "PrivateTmp=yes"),
       statusCode: 1,
       ...failed(
         "service",
-        `the unit has more than \`install\` writes: LD_PRELOAD (${DROP_IN}:2), NoExecPaths (${DROP_IN}:3)`,
+        `; the unit has more than \`install\` writes: DENO_V8_FLAGS (${DROP_IN}:2)`,
         `1. see whether it starts without ${DROP_IN}: mv ${DROP_IN} ${DROP_IN}.off && ${RESTART}`,
       ),
+    },
+    {
+      cause: "a folder that a drop-in lets nobody run a program in",
+      ...dropIn("NoExecPaths=/usr/local/bin"),
+      statusCode: 1,
+      ...failed("service", "and does not run", `(NoExecPaths=/usr/local/bin in ${DROP_IN}:2)`),
+    },
+    {
+      cause: "a path to bind that is not there",
+      ...dropIn("BindPaths=/nothing:/data"),
+      statusCode: 1,
+      ...failed("service", "(226/NAMESPACE)", `(BindPaths=/nothing:/data in ${DROP_IN}:2)`),
+    },
+    {
+      cause: "a Deno behind a link into a home",
+      plant: "mkdir -p /root/.deno && cp /usr/local/bin/deno /root/.deno/deno && " +
+        `ln -s /root/.deno/deno /usr/local/sbin/deno && ${
+          dropIn("Environment=DENO=/usr/local/sbin/deno").plant
+        }`,
+      heal: `rm /usr/local/sbin/deno ${DROP_IN} && ${RESTART}`,
+      statusCode: 1,
+      ...failed(
+        "service",
+        `it is there, and user ${SERVICE} may not use /root`,
+        "install -m 755 /root/.deno/deno /usr/local/bin/deno.new && mv",
+      ),
+    },
+    {
+      cause: "a configuration that is a link into a home",
+      plant: `mkdir -p /root/own && mv /etc/${SERVICE}/config.json /root/own/config.json && ` +
+        `ln -s /root/own/config.json /etc/${SERVICE}/config.json && ` +
+        `{ systemctl restart ${SERVICE} || true; }`,
+      statusCode: 1,
+      ...failed(
+        "service",
+        `user ${SERVICE} may not use /root`,
+        "→ put the file itself in the place",
+      ),
+    },
+    {
+      cause: "another configuration with the time of the one before",
+      plant: `cp -p /etc/${SERVICE}/config.json /root/config && ` +
+        `sed -i 's/"month_rotate": 1/"month_rotate": 2/' /etc/${SERVICE}/config.json && ` +
+        `touch -r /root/config /etc/${SERVICE}/config.json`,
+      heal: `cp -p /root/config /etc/${SERVICE}/config.json && ${RESTART}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("agent", `/etc/${SERVICE}/config.json was changed since it has read that`),
+    },
+    {
+      cause: "a key that is there twice",
+      plant: `cp -p /etc/${SERVICE}/config.json /root/config && ` +
+        `sed -i 's/"month_rotate"/"token": "old", &/' /etc/${SERVICE}/config.json && ` +
+        `{ systemctl restart ${SERVICE} || true; }`,
+      heal: `cp -p /root/config /etc/${SERVICE}/config.json && ${RESTART}`,
+      statusCode: 1,
+      ...failed("config", 'Cannot use key "token"', "it is there more than once"),
+    },
+    {
+      cause: "a unit that this one stops with",
+      plant: "printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/true\\n' " +
+        `>/etc/systemd/system/vpn.service && mkdir -p ${DROP_INS} && ` +
+        `printf '[Unit]\\nBindsTo=vpn.service\\nAfter=vpn.service\\n' >${DROP_IN} && ${RESTART} && ` +
+        "systemctl stop vpn",
+      heal: `rm ${DROP_IN} && ${RESTART}`,
+      statusCode: 1,
+      ...failed(
+        "service",
+        `BindsTo=vpn.service in ${DROP_IN}:2 needs vpn.service, which does not run`,
+        `1. start both: systemctl start vpn.service ${SERVICE}.service`,
+      ),
+    },
+    {
+      cause: "a unit that nothing wants at boot",
+      plant: `cp -p ${UNIT} /root/unit && systemctl disable ${SERVICE} && ` +
+        `sed -i '/Install/,$d' ${UNIT} && systemctl daemon-reload`,
+      heal: `cp -p /root/unit ${UNIT} && systemctl daemon-reload && systemctl enable ${SERVICE}`,
+      statusCode: 0,
+      reports: true,
+      ...warning("service", "does not start at boot", "→ start it at boot: systemctl add-wants"),
+    },
+    {
+      cause: "a program that was cut off",
+      plant: `truncate -s 200000 ${INSTALLED} && { systemctl restart ${SERVICE} || true; }`,
+      statusCode: 1,
+      ...failed("service", "is damaged: it has 200000 of", "→ put the program there again"),
     },
     {
       cause: "a saved proxy that is dead",
