@@ -40,7 +40,8 @@ const MAX_DEPTH = 16;
 /** Parts of a rule that are not conditions: counters, logs and comments. */
 const NO_CONDITION =
   /\b(?:counter(?: packets \d+ bytes \d+| name "[^"]*")?|log(?: (?:prefix "[^"]*"|(?:level|group|flags|snaplen) \S+))*|comment "[^"]*")/g;
-const VERDICT = /(?:^| )(drop|accept|return|reject(?: with .*)?|(?:jump|goto) \S+|queue.*)$/;
+const VERDICT =
+  /(?:^| )(drop|accept|return|reject(?: with .*)?|(?:jump|goto) \S+|(?:queue|dnat|redirect|tproxy).*)$/;
 const VALUE = String.raw`(!= )?(\{[^}]*\}|\S+) *`;
 
 /** The rule that drops a packet on its way out, or the answer; `undefined` where none does so for sure. */
@@ -50,16 +51,20 @@ export function droppingRule(ruleset: string, packet: LostPacket): DroppingRule 
 }
 
 function droppedAt(hook: RegExp, ruleset: string, packet: Passing): DroppingRule | undefined {
-  // Rules after those that change addresses see other ones.
-  if (/\b(?:dnat|redirect|tproxy)\b/.test(ruleset)) return undefined;
   const chains = chainsOf(ruleset);
   const ends = chains.filter(({ lines }) => hook.test(lines[0] ?? ""))
     .filter(({ table }) => {
       const [family = ""] = table.split(" ");
       return family === "inet" || family === (ipFamily(packet.address) === 6 ? "ip6" : "ip");
     })
-    .map((chain) => endOf(chain, { packet, chains, depth: 0 }));
-  return ends.find((end) => typeof end === "object");
+    .map((chain) => ({
+      isOfNat: /^type nat /.test(chain.lines[0] ?? ""),
+      end: endOf(chain, { packet, chains, depth: 0 }),
+    }));
+  // The others may see another address then; that of an answer is changed back before.
+  const isChanged = ends.some(({ isOfNat, end }) => isOfNat && end === "unknown");
+  if (isChanged && !packet.isAnswer) return undefined;
+  return ends.map(({ end }) => end).find((end) => typeof end === "object");
 }
 
 function chainsOf(ruleset: string): Chain[] {
@@ -145,6 +150,8 @@ function appliesTo(
     [/(?:meta )?skuid/, isAnswer ? () => undefined : numbers(uid)],
     [/ct state/, words(isAnswer ? "established" : "new")],
     [new RegExp(`(?:meta )?${at}if(?:name)?`), (text) => /^"?lo"?$/.test(text) ? false : undefined],
+    // It has only one of them here.
+    [/(?:meta )?[io]if(?:name)?/, () => false],
   ];
   let rest = conditions.trim();
   let isSure = true;

@@ -20,14 +20,16 @@ const VERDICTS = ["DROP", "REJECT", "ACCEPT", "RETURN"];
 /** The rules that `iptables-save`, or `ip6tables-save` of that family, has printed. */
 export function nftRuleset(saved: string, family: "ip" | "ip6"): string {
   return saved.split(/^\*/m).slice(1).map((text) => {
+    const [table = ""] = text.split("\n", 1);
     const chains = [...text.matchAll(/^:(\S+) (\S+)/gm)].map(([, name = "", policy = "-"]) => {
-      const hook = `type filter hook ${name} priority 0; policy ${policy};`.toLowerCase();
+      const type = table === "nat" ? "nat" : "filter";
+      const hook = `type ${type} hook ${name} priority 0; policy ${policy};`.toLowerCase();
       const rules = [...text.matchAll(/^-A (\S+)(.*)/gm)].filter(([, of]) => of === name)
         .map(([, , rule = ""]) => nftRule(rule));
       const lines = policy === "-" ? rules : [hook, ...rules];
       return [`\tchain ${name} {`, ...lines.map((line) => `\t\t${line}`), "\t}"].join("\n");
     });
-    return [`table ${family} ${text.split("\n", 1)} {`, ...chains, "}"].join("\n");
+    return [`table ${family} ${table} {`, ...chains, "}"].join("\n");
   }).join("\n");
 }
 

@@ -79,9 +79,20 @@ Deno.test("droppingRule() names none where it depends on what is not known", () 
   for (const rule of unknown) {
     assertEquals(found([`${rule} # handle 7`, "drop # handle 8"]), undefined, rule);
   }
-  const changed = table("ip nat", { output: ["dnat to 198.51.100.7 # handle 7"] });
   const drop = table("ip filter", { OUTPUT: [OUTPUT, "drop # handle 7"] });
-  assertEquals(droppingRule(drop + changed, PACKET), undefined);
+  const nat = OUTPUT.replace("filter", "nat");
+  const of = (...rules: readonly string[]) =>
+    droppingRule(drop + table("ip nat", { OUTPUT: [nat, ...rules] }), PACKET)?.text;
+  assertEquals(of("dnat to 198.51.100.7 # handle 7"), undefined);
+  assertEquals(of("tcp dport { 443 } redirect to :1080"), undefined);
+  const ofDocker = {
+    OUTPUT: [nat, "ip daddr != 127.0.0.0/8 fib daddr type local counter jump DOCKER"],
+    DOCKER: [
+      'iifname "docker0" counter return',
+      'iifname != "docker0" tcp dport 8080 dnat to 172.17.0.2:80',
+    ],
+  };
+  assertEquals(droppingRule(drop + table("ip nat", ofDocker), PACKET)?.text, "drop");
   for (const text of ["", "\tchain x {", "}", "table", "\t\tdrop"]) {
     assertEquals(droppingRule(text, PACKET), undefined);
   }

@@ -20,6 +20,7 @@ COMMIT
 Deno.test("nftRuleset() puts conditions, chains and policies into other words", () => {
   const [nat = "", filter = ""] = nftRuleset(SAVED, "ip6").split(/\n(?=table)/);
   assertEquals(nat.split("\n")[0], "table ip6 nat {");
+  assertEquals(nat.includes("type nat hook output"), true, nat);
   assertEquals(filter.split("\n").map((line) => line.trim()), [
     "table ip6 filter {",
     "chain OUTPUT {",
