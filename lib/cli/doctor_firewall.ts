@@ -75,7 +75,8 @@ function ruleAdvice(
   { text, table, chain, handle, isOfAnswer }: DroppingRule,
   { port, address, isUdp = false }: LostPacket,
 ): string {
-  if (isOfAnswer) {
+  // A rule for that address or port alone is removed; what drops everything is there for a reason.
+  if (isOfAnswer && !/\b(?:sport|saddr)\b/.test(text)) {
     const isOfIptables = chain === chain.toUpperCase() && !table.startsWith("inet ");
     return isOfIptables
       ? `let answers in before it: ${

@@ -24,9 +24,9 @@ export function parseEndpoint(value: string): string {
     );
   }
   const url = httpUrl(value);
-  if (url === undefined || url.username !== "" || url.password !== "" || url.port === "0") {
-    throw new RangeError(allowedUrl(value));
-  }
+  const isUsable = url !== undefined && url.username === "" && url.password === "" &&
+    url.port !== "0" && /^[\w.:[\]-]+$/.test(url.host);
+  if (!isUsable) throw new RangeError(allowedUrl(value));
   if (/^https?$/.test(url.hostname) && url.pathname.startsWith("//")) {
     throw new RangeError("a URL with http:// or https:// once");
   }
@@ -42,10 +42,8 @@ function allowedUrl(value: string): string {
   // As an input method for Chinese writes them; some can't be seen.
   const [odd] = /[^!-~\p{L}\p{N}]/u.exec(value) ?? [];
   if (odd !== undefined) {
-    const usual = value.normalize("NFKC").replaceAll("\u3002", ".").replace(
-      /[^!-~\p{L}\p{N}]/gu,
-      "",
-    );
+    const usual = value.normalize("NFKC").replaceAll("\u3002", ".")
+      .replace(/[^!-~\p{L}\p{N}]|[,;]+$/gu, "");
     const example = httpUrl(usual) === undefined ? "https://panel.example.com" : usual;
     return `a URL without "${odd}" (U+${codePoint(odd)}), such as ${example}`;
   }
@@ -55,7 +53,17 @@ function allowedUrl(value: string): string {
   if (/^https?:\/\/[^/]+:(?:0+|\d{5,})(?:\/|$)/i.test(value)) {
     return "a URL with a port from 1 to 65535";
   }
-  return "a URL such as https://panel.example.com";
+  return `a URL such as ${likeUrl(value) ?? "https://panel.example.com"}`;
+}
+
+/** The address that a text without the right scheme most likely stands for. */
+function likeUrl(value: string): string | undefined {
+  const [, scheme = "", host = "", port = ""] =
+    /^(?:([a-z]+):?\/{1,2})?([\w.-]+\.[\w-]+)(:\d{1,5})?(?![^/?#])/i.exec(value) ?? [];
+  // Komari's own port, as any other, has no TLS by itself.
+  const isPlain = /^(?:ws|http)$/i.test(scheme) || scheme === "" && !/^(?:|:\d*443)$/.test(port);
+  const url = `${isPlain ? "http" : "https"}://${host}${port}`;
+  return host === "" || httpUrl(url) === undefined ? undefined : url;
 }
 
 /** Panels make tokens of at least so many characters. */

@@ -148,7 +148,7 @@ Deno.test("COMMANDS are called as the help says", () => {
 
 Deno.test("OPTIONS refuse texts that mean nothing to them, each by its own rule", () => {
   const table: [flag: string, wrong: string, allowed: string][] = [
-    ["endpoint", "panel.example", "a URL such as https://panel.example.com"],
+    ["endpoint", "panel.example", "a URL such as https://panel.example"],
     ["token", "a b", "one token as the panel shows it"],
     ["auto-discovery", "short", "the panel's key"],
     ["custom-dns", "a b", "HOST or HOST:PORT"],

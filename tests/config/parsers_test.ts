@@ -89,11 +89,12 @@ const ROWS: readonly Row[] = [
       ["HTTP://P.example:8080/x//", "http://p.example:8080/x"],
     ],
     wrong: [
-      "p.example",
-      "ftp://p.example",
       "https://u@p.example",
       "https://:p@p.example",
       "https://",
+      "https://p.example,",
+      "https://*.example",
+      "2001:db8::1",
     ],
     allowed: "a URL such as https://panel.example.com",
   },
@@ -105,6 +106,12 @@ const ROWS: readonly Row[] = [
   },
   ...[
     [["https：//p.example"], 'a URL without "：" (U+FF1A), such as https://p.example'],
+    [
+      ["p.example", "ftp://p.example", "https:/p.example", "wss://p.example/api/x?token=s3cret"],
+      "a URL such as https://p.example",
+    ],
+    [["p.example:25774", "ws://p.example:25774/api"], "a URL such as http://p.example:25774"],
+    [["https://p.example，"], 'without "，" (U+FF0C), such as https://p.example'],
     [["https:／／p.example"], "(U+FF0F), such as https://p.example"],
     [["https://p.example\u3000:8080"], "(U+3000), such as https://p.example:8080"],
     [["“https://p.example”", "'https://p.example"], "a URL without quotes"],

@@ -190,22 +190,27 @@ function rows(port: number): Row[] {
       ...failed("dns", `asked ${HERE}: REFUSED`, "→ see whether it answers about other names"),
     },
     {
-      cause: "a name server that says nothing",
+      cause: "a firewall here that lets no answer of a name server in",
       plant: "for p in udp tcp; do iptables -A INPUT -p $p --sport 53 -j DROP; done",
       heal: "iptables -F INPUT",
       ...failed(
         "dns",
         `asked ${HERE}: no answer within`,
         "it answers all pings",
-        "1. correct its address in line 1 of /etc/resolv.conf, if it is no name server",
-        "port 53",
+        '"udp sport 53 drop" in chain INPUT',
+        "→ remove it, and from the file that it is restored from",
       ),
     },
     {
       cause: "a firewall here that lets no question pass",
       plant: "iptables -A OUTPUT -p udp --dport 53 -j DROP",
       heal: "iptables -F OUTPUT",
-      ...failed("dns", "this machine may not send to it", "→ let this machine's own firewall pass"),
+      ...failed(
+        "dns",
+        "this machine may not send to it",
+        '"udp dport 53 drop" in chain OUTPUT',
+        "→ remove it, and from the file that it is restored from",
+      ),
     },
     {
       cause: "a name server that is not there",
