@@ -223,7 +223,7 @@ export function detailCommands(unit: LoadedUnit, scope: ServiceScope): ToolComma
   if (["bad-setting", "error"].includes(load) || (isRead && isChanged)) {
     asked.push(ask("systemd-analyze", "verify", "--man=no", name));
   }
-  const needed = requirements(unit).flatMap(({ value }) => value.split(/\s+/));
+  const needed = relations(unit).flatMap(({ value }) => value.split(/\s+/));
   if (!isRead) return asked;
   // The jobs that systemd has not done yet.
   if (jobOf(unit) !== undefined) {
@@ -243,10 +243,10 @@ export function jobOf({ property }: LoadedUnit): string | undefined {
   return ["", "0"].includes(job) || isRepeated ? undefined : job;
 }
 
-/** The settings by which a unit can't be started without other units. */
-export function requirements({ settings }: LoadedUnit): readonly UnitSetting[] {
+/** The settings by which a unit runs with others alone, or without them. */
+export function relations({ settings }: LoadedUnit): readonly UnitSetting[] {
   return settings.filter(({ name, value }) =>
-    ["Requires", "Requisite", "BindsTo"].includes(name) && value !== ""
+    ["Requires", "Requisite", "BindsTo", "PartOf", "Conflicts"].includes(name) && value !== ""
   );
 }
 

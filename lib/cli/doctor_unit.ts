@@ -13,7 +13,7 @@ import {
 } from "../service/loaded_unit.ts";
 import { attempt } from "../attempt.ts";
 import { asRoot } from "./doctor_commands.ts";
-import { enableNow, type FoundService, jobOf, requirements } from "./doctor_found_service.ts";
+import { enableNow, type FoundService, jobOf, relations } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import {
   changed,
@@ -46,32 +46,40 @@ const SIGNALS: Readonly<Record<string, readonly [name: string, settings: readonl
   "31": ["SIGSYS", ["SystemCallFilter", "SystemCallArchitectures"]],
 };
 
-/** Settings by which a unit runs only as long as another one. */
-const STAYING: readonly string[] = ["BindsTo", "Requisite"];
-
-/** A unit that this one can't be started without, and that is not there or has failed. */
+/** Another unit by which this one can't be started, or has stopped. */
 export function missingRequirement(unit: LoadedUnit, detail: string): UnitFailure | undefined {
+  const isDown = ["inactive", "failed"].includes(unit.property("ActiveState"));
   for (const block of detail.split("\n\n")) {
     const [, id = ""] = /^Id=(.+)$/m.exec(block) ?? [];
-    const set = requirements(unit).find(({ value }) => value.split(/\s+/).includes(id));
+    const [, state = ""] = /^ActiveState=(.+)$/m.exec(block) ?? [];
+    const set = relations(unit).find(({ value }) => value.split(/\s+/).includes(id));
     if (set === undefined) continue;
-    if (/^LoadState=(not-found|masked)$/m.test(block)) {
+    const { name } = set;
+    const isNeeded = name !== "Conflicts" && name !== "PartOf";
+    if (isNeeded && /^LoadState=(not-found|masked)$/m.test(block)) {
       const text = `${settingText(set)} needs ${id}, which is not there`;
       const advice = `install that, or remove the setting, and then: ${restart(unit.name)}`;
       return { text, advice: [advice] };
     }
-    if (/^ActiveState=failed$/m.test(block)) {
+    if (isNeeded && state === "failed") {
       const text = `${settingText(set)} needs ${id}, which has failed`;
       return { text, advice: [`see why: systemctl status ${id}`] };
     }
-    // With the others systemd starts it, and one that has ended since is no hindrance.
-    if (/^ActiveState=inactive$/m.test(block) && STAYING.includes(set.name)) {
+    // With Requires= systemd starts it, and one that has ended since is no hindrance.
+    const stops = name === "BindsTo" || name === "Requisite" || (name === "PartOf" && isDown);
+    if (stops && state === "inactive") {
       return {
-        text: `${settingText(set)} needs ${id}, which does not run, and stops with it`,
+        text: `by ${settingText(set)} it stops with ${id}, which does not run`,
         advice: [
           `start both: systemctl start ${id} ${unit.name}`,
           `see why: systemctl status ${id}`,
         ],
+      };
+    }
+    if (name === "Conflicts" && isDown && state === "active") {
+      return {
+        text: `by ${settingText(set)} it does not run beside ${id}, which runs`,
+        advice: [`where this one is to run: systemctl stop ${id} && systemctl start ${unit.name}`],
       };
     }
   }

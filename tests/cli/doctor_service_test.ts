@@ -1673,7 +1673,21 @@ Deno.test("serviceResult() warns of a service that can't be started again", () =
   const ended = "Id=wg@x.service\nLoadState=loaded\nActiveState=inactive\n";
   assertEquals(of(ended).status, "ok", "systemd starts it with the service");
   const bound = of(ended, { BindsTo: "wg@x.service" });
-  assertStringIncludes(bound.text, `in ${DROP_IN} needs wg@x.service, which does not run`);
+  assertStringIncludes(
+    bound.text,
+    `by BindsTo=wg@x.service in ${DROP_IN} it stops with wg@x.service, which does not run`,
+  );
+  const part = { PartOf: "wg@x.service" };
+  assertEquals(of(ended, part).status, "ok", "it runs without that");
+  const down = { properties: { ActiveState: "inactive" }, settings: part, detail: ended };
+  assertStringIncludes(said(down).text, `by PartOf=wg@x.service in ${DROP_IN} it stops with`);
+  const rival = {
+    ...{ ...down, settings: { Conflicts: "b.service" } },
+    detail: "Id=b.service\nLoadState=loaded\nActiveState=active\n",
+  };
+  const aside = said(rival);
+  assertStringIncludes(aside.text, "it does not run beside b.service, which runs");
+  assertStringIncludes(aside.advice ?? "", "systemctl stop b.service && systemctl start x.service");
   assertStringIncludes(bound.causes?.[0] ?? "", "systemctl start wg@x.service x.service");
   const unread = said({
     ...{ properties: { LoadState: "bad-setting" }, health: HEALTH },

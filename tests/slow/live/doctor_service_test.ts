@@ -666,7 +666,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: 1,
       ...failed(
         "service",
-        `BindsTo=vpn.service in ${DROP_IN}:2 needs vpn.service, which does not run`,
+        `by BindsTo=vpn.service in ${DROP_IN}:2 it stops with vpn.service, which does not run`,
         `1. start both: systemctl start vpn.service ${SERVICE}.service`,
       ),
     },
