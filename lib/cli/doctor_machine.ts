@@ -68,7 +68,9 @@ export function machineChecks(
       ? [check("container", "Container", () => skipped(OWN_NUMBERS))]
       : [],
     check("dev_null", "/dev/null", checkDevNull),
-    check("authorities", "Authorities", () => authoritiesResult(readSystemAuthorities())),
+    check("authorities", "Authorities", () => {
+      return authoritiesResult(readSystemAuthorities(), Deno.env.get("DENO_TLS_CA_STORE"));
+    }),
     descriptorCheck(descriptorLimit()),
     check("interfaces", "Interfaces", async () => {
       try {
@@ -143,12 +145,16 @@ export function remoteResult(
   );
 }
 
-/** The authorities that are trusted beside the built-in ones, because they were added to the system. */
-export function authoritiesResult({ files, ignored }: SystemAuthorities): CheckResult {
+/** The authorities that are trusted: those of the runtime's store, and what was added to the system. */
+export function authoritiesResult(
+  { files, ignored }: SystemAuthorities,
+  store: string | undefined,
+): CheckResult {
   const names = files.map(basename).join(", ");
+  const known = store === undefined ? "the built-in ones" : `those of DENO_TLS_CA_STORE=${store}`;
   const trusted = files.length === 0
-    ? "the built-in ones, and none was added to this system"
-    : `the built-in ones, and of this system ${names}`;
+    ? `${known}, and none was added to this system`
+    : `${known}, and of this system ${names}`;
   if (ignored.length === 0) return ok(trusted);
   const left = ignored.map(({ file, reason }) => `${file} (${reason})`).join(", ");
   return warning(

@@ -438,14 +438,18 @@ Deno.test("askedMounts() are the counted ones and those that may hang, but no au
   assertEquals(askedMounts(all), ["/", "/nfs", "/sshfs", "/wanted"]);
 });
 
-Deno.test("authoritiesResult() says how each file that is left out may be used", () => {
+Deno.test("authoritiesResult() names the store and the files added to it, and how those may be used that are left out", () => {
   const ignored = [
     { file: "/x/a.crt", reason: "it can't be read" },
     { file: "/x/b.crt", reason: "there is no certificate in PEM in it" },
   ];
-  const { status, causes } = authoritiesResult({ certificates: [], files: [], ignored });
+  const system = { certificates: [], files: ["/x/c.crt"], ignored };
+  const { status, causes } = authoritiesResult(system, undefined);
   assertEquals([status, causes], ["warning", [
     "let everybody read it: chmod a+r /x/a.crt",
     "see what is in it: openssl x509 -noout -text -in /x/b.crt",
   ]]);
+  const text = (store?: string) => authoritiesResult({ ...system, ignored: [] }, store).text;
+  assertEquals(text(), "the built-in ones, and of this system c.crt");
+  assertEquals(text("system"), "those of DENO_TLS_CA_STORE=system, and of this system c.crt");
 });

@@ -297,13 +297,13 @@ export class TestPanel extends StandInPanel {
     return { ...service, onOpen };
   }
 
-  protected override refuseStranger(head: RequestHead): Answer | undefined {
+  protected override refuseStranger(head: RequestHead & { body?: string }): Answer | undefined {
     const { isLegacy, takesHeaderOnly } = this.#generation;
     if (!isLegacy && isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
     const token = takesHeaderOnly === true
       ? /^Bearer (.+)$/.exec(head.headers["authorization"] ?? "")?.[1] ?? null
-      : head.query.get("token");
-    if (this.#registry.isKnown(token)) return undefined;
+      : head.query.get("token") ?? jsonFields(parseJson(head.body ?? "")).token;
+    if (typeof token === "string" && this.#registry.isKnown(token)) return undefined;
     const reason = isLegacy ? { error: "invalid token" } : { message: "Unauthorized." };
     return jsonAnswer(401, { status: "error", ...reason });
   }

@@ -12,6 +12,9 @@ const outOf = (usage) =>
     `${bytes(usage.used)} of ${bytes(usage.total)}`,
     `${bytes(usage.used)} / ${bytes(usage.total)}`,
   );
+/** A value stays on one line with its arrow and its unit. */
+const unbroken = (text) => text.replaceAll(" ", "\u00a0");
+
 const tiles = [
   {
     title: "CPU",
@@ -47,8 +50,8 @@ const tiles = [
     big: (report) => `↑ ${rate(report.network.up)}`,
     second: (report) => `↓ ${rate(report.network.down)}`,
     small: (report) =>
-      `${t("in all", "总计")} ↑ ${bytes(report.network.totalUp)} ↓ ${
-        bytes(report.network.totalDown)
+      `${t("in all", "总计")} ${unbroken(`↑ ${bytes(report.network.totalUp)}`)} ${
+        unbroken(`↓ ${bytes(report.network.totalDown)}`)
       }`,
   },
   {

@@ -348,7 +348,7 @@ test(
         const totals = { totalUp: 1_011 * 1024 ** 3, totalDown: 1_022 * 1024 ** 3 };
         const network = { up: 123_456, down: 234_567, ...totals };
         await deliver(panel, "report", { ...REPORT, network });
-        await page.getByText(/^in all ↑ 1\D?011 GiB ↓ 1\D?022 GiB$/).waitFor();
+        await page.getByText(/^in all ↑\s1\D?011\sGiB ↓\s1\D?022\sGiB$/).waitFor();
         const cut = await page.evaluate(
           "[...document.querySelectorAll('.tile p')].filter((it) => it.scrollWidth > it.clientWidth)" +
             ".map((it) => it.textContent)",

@@ -477,13 +477,13 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: undefined,
       ...failed("agent", "was stopped by a signal (state T)", "→ let it go on: kill -CONT"),
     },
-    {
-      cause: "a folder of the health file that is gone",
-      plant: `rm -r /run/${SERVICE}`,
+    ...["/health", ""].map((file): Row => ({
+      cause: `a health file that is gone (/run/${SERVICE}${file})`,
+      plant: `rm -r /run/${SERVICE}${file}`,
       heal: `systemctl restart ${SERVICE}`,
       statusCode: 1,
       ...failed("service", "its health file", "is not there", "systemctl restart"),
-    },
+    })),
     {
       cause: "a record that is gone",
       plant: `mv ${RECORD} /tmp/record`,

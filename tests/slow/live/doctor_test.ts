@@ -34,6 +34,7 @@ const SITES = {
   "small bodies": "client_max_body_size 10;",
   password: 'auth_basic "Intern"; auth_basic_user_file $FOLDER/passwords;',
   "login page": "location / { return 302 https://login.example/start?rd=1; }",
+  "no query": 'set $args "";',
   "no upgrade": 'proxy_set_header Upgrade ""; proxy_set_header Connection "";',
   "another site": "location / { root $FOLDER/www; }",
   forbidden: "location / { return 403; }",
@@ -384,6 +385,15 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
         "token",
         "does not know the token of flag --token",
         "whether this node is still there",
+      ),
+    },
+    {
+      cause: "a proxy that drops the query",
+      ...at(plain("no query")),
+      ...failed(
+        "token",
+        "never gets it in the query",
+        "→ have the proxy in front of the panel pass the query of requests on",
       ),
     },
     {

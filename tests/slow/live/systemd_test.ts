@@ -100,6 +100,7 @@ here.test("install returns to what worked before on a real systemd", () =>
       assertEquals(code, 1, output);
       assertStringIncludes(output, `${named} has accepted no report: `);
       assertStringIncludes(output, "It is back, and the panel accepts its reports.");
+      assertStringIncludes(await machine.run(`${PROGRAM} status`), "Last report   accepted");
       await reports(panel);
       assertEquals(await machine.changes(files), []);
       assertEquals(await machine.run(sums), content);
