@@ -39,7 +39,7 @@ async function readTexts(texts: unknown): Promise<Map<string, string>> {
 function inSentences(english: string, chinese: string): [english: string, chinese: string][] {
   const entries: [string, string][] = [[english, chinese]];
   const [head] = /^\{text\}[:;] (?=.*[a-z])/.exec(english) ?? [];
-  const [chineseHead] = /^\{text\}[：；]/.exec(chinese) ?? [];
+  const [chineseHead] = /^\{text\}[\uFF1A\uFF1B]/.exec(chinese) ?? [];
   if (head !== undefined && chineseHead !== undefined) {
     entries.push([english.slice(head.length), chinese.slice(chineseHead.length)]);
   }

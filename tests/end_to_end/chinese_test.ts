@@ -116,7 +116,7 @@ function openHealth(folder: string): Disposable {
   const text = "Cannot send agent.report (POST /api/rpc2): status 504 and a page of HTML";
   file.setSeal("sealed by the runtime only: the system forbids it (EPERM)");
   file.setProblem("state", "Cannot write /x: No space left on device");
-  file.setProblem("metrics", "Cannot serve metrics on localhost port 9: address already in use");
+  file.setProblem("metrics", "localhost port 9: address already in use");
   file.setProblem("ping", "Cannot ping 127.0.0.1: /bin/sh could not be started to ping with");
   const panel = { transport: undefined, acceptedAtMs: undefined, probes: 2, shortConnections: 9 };
   const error = { text, atMs: Date.now() };
