@@ -165,7 +165,7 @@ async function everything(
     const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
     const unreadableConfig = record?.config;
     const inShell = allInShell(ofConfig, {
-      ...{ unreadableConfig, hasPanel, unit: [], health, options },
+      ...{ unreadableConfig, hasPanel, unit: [], health, options, beside: checking },
     });
     ofRun.push(...await Array.fromAsync(inShell));
   } else {
@@ -217,8 +217,10 @@ function unmadeLinks(config: Config, made: readonly CompletedCheck[]): Completed
 /** The checks of the panels and of this machine, of this process; the last one seals it. */
 async function* allInShell(
   config: Config,
-  { unreadableConfig, hasPanel = true, unit, health, options }: {
+  { unreadableConfig, hasPanel = true, unit, health, options, beside }: {
     unreadableConfig?: string | undefined;
+    /** Checks that run meanwhile, and need what the seal takes. */
+    beside?: Promise<unknown>;
     /** Whether the service knows a panel, so that the way to it can be checked. */
     hasPanel?: boolean;
     unit: readonly UnitSetting[];
@@ -239,6 +241,7 @@ async function* allInShell(
   running.push(Array.fromAsync(runChecks(ofMachine, options)));
   // Sealed, this process starts no programs.
   for (const completed of running) yield* await withFirewall(await completed, options);
+  await beside;
   yield* runChecks([sealCheck(config, platform)], options);
 }
 

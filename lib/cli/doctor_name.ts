@@ -31,6 +31,7 @@ import {
   otherNameServer,
   seconds,
   type Way,
+  withForged,
 } from "./doctor_way.ts";
 
 /** For a system whose servers are not known. */
@@ -167,7 +168,7 @@ async function readAnswer(
       otherNameServer(way),
       `or write the panel's own address and ${host} into a line of /etc/hosts`,
     ];
-    return `${text}, of a network from which forged answers for blocked names are (Facebook's, Twitter's)`;
+    return withForged(text, way);
   }
   const longer = await searchedName(first, { way, sources, signal });
   if (longer === undefined) {

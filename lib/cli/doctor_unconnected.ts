@@ -34,6 +34,7 @@ import {
   originText,
   usualAddresses,
   type Way,
+  withForged,
 } from "./doctor_way.ts";
 
 /** Packets that the kernel has dropped since answers to them would go by another interface. */
@@ -82,7 +83,7 @@ async function whyNotConnected(
         "not take the connection",
     );
   }
-  if (isForged(way) && way.doubts.length > 0) return failed(text);
+  if (isForged(way) && way.doubts.length > 0) return failed(withForged(text, way));
   const because = async (finding: RouteFinding) => {
     const others = finding.isOne === false ? await openUrls(way, signal) : {};
     const said = withOpen(`${text}; ${finding.text}`, others);

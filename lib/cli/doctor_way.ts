@@ -190,6 +190,14 @@ export function isForged({ addresses }: Pick<Way, "addresses">): boolean {
     addresses.every((it) => FORGED_FROM.some((network) => isWithin(it, network) === true));
 }
 
+/** What is said of such an address, behind a text. */
+export function withForged(text: string, { addresses }: Pick<Way, "addresses">): string {
+  return `${text}; ${
+    addresses.join(", ")
+  } is of a network from which forged answers for blocked names are ` +
+    "(Facebook's, Twitter's)";
+}
+
 /** A look at whether an address is the panel's, or the proxy's, where somebody has given it for a name. */
 export function originLook(
   { addresses, answeredBy, proxy }: Pick<Way, "addresses" | "answeredBy" | "proxy">,

@@ -154,6 +154,20 @@ Deno.test("checkName() names an unreadable /etc/hosts where no server has the na
   assertEquals(readable.text.includes("may not read"), false);
 });
 
+Deno.test("checkName() knows networks from which forged answers take addresses", async () => {
+  const of = async (A: string, AAAA?: string) => {
+    const zone = { "panel.test": { A: [A], ...AAAA !== undefined && { AAAA: [AAAA] } } };
+    await using server = await TestNameServer.start(zone);
+    const way = wayTo("http://panel.test", "--custom-dns", `127.0.0.1:${server.port}`);
+    const { text } = await withFiles({}, () => checkName(way, signal));
+    return [text.includes("from which forged answers"), way.doubts.length];
+  };
+  assertEquals(await of("31.13.94.37"), [true, 2]);
+  assertEquals(await of("162.125.2.6", "2001::1"), [true, 2]);
+  assertEquals(await of("31.13.94.37", "2001:db8::1"), [false, 0], "another address is none");
+  assertEquals(await of("192.0.2.7"), [false, 0]);
+});
+
 Deno.test("checkName() keeps what a name server says against /etc/hosts for links that fail", async () => {
   await using server = await TestNameServer.start({ "panel.test": { A: ["192.0.2.80"] } });
   for (
