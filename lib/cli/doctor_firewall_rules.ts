@@ -35,6 +35,8 @@ interface Chain {
 /** How a chain ends for a packet; "unknown" where it depends on what is not known here. */
 type End = DroppingRule | "accepted" | "passed" | "unknown";
 
+/** The kernel chooses no lower port than this for a connection. */
+const FIRST_CHOSEN = 1024;
 /** Deeper jumps than the kernel takes. */
 const MAX_DEPTH = 16;
 /** Parts of a rule that are not conditions: counters, logs and comments. */
@@ -139,7 +141,9 @@ function appliesTo(
   const [of, at] = isAnswer ? ["s", "i"] : ["d", "o"];
   // The kernel chooses the port that the answer comes to.
   const isChosen = (text: string) =>
-    Math.max(...(text.match(/\d+/g) ?? []).map(Number)) < 1024 ? false : undefined;
+    /^\d+(?:-\d+)?$/.test(text) && Number(text.split("-").at(-1)) < FIRST_CHOSEN
+      ? false
+      : undefined;
   const known: readonly [name: RegExp, isOne: (text: string) => boolean | undefined][] = [
     [new RegExp(`(?:${protocol}|th) ${of}port`), numbers(port)],
     [new RegExp(`(?:${protocol}|th) [sd]port`), isChosen],

@@ -143,6 +143,8 @@ Deno.test("droppingRule() names the rule that drops the answer, where the packet
       "tcp sport 443 accept",
       "ip saddr 192.0.2.7 accept",
       "tcp dport 32768-60999 accept",
+      "tcp dport >= 1024 accept",
+      "tcp dport ssh accept",
       'iifname "eth0" accept',
     ]
   ) assertEquals(of(PACKET, accepting), undefined, accepting);
