@@ -19,6 +19,7 @@ import {
   slowConnections,
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
+import { kernelRoutes, routeFinding } from "./doctor_route.ts";
 import { notConnected } from "./doctor_unconnected.ts";
 import { oldAddressAdvice, preferOther, seconds, type Way } from "./doctor_way.ts";
 
@@ -107,6 +108,14 @@ async function deadAddress(
   const said = `${text}; ${address}, ${which}, does not connect: ${reason}`;
   const { preferFamily } = way.config;
   if (preferFamily === ipFamily(hostname) && preferFamily !== ipFamily(address)) return ok(said);
+  const ofWay = /refused/.test(reason)
+    ? undefined
+    : routeFinding(address, { askRoute: kernelRoutes() });
+  if (ofWay !== undefined) {
+    const prefer = preferOther(address, hostname, way);
+    const old = oldAddressAdvice(address, way);
+    return warning(`${said}; ${ofWay.text}`, ...ofWay.advice, prefer, old);
+  }
   return warning(
     isPinged ? `${said}; it answers pings` : said,
     ...deadAddressAdvice(address, { way, reason, hostname, port, isPinged }),

@@ -19,7 +19,7 @@ import { checkName } from "./doctor_name.ts";
 import { readFile } from "./doctor_name_servers.ts";
 import { checkNetwork } from "./doctor_network.ts";
 import { notAPanel, toStatusError } from "./doctor_not_a_panel.ts";
-import { PanelCalls } from "./doctor_panel_calls.ts";
+import { PanelCalls, withElsewhere } from "./doctor_panel_calls.ts";
 import { otherServer } from "./doctor_other_server.ts";
 import { measureRoundTrip } from "./doctor_round_trip.ts";
 import { checkTls } from "./doctor_tls.ts";
@@ -139,10 +139,11 @@ class PanelCheck {
       signal.throwIfAborted();
       const { href, hostname } = this.#way.url;
       const message = failureText(error);
+      const here = { way: this.#way, calls: this.#calls, signal };
       if (/is not HTTP/.test(message)) {
         const place = endpointPlace(this.#way);
         const advice = `no web server listens there: correct the port in ${place}`;
-        return failed(`${message}, once connected`, advice);
+        return await withElsewhere(failed(`${message}, once connected`, advice), here);
       }
       const curl = `curl --http1.1 -v ${href}`;
       if (isTimeout(error)) {
@@ -154,7 +155,7 @@ class PanelCheck {
         );
         return { ...found, kind: "no_answer" };
       }
-      return failed(
+      const found = failed(
         `${message}, once connected`,
         `see whether a request is answered, and by HTTP/1.1 as this agent's: ${curl}`,
         /closed without an answer/.test(message)
@@ -163,6 +164,7 @@ class PanelCheck {
           : undefined,
         "see on the panel's machine whether it still works, and the log of a proxy in front of it",
       );
+      return await withElsewhere(found, here);
     }
   }
 

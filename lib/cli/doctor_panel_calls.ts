@@ -20,8 +20,9 @@ import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
+import { type CheckResult, linesOf, withLines } from "./checks.ts";
 import { isPasswordWall } from "./doctor_advice.ts";
-import { failureText, type Way } from "./doctor_way.ts";
+import { failureText, usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -188,6 +189,22 @@ export async function panelAmong(
     return await attemptWithin(ask, { timeoutMs: ELSEWHERE_MS, signal });
   }));
   return addresses[versions.findIndex((version) => version !== undefined)];
+}
+
+/** A failed link, with another address on the same host at which a panel answers, if there is one. */
+export async function withElsewhere(
+  found: CheckResult,
+  { way, calls, signal }: { way: Way; calls: Pick<PanelCalls, "version">; signal: AbortSignal },
+): Promise<CheckResult> {
+  const usual = usualAddresses(way).map(({ address }) => address);
+  const elsewhere = await panelAmong(usual, { calls, signal });
+  if (elsewhere === undefined) return found;
+  const text = `${found.text}; a Komari panel answers at ${elsewhere}`;
+  const write = writeAddress(elsewhere, way);
+  // What has TLS is to be repaired before it is given up.
+  return way.url.protocol === "https:" && elsewhere.startsWith("http:")
+    ? withLines({ ...found, text }, [...linesOf(found), `else ${write}`])
+    : withLines({ ...found, text }, [write, ...linesOf(found)]);
 }
 
 /** The answer at an address: of a panel that accepts or refuses the token, or of another server. */

@@ -15,7 +15,7 @@ import { clockDifference } from "./doctor_clock.ts";
 import { cutAdvice, daysLeft, OF_DATE, tlsAdvice } from "./doctor_tls_advice.ts";
 import { connectError, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import { largeAnswersLost, largePacketsLost } from "./doctor_mtu.ts";
-import { panelAmong, PanelCalls } from "./doctor_panel_calls.ts";
+import { panelAmong, PanelCalls, withElsewhere } from "./doctor_panel_calls.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import {
   endpointPlace,
@@ -127,7 +127,11 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     : `${said}; no Komari panel answers there`;
   const { ignored } = readSystemAuthorities();
   const advice = tlsAdvice(reason, way, { certificate, ignored, isOfPanel });
-  if (bad === undefined || good === undefined) return failed(text, ...advice);
+  if (bad === undefined || good === undefined) {
+    const found = failed(text, ...advice);
+    const here = { way, calls: new PanelCalls(way), signal };
+    return isCut && !isLate ? await withElsewhere(found, here) : found;
+  }
   return failed(
     `${text}; so it is at ${bad.way.address}, and not at ${good.way.address}, another address of the name`,
     ...OF_NAME.test(reason) ? strayAdvice(bad.way.address, good.way.address, way) : [

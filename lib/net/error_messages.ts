@@ -62,7 +62,10 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/NoApplicationProtocol|no.application.protocol/i, "the server speaks no HTTP/1.1 there"],
   [/AccessDenied|access.denied/i, "the server refuses this machine"],
   [/InternalError|internal.error/i, "the server itself has failed"],
-  [/corrupt message|unexpected message|misbehaved|decrypt/i, "what came is no valid TLS"],
+  [
+    /corrupt message|unexpected (?:handshake )?message|misbehaved|decrypt/i,
+    "what came is no valid TLS",
+  ],
   [/end of file|eof|reset by peer|disconnected|broken pipe/i, "the server closed the connection"],
 ];
 

@@ -549,6 +549,21 @@ Deno.test("panelChain() say what speaks no HTTP, and what closes a connection wi
   assertStringIncludes(adviceText(closed), "return 444 closes so");
 });
 
+Deno.test("panelChain() name a panel beside a port that closes connections", async () => {
+  await using closing = serving(() => Promise.resolve());
+  await using other = Deno.serve(HERE, () => Response.json(VERSION_123));
+  const { port } = other.addr;
+  const of = async (url: string) => {
+    const { tls, panel } = await checksOf(["-e", url, "-t", TOKEN], {}, [port]);
+    return tls?.status === "failed" ? tls : panel;
+  };
+  const plain = await of(`http://${closing.host}`);
+  assertStringIncludes(plain?.text ?? "", `; a Komari panel answers at http://127.0.0.1:${port}`);
+  assertEquals(plain?.causes?.[0], `write http://127.0.0.1:${port} into -e`);
+  const secure = await of(`https://${closing.host}`);
+  assertStringIncludes(secure?.causes?.at(-1) ?? "", `else write http://127.0.0.1:${port}`);
+});
+
 Deno.test("panelChain() name a rule that refuses this program by its name", async () => {
   for (const [refused, text] of [[USER_AGENT, "; as curl/"], ["", "by"]] as const) {
     const { panel } = await checked(({ headers }) =>
