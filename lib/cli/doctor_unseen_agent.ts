@@ -45,9 +45,9 @@ export function unseenResult(
     const { state: seenAs, advice } = seenFile(file);
     const unseen = `${text}; it is process ${pid}, and its health file ${file} ${seenAs}`;
     if (advice !== undefined) return failed(unseen, advice);
-    const slowed = unit &&
-      underSettings(unseen, unit, SLOWING_SETTINGS);
-    if (slowed !== undefined) return failed(slowed.text, ...slowed.advice);
+    const set = unit &&
+      (underSettings(unseen, unit, SLOWING_SETTINGS) ?? hiddenPath(unit, unseen));
+    if (set !== undefined) return failed(set.text, ...set.advice);
     const folder = unit && lastSetting(unit.settings, "RuntimeDirectory");
     if (unit !== undefined && folder !== undefined && folder.isOurs !== true) {
       const remove = `remove ${settingText(folder)}, and then: ${restart(unit.name)}`;

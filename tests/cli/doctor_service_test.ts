@@ -1422,9 +1422,11 @@ Deno.test("serviceResult() names the setting that keeps from the log what the pr
 });
 
 Deno.test("serviceResult() names the setting under which a service does not get to its first report", () => {
-  const settings = { CPUQuota: "1%" };
-  const { text } = said({ properties: { MainPID: "1" }, settings, change: { isActive: true } });
-  assertStringIncludes(text, `is not there (CPUQuota=1% in ${DROP_IN})`);
+  const of = (settings: Record<string, string>) =>
+    said({ properties: { MainPID: "1" }, settings, change: { isActive: true } }).text;
+  assertStringIncludes(of({ CPUQuota: "1%" }), `is not there (CPUQuota=1% in ${DROP_IN})`);
+  const barred = of({ ReadOnlyPaths: "/run/x" });
+  assertStringIncludes(barred, `is not there (ReadOnlyPaths=/run/x in ${DROP_IN})`);
 });
 
 Deno.test("serviceResult() looks for what else denies a file whose rights are in order", () => {
