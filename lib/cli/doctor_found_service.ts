@@ -20,7 +20,7 @@ import {
   readLoadedUnit,
   type UnitSetting,
 } from "../service/loaded_unit.ts";
-import { managerVariables } from "../service/manager_environment.ts";
+import { managerVariables } from "../service/manager_settings.ts";
 import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { managerVariables, variablePlace } from "../../lib/service/manager_environment.ts";
+import { managerVariables, variablePlace } from "../../lib/service/manager_settings.ts";
 import { inFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
