@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
-import { type UnitSetting, variableValue } from "../service/loaded_unit.ts";
+import { type UnitSetting, variableFile, variableValue } from "../service/loaded_unit.ts";
 import { reportProblem, seenProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
 import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
@@ -88,6 +88,10 @@ export function agentResult(
     if (seen === undefined) continue;
     const missing = /it is not installed/.test(seen)
       ? "install the driver's own tools, or leave out --gpu"
+      : /certificate store/.test(seen)
+      ? `correct DENO_TLS_CA_STORE in ${
+        variableFile(settings, "DENO_TLS_CA_STORE") ?? "its environment"
+      }: allowed are system and mozilla`
       : undefined;
     return { ...result(status, `${text}; ${seen}`, missing ?? advice), kind };
   }

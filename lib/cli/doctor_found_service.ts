@@ -20,7 +20,7 @@ import {
   readLoadedUnit,
   type UnitSetting,
 } from "../service/loaded_unit.ts";
-import { managerVariables } from "../service/manager_settings.ts";
+import { managerSettings } from "../service/manager_settings.ts";
 import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
 import type { ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";
@@ -74,11 +74,11 @@ export async function findInstalled(
   const scope = record?.scope ?? "system";
   const isSystemd = record === undefined || record.manager === "systemd";
   const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
-  const [told, programVersion, loaded, variables] = await Promise.all([
+  const [told, programVersion, loaded, defaults] = await Promise.all([
     record && serviceState(record, system, signal),
     isSeen ? record && versionOf(record.program, signal) : undefined,
     isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
-    isSystemd ? managerVariables(scope, { env, tools, signal }) : [],
+    isSystemd ? managerSettings(scope, { env, tools, signal }) : [],
   ]);
   const install = installCommand(serviceName, {
     ...{ record, scope },
@@ -86,7 +86,7 @@ export async function findInstalled(
       (record !== undefined && isUnrunnable(record.program)),
   });
   // Those of the unit win over systemd's own.
-  const settings = [...variables, ...loaded?.settings ?? []];
+  const settings = [...defaults, ...loaded?.settings ?? []];
   const state = told && loaded ? withBoot(told, loaded) : told;
   const unit = loaded && { ...loaded, settings, install, program: record?.program };
   const answers = await Promise.all(

@@ -153,6 +153,11 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   const runtime = unit && barredRuntime(unit, lastError);
   if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
   const set = unit && ofUnit(unit, lastError);
+  const [, broken] = / (\/\S+), and does not run$/.exec(lastError) ?? [];
+  if (broken !== undefined) {
+    const look = `see what it says, and put one in its place that runs here: ${broken} --version`;
+    return failed(said, look, set);
+  }
   if (set !== undefined) return failed(said, set);
   // Its user has another number than that of its files.
   const isDynamic = unit && changedSetting(unit, "DynamicUser")?.value === "yes";

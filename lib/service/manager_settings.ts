@@ -1,5 +1,5 @@
 /**
- * Variables that systemd gives to each of its services, which no file of a unit has.
+ * Variables and limits that systemd gives to each of its services, which no file of a unit has.
  *
  * @module
  */
@@ -18,10 +18,11 @@ const OF_PANEL = /^(?:AGENT_|DENO_|SSL_|NODE_)|_PROXY$/i;
 const SHOW_MS = 3_000;
 
 /**
- * The variables of systemd's own environment that count for an agent, as settings of its unit: each with
- * the file and line that sets it, or the command that shows it.
+ * The limits that systemd's files give to all services, and the variables of its own environment that
+ * count for an agent, as settings of its unit: each with the file and line that sets it, a variable that
+ * none sets with the command that takes it out.
  */
-export async function managerVariables(
+export async function managerSettings(
   scope: ServiceScope,
   { env, tools, signal }: {
     env: Readonly<Record<string, string>>;
@@ -29,19 +30,35 @@ export async function managerVariables(
     signal: AbortSignal;
   },
 ): Promise<UnitSetting[]> {
-  const args = [...scope === "user" ? ["--user"] : [], "show-environment"];
-  const { code, output } = await tools.run({ tool: "systemctl", args }, {
-    signal,
-    timeoutMs: SHOW_MS,
-  });
+  const flag = scope === "user" ? ["--user"] : [];
+  const { code, output } = await tools.run({
+    tool: "systemctl",
+    args: [...flag, "show-environment"],
+  }, { signal, timeoutMs: SHOW_MS });
   const lines = code === 0 ? output.split("\n") : [];
-  return lines.flatMap((line) => {
+  const files = configurationFiles(scope, env);
+  const variables = lines.flatMap((line) => {
     const [, name = "", value = ""] = /^(\w+)=(?:\$')?(.*?)'?$/.exec(line) ?? [];
     if (!OF_PANEL.test(name)) return [];
-    const file = variablePlace(name, configurationFiles(scope, env)) ??
-      `systemd's own environment: systemctl ${args.join(" ")}`;
+    const take = ["systemctl", ...flag, "unset-environment", name].join(" ");
+    const file = variablePlace(name, files) ?? `systemd's own environment; take it out: ${take}`;
     return [{ name: "Environment", value: `"${name}=${value}"`, file }];
   });
+  return [...defaultLimits(files), ...variables];
+}
+
+/** The limits in files of systemd's own, by the names that units have for them. */
+export function defaultLimits(files: readonly string[]): UnitSetting[] {
+  return files.flatMap((file) =>
+    linesOf(file).flatMap((line, at) => {
+      const [, name, value = ""] = /^\s*Default(Limit\w+|TasksMax)\s*=\s*(\S*)/.exec(line) ?? [];
+      return name === undefined ? [] : [{ name, value, file: `${file}:${at + 1}` }];
+    })
+  );
+}
+
+function linesOf(file: string): string[] {
+  return (attempt(() => boundedReader("")(file)) ?? "").split("\n");
 }
 
 /** The files by which systemd gets its environment, those that win behind the others. */
@@ -66,10 +83,8 @@ function configurationFiles(
 /** The file and line that set a variable; `undefined` where none of these files does. */
 export function variablePlace(name: string, files: readonly string[]): string | undefined {
   const sets = new RegExp(`^\\s*(?:DefaultEnvironment\\s*=(?:.*[\\s"'])?)?${name}=`);
-  const read = boundedReader("");
   return files.flatMap((file) => {
-    const lines = (attempt(() => read(file)) ?? "").split("\n");
-    const at = lines.findLastIndex((line) => sets.test(line));
+    const at = linesOf(file).findLastIndex((line) => sets.test(line));
     return at === -1 ? [] : `${file}:${at + 1}`;
   }).at(-1);
 }

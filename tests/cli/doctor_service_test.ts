@@ -1570,6 +1570,8 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
   const { text, advice } = said({ properties: exited("1"), settings, change: { lastError } });
   assertStringIncludes(text, `(SystemCallFilter=~@network-io in ${DROP_IN})`);
   assertStringIncludes(advice ?? "", "correct that setting");
+  const bare = said({ properties: exited("1"), change: { lastError } });
+  assertStringIncludes(bare.advice ?? "", "put one in its place that runs here: /d --version");
 });
 
 Deno.test("serviceResult() has a Deno that is too old brought up to date, or its variable corrected", () => {

@@ -1,10 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { managerVariables, variablePlace } from "../../lib/service/manager_settings.ts";
+import {
+  defaultLimits,
+  managerSettings,
+  variablePlace,
+} from "../../lib/service/manager_settings.ts";
 import { inFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
 
-inFolder.test("managerVariables() are those of systemd's environment that an agent uses", async ({ path }) => {
+inFolder.test("managerSettings() has the variables of systemd's environment that an agent uses", async ({ path }) => {
   const conf = `${path}/environment.d/proxy.conf`;
   Deno.mkdirSync(`${path}/environment.d`);
   Deno.writeTextFileSync(conf, "# A proxy\nHTTPS_PROXY=http://127.0.0.1:9\n");
@@ -23,14 +27,15 @@ inFolder.test("managerVariables() are those of systemd's environment that an age
     },
   };
   const env = { XDG_CONFIG_HOME: path };
-  const shown = "systemd's own environment: systemctl --user show-environment";
-  assertEquals(await managerVariables("user", { env, tools, signal }), [
+  const shown =
+    "systemd's own environment; take it out: systemctl --user unset-environment AGENT_ENDPOINT";
+  assertEquals(await managerSettings("user", { env, tools, signal }), [
     { name: "Environment", value: '"HTTPS_PROXY=http://127.0.0.1:9"', file: `${conf}:2` },
     { name: "Environment", value: '"AGENT_ENDPOINT=https://a b"', file: shown },
   ]);
   assertEquals(commands, ["systemctl --user show-environment"]);
   const none = { ...tools, run: () => Promise.resolve({ code: 1, output }) };
-  assertEquals(await managerVariables("system", { env, tools: none, signal }), []);
+  assertEquals(await managerSettings("system", { env, tools: none, signal }), []);
 });
 
 inFolder.test("variablePlace() is the last file and line that set it", ({ path }) => {
@@ -49,4 +54,14 @@ inFolder.test("variablePlace() is the last file and line that set it", ({ path }
   assertEquals(variablePlace("HTTPS_PROXY", [main, dropIn]), `${dropIn}:2`);
   assertEquals(variablePlace("A", [main]), `${main}:3`);
   assertEquals(variablePlace("HTTP_PROXY", [main, dropIn]), undefined);
+});
+
+inFolder.test("defaultLimits() are those that systemd gives to each service", ({ path }) => {
+  const file = `${path}/system.conf`;
+  const lines = ["[Manager]", "#DefaultLimitAS=1", "DefaultLimitNOFILE=16:32", "DefaultTasksMax=3"];
+  Deno.writeTextFileSync(file, lines.join("\n"));
+  assertEquals(defaultLimits([`${path}/none`, file]), [
+    { name: "LimitNOFILE", value: "16:32", file: `${file}:3` },
+    { name: "TasksMax", value: "3", file: `${file}:4` },
+  ]);
 });

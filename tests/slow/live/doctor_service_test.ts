@@ -718,6 +718,14 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
     {
+      cause: "a limit of all services",
+      plant: `printf '[Manager]\\nDefaultLimitAS=64M\\n' >/etc/systemd/system.conf && ` +
+        `{ ${RESTART} || true; }`,
+      heal: `rm /etc/systemd/system.conf && ${RESTART}`,
+      statusCode: 1,
+      ...failed("service", "(LimitAS=64M in /etc/systemd/system.conf:2)", "→ raise that limit"),
+    },
+    {
       cause: "a proxy of a file that a drop-in names, which is dead",
       plant: `echo HTTP_PROXY=http://127.0.0.1:9 >/etc/proxy && mkdir -p ${DROP_INS} && ` +
         `printf '[Service]\\nEnvironmentFile=/etc/proxy\\n' >${DROP_IN} && ${RESTART}`,
