@@ -64,7 +64,9 @@ export function machineChecks(
     return open;
   };
   return [
-    ...isContained && config.hostProc === "" && !config.isConfigInstalled
+    // One with a mistake is the installed one.
+    ...isContained && config.hostProc === "" && !config.isConfigInstalled &&
+        config.mistake === undefined
       ? [check("container", "Container", () => skipped(OWN_NUMBERS))]
       : [],
     check("dev_null", "/dev/null", checkDevNull),

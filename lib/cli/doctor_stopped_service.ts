@@ -18,7 +18,7 @@ import type { FoundService } from "./doctor_found_service.ts";
 import { barrierTo, HOMES, identityOf, realPath, refusalCheck } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
 import { loggedFailure } from "./doctor_unit_setup.ts";
-import { correction, withSimilar } from "./doctor_unit_program.ts";
+import { correction, isMissing, withSimilar } from "./doctor_unit_program.ts";
 import {
   changedSetting,
   crash,
@@ -150,7 +150,7 @@ export function errorResult(text: string, found: FoundService): CheckResult {
       unit && ofUnit(unit, lastError),
     );
   }
-  const runtime = unit && barredRuntime(unit, lastError);
+  const runtime = unit && missingRuntime(unit, lastError);
   if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
   const set = unit && ofUnit(unit, lastError);
   const [, broken] = / (\/\S+), and does not run$/.exec(lastError) ?? [];
@@ -176,7 +176,12 @@ export function errorResult(text: string, found: FoundService): CheckResult {
   if (denied !== undefined) {
     return failed(`${said}; ${denied.text}`, denied.ofUser, denied.repair);
   }
-  const repair = `repair that, and then: ${start}; its log: ${logHint}`;
+  const config = found.record?.config;
+  const isOfConfig = /^(?:\S+: )?Cannot use /.test(lastError) &&
+    config !== undefined && lastError.includes(config);
+  const repair = isOfConfig
+    ? `correct that, and have it used: ${found.install}`
+    : `repair that, and then: ${start}; its log: ${logHint}`;
   return OF_PROGRAM.test(lastError) ? failed(said, repair) : unexplained(said, unit, repair);
 }
 
@@ -231,11 +236,24 @@ function hasRuntimeAgain(unit: FoundUnit, lastError: string): boolean {
     barrierTo(deno, identity, "run") === undefined;
 }
 
-/** A Deno that is there, and that the user of a service may not run. */
-function barredRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
+/** A Deno that is not there, or that is, and that the user of a service may not run. */
+function missingRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
   const [, deno = ""] = NO_RUNTIME.exec(lastError) ?? [];
   const user = unit.property("User") || "root";
   const identity = deno === "" ? undefined : identityOf(user);
+  // This doctor runs by a Deno that can take its place.
+  const isOwnDeno = !Deno.build.standalone && Deno.execPath() !== deno;
+  if (deno !== "" && isMissing(deno) && isOwnDeno) {
+    const copy = inPlace(Deno.execPath(), deno, "-m 755");
+    const isSet = variableFile(unit.settings, "DENO") !== unit.property("FragmentPath");
+    return {
+      text: `the Deno that runs this is ${Deno.execPath()}`,
+      advice: [
+        `put it there: ${copy} && systemctl restart ${unit.name}`,
+        isSet ? ofUnit(unit, lastError) : undefined,
+      ],
+    };
+  }
   const barrier = identity && barrierTo(deno, identity, "run");
   if (barrier === undefined) return undefined;
   const text = `it is there, and user ${user} may not use ${barrier.path}`;

@@ -212,7 +212,9 @@ export function serviceText(
   // What is being started needs no word on the next boot.
   if (transition !== undefined && isEnabled) return `${name} (${manager}) ${active}`;
   const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
-  const enabled = !isLoaded || isEnabled === false
+  const enabled = !isLoaded
+    ? "and can't be started at boot"
+    : isEnabled === false
     ? "and does not start at boot"
     : isEnabled
     ? "and starts at boot"

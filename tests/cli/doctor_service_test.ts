@@ -1574,6 +1574,27 @@ Deno.test("serviceResult() takes a setting that forbids the runtime for why that
   assertStringIncludes(bare.advice ?? "", "put one in its place that runs here: /d --version");
 });
 
+Deno.test("serviceResult() has the Deno that runs this take the place of one that is gone", () => {
+  using _ = replaced(Deno, { execPath: () => "/root/.deno/bin/deno" });
+  const of = (file: string) => {
+    const lastError =
+      "Cannot run x: this needs Deno 2.9 or newer, named by $DENO; /opt/no/deno is not there, or not for this user";
+    const unit = unitOf(
+      { ...exited("1"), FragmentPath: "/etc/systemd/system/x.service" },
+      { Environment: "DENO=/opt/no/deno" },
+      file,
+    );
+    return serviceResult(foundOf({ ...SERVICE, isActive: false, lastError }, { unit }), undefined);
+  };
+  const copy =
+    "install -m 755 /root/.deno/bin/deno /opt/no/deno.new && mv /opt/no/deno.new /opt/no/deno";
+  const { text, advice } = of("/etc/systemd/system/x.service");
+  assertStringIncludes(text, "; the Deno that runs this is /root/.deno/bin/deno");
+  assertEquals(advice, `put it there: ${copy} && systemctl restart x.service`);
+  const [, second] = of(DROP_IN).causes ?? [];
+  assertStringIncludes(second ?? "", `correct DENO in ${DROP_IN}`, "or its variable is wrong");
+});
+
 Deno.test("serviceResult() has a Deno that is too old brought up to date, or its variable corrected", () => {
   const lastError =
     "Cannot run x: this needs Deno 2.9 or newer, named by $DENO or on the path; /opt/deno is " +

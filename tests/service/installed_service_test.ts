@@ -217,7 +217,7 @@ Deno.test("serviceText() says whether it runs, and starts at boot", async () => 
   );
   assertEquals(
     serviceText(state, unitOf({ LoadState: "masked" })),
-    `${NAME} (systemd) is running, and does not start at boot`,
+    `${NAME} (systemd) is running, and can't be started at boot`,
   );
 });
 

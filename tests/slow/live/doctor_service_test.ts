@@ -654,7 +654,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
         `{ systemctl restart ${SERVICE} || true; }`,
       heal: `cp -p /root/config /etc/${SERVICE}/config.json && ${RESTART}`,
       statusCode: 1,
-      ...failed("config", 'Cannot use key "token"', "it is there more than once"),
+      ...failed("config", 'Cannot use key "token"', "it is there in line"),
     },
     {
       cause: "a unit that this one stops with",
