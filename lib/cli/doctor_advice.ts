@@ -244,7 +244,13 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
   }
   if (status === 403) {
     return [
-      `see whether a firewall in front of the panel refuses this machine: curl -v ${calls(url)}`,
+      `see from another machine whether it is refused there, too: curl -v ${
+        calls(url)
+      }; if not, this machine's ` +
+      "address is on a list of the server that answers, or of a firewall before it",
+      /nginx|openresty|tengine/i.test(headers.get("server") ?? "")
+        ? "see there why: nginx -T | grep -n deny, and its error log (access forbidden by rule)"
+        : "see its error log for the rule",
       "let /api/clients/ pass there",
     ];
   }

@@ -88,8 +88,8 @@ export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | unde
         "switch IPv6 on, which is off here: sysctl -w net.ipv6.conf.all.disable_ipv6=0, and in /etc/sysctl.d",
       `${named}, or have a CDN with both stand before it, such as Cloudflare`,
       family === 4 &&
-        `or name the panel, and ask a name server that gives addresses of a NAT64 (DNS64), if the provider ` +
-          `has one: ${given(way, "--custom-dns ADDRESS")}`,
+        `or give the panel by a name, and ask a name server that gives addresses of a NAT64 (DNS64), if the ` +
+          `provider has one: ${given(way, "--custom-dns ADDRESS")}`,
       `or go through a proxy that has both: ${given(way, `${proxy}=http://HOST:PORT`)}`,
       !isOff && `if ${device} is to have an IPv${family} address, see why it has none: ${log}`,
     ),

@@ -59,7 +59,7 @@ export async function withFirewall(
       const { text, table, chain } = rule;
       const said =
         `${it.text}; a rule of this machine's own firewall is why: "${text}" in chain ${chain} of table ${table}`;
-      return withLines({ ...it, text: said }, [ruleAdvice(rule, it.lost)]);
+      return withLines({ ...it, text: said }, [ruleAdvice(rule, { ...it.lost, rules })]);
     }
     if (refuses === undefined || it.causes?.includes(OWN_FIREWALL) !== true) return it;
     const others = linesOf(it).filter((line) => line !== OWN_FIREWALL);
@@ -73,34 +73,33 @@ export async function withFirewall(
 /** How to see and remove a rule, by the program that has made it. */
 function ruleAdvice(
   { text, table, chain, handle, isOfAnswer }: DroppingRule,
-  { port, address, isUdp = false }: LostPacket,
+  { port, address, isUdp = false, rules }: LostPacket & { rules: string },
 ): string {
-  // A rule for that address or port alone is removed; what drops everything is there for a reason.
-  if (isOfAnswer && !/\b(?:sport|saddr)\b/.test(text)) {
-    const isOfIptables = chain === chain.toUpperCase() && !table.startsWith("inet ");
-    return isOfIptables
-      ? `let answers in before it: ${
-        table.split(" ", 1)
-      }tables -I ${chain} -m conntrack --ctstate ` +
-        "ESTABLISHED,RELATED -j ACCEPT, and so in the file that it is restored from"
-      : `let answers in before it: nft insert rule ${table} ${chain} ct state established,related accept, and so ` +
-        "in the file that it is loaded from, such as /etc/nftables.conf";
+  const protocol = isUdp ? "udp" : "tcp";
+  // Tables of iptables have chains in capitals.
+  const isOfIptables = chain === chain.toUpperCase() && !table.startsWith("inet ");
+  const isOfUfw = /\bufw6?-/.test(text.startsWith("policy ") ? rules : chain);
+  // A rule for that address, port or user is removed; what drops everything is there for a reason.
+  if (!/\b(?:[sd]port|[sd]addr|skuid)\b/.test(text) && (isOfAnswer || !isOfUfw)) {
+    const [passing, words] = isOfAnswer
+      ? ["ct state established,related", "-m conntrack --ctstate ESTABLISHED,RELATED"]
+      : [`${protocol} dport ${port}`, `-p ${protocol} --dport ${port}`];
+    const command = isOfIptables
+      ? `${table.split(" ", 1)}tables -I ${chain} ${words} -j ACCEPT`
+      : `nft insert rule ${table} ${chain} ${passing} accept`;
+    return `let it pass before that, here and in the file from which the rules are loaded: ${command}`;
   }
-  if (/\bufw6?-/.test(chain)) {
-    return `let it pass: ufw allow out ${port}/${
-      isUdp ? "udp" : "tcp"
-    }; ufw status numbered shows the rule that refuses it`;
+  if (isOfUfw) {
+    return `let it pass: ufw allow out ${port}/${protocol}; ufw status numbered shows the rule that refuses it`;
   }
   if (table.endsWith(" firewalld")) {
     return "remove it where firewalld has it: firewall-cmd --list-all-policies; firewall-cmd --direct " +
       "--get-all-rules";
   }
   const [family, name = ""] = table.split(" ");
-  // Tables of iptables have chains in capitals.
-  if (chain === chain.toUpperCase() && family !== "inet") {
+  if (isOfIptables) {
     // nft numbers all rules of its own.
-    const kind = handle === undefined && !text.startsWith("policy ") ? "-legacy" : "";
-    const iptables = `${family}tables${kind}`;
+    const iptables = `${family}tables${handle === undefined ? "-legacy" : ""}`;
     return `remove it, and from the file that it is restored from: ${iptables} -t ${name} -S ${chain}, ` +
       `and with -D in place of -A; or let port ${port} of ${address} pass before it`;
   }

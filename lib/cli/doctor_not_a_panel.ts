@@ -148,6 +148,8 @@ function wordsOf(response: HttpResponse, url: URL): string {
     ? `this Komari panel is not set up yet (status ${status}${reasonOf(text)})`
     : isOfKomari(response)
     ? `a Komari panel's page answers, and not its interface for agents`
+    : status === 429
+    ? `the answer is status ${status}${reasonOf(text)}`
     : `the answer is status ${status}${reasonOf(text)}, not a Komari panel's`;
 }
 

@@ -189,7 +189,7 @@ function placeOf(location: string): string {
   const { origin, pathname } = new URL(location, base);
   const place = origin === base ? pathname : origin + pathname;
   const hint = pathname.includes("/api/clients/")
-    ? " (correct the panel's address)"
+    ? " (is that the panel's address?)"
     : " (a login page in front of the panel?)";
   return truncate(place, 200) + hint;
 }

@@ -419,7 +419,7 @@ Deno.test("answerAdvice() goes by the status, and by the proxy that may have giv
   const panel = "correct the address and its path in -e";
   const down = "the proxy in front of the panel works, and gets no answer from the panel";
   const unsure = "see whether the proxy in front of it answers so by itself";
-  const refuses = "whether a firewall in front of the panel refuses this machine";
+  const refuses = "see from another machine whether it is refused there, too";
   const larger = "let the proxy in front of the panel take larger requests";
   const limited = "something there limits requests";
   const failed = "the server itself has failed: read the panel's own log";

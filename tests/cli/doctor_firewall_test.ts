@@ -41,8 +41,8 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
   const accepting = chain("input", "tcp dport 22 drop") + chain("output", "accept");
   assertEquals(await checked(0, accepting), same);
   assertEquals((await checked(0, chain("input", "drop")))[1], [
-    "let answers in before it: nft insert rule inet f x ct state established,related accept, and so in the file " +
-    "that it is loaded from, such as /etc/nftables.conf",
+    "let it pass before that, here and in the file from which the rules are loaded: nft insert rule inet f x ct " +
+    "state established,related accept",
   ]);
   assertEquals(await checked(1, "Operation not permitted"), same);
   assertEquals(await checked(1, "", "filter\n"), same, "iptables has tables of its own");
@@ -72,6 +72,27 @@ Deno.test("withFirewall() names the rule that drops it, and how it is removed", 
     assertEquals(text, `no answer; a rule of this machine's own firewall is why: ${rule}`);
     assertEquals([others, line.includes(advice)], [[], true], line);
   }
+});
+
+Deno.test("withFirewall() has a connection pass before what drops everything", async () => {
+  const of = async (name: string, chain: string, rule: string, policy = "accept", more = "") => {
+    const type = `type filter hook output priority filter; policy ${policy};`;
+    const rules = `table ${name} {\n\tchain ${chain} {\n\t\t${type}\n\t\t${rule}\n\t}\n}\n${more}`;
+    const [, [line = ""] = []] = await checked(0, rules);
+    return line.replace(/^let it pass.*?: /, "");
+  };
+  const passing = "iptables -I OUTPUT -p tcp --dport 443 -j ACCEPT";
+  assertEquals(await of("ip filter", "OUTPUT", "tcp dport 22 accept", "drop"), passing);
+  assertEquals(await of("ip filter", "OUTPUT", "counter reject # handle 4"), passing);
+  const nft = "nft insert rule inet f output tcp dport 443 accept";
+  assertEquals(await of("inet f", "output", "udp dport 53 accept", "drop"), nft);
+  const ufw = "table ip filter {\n\tchain ufw-user-output {\n\t}\n}\n";
+  const ofUfw = await of("ip filter", "OUTPUT", "", "drop", ufw);
+  assertEquals(ofUfw.startsWith("ufw allow out 443/tcp;"), true, ofUfw);
+  assertStringIncludes(
+    await of("ip filter", "OUTPUT", "tcp dport 443 drop # handle 4", "accept", ufw),
+    "iptables -t filter -S OUTPUT",
+  );
 });
 
 Deno.test("withFirewall() reads the rules of the older iptables, where it has tables of its own", async () => {

@@ -169,7 +169,7 @@ Deno.test("statusError() names the target of a redirect, without query and passw
     ["//sso.example/", "to http://sso.example/ ("],
     [
       "https://panel/api/clients/v2/rpc?token=s3cret",
-      "to https://panel/api/clients/v2/rpc (correct the panel's address)",
+      "to https://panel/api/clients/v2/rpc (is that the panel's address?)",
     ],
     [undefined, "to / ("],
     ["http://[", "to an unreadable address"],
