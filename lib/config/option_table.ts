@@ -135,7 +135,7 @@ export const OPTIONS = {
     help: {
       en:
         "The official agent's file of the registration: read at the first start, and given each new node",
-      zh: "官方 agent 保存注册结果的文件：首次启动时读取，并写入每次新的注册结果",
+      zh: "官方 Agent 保存注册结果的文件：首次启动时读取，并写入每次新的注册结果",
     },
     initialText: { en: "none", zh: "无" },
   }),
