@@ -6,6 +6,8 @@ import { UsageError } from "./usage_error.ts";
 /**
  * Drops what is not used, with a notice of each: panels of a weaker layer than the endpoint's, since
  * that one names them all, and a token beside panels that have their own.
+ *
+ * @throws {UsageError} When the command line has that token.
  */
 export function withoutUnused(
   found: ResolvedOptions["found"],
@@ -16,8 +18,13 @@ export function withoutUnused(
   const used = new Map(found);
   const notices: string[] = [];
   for (const option of own === undefined ? [OPTIONS.token, OPTIONS.tokenFile] : []) {
-    const origin = found.get(option)?.origin;
+    const { origin, rank } = found.get(option) ?? {};
     if (several === undefined || origin === undefined) continue;
+    if (rank === 0 && several.rank > 0) {
+      throw new UsageError(
+        `Cannot use ${origin} without --endpoint: ${several.origin} has the token of each panel`,
+      );
+    }
     used.delete(option);
     notices.push(`${origin} is not used: ${several.origin} has the token of each panel`);
   }

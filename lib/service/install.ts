@@ -6,6 +6,7 @@ import { panelName, panelNames } from "../config/panels.ts";
 import type { PanelSettings } from "../config/parsers.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
+import { requireChangeable } from "./changeable.ts";
 import { type InstallContext, readInstallContext } from "./install_context.ts";
 import { planInstall } from "./install_plan.ts";
 import {
@@ -28,6 +29,7 @@ import {
   waitForReports,
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
+import { readLoadedUnit, settingNames } from "./loaded_unit.ts";
 import { environmentWord } from "./service_environment.ts";
 import { discardFiles } from "./saved_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
@@ -99,6 +101,7 @@ export async function install(
     printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
+  requireChangeable([...prepare, ...plan.start], { verb: "install", system });
   const before = previous && readHealth([system.root + previous.runtimeFolder]);
   const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
@@ -110,6 +113,9 @@ export async function install(
     await applySteps(prepare, system, signal);
     const sinceMs = Date.now();
     await applySteps(plan.start, system, signal);
+    for (const notice of await variableNotices(plan.service.name, context, signal)) {
+      system.printLine(`Note: ${notice}`);
+    }
     if (mayReturn) {
       system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
     } else printSummary(plan, config, { context, installed });
@@ -125,7 +131,9 @@ export async function install(
     );
     refusal = printResults(results, system);
     for (const { part, text } of readHealth([folder])?.problems ?? []) {
-      system.printLine(`Note: ${part} does not work, which stops no reports: ${text}`);
+      // Without a registration there is no token to report with.
+      const effect = part === "registration" ? "" : ", which stops no reports";
+      system.printLine(`Note: ${part} does not work${effect}: ${text}`);
     }
     const failing = panels.filter((_, at) => results[at]?.isAccepted === false);
     const isBeside = failing.length > 0 && failing.length < panels.length;
@@ -141,7 +149,11 @@ export async function install(
   } catch (error) {
     if (trial === undefined) throw error;
     if (signal.aborted) system.printLine("Interrupted.");
-    await rollBack(trial, context);
+    try {
+      await rollBack(trial, context);
+    } catch (cause) {
+      throw new Error(`Cannot install: ${describeError(error)}`, { cause });
+    }
     throw new Error("Cannot install, and the installation before is back", { cause: error });
   }
   if (trial !== undefined && isRefused) {
@@ -187,6 +199,20 @@ async function leaveOut(
   await applySteps([...steps, ...manager.reload, ...manager.restart], system, signal);
   system.printLine(`Left out ${namesOf(left)}, where no report is accepted; see --keep-failing.`);
   return rest;
+}
+
+/** The options that a drop-in of the unit sets: they win over what was written. */
+async function variableNotices(
+  name: string,
+  { kind, scope, system: { tools } }: InstallContext,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (kind !== "systemd") return [];
+  const { settings = [] } = await readLoadedUnit(name, { scope, tools, signal }) ?? {};
+  return settings.filter(({ file }) => file.endsWith(".conf")).flatMap((setting) =>
+    settingNames([setting]).filter((it) => it.startsWith("AGENT_"))
+      .map((it) => `${it} in ${setting.file} wins over the configuration`)
+  );
 }
 
 const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;

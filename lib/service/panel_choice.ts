@@ -84,7 +84,17 @@ export function choosePanels(config: Config, installed: readonly PanelOptions[])
     !registers && !isGiven(key)
   );
   const explicitOptions = [...config.explicitOptions].filter(([key]) => !unused.includes(key));
-  return withPanels({ ...config, explicitOptions: new Map(explicitOptions) }, chosen);
+  const notices = [...config.notices, ...sharedTokens(given)];
+  return withPanels({ ...config, notices, explicitOptions: new Map(explicitOptions) }, chosen);
+}
+
+/** Whose the tokens are, where there are fewer than addresses: they go to the first ones. */
+function sharedTokens(given: readonly Pick<PanelSettings, "endpoint" | "token">[]): string[] {
+  const namesOf = (panels: typeof given) => panels.map(panelName).join(", ");
+  const [having, keeping] = [given.filter((it) => it.token), given.filter((it) => !it.token)];
+  return having.length === 0 || keeping.length === 0
+    ? []
+    : [`the token given is for ${namesOf(having)}; ${namesOf(keeping)}: as the service has it`];
 }
 
 /** The configuration without some of its panels. */

@@ -2,6 +2,7 @@ import { attempt } from "../attempt.ts";
 import { installedPackage, type PackageKind, packageOf } from "../host/this_program.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
+import { requireChangeable } from "./changeable.ts";
 import { printSteps } from "./install.ts";
 import { lingerCommands } from "./install_plan.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
@@ -84,6 +85,7 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     ...record.folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
   if (print) return printSteps(effectiveSteps(steps, system), system);
+  requireChangeable(steps, { verb: "uninstall", system });
   await applySteps(steps, system, signal);
   printLine(
     keepsState

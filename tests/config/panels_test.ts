@@ -100,11 +100,16 @@ Deno.test("withoutUnused() says which panels an endpoint of a stronger layer rep
 });
 
 Deno.test("withoutUnused() says that a token without an endpoint is not used beside panels", () => {
-  const env = { AGENT_PANELS: JSON.stringify([A, B]) };
-  const config = resolve({ args: ["-t", "unused-t0ken"], env });
+  const panels = { AGENT_PANELS: JSON.stringify([A, B]) };
+  const flag = refusal({ args: ["-t", "unused-t0ken"], env: panels });
+  assertStringIncludes(
+    flag,
+    "Cannot use flag --token without --endpoint: variable AGENT_PANELS has",
+  );
+  const config = resolve({ env: { ...panels, AGENT_TOKEN: "unused-t0ken" } });
   assertEquals(nodesOf(config).length, 2);
   assertEquals(config.notices, [
-    "flag --token is not used: variable AGENT_PANELS has the token of each panel",
+    "variable AGENT_TOKEN is not used: variable AGENT_PANELS has the token of each panel",
   ]);
   assertEquals(config.origins.get("token"), undefined);
   assertEquals(config.secrets.includes("unused-t0ken"), true);

@@ -143,7 +143,8 @@ export class FakeSystem implements AsyncDisposable {
     const path = `${this.#bin}/calls`;
     const lines = Deno.readTextFileSync(path).split("\n");
     Deno.writeTextFileSync(path, "");
-    return lines.filter((line) => line !== "" && !line.startsWith("id "));
+    return lines.filter((line) => line !== "" && !line.startsWith("id "))
+      .map((line) => line.replace(/(--property=)LoadState,.*/, "$1…"));
   }
 
   /** The paths of all that is in the root, with what a file is and who may do what. */

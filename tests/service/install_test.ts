@@ -281,6 +281,7 @@ Deno.test("install() creates a user service without root", async () => {
     `systemctl --user enable ${NAME}.service`,
     `systemctl --user enable --now ${NAME}-update.timer`,
     "loginctl --no-ask-password enable-linger ann",
+    `systemctl --user show ${NAME}.service --property=…`,
     `journalctl --user -u ${NAME}.service -n 20 --no-pager -o cat`,
     `systemctl --user is-active --quiet ${NAME}.service`,
   ]);

@@ -37,6 +37,7 @@ withPackage.test("install() of a packaged program writes its configuration only,
     "systemctl daemon-reload",
     `systemctl restart ${NAME}.service`,
     `systemctl enable ${NAME}.service`,
+    `systemctl show ${NAME}.service --property=…`,
     `systemctl is-active --quiet ${NAME}.service`,
   ]);
   assertEquals(fake.tree().filter((line) => !before.includes(line)), [

@@ -165,6 +165,9 @@ onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each toke
   const expected = [{ endpoint: "https://one.example", token: "t0ken-1" }, two];
   assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), expected);
   assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
+  const notice =
+    "the token given is for three.example; two.example, one.example: as the service has it";
+  assertEquals(config.notices, [notice]);
   const rights = [config, ...config.furtherPanels]
     .map((it) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]);
   assertEquals(rights, [[2, false, false], [2, false, false], [5, true, true]]);

@@ -120,6 +120,12 @@ here.test("install returns to what worked before on a real systemd", () =>
       await reports(panel);
     }
 
+    const dropIn = `/etc/systemd/system/${SERVICE}.service.d/token.conf`;
+    await machine.write(dropIn, `[Service]\nEnvironment=AGENT_TOKEN=${panel.token}\n`);
+    const beside = await machine.run(`${PROGRAM} install`);
+    assertStringIncludes(beside, `Note: AGENT_TOKEN in ${dropIn} wins over the configuration`);
+    await machine.run(`rm -r ${dropIn.replace(/\/[^/]*$/, "")} && systemctl daemon-reload`);
+
     const other = await startTestPanel();
     try {
       const both = `-e ${other.url} -t ${other.token} -e ${panel.url}`;
