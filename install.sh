@@ -256,7 +256,14 @@ fetch() {
     fail "Cannot use $1: it has more than $3 bytes"
   fi
   if [ "$loaded" = true ]; then return; fi
-  fail "Cannot download $1: $(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1)"
+  reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1)
+  case $1-$reason in
+    *'(22)'* | *' 404'* | *HTTP/*) ;;
+    https://github.com/*)
+      reason="$reason; where GitHub can't be reached, name a mirror of it that you trust: --mirror https://…"
+      ;;
+  esac
+  fail "Cannot download $1: $reason"
 }
 
 is_page() {

@@ -823,6 +823,18 @@ for (const path of SHELL_SCRIPTS) {
   });
 }
 
+test("names a mirror where GitHub can't be reached, and not where it has no such file", async (world) => {
+  const args = ["-e", "https://p.example", "--install-no-mirror"];
+  const withCurl = (error: string) => ({
+    downloader: "curl",
+    fakes: { curl: `echo '${error}' >&2; exit 1` },
+  });
+  const hint = "name a mirror of it that you trust: --mirror https://…";
+  await world.refuses(hint, args, withCurl("curl: (28) Connection timed out"));
+  const missing = withCurl("curl: (22) The requested URL returned error: 404");
+  assertEquals((await world.refuses("Cannot download", args, missing)).includes(hint), false);
+});
+
 test("says before it downloads that no panel is given, or that it updates", async (world) => {
   const env = { AGENT_ENDPOINT: "" };
   await world.refuses("Cannot install: no panel is given; -e https://", [], { env });
