@@ -47,7 +47,7 @@ export async function withFirewall(
 ): Promise<readonly CompletedCheck[]> {
   const isAsked = (it: CompletedCheck) =>
     it.lost !== undefined &&
-    linesOf(it).some((line) => /: nft list ruleset/.test(line));
+    linesOf(it).some((line) => /nft list ruleset/.test(line));
   if (!checks.some(isAsked)) return checks;
   const rules = await readRules(tools, signal);
   if (rules === undefined) return checks;

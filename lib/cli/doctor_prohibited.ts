@@ -31,6 +31,13 @@ export async function firewallFinding(
       advice: [`have it let port ${port} of ${address} pass: nft list ruleset || iptables-save`],
     };
   }
+  return refusedThere(way);
+}
+
+/** What is said where a firewall refuses it on the other side of the cable. */
+export function refusedThere(way: Way): RouteFinding {
+  const { host, port } = firstHop(way);
+  const address = way.addresses[0] ?? host;
   return {
     isOne: false,
     text: "a firewall there, or on the way, refuses it (by ICMP)",

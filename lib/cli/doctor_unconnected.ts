@@ -13,7 +13,7 @@ import { type CheckResult, failed } from "./checks.ts";
 import { refusingProxyAdvice } from "./doctor_advice.ts";
 import { connectAdvice, notWhileConnected, type OtherPorts } from "./doctor_connect_advice.ts";
 import { panelAmong, PanelCalls } from "./doctor_panel_calls.ts";
-import { firewallFinding } from "./doctor_prohibited.ts";
+import { firewallFinding, refusedThere } from "./doctor_prohibited.ts";
 import { familyFinding } from "./doctor_family.ts";
 import { answersPing, connectError, kernelCount, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import {
@@ -114,7 +114,7 @@ async function whyNotConnected(
   const ofPings = isPinged === false
     ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
     : isPinged
-    ? firewall
+    ? firewall ?? (isTimeout(error) ? undefined : refusedThere(way))
     : undefined;
   const ofAnswers = ofSource ?? ofPings;
   if (ofAnswers !== undefined) return await because(ofAnswers);
