@@ -66,10 +66,13 @@ function openText({ shortestMs, longestMs }: PanelHealth): string[] {
 }
 
 /**
- * Whether WebSockets were open for the same time each, as where a time-out closes them. Another agent closes
- * them at once, or when it connects again, which the official one does after 5 s.
+ * Whether a time-out has closed WebSockets: each was open for the same time. So they are by the official agent
+ * with the same token, too, which connects again at its next report, while this one does at once; later on
+ * this one waits for a random time before it does.
  */
-function isTimedOut({ shortestMs = 0, longestMs = Infinity }: PanelHealth): boolean {
-  const isOfOtherAgent = shortestMs < 5_500 && longestMs > 4_800;
-  return shortestMs > 500 && longestMs - shortestMs < 300 && !isOfOtherAgent;
+function isTimedOut(
+  { shortConnections = 0, shortestMs = 0, longestMs = Infinity }: PanelHealth,
+): boolean {
+  return shortConnections >= SHORT_CONNECTIONS_LIMIT + 2 && shortestMs > 500 &&
+    longestMs - shortestMs < 200;
 }

@@ -1636,18 +1636,24 @@ Deno.test("connectionsResult() names the proxy on the way, and the panel that ma
 });
 
 Deno.test("connectionsResult() doubts a time-out first where all were open for the same time", () => {
-  const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0, shortConnections: 4 };
-  const table: [shortestMs: number, longestMs: number, text: string, first: string][] = [
-    [2_010, 2_040, "the last 3 were open for 2.0 s each", "a proxy in front of the panel"],
-    [3_000, 3_250, "the last 3 were open for 3.0 s to 3.3 s", "a proxy in front of the panel"],
-    [10, 15, "the last 3 were open for 0.0 s each", "another agent"],
-    [2_000, 4_000, "the last 3 were open for 2.0 s to 4.0 s", "another agent"],
-    // So long the official agent waits before it connects again.
-    [5_020, 5_060, "the last 3 were open for 5.0 s to 5.1 s", "another agent"],
+  const panel = { panel: "p.example", sinceMs: 1, failures: 0, probes: 0 };
+  const table: [
+    count: number,
+    shortestMs: number,
+    longestMs: number,
+    text: string,
+    first: string,
+  ][] = [
+    [5, 2_010, 2_040, "the last 3 were open for 2.0 s each", "a proxy in front of the panel"],
+    [9, 3_000, 3_190, "the last 3 were open for 3.0 s to 3.2 s", "a proxy in front of the panel"],
+    [9, 10, 15, "the last 3 were open for 0.0 s each", "another agent"],
+    [9, 2_140, 2_720, "the last 3 were open for 2.1 s to 2.7 s", "another agent"],
+    // The official agent closes them so while this one connects again at once.
+    [4, 2_975, 2_985, "the last 3 were open for 3.0 s each", "another agent"],
   ];
-  for (const [shortestMs, longestMs, expected, first] of table) {
-    const health = { ...HEALTH, panels: [{ ...panel, shortestMs, longestMs }] };
-    const { text, causes } = connectionsResult(health, undefined);
+  for (const [shortConnections, shortestMs, longestMs, expected, first] of table) {
+    const panels = [{ ...panel, shortConnections, shortestMs, longestMs }];
+    const { text, causes } = connectionsResult({ ...HEALTH, panels }, undefined);
     assertEquals(text.split("; ")[1], expected);
     assertStringIncludes(causes?.[0] ?? "", first);
   }
