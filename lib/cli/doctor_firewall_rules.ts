@@ -75,7 +75,8 @@ function chainsOf(ruleset: string): Chain[] {
   // Long sets go over several lines.
   for (const line of ruleset.replace(/,\n\s+/g, ", ").split("\n")) {
     const [, ofTable] = /^table (\S+ \S+) \{/.exec(line) ?? [];
-    const [, name] = /^\tchain (\S+) \{/.exec(line) ?? [];
+    // A set is kept by its name in rules.
+    const [, name] = /^\t(?:chain|set) (\S+) \{/.exec(line.replace(/^\tset /, "\tset @")) ?? [];
     if (ofTable !== undefined) table = ofTable;
     else if (name !== undefined) chains.push({ table, name, lines: [] });
     else if (/^\t\t\S/.test(line)) chains.at(-1)?.lines.push(line.trim());
@@ -83,6 +84,17 @@ function chainsOf(ruleset: string): Chain[] {
     else if (/^\t\S/.test(line) && line.trim() !== "}") chains.push({ table, name: "", lines: [] });
   }
   return chains;
+}
+
+/** Conditions with the elements of the sets of a table in place of their names. */
+function withElements(conditions: string, table: string, chains: readonly Chain[]): string {
+  return conditions.replace(/@\S+/g, (set) => {
+    const { lines = [] } = chains.find((it) => it.table === table && it.name === set) ?? {};
+    const [, elements] = /^elements = \{(.*)\}$/.exec(lines.at(-1) ?? "") ?? [];
+    // Behind each there may be its time and counter.
+    const all = elements?.split(",").map((it) => it.trim().split(" ", 1)).join(", ");
+    return all === undefined ? set : `{ ${all} }`;
+  });
 }
 
 function endOf(
@@ -104,7 +116,10 @@ function endOf(
     }
     const [whole = "", verdict = ""] = VERDICT.exec(text) ?? [];
     if (verdict === "" && !/\bvmap\b/.test(text)) continue;
-    const applies = appliesTo(text.slice(0, text.length - whole.length), packet);
+    const applies = appliesTo(
+      withElements(text.slice(0, text.length - whole.length), table, chains),
+      packet,
+    );
     if (applies === false) continue;
     const [way, target] = verdict.split(" ");
     if (way === "jump" || way === "goto") {

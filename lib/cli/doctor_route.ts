@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import { Netlink } from "../host/netlink.ts";
-import { FAR_ADDRESSES, type Refusal, type Route, routeTo } from "../host/routes.ts";
+import { FAR_ADDRESSES, gatewaysFor, type Refusal, type Route, routeTo } from "../host/routes.ts";
 import { advised } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { ipFamily } from "../parse/ip_address.ts";
@@ -45,6 +45,11 @@ export type AskRoute = (address: string) => Route | Refusal | undefined;
 export function kernelRoutes(): AskRoute {
   const netlink = attempt(() => new Netlink());
   return (address) => netlink && routeTo(netlink, address);
+}
+
+function kernelGateways(address: string): ReturnType<typeof gatewaysFor> {
+  const netlink = attempt(() => new Netlink());
+  return netlink === undefined ? [] : gatewaysFor(netlink, address);
 }
 
 /**
@@ -102,7 +107,11 @@ export function routeFinding(
 }
 
 /** A finding where packets to an address go into a tunnel, or another way than by the default route. */
-export function detourOf(address: string, askRoute = kernelRoutes()): RouteFinding | undefined {
+export function detourOf(
+  address: string,
+  askRoute = kernelRoutes(),
+  gateways = kernelGateways(address),
+): RouteFinding | undefined {
   const route = askRoute(address);
   if (route === undefined || !("device" in route) || route.device === "lo") return undefined;
   const { device, gateway, network, table } = route;
@@ -114,6 +123,17 @@ export function detourOf(address: string, askRoute = kernelRoutes()): RouteFindi
       advice: [
         `see whether anything comes back by ${device}, and end that VPN if not (wg-quick down ${device}): ip -s ` +
         `link show ${device}; ${ip} rule; ${ip} route show table ${table}`,
+      ],
+    };
+  }
+  const other = gateways.find((it) => it.device !== device);
+  if (network === undefined && gateway !== undefined && other !== undefined) {
+    return {
+      isOne: false,
+      text: `it is sent by ${device}, beside whose default route there is one by ${other.device}`,
+      advice: [
+        `see whether the other way leads there, and have it come first if so: ping -c 3 -I ${other.device} ` +
+        `${address}; ${ip} route replace default via ${other.gateway} dev ${other.device} metric 1`,
       ],
     };
   }

@@ -127,6 +127,20 @@ export function routeTo(netlink: Netlink, address: string): Route | Refusal | un
   };
 }
 
+/** All default routes of an address's family that have a gateway, whatever the kernel makes of them. */
+export function gatewaysFor(
+  netlink: Netlink,
+  address: string,
+): { device: string; gateway: string }[] {
+  const routes = netlink.list(RTM_GETROUTE, [familyOf(address), 0, 0]) ?? [];
+  return routes.flatMap((message) => {
+    const { destination, table, index, gateway } = parseRouteMessage(message) ?? {};
+    const isDefault = destination === undefined && table === MAIN_TABLE;
+    const link = isDefault && index !== undefined ? netlink.link(index) : undefined;
+    return link === undefined || gateway === undefined ? [] : [{ device: link.name, gateway }];
+  });
+}
+
 function isSilent(netlink: Netlink, address: string, index: number): boolean {
   const all = netlink.list(RTM_GETNEIGH, [familyOf(address), 0, 0]) ?? [];
   const shown = addressBytes(address)?.join();

@@ -124,6 +124,37 @@ Deno.test("droppingRule() follows jumps, and takes the policy where no rule appl
   assertEquals(droppingRule(text, PACKET)?.text, "tcp dport { 80, 443 } drop");
 });
 
+Deno.test("droppingRule() knows the elements of sets", () => {
+  const set = (name: string, ...lines: string[]) =>
+    `\tset ${name} { # handle 2\n${lines.map((line) => `\t\t${line}\n`).join("")}\t}\n\n`;
+  const sets = set("none", "type ipv4_addr", "flags timeout") +
+    set(
+      "bad",
+      "type ipv4_addr",
+      "elements = { 198.51.100.7, 192.0.2.0/24 timeout 1h expires 59m,\n\t\t\t     1.2.3.4 }",
+    ) +
+    set("ranges", "type ipv4_addr", "elements = { 10.0.0.1-10.0.0.9 }") +
+    set("ports", "type inet_service", "elements = { 25, 443 }");
+  const of = (rule: string) => {
+    const text = table("inet f", { out: [OUTPUT, `${rule} # handle 7`] });
+    return droppingRule(text.replace("\tchain", `${sets}\tchain`), PACKET)?.text;
+  };
+  for (const rule of ["ip daddr @bad drop", "ip daddr @bad tcp dport @ports reject"]) {
+    assertEquals(of(rule), rule);
+  }
+  for (
+    const rule of [
+      ...[
+        "ip daddr != @bad drop",
+        "ip daddr @none drop",
+        "ip daddr @ranges drop",
+        "ip daddr @x drop",
+      ],
+      "tcp dport != @ports drop",
+    ]
+  ) assertEquals(of(rule), undefined, rule);
+});
+
 Deno.test("droppingRule() names the rule that drops the answer, where the packet gets out", () => {
   const input = "type filter hook input priority filter; policy drop;";
   const of = (packet: LostPacket, ...rules: readonly string[]) => {

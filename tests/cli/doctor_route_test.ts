@@ -95,10 +95,14 @@ Deno.test("detourOf() names an interface beside that of the default route", () =
   );
   assertEquals(leftOver?.advice[0]?.endsWith("ip route del 198.51.100.0/24 via 192.0.2.9"), true);
   for (const way of [BY_GATEWAY, DIRECT, { ...byStatic, gateway: "192.0.2.1" }]) {
-    assertEquals(detourOf("198.51.100.7", kernel("198.51.100.7", way)), undefined);
+    assertEquals(detourOf("198.51.100.7", kernel("198.51.100.7", way), []), undefined);
   }
+  const gateways = ["eth0", "eth1"].map((device) => ({ device, gateway: "192.0.2.9" }));
+  const second = detourOf("198.51.100.7", () => BY_GATEWAY, gateways);
+  assertEquals(second?.text, "it is sent by eth0, beside whose default route there is one by eth1");
+  assertEquals(second?.advice[0]?.endsWith("default via 192.0.2.9 dev eth1 metric 1"), true);
   const of = (device: string) =>
-    detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"));
+    detourOf("192.0.2.7", (address) => route(address === "192.0.2.7" ? device : "eth0"), []);
   assertEquals([of("eth0"), of("lo")], [undefined, undefined]);
   const byRule = { ...DIRECT, device: "wg0", isSilent: false, table: 51820 };
   const all = detourOf("192.0.2.7", () => byRule);

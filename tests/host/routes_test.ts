@@ -18,6 +18,8 @@ const SORTS = `
   const netlink = new Netlink();
   console.log(JSON.stringify(addresses.map((address) => routeTo(netlink, address) ?? null)));
 `;
+/** The default routes that have a gateway, after a plan. */
+const GATEWAYS = SORTS.replaceAll("routeTo", "gatewaysFor");
 
 const CABLE = [
   ...["link add wan0 type veth peer name far0", "link set far0 up", "link set wan0 up"],
@@ -75,6 +77,27 @@ inOwnNetwork.test("routeTo() says by what, and to whom, the kernel would send, o
     { ...ofWan, isSilent: false, table: 51820 },
     null,
   ]);
+});
+
+inOwnNetwork.test("gatewaysFor() lists the default routes of a family, whichever is used", async () => {
+  const lines = [
+    ...CABLE,
+    ...["addr add 198.51.100.7/24 dev wan0", "addr add 203.0.113.7/24 dev far0"],
+    ...["route add default via 198.51.100.1 metric 9", "route add default via 203.0.113.1"],
+    ...["route add 10.0.0.0/8 via 198.51.100.2", "route add default dev wan0 table 100"],
+  ];
+  const output = await denoOutput("eval --no-check", [
+    GATEWAYS,
+    lines.join(";"),
+    "1.1.1.1",
+    "2001:db8::1",
+  ], {
+    through: OWN_NETWORK,
+  });
+  assertEquals(JSON.parse(output), [[
+    { device: "far0", gateway: "203.0.113.1" },
+    { device: "wan0", gateway: "198.51.100.1" },
+  ], []]);
 });
 
 const withIpv6 = onlyIf(hasOwnNetwork && hasIpv6);
