@@ -20,6 +20,37 @@ LARGEST_SIGNATURE=1024
 LARGEST_BINARY=536870912
 
 usage() {
+  if is_chinese; then
+    cat <<'TEXT'
+下载 komari-agent-deno，校验后安装为服务。
+
+用法：
+  sh install.sh [此脚本的选项] [Agent 的选项]
+  sh install.sh -e https://panel.example.com --token-file FILE
+  sh install.sh -e https://panel.example.com -t TOKEN
+  sh install.sh -e https://panel.example.com --auto-discovery KEY
+
+此脚本的选项：
+  --install-version V          安装该版本而不是最新版本；之后从它继续更新
+  --pin                        固定在安装的版本，不再更新
+  --mirror PREFIX              加在每个 GitHub 地址之前，更新时也是如此
+  --install-ghproxy PREFIX     同上，官方脚本的名称
+  --install-no-mirror          无需任何操作：不指定就不使用镜像
+  --portable                   用于已安装的 Deno 的构建，例如在 Alpine 上
+  --token-file -               从标准输入读取令牌
+  -h, --help                   显示此帮助
+
+其他选项都交给 `komari-agent-deno install`，例如 --install-dir FOLDER、
+--install-service-name NAME、--replace、--as-root、--print，以及 Agent 的全部选项。
+不以 root 运行时，安装为该用户的服务。
+
+环境变量：
+  KOMARI_AGENT_REPOSITORY      发布所在的 GitHub 仓库，写作 owner/name
+  KOMARI_AGENT_PUBLIC_KEY      这些发布所用签名的公钥
+  DENO                         运行便携版的 Deno
+TEXT
+    return
+  fi
   cat <<'TEXT'
 Downloads komari-agent-deno, verifies it, and installs it as a service.
 
@@ -50,12 +81,68 @@ Environment:
 TEXT
 }
 
+# Whether the reader's language is Chinese, as for the agent.
+is_chinese() {
+  case ${AGENT_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}} in zh[A-Za-z]*) return 1 ;; zh*) has sed ;; *) return 1 ;; esac
+}
+
+# Puts the English of standard input into Chinese, line by line.
+chinese() {
+  sed '
+    s|^Cannot install on \(.*\): there are builds for Linux and macOS$|无法在 \1 上安装：只有 Linux 和 macOS 的构建|
+    s|^Cannot install on a \(.*\) processor: there are builds for x86_64 and aarch64$|无法在 \1 处理器上安装：只有 x86_64 和 aarch64 的构建|
+    s|^Cannot install on a 32-bit system, even with a 64-bit kernel: .*$|无法在 32 位系统上安装，即使内核是 64 位：只有 64 位的构建|
+    s|^Cannot install here: this system.s C library is musl, .*$|无法在此安装：此系统的 C 库是 musl（例如 Alpine），而构建需要 glibc；请安装 Deno（Alpine：apk add deno），再以 --portable 运行此脚本|
+    s|^Cannot install here: this system.s C library is \(.*\), as on CentOS 7, .*$|无法在此安装：此系统的 C 库是 \1（例如 CentOS 7），而构建需要 glibc 2.27 或更高版本；请改用容器镜像或更新的系统|
+    s|^Cannot install the portable build: it needs Deno, and \(.*\) was not found .*$|无法安装便携版：它需要 Deno，而找不到 \1（Alpine：apk add deno；其他系统见 https://deno.com）；可用环境变量 DENO 指定|
+    s|^Cannot find a temporary folder that allows running programs; \(.*\) can name one$|找不到允许运行程序的临时目录；可用 \1 指定|
+    s|^Cannot download \(.*\): this wget doesn.t show redirects, which could leave HTTPS; install curl$|无法下载 \1：此 wget 不显示重定向，可能离开 HTTPS；请安装 curl|
+    s|^Cannot download \(.*\): it redirects to \(.*\), and only HTTPS is allowed$|无法下载 \1：它重定向到 \2，而只允许 HTTPS|
+    s|^Cannot download: there is neither curl nor wget$|无法下载：没有 curl，也没有 wget|
+    s|^Cannot download: the repository is unknown; set \(.*\)$|无法下载：仓库未知；请设置 \1|
+    s|^Cannot download \(.*\): \(.*\); where GitHub can.t be reached, name a mirror of it that you trust: \(.*\)$|无法下载 \1：\2；如果无法访问 GitHub，请指定你信任的镜像：\3|
+    s|^Cannot download \([^ ]*\): \(.*\)$|无法下载 \1：\2|
+    s|^Cannot use \(.*\): it has more than \(.*\) bytes$|无法使用 \1：它超过 \2 字节|
+    s|^Cannot use \(.*\): the answer is an HTML page; is the mirror right?$|无法使用 \1：应答是 HTML 页面；镜像地址对吗？|
+    s|^Cannot use \(.*\): it has only \(.*\) bytes$|无法使用 \1：它只有 \2 字节|
+    s|^Cannot use \(.*\): it is not a program for this system$|无法使用 \1：它不是此系统的程序|
+    s|^Cannot use \(.*\): its SHA-256 is \(.*\), and should be \(.*\)$|无法使用 \1：它的 SHA-256 是 \2，应为 \3|
+    s|^Cannot use \(.*\): it is not signed with the key of \(.*\)$|无法使用 \1：它不是用 \2 的密钥签名的|
+    s|^Cannot use mirror \(.*\): plain HTTP is refused; use https://$|无法使用镜像 \1：不接受不加密的 HTTP；请使用 https://|
+    s|^Cannot use \(.*\) alone: a value must follow it$|不能单独使用 \1：后面必须有值|
+    s|^Cannot use version \(.*\): allowed is one such as 1.2.3$|无法使用版本 \1：允许的形式如 1.2.3|
+    s|^Cannot verify the download: there is neither sha256sum nor shasum nor openssl$|无法校验下载的文件：没有 sha256sum、shasum 或 openssl|
+    s|^Cannot verify \(.*\): SHA256SUMS does not list it$|无法校验 \1：SHA256SUMS 中没有它|
+    s|^Cannot install version \(.*\): the downloaded program is version \(.*\)$|无法安装版本 \1：下载的程序是版本 \2|
+    s|^Cannot install version \(.*\): the newer version \(.*\) is installed; \(.*\) installs it anyway$|无法安装版本 \1：已安装更新的版本 \2；\3 可强制安装|
+    s|^Cannot run the program here: \(.*\)$|无法在此运行程序：\1|
+    s|^Cannot read the token from standard input, which this script comes from$|无法从标准输入读取令牌：此脚本正来自标准输入|
+    s|^Cannot read the token: there is none$|无法读取令牌：没有内容|
+    s|^Cannot install: no panel is given; \(.*\) names it, and \(.*\) asks for its token$|无法安装：没有指定面板；用 \1 指定面板，\2 会询问令牌|
+    s|^No panel is given: \(.*\) is installed, so .*$|没有指定面板：\1 已安装，因此只更新它，面板和选项保持不变|
+    s|^Comparing checksums only: this script has no public key of \(.*\)$|只比较校验和：此脚本没有 \1 的公钥|
+    s|^Comparing checksums only: verifying the signature takes openssl 3$|只比较校验和：验证签名需要 openssl 3|
+    s|^Downloading \(.*\)$|正在下载 \1|
+    s|^Verified \(.*\)$|已校验 \1|
+    s|^\(.*\) has no effect: unknown option$|\1 不起作用：未知的选项|
+    s|^A package has installed \(.*\) here; nothing is downloaded, and its program is configured$|\1 由软件包安装；不下载任何文件，直接配置其程序|
+    s|^There are no signed snapshots: the latest release is installed instead$|没有签名的快照版本：改为安装最新的发布版|
+    s|^\(.*\) is pinned to version \(.*\), which stays; \(.*\) V installs another, and \(.*\) goes on to newer ones$|\1 固定在版本 \2，保持不变；\3 V 安装其他版本，\4 恢复更新|
+    s|^\(.*\) was pinned to version \(.*\), and is pinned to version \(.*\) now$|\1 原来固定在版本 \2，现在固定在版本 \3|
+    s|^Automatic updates go on from version \(.*\) to newer ones; \(.*\) keeps it$|自动更新会从版本 \1 继续升级；\2 可固定在该版本|
+  '
+}
+
+show() {
+  if is_chinese; then printf '%s\n' "$*" | chinese; else printf '%s\n' "$*"; fi
+}
+
 say() {
-  printf '%s\n' "$*"
+  show "$*"
 }
 
 fail() {
-  printf '%s\n' "$*" >&2
+  show "$*" >&2
   exit 1
 }
 
@@ -95,14 +182,14 @@ find_libc() {
     *GLIBC* | *GNU\ libc*)
       libc=${libc%%
 *}
-      say "glibc ${libc##* }"
+      printf '%s\n' "glibc ${libc##* }"
       return
       ;;
   esac
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || :)
   case $libc in
     glibc\ *)
-      say "$libc"
+      printf '%s\n' "$libc"
       return
       ;;
   esac
@@ -490,7 +577,7 @@ is_file() {
 read_token() {
   if ! is_file; then fail "Cannot read the token from standard input, which this script comes from"; fi
   if [ -t 0 ]; then
-    printf 'Token: ' >&2
+    if is_chinese; then printf '令牌：' >&2; else printf 'Token: ' >&2; fi
     stty -echo
     trap 'stty echo' EXIT
     trap 'exit 130' INT
@@ -563,6 +650,11 @@ main() {
         own_name=true
         service=${1:-}
         case $word in *=*) service=${word#*=} ;; esac
+        set -- "$@" "$word"
+        ;;
+      --lang | --lang=*)
+        AGENT_LANG=${1:-}
+        case $word in *=*) AGENT_LANG=${word#*=} ;; esac
         set -- "$@" "$word"
         ;;
       --pin | --pin=* | --unset=*pin*)

@@ -835,6 +835,43 @@ test("names a mirror where GitHub can't be reached, and not where it has no such
   assertEquals((await world.refuses("Cannot download", args, missing)).includes(hint), false);
 });
 
+Deno.test("install.sh has Chinese for all that it says", async () => {
+  const script = Deno.readTextFileSync(SCRIPT);
+  const [chinese = ""] = /^chinese\(\) \{[^]*?^\}$/m.exec(script) ?? [];
+  const texts = Array.from(
+    script.matchAll(/\b(?:say|fail) ((?:"(?:[^"\\]|\\.)*"(?: \\\n *)?)+)/g),
+    ([, words = ""]) =>
+      words.replace(/" \\\n *"/g, " ").slice(1, -1).replace(/\$\{[^}]*\}|\$\w+/g, "X")
+        .replace(/\\(.)/g, "$1"),
+  ).filter((text) => text !== "X" && text !== "$*");
+  assert(texts.length > 30, `${texts.length}`);
+  const child = new Deno.Command("sh", {
+    args: ["-c", `${chinese}\nchinese`],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(texts.join("\n") + "\n"));
+  await writer.close();
+  const lines = new TextDecoder().decode((await child.output()).stdout).trim().split("\n");
+  assertEquals(lines.length, texts.length);
+  const left = lines.filter((line) =>
+    !/[\u4e00-\u9fff]/.test(line) || /[a-z]{3,} [a-z]{3,} [a-z]{2,} /.test(line)
+  );
+  assertEquals(left, []);
+});
+
+test("speaks Chinese where the machine does, or --lang says so", async (world) => {
+  const options = { fakes: { sed: `exec ${find("sed")} "$@"` } };
+  const zh = { ...options, env: { LC_ALL: "zh_CN.UTF-8" } };
+  await world.refuses("不能单独使用 --mirror：后面必须有值", ["--mirror"], zh);
+  await world.refuses("不能单独使用 -t", ["--lang", "zh", "--mirror", world.mirror, "-t"], options);
+  const english = { ...options, env: { LANG: "zu_ZA.UTF-8" } };
+  await world.refuses("Cannot use --mirror alone", ["--mirror"], english);
+  const { output } = await world.run(["--help"], zh);
+  assertStringIncludes(output, "此脚本的选项：");
+});
+
 test("says before it downloads that no panel is given, or that it updates", async (world) => {
   const env = { AGENT_ENDPOINT: "" };
   await world.refuses("Cannot install: no panel is given; -e https://", [], { env });
