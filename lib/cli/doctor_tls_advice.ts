@@ -11,6 +11,7 @@ import {
 } from "../host/system_authorities.ts";
 import type { Certificate } from "../net/certificate.ts";
 import { dirname } from "../parse/path.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
@@ -62,11 +63,16 @@ export function tlsAdvice(
   const made = isDeeper
     ? `have the panel's server use a certificate for ${host}: the star in a name stands for one part alone`
     : `have the panel's server use a certificate for ${host}`;
+  const nameless =
+    "make a new certificate of version 3, with the name in it: openssl req -x509 -addext " +
+    `subjectAltName=${ipFamily(host) === undefined ? "DNS" : "IP"}:${host} \u2026`;
   const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
     [
       /another name/,
-      ...isOfPanel === true
-        ? [made, named]
+      ...certificate?.names.length === 0
+        ? [nameless]
+        : isOfPanel === true
+        ? ipFamily(host) === undefined ? [made, named] : [named, made]
         : isOfPanel === false
         ? advised(moved, named, made)
         : [named, made, ...isPanels],
@@ -79,14 +85,18 @@ export function tlsAdvice(
     ],
     [/wants a certificate/, ...CLIENT_CERTIFICATE_ADVICE],
     [
+      /speaks no HTTP\/1\.1/,
+      "have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2; HAProxy: alpn " +
+      "h2,http/1.1)",
+    ],
+    [
       /no cipher in common/,
       "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
     ],
     [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
     [
       /X\.509 version 1/,
-      `make a new certificate of version 3, with the name in it: openssl req -x509 -addext ` +
-      `subjectAltName=DNS:${host} …`,
+      nameless,
     ],
     [
       /purposes leave out/,

@@ -286,6 +286,8 @@ Deno.test("tlsAdvice() goes by the cause", () => {
         2,
         "have the panel's server know p.example",
       ],
+      ["it is for another name", { ...CERTIFICATE, names: [] }, 1, "subjectAltName=DNS:p.example"],
+      ["the server speaks no HTTP/1.1 there", undefined, 1, "protocols h1 h2"],
       ["the server wants a certificate of its clients", undefined, 2, "ssl_verify_client optional"],
       ["have no cipher in common", undefined, 1, "ssl_ciphers"],
       ["the server itself has failed", undefined, 1, "read the log of the server"],
@@ -308,6 +310,13 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     assertEquals(found.length, lines, `${message}: ${found.join("\n")}`);
     assertStringIncludes(found.join("\n"), advice);
   }
+  const firstWords = (url: string) =>
+    tlsAdvice("it is for another name", wayTo(url), { certificate: CERTIFICATE, isOfPanel: true })
+      .map((line) => line.split(" ", 1)[0]);
+  assertEquals([firstWords("https://p.example"), firstWords("https://192.0.2.7")], [
+    ["have", "use"],
+    ["use", "have"],
+  ]);
   const proxied = wayTo("https://p.example", "http://127.0.0.1:3128");
   assertStringIncludes(
     tlsAdvice("its issuer is unknown", proxied, { certificate: CERTIFICATE }).join(),
