@@ -39,7 +39,9 @@ export function withStart(
     : check.kind === "unexplained" && !check.text.includes(error)
     ? `${check.text}; started once more, it says: ${failure.text}`
     : undefined;
-  return text === undefined ? check : { ...check, ...failure, text };
+  return text === undefined
+    ? check
+    : withLines({ ...check, kind: failure.kind, text }, linesOf(failure));
 }
 
 /** A failure for checks that had no time in `allMs`, with those that took it: nothing is known of them. */

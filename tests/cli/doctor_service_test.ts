@@ -1611,7 +1611,10 @@ Deno.test("withStart() says how a service would end that nothing has started", (
   const found = foundOf({ ...SERVICE, isActive: false, isEnabled: false });
   const failure = startFailure(why, found);
   const of = (kind?: "unstarted" | "unexplained") => {
-    const result = { ...failed("x is not running: nothing has started it", "start it"), kind };
+    const result = {
+      ...failed("x is not running: nothing has started it", "start it", "or"),
+      kind,
+    };
     return failure &&
       withStart({ id: "service", title: "X", ms: 1, ...result }, { failure, error: why });
   };
@@ -1619,7 +1622,8 @@ Deno.test("withStart() says how a service would end that nothing has started", (
   const words = "repair that, and then: systemctl enable x --now";
   assertStringIncludes(of("unstarted")?.advice ?? "", words);
   assertStringIncludes(of("unexplained")?.text ?? "", `; started once more, it says: ${why}`);
-  assertEquals(of()?.advice, "start it");
+  assertEquals(of()?.causes, ["start it", "or"]);
+  assertEquals(of("unstarted")?.causes, undefined, "what is known now takes the place of guesses");
 });
 
 Deno.test("connectionsResult() names the proxy on the way, and the panel that may start again", () => {
