@@ -25,8 +25,8 @@ import { usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
 const OTHER_USER_AGENT = "curl/8.5.0";
 /** Statuses of a server that knows nothing of a panel at this port. */
 const OF_ANOTHER_SERVER = [200, 404, 405];
-/** What the page of a panel says of itself. */
-const KOMARI = /<(?:title>|meta )[^<]*komari/i;
+/** What the page of a panel says of itself, whose name its owner may have changed. */
+const KOMARI = /<(?:title>|meta )[^<]*(?:komari|A simple server monitor tool)/i;
 /** Where panels are that share a server with other sites. */
 const USUAL_PATH = "/komari";
 

@@ -628,6 +628,19 @@ const HALF_A_PANEL: Record<string, {
     text: `version 2; calls by POST are refused on the way: status ${post}`,
     advice: "let POST to /api/clients/ pass",
   }])),
+  "that takes no POST, whose page has its owner's name": {
+    answer: ({ method }) =>
+      method === "POST" ? page("No", 404) : page(
+        'My servers</title><meta name="description" content="A simple server monitor tool.">',
+        200,
+      ),
+    ...{
+      id: "panel",
+      status: "failed",
+      text: "a Komari panel's page answers",
+      advice: "proxy_pass",
+    },
+  },
   "that gets neither POST nor WebSockets": {
     answer: ({ method }) => method === "POST" ? page("No", 403) : Response.json([]),
     ...{ id: "panel", status: "failed", text: "status 403", advice: "" },
