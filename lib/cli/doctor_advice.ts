@@ -7,6 +7,7 @@
 import type { HttpResponse } from "../net/http_client.ts";
 import { isHtml } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { cloudflareAdvice, sends } from "./doctor_cloudflare.ts";
@@ -209,6 +210,13 @@ const MAINTENANCE =
 /** Lines on an answer that an agent rules out whose reports go through the same server. */
 export const NOT_WHILE_ANSWERED: readonly string[] = [PANEL_DOWN, MAINTENANCE];
 
+/** Advice where a panel is given by its address. */
+export function nameAdvice(url: URL): string[] {
+  return ipFamily(urlHost(url)) === undefined ? [] : [
+    "give the panel's name in place of its address, if it has one: servers tell their sites apart by it",
+  ];
+}
+
 /** Advice on an answer by its status alone. */
 function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string[] {
   const { url } = way;
@@ -257,6 +265,7 @@ function statusAdvice({ status, text, headers }: HttpResponse, way: Way): string
   return [
     ...status >= 300 && status < 400 ? pageAdvice(headers.get("location") ?? "", url) : [],
     `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
+    ...nameAdvice(url),
     "if the panel is behind that server, have it pass requests on (nginx: server_name, proxy_pass)",
     ...originLook(way),
   ];

@@ -14,6 +14,7 @@ import {
   isPasswordWall,
   leadsBack,
   movedTo,
+  nameAdvice,
   NOT_WHILE_ANSWERED,
 } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
@@ -94,7 +95,9 @@ export async function notAPanel(
   }
   if (elsewhere === undefined && moved !== undefined) {
     const then = `repair that first, and then ${writeAddress(moved, way)}`;
-    if (page === undefined) return failed(`${words}; there: ${failure}`, then);
+    if (page === undefined) {
+      return failed(`${words}; there: ${failure}`, ...nameAdvice(url), then);
+    }
     const ofMoved = answerAdvice(page, { ...way, url: new URL(moved) });
     return failed(
       ofPage,

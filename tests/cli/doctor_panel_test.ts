@@ -489,6 +489,7 @@ Deno.test("panelChain() show the page of another site, and not the refusal of th
   );
   assertEquals(panel?.causes?.map((line) => line.slice(0, 19)), [
     "correct the address",
+    "give the panel's na",
     "if the panel is beh",
   ]);
 });
@@ -515,7 +516,10 @@ Deno.test("panelChain() say why nothing answers where a redirect leads", async (
   const location = `http://127.0.0.1:${CLOSED_PORT}/api/clients/v2/rpc`;
   const { panel } = await checked(() => new Response(null, { status: 301, headers: { location } }));
   assertStringIncludes(panel?.text ?? "", "; there: Cannot connect to 127.0.0.1");
-  assertStringIncludes(panel?.advice ?? "", "repair that first, and then write http://127.0.0.1");
+  assertStringIncludes(
+    panel?.causes?.[1] ?? "",
+    "repair that first, and then write http://127.0.0.1",
+  );
 });
 
 Deno.test("panelChain() tell what was sent for a login from what was not", async () => {
