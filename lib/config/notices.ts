@@ -23,10 +23,9 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
       "panel can read the token; --ca-cert FILE trusts only your own certificate",
     enableRemoteControl && disableWebSsh &&
     "--disable-web-ssh wins over --enable-remote-control: remote control stays off",
-    tokenFile && ((readMode(tokenFile.path) ?? 0) & 0o044) !== 0 &&
-    `${tokenFile.option} ${tokenFile.path} can be read by other users of this machine; run chmod ` +
-      "600 on it",
-    // An installed configuration is root's, and its group may read it: the service's user.
+    // The group of a root's file may be that of the service's user, by which alone it reads it.
+    tokenFile && ((readMode(tokenFile.path) ?? 0) & 0o004) !== 0 &&
+    `${tokenFile.option} ${tokenFile.path} can be read by all users of this machine; run chmod o= on it`,
     secretConfig && ((readMode(secretConfig) ?? 0) & 0o004) !== 0 &&
     `${secretConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
     discoveryNotice(options, context),

@@ -149,8 +149,8 @@ Deno.test("translate() puts sentences of status and doctor together from their p
     ],
     ["2 failed, 1 warning.", "2 项失败，1 项警告。"],
     [
-      "Note: --token-file /x can be read by other users of this machine; run chmod 600 on it",
-      "注意：--token-file /x 可被本机的其他用户读取；请对它执行 chmod 600",
+      "Note: --token-file /x can be read by all users of this machine; run chmod o= on it",
+      "注意：--token-file /x 可被本机的所有用户读取；请对它执行 chmod o=",
     ],
     [
       "IPv4 absent: no service answered, IPv6 absent: no interface has a public address",

@@ -310,11 +310,11 @@ Deno.test("resolveConfig() takes HOST_PROC without its slash at the end", () => 
 
 Deno.test("resolveConfig() warns of a token file that others can read", () => {
   const files = { t: "x" };
-  for (const mode of [0o644, 0o640, 0o604]) {
+  for (const mode of [0o644, 0o604]) {
     const [notice = ""] = resolve(["--token-file", "t"], { files, modes: { t: mode } }).notices;
-    assertStringIncludes(notice, "--token-file t can be read by other users");
+    assertStringIncludes(notice, "--token-file t can be read by all users");
   }
-  const closed: Record<string, number>[] = [{ t: 0o600 }, { t: 0o100400 }, {}];
+  const closed: Record<string, number>[] = [{ t: 0o600 }, { t: 0o640 }, { t: 0o100400 }, {}];
   for (const modes of closed) {
     assertEquals(resolve(["--token-file", "t"], { files, modes }).notices, []);
   }

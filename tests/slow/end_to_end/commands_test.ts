@@ -28,7 +28,7 @@ Deno.test("options without effect, lists that match nothing and a token for ever
   const [line = ""] = agent.lines("Counting the traffic of no interface");
   assertMatch(line, / warning +agent: .*--include-nics nope9.*--include-mountpoint \/nope/);
   await agent.says("variable AGENT_MAX_RETRIES has no effect");
-  await agent.says(`--token-file ${path} can be read by other users`);
+  await agent.says(`--token-file ${path} can be read by all users`);
   await agent.stop();
 });
 
