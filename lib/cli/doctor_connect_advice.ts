@@ -27,7 +27,8 @@ import {
 function whereNoneListens(way: Way): { look: string; correct: string } {
   const port = portOf(way.url);
   return {
-    look: `see on the panel's machine whether it listens on port ${port}: ss -ltn`,
+    look:
+      `see on the panel's machine whether it listens on port ${port}, and not at 127.0.0.1 alone: ss -ltn`,
     correct: `correct the port in ${endpointPlace(way)}, if it is another one than ${port}`,
   };
 }

@@ -115,7 +115,7 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     answeredBy,
   });
   const table: [message: string, way: Way, lines: number, advice: string][] = [
-    ["connection refused", wayTo("https://p.example"), 3, "listens on port 443: ss -ltn"],
+    ["connection refused", wayTo("https://p.example"), 3, "listens on port 443, and not at"],
     ["connection refused", wayTo("http://p.example:81"), 3, "if it is another one than 81"],
     [
       "connection refused",
