@@ -59,7 +59,7 @@ const EXPLAINING = [
   "IPAddressAllow",
   ...["PrivateUsers", "AmbientCapabilities", "CapabilityBoundingSet", "ProtectProc"],
   ...["InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "ProtectSystem", "StateDirectory"],
-  ...["TemporaryFileSystem", "DynamicUser"],
+  ...["TemporaryFileSystem", "NoExecPaths", "DynamicUser"],
 ];
 
 const SHOW_MS = 3_000;

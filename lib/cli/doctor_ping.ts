@@ -15,7 +15,7 @@ import type { Health } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, result, skipped } from "./checks.ts";
-import { restart } from "./doctor_unit_settings.ts";
+import { covers, HIDING_SETTINGS, restart } from "./doctor_unit_settings.ts";
 import { isDenied, reinstall } from "./doctor_way.ts";
 
 export async function checkPing(
@@ -88,10 +88,15 @@ export function failedPing(
   const [, what = said, repair, detail = ""] = REPAIR.exec(said) ?? [];
   const why = what + detail;
   const unstarted = /can't be started$/.test(why) ? file : undefined;
+  const hiding = unit.findLast(({ name, value }) =>
+    HIDING_SETTINGS.includes(name) && unstarted !== undefined && covers(value, unstarted)
+  );
   const found = result(
     isUsed ? "failed" : "warning",
     `they don't work: ${why}`,
-    unstarted !== undefined && isClosed(unstarted)
+    hiding !== undefined
+      ? `remove ${settingText(hiding)}, and then: ${restart(name)}`
+      : unstarted !== undefined && isClosed(unstarted)
       ? `let all users run it: chmod 755 ${unstarted}`
       : pingAdvice(reason, { unit, name, isContained }) ?? repair,
   );

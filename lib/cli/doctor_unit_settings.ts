@@ -55,7 +55,7 @@ export function crash(unit: FoundUnit, lastError: string): UnitFailure | undefin
 }
 
 /** Settings that take paths from a service. */
-const HIDING_SETTINGS = [
+export const HIDING_SETTINGS: readonly string[] = [
   ...["InaccessiblePaths", "TemporaryFileSystem", "ReadOnlyPaths", "NoExecPaths"],
 ];
 

@@ -308,6 +308,10 @@ inFolder.test("failedPing() says how all users may run a ping that only some may
   assertEquals(advice().includes("chmod"), false);
   Deno.chmodSync(file, 0o750);
   assertEquals(advice(), `let all users run it: chmod 755 ${file}`);
+  const unit = [{ name: "InaccessiblePaths", value: folder.path, file: "/x.conf" }];
+  const hidden = failedPing('there is no "ping"', { health: undefined, file, unit, name: "x" });
+  const start = `remove InaccessiblePaths=${folder.path} in /x.conf, and then: `;
+  assertEquals(hidden.advice?.startsWith(start), true, hidden.advice);
   assertEquals(advice('"ping" may not open its socket').includes("chmod"), false, "it has started");
 });
 

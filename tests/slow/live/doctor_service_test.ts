@@ -561,7 +561,11 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ...dropIn("InaccessiblePaths=/usr/bin/ping"),
       statusCode: 0,
       reports: true,
-      ...warning("ping", "ping"),
+      ...warning(
+        "ping",
+        "/usr/bin/ping is there, and can't be started",
+        `→ remove InaccessiblePaths=/usr/bin/ping in ${DROP_IN}`,
+      ),
     },
     {
       cause: "metrics on a port that needs a right",
