@@ -10,6 +10,7 @@ import { PACKAGE_MANAGERS, packageOf, thisProgram } from "../host/this_program.t
 import { describeError } from "../log/log.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
+import { asRoot } from "./doctor_commands.ts";
 import { reinstall } from "./doctor_way.ts";
 import { findUpdate } from "./update.ts";
 
@@ -21,7 +22,15 @@ export function configCheck(config: Config): Check {
   return check("config", "Configuration", () => {
     const { configPath, isConfigInstalled, endpoint, token, unknownVariables, mistake } = config;
     if (mistake !== undefined) {
-      return failed(mistake, `correct that, and have it used: ${reinstall(config)}`);
+      // As a power cut or a full disk leaves it.
+      const [, empty] = /configuration (\/\S+): it is no valid JSON: it is empty$/.exec(mistake) ??
+        [];
+      return failed(
+        mistake,
+        empty === undefined
+          ? `correct that, and have it used: ${reinstall(config)}`
+          : `make it anew: rm ${empty} && ${asRoot(`${reinstall(config)} -e URL --token-file -`)}`,
+      );
     }
     const source = configPath === undefined
       ? "from flags and variables"

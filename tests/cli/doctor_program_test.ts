@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { asRoot } from "../../lib/cli/doctor_commands.ts";
 import { configCheck, versionCheck } from "../../lib/cli/doctor_program.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -29,6 +30,11 @@ Deno.test("configCheck() names the file, and everything that is to know", async 
   const wrong = await configCheck({ ...configOf(), mistake }).run(signal);
   assertEquals([wrong.status, wrong.text], ["failed", mistake]);
   assertEquals(wrong.advice, "correct that, and have it used: komari-agent-deno install");
+  const empty =
+    "Cannot use the installed configuration /etc/x.json: it is no valid JSON: it is empty";
+  const { advice } = await configCheck({ ...configOf(), mistake: empty }).run(signal);
+  const install = "komari-agent-deno install -e URL --token-file -";
+  assertEquals(advice, `make it anew: rm /etc/x.json && ${asRoot(install)}`);
 });
 
 Deno.test("versionCheck() warns of a newer version, and of none that can be looked up", async () => {
