@@ -57,7 +57,7 @@ const CONSEQUENCES: readonly (readonly [
   [["network"], ["interfaces"]],
   [
     ["service", "interfaces"],
-    ["interfaces", "measurements", "disks", "ping"],
+    ["interfaces", "measurements", "disks", "ping", "time_zone"],
     /\/stat: (?:HOST_PROC|no such file)/,
   ],
   [["network"], ["dns", "connect"], /there is no default route of IPv4/, "no_ipv4_route"],

@@ -48,6 +48,12 @@ export function unseenResult(
     const set = unit &&
       (underSettings(unseen, unit, SLOWING_SETTINGS) ?? hiddenPath(unit, unseen));
     if (set !== undefined) return failed(set.text, ...set.advice);
+    if (loops && unit !== undefined) {
+      const { lastDeath = "" } = state ?? {};
+      const read = `read its log: ${logHint.replace(/ -f$/, " -n 30")}`;
+      const ended = lastDeath === "" ? unseen : `${text}: before, ${lastDeath}`;
+      return { ...unexplained(ended, unit, read), kind: "unexplained" };
+    }
     const folder = unit && lastSetting(unit.settings, "RuntimeDirectory");
     if (unit !== undefined && folder !== undefined && folder.isOurs !== true) {
       const remove = `remove ${settingText(folder)}, and then: ${restart(unit.name)}`;
@@ -59,13 +65,13 @@ export function unseenResult(
         `have the unit written anew: ${unit.install}`,
       );
     }
-    const unexplained = failed(
+    const waiting = failed(
       unseen,
       "if it was started a moment ago, ask again in some seconds",
       `see whether it says why it has none: ${logHint.replace(/ -f$/, " -n 30")}`,
       `if the file was removed, have it made again: systemctl restart ${unit?.name}`,
     );
-    return { ...unexplained, kind: "unexplained" };
+    return { ...waiting, kind: "unexplained" };
   }
   return unexplained(
     `${text}, but no agent of it is seen`,

@@ -542,6 +542,12 @@ Deno.test("serviceResult() knows the failed step also before the log has its err
     said({ properties, settings: { User: "u" }, change: { isActive: true, lastStep } }).text;
   assertStringIncludes(of("USER"), `(217/USER): there is no user u (User=u in ${DROP_IN})`);
   assertStringIncludes(of("FAILURE"), "its health file /run/x/health is not there");
+  const lastDeath = "its process was ended by SIGXFSZ";
+  const killed = (settings: Record<string, string>) =>
+    said({ properties, settings, change: { isActive: true, lastStep: "XFSZ", lastDeath } });
+  const limited = killed({ LimitFSIZE: "4096" });
+  assertStringIncludes(limited.text, `before, ${lastDeath} (LimitFSIZE=4096 in ${DROP_IN})`);
+  assertStringIncludes(killed({ PrivateTmp: "yes" }).text, `writes: PrivateTmp (${DROP_IN})`);
 });
 
 Deno.test("serviceResult() takes no limit for the cause that is wide enough", () => {
