@@ -221,7 +221,7 @@ function patternOf(english: string): RegExp {
     (_, isNumber: string, name: string, end: string, at: number) => {
       if (names.has(name)) return `\\k<${name}>${end}`;
       names.add(name);
-      const isFirst = at === 0 && name !== "text";
+      const isFirst = (at === 0 && name !== "text") || name === "cause";
       const value = THINGS.includes(name) ? PART : isFirst ? SENTENCE : ".*?";
       const any = { "=": SETTING, "\\)": CLOSED, '"': QUOTED }[end] ?? value;
       return `(?<${name}>${isNumber ? NUMBER : any})${end}`;

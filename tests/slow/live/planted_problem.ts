@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { isJsonObject, jsonFields, parseJson } from "../../../lib/parse/json.ts";
+import { translate } from "../../../lib/cli/translate.ts";
+import { brokenRules, leftEnglish } from "../../cli/chinese_style.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 
 /** A cause that is planted, and what has to be said about it. */
@@ -20,6 +22,8 @@ export interface Diagnosis {
   /** The exit codes of `doctor`, and of `status` where it was asked. */
   readonly exitCodes: string;
   readonly said: string;
+  /** The texts, and the advices, that are bad. */
+  readonly texts: readonly string[];
 }
 
 /**
@@ -59,7 +63,8 @@ function diagnose(
     assertEquals(others.filter((it) => it.id !== id), [], `${cause}: ${said}`);
   }
   const exitCodes = `${code}${statusCode === undefined ? "" : `, ${statusCode}`}`;
-  return { problem, exitCodes, said };
+  const texts = bad.flatMap((it) => [it.text, it.advice ?? [], it.causes ?? []].flat()).map(String);
+  return { problem, exitCodes, said, texts };
 }
 
 /**
@@ -85,9 +90,16 @@ export async function untilNamed(
   }
 }
 
-/** Prints what was said about each, as a table. */
+/**
+ * Prints what was said about each, as a table.
+ *
+ * @throws {AssertionError} When some of it is not all Chinese in Chinese.
+ */
 export function printDiagnoses(diagnoses: readonly Diagnosis[]): void {
   for (const { problem, exitCodes, said } of diagnoses) {
     console.log(`\n${problem.cause} [${exitCodes}]\n  ${said.replaceAll("\n", "\n  ")}`);
   }
+  const chinese = diagnoses.flatMap(({ texts }) => texts).map((text) => translate(text, "zh"));
+  const bad = chinese.filter((it) => leftEnglish(it) !== undefined || brokenRules(it).length > 0);
+  assertEquals(bad, []);
 }
