@@ -64,6 +64,12 @@ export function tokenResult(
       `write the token without them: ${origin}`,
     );
   }
+  if (/^\$(?:\w+|\{\w+\})$/.test(text)) {
+    return failed(
+      `${refused}; it is a variable, in whose place nothing puts a token there`,
+      `write the token itself: ${origin}`,
+    );
+  }
   const [odd] = /[^!-~]/u.exec(text) ?? [];
   if (odd !== undefined) {
     return failed(

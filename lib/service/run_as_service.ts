@@ -64,7 +64,11 @@ export function asServiceCommand(
     if (value === undefined || NOT_SET.includes(value)) return [];
     // systemd would give the folder to the user, and what is wrong with it would be gone.
     if (name === STATE) return statePaths(value).map((path) => `ReadWritePaths=-${path}`);
-    return value === "" && !MEANINGFUL_WHEN_EMPTY.includes(name) ? [] : [`${name}=${value}`];
+    // It shows variables as a shell reads them, and takes them as its own files have them.
+    const taken = name === "Environment"
+      ? value.replace(/\\([\\\x22$`])/g, (all, it) => /[$`]/.test(it) ? it : all)
+      : value;
+    return value === "" && !MEANINGFUL_WHEN_EMPTY.includes(name) ? [] : [`${name}=${taken}`];
   });
   const limits = LIMITS.flatMap((name) => {
     const [hard, soft] = [settings.get(name)?.[0], settings.get(`${name}Soft`)?.[0]];

@@ -938,6 +938,10 @@ Deno.test("panelChain() name a token within quotes of either kind, where the pan
     const { token: found } = await checked(refuse, ["-t", token]);
     assertEquals([found?.status, found?.text.includes("within quotes")], ["failed", isQuoted]);
   }
+  for (const variable of ["$TOKEN", "${TOKEN}"]) {
+    const { token } = await checked(() => Response.json({}, { status: 401 }), ["-t", variable]);
+    assertStringIncludes(token?.text ?? "", "; it is a variable, in whose place nothing puts");
+  }
   const uuid = crypto.randomUUID();
   const { token: ofNode } = await checked(() => Response.json({}, { status: 401 }), ["-t", uuid]);
   assertStringIncludes(ofNode?.causes?.[0] ?? "", "it has the form of a node's UUID");

@@ -11,7 +11,7 @@ import { SYSTEM_PLAN } from "./service_plans.ts";
 
 /** As systemd 252 shows a unit that loses its capability, beside settings that are not set. */
 const SHOWN = `StateDirectory=komari-agent-deno
-Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e
+Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e "F=\\\${a}\\\`\\\\\\\$"
 EnvironmentFiles=/etc/komari-agent-deno/environment (ignore_errors=yes)
 EnvironmentFiles=/etc/a file (ignore_errors=no)
 UMask=0022
@@ -46,7 +46,7 @@ Deno.test("asServiceCommand() takes over what is set, and no capability where th
     "CapabilityBoundingSet=",
     "ReadWritePaths=-/var/lib/komari-agent-deno",
     "RestrictAddressFamilies=AF_INET AF_UNIX",
-    'Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e',
+    'Environment=DENO=/usr/local/bin/deno "HTTPS_PROXY=http://proxy.example:3128" D=e "F=${a}`\\\\$"',
     "LimitNOFILE=1024:524288",
     "EnvironmentFile=-/etc/komari-agent-deno/environment",
     "EnvironmentFile=-/etc/a file",
@@ -77,7 +77,7 @@ Deno.test("showSettingsCommand() asks for everything that is taken over", () => 
 Deno.test("settings tell user, variables and files of variables", () => {
   assertEquals(settingsUser(SHOWN), "komari-agent-deno");
   assertEquals(settingsUser(""), "");
-  assertEquals(settingsVariables(SHOWN), ["DENO", "HTTPS_PROXY", "D"]);
+  assertEquals(settingsVariables(SHOWN), ["DENO", "HTTPS_PROXY", "D", "F"]);
   assertEquals(environmentFiles(SHOWN), ["/etc/komari-agent-deno/environment", "/etc/a file"]);
 });
 

@@ -722,6 +722,17 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       ),
     },
     {
+      cause: "a variable that systemd puts nothing in the place of",
+      ...dropIn("Environment=AGENT_TOKEN=${KOMARI_TOKEN}"),
+      statusCode: 1,
+      ...failed(
+        "token",
+        `the token of AGENT_TOKEN in ${DROP_IN}`,
+        "it is a variable, in whose place",
+        "write the token itself",
+      ),
+    },
+    {
       cause: "a limit of all services",
       plant: `printf '[Manager]\\nDefaultLimitAS=64M\\n' >/etc/systemd/system.conf && ` +
         `{ ${RESTART} || true; }`,
