@@ -57,7 +57,7 @@ import { processorTimes, slowProcessor } from "./doctor_processor.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { correction } from "./doctor_unit_program.ts";
-import { reinstall, wayTo } from "./doctor_way.ts";
+import { portOf, reinstall, USUAL_PORTS, wayTo } from "./doctor_way.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
@@ -253,9 +253,15 @@ export function panelChains(
   if (config.furtherPanels.length === 0) return [panelChain(config, options)];
   const panels = [config, ...config.furtherPanels];
   const names = panelNames(panels);
+  const urls = panels.map(({ endpoint }) => new URL(endpoint));
   return panels.map((settings, index) => {
     const panel = names[index];
-    return panelChain({ ...config, ...settings }, options).map((check) => ({ ...check, panel }));
+    // Where another one of them is, this one is not.
+    const taken = urls.filter((url, at) => at !== index && url.hostname === urls[index]?.hostname)
+      .map(portOf);
+    const usualPorts = (options.usualPorts ?? USUAL_PORTS).filter((port) => !taken.includes(port));
+    return panelChain({ ...config, ...settings }, { ...options, usualPorts })
+      .map((check) => ({ ...check, panel }));
   });
 }
 

@@ -149,7 +149,7 @@ export function portOf(url: URL): number {
 }
 
 /** The ports of panels: those of web servers before them, and Komari's own. */
-const USUAL_PORTS = [443, 80, 25774];
+export const USUAL_PORTS: readonly number[] = [443, 80, 25774];
 
 /** The addresses that panels usually have on the same host, other than the configured one. */
 export function usualAddresses(

@@ -1,3 +1,4 @@
+import { freePort } from "../free_port.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   type CompletedCheck,
@@ -76,6 +77,20 @@ Deno.test("panelChains() check each of several panels with its own token, and na
     const tokens = chains.flat().filter(({ id }) => id === "token");
     const expected = [[new URL(url).host, "ok"], [new URL(other).host, "failed"]];
     assertEquals(tokens.map(({ panel, status }) => [panel, status]), expected);
+  });
+  await withPanel({}, async (url) => {
+    using temp = new TempFolder();
+    const file = `${temp.path}/file`;
+    const dead = { endpoint: `http://127.0.0.1:${freePort()}`, token: TOKEN };
+    const usualPorts = [Number(new URL(url).port)];
+    const { signal } = new AbortController();
+    for (const [endpoint, isOffered] of [[url, false], ["http://panel.invalid", true]] as const) {
+      Deno.writeTextFileSync(file, JSON.stringify({ panels: [dead, { endpoint, token: TOKEN }] }));
+      const [chain = []] = panelChains(configOf(["--config", file]), { usualPorts });
+      const checks = await Array.fromAsync(runChain(chain, { signal, secrets: [] }));
+      const { text = "" } = checks.find(({ id }) => id === "connect") ?? {};
+      assertEquals(text.includes(url), isOffered, text);
+    }
   });
 });
 
