@@ -92,9 +92,9 @@ export function choosePanels(config: Config, installed: readonly PanelOptions[])
 function sharedTokens(given: readonly Pick<PanelSettings, "endpoint" | "token">[]): string[] {
   const namesOf = (panels: typeof given) => panels.map(panelName).join(", ");
   const [having, keeping] = [given.filter((it) => it.token), given.filter((it) => !it.token)];
-  return having.length === 0 || keeping.length === 0
-    ? []
-    : [`the token given is for ${namesOf(having)}; ${namesOf(keeping)}: as the service has it`];
+  return having.length === 0 || keeping.length === 0 ? [] : [
+    `the token given is for ${namesOf(having)}; the service's own is kept for ${namesOf(keeping)}`,
+  ];
 }
 
 /** The configuration without some of its panels. */

@@ -166,7 +166,7 @@ onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each toke
   assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), expected);
   assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
   const notice =
-    "the token given is for three.example; two.example, one.example: as the service has it";
+    "the token given is for three.example; the service's own is kept for two.example, one.example";
   assertEquals(config.notices, [notice]);
   const rights = [config, ...config.furtherPanels]
     .map((it) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]);
