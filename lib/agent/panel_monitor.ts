@@ -1,5 +1,5 @@
 import { describeError } from "../log/log.ts";
-import { SHORT_CONNECTION_MS } from "../panel/link_machine.ts";
+import { LASTING_MS } from "../panel/link_log.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type Transport, transportName } from "../panel/transport.ts";
 import { LOST_MS } from "../probe/prober.ts";
@@ -104,7 +104,7 @@ export class PanelMonitor implements PanelObserver {
   health(): PanelHealth {
     const { transport = "", sinceMs, shortConnections = 0 } = this.#health;
     // Whether the WebSocket in use was not closed soon.
-    const lasts = transport.endsWith(" WebSocket") && Date.now() - sinceMs >= SHORT_CONNECTION_MS;
+    const lasts = transport.endsWith(" WebSocket") && Date.now() - sinceMs >= LASTING_MS;
     return {
       ...this.#health,
       shortConnections: lasts ? 0 : shortConnections,

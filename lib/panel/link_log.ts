@@ -1,13 +1,14 @@
 import { getLogger } from "../log/log.ts";
-import {
-  type LinkState,
-  SHORT_CONNECTION_MS,
-  SHORT_CONNECTIONS_LIMIT,
-  type SocketEnd,
-} from "./link_machine.ts";
+import { type LinkState, SHORT_CONNECTIONS_LIMIT, type SocketEnd } from "./link_machine.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError } from "./panel_error.ts";
 import { type Transport, transportName } from "./transport.ts";
+
+/**
+ * A WebSocket that is closed sooner is told to the observers. Two agents with one token close each other's
+ * in turn: one of them tries again up to every 30 s, so long the other one's lasts.
+ */
+export const LASTING_MS = 60_000;
 
 /**
  * Logs the first report and fallbacks to another transport, and tells the observers which failures of
@@ -81,7 +82,7 @@ export class LinkLog {
     reason: string,
     { end, durationMs, after }: { end: SocketEnd; durationMs: number; after: LinkState },
   ): void {
-    const isUnexplained = end === "closed" && durationMs < SHORT_CONNECTION_MS;
+    const isUnexplained = end === "closed" && durationMs < LASTING_MS;
     this.#shortConnections = isUnexplained ? this.#shortConnections + 1 : 0;
     const openMs = [...this.#openMs, Math.round(durationMs)].slice(-SHORT_CONNECTIONS_LIMIT);
     this.#openMs = isUnexplained ? openMs : [];

@@ -138,7 +138,7 @@ export const INITIAL_LINK: LinkState = {
 };
 
 /** A WebSocket that is closed sooner did not last. */
-export const SHORT_CONNECTION_MS = 15_000;
+const SHORT_CONNECTION_MS = 15_000;
 /** Short connections in a row that are no coincidence. */
 export const SHORT_CONNECTIONS_LIMIT = 3;
 
