@@ -57,7 +57,8 @@ import { processorTimes, slowProcessor } from "./doctor_processor.ts";
 import { inOrder, reportJson, reportText } from "./doctor_report.ts";
 import { serviceResult } from "./doctor_service.ts";
 import { correction } from "./doctor_unit_program.ts";
-import { portOf, reinstall, USUAL_PORTS, wayTo } from "./doctor_way.ts";
+import { portOf, USUAL_PORTS, wayTo } from "./doctor_way.ts";
+import { reinstall } from "./doctor_options.ts";
 import { terminalColumns } from "./output.ts";
 
 /** What waits longer is given up, so that the command ends within 20 s whatever hangs. */

@@ -19,15 +19,8 @@ import {
   webFirewall,
 } from "./doctor_web_firewall.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import {
-  endpointPlace,
-  given,
-  originLook,
-  originText,
-  type Way,
-  withoutProxy,
-  writeAddress,
-} from "./doctor_way.ts";
+import { endpointPlace, given, withoutProxy, writeAddress } from "./doctor_options.ts";
+import { originLook, originText, type Way } from "./doctor_way.ts";
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyVariableNames({ url, unit }: Pick<Way, "url" | "unit">): string {

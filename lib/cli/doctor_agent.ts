@@ -12,7 +12,7 @@ import { type UnitSetting, variableFile, variableValue } from "../service/loaded
 import { reportProblem, seenProblem } from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
 import { type CheckResult, failed, ok, result, skipped, warning } from "./checks.ts";
-import { reinstall } from "./doctor_way.ts";
+import { reinstall } from "./doctor_options.ts";
 import { duration } from "./help.ts";
 
 export function pausedResult(text: string, pid: number): CheckResult {

@@ -11,17 +11,9 @@ import { advised } from "./checks.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import {
-  endpointPlace,
-  firstHop,
-  originLook,
-  OWN_FIREWALL,
-  portOf,
-  unitAdvice,
-  type Way,
-  withoutProxy,
-  writeAddress,
-} from "./doctor_way.ts";
+import { endpointPlace, withoutProxy, writeAddress } from "./doctor_options.ts";
+import { firstHop, originLook, OWN_FIREWALL, portOf, type Way } from "./doctor_way.ts";
+import { unitAdvice } from "./doctor_unit_network.ts";
 
 /** Advice for a port of the panel at which nothing listens: to look there, or to correct the port. */
 function whereNoneListens(way: Way): { look: string; correct: string } {

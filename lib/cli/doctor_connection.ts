@@ -21,7 +21,8 @@ import {
 import { CONNECT_MS } from "./doctor_network.ts";
 import { kernelRoutes, routeFinding } from "./doctor_route.ts";
 import { notConnected } from "./doctor_unconnected.ts";
-import { oldAddressAdvice, preferOther, seconds, type Way } from "./doctor_way.ts";
+import { oldAddressAdvice, preferOther } from "./doctor_addresses.ts";
+import { seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;

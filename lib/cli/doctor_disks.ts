@@ -15,7 +15,7 @@ import { takeSnapshot } from "../metrics/snapshot.ts";
 import { type CheckResult, ok, result, warning } from "./checks.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import { mountWith } from "./doctor_rights.ts";
-import { given } from "./doctor_way.ts";
+import { given } from "./doctor_options.ts";
 import { usedUpOf } from "./state_trouble.ts";
 
 export async function checkDisks(

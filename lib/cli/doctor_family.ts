@@ -10,7 +10,8 @@ import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
 import { advised } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { acceptedRouters, type AskRoute, type RouteFinding } from "./doctor_route.ts";
-import { endpointPlace, firstHop, given, type Way } from "./doctor_way.ts";
+import { endpointPlace, given } from "./doctor_options.ts";
+import { firstHop, type Way } from "./doctor_way.ts";
 
 /** Whether this machine has no IPv6 at all. */
 const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { addressBytes, ipFamily } from "../parse/ip_address.ts";
+import { ipFamily, isWithin } from "../parse/ip_address.ts";
 import type { LostPacket } from "./checks.ts";
 
 /** A rule that drops or refuses a packet for sure. */
@@ -189,15 +189,4 @@ function appliesTo(
     rest = rest.slice(taken.length);
   }
   return isSure ? true : undefined;
-}
-
-/** Whether an address is another one, or in a network; `undefined` for what is neither, such as a named set. */
-export function isWithin(address: string, text: string): boolean | undefined {
-  const [network = "", length] = text.split("/");
-  const [own, first] = [addressBytes(address), addressBytes(network)];
-  if (first === undefined || own === undefined) return undefined;
-  if (own.length !== first.length) return false;
-  const bits = (bytes: readonly number[]) =>
-    bytes.map((byte) => byte.toString(2).padStart(8, "0")).join("").slice(0, Number(length ?? 128));
-  return bits(own) === bits(first);
 }

@@ -30,7 +30,7 @@ import { checkDisks, countedResult, unmatchedResult } from "./doctor_disks.ts";
 import { checkPing } from "./doctor_ping.ts";
 import { checkStateFolder } from "./doctor_state.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import { given } from "./doctor_way.ts";
+import { given } from "./doctor_options.ts";
 import { PROGRAM } from "../version.ts";
 
 /** The check of the limit of open files, below which nothing works as it should. */

@@ -21,18 +21,9 @@ import {
 } from "./doctor_name_servers.ts";
 import { lossKind, pingsOf, withPings } from "./doctor_name_pings.ts";
 import { lostInStub, unresolved } from "./doctor_unresolved_name.ts";
-import {
-  failureText,
-  firstHop,
-  given,
-  hopText,
-  isFakeIp,
-  isForged,
-  otherNameServer,
-  seconds,
-  type Way,
-  withForged,
-} from "./doctor_way.ts";
+import { failureText, firstHop, hopText, seconds, type Way } from "./doctor_way.ts";
+import { given, otherNameServer } from "./doctor_options.ts";
+import { isFakeIp, isForged, withForged } from "./doctor_addresses.ts";
 
 /** For a system whose servers are not known. */
 const LOOKUP_MS = 6_000;

@@ -19,14 +19,9 @@ import {
 import { advised } from "./checks.ts";
 import { lossAdvice } from "./doctor_loss.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
-import {
-  endpointPlace,
-  firstHop,
-  given,
-  otherNameServer,
-  unitAdvice,
-  type Way,
-} from "./doctor_way.ts";
+import { endpointPlace, given, otherNameServer } from "./doctor_options.ts";
+import { firstHop, type Way } from "./doctor_way.ts";
+import { unitAdvice } from "./doctor_unit_network.ts";
 
 /** Where `/etc/resolv.conf` is a link to a file of systemd-resolved. */
 export const START_RESOLVED =

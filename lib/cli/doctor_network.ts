@@ -15,7 +15,8 @@ import { networkLogCommand } from "./doctor_commands.ts";
 import { unusableStates } from "./doctor_family.ts";
 import { type AskRoute, kernelRoutes, missingRouteAdvice, refused } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import { failureText, firstHop, unitAdvice, type Way } from "./doctor_way.ts";
+import { failureText, firstHop, type Way } from "./doctor_way.ts";
+import { unitAdvice } from "./doctor_unit_network.ts";
 
 /** Longer than a connection takes that is going to be opened. */
 export const CONNECT_MS = 5_000;

@@ -20,7 +20,8 @@ import {
 import { isChallenge } from "./doctor_cloudflare.ts";
 import { panelAmong, type PanelCalls } from "./doctor_panel_calls.ts";
 import { isUnfiled, webFirewall } from "./doctor_web_firewall.ts";
-import { usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
+import { usualAddresses, type Way } from "./doctor_way.ts";
+import { writeAddress } from "./doctor_options.ts";
 
 /** Of a program that everybody lets pass. */
 const OTHER_USER_AGENT = "curl/8.5.0";

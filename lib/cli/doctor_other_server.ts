@@ -13,14 +13,8 @@ import { answererText } from "./doctor_advice.ts";
 import { isChallenge } from "./doctor_cloudflare.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
-import {
-  failureText,
-  oldAddressAdvice,
-  preferOther,
-  strayAdvice,
-  type Way,
-  waysByAddress,
-} from "./doctor_way.ts";
+import { failureText, type Way } from "./doctor_way.ts";
+import { oldAddressAdvice, preferOther, strayAdvice, waysByAddress } from "./doctor_addresses.ts";
 
 /** For the calls at one address, at the same time as at the others. */
 const ADDRESS_MS = 2_500;

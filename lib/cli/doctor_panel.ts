@@ -9,7 +9,17 @@ import { isTimeout, withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
-import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
+import {
+  type Check,
+  check,
+  type CheckResult,
+  failed,
+  linesOf,
+  ok,
+  skipped,
+  warning,
+  withLines,
+} from "./checks.ts";
 import { answerAdvice, answererText, asLimit, proxyVariableNames } from "./doctor_advice.ts";
 import { clockAdvice, clockDifference } from "./doctor_clock.ts";
 import { cloudflareAdvice } from "./doctor_cloudflare.ts";
@@ -26,14 +36,9 @@ import { checkTls } from "./doctor_tls.ts";
 import { tokenResult, type TokenState } from "./doctor_token.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
 import { withUnusedProxy } from "./doctor_unused_proxy.ts";
-import {
-  endpointPlace,
-  failureText,
-  type Way,
-  wayTo,
-  withDoubts,
-  withoutProxy,
-} from "./doctor_way.ts";
+import { endpointPlace, overridden, withoutProxy } from "./doctor_options.ts";
+import { failureText, firstHop, type Way, wayTo } from "./doctor_way.ts";
+import { lossAdvice, PINGS } from "./doctor_loss.ts";
 
 /** For the calls that find out what answers. */
 const CALL_TIMEOUT_MS = 7_000;
@@ -72,6 +77,18 @@ export function panelChain(
     check("token", "Token", () => panel.token()),
     check("websocket", "WebSocket", (signal) => panel.upgrade(signal)),
   ];
+}
+
+/** The result of a link, which begins with the doubts about the addresses where it has failed. */
+export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<CheckResult> {
+  const found = await link;
+  if (found.status !== "failed") return found;
+  const lost = await way.pings?.catch(() => undefined) ?? 0;
+  const look = lossAdvice(way.addresses[0] ?? firstHop(way).host);
+  const loss = found.kind === "no_answer" && lost > 0 &&
+    `${lost} of ${PINGS} pings are lost, too: ${look}`;
+  const ofPanel = way.proxy === undefined ? overridden(way, "AGENT_ENDPOINT") : undefined;
+  return withLines(found, [ofPanel, loss || undefined, ...way.doubts, ...linesOf(found)]);
 }
 
 async function noPanel(

@@ -22,7 +22,8 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { type CheckResult, linesOf, withLines } from "./checks.ts";
 import { isPasswordWall } from "./doctor_advice.ts";
-import { failureText, usualAddresses, type Way, writeAddress } from "./doctor_way.ts";
+import { failureText, usualAddresses, type Way } from "./doctor_way.ts";
+import { writeAddress } from "./doctor_options.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */

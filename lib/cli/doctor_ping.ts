@@ -16,7 +16,8 @@ import { PROGRAM } from "../version.ts";
 import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, result, skipped } from "./checks.ts";
 import { covers, HIDING_SETTINGS, restart } from "./doctor_unit_settings.ts";
-import { isDenied, reinstall } from "./doctor_way.ts";
+import { isDenied } from "./doctor_unit_network.ts";
+import { reinstall } from "./doctor_options.ts";
 
 export async function checkPing(
   { roots }: Machine,

@@ -12,7 +12,8 @@ import type { LostTarget } from "../state/health_file.ts";
 import type { Health } from "../state/health_reader.ts";
 import { seenProblem, withLostTargets } from "./agent_problems.ts";
 import { type CheckResult, ok, skipped, warning } from "./checks.ts";
-import { given, OWN_FIREWALL } from "./doctor_way.ts";
+import { given } from "./doctor_options.ts";
+import { OWN_FIREWALL } from "./doctor_way.ts";
 
 /** Looks at the results of the last minute, and whether a target that is always lost may be probed at all. */
 export async function checkProbes(

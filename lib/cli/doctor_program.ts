@@ -11,7 +11,7 @@ import { describeError } from "../log/log.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import { type Check, check, type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
 import { asRoot } from "./doctor_commands.ts";
-import { reinstall } from "./doctor_way.ts";
+import { reinstall } from "./doctor_options.ts";
 import { findUpdate } from "./update.ts";
 
 /** A look at a release that takes longer is no fault of this machine's. */

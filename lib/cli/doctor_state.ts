@@ -11,7 +11,7 @@ import { keepsState, stateFolder } from "../state/paths.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";
 import { type CheckResult, failed, ok, skipped, warning } from "./checks.ts";
-import { reinstall } from "./doctor_way.ts";
+import { reinstall } from "./doctor_options.ts";
 import { ancestry, barrierTo } from "./doctor_rights.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import { usedUp } from "./state_trouble.ts";

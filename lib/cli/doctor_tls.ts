@@ -17,21 +17,17 @@ import { connectError, SLOW_CONNECT_MS } from "./doctor_loss.ts";
 import { largeAnswersLost, largePacketsLost } from "./doctor_mtu.ts";
 import { panelAmong, PanelCalls, withElsewhere } from "./doctor_panel_calls.ts";
 import type { RouteFinding } from "./doctor_route.ts";
+import { endpointPlace, writeAddress } from "./doctor_options.ts";
 import {
-  endpointPlace,
   failureText,
   firstHop,
-  oldAddressAdvice,
   originText,
   portOf,
-  preferOther,
-  strayAdvice,
   usualAddresses,
   type Way,
-  waysByAddress,
   wayTo,
-  writeAddress,
 } from "./doctor_way.ts";
+import { oldAddressAdvice, preferOther, strayAdvice, waysByAddress } from "./doctor_addresses.ts";
 import { counted } from "./help.ts";
 
 const HANDSHAKE_MS = 5_000;

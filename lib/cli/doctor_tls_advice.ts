@@ -16,7 +16,8 @@ import { urlHost } from "../parse/probe_target.ts";
 import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { deviceTo, largestPing } from "./doctor_route.ts";
-import { endpointPlace, given, originLook, portOf, reinstall, type Way } from "./doctor_way.ts";
+import { endpointPlace, given, reinstall } from "./doctor_options.ts";
+import { originLook, portOf, type Way } from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 

@@ -8,7 +8,8 @@ import { codePoint } from "../parse/bounded_text.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { variableFile } from "../service/loaded_unit.ts";
 import { type CheckResult, failed, ok } from "./checks.ts";
-import { given, overridden, reinstall, type Way } from "./doctor_way.ts";
+import { given, overridden, reinstall } from "./doctor_options.ts";
+import type { Way } from "./doctor_way.ts";
 
 /** What a panel makes of the token; `dropped` is one that never gets to it in the query. */
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";

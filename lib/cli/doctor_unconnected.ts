@@ -28,14 +28,12 @@ import {
   failureText,
   firstHop,
   hopText,
-  isFakeIp,
-  isForged,
   originLook,
   originText,
   usualAddresses,
   type Way,
-  withForged,
 } from "./doctor_way.ts";
+import { isFakeIp, isForged, withForged } from "./doctor_addresses.ts";
 
 /** Packets that the kernel has dropped since answers to them would go by another interface. */
 const DROPPED_BY_FILTER = "IPReversePathFilter";

@@ -28,7 +28,8 @@ import { serverFamilyFinding } from "./doctor_family.ts";
 import { detourOf, kernelRoutes, type RouteFinding, routeFinding } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
 import { covers, restart } from "./doctor_unit_settings.ts";
-import { firstHop, hopText, unitAdvice, type Way } from "./doctor_way.ts";
+import { firstHop, hopText, type Way } from "./doctor_way.ts";
+import { unitAdvice } from "./doctor_unit_network.ts";
 
 /** A name without an address: what each server says about it, and what to do. */
 export async function unresolved(

@@ -9,7 +9,8 @@ import { attemptWithin } from "../async/timeout.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { isExemptFromProxy } from "../parse/proxy.ts";
 import { type CheckResult, failed } from "./checks.ts";
-import { given, portOf, type Way, wayTo } from "./doctor_way.ts";
+import { given } from "./doctor_options.ts";
+import { portOf, type Way, wayTo } from "./doctor_way.ts";
 
 /** For the connection through the proxy; a link that has failed has taken its time. */
 const PROXY_MS = 3_000;

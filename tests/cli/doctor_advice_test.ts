@@ -11,13 +11,8 @@ import { networkLogCommand, setClockCommand } from "../../lib/cli/doctor_command
 import { connectAdvice } from "../../lib/cli/doctor_connect_advice.ts";
 import { fullTable } from "../../lib/cli/doctor_unconnected.ts";
 import { tlsAdvice } from "../../lib/cli/doctor_tls_advice.ts";
-import {
-  failureText,
-  originText,
-  unitAdvice,
-  type Way,
-  wayTo as wayOf,
-} from "../../lib/cli/doctor_way.ts";
+import { failureText, originText, type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
+import { unitAdvice } from "../../lib/cli/doctor_unit_network.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import type { Certificate } from "../../lib/net/certificate.ts";

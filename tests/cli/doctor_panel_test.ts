@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type CompletedCheck, runChain } from "../../lib/cli/checks.ts";
-import { panelChain } from "../../lib/cli/doctor_panel.ts";
+import { type CompletedCheck, failed, result, runChain } from "../../lib/cli/checks.ts";
+import { panelChain, withDoubts } from "../../lib/cli/doctor_panel.ts";
 import { tokenResult } from "../../lib/cli/doctor_token.ts";
 import { wayTo } from "../../lib/cli/doctor_way.ts";
 import { USER_AGENT } from "../../lib/version.ts";
@@ -1046,4 +1046,47 @@ Deno.test("tokenResult() names the entry of one panel among several, and how its
   const entry = "key panels of /x/config.json (b.example)";
   assertEquals(text, `the panel does not know the token of ${entry}`);
   assertStringIncludes(causes?.[0] ?? "", `write it into ${entry}, and then: komari-agent-deno`);
+});
+
+Deno.test("withDoubts() begins with lost packets where an answer does not come", async () => {
+  const way = wayTo(configOf(["doctor", "-e", "http://192.0.2.7", "-t", "x"]), []);
+  const answer = { ...result("failed", "no answer within 5 s", "one"), kind: "no_answer" } as const;
+  const late = Promise.resolve(answer);
+  for (const [lost, lines] of [[2, 2], [0, 1], [undefined, 1]] as const) {
+    way.pings = Promise.resolve(lost);
+    const { advice, causes = [advice] } = await withDoubts(way, late);
+    assertEquals(causes.length, lines);
+    assertEquals(
+      causes[0]?.startsWith("2 of 5 pings are lost, too: see where") ?? false,
+      lost === 2,
+    );
+  }
+});
+
+Deno.test("withDoubts() puts doubts about the addresses first where a link has failed", async () => {
+  const way = wayTo(configOf(["doctor", "-e", "http://p.example", "-t", "x"]), []);
+  const failed = result("failed", "text", "advice");
+  assertEquals(await withDoubts(way, Promise.resolve(failed)), failed);
+  way.doubts = ["doubt"];
+  const doubted = await withDoubts(way, Promise.resolve(failed));
+  assertEquals(doubted, { status: "failed", text: "text", causes: ["doubt", "advice"] });
+  const fine = result("ok", "text");
+  assertEquals(await withDoubts(way, Promise.resolve(fine)), fine);
+});
+
+inFolder.test("withDoubts() begins with a variable of the unit that wins over the configuration", async (folder) => {
+  const configPath = `${folder.path}/config.json`;
+  const file = "/etc/systemd/system/x.service.d/y.conf";
+  const unit = [{ name: "Environment", value: "AGENT_ENDPOINT=", file }];
+  const of = async (endpoint: string) => {
+    Deno.writeTextFileSync(configPath, JSON.stringify({ endpoint }));
+    const config = configOf(["doctor"], { AGENT_ENDPOINT: "http://old.example", AGENT_TOKEN: "x" });
+    const way = wayTo({ ...config, configPath, isConfigInstalled: true }, unit);
+    return await withDoubts(way, Promise.resolve(failed("refused", "look")));
+  };
+  const [first, second] = (await of("http://p.example")).causes ?? [];
+  const words = `remove AGENT_ENDPOINT from ${file}, which wins over http://p.ex`;
+  assertStringIncludes(first ?? "", words);
+  assertEquals(second, "look");
+  assertEquals((await of("http://old.example")).advice, "look");
 });
