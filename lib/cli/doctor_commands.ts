@@ -29,3 +29,8 @@ export function networkLogCommand(isOfOpenrc = hasOpenrc()): string {
     ? "grep -i dhcp /var/log/messages"
     : "journalctl -u systemd-networkd -u NetworkManager -u networking";
 }
+
+/** Puts a copy of a file in the place of what is there, be it a link to that file. */
+export function inPlace(file: string, place: string, rights: string): string {
+  return `install ${rights} ${file} ${place}.new && mv ${place}.new ${place}`;
+}

@@ -25,7 +25,8 @@ import {
 import { asRoot } from "./doctor_commands.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { ENDING_SETTINGS, startsNoMore, stoppedResult } from "./doctor_stopped_service.ts";
-import { linesWrong, missingRequirement, unitFailure } from "./doctor_unit.ts";
+import { linesWrong } from "./doctor_unit_lines.ts";
+import { missingRequirement, unitFailure } from "./doctor_unit.ts";
 import { missingPart } from "./doctor_unit_program.ts";
 import { changed, ofUserManager, restart, underSettings } from "./doctor_unit_settings.ts";
 import { missingUser, neverStarts } from "./doctor_unit_setup.ts";

@@ -4,21 +4,18 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import {
   lastSetting,
   type LoadedUnit,
   settingText,
   type UnitSetting,
-  variableFile,
 } from "../service/loaded_unit.ts";
 import { type CheckResult, failed } from "./checks.ts";
-import { fileSettings } from "./doctor_as_service.ts";
 import type { FoundService } from "./doctor_found_service.ts";
 import { barrierTo, HOMES, identityOf, realPath, refusalCheck } from "./doctor_rights.ts";
 import { unitFailure } from "./doctor_unit.ts";
 import { loggedFailure } from "./doctor_unit_setup.ts";
-import { correction, isMissing, withSimilar } from "./doctor_unit_program.ts";
+import { correction, correctionOf, withSimilar } from "./doctor_unit_program.ts";
 import {
   changedSetting,
   crash,
@@ -26,9 +23,10 @@ import {
   hiddenPath,
   restart,
   underSettings,
-  type UnitFailure,
   withCandidates,
 } from "./doctor_unit_settings.ts";
+import { inPlace } from "./doctor_commands.ts";
+import { hasRuntimeAgain, missingRuntime } from "./doctor_runtime.ts";
 
 /** Settings by which a service is another user than its files are for, or does not see them. */
 const DENYING_SETTINGS = ["DynamicUser", "User", "Group", "ProtectHome", "PrivateUsers"];
@@ -147,12 +145,12 @@ export function errorResult(text: string, found: FoundService): CheckResult {
     return failed(
       said,
       `bring that Deno up to date: ${old} upgrade && ${start}`,
-      unit && ofUnit(unit, lastError),
+      unit && correctionOf(unit, lastError),
     );
   }
   const runtime = unit && missingRuntime(unit, lastError);
   if (runtime !== undefined) return failed(`${said}; ${runtime.text}`, ...runtime.advice);
-  const set = unit && ofUnit(unit, lastError);
+  const set = unit && correctionOf(unit, lastError);
   const [, broken] = / (\/\S+), and does not run$/.exec(lastError) ?? [];
   if (broken !== undefined) {
     const look = `see what it says, and put one in its place that runs here: ${broken} --version`;
@@ -207,73 +205,6 @@ export function startsNoMore({ unit, state }: FoundService): string {
   const reason = isSet ? settingText(setting) : isLimited ? "it was started too often" : undefined;
   return reason === undefined ? "" : `; ${reason}, so systemd does not start it again`;
 }
-
-/** How the program says that its command line is wrong. */
-const OF_COMMAND_LINE =
-  /Cannot use (?:flag|command) |for flag |Cannot read --|Cannot report without /;
-
-/** How to correct what a unit's file gives the program, where an error is about that. */
-function ofUnit(unit: FoundUnit, lastError: string): string | undefined {
-  const settings = [...unit.settings, ...fileSettings(unit.settings)];
-  for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
-    const file = variableFile(settings, variable);
-    if (file !== undefined) {
-      return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
-    }
-  }
-  return OF_COMMAND_LINE.test(lastError) ? correction(unit) : undefined;
-}
-
-/** How the program says that there is no Deno at that path. */
-const NO_RUNTIME = / (\/\S+) is not there, or not for this user/;
-
-/** Whether the Deno that a service missed is there, and its user may run it. */
-function hasRuntimeAgain(unit: FoundUnit, lastError: string): boolean {
-  const [, deno] = NO_RUNTIME.exec(lastError) ?? [];
-  const identity = identityOf(unit.property("User") || "root");
-  return deno !== undefined && identity !== undefined &&
-    attempt(() => Deno.statSync(deno).isFile) === true &&
-    barrierTo(deno, identity, "run") === undefined;
-}
-
-/** A Deno that is not there, or that is, and that the user of a service may not run. */
-function missingRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
-  const [, deno = ""] = NO_RUNTIME.exec(lastError) ?? [];
-  const user = unit.property("User") || "root";
-  const identity = deno === "" ? undefined : identityOf(user);
-  // This doctor runs by a Deno that can take its place.
-  const isOwnDeno = !Deno.build.standalone && Deno.execPath() !== deno;
-  if (deno !== "" && isMissing(deno) && isOwnDeno) {
-    const copy = inPlace(Deno.execPath(), deno, "-m 755");
-    const isSet = variableFile(unit.settings, "DENO") !== unit.property("FragmentPath");
-    return {
-      text: `the Deno that runs this is ${Deno.execPath()}`,
-      advice: [
-        `put it there: ${copy} && systemctl restart ${unit.name}`,
-        isSet ? ofUnit(unit, lastError) : undefined,
-      ],
-    };
-  }
-  const barrier = identity && barrierTo(deno, identity, "run");
-  if (barrier === undefined) return undefined;
-  const text = `it is there, and user ${user} may not use ${barrier.path}`;
-  const file = variableFile(unit.settings, "DENO");
-  const name = file === undefined ? "" : `, write DENO=${SHARED_DENO} into ${file}`;
-  const advice = barrier.path === deno
-    ? `let everybody run it: chmod a+rx ${deno} && systemctl restart ${unit.name}`
-    : `put Deno where every user may run it: ${
-      inPlace(realPath(deno), SHARED_DENO, "-m 755")
-    }${name}, and then: ${restart(unit.name)}`;
-  return { text, advice: [advice] };
-}
-
-/** Puts a copy of a file in the place of what is there, be it a link to that file. */
-function inPlace(file: string, place: string, rights: string): string {
-  return `install ${rights} ${file} ${place}.new && mv ${place}.new ${place}`;
-}
-
-/** Where each user finds and may run it. */
-const SHARED_DENO = "/usr/local/bin/deno";
 
 /** Whether an error was about the configuration that this process has read without one. */
 function isRepaired(lastError: string, { readConfig }: FoundService): boolean {

@@ -4,20 +4,12 @@
  * @module
  */
 
-import {
-  type LoadedUnit,
-  placeOf,
-  settingText,
-  type UnitSetting,
-  variableFile,
-} from "../service/loaded_unit.ts";
+import { type LoadedUnit, placeOf, settingText, variableFile } from "../service/loaded_unit.ts";
 import { attempt } from "../attempt.ts";
 import { asRoot } from "./doctor_commands.ts";
 import { enableNow, type FoundService, jobOf, relations } from "./doctor_found_service.ts";
 import { isMissing } from "./doctor_unit_program.ts";
 import {
-  changed,
-  changedSetting,
   type FoundUnit,
   restart,
   underSettings,
@@ -25,6 +17,7 @@ import {
   withCandidates,
 } from "./doctor_unit_settings.ts";
 import { SET_UP_FAILURES, setUpFailure } from "./doctor_unit_setup.ts";
+import { unreadableUnit } from "./doctor_unit_lines.ts";
 
 /** Results by which systemd says that it has ended a unit itself, and settings by which it does. */
 const RESULT_SETTINGS: Readonly<Record<string, readonly string[]>> = {
@@ -163,58 +156,6 @@ export function unitFailure(unit: FoundUnit, found: FoundService): UnitFailure |
     unit,
     `its log: ${logHint}`,
   );
-}
-
-/** What systemd says of lines that `install` has not written, without their values. */
-export function linesWrong({ settings }: LoadedUnit, detail: string): string[] {
-  const ours = settings.filter(({ isOurs }) => isOurs).map(({ name }) => name);
-  const exported = settings.filter(({ name }) => name === "EnvironmentFile").flatMap(exportedIn);
-  const said = [...detail.matchAll(/^(\/[^:\s]+:\d+): ([^:\n]+)/gm)]
-    .filter(([, , words = ""]) => !words.split(/\W+/).some((word) => ours.includes(word)))
-    .map(([, place, words]) =>
-      `${place}: ${words?.replace(/\.$/, "").replace(/(\w)=\S+/, "$1=…")}`
-    );
-  return [...said, ...exported];
-}
-
-/** Variables of a file that are exported, as for a shell; systemd sets none of them, and does not say so. */
-function exportedIn({ value }: UnitSetting): string[] {
-  const file = value.replace(/^-/, "");
-  const lines = (attempt(() => Deno.readTextFileSync(file)) ?? "").split("\n");
-  return lines.flatMap((line, at) => {
-    const [, name] = /^\s*export\s+(\w+)=/.exec(line) ?? [];
-    return name === undefined ? [] : [`${file}:${at + 1}: no "export" before ${name}`];
-  });
-}
-
-/** A unit that systemd has not read: what it says of the unit and of its lines, without their values. */
-function unreadableUnit(load: string, unit: FoundUnit, detail: string): UnitFailure {
-  const { name } = unit;
-  const text = `systemd can't read its unit (${load})`;
-  const lines = linesWrong(unit, detail);
-  const refusals = [...detail.matchAll(/^\S+\.service: (.+?)\.? Refusing\./gm)].map(([, it]) => it);
-  const said = [...new Set([...lines, ...refusals])].join("; ");
-  if (said === "") {
-    return detail.trim() === ""
-      ? {
-        text: `${text}, and by now finds no fault in its files`,
-        advice: [`have systemd read it again: ${restart(name)}`],
-      }
-      : { text, advice: [`see what is wrong in it: systemd-analyze verify ${name}`] };
-  }
-  const second = changedSetting(unit, "ExecStart");
-  const [file = ""] = (lines[0] ?? unit.property("FragmentPath")).split(":");
-  return /more than one ExecStart/.test(said) && second !== undefined
-    ? {
-      text: `${text}: ${said} (${second.file})`,
-      advice: [
-        `write an empty line ExecStart= above it in ${second.file}, and then: ${restart(name)}`,
-      ],
-    }
-    : {
-      text: `${text}: ${said}`,
-      advice: [changed("correct that", { unit, file })],
-    };
 }
 
 /** A condition or assertion under which systemd starts a unit, and which is not met. */

@@ -7,7 +7,13 @@
 import { attempt } from "../attempt.ts";
 import { didYouMean } from "../config/did_you_mean.ts";
 import { basename, dirname } from "../parse/path.ts";
-import { lastSetting, type LoadedUnit, placeOf, settingText } from "../service/loaded_unit.ts";
+import {
+  lastSetting,
+  type LoadedUnit,
+  placeOf,
+  settingText,
+  variableFile,
+} from "../service/loaded_unit.ts";
 import { ancestry, HOMES, mountWith, realPath, refusalCheck } from "./doctor_rights.ts";
 import {
   changed,
@@ -17,6 +23,7 @@ import {
   underSettings,
   type UnitFailure,
 } from "./doctor_unit_settings.ts";
+import { fileSettings } from "./doctor_as_service.ts";
 
 /** Limits of a unit under which no program can be started. */
 const START_LIMITS = ["LimitNPROC", "TasksMax", "LimitAS", "LimitDATA", "LimitSTACK"];
@@ -93,6 +100,22 @@ function programPath({ settings }: LoadedUnit): string {
 export function correction(unit: FoundUnit): string | undefined {
   const start = changedSetting(unit, "ExecStart");
   return start && changed(`correct ExecStart= in ${placeOf(start)}`, { unit, file: start.file });
+}
+
+/** How the program says that its command line is wrong. */
+const OF_COMMAND_LINE =
+  /Cannot use (?:flag|command) |for flag |Cannot read --|Cannot report without /;
+
+/** How to correct what a unit's file gives the program, where an error is about that. */
+export function correctionOf(unit: FoundUnit, lastError: string): string | undefined {
+  const settings = [...unit.settings, ...fileSettings(unit.settings)];
+  for (const variable of lastError.match(/\b[A-Z][A-Z_]+\b/g) ?? []) {
+    const file = variableFile(settings, variable);
+    if (file !== undefined) {
+      return `correct ${variable} in ${file}, and then: ${restart(unit.name)}`;
+    }
+  }
+  return OF_COMMAND_LINE.test(lastError) ? correction(unit) : undefined;
 }
 
 /** A program that can't be started, by what is seen of it and of the unit. */

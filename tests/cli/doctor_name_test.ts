@@ -1,11 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import {
-  answererOf,
-  checkName,
-  filterAdvice,
-  lateAnswer,
-  searchedName,
-} from "../../lib/cli/doctor_name.ts";
+import { answererOf, checkName, filterAdvice, lateAnswer } from "../../lib/cli/doctor_name.ts";
+import { searchedName } from "../../lib/cli/doctor_name_doubts.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
 import { lostInStub } from "../../lib/cli/doctor_unresolved_name.ts";
