@@ -216,7 +216,7 @@ function unmadeLinks(config: Config, made: readonly CompletedCheck[]): Completed
 }
 
 /** The checks of the panels and of this machine, of this process; the last one seals it. */
-async function* allInShell(
+export async function* allInShell(
   config: Config,
   { unreadableConfig, hasPanel = true, unit, health, options, beside }: {
     unreadableConfig?: string | undefined;

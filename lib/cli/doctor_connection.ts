@@ -19,7 +19,7 @@ import {
   slowConnections,
 } from "./doctor_loss.ts";
 import { CONNECT_MS } from "./doctor_network.ts";
-import { kernelRoutes, routeFinding } from "./doctor_route.ts";
+import { type AskRoute, kernelRoutes, routeFinding } from "./doctor_route.ts";
 import { notConnected } from "./doctor_unconnected.ts";
 import { oldAddressAdvice, preferOther } from "./doctor_addresses.ts";
 import { seconds, type Way } from "./doctor_way.ts";
@@ -37,7 +37,11 @@ interface Connected {
 }
 
 /** Opens a connection to the panel, or through its proxy. */
-export async function checkConnection(way: Way, signal: AbortSignal): Promise<CheckResult> {
+export async function checkConnection(
+  way: Way,
+  signal: AbortSignal,
+  askRoute: AskRoute = kernelRoutes(),
+): Promise<CheckResult> {
   const { url, proxy, dialer } = way;
   const startedAtMs = performance.now();
   try {
@@ -55,7 +59,7 @@ export async function checkConnection(way: Way, signal: AbortSignal): Promise<Ch
       return await slowConnection({ way, remote, text: `${text}, after ${seconds(ms)}`, signal });
     }
     if (!isLoopbackHost(hostname)) way.pings = lostPings(hostname, { config: way.config, signal });
-    return await deadAddress({ way, remote, text, signal }) ?? ok(text);
+    return await deadAddress({ way, remote, text, signal }, askRoute) ?? ok(text);
   } catch (error) {
     signal.throwIfAborted();
     const found = await notConnected(error, way, signal);
@@ -85,6 +89,7 @@ async function slowConnection({ way, remote, text, signal }: Connected): Promise
 /** A finding if another address of the name than the one that has connected can't be connected to. */
 async function deadAddress(
   { way, remote, text, signal }: Connected,
+  askRoute: AskRoute,
 ): Promise<CheckResult | undefined> {
   const { hostname, port } = remote;
   if (!way.addresses.includes(hostname)) return undefined;
@@ -103,20 +108,19 @@ async function deadAddress(
   const which = address === way.addresses[0]
     ? "which is tried first"
     : "another address of the name";
-  // An answer shows that the family works here, too.
-  const isPinged = ipFamily(address) !== ipFamily(hostname) && !/refused/.test(reason) &&
-    await answersPing(address, { config: way.config, signal }) === true;
   const said = `${text}; ${address}, ${which}, does not connect: ${reason}`;
   const { preferFamily } = way.config;
   if (preferFamily === ipFamily(hostname) && preferFamily !== ipFamily(address)) return ok(said);
-  const ofWay = /refused/.test(reason)
-    ? undefined
-    : routeFinding(address, { askRoute: kernelRoutes() });
+  const isRefused = /refused/.test(reason);
+  const ofWay = isRefused ? undefined : routeFinding(address, { askRoute });
   if (ofWay !== undefined) {
     const prefer = preferOther(address, hostname, way);
     const old = oldAddressAdvice(address, way);
     return warning(`${said}; ${ofWay.text}`, ...ofWay.advice, prefer, old);
   }
+  // An answer shows that the family works here, too.
+  const isPinged = !isRefused && ipFamily(address) !== ipFamily(hostname) &&
+    await answersPing(address, { config: way.config, signal }) === true;
   return warning(
     isPinged ? `${said}; it answers pings` : said,
     ...deadAddressAdvice(address, { way, reason, hostname, port, isPinged }),

@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { usualAddresses, wayTo } from "../../lib/cli/doctor_way.ts";
 import { configOf } from "./fake_context.ts";
 import { checkConnection, deadAddressAdvice } from "../../lib/cli/doctor_connection.ts";
+import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { replaced } from "../replaced.ts";
 
 const { signal } = new AbortController();
@@ -38,6 +39,27 @@ Deno.test("checkConnection() takes no dead address for a finding that is tried a
   };
   assertEquals(await of(), ["warning", true]);
   assertEquals(await of("--prefer-ip-version", "4"), ["ok", true]);
+});
+
+Deno.test("checkConnection() names the dead gateway of one family beside an address of the other one", async () => {
+  using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const endpoint = `http://panel.invalid:${server.addr.port}`;
+  const way = wayTo(configOf(["doctor", "-e", endpoint, "-t", "x"]), []);
+  way.addresses = ["2001:db8::7", "127.0.0.1"];
+  using _connect = fakeConnect((options) => {
+    if (options.hostname === "127.0.0.1") return realConnect(options);
+    return Promise.reject(Object.assign(new Error(), { code: "EHOSTUNREACH" }));
+  });
+  const { status, text, causes = [] } = await checkConnection(way, signal, () => ({
+    ...{ device: "eth0", hasCarrier: true, isSilent: true },
+    ...{ gateway: "fe80::1", network: undefined, source: "2001:db8::5" },
+  }));
+  assertEquals(status, "warning");
+  const words =
+    "does not connect: host is unreachable; the gateway fe80::1 of eth0 does not answer";
+  assertStringIncludes(text, words);
+  assertStringIncludes(causes[0] ?? "", "see whether fe80::1 is the gateway of that network");
+  assertStringIncludes(causes.at(-2) ?? "", "--prefer-ip-version 4");
 });
 
 Deno.test("deadAddressAdvice() doubts this machine's own IPv6, unless that has brought a refusal", () => {

@@ -3,7 +3,7 @@ import { answererOf, checkName, filterAdvice, lateAnswer } from "../../lib/cli/d
 import { searchedName } from "../../lib/cli/doctor_name_doubts.ts";
 import { slowAdvice, unresolvedAdvice } from "../../lib/cli/doctor_name_advice.ts";
 import { answerText, askEach, readSources } from "../../lib/cli/doctor_name_servers.ts";
-import { lostInStub } from "../../lib/cli/doctor_unresolved_name.ts";
+import { lostInStub, unresolved } from "../../lib/cli/doctor_unresolved_name.ts";
 import { type Way, wayTo as wayOf } from "../../lib/cli/doctor_way.ts";
 import { Connector } from "../../lib/net/connector.ts";
 import { RUNTIME_NAMES } from "../../lib/net/dns.ts";
@@ -421,6 +421,28 @@ Deno.test("lostInStub() tells a systemd-resolved that does not give what its ser
   assertStringIncludes(refused?.advice ?? "", "resolvectl query p.example");
   assertStringIncludes((await of(silent.port))?.advice ?? "", "systemctl restart systemd-resolved");
   assertEquals([await of(undefined), await of(stub.port, [])], [undefined, undefined]);
+});
+
+Deno.test("unresolved() names a fourth name server, which the system does not ask", async () => {
+  const way = wayTo("http://p.example");
+  const of = async (count: number, args: readonly string[] = []) => {
+    const hosts = Array.from({ length: count }, (_, at) => `192.0.2.${at + 1}`);
+    const resolv = hosts.map((host) => `nameserver ${host}\n`).join("");
+    const asked = wayTo("http://p.example", ...args);
+    const sources = await withFiles({ "/etc/resolv.conf": resolv }, () => readSources(asked));
+    const answers = hosts.slice(0, 3).map((server) => ({
+      ...{ server, code: "NXDOMAIN", addresses: [], ms: 1 },
+    }));
+    const found = await unresolved("Cannot resolve", { way: asked, sources, answers, signal });
+    return found.causes?.[0] ?? "";
+  };
+  const correct = `correct the name in -e, if it is not ${way.url.hostname}`;
+  assertEquals(await of(3), correct);
+  assertEquals(
+    await of(4),
+    "put 192.0.2.4, if it answers, among the first three of /etc/resolv.conf: the system reads no others",
+  );
+  assertEquals(await of(4, ["--custom-dns", "192.0.2.9"]), correct, "it is not the system's");
 });
 
 Deno.test("lateAnswer() goes on with the address of a server behind one that does not answer", async () => {

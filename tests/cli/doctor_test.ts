@@ -7,7 +7,7 @@ import {
   parseCheck,
   runChain,
 } from "../../lib/cli/checks.ts";
-import { panelChains, runDoctor } from "../../lib/cli/doctor.ts";
+import { allInShell, panelChains, runDoctor } from "../../lib/cli/doctor.ts";
 import { afterReload, compareWithReports, lateCheck } from "../../lib/cli/doctor_completed.ts";
 import { enableNow, findInstalled, installCommand } from "../../lib/cli/doctor_found_service.ts";
 import { AS_SERVICE } from "../../lib/cli/doctor_as_service.ts";
@@ -21,7 +21,7 @@ import type { Config } from "../../lib/config/config.ts";
 import { NodeStore } from "../../lib/panel/node_store.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { replaced, withTexts } from "../replaced.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { configOf as resolved, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { withInstalledService } from "./installed_service.ts";
@@ -29,6 +29,8 @@ import { TOKEN, withPanel } from "./panel_to_check.ts";
 import { onLinux } from "../only_on.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { OtherAgent } from "./other_agent.ts";
+
+const HERE = { os: "linux", arch: "x86_64", health: undefined };
 
 function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   return resolved(["doctor", ...args], env);
@@ -53,8 +55,7 @@ inFolder.test("runDoctor() exits with code 1 if a check has failed, else with 0"
 
 Deno.test("the checks of doctor have a title in both languages, and ids of their own", () => {
   const config = configOf(["-e", "https://p.example", "-t", TOKEN]);
-  const options = { os: "linux", arch: "x86_64", health: undefined };
-  const all = [configCheck(config), ...panelChain(config), ...machineChecks(config, options)];
+  const all = [configCheck(config), ...panelChain(config), ...machineChecks(config, HERE)];
   assertEquals(new Set(all.map(({ id }) => id)).size, all.length);
   const names = ["TLS", "WebSocket", "/dev/null"];
   for (const { title } of all) {
@@ -205,6 +206,25 @@ inFolder.test("runDoctor() prints its checks for the doctor that has started it,
   assertEquals(ids.slice(0, ofPanel.length), ofPanel, "first, where they wait for nothing");
   const lines = printed.trim().split("\n");
   assertEquals(lines.flatMap((line) => parseCheck(line, [])).length, checks.length);
+});
+
+inFolder.test("allInShell() seals this process when the checks beside it are made", async (folder) => {
+  const args = ["-e", "http://127.0.0.1:1", "-t", TOKEN, "--state-dir", `${folder.path}/state`];
+  // So the seal is a check that gives up nothing.
+  const config = configOf([...args, "--enable-remote-control"]);
+  const made: string[] = [];
+  const onCheck = ({ id }: CompletedCheck) => void made.push(id);
+  const options = { signal: new AbortController().signal, secrets: [], onCheck };
+  const beside = Promise.withResolvers<void>();
+  const checking = Array.fromAsync(
+    allInShell(config, { unit: [], health: undefined, options, beside: beside.promise }),
+  );
+  const others = [...panelChain(config), ...machineChecks(config, HERE)];
+  while (made.length < others.length) await realTurn();
+  for (let turn = 0; turn < 100; turn++) await realTurn();
+  assertEquals(made.length, others.length, "it waits for them");
+  beside.resolve();
+  assertEquals((await checking).at(-1)?.id, "seal");
 });
 
 inFolder.test("runDoctor() of another doctor advises on the installed service", async (folder) => {
