@@ -12,7 +12,7 @@ import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import { endpointPlace, withoutProxy, writeAddress } from "./doctor_options.ts";
-import { firstHop, originLook, OWN_FIREWALL, portOf, type Way } from "./doctor_way.ts";
+import { addressOf, firstHop, originLook, OWN_FIREWALL, portOf, type Way } from "./doctor_way.ts";
 import { unitAdvice } from "./doctor_unit_network.ts";
 
 /** Advice for a port of the panel at which nothing listens: to look there, or to correct the port. */
@@ -50,9 +50,9 @@ export function connectAdvice(
     isPinged?: boolean | undefined;
   } = {},
 ): string[] {
-  const { url, proxy, addresses, answeredBy } = way;
+  const { url, proxy, answeredBy } = way;
   const { host, port } = firstHop(way);
-  const address = addresses[0] ?? host;
+  const address = addressOf(way);
   const ofUnit = unitAdvice(way);
   if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
   // What has TLS is to be repaired before it is given up.

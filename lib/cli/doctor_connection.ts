@@ -142,7 +142,7 @@ export function deadAddressAdvice(
   const old = oldAddressAdvice(dead, way);
   const prefer = preferOther(dead, hostname, way);
   if (prefer === undefined) return [`see whether it answers at all: ping -c 3 ${dead}`, old];
-  const far = FAR_ADDRESSES[family === 6 ? 1 : 0];
+  const far = FAR_ADDRESSES[family ?? 4];
   const server =
     `have the panel's server listen on port ${port} of ${dead}, too (nginx: listen [::]:${port})`;
   const own =

@@ -11,7 +11,7 @@ import { advised } from "./checks.ts";
 import { networkLogCommand } from "./doctor_commands.ts";
 import { acceptedRouters, type AskRoute, type RouteFinding } from "./doctor_route.ts";
 import { endpointPlace, given } from "./doctor_options.ts";
-import { firstHop, type Way } from "./doctor_way.ts";
+import { addressesOf, firstHop, type Way } from "./doctor_way.ts";
 
 /** Whether this machine has no IPv6 at all. */
 const IPV6_OFF = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
@@ -39,7 +39,7 @@ function lackOf(
   if (source !== undefined && addressScope(source) !== "link-local") return undefined;
   const unusable = family === 6 ? unusableAddress() : undefined;
   if (unusable !== undefined) return unusable;
-  const out = askRoute(FAR_ADDRESSES[other === 4 ? 0 : 1]);
+  const out = askRoute(FAR_ADDRESSES[other]);
   if (out === undefined || !("device" in out)) return undefined;
   const { device } = out;
   // Of the interface that leads out: that of a bridge of containers leads nowhere.
@@ -57,7 +57,7 @@ export function serverFamilyFinding(
   const lack = lackOf(servers, askRoute);
   if (lack === undefined || "text" in lack) return lack;
   const { family, other, device } = lack;
-  const [all, far] = [servers.join(", "), FAR_ADDRESSES[other === 4 ? 0 : 1]];
+  const [all, far] = [servers.join(", "), FAR_ADDRESSES[other]];
   return {
     text:
       `${all} is of IPv${family}, and ${device}, by which this machine gets out, has IPv${other} addresses alone`,
@@ -68,7 +68,7 @@ export function serverFamilyFinding(
 /** A finding where all addresses are of the one family, and this machine gets out by the other one alone. */
 export function familyFinding(way: Way, askRoute: AskRoute): RouteFinding | undefined {
   const { host } = firstHop(way);
-  const addresses = way.addresses.length > 0 ? way.addresses : [host];
+  const addresses = addressesOf(way);
   const lack = lackOf(addresses, askRoute);
   if (lack === undefined || "text" in lack) return lack;
   const { family, other, device } = lack;

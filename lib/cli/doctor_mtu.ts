@@ -5,25 +5,49 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import { attemptWithin } from "../async/timeout.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { deviceMtu, deviceTo, type RouteFinding } from "./doctor_route.ts";
-import { portOf, type Way } from "./doctor_way.ts";
+import { deviceTo, type RouteFinding } from "./doctor_route.ts";
+import { addressOf, firstHop, portOf, type Way } from "./doctor_way.ts";
 
 /** What every way of IPv6 has to pass, and what tunnels of IPv4 do, in bytes. */
 const SMALL_MTUS = [1280, 1400];
-const PING_MS = 2_500;
+/** For a ping, or a question. */
+const TRY_MS = 2_500;
 
-const HELLO_MS = 2_500;
+/** The largest packet by the interface by which an address is reached, 1,500 bytes at most. */
+function deviceMtu(address: string): number {
+  const file = `/sys/class/net/${deviceTo(address)}/mtu`;
+  return Math.min(Number(attempt(() => Deno.readTextFileSync(file)) ?? 1500), 1500);
+}
+
+/** The data of a ping in a packet of that size, behind the headers of IP and ICMP. */
+function dataOf(mtu: number, address: string): number {
+  return mtu - (ipFamily(address) === 6 ? 48 : 28);
+}
+
+/** A look at whether full packets get to whom a connection goes, where that is not known. */
+export function largePacketsLook(way: Pick<Way, "url" | "proxy" | "addresses">): string {
+  const { host } = firstHop(way);
+  const address = addressOf(way);
+  const [ping, device] = [
+    `ping -c 3 -M do -s ${dataOf(deviceMtu(address), address)}`,
+    deviceTo(address),
+  ];
+  return `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
+    `dev ${device} mtu 1280`;
+}
 
 /** A finding where TLS refuses a question at once by a small answer, and a large answer never comes. */
 export async function largeAnswersLost(
-  { url, dialer, addresses }: Way,
+  way: Way,
   signal: AbortSignal,
 ): Promise<RouteFinding | undefined> {
+  const { url, dialer } = way;
   const isRefused = await attemptWithin(async (signal) => {
     const { connection } = await dialer.connect(url, { signal });
     const close = () => closeQuietly(connection);
@@ -35,12 +59,12 @@ export async function largeAnswersLost(
       signal.removeEventListener("abort", close);
       close();
     }
-  }, { timeoutMs: HELLO_MS, signal });
+  }, { timeoutMs: TRY_MS, signal });
   if (isRefused !== true) return undefined;
   return {
     text:
       "to a question that it refuses it answers, by a small packet, so large ones are lost on the way back",
-    advice: smallerPackets(addresses[0] ?? urlHost(url), portOf(url)),
+    advice: smallerPackets(addressOf(way), portOf(url)),
   };
 }
 
@@ -75,28 +99,13 @@ export async function largePacketsLost(
 ): Promise<RouteFinding | undefined> {
   const full = deviceMtu(address);
   const isAnswered = async (mtu: number) => {
-    // The headers of IP and ICMP.
-    const size = mtu - (ipFamily(address) === 6 ? 48 : 28);
     // Where others are lost, too, one of several is most likely answered.
     const count = mtu === full ? 5 : 2;
-    const args = [
-      "-n",
-      "-c",
-      String(count),
-      "-i",
-      "0.3",
-      "-W",
-      "1",
-      "-M",
-      "do",
-      "-s",
-      String(size),
-      address,
-    ];
-    const { code, output } = await tools.run({ tool: "ping", args }, {
-      signal,
-      timeoutMs: PING_MS,
-    });
+    const args = `-n -c ${count} -i 0.3 -W 1 -M do -s ${dataOf(mtu, address)} ${address}`.split(
+      " ",
+    );
+    const options = { signal, timeoutMs: TRY_MS };
+    const { code, output } = await tools.run({ tool: "ping", args }, options);
     // The kernel knows of a smaller one, and sends what fits.
     return code === 0 || /too long/i.test(output);
   };

@@ -61,7 +61,7 @@ interface DefaultRoutes {
 
 /** The default routes; `undefined` where the kernel does not tell. */
 function defaultRoutes(askRoute: AskRoute): DefaultRoutes | undefined {
-  const [ipv4, ipv6] = FAR_ADDRESSES.map(askRoute);
+  const [ipv4, ipv6] = [FAR_ADDRESSES[4], FAR_ADDRESSES[6]].map(askRoute);
   if (ipv4 === undefined && ipv6 === undefined) return undefined;
   const deviceOf = (route: ReturnType<AskRoute>) =>
     route !== undefined && "device" in route && route.device !== "lo" ? [route.device] : [];
@@ -120,7 +120,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     // An address for the network of the provider alone needs no route.
     if (!hasIpv4 || await isConnectable(way, signal)) return ok(said);
     const text = `${said}, though ${ofIpv6} has an IPv4 address`;
-    const found = warning(text, ...missingRouteAdvice(FAR_ADDRESSES[0]));
+    const found = warning(text, ...missingRouteAdvice(FAR_ADDRESSES[4]));
     return { ...found, kind: "no_ipv4_route" };
   }
   const text = `${shown}; there is no default route`;
@@ -130,7 +130,7 @@ export async function checkNetwork(way: Way, signal: AbortSignal): Promise<Check
     return ok(text);
   }
   const unreached = `${text}, and ${host} can't be reached`;
-  const far = FAR_ADDRESSES[ipFamily(host) === 6 ? 1 : 0];
+  const far = FAR_ADDRESSES[ipFamily(host) ?? 4];
   const route = askRoute(far);
   if (route !== undefined && "kind" in route && route.kind !== "none") {
     const { text, advice } = refused(far, route);

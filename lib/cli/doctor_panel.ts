@@ -10,6 +10,7 @@ import type { Config } from "../config/config.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
 import type { UnitSetting } from "../service/loaded_unit.ts";
 import {
+  advised,
   type Check,
   check,
   type CheckResult,
@@ -37,7 +38,7 @@ import { tokenResult, type TokenState } from "./doctor_token.ts";
 import { webFirewall } from "./doctor_web_firewall.ts";
 import { withUnusedProxy } from "./doctor_unused_proxy.ts";
 import { endpointPlace, overridden, withoutProxy } from "./doctor_options.ts";
-import { failureText, firstHop, type Way, wayTo } from "./doctor_way.ts";
+import { addressOf, failureText, type Way, wayTo } from "./doctor_way.ts";
 import { lossAdvice, PINGS } from "./doctor_loss.ts";
 
 /** For the calls that find out what answers. */
@@ -84,11 +85,11 @@ export async function withDoubts(way: Way, link: Promise<CheckResult>): Promise<
   const found = await link;
   if (found.status !== "failed") return found;
   const lost = await way.pings?.catch(() => undefined) ?? 0;
-  const look = lossAdvice(way.addresses[0] ?? firstHop(way).host);
+  const look = lossAdvice(addressOf(way));
   const loss = found.kind === "no_answer" && lost > 0 &&
     `${lost} of ${PINGS} pings are lost, too: ${look}`;
   const ofPanel = way.proxy === undefined ? overridden(way, "AGENT_ENDPOINT") : undefined;
-  return withLines(found, [ofPanel, loss || undefined, ...way.doubts, ...linesOf(found)]);
+  return withLines(found, advised(ofPanel, loss, ...way.doubts, ...linesOf(found)));
 }
 
 async function noPanel(

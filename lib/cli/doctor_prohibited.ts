@@ -8,7 +8,7 @@ import { isTimeout } from "../async/timeout.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { connectError, kernelCount } from "./doctor_loss.ts";
 import type { RouteFinding } from "./doctor_route.ts";
-import { firstHop, originLook, type Way } from "./doctor_way.ts";
+import { addressOf, firstHop, originLook, type Way } from "./doctor_way.ts";
 
 /** Others may be refused something at the same time, but not each time. */
 const TIMES = 3;
@@ -20,8 +20,8 @@ export async function firewallFinding(
   way: Way,
   signal: AbortSignal,
 ): Promise<RouteFinding | undefined> {
-  const { host, port } = firstHop(way);
-  const address = way.addresses[0] ?? host;
+  const { port } = firstHop(way);
+  const address = addressOf(way);
   if (isLoopbackHost(address)) return undefined;
   const place = await prohibitedAt(address, { port, signal });
   if (place === undefined) return undefined;
@@ -36,8 +36,8 @@ export async function firewallFinding(
 
 /** What is said where a firewall refuses it on the other side of the cable. */
 export function refusedThere(way: Way): RouteFinding {
-  const { host, port } = firstHop(way);
-  const address = way.addresses[0] ?? host;
+  const { port } = firstHop(way);
+  const address = addressOf(way);
   return {
     isOne: false,
     text: "a firewall there, or on the way, refuses it (by ICMP)",

@@ -8,7 +8,6 @@
 import { roundMs } from "../log/log.ts";
 import type { HttpResponse } from "../net/http_client.ts";
 import { reasonOf } from "../panel/http_exchange.ts";
-import { urlHost } from "../parse/probe_target.ts";
 import { type CheckResult, failed, ok, warning } from "./checks.ts";
 import { answerAdvice, answererText, asLimit } from "./doctor_advice.ts";
 import {
@@ -19,10 +18,9 @@ import {
   sentAgain,
   slowConnections,
 } from "./doctor_loss.ts";
-import { largePacketsLost, smallerPackets } from "./doctor_mtu.ts";
+import { largePacketsLook, largePacketsLost, smallerPackets } from "./doctor_mtu.ts";
 import { PanelCalls } from "./doctor_panel_calls.ts";
-import { deviceTo, largestPing } from "./doctor_route.ts";
-import { failureText, firstHop, type Way } from "./doctor_way.ts";
+import { addressOf, failureText, firstHop, type Way } from "./doctor_way.ts";
 
 const MAX_ROUND_TRIP_MS = 1_000;
 /** So often the kernel sends a packet again within the time that a call waits. */
@@ -41,8 +39,8 @@ async function lossOn(
 ): Promise<CheckResult | undefined> {
   const lost = await way.pings?.catch(() => undefined) ?? 0;
   if (lost === 0 && sentAgain() === way.sentAgain) return undefined;
-  const { host, port } = firstHop(way);
-  const address = way.addresses[0] ?? host;
+  const { port } = firstHop(way);
+  const address = addressOf(way);
   const before = kernelCount("TCPSynRetrans");
   const slow = await slowConnections(address, { port, signal });
   if (slow === 0) return undefined;
@@ -68,9 +66,8 @@ export async function measureRoundTrip(
   const small = await calls.unknownMethod(signal);
   const ms = performance.now() - startedAtMs;
   const text = `${roundMs(ms)} ms`;
-  let before = sentAgain();
+  const before = sentAgain();
   try {
-    before = sentAgain();
     const large = await calls.unknownMethod(signal, { padding: LARGE_REQUEST_BYTES });
     // The call before it has been answered.
     const isLimit = ({ status }: HttpResponse) => status === 429 || status === 503;
@@ -94,7 +91,7 @@ export async function measureRoundTrip(
   } catch (error) {
     signal.throwIfAborted();
     const again = sentAgain() - before;
-    const address = way.addresses[0] ?? firstHop(way).host;
+    const address = addressOf(way);
     const said =
       `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes is ` +
       `not: ${failureText(error)}`;
@@ -107,11 +104,9 @@ export async function measureRoundTrip(
         ...smallerPackets(address, firstHop(way).port),
       );
     }
-    const [ping, device] = [`${largestPing(address)} ${urlHost(way.url)}`, deviceTo(address)];
     return failed(
       said,
-      `see whether large packets are lost on the way out: ${ping}; then a smaller MTU helps: ip link set dev ` +
-        `${device} mtu 1280`,
+      largePacketsLook(way),
       "see in the log of a proxy in front of the panel what it makes of larger requests",
     );
   }

@@ -25,19 +25,6 @@ export function deviceTo(address: string, askRoute = kernelRoutes()): string {
   return route !== undefined && "device" in route ? route.device : "INTERFACE";
 }
 
-/** The largest packet by the interface by which an address is reached, 1,500 bytes at most. */
-export function deviceMtu(address: string): number {
-  const file = `/sys/class/net/${deviceTo(address)}/mtu`;
-  return Math.min(Number(attempt(() => Deno.readTextFileSync(file)) ?? 1500), 1500);
-}
-
-/** The ping that fills a packet of the interface by which an address is reached. */
-export function largestPing(address: string): string {
-  // The headers of IP and ICMP.
-  const size = deviceMtu(address) - (ipFamily(address) === 6 ? 48 : 28);
-  return `ping -c 3 -M do -s ${size}`;
-}
-
 /** Asks the kernel for the way to an address; `undefined` where it does not tell. */
 export type AskRoute = (address: string) => Route | Refusal | undefined;
 
@@ -189,7 +176,7 @@ function isTunnel(device: string): boolean {
 
 /** The way to what is far away, in the family of an address. */
 function defaultRoute(address: string, askRoute: AskRoute): Route | undefined {
-  const route = askRoute(FAR_ADDRESSES[ipFamily(address) === 6 ? 1 : 0]);
+  const route = askRoute(FAR_ADDRESSES[ipFamily(address) ?? 4]);
   return route !== undefined && "device" in route ? route : undefined;
 }
 

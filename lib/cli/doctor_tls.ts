@@ -19,8 +19,8 @@ import { panelAmong, PanelCalls, withElsewhere } from "./doctor_panel_calls.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import { endpointPlace, writeAddress } from "./doctor_options.ts";
 import {
+  addressOf,
   failureText,
-  firstHop,
   originText,
   portOf,
   usualAddresses,
@@ -93,7 +93,7 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
     ? `Cannot start TLS with ${urlHost(way.url)}${originText(way)}: ${error.message}`
     : failureText(error);
   const isCut = isLate || /connection reset|closed the connection/.test(reason);
-  const address = way.addresses[0] ?? firstHop(way).host;
+  const address = addressOf(way);
   const [certificate, other, announced, large, { bad, good }] = await Promise.all([
     certificateOf(way, signal, { asksDate: OF_DATE.test(reason) }),
     isCut ? certificateOf(way, signal, { name: OTHER_NAME }) : undefined,
@@ -252,8 +252,9 @@ export function certificateText(certificate: Certificate): string {
   const days = daysLeft(certificate);
   const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
   const isSameDay = dateOf(nowMs) === dateOf(validFromMs);
-  const shown = (ms: number) =>
-    isSameDay ? `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC` : dateOf(ms);
+  const minuteOf = (ms: number) =>
+    `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  const shown = isSameDay ? minuteOf : dateOf;
   const [today, first] = [shown(nowMs), shown(validFromMs)];
   const validity = days < 0
     ? `expired ${clockDifference(nowMs - certificate.validUntilMs)} before ${today}, the date here`
@@ -262,9 +263,7 @@ export function certificateText(certificate: Certificate): string {
     : `valid for ${counted(days, "day")} more`;
   const server = serverDateMs === undefined
     ? ""
-    : `; by the clock of that server it is ${
-      new Date(serverDateMs).toISOString().slice(0, 16).replace("T", " ")
-    } UTC`;
+    : `; by the clock of that server it is ${minuteOf(serverDateMs)}`;
   const by = isSelfSigned ? "self-signed by" : "issued by";
   const more = names.length > MAX_NAMES ? "…" : "";
   const whose = names.length === 0

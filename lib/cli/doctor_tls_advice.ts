@@ -15,7 +15,7 @@ import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
-import { deviceTo, largestPing } from "./doctor_route.ts";
+import { largePacketsLook } from "./doctor_mtu.ts";
 import { endpointPlace, given, reinstall } from "./doctor_options.ts";
 import { originLook, portOf, type Way } from "./doctor_way.ts";
 
@@ -156,12 +156,10 @@ export function tlsAdvice(
       : [...left, ...misnamed, ...own, ...others];
   }
   if (/no answer within/.test(message)) {
-    const ping = largestPing(address);
     return [
       `see whether anything speaks TLS there: ${show}`,
       "see on the panel's machine whether the server that ends TLS hangs, or is overloaded: its log; top",
-      `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
-      `dev ${deviceTo(address)} mtu 1280`,
+      largePacketsLook(way),
       ...cutAdvice(way, { isOfName: false }),
     ];
   }

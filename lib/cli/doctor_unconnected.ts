@@ -25,6 +25,8 @@ import {
 } from "./doctor_route.ts";
 import { sourceFinding } from "./doctor_source.ts";
 import {
+  addressesOf,
+  addressOf,
   failureText,
   firstHop,
   hopText,
@@ -44,8 +46,7 @@ export async function notConnected(
   way: Way,
   signal: AbortSignal,
 ): Promise<CheckResult> {
-  const { host, port } = firstHop(way);
-  const lost = { address: way.addresses[0] ?? host, port, uid: Deno.uid() ?? 0 };
+  const lost = { address: addressOf(way), port: firstHop(way).port, uid: Deno.uid() ?? 0 };
   return { ...await whyNotConnected(error, way, signal), lost };
 }
 
@@ -64,7 +65,7 @@ async function whyNotConnected(
     : answeredBy === ""
     ? message
     : `${message} (${answeredBy})`;
-  const address = way.addresses[0] ?? host;
+  const address = addressOf(way);
   if (proxy !== undefined && isTimeout(error) && await opens(address, port, signal)) {
     return failed(
       `the proxy ${host}${
@@ -143,7 +144,7 @@ function withOpen(text: string, { open = [], panel }: OtherPorts): string {
 /** The usual addresses on the panel's host, other than the configured one, that take connections. */
 async function openUrls(way: Way, signal: AbortSignal): Promise<OtherPorts> {
   if (way.proxy !== undefined) return {};
-  const hostname = way.addresses[0] ?? firstHop(way).host;
+  const hostname = addressOf(way);
   const urls = await Promise.all(
     usualAddresses(way).map(async ({ address, port }) =>
       await opens(hostname, port, signal) ? address : []
@@ -155,7 +156,7 @@ async function openUrls(way: Way, signal: AbortSignal): Promise<OtherPorts> {
 
 /** The message of an error, which says that no port is free where the missing address is there. */
 function withPorts(message: string, way: Way): string {
-  const route = kernelRoutes()(way.addresses[0] ?? firstHop(way).host);
+  const route = kernelRoutes()(addressOf(way));
   // Without a usable address the kernel has none to send from.
   if (route === undefined || !("source" in route) || (route.source ?? "::") === "::") {
     return message;
@@ -186,9 +187,8 @@ export function fullTable(): RouteFinding | undefined {
 
 /** Why no packet gets to any of the addresses, by the kernel; `undefined` where it sees nothing of one. */
 function firstStep(way: Way): RouteFinding | undefined {
-  const { addresses } = way;
   const askRoute = kernelRoutes();
-  const all = (addresses.length > 0 ? addresses : [firstHop(way).host]).map((address) => {
+  const all = addressesOf(way).map((address) => {
     const [isPanels] = originLook(way, address);
     return routeFinding(address, { askRoute, isPanels });
   });

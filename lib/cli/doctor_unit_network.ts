@@ -7,7 +7,7 @@
 import { isLoopbackHost, isWithin } from "../parse/ip_address.ts";
 import { lastSetting, settingText, type UnitSetting } from "../service/loaded_unit.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import { firstHop, type Way } from "./doctor_way.ts";
+import { addressesOf, type Way } from "./doctor_way.ts";
 
 /** Whether a unit has the kernel drop what its service sends to an address, or to a name's. */
 export function isDenied(unit: readonly UnitSetting[], address: string): boolean {
@@ -36,7 +36,7 @@ const NETWORK_SETTINGS = ["PrivateNetwork", "NetworkNamespacePath", "IPAddressDe
 export function unitAdvice(
   way: Pick<Way, "unit" | "config" | "url" | "proxy" | "addresses">,
   names: readonly string[] = NETWORK_SETTINGS,
-  addresses = way.addresses.length > 0 ? way.addresses : [firstHop(way).host],
+  addresses = addressesOf(way),
 ): string | undefined {
   const { unit, config } = way;
   const setting = names.flatMap((name) => lastSetting(unit, name) ?? []).find(({ name, value }) =>

@@ -77,7 +77,17 @@ export function firstHop(
   return proxy ?? { host: urlHost(url), port: portOf(url) };
 }
 
-/** The same in words. */
+/** The addresses of whom a connection goes to, as far as they are known; else its name. */
+export function addressesOf(way: Pick<Way, "url" | "proxy" | "addresses">): readonly string[] {
+  return way.addresses.length > 0 ? way.addresses : [firstHop(way).host];
+}
+
+/** The one that is tried first. */
+export function addressOf(way: Pick<Way, "url" | "proxy" | "addresses">): string {
+  return addressesOf(way)[0] ?? "";
+}
+
+/** The first hop in words. */
 export function hopText(way: Pick<Way, "url" | "proxy">): string {
   const { host } = firstHop(way);
   return way.proxy === undefined ? host : `the proxy ${host}`;

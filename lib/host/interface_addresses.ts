@@ -22,7 +22,7 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
   const messages = netlink.list(RTM_GETADDR, [0, 0]);
   if (messages === undefined) return undefined;
   const found = messages.map(parseAddressMessage).filter((it) => it !== undefined);
-  const preferred = new Set(FAR_ADDRESSES.map((far) => preferredOf(netlink, far)));
+  const preferred = new Set(Object.values(FAR_ADDRESSES).map((far) => preferredOf(netlink, far)));
   const names = new Map<number, string>();
   for (const { index } of found) names.set(index, netlink.link(index)?.name ?? "");
   return found.map((it) => ({

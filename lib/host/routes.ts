@@ -15,7 +15,7 @@ import {
 import type { Netlink } from "./netlink.ts";
 
 /** Addresses far away, of each family, of which the kernel says how it would reach them. */
-export const FAR_ADDRESSES = ["1.1.1.1", "2606:4700:4700::1111"] as const;
+export const FAR_ADDRESSES = { 4: "1.1.1.1", 6: "2606:4700:4700::1111" } as const;
 
 /** The way of packets to an address. */
 export interface Route {
