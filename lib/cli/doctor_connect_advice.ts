@@ -11,7 +11,7 @@ import { advised } from "./checks.ts";
 import { proxyVariableNames } from "./doctor_advice.ts";
 import type { RouteFinding } from "./doctor_route.ts";
 import { restart } from "./doctor_unit_settings.ts";
-import { endpointPlace, withoutProxy, writeAddress } from "./doctor_options.ts";
+import { endpointPlace, losesTls, withoutProxy, writeOr } from "./doctor_options.ts";
 import { addressOf, firstHop, originLook, OWN_FIREWALL, portOf, type Way } from "./doctor_way.ts";
 import { unitAdvice } from "./doctor_unit_network.ts";
 
@@ -50,18 +50,14 @@ export function connectAdvice(
     isPinged?: boolean | undefined;
   } = {},
 ): string[] {
-  const { url, proxy, answeredBy } = way;
-  const { host, port } = firstHop(way);
+  const { proxy, answeredBy } = way;
   const address = addressOf(way);
+  const isRefused = /refused/.test(message);
   const ofUnit = unitAdvice(way);
-  if (ofUnit !== undefined && !/refused/.test(message)) return [ofUnit];
-  // What has TLS is to be repaired before it is given up.
-  const isWorse = url.protocol === "https:" && panel?.startsWith("http:") === true;
-  const write = panel && writeAddress(panel, way);
-  const elsewhere = advised(isWorse ? `else ${write}` : write);
-  if (finding !== undefined) {
-    return isWorse ? [...finding.advice, ...elsewhere] : [...elsewhere, ...finding.advice];
-  }
+  if (ofUnit !== undefined && !isRefused) return [ofUnit];
+  const withPanel = (lines: readonly string[]) =>
+    panel === undefined ? [...lines] : writeOr(panel, way, lines);
+  if (finding !== undefined) return withPanel(finding.advice);
   if (/no address of that family/.test(message)) {
     return [
       "see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr",
@@ -74,21 +70,12 @@ export function connectAdvice(
       "net.ipv4.ip_local_reserved_ports shows which of them are kept",
     ];
   }
-  if (proxy !== undefined) {
-    const names = proxyVariableNames(way);
-    return [
-      `see whether the proxy listens: nc -vz ${host} ${port}`,
-      names.includes("(")
-        ? `correct ${names}, which names it, and then: ${restart(way.config.serviceName)}`
-        : `correct ${names}, which names it`,
-      `or reach the panel without it: ${withoutProxy(way)}`,
-    ];
-  }
-  if (isLoopbackHost(address)) return [...elsewhere, ...loopbackAdvice(way, isContained)];
+  if (proxy !== undefined) return unreachedProxyAdvice(way);
+  if (isLoopbackHost(address)) return withPanel(loopbackAdvice(way, isContained));
   const scope = addressScope(address);
   const isFar = scope === "private" || /^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(address);
   const look = advised(
-    isFar && !/refused/.test(message) &&
+    isFar && !isRefused &&
       `${address} is reached within its own network or VPN alone: see whether this machine is in it, and give ` +
         `the panel's public address if not: ip addr`,
     ...originLook(way),
@@ -103,12 +90,13 @@ export function connectAdvice(
       "AppArmor)",
     ];
   }
-  if (/refused/.test(message)) {
+  if (isRefused) {
     const { look, correct } = whereNoneListens(way);
     const firewall =
       "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save";
-    if (panel === undefined) return advised(...ofHosts, look, correct, ...ofName, firewall);
-    return isWorse ? [look, firewall, ...elsewhere] : [...elsewhere, look, firewall];
+    return panel === undefined
+      ? [...ofHosts, look, correct, ...ofName, firewall]
+      : withPanel([look, firewall]);
   }
   if (/network is unreachable/.test(message)) {
     return [
@@ -119,28 +107,14 @@ export function connectAdvice(
       ...ofName,
     ];
   }
-  const there = `see on the panel's machine whether its firewall lets port ${port} pass`;
   if (isPinged === true) {
-    const ofPort =
-      `see on the panel's machine whether its firewall, or its provider's (security group), drops port ${port}, ` +
-      "or this machine's address alone, as fail2ban does: nft list ruleset || iptables-save; fail2ban-client " +
-      "status";
-    const fromElsewhere =
-      `see from another machine whether it answers there: curl -m 10 -I ${url.origin}; if it does, this ` +
-      "machine's address alone is dropped";
-    const onTheWay =
-      `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
-      `${port} ${address}`;
-    if (panel !== undefined && !isWorse) return [...elsewhere, ofPort];
+    const { ofPort, fromElsewhere, onTheWay } = whereDropped(way);
+    if (panel !== undefined && !losesTls(panel, way)) return withPanel([ofPort]);
     // Its own address answers, so that it is the last to be doubted.
-    return [
-      ...ofHosts,
-      OWN_FIREWALL,
-      ofPort,
-      fromElsewhere,
-      ...panel === undefined ? [...ofName, onTheWay] : elsewhere,
-    ];
+    const last = panel === undefined ? [...ofName, onTheWay] : [];
+    return withPanel([...ofHosts, OWN_FIREWALL, ofPort, fromElsewhere, ...last]);
   }
+  const { port } = firstHop(way);
   return advised(
     ...ofHosts,
     isPinged === undefined && `see whether that machine is up: ping -c 3 ${address}`,
@@ -153,8 +127,38 @@ export function connectAdvice(
     OWN_FIREWALL,
     isPinged === false
       ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
-      : there,
+      : `see on the panel's machine whether its firewall lets port ${port} pass`,
   );
+}
+
+/** Advice for a proxy that is not reached. */
+function unreachedProxyAdvice(way: Way): string[] {
+  const { host, port } = firstHop(way);
+  const names = proxyVariableNames(way);
+  return [
+    `see whether the proxy listens: nc -vz ${host} ${port}`,
+    names.includes("(")
+      ? `correct ${names}, which names it, and then: ${restart(way.config.serviceName)}`
+      : `correct ${names}, which names it`,
+    `or reach the panel without it: ${withoutProxy(way)}`,
+  ];
+}
+
+/** Looks for what drops the packets for one port of a machine that is up. */
+function whereDropped(way: Way): { ofPort: string; fromElsewhere: string; onTheWay: string } {
+  const { port } = firstHop(way);
+  return {
+    ofPort:
+      `see on the panel's machine whether its firewall, or its provider's (security group), drops port ${port}, ` +
+      "or this machine's address alone, as fail2ban does: nft list ruleset || iptables-save; fail2ban-client " +
+      "status",
+    fromElsewhere:
+      `see from another machine whether it answers there: curl -m 10 -I ${way.url.origin}; if it does, this ` +
+      "machine's address alone is dropped",
+    onTheWay:
+      `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
+      `${port} ${addressOf(way)}`,
+  };
 }
 
 /** The panel's address is this machine's own, and nothing listens there. */

@@ -21,7 +21,7 @@ import { isChallenge } from "./doctor_cloudflare.ts";
 import { panelAmong, type PanelCalls } from "./doctor_panel_calls.ts";
 import { isUnfiled, webFirewall } from "./doctor_web_firewall.ts";
 import { usualAddresses, type Way } from "./doctor_way.ts";
-import { writeAddress } from "./doctor_options.ts";
+import { losesTls, writeAddress } from "./doctor_options.ts";
 
 /** Of a program that everybody lets pass. */
 const OTHER_USER_AGENT = "curl/8.5.0";
@@ -116,7 +116,7 @@ export async function notAPanel(
   if (elsewhere === url.origin) {
     return failed(words, `the panel is at the root of this server: ${write}`);
   }
-  if (url.protocol !== "https:" || !elsewhere.startsWith("http:")) {
+  if (!losesTls(elsewhere, way)) {
     return failed(words, `a Komari panel answers at another address: ${write}`);
   }
   return failed(

@@ -55,12 +55,27 @@ export function endpointPlace({ config, unit }: Pick<Way, "config" | "unit">): s
   return `${place} (and then: ${isOfUnit ? restart(serviceName) : reinstall(config)})`;
 }
 
-/** Has an address be configured; with a warning where it has no TLS, and the present one has. */
+/** Whether an address has no TLS, and the present one has. */
+export function losesTls(address: string, { url }: Pick<Way, "url">): boolean {
+  return url.protocol === "https:" && address.startsWith("http:");
+}
+
+/** Has an address be configured; with a warning where that loses TLS. */
 export function writeAddress(address: string, way: Pick<Way, "url" | "config" | "unit">): string {
   const place = endpointPlace(way);
-  return way.url.protocol === "https:" && address.startsWith("http:")
+  return losesTls(address, way)
     ? `write ${address} into ${place}: without TLS all on the way can read the token`
     : `write ${address} into ${place}`;
+}
+
+/** The same before other steps; behind them where that loses TLS, which is to be repaired first. */
+export function writeOr(
+  address: string,
+  way: Pick<Way, "url" | "config" | "unit">,
+  others: readonly string[],
+): string[] {
+  const write = writeAddress(address, way);
+  return losesTls(address, way) ? [...others, `else ${write}`] : [write, ...others];
 }
 
 /** Advice on a variable of the unit that wins over another value of the configuration. */

@@ -23,7 +23,7 @@ import { USER_AGENT } from "../version.ts";
 import { type CheckResult, linesOf, withLines } from "./checks.ts";
 import { isPasswordWall } from "./doctor_advice.ts";
 import { failureText, usualAddresses, type Way } from "./doctor_way.ts";
-import { writeAddress } from "./doctor_options.ts";
+import { writeOr } from "./doctor_options.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -201,11 +201,7 @@ export async function withElsewhere(
   const elsewhere = await panelAmong(usual, { calls, signal });
   if (elsewhere === undefined) return found;
   const text = `${found.text}; a Komari panel answers at ${elsewhere}`;
-  const write = writeAddress(elsewhere, way);
-  // What has TLS is to be repaired before it is given up.
-  return way.url.protocol === "https:" && elsewhere.startsWith("http:")
-    ? withLines({ ...found, text }, [...linesOf(found), `else ${write}`])
-    : withLines({ ...found, text }, [write, ...linesOf(found)]);
+  return withLines({ ...found, text }, writeOr(elsewhere, way, linesOf(found)));
 }
 
 /** The answer at an address: of a panel that accepts or refuses the token, or of another server. */

@@ -99,8 +99,7 @@ async function whyNotConnected(
     return { ...found, ruledOutByReports: notWhileConnected(way) };
   }
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
-  const finding = familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable() ??
-    (isCertain ? firewall : undefined);
+  const finding = kernelFinding(way) ?? (isCertain ? firewall : undefined);
   if (finding !== undefined) return await because(finding);
   const filtered = kernelCount(DROPPED_BY_FILTER);
   const isSilent = isTimeout(error) || /host is unreachable/.test(message);
@@ -168,6 +167,11 @@ function withPorts(message: string, way: Way): string {
     /this machine has no address of that family, or no free port/,
     `this machine has no free port for it, of ${from} to ${to}`,
   );
+}
+
+/** Why packets can't get to the first hop, by what the kernel knows of this machine. */
+function kernelFinding(way: Way): RouteFinding | undefined {
+  return familyFinding(way, kernelRoutes()) ?? firstStep(way) ?? fullTable();
 }
 
 /** The kernel's table of connections, if it is full: new ones are dropped then. */
