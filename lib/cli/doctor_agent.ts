@@ -60,10 +60,8 @@ export function agentResult(
   const nowMs = Date.now();
   const problem = reportProblem(health, nowMs);
   const ago = duration(nowMs - (health.acceptedAtMs ?? nowMs));
-  const lately =
-    health.panels.flatMap(({ error }) =>
-      error !== undefined && nowMs - error.atMs < LATELY_MS ? [error] : []
-    )[0];
+  const lately = health.panels.flatMap(({ error }) => error ?? [])
+    .find(({ atMs }) => nowMs - atMs < LATELY_MS);
   const state = `version ${version}, process ${pid}: ${
     problem ?? `a report was accepted ${ago} ago`
   }`;

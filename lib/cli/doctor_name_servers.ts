@@ -84,51 +84,46 @@ export function askEach(
   { signal, times = TIMES }: { signal: AbortSignal; times?: number },
 ): Promise<NameAnswer[]> {
   return Promise.all(
-    servers.slice(0, MAX_SERVERS).map(({ host, port }) => ask({ host, port }, { signal, times })),
+    servers.slice(0, MAX_SERVERS).map((server) => ask(host, server, { signal, times })),
   );
+}
 
-  async function ask(
-    { host: server, port }: HostAndPort,
-    { signal, times }: { signal: AbortSignal; times: number },
-  ): Promise<NameAnswer> {
-    const startedAtMs = performance.now();
-    const options = { timeoutMs: QUERY_MS, signal };
-    const allOf = (type: "A" | "AAAA") =>
-      Promise.allSettled(
-        Array.from(
-          { length: times },
-          () => queryNameServer({ host: server, port }, host, { ...options, type }),
-        ),
-      );
-    const [ofIpv4, ofIpv6] = await Promise.all([allOf("A"), allOf("AAAA")]);
-    signal.throwIfAborted();
-    const all = [...ofIpv4, ...ofIpv6];
-    const answers = all.flatMap((it) => it.status === "fulfilled" ? it.value : []);
-    const [first] = answers;
-    if (first === undefined) {
-      const error = all.find((it) => it.status === "rejected")?.reason;
-      const ms = performance.now() - startedAtMs;
-      return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
-    }
-    const addresses = [...new Set(answers.flatMap((it) => it.addresses))];
-    const isSilent = ({ status }: { status: string }) => status === "rejected";
-    // That it has none of the one family says nothing of the other.
-    const unknown = ofIpv4.every(isSilent)
-      ? "no answer to questions for IPv4 (A)"
-      : ofIpv6.every(isSilent)
-      ? "no answer to questions for IPv6 (AAAA)"
-      : "no address";
-    const code = first.code === "NOERROR" && addresses.length === 0 ? unknown : first.code;
-    const isSilentOnIpv6 = !ofIpv4.some(isSilent) && ofIpv6.every(isSilent);
-    const lost = all.length - answers.length;
-    return {
-      ...{ server, code, addresses, ms: Math.min(...answers.map(({ ms }) => ms)) },
-      ...{
-        isSilentOnIpv6,
-        lost: lost === 0 || isSilentOnIpv6 ? undefined : { lost, all: all.length },
-      },
-    };
+async function ask(
+  host: string,
+  { host: server, port }: HostAndPort,
+  { signal, times }: { signal: AbortSignal; times: number },
+): Promise<NameAnswer> {
+  const startedAtMs = performance.now();
+  const allOf = (type: "A" | "AAAA") => {
+    const options = { timeoutMs: QUERY_MS, signal, type };
+    const query = () => queryNameServer({ host: server, port }, host, options);
+    return Promise.allSettled(Array.from({ length: times }, query));
+  };
+  const [ofIpv4, ofIpv6] = await Promise.all([allOf("A"), allOf("AAAA")]);
+  signal.throwIfAborted();
+  const all = [...ofIpv4, ...ofIpv6];
+  const answers = all.flatMap((it) => it.status === "fulfilled" ? it.value : []);
+  const [first] = answers;
+  if (first === undefined) {
+    const error = all.find((it) => it.status === "rejected")?.reason;
+    const ms = performance.now() - startedAtMs;
+    return { server, code: await silence(error, { server, port, signal }), addresses: [], ms };
   }
+  const addresses = [...new Set(answers.flatMap((it) => it.addresses))];
+  const isSilent = ({ status }: { status: string }) => status === "rejected";
+  // That it has none of the one family says nothing of the other.
+  const unknown = ofIpv4.every(isSilent)
+    ? "no answer to questions for IPv4 (A)"
+    : ofIpv6.every(isSilent)
+    ? "no answer to questions for IPv6 (AAAA)"
+    : "no address";
+  const code = first.code === "NOERROR" && addresses.length === 0 ? unknown : first.code;
+  const isSilentOnIpv6 = !ofIpv4.some(isSilent) && ofIpv6.every(isSilent);
+  const lost = all.length - answers.length;
+  return {
+    ...{ server, code, addresses, ms: Math.min(...answers.map(({ ms }) => ms)), isSilentOnIpv6 },
+    lost: lost === 0 || isSilentOnIpv6 ? undefined : { lost, all: all.length },
+  };
 }
 
 /** Why a server does not answer: nothing listens there, by TCP, or it says nothing at all. */

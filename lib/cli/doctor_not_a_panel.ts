@@ -84,7 +84,10 @@ export async function notAPanel(
     : moved === undefined
     ? `${shown}; an agent's call gets status ${status}`
     : `${wordsOf(response, url)}; ${shown}`;
-  if (elsewhere === undefined && moved === undefined && isKomari) {
+  if (elsewhere !== undefined) {
+    return foundElsewhere(elsewhere, { words, ofPage, moved, advice, way });
+  }
+  if (moved === undefined && isKomari) {
     return failed(
       ofPage,
       url.pathname === "/"
@@ -94,21 +97,31 @@ export async function notAPanel(
           "end of proxy_pass)",
     );
   }
-  if (elsewhere === undefined && moved !== undefined) {
+  if (moved !== undefined) {
     const then = `repair that first, and then ${writeAddress(moved, way)}`;
     if (page === undefined) {
       return failed(`${words}; there: ${failure}`, ...nameAdvice(url), then);
     }
     const ofMoved = answerAdvice(page, { ...way, url: new URL(moved) });
-    return failed(
-      ofPage,
-      ...ofMoved,
-      OF_ANOTHER_SERVER.includes(page.status) ? undefined : then,
-    );
+    const isOther = OF_ANOTHER_SERVER.includes(page.status);
+    return failed(ofPage, ...ofMoved, isOther ? undefined : then);
   }
-  if (elsewhere === undefined) {
-    return { ...failed(ofPage, ...advice), ruledOutByReports: NOT_WHILE_ANSWERED };
-  }
+  return { ...failed(ofPage, ...advice), ruledOutByReports: NOT_WHILE_ANSWERED };
+}
+
+/** Another address at which a panel answers, as by a redirect, at the root of the server or at another port. */
+function foundElsewhere(
+  elsewhere: string,
+  { words, ofPage, moved, advice, way }: {
+    words: string;
+    /** The same with the page that is there. */
+    ofPage: string;
+    moved: string | undefined;
+    advice: readonly string[];
+    way: Way;
+  },
+): CheckResult {
+  const { url } = way;
   const write = writeAddress(elsewhere, way);
   if (elsewhere === moved) {
     return failed(`${words}; a Komari panel answers at ${moved}`, write);

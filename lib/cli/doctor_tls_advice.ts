@@ -95,10 +95,7 @@ export function tlsAdvice(
       "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
     ],
     [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
-    [
-      /X\.509 version 1/,
-      nameless,
-    ],
+    [/X\.509 version 1/, nameless],
     [
       /purposes leave out/,
       "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
@@ -136,24 +133,7 @@ export function tlsAdvice(
     ];
   }
   if (/issuer is unknown/.test(message)) {
-    if (certificate?.issuer === "CloudFlare, Inc.") return CLOUDFLARE_ORIGIN_ADVICE;
-    const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
-    const other = way.proxy === undefined
-      ? "if the panel's certificate is by another issuer, something on the way answers in its place; " +
-        `compare from another machine: ${show}`
-      : "if the panel's certificate is by another issuer, the proxy answers in its place, by an authority " +
-        `of its own; compare from another machine: ${show}`;
-    const readable = (file: string) => used(`chmod a+r ${file}`, way);
-    const left = ignored.map(({ file, reason }) =>
-      reason === UNREADABLE
-        ? `let everybody read ${file}, which was added to this system: ${readable(file)}`
-        : `see ${file}, which was added to this system, and is left out: ${reason}`
-    );
-    const others = isAlone ? [] : [other, ...isPanels];
-    const own = issuerAdvice(show, { certificate, way });
-    return INTERCEPTOR.test(certificate?.issuer ?? "")
-      ? [...left, ...others, ...misnamed, ...own]
-      : [...left, ...misnamed, ...own, ...others];
+    return unknownIssuerAdvice(show, { way, certificate, ignored, misnamed });
   }
   if (/no answer within/.test(message)) {
     return [
@@ -239,6 +219,36 @@ function isFor({ names }: Certificate, host: string): boolean {
 /** A command that changes what an agent reads at its start, and for the installed one that start. */
 function used(command: string, { config }: Pick<Way, "config">): string {
   return config.isConfigInstalled ? `${command} && ${reinstall(config)}` : command;
+}
+
+/** A certificate by an authority that this machine does not know: one's own, or that of something on the way. */
+function unknownIssuerAdvice(
+  show: string,
+  { way, certificate, ignored, misnamed }: {
+    way: Parameters<typeof tlsAdvice>[1];
+    certificate: Certificate | undefined;
+    ignored: SystemAuthorities["ignored"];
+    misnamed: readonly string[];
+  },
+): string[] {
+  if (certificate?.issuer === "CloudFlare, Inc.") return CLOUDFLARE_ORIGIN_ADVICE;
+  const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
+  const other = way.proxy === undefined
+    ? "if the panel's certificate is by another issuer, something on the way answers in its place; " +
+      `compare from another machine: ${show}`
+    : "if the panel's certificate is by another issuer, the proxy answers in its place, by an authority " +
+      `of its own; compare from another machine: ${show}`;
+  const readable = (file: string) => used(`chmod a+r ${file}`, way);
+  const left = ignored.map(({ file, reason }) =>
+    reason === UNREADABLE
+      ? `let everybody read ${file}, which was added to this system: ${readable(file)}`
+      : `see ${file}, which was added to this system, and is left out: ${reason}`
+  );
+  const others = isAlone ? [] : [other, ...originLook(way)];
+  const own = issuerAdvice(show, { certificate, way });
+  return INTERCEPTOR.test(certificate?.issuer ?? "")
+    ? [...left, ...others, ...misnamed, ...own]
+    : [...left, ...misnamed, ...own, ...others];
 }
 
 function issuerAdvice(
