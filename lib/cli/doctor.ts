@@ -46,7 +46,7 @@ import {
   runAsService,
 } from "./doctor_as_service.ts";
 import { withComparison, withShellProxy } from "./doctor_comparison.ts";
-import { boundedSystem, findInstalled } from "./doctor_found_service.ts";
+import { boundedSystem, findInstalled, type FoundService } from "./doctor_found_service.ts";
 import { withFirewall } from "./doctor_firewall.ts";
 import { machineChecks } from "./doctor_machine.ts";
 import { sealCheck } from "./doctor_seal.ts";
@@ -117,7 +117,76 @@ async function everything(
   const times = processorTimes();
   const system = boundedSystem(env);
   const found = findInstalled(config, { env, system, isSeen: health !== undefined, signal });
-  const aboutService = [
+  const checking = Promise.all([
+    Array.fromAsync(runChecks(serviceChecks(config, found, { env, health }), options)),
+    Array.fromAsync(runChecks([versionCheck(config)], options)),
+  ]);
+  const service = await found;
+  const { record, unit, state } = service;
+  // Nothing is known of the panel by a configuration with a mistake, and nothing else.
+  const hasPanel = state?.isUnconfigured !== true && config.mistake === undefined;
+  const settings = unit?.settings ?? [];
+  const leftMs = endsAtMs - performance.now() - AFTER_SERVICE_MS;
+  const timeoutMs = Math.max(1_000, Math.round(leftMs));
+  const { tools } = system;
+  const runOptions = { env, tools, settings, signal, timeoutMs };
+  const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
+  let ofRun: CompletedCheck[] = [];
+  if (run !== undefined) {
+    // As whom, and in what limits, the following checks run.
+    const testedAs = check("environment", "Tested as", () => run.result);
+    ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
+  }
+  // The seal takes the files from this process that it looks at.
+  const error = run?.startError;
+  const failure = error === undefined ? undefined : startFailure(error, service);
+  if (run?.checks === undefined) {
+    const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
+    const unreadableConfig = record?.config;
+    const inShell = allInShell(ofConfig, {
+      ...{ unreadableConfig, hasPanel, unit: [], health, options, beside: checking },
+    });
+    ofRun.push(...await Array.fromAsync(inShell));
+  } else {
+    const checks = run.checks.flatMap((line) => parseCheck(line, options.secrets));
+    const ofService = { name: config.serviceName, user: record?.user ?? "" };
+    // A failure by the unit's own variables can't be tried again here.
+    const changed = unit !== undefined && unreadText(unit) !== undefined ||
+      [...settings, ...fileSettings(settings.filter((it) => it.isOurs !== true))].some((it) =>
+        /Environment$/.test(it.name) && /\bAGENT_|_PROXY\b/i.test(it.value)
+      );
+    const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
+    const compared = await withComparison(checks, { chains, service: ofService, options });
+    ofRun.push(...await withFirewall(compared, { signal }));
+    if (run.result.status !== "ok") ofRun.push(...unmadeLinks(config, checks));
+  }
+  const variable = proxyVariable(config, []);
+  if (
+    run !== undefined && variable !== undefined &&
+    proxyVariable({ ...config, proxies: run.proxies }, settings) === undefined
+  ) {
+    const [chains, command] = [panelChains(config), reinstall(config)];
+    ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
+  }
+  const made = [...(await checking).flat(), ...ofRun];
+  const late = lateCheck(made, performance.now() - endsAtMs + TOTAL_MS);
+  const agent = { pid: health?.pid ?? 0, name: config.serviceName };
+  const slow = slowProcessor({ ...agent, before: times, isLate: late.length > 0 });
+  const reloaded = compareWithReports([...slow, ...made, ...late], agentReports(config, health))
+    .map((it) => unit === undefined ? it : afterReload(it, unit));
+  const all = error === undefined || failure === undefined
+    ? reloaded
+    : reloaded.map((it) => withStart(it, { failure, error }));
+  return service.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));
+}
+
+/** The checks of the service and of its agent, by what is known of both. */
+function serviceChecks(
+  config: Config,
+  found: Promise<FoundService>,
+  { env, health }: { env: CommandContext["env"]; health: Health | undefined },
+): readonly Check[] {
+  return [
     configCheck(config),
     check("service", "Service", async () => serviceResult(await found, health)),
     check("agent", "Running agent", async () => {
@@ -140,72 +209,6 @@ async function everything(
     }),
     check("probes", "Probes", (signal) => checkProbes(config, health, signal)),
   ];
-  const checking = Promise.all([
-    Array.fromAsync(runChecks(aboutService, options)),
-    Array.fromAsync(runChecks([versionCheck(config)], options)),
-  ]);
-  const { record, unit, state } = await found;
-  // Nothing is known of the panel by a configuration with a mistake, and nothing else.
-  const hasPanel = state?.isUnconfigured !== true && config.mistake === undefined;
-  const settings = unit?.settings ?? [];
-  const leftMs = endsAtMs - performance.now() - AFTER_SERVICE_MS;
-  const timeoutMs = Math.max(1_000, Math.round(leftMs));
-  const { tools } = system;
-  const runOptions = { env, tools, settings, signal, timeoutMs };
-  const run = hasPanel ? await runAsService(config, record, runOptions) : undefined;
-  let ofRun: CompletedCheck[] = [];
-  if (run !== undefined) {
-    // As whom, and in what limits, the following checks run.
-    const testedAs = check("environment", "Tested as", () => run.result);
-    ofRun.push(...await Array.fromAsync(runChecks([testedAs], options)));
-  }
-  // The seal takes the files from this process that it looks at.
-  const error = run?.startError;
-  const failure = error === undefined ? undefined : startFailure(error, await found);
-  if (run?.checks === undefined) {
-    const ofConfig = { ...config, proxies: run?.proxies ?? config.proxies };
-    const unreadableConfig = record?.config;
-    const inShell = allInShell(ofConfig, {
-      ...{ unreadableConfig, hasPanel, unit: [], health, options, beside: checking },
-    });
-    ofRun.push(...await Array.fromAsync(inShell));
-  } else {
-    const checks = run.checks.flatMap((line) => parseCheck(line, options.secrets));
-    const service = { name: config.serviceName, user: record?.user ?? "" };
-    // A failure by the unit's own variables can't be tried again here.
-    const changed = unit !== undefined && unreadText(unit) !== undefined ||
-      [...settings, ...fileSettings(settings.filter((it) => it.isOurs !== true))].some((it) =>
-        /Environment$/.test(it.name) && /\bAGENT_|_PROXY\b/i.test(it.value)
-      );
-    const chains = changed ? [] : panelChains({ ...config, proxies: run.proxies });
-    const compared = await withComparison(checks, { chains, service, options });
-    ofRun.push(...await withFirewall(compared, { signal }));
-    if (run.result.status !== "ok") ofRun.push(...unmadeLinks(config, checks));
-  }
-  const variable = proxyVariable(config, []);
-  if (
-    run !== undefined && variable !== undefined &&
-    proxyVariable({ ...config, proxies: run.proxies }, settings) === undefined
-  ) {
-    const [chains, command] = [panelChains(config), reinstall(config)];
-    ofRun = await withShellProxy(ofRun, { chains, variable, command, options });
-  }
-  const made = [...(await checking).flat(), ...ofRun];
-  const late = lateCheck(made, performance.now() - endsAtMs + TOTAL_MS);
-  const pid = health?.pid ?? 0;
-  const slow = slowProcessor({
-    pid,
-    name: config.serviceName,
-    before: times,
-    isLate: late.length > 0,
-  });
-  const reloaded = compareWithReports([...slow, ...made, ...late], agentReports(config, health))
-    .map((it) => unit === undefined ? it : afterReload(it, unit));
-  const started = await found;
-  const all = error === undefined || failure === undefined
-    ? reloaded
-    : reloaded.map((it) => withStart(it, { failure, error }));
-  return started.scope === "system" ? all : all.map((it) => ofUserScope(it, config.serviceName));
 }
 
 /** The links of the ways to the panels that are not among the checks of a process which was ended. */
@@ -235,9 +238,7 @@ export async function* allInShell(
   const ofMachine = machineChecks(config, { ...platform, unit })
     .filter(({ id }) => isRead || !["state", "remote"].includes(id));
   const chains = hasPanel ? panelChains(config, { unreadableConfig, unit }) : [];
-  const running = [
-    ...chains.map((chain) => Array.fromAsync(runChain(chain, options))),
-  ];
+  const running = chains.map((chain) => Array.fromAsync(runChain(chain, options)));
   await settlesWithin(Promise.all(running), PANELS_FIRST_MS, { signal: options.signal });
   running.push(Array.fromAsync(runChecks(ofMachine, options)));
   // Sealed, this process starts no programs.

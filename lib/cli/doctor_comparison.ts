@@ -35,8 +35,7 @@ export async function withComparison(
     `see whether a rule is for user ${user || "root"} alone (skuid, owner), or a setting of its ` +
     `unit: nft list ruleset || iptables-save; systemctl cat ${name}`;
   const text = `${failed.text}; tried again in this shell, and not as the service, it works`;
-  const compared = withLines({ ...failed, text }, [rule, ...causes]);
-  return checks.map((it) => it === failed ? compared : it);
+  return checks.map((it) => it === failed ? withLines({ ...it, text }, [rule, ...causes]) : it);
 }
 
 /** Tries the first broken link of the service's again through a proxy that this shell alone has. */
@@ -59,8 +58,7 @@ export async function withShellProxy(
   const text =
     `${failed.text}; through the proxy of ${variable}, which this shell has and the service has not, it works`;
   const advice = `have the service use that proxy, too, by this command in this shell: ${command}`;
-  const proxied = withLines({ ...failed, text }, [advice]);
-  return checks.map((it) => it === failed ? proxied : it);
+  return checks.map((it) => it === failed ? withLines({ ...it, text }, [advice]) : it);
 }
 
 function firstBroken(checks: readonly CompletedCheck[]): CompletedCheck | undefined {

@@ -15,13 +15,7 @@ import type { Way } from "./doctor_way.ts";
 export type TokenState = "accepted" | "refused" | "missing" | "dropped";
 
 /** What is written around a token, and is none of it. */
-const BRACKETS = [
-  ...[["\x22", "\x22"], ["'", "'"], ["`", "`"], ["\u201c", "\u201d"], [
-    "\u2018",
-    "\u2019",
-  ]] as const,
-  ...[["<", ">"], ["[", "]"], ["{", "}"]] as const,
-];
+const BRACKETS = ["\x22\x22", "''", "``", "\u201c\u201d", "\u2018\u2019", "<>", "[]", "{}"];
 
 /** Characters of the tokens that panels make; an owner may choose others. */
 const TOKEN_LENGTH = 22;
@@ -58,7 +52,7 @@ export function tokenResult(
   const { token: text } = config;
   if (
     text !== text.trim() ||
-    BRACKETS.some(([open, close]) => text.startsWith(open) && text.endsWith(close))
+    BRACKETS.some(([open = "", close = ""]) => text.startsWith(open) && text.endsWith(close))
   ) {
     return failed(
       `${refused}; it is within quotes, brackets or blanks`,

@@ -45,7 +45,7 @@ export async function unresolved(
 ): Promise<CheckResult> {
   const { host } = firstHop(way);
   const subject = hopText(way);
-  const { order, servers, asked, file, hostsLine, unreadable, noAddress } = sources;
+  const { order, servers, asked, file, hostsLine, unreadable } = sources;
   const isOwn = way.config.nameServer !== undefined;
   if (hostsLine !== undefined && sources.leavesOutHosts) {
     return failed(
@@ -74,28 +74,6 @@ export async function unresolved(
     return { ...found, kind: "unreadable" };
   }
   if (!isOwn && servers.length === 0) {
-    if (noAddress?.word.endsWith("\r") === true) {
-      return failed(
-        `Cannot resolve ${subject}: line ${noAddress.line} of ${file} ends with a carriage return, as Windows ` +
-          "writes lines",
-        `take those out: sed -i 's/\\r$//' ${file}`,
-      );
-    }
-    if (noAddress !== undefined) {
-      return failed(
-        `Cannot resolve ${subject}: line ${noAddress.line} of ${file} names a server by no address: ` +
-          truncate(noAddress.word, 80),
-        "write one address on each line: nameserver ADDRESS",
-      );
-    }
-    const { oddLine } = sources;
-    if (oddLine !== undefined) {
-      return failed(
-        `Cannot resolve ${subject}: line ${oddLine.line} of ${file} begins with no word that the system ` +
-          `knows: ${truncate(oddLine.text, 80)}`,
-        "name a server so: nameserver ADDRESS",
-      );
-    }
     const { text, advice } = noServer(sources);
     return failed(`Cannot resolve ${subject}: ${text}`, ...advice);
   }
@@ -153,7 +131,28 @@ export async function lostInStub(
 }
 
 /** Why the system knows no name server, by the file that should name it. */
-function noServer({ file, isMissing, target }: NameSources): RouteFinding {
+function noServer({ file, isMissing, target, noAddress, oddLine }: NameSources): RouteFinding {
+  if (noAddress?.word.endsWith("\r") === true) {
+    return {
+      text:
+        `line ${noAddress.line} of ${file} ends with a carriage return, as Windows writes lines`,
+      advice: [`take those out: sed -i 's/\\r$//' ${file}`],
+    };
+  }
+  if (noAddress !== undefined) {
+    const word = truncate(noAddress.word, 80);
+    return {
+      text: `line ${noAddress.line} of ${file} names a server by no address: ${word}`,
+      advice: ["write one address on each line: nameserver ADDRESS"],
+    };
+  }
+  if (oddLine !== undefined) {
+    const text = truncate(oddLine.text, 80);
+    return {
+      text: `line ${oddLine.line} of ${file} begins with no word that the system knows: ${text}`,
+      advice: ["name a server so: nameserver ADDRESS"],
+    };
+  }
   if (file === RESOLVED_CONF) {
     const give =
       "give it one: DNS=ADDRESS in /etc/systemd/resolved.conf, and then: systemctl restart " +
