@@ -19,16 +19,21 @@ import { covers, HIDING_SETTINGS, restart } from "./doctor_unit_settings.ts";
 import { isDenied } from "./doctor_unit_network.ts";
 import { reinstall } from "./doctor_options.ts";
 
+/** The service as which pings are sent. */
+interface PingingService {
+  readonly name: string;
+  /** The settings of its unit. */
+  readonly unit: readonly UnitSetting[];
+  readonly isContained: boolean;
+}
+
 export async function checkPing(
   { roots }: Machine,
-  { os, name, health, unit, signal, asNobody, isContained }: {
+  { os, health, signal, asNobody, ...service }: PingingService & {
     os: string;
-    name: string;
-    unit: readonly UnitSetting[];
     health: Health | undefined;
     signal: AbortSignal;
     asNobody: boolean;
-    isContained: boolean;
   },
 ): Promise<CheckResult> {
   const seen = seenProblem(health, "ping");
@@ -36,12 +41,12 @@ export async function checkPing(
   try {
     const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
     if (seen !== undefined) {
-      return failed(agentSays(seen), pingAdvice(seen, { unit, name, isContained }));
+      return failed(agentSays(seen), pingAdvice(seen, service));
     }
     return ok(`ping works (127.0.0.1 in ${ms} ms)`);
   } catch (error) {
     signal.throwIfAborted();
-    return failedPing(describeError(error), { health, unit, name, isContained });
+    return failedPing(describeError(error), { ...service, health });
   } finally {
     await shell?.close();
   }
@@ -69,14 +74,7 @@ export function failedPing(
     unit = [],
     file = systemProgram("ping"),
     isContained = isInContainer(),
-  }: {
-    health: Health | undefined;
-    /** Of the service. */
-    name?: string;
-    unit?: readonly UnitSetting[];
-    file?: string | undefined;
-    isContained?: boolean;
-  },
+  }: Partial<PingingService> & { health: Health | undefined; file?: string | undefined },
 ): CheckResult {
   if (
     health !== undefined && /may not open its socket/.test(reason) &&
@@ -111,11 +109,7 @@ export function failedPing(
 
 function pingAdvice(
   reason: string,
-  { unit, name, isContained }: {
-    unit: readonly UnitSetting[];
-    name: string;
-    isContained: boolean;
-  },
+  { unit, name, isContained }: PingingService,
 ): string | undefined {
   if (!/socket|CAP_NET_RAW/.test(reason)) return undefined;
   const users = lastSetting(unit, "PrivateUsers");

@@ -7,7 +7,7 @@
 import { attempt } from "../attempt.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { foreignOwner } from "../service/install_record.ts";
-import { serviceText } from "../service/installed_service.ts";
+import { type ServiceState, serviceText } from "../service/installed_service.ts";
 import { lastSetting, type LoadedUnit, settingText, unreadText } from "../service/loaded_unit.ts";
 import { updateServiceName } from "../service/update_service.ts";
 import { dirname } from "../parse/path.ts";
@@ -120,7 +120,6 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
       : "ask it in a login of its user, not by su or sudo -u";
     return result(health === undefined ? "failed" : "warning", text, advice);
   }
-  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const loops = health === undefined && unit !== undefined && isLooping(unit);
   const restarts = unit === undefined ? 0 : restartsOf(unit);
   const isRepeated = loops || unit?.property("SubState").startsWith("auto-restart") === true;
@@ -136,7 +135,19 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     const stopped = stoppedResult(text, found);
     return { ...stopped, text: stopped.text + startsNoMore(found) };
   }
-  if (health === undefined) return unseenResult(text, found, { loops });
+  return health === undefined
+    ? unseenResult(text, found, { loops })
+    : runningResult(text, { state, health, found });
+}
+
+/** The result for a service whose agent is seen: what hinders its next start, or has ended it before. */
+function runningResult(
+  text: string,
+  { state, health, found }: { state: ServiceState; health: Health; found: FoundService },
+): CheckResult {
+  const { unit, install } = found;
+  const restarts = unit === undefined ? 0 : restartsOf(unit);
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
   const again = `${text}; systemd has started it again ${counted(restarts, "time")}`;
   const death = restarts > 0 ? state.lastDeath : "";
   const withDeath = (text: string) => death === "" ? text : `${text}: before, ${death}`;
@@ -151,26 +162,8 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     return warning(text, ...hindrance.advice);
   }
   if (state.isEnabled === false) return warning(seen, `start it at boot: ${state.enable}`);
-  if (state.updates === "failed") {
-    const name = updateServiceName(state.name);
-    const ofJob = `${seen}; its last update job failed`;
-    const error = state.updatesError;
-    return /Cannot /.test(error)
-      ? warning(
-        `${ofJob}: ${error}`,
-        `repair that, and have it look again: systemctl start ${name}`,
-      )
-      : warning(
-        error === "" ? ofJob : `${ofJob}: ${error}`,
-        `see more in its log: journalctl -u ${name} -n 20`,
-      );
-  }
-  if (state.updates === "stopped") {
-    return warning(
-      `${seen}; the timer of its updates is not running`,
-      `have it look for updates: ${state.enableUpdates}`,
-    );
-  }
+  const ofUpdates = updatesResult(seen, state);
+  if (ofUpdates !== undefined) return ofUpdates;
   const { programVersion } = found;
   if (programVersion !== undefined && programVersion !== health.version) {
     return warning(
@@ -221,6 +214,26 @@ function ofService(found: FoundService, health: Health | undefined): CheckResult
     );
   }
   return ok(seen);
+}
+
+/** What keeps a service from its updates; `undefined` where nothing does. */
+function updatesResult(seen: string, state: ServiceState): CheckResult | undefined {
+  if (state.updates === "stopped") {
+    return warning(
+      `${seen}; the timer of its updates is not running`,
+      `have it look for updates: ${state.enableUpdates}`,
+    );
+  }
+  if (state.updates !== "failed") return undefined;
+  const name = updateServiceName(state.name);
+  const ofJob = `${seen}; its last update job failed`;
+  const error = state.updatesError;
+  return warning(
+    error === "" ? ofJob : `${ofJob}: ${error}`,
+    /Cannot /.test(error)
+      ? `repair that, and have it look again: systemctl start ${name}`
+      : `see more in its log: journalctl -u ${name} -n 20`,
+  );
 }
 
 function isRoot(user: string): boolean {

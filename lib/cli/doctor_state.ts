@@ -34,7 +34,6 @@ export async function checkStateFolder(
     return skipped("not used without --month-rotate");
   }
   const folder = stateFolder(config);
-  const name = config.serviceName;
   const states = health?.isRunning ? openStates(health.pid) : [];
   const lost = states.find(({ name, isDeleted }) =>
     isMissing(`${folder}/${name}`) && (isDeleted || folder === health?.stateFolder)
@@ -54,8 +53,7 @@ export async function checkStateFolder(
     return failed(`${path} was replaced while the agent has it open`, restarting(config).restarted);
   }
   const seen = seenProblem(health, "state");
-  const adviceOn = (reason: string) =>
-    stateAdvice(folder, { reason, health, unit, name, ...restarting(config) });
+  const adviceOn = (reason: string) => stateAdvice(folder, { reason, config, health, unit });
   if (seen !== undefined) return failed(agentSays(seen), ...await adviceOn(seen));
   const dynamic = lastSetting(unit, "DynamicUser");
   if (dynamic?.value === "yes") {
@@ -107,6 +105,7 @@ async function tryToWrite(folder: string): Promise<void> {
   }
 }
 
+/** How the agent is started again; without a command where none is installed. */
 function restarting(config: Config): { restarted: string; command: string | undefined } {
   const command = config.isConfigInstalled ? reinstall(config) : undefined;
   const restarted = command === undefined ? "restart the agent" : `restart the agent: ${command}`;
@@ -116,18 +115,15 @@ function restarting(config: Config): { restarted: string; command: string | unde
 /** Advice about a folder that can't be written, by the reason. */
 async function stateAdvice(
   folder: string,
-  { reason, health, unit, name, restarted, command }: {
+  { reason, config, health, unit }: {
     reason: string;
+    config: Config;
     health: Health | undefined;
     unit: readonly UnitSetting[];
-    /** Of the service. */
-    name: string;
-    /** How the agent is started again. */
-    restarted: string;
-    /** The command that does it; `undefined` where none is installed. */
-    command: string | undefined;
   },
 ): Promise<string[]> {
+  const { restarted, command } = restarting(config);
+  const name = config.serviceName;
   if (/no space/i.test(reason)) return [await roomAdvice(folder)];
   if (/quota/i.test(reason)) return [`raise the disk quota of the agent's user: quota -u USER`];
   // Process 1 of a machine is another program.
