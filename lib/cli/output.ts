@@ -63,11 +63,16 @@ export function logToStandardError(
     "logLevel" | "logFormat" | "notices"
   >,
   secrets: readonly string[],
-  { contexts, write = printError }: Partial<Pick<LogOptions, "contexts" | "write">> = {},
+  { contexts, write = printError, forJournal = Deno.env.has("JOURNAL_STREAM") }: Partial<
+    Pick<LogOptions, "contexts" | "write" | "forJournal">
+  > = {},
 ): void {
-  const forJournal = format === "text" && Deno.env.has("JOURNAL_STREAM");
   const terminal = Deno.stderr.isTerminal() ? { colors: !Deno.noColor } : undefined;
-  setUpLog({ level, format, forJournal, terminal, secrets, write: whileRead(write), contexts });
+  setUpLog({
+    ...{ level, format, secrets, contexts, terminal },
+    forJournal: forJournal && format === "text",
+    write: whileRead(write),
+  });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
 

@@ -40,21 +40,12 @@ withoutTerminal.test("terminalColumns() takes COLUMNS where the output is no ter
   assertEquals(terminalColumns({}), Infinity);
 });
 
-/** Sets or clears the variable by which journald is known until the block ends. */
-function journalStream(value: string | undefined): Disposable {
-  const before = Deno.env.get("JOURNAL_STREAM");
-  const set = (value: string | undefined) =>
-    value === undefined ? Deno.env.delete("JOURNAL_STREAM") : Deno.env.set("JOURNAL_STREAM", value);
-  set(value);
-  return { [Symbol.dispose]: () => set(before) };
-}
-
 Deno.test("logToStandardError() begins with the notices, and writes for journald where it runs", async () => {
-  const linesOf = (...args: string[]): string[] => {
+  const linesOf = (forJournal: boolean, ...args: string[]): string[] => {
     const lines: string[] = [];
     const write = (line: string) => void lines.push(line);
     logToStandardError(configOf(["--transport", "http", "--interval", "60", ...args]), ["s3cret"], {
-      write,
+      ...{ write, forJournal },
     });
     getLogger("agent").info("It is {what}", { what: "s3cret" });
     getLogger("agent").debug("x");
@@ -62,18 +53,14 @@ Deno.test("logToStandardError() begins with the notices, and writes for journald
   };
   // It leaves the log as the others want it.
   await collectedLog(() => {
-    {
-      using _journal = journalStream("8:1");
-      const [notice = "", ...rest] = linesOf();
-      assertStringIncludes(notice, "<4>agent: --interval 60 is long");
-      assertEquals(rest, ["<6>agent: It is …"]);
-      assertEquals(linesOf("--log-level", "error"), []);
-      const [, json = ""] = linesOf("--log-format", "json");
-      assertEquals(JSON.parse(json).message, "It is …");
-    }
-    using _noJournal = journalStream(undefined);
-    assertEquals(linesOf().at(-1)?.startsWith("<"), false);
-    assertStringIncludes(linesOf("--log-level", "debug").at(-1) ?? "", "agent: x");
+    const [notice = "", ...rest] = linesOf(true);
+    assertStringIncludes(notice, "<4>agent: --interval 60 is long");
+    assertEquals(rest, ["<6>agent: It is …"]);
+    assertEquals(linesOf(true, "--log-level", "error"), []);
+    const [, json = ""] = linesOf(true, "--log-format", "json");
+    assertEquals(JSON.parse(json).message, "It is …");
+    assertEquals(linesOf(false).at(-1)?.startsWith("<"), false);
+    assertStringIncludes(linesOf(false, "--log-level", "debug").at(-1) ?? "", "agent: x");
     return Promise.resolve();
   });
 });
@@ -93,11 +80,13 @@ Deno.test("terminalColumns() asks the terminal that shows the output, and not CO
 
 Deno.test("logToStandardError() writes for a person at a terminal, in colors unless NO_COLOR is set", async () => {
   await collectedLog(() => {
-    using _noJournal = journalStream(undefined);
     for (const isShown of [true, false]) {
       using _terminal = replaced(Deno.stderr, { isTerminal: () => isShown });
       const lines: string[] = [];
-      logToStandardError(configOf([]), [], { write: (line) => void lines.push(line) });
+      logToStandardError(configOf([]), [], {
+        write: (line) => void lines.push(line),
+        forJournal: false,
+      });
       getLogger("agent").warning("It is {what}", { what: "odd" });
       assertEquals(lines.map((line) => line.includes("\x1b[")), [isShown && !Deno.noColor]);
     }

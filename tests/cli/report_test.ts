@@ -87,3 +87,15 @@ onTerminal.test("runReport() shows a terminal the time of the machine with anoth
   const [earliest, latest] = [format.format(beforeMs), format.format()];
   assert(earliest > latest || (earliest <= time && time <= latest), `${earliest}, ${time}`);
 });
+
+Deno.test("runReport() writes for journald where systemd has named its stream", async () => {
+  using folder = new TempFolder();
+  const config = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(config, `{"endpoint": "http://127.0.0.1:9", "token": "x"}`);
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "main.ts", "--config", config],
+    env: { ...ownPlaces(folder.path), HOST_PROC: folder.path, JOURNAL_STREAM: "8:1" },
+    stdin: "null",
+  }).output();
+  assertStringIncludes(new TextDecoder().decode(stderr), "<6>agent: Configuration: ");
+});
