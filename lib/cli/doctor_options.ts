@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
+import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { restart } from "./doctor_unit_settings.ts";
@@ -18,6 +19,15 @@ import type { Way } from "./doctor_way.ts";
  */
 export function given({ config, unit = [] }: OfService, option: string): string {
   if (!config.isConfigInstalled) return option;
+  // That command writes a file of variables, which does not win over others.
+  const own = `${dirname(config.configPath ?? "")}/environment`;
+  const [, proxy = "", value] = /^(\w+)=(.*)/.exec(option) ?? [];
+  for (const name of [proxy.toLowerCase(), proxy]) {
+    const file = variableFile(unit, name);
+    if (file !== undefined && file !== own) {
+      return `set ${name}=${value} in ${file}, and then: ${restart(config.serviceName)}`;
+    }
+  }
   const [, flag] = /^--(?:unset )?(\S+)/.exec(option) ?? [];
   // A token that a variable has wins over one that is named by its file.
   const meant = flag === "token-file" && config.origins.has("token") ? "token" : flag;

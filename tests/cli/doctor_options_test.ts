@@ -16,6 +16,25 @@ Deno.test("given() changes what a variable of the unit sets there, where it wins
   assertStringIncludes(given({ config, unit }, "--lang zh"), "install --lang zh");
 });
 
+Deno.test("given() sets a variable of proxies in the unit's file that has it, which wins over an installation", () => {
+  const configPath = "/etc/x/config.json";
+  const config = { ...configOf(["doctor"]), isConfigInstalled: true, configPath };
+  const file = "/etc/systemd/system/x.service.d/y.conf";
+  const ofInstall = { name: "Environment", value: "NO_PROXY=", file: "/etc/x/environment" };
+  const command = given({ config, unit: [ofInstall] }, "NO_PROXY=p.example");
+  assertEquals(command, "NO_PROXY=p.example komari-agent-deno install");
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    const unit = [{ name: "Environment", value: `${name}=`, file }];
+    assertEquals(
+      given({ config, unit }, "NO_PROXY=p.example"),
+      `set ${name}=p.example in ${file}, and then: systemctl daemon-reload && systemctl restart ` +
+        "komari-agent-deno",
+    );
+    const other = given({ config, unit }, "HTTP_PROXY=http://HOST:PORT");
+    assertEquals(other, "HTTP_PROXY=http://HOST:PORT komari-agent-deno install");
+  }
+});
+
 Deno.test("given() is the command by which an installed service gets an option", () => {
   const base = configOf(["doctor", "-e", "http://p.example", "-t", "x"], { NO_PROXY: "a, b" });
   const url = new URL(base.endpoint);
