@@ -22,7 +22,7 @@ import { CONNECT_MS } from "./doctor_network.ts";
 import { type AskRoute, kernelRoutes, routeFinding } from "./doctor_route.ts";
 import { notConnected } from "./doctor_unconnected.ts";
 import { oldAddressAdvice, preferOther } from "./doctor_addresses.ts";
-import { seconds, type Way } from "./doctor_way.ts";
+import { addressOf, firstHop, seconds, type Way } from "./doctor_way.ts";
 
 /** For the other addresses of a name, so many of them. */
 const OTHER_CONNECT_MS = 2_000;
@@ -63,7 +63,8 @@ export async function checkConnection(
   } catch (error) {
     signal.throwIfAborted();
     const found = await notConnected(error, way, signal);
-    return isTimeout(error) ? { ...found, kind: "no_answer" } : found;
+    const lost = { address: addressOf(way), port: firstHop(way).port, uid: Deno.uid() ?? 0 };
+    return { ...found, lost, kind: isTimeout(error) ? "no_answer" : undefined };
   }
 }
 

@@ -88,24 +88,7 @@ export function unresolvedAdvice(
       "let this machine's own firewall pass port 53 to it: nft list ruleset || iptables-save",
     ];
   }
-  if (has(REFUSED_BY_TCP)) {
-    if (server === RESOLVED_ADDRESS && sources.target !== undefined && hasSystemdResolved()) {
-      return [START_RESOLVED, REPLACE_LINK];
-    }
-    if (server !== RESOLVED_ADDRESS) {
-      return [
-        `start the name server at ${server}, or name another one in ${sources.file}`,
-        `see whether it only answers late: dig +time=15 @${server} ${host}`,
-      ];
-    }
-    return [
-      hasSystemdResolved()
-        ? `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
-          `or name another name server in ${sources.file}`
-        : "systemd-resolved, which would answer there, is not installed: install it, or name another " +
-          `name server in ${sources.file}`,
-    ];
-  }
+  if (has(REFUSED_BY_TCP)) return closedServerAdvice(server, { host, sources });
   // It is up.
   if (answers.some(({ lost }) => lost !== undefined)) return slowAdvice(answers, { way, sources });
   if (has(OPEN_BY_TCP)) {
@@ -129,6 +112,29 @@ export function unresolvedAdvice(
     "see whether a firewall drops port 53: nft list ruleset || iptables-save",
     another,
   );
+}
+
+/** Advice about a machine that refuses questions. */
+function closedServerAdvice(
+  server: string,
+  { host, sources: { file, target } }: { host: string; sources: NameSources },
+): string[] {
+  if (server !== RESOLVED_ADDRESS) {
+    return [
+      `start the name server at ${server}, or name another one in ${file}`,
+      `see whether it only answers late: dig +time=15 @${server} ${host}`,
+    ];
+  }
+  if (!hasSystemdResolved()) {
+    return [
+      "systemd-resolved, which would answer there, is not installed: install it, or name another " +
+      `name server in ${file}`,
+    ];
+  }
+  return target !== undefined ? [START_RESOLVED, REPLACE_LINK] : [
+    `start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved; ` +
+    `or name another name server in ${file}`,
+  ];
 }
 
 /** A look at what the system's questions differ in from those of this check. */

@@ -46,15 +46,6 @@ export async function notConnected(
   way: Way,
   signal: AbortSignal,
 ): Promise<CheckResult> {
-  const lost = { address: addressOf(way), port: firstHop(way).port, uid: Deno.uid() ?? 0 };
-  return { ...await whyNotConnected(error, way, signal), lost };
-}
-
-async function whyNotConnected(
-  error: unknown,
-  way: Way,
-  signal: AbortSignal,
-): Promise<CheckResult> {
   const { proxy, answeredBy } = way;
   const message = withPorts(failureText(error), way);
   const stage = error instanceof DialError ? error.stage : "connect";
@@ -101,20 +92,8 @@ async function whyNotConnected(
   const isCertain = firewall?.isOne !== false || /prohibited/.test(message);
   const finding = kernelFinding(way) ?? (isCertain ? firewall : undefined);
   if (finding !== undefined) return await because(finding);
-  const filtered = kernelCount(DROPPED_BY_FILTER);
   const isSilent = isTimeout(error) || /host is unreachable/.test(message);
-  const [isPinged, ofSource] = isSilent
-    ? await Promise.all([
-      answersPing(address, { config: way.config, signal }),
-      sourceFinding(address, { port, signal }),
-    ])
-    : [];
-  const ofPings = isPinged === false
-    ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - filtered)
-    : isPinged
-    ? firewall ?? (isTimeout(error) ? undefined : refusedThere(way))
-    : undefined;
-  const ofAnswers = ofSource ?? ofPings;
+  const { isPinged, finding: ofAnswers } = isSilent ? await answersOf(way, error, signal) : {};
   if (ofAnswers !== undefined) return await because(ofAnswers);
   const pinged = isPinged === undefined
     ? text
@@ -128,6 +107,26 @@ async function whyNotConnected(
   return detour === undefined
     ? failed(withOpen(pinged, others), ...advice)
     : failed(`${pinged}; ${detour.text}`, ...detour.advice, ...advice);
+}
+
+/** Whether a machine that takes no connection answers pings, or another address of this one, and why. */
+async function answersOf(
+  way: Way,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<{ isPinged: boolean | undefined; finding: RouteFinding | undefined }> {
+  const address = addressOf(way);
+  const before = kernelCount(DROPPED_BY_FILTER);
+  const [isPinged, ofSource] = await Promise.all([
+    answersPing(address, { config: way.config, signal }),
+    sourceFinding(address, { port: firstHop(way).port, signal }),
+  ]);
+  const ofPings = isPinged === false
+    ? filterFinding(address, kernelCount(DROPPED_BY_FILTER) - before)
+    : isPinged && !isTimeout(error)
+    ? refusedThere(way)
+    : undefined;
+  return { isPinged, finding: ofSource ?? ofPings };
 }
 
 async function opens(address: string, port: number, signal: AbortSignal): Promise<boolean> {

@@ -233,7 +233,8 @@ Deno.test("panelChain() wait 5 s for TLS", async () => {
   for (const connection of await connections) connection.close();
   assertEquals([tls?.status, tookMs >= 5_000], ["failed", true]);
   assertMatch(tls?.text ?? "", /no answer within 5 s/);
-  assertMatch(adviceText(tls), /smaller MTU/);
+  // Its pings end in real time, and may do so too late for some of them.
+  assertMatch(adviceText(tls), / mtu 1\d{3}/);
 });
 
 Deno.test("panelChain() take no check for failed that was aborted", async () => {
