@@ -25,10 +25,7 @@ interface Lack {
 }
 
 /** The one family of some addresses, where this machine gets out by the other one alone; or an unusable address. */
-function lackOf(
-  addresses: readonly string[],
-  askRoute: AskRoute,
-): Lack | RouteFinding | undefined {
+function lackOf(addresses: readonly string[], askRoute: AskRoute): Lack | RouteFinding | undefined {
   const [family, ...others] = new Set(addresses.map((it) => ipFamily(it)));
   if (family === undefined || others.length > 0) return undefined;
   const other = family === 4 ? 6 : 4;

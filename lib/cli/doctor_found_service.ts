@@ -117,16 +117,7 @@ function installedUnit(name: string, record: InstallRecord, scope: ServiceScope)
   const { program, user, config, stateFolder } = record;
   const environmentFile = `${dirname(config)}/environment`;
   return systemdUnit(
-    {
-      ...packagedPlan("binary"),
-      name,
-      scope,
-      program,
-      user,
-      config,
-      stateFolder,
-      environmentFile,
-    },
+    { ...packagedPlan("binary"), name, scope, program, user, config, stateFolder, environmentFile },
     { condition: PACKAGE_CONDITION },
   );
 }
@@ -134,11 +125,7 @@ function installedUnit(name: string, record: InstallRecord, scope: ServiceScope)
 /** The state of a service whose unit has no section by which it could be enabled, and that nothing wants at boot. */
 function withBoot(state: ServiceState, { name, property }: LoadedUnit): ServiceState {
   if (property("UnitFileState") !== "static" || property("WantedBy") !== "") return state;
-  return {
-    ...state,
-    isEnabled: false,
-    enable: `systemctl add-wants multi-user.target ${name}`,
-  };
+  return { ...state, isEnabled: false, enable: `systemctl add-wants multi-user.target ${name}` };
 }
 
 /** The command that starts a service now and at boot. */

@@ -86,11 +86,11 @@ export function machineChecks(
         );
       }
     }),
-    check("measurements", "Measurements", async () =>
-      measurementsResult(await machine(), {
-        unit,
-        name: config.serviceName,
-      })),
+    check(
+      "measurements",
+      "Measurements",
+      async () => measurementsResult(await machine(), { unit, name: config.serviceName }),
+    ),
     check("disks", "Disks", async () => await checkDisks(await machine(), config, unit)),
     check(
       "ping",

@@ -71,9 +71,6 @@ async function checkVersion(config: Config, signal: AbortSignal): Promise<CheckR
         origins.get("update_url") ?? "--update-url"
       } answers, and correct it: curl -v ` +
         updateUrl;
-    return {
-      ...warning(`${VERSION}; ${describeError(error)}`, advice),
-      kind: "unseen_release",
-    };
+    return { ...warning(`${VERSION}; ${describeError(error)}`, advice), kind: "unseen_release" };
   }
 }

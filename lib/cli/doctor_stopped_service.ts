@@ -76,11 +76,7 @@ export function stoppedResult(text: string, found: FoundService): CheckResult {
 }
 
 /** A service that has ended with a code, and whose log does not tell why. */
-function unexplainedResult(
-  text: string,
-  code: string,
-  { state, unit }: FoundService,
-): CheckResult {
+function unexplainedResult(text: string, code: string, { state, unit }: FoundService): CheckResult {
   const { logHint = "", lastLine = "", isLogHidden = false } = state ?? {};
   const elsewhere = unit && lastLine === "" && !isLogHidden ? outputSetting(unit) : undefined;
   const correct = unit && correction(unit);
@@ -165,11 +161,7 @@ export function errorResult(text: string, found: FoundService): CheckResult {
     : undefined;
   if (hidden !== undefined) return failed(hidden.text, ...hidden.advice);
   if (denied === undefined && /permission denied|not permitted/i.test(lastError)) {
-    return failed(
-      said,
-      `see its rights: namei -l on that path; then: ${start}`,
-      refusalCheck(),
-    );
+    return failed(said, `see its rights: namei -l on that path; then: ${start}`, refusalCheck());
   }
   if (denied !== undefined) {
     return failed(`${said}; ${denied.text}`, denied.ofUser, denied.repair);

@@ -60,8 +60,5 @@ export function unreadableUnit(load: string, unit: FoundUnit, detail: string): U
         `write an empty line ExecStart= above it in ${second.file}, and then: ${restart(name)}`,
       ],
     }
-    : {
-      text: `${text}: ${said}`,
-      advice: [changed("correct that", { unit, file })],
-    };
+    : { text: `${text}: ${said}`, advice: [changed("correct that", { unit, file })] };
 }

@@ -140,10 +140,7 @@ export function underSettings(
 }
 
 /** The setting of that name that counts, where `install` does not write it so: by a drop-in, or by hand. */
-export function changedSetting(
-  { settings }: LoadedUnit,
-  name: string,
-): UnitSetting | undefined {
+export function changedSetting({ settings }: LoadedUnit, name: string): UnitSetting | undefined {
   const setting = lastSetting(settings, name);
   return setting?.isOurs === true ? undefined : setting;
 }
