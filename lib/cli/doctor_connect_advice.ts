@@ -80,7 +80,7 @@ export function connectAdvice(
         `the panel's public address if not: ip addr`,
     ...originLook(way),
   );
-  // What name servers say against that file is a doubt, and stands before all this.
+  // Where a name server contradicts that file, a doubt says so before all this.
   const isInHosts = answeredBy.includes("/etc/hosts");
   const ofHosts = isInHosts && way.doubts.length === 0 ? look : [];
   const ofName = isInHosts ? [] : look;
@@ -110,7 +110,7 @@ export function connectAdvice(
   if (isPinged === true) {
     const { ofPort, fromElsewhere, onTheWay } = whereDropped(way);
     if (panel !== undefined && !losesTls(panel, way)) return withPanel([ofPort]);
-    // Its own address answers, so that it is the last to be doubted.
+    // Something answers at its address, so the name is the last to be doubted.
     const last = panel === undefined ? [...ofName, onTheWay] : [];
     return withPanel([...ofHosts, OWN_FIREWALL, ofPort, fromElsewhere, ...last]);
   }

@@ -72,7 +72,7 @@ export async function checkConnection(
 async function slowConnection({ way, remote, text, signal }: Connected): Promise<CheckResult> {
   const { hostname, port } = remote;
   const slow = await slowConnections(hostname, { port, signal });
-  // Once is no finding: this machine may have been busy.
+  // One slow connection may be due to this machine alone, which was busy.
   if (slow === 0) return ok(text);
   const counted = `${text}; of ${FURTHER_CONNECTIONS} further ones ${slow} took as long`;
   if (slow < FURTHER_CONNECTIONS) {

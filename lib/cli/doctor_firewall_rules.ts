@@ -63,7 +63,7 @@ function droppedAt(hook: RegExp, ruleset: string, packet: Passing): DroppingRule
       isOfNat: /^type nat /.test(chain.lines[0] ?? ""),
       end: endOf(chain, { packet, chains, depth: 0 }),
     }));
-  // The others may see another address then; that of an answer is changed back before.
+  // After NAT the other chains see another address; that of an answer is changed back before them.
   const isChanged = ends.some(({ isOfNat, end }) => isOfNat && end === "unknown");
   if (isChanged && !packet.isAnswer) return undefined;
   return ends.map(({ end }) => end).find((end) => typeof end === "object");
@@ -72,15 +72,15 @@ function droppedAt(hook: RegExp, ruleset: string, packet: Passing): DroppingRule
 function chainsOf(ruleset: string): Chain[] {
   let table = "";
   const chains: Chain[] = [];
-  // Long sets go over several lines.
+  // nft breaks the lines of long sets.
   for (const line of ruleset.replace(/,\n\s+/g, ", ").split("\n")) {
     const [, ofTable] = /^table (\S+ \S+) \{/.exec(line) ?? [];
-    // A set is kept by its name in rules.
+    // Rules name a set with an @.
     const [, name] = /^\t(?:chain|set) (\S+) \{/.exec(line.replace(/^\tset /, "\tset @")) ?? [];
     if (ofTable !== undefined) table = ofTable;
     else if (name !== undefined) chains.push({ table, name, lines: [] });
     else if (/^\t\t\S/.test(line)) chains.at(-1)?.lines.push(line.trim());
-    // The lines of a set are those of no chain.
+    // What follows belongs to no chain, as the lines of a map.
     else if (/^\t\S/.test(line) && line.trim() !== "}") chains.push({ table, name: "", lines: [] });
   }
   return chains;
@@ -91,7 +91,7 @@ function withElements(conditions: string, table: string, chains: readonly Chain[
   return conditions.replace(/@\S+/g, (set) => {
     const { lines = [] } = chains.find((it) => it.table === table && it.name === set) ?? {};
     const [, elements] = /^elements = \{(.*)\}$/.exec(lines.at(-1) ?? "") ?? [];
-    // Behind each there may be its time and counter.
+    // An element may have a time-out and a counter behind it.
     const all = elements?.split(",").map((it) => it.trim().split(" ", 1)).join(", ");
     return all === undefined ? set : `{ ${all} }`;
   });
@@ -165,11 +165,11 @@ function appliesTo(
     [/(?:meta )?l4proto|ip protocol|ip6 nexthdr/, words(protocol, number)],
     [/(?:meta )?nfproto/, words(`ipv${family}`)],
     [new RegExp(`ip6? ${of}addr`), (text) => isWithin(address, text)],
-    // An answer is nobody's.
+    // Whose socket gets the answer may not be known yet in that chain.
     [/(?:meta )?skuid/, isAnswer ? () => undefined : numbers(uid)],
     [/ct state/, words(isAnswer ? "established" : "new")],
     [new RegExp(`(?:meta )?${at}if(?:name)?`), (text) => /^"?lo"?$/.test(text) ? false : undefined],
-    // It has only one of them here.
+    // A packet that leaves came by no interface, and one that arrives leaves by none.
     [/(?:meta )?[io]if(?:name)?/, () => false],
   ];
   let rest = conditions.trim();

@@ -85,7 +85,7 @@ function refusedHello(host: string): Uint8Array {
   const name = ipFamily(host) === undefined ? [...new TextEncoder().encode(host)] : undefined;
   const serverName = name === undefined ? [] : [0, 0, ...sized(sized([0, ...sized(name)]))];
   const random = crypto.getRandomValues(new Uint8Array(32));
-  // The only entry says that it does not renegotiate.
+  // TLS_EMPTY_RENEGOTIATION_INFO_SCSV, which is no cipher.
   const ciphers = sized([0, 0xff]);
   const body = [3, 3, ...random, 0, ...ciphers, 1, 0, ...sized(serverName)];
   return Uint8Array.from([22, 3, 1, ...sized([1, 0, ...sized(body)])]);

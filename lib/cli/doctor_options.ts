@@ -19,7 +19,7 @@ import type { Way } from "./doctor_way.ts";
  */
 export function given({ config, unit = [] }: OfService, option: string): string {
   if (!config.isConfigInstalled) return option;
-  // That command writes a file of variables, which does not win over others.
+  // The command writes that file itself, so it may change what is in it.
   const own = `${dirname(config.configPath ?? "")}/environment`;
   const [, proxy = "", value] = /^(\w+)=(.*)/.exec(option) ?? [];
   for (const name of [proxy.toLowerCase(), proxy]) {

@@ -64,7 +64,7 @@ async function prohibitedAt(
     const before = counts();
     const error = await connectError(address, { port, timeoutMs: REFUSAL_MS, signal });
     if (error === undefined) return undefined;
-    // The kernel sends only some of these messages.
+    // A kernel limits how many of these messages it sends.
     if (isTimeout(error)) continue;
     const after = counts();
     if (after.received === before.received) return undefined;

@@ -67,7 +67,7 @@ export async function notConnected(
     );
   }
   if (isFakeIp(way) && way.doubts.length > 0) {
-    // They are about that proxy, and nothing else is left.
+    // The doubts name that proxy, which is the only cause then.
     return failed(
       `${text}; ${address} is not the panel's, but a placeholder (fake-ip) of a proxy such as Clash, which does ` +
         "not take the connection",
@@ -100,7 +100,7 @@ export async function notConnected(
     : isPinged
     ? `${text}; it answers pings`
     : `${text}; nor does it answer pings`;
-  // A port of a machine that answers is refused by its firewall, rather than all of them by one here.
+  // A machine that answers pings may take connections at another port.
   const others = isPinged === true && isTimeout(error) ? await openUrls(way, signal) : {};
   const advice = connectAdvice(text, way, { isPinged, ...others });
   const detour = isPinged === true || !isTimeout(error) ? undefined : detourOf(address);

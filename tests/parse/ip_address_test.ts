@@ -8,6 +8,7 @@ import {
   ipv4Within,
   isLoopbackHost,
   isPublicAddress,
+  isWithin,
   lastOfNetwork,
 } from "../../lib/parse/ip_address.ts";
 
@@ -155,6 +156,24 @@ Deno.test("lastOfNetwork() gives the last address of a network of IPv4", () => {
     ["2001:db8::1", 24, undefined],
   ];
   for (const [address, length, last] of table) assertEquals(lastOfNetwork(address, length), last);
+});
+
+Deno.test("isWithin() compares an address with another one, or a network", () => {
+  const table: [address: string, text: string, expected: boolean | undefined][] = [
+    ["192.0.2.7", "192.0.2.7", true],
+    ["192.0.2.7", "192.0.2.8", false],
+    ["192.0.2.7", "192.0.2.0/24", true],
+    ["192.0.3.7", "192.0.2.0/23", true],
+    ["192.0.4.7", "192.0.2.0/23", false],
+    ["192.0.2.7", "0.0.0.0/0", true],
+    ["192.0.2.7", "::/0", false],
+    ["2001:db8::7", "2001:db8::/32", true],
+    ["2001:db8::7", "2001:db8:0:1::/64", false],
+    ["192.0.2.7", "@blocked", undefined],
+  ];
+  for (const [address, text, expected] of table) {
+    assertEquals(isWithin(address, text), expected, text);
+  }
 });
 
 Deno.test("isLoopbackHost() knows this machine by name and address", () => {
