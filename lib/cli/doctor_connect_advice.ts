@@ -57,7 +57,11 @@ export function connectAdvice(
   if (ofUnit !== undefined && !isRefused) return [ofUnit];
   const withPanel = (lines: readonly string[]) =>
     panel === undefined ? [...lines] : writeOr(panel, way, lines);
-  if (finding !== undefined) return withPanel(finding.advice);
+  if (finding !== undefined) {
+    // An address at which a panel answers is not doubted.
+    const doubts = panel === undefined ? [] : originLook(way);
+    return withPanel(finding.advice.filter((line) => !doubts.includes(line)));
+  }
   if (/no address of that family/.test(message)) {
     return [
       "see whether an address here may be used, and is not tentative, dadfailed or deprecated: ip addr",
@@ -115,8 +119,10 @@ export function connectAdvice(
     return withPanel([...ofHosts, OWN_FIREWALL, ofPort, fromElsewhere, ...last]);
   }
   const { port } = firstHop(way);
+  const isBanned = isPinged === false && !isFar && !/host is unreachable/.test(message);
   return advised(
     ...ofHosts,
+    isBanned && `${whereDropped(way).fromElsewhere}; if not, it is down, or not at ${address}`,
     isPinged === undefined && `see whether that machine is up: ping -c 3 ${address}`,
     ...ofName,
     /host is unreachable/.test(message)
@@ -126,7 +132,8 @@ export function connectAdvice(
         "the line of its provider is broken",
     OWN_FIREWALL,
     isPinged === false
-      ? `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
+      ? !isBanned &&
+        `see on the panel's machine whether it is up, and its firewall lets port ${port} pass`
       : `see on the panel's machine whether its firewall lets port ${port} pass`,
   );
 }
@@ -153,8 +160,9 @@ function whereDropped(way: Way): { ofPort: string; fromElsewhere: string; onTheW
       "or this machine's address alone, as fail2ban does: nft list ruleset || iptables-save; fail2ban-client " +
       "status",
     fromElsewhere:
-      `see from another machine whether it answers there: curl -m 10 -I ${way.url.origin}; if it does, this ` +
-      "machine's address alone is dropped",
+      `see from another machine, or in your browser, whether it answers: curl -m 10 -I ${way.url.origin}; if ` +
+      "it does, that server, or its provider, drops this machine's address alone (fail2ban, ufw deny, " +
+      "security group)",
     onTheWay:
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${addressOf(way)}`,

@@ -57,17 +57,25 @@ export async function withFirewall(
     const rule = droppingRule(rules, it.lost);
     if (rule !== undefined) {
       const { text, table, chain } = rule;
-      const said =
-        `${it.text}; a rule of this machine's own firewall is why: "${text}" in chain ${chain} of table ${table}`;
-      return withLines({ ...it, text: said }, [ruleAdvice(rule, { ...it.lost, rules })]);
+      const why =
+        `a rule of this machine's own firewall is why: "${text}" in chain ${chain} of table ${table}`;
+      return withLines({ ...it, text: withCause(it.text, why) }, [
+        ruleAdvice(rule, { ...it.lost, rules }),
+      ]);
     }
     if (refuses === undefined || it.causes?.includes(OWN_FIREWALL) !== true) return it;
     const others = linesOf(it).filter((line) => line !== OWN_FIREWALL);
-    const text = refuses
-      ? `${it.text}; a firewall of this machine has rules for what it sends`
-      : `${it.text}; no firewall of this machine drops anything`;
+    const known = refuses
+      ? "a firewall of this machine has rules for what it sends"
+      : "no firewall of this machine drops anything";
+    const text = withCause(it.text, known);
     return withLines({ ...it, text }, refuses ? [OWN_FIREWALL, ...others] : others);
   });
+}
+
+/** A finding with a cause, which stands before what else answers. */
+function withCause(text: string, cause: string): string {
+  return text.replace(/(?=; (?:a Komari panel answers at|it connects for) )|$/, () => `; ${cause}`);
 }
 
 /** How to see and remove a rule, by the program that has made it. */

@@ -43,7 +43,8 @@ export function refusedThere(way: Way): RouteFinding {
     text: "a firewall there, or on the way, refuses it (by ICMP)",
     advice: [
       `have the firewall of that machine let port ${port} pass: firewall-cmd --permanent ` +
-      `--add-port=${port}/tcp && firewall-cmd --reload; ufw allow ${port}/tcp; nft list ruleset shows it`,
+      `--add-port=${port}/tcp && firewall-cmd --reload; ufw allow ${port}/tcp; or, where other machines ` +
+      "reach it, lift the ban of this machine's address: fail2ban-client unban ADDRESS",
       ...originLook(way),
       `see which one on the way refuses it, if none there does, as a provider's: traceroute -n -T -p ${port} ` +
       address,

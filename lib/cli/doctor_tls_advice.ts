@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import {
   AUTHORITY_FOLDERS,
   type SystemAuthorities,
@@ -27,6 +28,12 @@ const SAME_CLOCK_MS = 60 * 60_000;
 /** Issuers that are named for what reads the connections of a network. */
 const INTERCEPTOR =
   /proxy|inspect|firewall|filter|gateway|intercept|mitm|security|virus|forti|zscaler|sophos|palo ?alto|blue ?coat|netskope|umbrella|untangle|kaspersky|avast|bitdefender|\beset\b|squid|charles|burp|fiddler|check ?point|watchguard|barracuda/i;
+
+/** Names as public authorities alone give to what issues for them: R13, WE1, "Let's Encrypt". */
+const PUBLIC_ISSUER = /^(?:[A-Z]{1,2}\d{1,2}|Let.s .+)$/;
+
+/** Shorter words are found in any certificate. */
+const MIN_KIN_LENGTH = 3;
 
 /** How a certificate is refused whose time is over, or has not begun. */
 export const OF_DATE = /expired|not valid (yet|at this time)/;
@@ -265,8 +272,16 @@ function issuerAdvice(
   if (!certificate.isAlone) return [trust];
   if (certificate.namesIssuersFile) return [chain];
   const looks = [trust, `${chain}; see: ${show} -showcerts`];
-  // An authority of one's own is trusted already.
-  return way.config.caCerts.length > 0 ? looks.toReversed() : looks;
+  const { issuer } = certificate;
+  const isBelow = PUBLIC_ISSUER.test(issuer) || way.config.caCerts.some((it) => isKin(it, issuer));
+  return isBelow ? looks.toReversed() : looks;
+}
+
+/** Whether an authority that is trusted has the first word of an issuer's name in its own certificate. */
+function isKin(pem: string, issuer: string): boolean {
+  const [word = ""] = issuer.split(" ");
+  const [base64 = ""] = pem.replace(/-----BEGIN [^-]+-----|\s/g, "").split("-", 1);
+  return word.length >= MIN_KIN_LENGTH && attempt(() => atob(base64).includes(word)) === true;
 }
 
 export function daysLeft({ validUntilMs }: Certificate): number {

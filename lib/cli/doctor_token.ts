@@ -47,7 +47,7 @@ export function tokenResult(
   }
   const origin = tokenOrigin(way);
   const isOfSeveral = config.furtherPanels.length > 0;
-  const unknown = `the panel does not know the token of ${origin}`;
+  const unknown = `the panel does not know this token (${origin})`;
   const refused = unknown + refusal;
   const { token: text } = config;
   if (
@@ -86,13 +86,11 @@ export function tokenResult(
       ? "or, where it is the key of auto-discovery, give it as that: " +
         given(way, `--auto-discovery KEY${config.isConfigInstalled ? " --unset=token" : ""}`)
       : undefined,
-    "see on the panel's page whether this node is still there: one that was deleted has no token; add one, and " +
-      `give its token: ${
-        isOfSeveral
-          ? `write it into ${origin}, and then: ${reinstall(config)}`
-          : given(way, "--token-file FILE")
-      }`,
-    winning === undefined ? `compare the one there with that of ${origin}` : undefined,
+    "see on the panel's page whether this node is still there; if not, add one, and give its token: " +
+      (isOfSeveral
+        ? `write it into ${origin}, and then: ${reinstall(config)}`
+        : given(way, "--token-file FILE")),
+    winning === undefined ? `compare the one there with ${origin}` : undefined,
   );
 }
 

@@ -144,7 +144,7 @@ export class Shell {
   async lookUp(name: string): Promise<string[] | undefined> {
     const found = await this.#lookUp("resolve", name);
     // The command does not say which.
-    if (found?.length === 0) throw new Error("no such name, or no name server answers");
+    if (found?.length === 0) throw new Error("the system gives no address for it");
     return found;
   }
 

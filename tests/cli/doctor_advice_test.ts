@@ -152,7 +152,10 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     const [own, there, elsewhere, ...others] = connectAdvice(message, way, pinged);
     assertStringIncludes(own ?? "", "a firewall here");
     assertStringIncludes(there ?? "", "drops port 81, or this machine's address alone");
-    assertStringIncludes(elsewhere ?? "", "from another machine whether it answers there: curl");
+    assertStringIncludes(
+      elsewhere ?? "",
+      "see from another machine, or in your browser, whether it answers: curl",
+    );
     assertStringIncludes(others[0] ?? "", "whether 192.0.2.7 is the panel's");
     const found = connectAdvice(message, way, { ...pinged, panel: "http://p.example" });
     assertEquals([found[0], found.length], ["write http://p.example into -e", 2]);
@@ -177,8 +180,12 @@ Deno.test("connectAdvice() goes by the cause, with the port of the address", () 
     connectAdvice("no answer within 5 s", wayTo("http://192.0.2.7"), { isPinged })
       .map((line) => /ping|traceroute|fail2ban|curl|nft|firewall lets/.exec(line)?.[0]);
   assertEquals(looks(), ["ping", "traceroute", "nft", "firewall lets"]);
-  assertEquals(looks(false), ["traceroute", "nft", "firewall lets"]);
+  assertEquals(looks(false), ["curl", "traceroute", "nft"]);
   assertEquals(looks(true), ["nft", "fail2ban", "curl", "traceroute"], "what answers pings is up");
+  const silent = connectAdvice("no answer within 5 s", byName, { isPinged: false });
+  assertStringIncludes(silent[0] ?? "", "if not, it is down, or not at 192.0.2.7");
+  assertStringIncludes(silent[1] ?? "", "whether 192.0.2.7 is the panel's address");
+  assertEquals(silent.length, 4);
   const unit = [{ name: "IPAddressDeny", value: "any", file: "/x" }];
   const way = { ...wayTo("http://p.example"), unit };
   assertEquals(connectAdvice("no answer within 5 s", way).length, 1);
@@ -321,14 +328,22 @@ Deno.test("tlsAdvice() goes by the cause", () => {
     certificate: { ...CERTIFICATE, issuer: "Office Web Filter CA" },
   });
   assertStringIncludes(first ?? "", "something on the way answers in its place");
-  const lone = (...caCerts: string[]) => {
+  const kin = (name: string) =>
+    `-----BEGIN CERTIFICATE-----\n${btoa(name)}\n-----END CERTIFICATE-----\n`;
+  const lone = (caCerts: string[] = [], issuer = "Fang R3") => {
     const way = wayTo("https://p.example");
-    const certificate = { ...CERTIFICATE, isAlone: true };
+    const certificate = { ...CERTIFICATE, isAlone: true, issuer };
     const config = { ...way.config, caCerts };
     return tlsAdvice("its issuer is unknown", { ...way, config }, { certificate })[0] ?? "";
   };
   assertStringIncludes(lone(), "if the authority is your own");
-  assertStringIncludes(lone("PEM"), "the full chain", "one's own authority is trusted");
+  assertStringIncludes(
+    lone([kin("Other")]),
+    "if the authority is your own",
+    "another one is trusted",
+  );
+  assertStringIncludes(lone([kin("Fang Root")]), "the full chain", "of one's own authority");
+  assertStringIncludes(lone([], "R13"), "the full chain", "of a public one");
   const ignored = [
     { file: "/usr/local/share/ca-certificates/a.crt", reason: "it can't be read" },
     { file: "/usr/local/share/ca-certificates/b.crt", reason: "odd" },

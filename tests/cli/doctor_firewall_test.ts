@@ -12,11 +12,11 @@ const CONNECT: CompletedCheck = {
 };
 
 /** What becomes of a check on a machine whose `nft` answers so, with these tables of the older kind. */
-async function checked(code: number, output: string, older = "") {
+async function checked(code: number, output: string, older = "", text = CONNECT.text) {
   using _ = replaced(Deno, { readTextFileSync: () => older });
   const tools: Tools = { run: () => Promise.resolve({ code, output }) };
   const { signal } = new AbortController();
-  const [found] = await withFirewall([CONNECT], { tools, signal });
+  const [found] = await withFirewall([{ ...CONNECT, text }], { tools, signal });
   return [found?.text, found?.causes ?? [found?.advice]];
 }
 
@@ -36,6 +36,12 @@ Deno.test("withFirewall() leaves out what this machine does not have, and begins
       [OWN_FIREWALL, "see there"],
     ]);
   }
+  const elsewhere = "; a Komari panel answers at http://p.example:81";
+  assertEquals(
+    (await checked(0, chain("output", "tcp dport 443 drop"), "", `refused${elsewhere}`))[0],
+    'refused; a rule of this machine\'s own firewall is why: "tcp dport 443 drop" in chain x of table ' +
+      `inet f${elsewhere}`,
+  );
   const same = [CONNECT.text, CONNECT.causes];
   assertEquals(await checked(0, chain("input", "tcp dport 22 drop")), same);
   const accepting = chain("input", "tcp dport 22 drop") + chain("output", "accept");

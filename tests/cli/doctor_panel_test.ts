@@ -1003,7 +1003,7 @@ Deno.test("panelChain() tell a token that is lost on the way from one that is re
   assertStringIncludes(dropped?.text ?? "", "never gets it in the query");
   assertStringIncludes(dropped?.advice ?? "", "$is_args$args");
   const { token: refused } = await checked(behind("another"));
-  const expected = 'the panel does not know the token of flag --token, "Unauthorized."';
+  const expected = 'the panel does not know this token (flag --token), "Unauthorized."';
   assertEquals(refused?.text, expected);
   assertStringIncludes(refused?.causes?.[0] ?? "", "panels make tokens of 22 characters");
   assertEquals(refused?.causes?.length, 4);
@@ -1045,7 +1045,7 @@ Deno.test("tokenResult() names the entry of one panel among several, and how its
   const refused = { token: "refused", refusal: "", isInHeader: false } as const;
   const { text, causes } = tokenResult(way, refused);
   const entry = "key panels of /x/config.json (b.example)";
-  assertEquals(text, `the panel does not know the token of ${entry}`);
+  assertEquals(text, `the panel does not know this token (${entry})`);
   assertStringIncludes(causes?.[0] ?? "", `write it into ${entry}, and then: komari-agent-deno`);
 });
 

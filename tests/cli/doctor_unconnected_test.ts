@@ -16,6 +16,7 @@ Deno.test("notConnected() blames the firewall of an unreachable machine that ans
   const words = "host is unreachable; a firewall there, or on the way, refuses it (by ICMP)";
   assertStringIncludes(text, words);
   assertStringIncludes(causes[0] ?? "", "have the firewall of that machine let port 81 pass");
+  assertStringIncludes(causes[0] ?? "", "lift the ban of this machine's address: fail2ban-client");
   // To a broadcast address no ping is sent.
   assertEquals((await of("255.255.255.255")).text.includes("by ICMP"), false);
 });

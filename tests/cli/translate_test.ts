@@ -171,6 +171,12 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "无法连接 192.0.2.7 端口 80：5 秒内没有应答；它也不回应 ping；本机的防火墙没有丢弃任何数据包",
     ],
     [
+      "Cannot connect to p.example port 443 (192.0.2.7): connection refused; a rule of this machine's own " +
+      'firewall is why: "drop" in chain x of table inet f; a Komari panel answers at http://p.example:81',
+      "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝；原因是本机自己的防火墙的规则“drop”，位于链 x、表 inet f；" +
+      "在 http://p.example:81 有 Komari 面板应答",
+    ],
+    [
       "p.example is 192.0.2.1, answered by 9.9.9.9, and the system has no answer within 4.0 s (9.9.9.9: " +
       "NOERROR (2 ms), and no answer to 3 of 6 questions; 8.8.8.8: NOERROR (3 ms))",
       "p.example 的地址是 192.0.2.1（由 9.9.9.9 回答），而系统在 4.0 秒内没有得到回答（9.9.9.9：NOERROR（2 毫秒），" +
@@ -186,8 +192,8 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "应答是状态码 502，内容是 HTML 页面“502: x”，不是 Komari 面板的应答（由“nginx”应答）",
     ],
     [
-      'the panel does not know the token of AGENT_TOKEN in /x.conf, "Unauthorized."',
-      "面板不认识 /x.conf 中的 AGENT_TOKEN 的令牌（“Unauthorized.”）",
+      'the panel does not know this token (AGENT_TOKEN in /x.conf), "Unauthorized."',
+      "面板不认识 /x.conf 中的 AGENT_TOKEN 给出的令牌（“Unauthorized.”）",
     ],
     [
       "the service's unit takes that right from it: remove A= in /x.conf, B= in /y.conf, and then: true",

@@ -440,7 +440,7 @@ function rows(port: number): Row[] {
         "; nor does it answer pings",
         `; it is sent to ${NOBODY} by the route 192.0.2.0/24, and not to ${HERE} of the default route`,
         `1. see whether ${NOBODY} leads there, and remove that route if not: ip route del 192.0.2.0/24`,
-        "2. see how far packets get: traceroute",
+        "2. see from another machine, or in your browser, whether it answers: curl",
       ),
     },
     ...(["connect", "dns"] as const).map((check): Row => ({

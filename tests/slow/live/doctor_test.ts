@@ -383,7 +383,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       args: ["-e", plain("good"), "-t", "t0ken-of-no-node-at-all"],
       ...failed(
         "token",
-        "does not know the token of flag --token",
+        "does not know this token (flag --token)",
         "whether this node is still there",
       ),
     },
