@@ -103,7 +103,7 @@ async function notStarted(error: unknown, way: Way, signal: AbortSignal): Promis
   ]);
   if (certificate === undefined && other !== undefined) {
     const text = `${reason}; asked for ${OTHER_NAME}, it answers`;
-    return failed(text, ...cutAdvice(way, { isOfName: true }));
+    return failed(text, cutAdvice(way, { isOfName: true }));
   }
   if (certificate === undefined && announced !== undefined) {
     return failed(

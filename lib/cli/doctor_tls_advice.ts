@@ -18,7 +18,7 @@ import { advised } from "./checks.ts";
 import { setClockCommand } from "./doctor_commands.ts";
 import { largePacketsLook } from "./doctor_mtu.ts";
 import { endpointPlace, given, reinstall } from "./doctor_options.ts";
-import { originLook, portOf, type Way } from "./doctor_way.ts";
+import { addressOf, originLook, portOf, type Way } from "./doctor_way.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -53,76 +53,29 @@ export function tlsAdvice(
     isOfPanel?: boolean | undefined;
   } = {},
 ): string[] {
-  const { url, addresses } = way;
-  const isPanels = originLook(way);
+  const { url } = way;
   const host = urlHost(url);
   const port = portOf(url);
-  const address = addresses[0] ?? host;
   const show = `openssl s_client -connect ${host}:${port} </dev/null`;
   const place = endpointPlace(way);
-  const named = `use one of the certificate's names in ${place}, if one is the panel's`;
-  const moved = way.answeredBy !== "" &&
-    `correct the address of ${host}, if the panel is elsewhere: another server answers at ${address} ` +
-      `(${way.answeredBy})`;
-  const [, ...parent] = host.split(".");
-  const isDeeper = certificate?.names.some((name) =>
-    /^\*\./.test(name) && parent.join(".").endsWith(name.slice(1))
-  );
-  const made = isDeeper
-    ? `have the panel's server use a certificate for ${host}: the star in a name stands for one part alone`
-    : `have the panel's server use a certificate for ${host}`;
-  const nameless =
-    "make a new certificate of version 3, with the name in it: openssl req -x509 -addext " +
-    `subjectAltName=${ipFamily(host) === undefined ? "DNS" : "IP"}:${host} \u2026`;
-  const table: readonly (readonly [reason: RegExp, ...advice: string[]])[] = [
-    [
-      /another name/,
-      ...certificate?.names.length === 0
-        ? [nameless]
-        : isOfPanel === true
-        ? ipFamily(host) === undefined ? [made, named] : [named, made]
-        : isOfPanel === false
-        ? advised(moved, named, made)
-        : [named, made, ...isPanels],
-    ],
-    [
-      /no site of that name/,
+  const [, ofServer] = OF_SERVER.find(([reason]) => reason.test(message)) ?? [];
+  if (ofServer !== undefined) return [ofServer];
+  if (/another name/.test(message)) return otherNameAdvice(way, { certificate, isOfPanel });
+  if (/wants a certificate/.test(message)) return CLIENT_CERTIFICATE_ADVICE;
+  if (/X\.509 version 1/.test(message)) return [namelessAdvice(host)];
+  if (/no site of that name/.test(message)) {
+    return [
       `correct the name in ${place}, if the panel has another one than ${host}`,
-      ...isPanels,
+      ...originLook(way),
       `have the panel's server know ${host}, with a certificate of it (nginx: server_name)`,
-    ],
-    [/wants a certificate/, ...CLIENT_CERTIFICATE_ADVICE],
-    [
-      /speaks no HTTP\/1\.1/,
-      "have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2; HAProxy: alpn " +
-      "h2,http/1.1)",
-    ],
-    [
-      /no cipher in common/,
-      "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
-    ],
-    [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
-    [/X\.509 version 1/, nameless],
-    [
-      /purposes leave out/,
-      "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
-    ],
-    [
-      /may not make certificates/,
+    ];
+  }
+  if (/may not make certificates/.test(message)) {
+    return [
       `use a name that its authority may make certificates for, or another authority: ${show} -showcerts | ` +
       "openssl x509 -noout -text",
-    ],
-    [
-      /of a kind that is not supported/,
-      "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",
-    ],
-    [
-      /no TLS 1\.2/,
-      "have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)",
-    ],
-  ];
-  const [, ...known] = table.find(([reason]) => reason.test(message)) ?? [];
-  if (known.length > 0) return known;
+    ];
+  }
   if (OF_DATE.test(message)) return dateAdvice(message, certificate);
   const misnamed = advised(
     certificate !== undefined && !isFor(certificate, host) &&
@@ -147,33 +100,88 @@ export function tlsAdvice(
       `see whether anything speaks TLS there: ${show}`,
       "see on the panel's machine whether the server that ends TLS hangs, or is overloaded: its log; top",
       largePacketsLook(way),
-      ...cutAdvice(way, { isOfName: false }),
+      cutAdvice(way, { isOfName: false }),
     ];
   }
   if (/connection reset|closed the connection/.test(message)) {
     return [
       `see on the panel's machine whether it answers there: openssl s_client -connect 127.0.0.1:${port} ` +
       `-servername ${host} </dev/null; if not, the error log of that server says why`,
-      ...cutAdvice(way, { isOfName: false }),
+      cutAdvice(way, { isOfName: false }),
     ];
   }
   return [`see what the server says: ${show}`];
+}
+
+/** Advice on a server, or a certificate, of a kind that no agent takes. */
+const OF_SERVER: readonly (readonly [reason: RegExp, advice: string])[] = [
+  [
+    /speaks no HTTP\/1\.1/,
+    "have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2; HAProxy: alpn " +
+    "h2,http/1.1)",
+  ],
+  [
+    /no cipher in common/,
+    "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
+  ],
+  [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
+  [
+    /purposes leave out/,
+    "make a new certificate for servers: openssl req -addext extendedKeyUsage=serverAuth …",
+  ],
+  [
+    /of a kind that is not supported/,
+    "make a new certificate, with a key of RSA (2048 bits at least) or P-256, signed with SHA-256",
+  ],
+  [
+    /no TLS 1\.2/,
+    "have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)",
+  ],
+];
+
+/** Advice on a certificate that is for other names than the panel's. */
+function otherNameAdvice(
+  way: Parameters<typeof tlsAdvice>[1],
+  { certificate, isOfPanel }: Exclude<Parameters<typeof tlsAdvice>[2], undefined>,
+): string[] {
+  const host = urlHost(way.url);
+  const { names = [] } = certificate ?? {};
+  if (certificate !== undefined && names.length === 0) return [namelessAdvice(host)];
+  const named = `use one of the certificate's names in ${
+    endpointPlace(way)
+  }, if one is the panel's`;
+  const moved = way.answeredBy !== "" &&
+    `correct the address of ${host}, if the panel is elsewhere: another server answers at ${
+        addressOf(way)
+      } ` +
+      `(${way.answeredBy})`;
+  const parent = host.split(".").slice(1).join(".");
+  const isDeeper = names.some((name) => /^\*\./.test(name) && parent.endsWith(name.slice(1)));
+  const made = isDeeper
+    ? `have the panel's server use a certificate for ${host}: the star in a name stands for one part alone`
+    : `have the panel's server use a certificate for ${host}`;
+  if (isOfPanel === false) return advised(moved, named, made);
+  if (isOfPanel === undefined) return [named, made, ...originLook(way)];
+  return ipFamily(host) === undefined ? [made, named] : [named, made];
+}
+
+function namelessAdvice(host: string): string {
+  return "make a new certificate of version 3, with the name in it: openssl req -x509 -addext " +
+    `subjectAltName=${ipFamily(host) === undefined ? "DNS" : "IP"}:${host} \u2026`;
 }
 
 /** Advice where something on the way ends connections, by the panel's name or whatever they ask for. */
 export function cutAdvice(
   way: Pick<Way, "url" | "config">,
   { isOfName }: { isOfName: boolean },
-): string[] {
+): string {
   const host = urlHost(way.url);
   const proxy = given(way, "HTTPS_PROXY=http://HOST:PORT");
-  return [
-    isOfName
-      ? `where something on the way blocks ${host} by its name, give the panel another name or port, have a ` +
-        `CDN stand before it, or go by a proxy: ${proxy}`
-      : `if it answers on that machine itself, something on the way cuts connections: give the panel another port ` +
-        `or address, have a CDN stand before it, or go by a proxy: ${proxy}`,
-  ];
+  return isOfName
+    ? `where something on the way blocks ${host} by its name, give the panel another name or port, have a ` +
+      `CDN stand before it, or go by a proxy: ${proxy}`
+    : `if it answers on that machine itself, something on the way cuts connections: give the panel another port ` +
+      `or address, have a CDN stand before it, or go by a proxy: ${proxy}`;
 }
 
 /** An origin certificate of Cloudflare's; their public ones have another spelling of that name. */
