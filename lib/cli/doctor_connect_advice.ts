@@ -118,6 +118,22 @@ export function connectAdvice(
     const last = panel === undefined ? [...ofName, onTheWay] : [];
     return withPanel([...ofHosts, OWN_FIREWALL, ofPort, fromElsewhere, ...last]);
   }
+  return silentAdvice(message, way, { isPinged, isFar, ofHosts, ofName });
+}
+
+/** Advice for a machine that is not seen to answer anything. */
+function silentAdvice(
+  message: string,
+  way: Way,
+  { isPinged, isFar, ofHosts, ofName }: {
+    isPinged: false | undefined;
+    /** Whether it is reached within its own network alone. */
+    isFar: boolean;
+    ofHosts: readonly string[];
+    ofName: readonly string[];
+  },
+): string[] {
+  const address = addressOf(way);
   const { port } = firstHop(way);
   const isBanned = isPinged === false && !isFar && !/host is unreachable/.test(message);
   return advised(
