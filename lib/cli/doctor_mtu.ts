@@ -30,16 +30,20 @@ function dataOf(mtu: number, address: string): number {
   return mtu - (ipFamily(address) === 6 ? 48 : 28);
 }
 
-/** A look at whether full packets get to whom a connection goes, where that is not known. */
-export function largePacketsLook(way: Pick<Way, "url" | "proxy" | "addresses">): string {
+/** A look at whether full packets get to whom a connection goes; `isOut` where a large question gets no answer. */
+export function largePacketsLook(
+  way: Pick<Way, "url" | "proxy" | "addresses">,
+  { isOut = false }: { isOut?: boolean } = {},
+): string {
   const { host } = firstHop(way);
   const address = addressOf(way);
-  const [ping, device] = [
-    `ping -c 3 -M do -s ${dataOf(deviceMtu(address), address)}`,
-    deviceTo(address),
-  ];
-  return `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
-    `dev ${device} mtu 1280`;
+  const ping = `ping -c 3 -M do -s ${dataOf(deviceMtu(address), address)}`;
+  const device = deviceTo(address);
+  return isOut
+    ? `see whether large packets are lost on the way out: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
+      `dev ${device} mtu 1280`
+    : `see whether large packets are lost on the way: ${ping} ${host}; then a smaller MTU helps: ip link set ` +
+      `dev ${device} mtu 1280`;
 }
 
 /** A finding where TLS refuses a question at once by a small answer, and a large answer never comes. */

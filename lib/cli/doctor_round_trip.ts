@@ -106,7 +106,7 @@ export async function measureRoundTrip(
     }
     return failed(
       said,
-      largePacketsLook(way),
+      largePacketsLook(way, { isOut: true }),
       "see in the log of a proxy in front of the panel what it makes of larger requests",
     );
   }
