@@ -138,7 +138,8 @@ function silentAdvice(
   const isBanned = isPinged === false && !isFar && !/host is unreachable/.test(message);
   return advised(
     ...ofHosts,
-    isBanned && `${whereDropped(way).fromElsewhere}; if not, it is down, or not at ${address}`,
+    isBanned &&
+      [whereDropped(way).fromElsewhere, `if not, it is down, or not at ${address}`].join("; "),
     isPinged === undefined && `see whether that machine is up: ping -c 3 ${address}`,
     ...ofName,
     /host is unreachable/.test(message)
@@ -177,8 +178,8 @@ function whereDropped(way: Way): { ofPort: string; fromElsewhere: string; onTheW
       "status",
     fromElsewhere:
       `see from another machine, or in your browser, whether it answers: curl -m 10 -I ${way.url.origin}; if ` +
-      "it does, that server, or its provider, drops this machine's address alone (fail2ban, ufw deny, " +
-      "security group)",
+      "it does, that server, its provider, or something on the way drops what this machine sends (fail2ban, " +
+      "ufw deny, security group)",
     onTheWay:
       `see whether a firewall on the way refuses port ${port}, as a provider's: traceroute -n -T -p ` +
       `${port} ${addressOf(way)}`,

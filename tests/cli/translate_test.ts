@@ -171,6 +171,13 @@ Deno.test("translate() puts sentences of status and doctor together from their p
       "无法连接 192.0.2.7 端口 80：5 秒内没有应答；它也不回应 ping；本机的防火墙没有丢弃任何数据包",
     ],
     [
+      "see from another machine, or in your browser, whether it answers: curl -m 10 -I https://p.example; if it " +
+      "does, that server, its provider, or something on the way drops what this machine sends (fail2ban, ufw " +
+      "deny, security group); if not, it is down, or not at 192.0.2.7",
+      "从另一台机器或在浏览器中查看它是否应答：curl -m 10 -I https://p.example；如果应答，则是那台服务器、其服务商或途中的" +
+      "设备丢弃本机发出的数据包（fail2ban、ufw deny、安全组）；否则它已停机，或不在 192.0.2.7",
+    ],
+    [
       "Cannot connect to p.example port 443 (192.0.2.7): connection refused; a rule of this machine's own " +
       'firewall is why: "drop" in chain x of table inet f; a Komari panel answers at http://p.example:81',
       "无法连接 p.example 端口 443（192.0.2.7）：连接被拒绝；原因是本机自己的防火墙的规则“drop”，位于链 x、表 inet f；" +
