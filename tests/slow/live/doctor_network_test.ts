@@ -389,7 +389,7 @@ function rows(port: number): Row[] {
       ...failed(
         "round_trip",
         "one of 4000 bytes is not",
-        "1. see whether large packets are lost on the way: ping",
+        "1. see whether large packets are lost on the way out",
       ),
     },
     {
