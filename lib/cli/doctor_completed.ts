@@ -91,13 +91,20 @@ function adviseOfEndedPanel(check: CompletedCheck): CompletedCheck {
   const lines = linesOf(check);
   const left = lines.filter((line) => !ruledOutByReports.includes(line));
   return check.id === "connect" && left.length < lines.length
-    ? withLines(check, [PANEL_ENDED, ...left])
+    ? withLines(check, [
+      /a Komari panel answers at/.test(check.text) ? FRONT_ENDED : PANEL_ENDED,
+      ...left,
+    ])
     : check;
 }
 
 const PANEL_ENDED =
   "see on the panel's machine whether the panel has ended, and start it, since it has accepted reports at " +
   "this address: systemctl status komari; docker ps -a";
+/** Where the panel answers beside it. */
+const FRONT_ENDED =
+  "see on the panel's machine whether the server in front of the panel has ended, and start it, since it has " +
+  "passed on reports at this address: systemctl status nginx caddy; docker ps -a";
 
 /** The advice where one connection works, and a further one does not. */
 const CONNECTION_LIMIT =

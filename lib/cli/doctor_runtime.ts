@@ -13,6 +13,8 @@ import { type FoundUnit, restart, type UnitFailure } from "./doctor_unit_setting
 
 /** How the program says that there is no Deno at that path. */
 const NO_RUNTIME = / (\/\S+) is not there, or not for this user/;
+/** The same, and that there is one which it can't run. */
+const UNUSABLE = / (\/\S+) is (?:not there, or not for this user|there as \S+, and does not run)/;
 
 /** Whether the Deno that a service missed is there, and its user may run it. */
 export function hasRuntimeAgain(unit: FoundUnit, lastError: string): boolean {
@@ -25,12 +27,12 @@ export function hasRuntimeAgain(unit: FoundUnit, lastError: string): boolean {
 
 /** A Deno that is not there, or that is, and that the user of a service may not run. */
 export function missingRuntime(unit: FoundUnit, lastError: string): UnitFailure | undefined {
-  const [, deno = ""] = NO_RUNTIME.exec(lastError) ?? [];
+  const [, deno = ""] = UNUSABLE.exec(lastError) ?? [];
   const user = unit.property("User") || "root";
   const identity = deno === "" ? undefined : identityOf(user);
   // This doctor runs by a Deno that can take its place.
   const isOwnDeno = !Deno.build.standalone && Deno.execPath() !== deno;
-  if (deno !== "" && isMissing(deno) && isOwnDeno) {
+  if (NO_RUNTIME.test(lastError) && isMissing(deno) && isOwnDeno) {
     const copy = inPlace(Deno.execPath(), deno, "-m 755");
     const isSet = variableFile(unit.settings, "DENO") !== unit.property("FragmentPath");
     return {

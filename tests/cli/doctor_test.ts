@@ -558,6 +558,9 @@ Deno.test("compareWithReports() tells a link that fails while reports are accept
   const before = compareWithReports([refused, agent], ACCEPTED)[0]?.causes;
   assertStringIncludes(before?.[0] ?? "", "whether the panel has ended, and start it");
   assertEquals(before?.slice(1), causes.slice(1), "the address was the panel's");
+  const elsewhere = { ...refused, text: "refused; a Komari panel answers at http://p:25774" };
+  const [front] = compareWithReports([elsewhere, agent], ACCEPTED)[0]?.causes ?? [];
+  assertStringIncludes(front ?? "", "whether the server in front of the panel has ended");
   assertEquals(compareWithReports([refused, agent], UNKNOWN)[0], refused);
   assertEquals(compareWithReports([link, agent], ACCEPTED)[0], link);
   const ofOther = { ...UNKNOWN, accepted: new Set(["other"]), failing: new Set(["q"]) };
