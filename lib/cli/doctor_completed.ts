@@ -99,8 +99,8 @@ function adviseOfEndedPanel(check: CompletedCheck): CompletedCheck {
 }
 
 const PANEL_ENDED =
-  "see on the panel's machine whether the panel has ended, and start it, since it has accepted reports at " +
-  "this address: systemctl status komari; docker ps -a";
+  "see on the panel's machine whether the panel has ended, or a server in front of it, and start it, since it " +
+  "has accepted reports at this address: systemctl status komari nginx caddy; docker ps -a";
 /** Where the panel answers beside it. */
 const FRONT_ENDED =
   "see on the panel's machine whether the server in front of the panel has ended, and start it, since it has " +

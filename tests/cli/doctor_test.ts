@@ -556,7 +556,7 @@ Deno.test("compareWithReports() tells a link that fails while reports are accept
   const shown = connect?.causes?.slice(1);
   assertEquals(shown, causes.slice(1), "something listens, since reports go on");
   const before = compareWithReports([refused, agent], ACCEPTED)[0]?.causes;
-  assertStringIncludes(before?.[0] ?? "", "whether the panel has ended, and start it");
+  assertStringIncludes(before?.[0] ?? "", "whether the panel has ended, or a server in front");
   assertEquals(before?.slice(1), causes.slice(1), "the address was the panel's");
   const elsewhere = { ...refused, text: "refused; a Komari panel answers at http://p:25774" };
   const [front] = compareWithReports([elsewhere, agent], ACCEPTED)[0]?.causes ?? [];

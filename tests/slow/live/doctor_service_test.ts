@@ -467,7 +467,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: 1,
       ...failed(
         "token",
-        `the token of AGENT_TOKEN in ${DROP_IN}`,
+        `(AGENT_TOKEN in ${DROP_IN})`,
         `1. remove AGENT_TOKEN from ${DROP_IN}, which wins over the token of /etc/${SERVICE}`,
       ),
     },
@@ -727,7 +727,7 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
       statusCode: 1,
       ...failed(
         "token",
-        `the token of AGENT_TOKEN in ${DROP_IN}`,
+        `(AGENT_TOKEN in ${DROP_IN})`,
         "it is a variable, in whose place",
         "write the token itself",
       ),
