@@ -13,23 +13,26 @@ import { OWN_FIREWALL } from "./doctor_way.ts";
 
 const RULES_MS = 2_000;
 
-/** The rules of this machine; `undefined` where they are not all known. */
-async function readRules(tools: Tools, signal: AbortSignal): Promise<string | undefined> {
+/** The rules of this machine that can be read, and whether these are all. */
+async function readRules(
+  tools: Tools,
+  signal: AbortSignal,
+): Promise<{ rules: string; areAll: boolean }> {
   const run = async (tool: string, ...args: readonly string[]) => {
     const { code, output } = await tools.run({ tool, args }, { signal, timeoutMs: RULES_MS });
     return code === 0 ? output : undefined;
   };
-  const rules = await run("nft", "-a", "list", "ruleset");
+  const newer = await run("nft", "-a", "list", "ruleset");
   // Those of the older kind are none of nft's.
   const families = (["ip", "ip6"] as const).filter((family) =>
     (attempt(() => Deno.readTextFileSync(`/proc/net/${family}_tables_names`)) ?? "") !== ""
   );
-  if (families.length === 0) return rules;
   const older = await Promise.all(families.map(async (family) => {
     const saved = await run(`${family}tables-legacy-save`) ?? await run(`${family}tables-save`);
     return saved && nftRuleset(saved, family);
   }));
-  return older.includes(undefined) ? undefined : [rules, ...older].join("\n");
+  const read = [newer, ...older];
+  return { rules: read.join("\n"), areAll: !read.includes(undefined) };
 }
 
 /** Whether rules of this machine may drop or refuse what it sends; `undefined` where that is not known. */
@@ -49,9 +52,9 @@ export async function withFirewall(
     it.lost !== undefined &&
     linesOf(it).some((line) => /nft list ruleset/.test(line));
   if (!checks.some(isAsked)) return checks;
-  const rules = await readRules(tools, signal);
-  if (rules === undefined) return checks;
-  const refuses = refusesSome(rules);
+  const { rules, areAll } = await readRules(tools, signal);
+  // A rule that drops is certain; that there is none takes all of them.
+  const refuses = areAll ? refusesSome(rules) : undefined;
   return checks.map((it) => {
     if (!isAsked(it) || it.lost === undefined) return it;
     const rule = droppingRule(rules, it.lost);

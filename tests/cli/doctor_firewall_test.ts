@@ -12,9 +12,14 @@ const CONNECT: CompletedCheck = {
 };
 
 /** What becomes of a check on a machine whose `nft` answers so, with these tables of the older kind. */
-async function checked(code: number, output: string, older = "", text = CONNECT.text) {
+async function checked(
+  code: number,
+  output: string,
+  older = "",
+  text = CONNECT.text,
+  tools: Tools = { run: () => Promise.resolve({ code, output }) },
+) {
   using _ = replaced(Deno, { readTextFileSync: () => older });
-  const tools: Tools = { run: () => Promise.resolve({ code, output }) };
   const { signal } = new AbortController();
   const [found] = await withFirewall([{ ...CONNECT, text }], { tools, signal });
   return [found?.text, found?.causes ?? [found?.advice]];
@@ -141,4 +146,12 @@ Deno.test("withFirewall() reads the rules of the older iptables, where it has ta
     const text = await of(before, "-A OUTPUT -p tcp -m tcp --dport 443 -j DROP");
     assertEquals(text?.includes("is why"), false, before);
   }
+  const withoutNft = (output: string) => {
+    const run: Tools["run"] = ({ tool }) =>
+      Promise.resolve(tool === "nft" ? { code: 127, output: "" } : { code: 0, output });
+    return checked(0, "", "filter\n", CONNECT.text, { run });
+  };
+  assertEquals(await withoutNft(saved()), [CONNECT.text, CONNECT.causes], "nft may have others");
+  const [text] = await withoutNft(saved("-A OUTPUT -p tcp -m tcp --dport 443 -j DROP"));
+  assertEquals(text, `${found}"${drop}" in chain OUTPUT of table ip filter`);
 });
