@@ -10,8 +10,8 @@ import type { Language, Translation } from "../config/language.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
 import { redactLogins, redactSecrets } from "../log/redact.ts";
-import { dirname } from "../parse/path.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
+import { environmentFileOf } from "../service/service_paths.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, displayWidth, padded } from "./help.ts";
 import { jsonText } from "./output.ts";
@@ -50,7 +50,7 @@ function shownProxies(
   { isConfigInstalled, configPath = "" }: Config,
   env: CommandContext["env"],
 ): ShownOption[] {
-  const path = `${dirname(configPath)}/environment`;
+  const path = environmentFileOf(configPath);
   const found = isConfigInstalled
     ? readSavedProxies(path) ?? {}
     : proxyVariables(proxiesFromEnvironment(env));

@@ -11,7 +11,6 @@ import { hasTag } from "../config/option_table.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { isJsonObject, parseJson } from "../parse/json.ts";
-import { dirname } from "../parse/path.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import {
   asServiceCommand,
@@ -23,6 +22,7 @@ import {
 import { readSavedProxies } from "../service/service_environment.ts";
 import { settingNames, type UnitSetting, variableFile } from "../service/loaded_unit.ts";
 import { readHealth } from "../state/health_reader.ts";
+import { environmentFileOf } from "../service/service_paths.ts";
 import { type CheckResult, ok, result, skipped, warning } from "./checks.ts";
 
 /**
@@ -92,7 +92,7 @@ export async function runAsService(
     return { checks: undefined, proxies: config.proxies, result: skipped(text) };
   }
   const { service, scope, runtimeFolder } = record;
-  const saved = readSavedProxies(`${dirname(record.config)}/environment`) ?? {};
+  const saved = readSavedProxies(environmentFileOf(record.config)) ?? {};
   const proxies = attempt(() => proxiesFromEnvironment(saved)) ?? {};
   const notRun = (result: CheckResult): ServiceRun => ({ checks: undefined, proxies, result });
   const isOurs = scope === "user" || Deno.uid() === 0;

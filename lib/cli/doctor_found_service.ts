@@ -10,7 +10,6 @@ import { readProgramVersion } from "../host/program_version.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
-import { dirname } from "../parse/path.ts";
 import type { InstallRecord } from "../service/install_record.ts";
 import { installedRecord } from "../service/installed_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
@@ -22,7 +21,7 @@ import {
 } from "../service/loaded_unit.ts";
 import { managerSettings } from "../service/manager_settings.ts";
 import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
-import type { ServiceScope } from "../service/service_paths.ts";
+import { environmentFileOf, type ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
@@ -115,7 +114,7 @@ export async function findInstalled(
 /** The unit as `install` writes it, with all settings of the sandbox that it may have. */
 function installedUnit(name: string, record: InstallRecord, scope: ServiceScope): string {
   const { program, user, config, stateFolder } = record;
-  const environmentFile = `${dirname(config)}/environment`;
+  const environmentFile = environmentFileOf(config);
   return systemdUnit(
     { ...packagedPlan("binary"), name, scope, program, user, config, stateFolder, environmentFile },
     { condition: PACKAGE_CONDITION },

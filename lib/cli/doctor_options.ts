@@ -7,9 +7,9 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
-import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
+import { environmentFileOf } from "../service/service_paths.ts";
 import { restart } from "./doctor_unit_settings.ts";
 import type { Way } from "./doctor_way.ts";
 
@@ -20,7 +20,7 @@ import type { Way } from "./doctor_way.ts";
 export function given({ config, unit = [] }: OfService, option: string): string {
   if (!config.isConfigInstalled) return option;
   // The command writes that file itself, so it may change what is in it.
-  const own = `${dirname(config.configPath ?? "")}/environment`;
+  const own = environmentFileOf(config.configPath ?? "");
   const [, proxy = "", value] = /^(\w+)=(.*)/.exec(option) ?? [];
   for (const name of [proxy.toLowerCase(), proxy]) {
     const file = variableFile(unit, name);

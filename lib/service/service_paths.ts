@@ -1,3 +1,5 @@
+import { dirname } from "../parse/path.ts";
+
 /** Paths that a service is given, and that the record of its installation keeps. */
 export interface GivenPaths {
   /** The configuration file. */
@@ -38,6 +40,11 @@ export function scopeOf({ uid }: Pick<ServiceOwner, "uid">): ServiceScope {
   return uid === 0 ? "system" : "user";
 }
 
+/** The file of the variables that `install` keeps, beside the configuration of a service. */
+export function environmentFileOf(config: string): string {
+  return `${dirname(config)}/environment`;
+}
+
 /** The default paths of a service. */
 export function servicePaths(
   name: string,
@@ -47,12 +54,13 @@ export function servicePaths(
   const { home, userRuntimeDir, os } = owner;
   const ofSystem = scope === "system";
   const configFolder = ofSystem ? `/etc/${name}` : `${home}/.config/${name}`;
+  const config = `${configFolder}/config.json`;
   const stateFolder = ofSystem ? `/var/lib/${name}` : `${home}/.local/state/${name}`;
   const runtime = ofSystem ? "/run" : userRuntimeDir;
   return {
     configFolder,
-    config: `${configFolder}/config.json`,
-    environmentFile: `${configFolder}/environment`,
+    config,
+    environmentFile: environmentFileOf(config),
     record: `${configFolder}/install.json`,
     programFolder: ofSystem ? `/opt/${name}` : `${home}/.local/share/${name}`,
     stateFolder,
