@@ -18,8 +18,8 @@ export function requireChangeable(
   for (const path of new Set([...changed, ...changed.map(dirname)])) {
     if (!isImmutable(path)) continue;
     throw new UsageError(
-      `Cannot ${verb}: the kernel lets nobody change ${path}, so nothing was changed; if it is ` +
-        `immutable (an i or an a), end that: lsattr -d ${path}; chattr -ia ${path}`,
+      `Cannot ${verb}: the kernel refuses to change ${path}, so nothing was changed; if it is immutable ` +
+        `(lsattr -d ${path} shows i or a), remove that: chattr -ia ${path}`,
     );
   }
 }

@@ -26,7 +26,7 @@ onOpenRc.test("requireChangeable() names a file, or the folder of one, that nobo
         `Operation not permitted (os error 1): chmod '${path}'`,
       );
     };
-    const words = `Cannot install: the kernel lets nobody change ${machine.root}${immutable}, so`;
+    const words = `Cannot install: the kernel refuses to change ${machine.root}${immutable}, so`;
     assertThrows(check, UsageError, words);
   }
   // A file system that is read-only says so at the first change.
