@@ -568,9 +568,21 @@ plain_mirror() {
   printf '%s\n' "$prefix"
 }
 
-# Whether $0 is this script, and not the shell that reads it from standard input.
+# Whether the shell was given this script as a file. Piped, or behind -c, $0 is the shell's own name,
+# and a file of that name in the current folder is anybody's.
 is_file() {
+  case $- in *s* | *c*) return 1 ;; esac
+  case ${0##*/} in sh | bash | dash | ash | ksh | zsh | busybox) return 1 ;; esac
   [ -f "$0" ] && grep -q "^NAME=$NAME\$" "$0"
+}
+
+# Whether that file is root's or the caller's own, and nobody else can have changed it.
+is_own_file() {
+  is_file || return 1
+  # shellcheck disable=SC2046 # The first three words: mode, links, owner.
+  set -- $(ls -Lldn -- "$0")
+  case ${1:-} in ?????w* | ????????w*) return 1 ;; esac
+  [ "${3:-}" = 0 ] || [ -O "$0" ]
 }
 
 # Sets AGENT_TOKEN from standard input; at a terminal it is not shown.
@@ -676,7 +688,7 @@ main() {
       *) set -- "$@" "$word" ;;
     esac
   done
-  if [ "$has_secret" = true ] && is_file; then
+  if [ "$has_secret" = true ] && is_own_file; then
     # Starts again without the secrets in its arguments, since the download may take long.
     if [ "$target" = portable ]; then set -- --portable "$@"; fi
     if [ -n "$mirror" ]; then set -- --mirror "$mirror" "$@"; fi

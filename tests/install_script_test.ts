@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ReleaseKeys } from "./update/release_keys.ts";
 import { writeExecutable } from "./executable.ts";
 import { makeCertificate } from "./net/test_authority.ts";
+import { exists } from "./exists.ts";
 import { mountedInMemory } from "./mounted.ts";
 
 const SCRIPT = decodeURIComponent(new URL("../install.sh", import.meta.url).pathname);
@@ -12,7 +13,7 @@ const BINARY = `komari-agent-deno-linux-${IS_ARM ? "arm64" : "amd64"}`;
 const PORTABLE = "komari-agent-deno-portable";
 
 /** What the script calls, without what it can do without. */
-const TOOLS = "cat chmod dd getconf grep mktemp od rm sh tail tr uname wc".split(" ");
+const TOOLS = "cat chmod dd getconf grep ls mktemp od rm sh tail tr uname wc".split(" ");
 const DOWNLOADERS = ["curl", "wget", "busybox wget"];
 const HASHERS = ["sha256sum", "shasum", "openssl"];
 const SHELLS = ["dash", "busybox ash", "bash"];
@@ -61,6 +62,8 @@ interface RunOptions {
   /** Programs in the place of the system's, as shell scripts. */
   fakes?: Record<string, string>;
   isPiped?: boolean;
+  /** Given by `-c`, as in `sh -c "$(curl …)"`. */
+  isCommand?: boolean;
   /** What stands on standard input. */
   input?: string;
   /** The script; the checkout's when absent. */
@@ -137,11 +140,14 @@ class World implements AsyncDisposable {
     this.#fill({ downloader, hasher, fakes: options.fakes ?? {} });
     const mirror = args.some((arg) => /mirror|ghproxy/.test(arg)) ? [] : ["--mirror", this.mirror];
     const [command = "", ...words] = [...shell.split(" ")];
+    if (options.isPiped) words.push("-s", "--");
+    else if (options.isCommand) words.push("-c", Deno.readTextFileSync(script), command);
+    else words.push(script);
     for (const left of ["args", "env"]) {
       await Deno.remove(`${this.folder}/work/${left}`).catch(() => {});
     }
     const child = new Deno.Command(find(command) ?? command, {
-      args: [...words, ...(options.isPiped ? ["-s", "--"] : [script]), ...mirror, ...args],
+      args: [...words, ...mirror, ...args],
       cwd: `${this.folder}/work`,
       clearEnv: true,
       env: {
@@ -691,6 +697,40 @@ test("shows no secret in its arguments while it downloads", async (world) => {
   assertEquals(/s3cret|k3y/.test(seen), false, seen);
   assertEquals(world.given()?.args, ["--gpu", "--mirror", world.mirror]);
   assertEquals(world.given()?.env.match(/^AGENT_(?!ENDPOINT).*$/gm)?.length, 2);
+});
+
+for (const shell of SHELLS) {
+  testWith([shell, "curl"], `runs no file of the current folder in ${shell}`, async (world) => {
+    for (const name of ["sh", "bash", "dash", "ash", "busybox"]) {
+      const path = `${world.folder}/work/${name}`;
+      Deno.writeTextFileSync(path, `NAME=komari-agent-deno\n: >'${world.folder}/attacked'\n`);
+    }
+    for (const way of [{ isPiped: true }, { isCommand: true }]) {
+      await world.installs(["-t", "s3cret"], { shell, ...way });
+      assertEquals(exists(`${world.folder}/attacked`), false);
+    }
+  });
+}
+
+test("starts again only as a file that nobody else can have changed", async (world) => {
+  const fakes = {
+    curl: `tr "\\0" " " </proc/$PPID/cmdline >>'${world.folder}/seen'; exec ${find("curl")} "$@"`,
+  };
+  const script = `${world.folder}/install.sh`;
+  const seen = `${world.folder}/seen`;
+  Deno.copyFileSync(SCRIPT, script);
+  for (const [mode, isShown] of [[0o644, false], [0o666, true], [0o664, true]] as const) {
+    Deno.chmodSync(script, mode);
+    Deno.writeTextFileSync(seen, "");
+    await world.installs(["-t", "s3cret"], { script, fakes });
+    assertEquals(Deno.readTextFileSync(seen).includes("s3cret"), isShown, mode.toString(8));
+  }
+  if (Deno.uid() !== 0) return;
+  Deno.chmodSync(script, 0o644);
+  Deno.chownSync(script, 12345, 12345);
+  Deno.writeTextFileSync(seen, "");
+  await world.installs(["-t", "s3cret"], { script, fakes });
+  assertStringIncludes(Deno.readTextFileSync(seen), "s3cret");
 });
 
 test("reads the token from standard input", async (world) => {
