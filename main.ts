@@ -81,6 +81,11 @@ async function main(): Promise<number> {
       secrets.push(...config.secrets);
       return config;
     },
+    resolveIn(env) {
+      const config = resolveConfig({ ...sources, env });
+      secrets.push(...config.secrets);
+      return config;
+    },
   };
   try {
     hardenProcess();

@@ -9,6 +9,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["config/", "host/", "sandbox/", "state/", "net/"],
   ["metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
+  ["doctor/"],
   ["cli/"],
   ["main.ts"],
 ];
@@ -42,6 +43,7 @@ const EDGES = [
   "service/",
   "update/",
   "agent/",
+  "doctor/",
   "cli/",
   "main.ts",
 ];

@@ -25,6 +25,8 @@ export interface CommandContext {
   giveUpRoot(): void;
   /** The same command line with the options and proxies of an official agent below it. */
   resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
+  /** The same command line with these variables in place of this process's. */
+  resolveIn(env: Readonly<Record<string, string>>): Config;
 }
 
 /** Runs a command; the result is the exit code. */

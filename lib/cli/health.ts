@@ -7,9 +7,9 @@
 import type { Config } from "../config/config.ts";
 import { agentFolders } from "../service/installed_record.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
-import { agentProblems, NO_AGENT, reportAge, reportProblem } from "./agent_problems.ts";
-import { isPaused } from "./agent_process.ts";
-import type { CheckResult } from "./checks.ts";
+import { agentProblems, NO_AGENT, reportAge, reportProblem } from "../doctor/agent_problems.ts";
+import { isPaused } from "../doctor/agent_process.ts";
+import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";
 
@@ -31,7 +31,7 @@ export async function runHealth(
   serviceOf: (
     config: Config,
     context: Pick<CommandContext, "env" | "signal">,
-  ) => Promise<CheckResult | undefined>,
+  ) => Promise<Finding | undefined>,
 ): Promise<number> {
   const folders = agentFolders(config, env);
   // Of an agent that is seen this says nothing new, and it costs more than all else here.
@@ -55,7 +55,7 @@ export function checkHealth(
   { json = false, alive = false, service, mistake }: {
     json?: boolean;
     alive?: boolean;
-    service?: CheckResult | undefined;
+    service?: Finding | undefined;
     /** What is wrong in its configuration. */
     mistake?: string | undefined;
   } = {},
@@ -101,7 +101,7 @@ export function tells(text: string, mistake: string): boolean {
 export function healthProblem(
   health: Health | undefined,
   nowMs: number,
-  service?: CheckResult,
+  service?: Finding,
 ): string | undefined {
   const problem = lifeProblem(health, service);
   return problem ?? (health && reportProblem(health, nowMs));
@@ -110,7 +110,7 @@ export function healthProblem(
 /** Why no agent goes on, in words, with its service if that is known; `undefined` if one does. */
 function lifeProblem(
   health: Health | undefined,
-  service: CheckResult | undefined,
+  service: Finding | undefined,
 ): string | undefined {
   if (health?.isRunning) {
     return isPaused(health.pid)

@@ -13,7 +13,7 @@ import { replace } from "../service/replace_official.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { readHealth } from "../state/health_reader.ts";
 import type { CommandContext } from "./command.ts";
-import { agentsBeside } from "./doctor_other_agents.ts";
+import { noteOnOthers } from "../doctor/other_agents.ts";
 
 type InstallAct = (
   config: Config,
@@ -42,7 +42,7 @@ export async function runInstall(
   try {
     const refusal = await act(config, system, { ...context, signal });
     const health = config.print ? undefined : readHealth(agentFolders(config, context.env));
-    const beside = await agentsBeside(config, health);
+    const beside = await noteOnOthers(config, health);
     if (beside !== undefined) printLine(`Note: ${beside}`);
     return refusal === undefined ? 0 : 1;
   } catch (error) {

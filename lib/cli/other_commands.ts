@@ -6,7 +6,7 @@
 
 import type { Command } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
-import type { CheckResult } from "./checks.ts";
+import type { Finding } from "../doctor/check.ts";
 import type { CommandContext, CommandFunction } from "./command.ts";
 
 /** Gives what runs each of them. */
@@ -19,7 +19,7 @@ export type OtherCommands =
     unseenService(
       config: Config,
       context: Pick<CommandContext, "env" | "signal">,
-    ): Promise<CheckResult | undefined>;
+    ): Promise<Finding | undefined>;
   };
 
 export const OTHER_COMMANDS: OtherCommands = {
@@ -41,10 +41,10 @@ export const OTHER_COMMANDS: OtherCommands = {
   "completions fish": async () => (await import("./completions.ts")).runCompletions,
   "man": async () => (await import("./man_page.ts")).runMan,
   async unseenService(config, { env, signal }) {
-    const [{ findInstalled }, { serviceResult }] = await Promise.all([
-      import("./doctor_found_service.ts"),
-      import("./doctor_service.ts"),
+    const [{ findService }, { judgeService }] = await Promise.all([
+      import("../doctor/found_service.ts"),
+      import("../doctor/service.ts"),
     ]);
-    return serviceResult(await findInstalled(config, { env, isSeen: false, signal }), undefined);
+    return judgeService(await findService(config, { env, isSeen: false, signal }), undefined);
   },
 };

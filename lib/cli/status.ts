@@ -11,17 +11,18 @@ import { formatByteCount } from "../parse/byte_size.ts";
 import { agentFolders } from "../service/installed_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
 import { PROBE_TYPES, type ProbeType } from "../types.ts";
-import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "./agent_problems.ts";
-import { isPaused, memoryOf } from "./agent_process.ts";
-import type { CheckResult } from "./checks.ts";
+import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "../doctor/agent_problems.ts";
+import { isPaused, memoryOf } from "../doctor/agent_process.ts";
+import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
-import { otherConfig } from "./doctor_agent.ts";
-import { findInstalled } from "./doctor_found_service.ts";
-import { wrapped } from "./doctor_report.ts";
-import { serviceResult } from "./doctor_service.ts";
+import { otherConfig } from "../doctor/agent.ts";
+import { findService } from "../doctor/found_service.ts";
+import { wrapped } from "./doctor.ts";
+import { judgeService } from "../doctor/service.ts";
 import { healthProblem, tells } from "./health.ts";
-import { duration, padded } from "./help.ts";
-import { stateTrouble } from "./state_trouble.ts";
+import { duration } from "../parse/quantity.ts";
+import { padded } from "./help.ts";
+import { stateTrouble } from "../doctor/state_trouble.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 
 /** Everything that `status` shows. */
@@ -34,7 +35,7 @@ export interface Status {
   /** `undefined` if it is not installed as a service. */
   readonly service: ServiceState & { readonly restarts?: number } | undefined;
   /** The result of the check of `doctor`. */
-  readonly found: CheckResult;
+  readonly found: Finding;
   /** Why its state can't be kept, by a look at its folder; `undefined` where nothing is seen. */
   readonly stateTrouble?: string | undefined;
   /** What is wrong in its configuration; `undefined` where nothing is. */
@@ -52,7 +53,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
   const { env, signal } = context;
   const health = readHealth(agentFolders(config, env));
   const running = health?.isRunning ? health : undefined;
-  const found = await findInstalled(config, { env, isSeen: running !== undefined, signal });
+  const found = await findService(config, { env, isSeen: running !== undefined, signal });
   const status: Status = {
     health,
     memoryBytes: running && memoryOf(running.pid),
@@ -62,7 +63,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
       // Of systemd alone.
       ...found.unit && { restarts: Number(found.unit.property("NRestarts")) },
     },
-    found: serviceResult(found, running),
+    found: judgeService(found, running),
     stateTrouble: running && seenProblem(running, "state") === undefined
       ? await stateTrouble(running)
       : undefined,
@@ -99,8 +100,10 @@ export function statusText(
   }
   if (found.status !== "skipped") {
     rows.push(["Service", found.text]);
-    if (found.advice !== undefined) rows.push(["  →", found.advice]);
-    for (const [at, line] of (found.causes ?? []).entries()) rows.push([`  ${at + 1}.`, line]);
+    const { advice } = found;
+    for (const [at, line] of advice.entries()) {
+      rows.push([advice.length === 1 ? "  →" : `  ${at + 1}.`, line]);
+    }
   } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   if (change !== undefined) rows.push(["Configuration", change]);

@@ -1,0 +1,236 @@
+/**
+ * The running agent, by its health file: its reports, its WebSockets and its probes.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import type { Config } from "../config/config.ts";
+import { panelNames } from "../config/panels.ts";
+import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
+import { parseProbe } from "../parse/probe_target.ts";
+import { duration } from "../parse/quantity.ts";
+import { variableFile, variableValue } from "../service/loaded_unit.ts";
+import type { LostTarget, PanelHealth } from "../state/health_file.ts";
+import { type Health, reportingPanels } from "../state/health_reader.ts";
+import { closesSoon, reportProblem, seenProblem, withLostTargets } from "./agent_problems.ts";
+import { isPaused } from "./agent_process.ts";
+import {
+  type Check,
+  failed,
+  type Finding,
+  finding,
+  type Line,
+  ok,
+  skipped,
+  warning,
+} from "./check.ts";
+import type { FoundService } from "./found_service.ts";
+import { given, reinstall } from "./options.ts";
+import { candidates, paused } from "./service.ts";
+import { seconds } from "./way.ts";
+
+/** A failure of the running agent that may have to do with what is looked at. */
+const LATELY_MS = 60_000;
+
+/** Judges the running agent: whether its panel accepts its reports, and what it has seen. */
+export function judgeAgent(
+  config: Config,
+  health: Health | undefined,
+  found: FoundService,
+): Finding {
+  if (health === undefined) return skipped("no agent is seen to run here");
+  const { version, pid } = health;
+  const endpoint = variableValue(found.settings, "AGENT_ENDPOINT") || config.endpoint;
+  const panels = [{ ...config, endpoint }, ...config.furtherPanels];
+  const ours = panelNames(panels.filter(({ endpoint }) => URL.canParse(endpoint)));
+  const theirs = health.panels.map(({ panel }) => panel);
+  if (ours.length > 0 && theirs.length > 0 && !theirs.some((panel) => ours.includes(panel))) {
+    const text = `process ${pid} reports to ${theirs.join(", ")}, and `;
+    // Another agent may run beside what a command line asks about.
+    return config.isConfigInstalled
+      ? warning(
+        `${text}its configuration has ${ours.join(", ")} by now`,
+        `have it use that: ${reinstall(config)}`,
+      )
+      : skipped(`${text}not to this panel`);
+  }
+  const nowMs = Date.now();
+  const problem = reportProblem(health, nowMs);
+  const accepted = `a report was accepted ${duration(nowMs - (health.acceptedAtMs ?? nowMs))} ago`;
+  const lately = health.panels.flatMap(({ error }) => error ?? [])
+    .find(({ atMs }) => problem === undefined && nowMs - atMs < LATELY_MS);
+  const failure = lately && `a failure ${duration(nowMs - lately.atMs)} ago: ${lately.text}`;
+  const other = otherConfig(config, health);
+  const said = [`version ${version}, process ${pid}: ${problem ?? accepted}`, failure, other];
+  const text = said.filter((it) => it !== undefined).join("; ");
+  if (isPaused(pid)) return paused(text, pid);
+  if (other !== undefined) {
+    const status = problem === undefined ? "warning" : "failed";
+    return finding(status, text, `have it use that: ${reinstall(config)}`);
+  }
+  if (problem !== undefined) return notReporting(text, { config, health, found });
+  for (const [part, status, advice] of PROBLEMS) {
+    const seen = seenProblem(health, part);
+    const file = variableFile(found.settings, "DENO_TLS_CA_STORE");
+    const correct = file !== undefined && /certificate store/.test(seen ?? "")
+      ? `correct DENO_TLS_CA_STORE in ${file}: allowed are system and mozilla`
+      : advice;
+    if (seen !== undefined) return finding(status, `${text}; ${seen}`, correct);
+  }
+  const words = (attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "").split("\0");
+  return words.some((word) => /^(?:-t|--token(?:=|$))/.test(word))
+    ? warning(
+      `${text}; it was started with -t, so every user of this machine can read its token`,
+      "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
+    )
+    : ok(text);
+}
+
+/** Problems of a running agent; the other parts have a check of their own. */
+const PROBLEMS = [
+  ["gpu", "failed", "ask the driver itself: nvidia-smi; or leave out --gpu"],
+  ["authorities", "warning", "read the files named there: openssl x509 -noout -text -in FILE"],
+] as const;
+
+/** No panel accepts the reports of the running agent. */
+function notReporting(
+  text: string,
+  { config, health, found }: { config: Config; health: Health; found: FoundService },
+): Finding {
+  if (config.isConfigInstalled === false && found.record !== undefined && config.endpoint === "") {
+    return failed(text, "check the way to its panel as root: sudo komari-agent-deno doctor");
+  }
+  const unregistered = seenProblem(health, "registration");
+  if (unregistered !== undefined) {
+    return failed(
+      `${text}; ${unregistered}`,
+      "compare the key of --auto-discovery with the one on the panel's page of settings",
+    );
+  }
+  // What is fine from this shell may not be for the service, by its unit.
+  const added = candidates(found, "it reports");
+  return failed(
+    text + (added?.text ?? ""),
+    "if all checks of the panel are fine, see whether it reports in a minute: komari-agent-deno status",
+    added?.look,
+    `see in its log what it tries${found.state === undefined ? "" : `: ${found.state.logHint}`}`,
+  );
+}
+
+/** That the agent of the installed service runs with other settings than its file has; `undefined` where it does not. */
+export function otherConfig(
+  { configPath, configDigest, isConfigInstalled }: Config,
+  { configDigest: used }: Health,
+): string | undefined {
+  const isOther = isConfigInstalled && ![configDigest, used].includes(undefined) &&
+    configDigest !== used;
+  return isOther ? `${configPath} was changed since it has read that` : undefined;
+}
+
+/**
+ * Checks of the way to a panel in the light of what the agent says: what fails from this shell does not stop
+ * reports that are accepted, except a token that is refused, which a panel looks at for new WebSockets alone.
+ */
+export function withReports(
+  checks: readonly Check[],
+  { config, health, panel }: { config: Config; health: Health | undefined; panel: string },
+): Check[] {
+  const isReporting = reportingPanels(health).has(panel) && health !== undefined &&
+    otherConfig(config, health) === undefined;
+  return checks.map((it) => {
+    if (!isReporting || it.status !== "failed") return it;
+    const of = health.panels.find((seen) => seen.panel === panel);
+    if (it.id === "token") {
+      const why = of?.transport?.endsWith(" WebSocket")
+        ? ` by a WebSocket that was opened ${
+          duration(Date.now() - of.sinceMs)
+        } ago, since the panel looks at the ` +
+          "token of a new one alone"
+        : "";
+      return {
+        ...it,
+        text: `${it.text}; the running agent's reports are accepted all the same${why}`,
+      };
+    }
+    const text =
+      `${it.text}; so it is from this shell, and the running agent's reports are accepted`;
+    return { ...it, status: "warning", text };
+  });
+}
+
+/** Judges the WebSockets of the running agent: whether they last. */
+export function judgeConnections(health: Health | undefined): Finding {
+  const closed = health?.panels.filter(closesSoon) ?? [];
+  const [first] = closed;
+  if (health === undefined) return skipped("no agent is seen to run here");
+  if (first === undefined) return ok("none is closed soon after it opened");
+  const names = closed.map(({ panel }) => panel).join(", ");
+  const { shortestMs, longestMs } = first;
+  const open = shortestMs === undefined || longestMs === undefined
+    ? ""
+    : `; the last ${SHORT_CONNECTIONS_LIMIT} were open for ${seconds(shortestMs)} to ${
+      seconds(longestMs)
+    }`;
+  const silent =
+    "see whether a proxy in front of the panel, or on the way, closes what is silent for so long, and have it wait " +
+    "longer (nginx: proxy_read_timeout 60s, or more)";
+  const another =
+    "see whether the panel shows the node as online while this agent is stopped: another agent, here or elsewhere, " +
+    "has the same token then; give each machine a node, and a token, of its own";
+  const isTimedOut = isEven(first);
+  return failed(
+    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened${open}`,
+    isTimedOut ? silent : another,
+    isTimedOut ? another : silent,
+    "see on the panel's machine whether the panel starts again and again",
+  );
+}
+
+/** Whether each was open for the same time, as by a time-out; so the first ones are by a second agent, too. */
+function isEven(
+  { shortConnections = 0, shortestMs = 0, longestMs = Infinity }: PanelHealth,
+): boolean {
+  return shortConnections >= SHORT_CONNECTIONS_LIMIT + 2 && shortestMs > 500 &&
+    longestMs - shortestMs < 200;
+}
+
+/** Targets that are lost always, and whose commands are given. */
+const MAX_LOOKS = 3;
+
+/** Judges the results of the last minute's probes. */
+export function judgeProbes(config: Config, health: Health | undefined): Finding {
+  const panels = health?.panels ?? [];
+  const run = panels.reduce((sum, { lastMinute = 0 }) => sum + lastMinute, 0);
+  const lost = panels.reduce((sum, it) => sum + (it.lost ?? 0), 0);
+  if (run === 0) return skipped("none ran in the last minute");
+  const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
+  const text = withLostTargets(`${run} in the last minute, ${lost} lost`, panels);
+  if (lost < run && targets.length === 0) return ok(text);
+  const seen = seenProblem(health, "ping");
+  if (seen !== undefined && targets.every(({ kind }) => kind === "icmp")) {
+    return warning(`${text}: ${seen}`);
+  }
+  const looks = targets.slice(0, MAX_LOOKS).map(lookAt).join("; ");
+  const of = { config, settings: [] };
+  const isRefused: Line = targets.some(({ target }) => target.endsWith(":25"))
+    ? "see whether this machine's provider lets port 25 out, which most refuse"
+    : `see in its log why each is lost: ${
+      given(of, "--log-level debug")
+    }; private addresses need --allow-local-probes`;
+  return warning(
+    text,
+    `see whether a target answers this machine: ${looks || "ping -c 3 TARGET"}`,
+    "see whether a firewall here drops it: nft list ruleset || iptables-save",
+    isRefused,
+  );
+}
+
+/** The command that asks a target as its probe does. */
+function lookAt(lost: LostTarget): string {
+  const [target] = parseProbe({ ...lost, id: 0 }).flatMap((part) => part.targets);
+  if (target?.kind === "http") return `curl -v ${target.url.href}`;
+  return target?.kind === "tcp"
+    ? `nc -vz ${target.host} ${target.port}`
+    : `ping -c 3 ${target?.host ?? "TARGET"}`;
+}

@@ -1,0 +1,107 @@
+/**
+ * What a check of `doctor` says: what was observed, and what to do about it.
+ *
+ * The text is the observation alone, with who has said it and where a value came from. One line of
+ * advice is what to do, and is given where the evidence leaves one cause; several are looks, each with
+ * the command that tells whether that is the cause, the shortest first.
+ *
+ * @module
+ */
+
+import { abortable } from "@std/async/abortable";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { describeError } from "../log/log.ts";
+import { oneLine, redactSecrets } from "../log/redact.ts";
+
+/** What was found. */
+export interface Finding {
+  readonly status: "ok" | "warning" | "failed" | "skipped";
+  readonly text: string;
+  readonly advice: readonly string[];
+}
+
+/** A finding, and what it is about. */
+export interface Check extends Finding {
+  /** Name for programs. */
+  readonly id: string;
+  readonly title: string;
+  /** The panel that it is about, if there are several. */
+  readonly panel?: string | undefined;
+  readonly ms: number;
+  /** The id of the check whose failure it only shows again, or for which it was not made. */
+  readonly follows?: string | undefined;
+}
+
+/** A line of advice; none where it does not apply. */
+export type Line = string | false | undefined;
+
+/** Who has so many looks before him takes no more. */
+const MAX_LOOKS = 4;
+
+export function finding(
+  status: Finding["status"],
+  text: string,
+  ...advice: readonly Line[]
+): Finding {
+  return { status, text, advice: advice.flatMap((line) => line || []).slice(0, MAX_LOOKS) };
+}
+
+/** Nothing is wrong. */
+export function ok(text: string): Finding {
+  return finding("ok", text);
+}
+
+/** It was not checked, or is not needed. */
+export function skipped(text: string, ...advice: readonly Line[]): Finding {
+  return finding("skipped", text, ...advice);
+}
+
+/** Something is wrong that does not stop reports. */
+export function warning(text: string, ...advice: readonly Line[]): Finding {
+  return finding("warning", text, ...advice);
+}
+
+/** Something has to be repaired. */
+export function failed(text: string, ...advice: readonly Line[]): Finding {
+  return finding("failed", text, ...advice);
+}
+
+/** Longer than any check waits by itself. */
+const CHECK_MS = 10_000;
+
+/** Makes one check; one that throws has failed, and one that is late says so. */
+export async function makeCheck(
+  id: string,
+  title: string,
+  look: (signal: AbortSignal) => Finding | Promise<Finding>,
+  { signal, timeoutMs = CHECK_MS }: { signal: AbortSignal; timeoutMs?: number },
+): Promise<Check> {
+  const startedAtMs = performance.now();
+  let found: Finding;
+  try {
+    found = await withTimeout(
+      (signal) => abortable((async () => await look(signal))(), signal),
+      { timeoutMs, signal },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    const text = describeError(error);
+    // What a library says stands beside words of our own.
+    const isOwn = isTimeout(error) || text.startsWith("Cannot ");
+    found = failed(isOwn ? text : `this check can't be made: ${text}`);
+  }
+  return { id, title, ...found, ms: Math.round(performance.now() - startedAtMs) };
+}
+
+/** A check whose texts have no secrets and nothing that would act on a terminal. */
+export function withoutSecrets(check: Check, secrets: readonly string[]): Check {
+  const shown = (text: string) => oneLine(redactSecrets(text, secrets));
+  const { title, text, panel, advice } = check;
+  return {
+    ...check,
+    title: shown(title),
+    text: shown(text),
+    panel: panel && shown(panel),
+    advice: advice.map(shown),
+  };
+}

@@ -1,0 +1,284 @@
+/**
+ * All checks of `doctor`: what there is to see is gathered once, and then judged.
+ *
+ * They run in this shell. Of an installed service they take the configuration and the variables; what its
+ * unit takes from it beside those is seen by what its agent, and its log, say.
+ *
+ * @module
+ */
+
+import { settlesWithin, withTimeout } from "../async/timeout.ts";
+import { attempt } from "../attempt.ts";
+import type { Config } from "../config/config.ts";
+import { panelNames } from "../config/panels.ts";
+import { isUsageError } from "../config/usage_error.ts";
+import {
+  PACKAGE_MANAGERS,
+  packageOf,
+  type ThisProgram,
+  thisProgram,
+} from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
+import type { Platform } from "../metrics/open_machine.ts";
+import { agentFolders } from "../service/installed_record.ts";
+import { NodeStore } from "../panel/node_store.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
+import { stateFolder } from "../state/paths.ts";
+import { knowsReleases, VERSION } from "../version.ts";
+import { judgeAgent, judgeConnections, judgeProbes, withReports } from "./agent.ts";
+import {
+  type Check,
+  failed,
+  type Finding,
+  makeCheck,
+  ok,
+  skipped,
+  warning,
+  withoutSecrets,
+} from "./check.ts";
+import { findService, type FoundService, serviceVariables } from "./found_service.ts";
+import { machineLooks } from "./machine.ts";
+import { asRoot, type OfService, reinstall } from "./options.ts";
+import { inOrder } from "./order.ts";
+import { checkOtherAgents } from "./other_agents.ts";
+import { gatherPanel, judgePanel, type PanelEvidence } from "./panel.ts";
+import { judgeService } from "./service.ts";
+import { wayTo } from "./way.ts";
+
+/** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
+const TOTAL_MS = 18_000;
+/** On a busy machine the ways to the panels get its time first; other checks wait so long for them. */
+const PANELS_FIRST_MS = 2_000;
+/** A look at a release that takes longer is no fault of this machine's. */
+const RELEASE_MS = 5_000;
+
+/** What the checks need of the command that makes them. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly secrets: readonly string[];
+  readonly platform: Platform;
+  /** The configuration of the same command line with other variables. @throws {UsageError} */
+  resolveIn(env: Readonly<Record<string, string>>): Config;
+  /** The newest release. @throws {Error} When it can't be looked up. */
+  findUpdate(
+    config: Config,
+    program: ThisProgram,
+    signal: AbortSignal,
+  ): Promise<{ readonly decision: string; readonly version?: string | undefined }>;
+}
+
+/** Makes all checks, the one that names the cause first. */
+export async function diagnose(asked: Config, here: Surroundings): Promise<Check[]> {
+  const { env, signal, platform } = here;
+  const health = runningAgent(asked, env);
+  const startedAtMs = performance.now();
+  const found = await findService(asked, { env, isSeen: health !== undefined, signal });
+  const serviceMs = Math.round(performance.now() - startedAtMs);
+  const config = withRegisteredToken(asService(asked, found, here));
+  const { settings, unit, record } = found;
+  const isMistaken = config.mistake !== undefined || found.state?.isUnconfigured === true;
+  const isUnread = record !== undefined && config.endpoint === "" && !isMistaken;
+  const ofPanels = isMistaken
+    ? []
+    : config.endpoint === ""
+    ? [makeCheck("panel", "Panel", () => noPanel(config, record?.config), { signal })]
+    : panelChecks(config, { asked, settings, health, signal });
+  const panels = Promise.all(ofPanels);
+  await settlesWithin(panels, PANELS_FIRST_MS, { signal });
+  const pids = [health?.pid ?? 0, Number(unit?.property("MainPID") ?? 0)].filter((pid) => pid > 0);
+  const beside = await Promise.all([
+    makeCheck("config", "Configuration", () => judgeConfig(config, { asked, found }), { signal }),
+    { ...judgeService(found, health), id: "service", title: "Service", ms: serviceMs },
+    makeCheck("agent", "Running agent", () => judgeAgent(config, health, found), { signal }),
+    makeCheck("agents", "Other agents", (signal) => {
+      return checkOtherAgents(config, { env, pids, signal });
+    }, { signal }),
+    makeCheck("connections", "Connections", () => judgeConnections(health), { signal }),
+    makeCheck("probes", "Probes", () => judgeProbes(config, health), { signal }),
+    makeCheck("version", "Version", (signal) => checkVersion(config, here, signal), { signal }),
+  ]);
+  const ofMachine: Check[] = [];
+  const all = machineLooks({ ...platform, config, settings, health, unit });
+  // State and remote control of a configuration that was not read are unknown.
+  const looks = all.filter(([id]) => !isUnread || !["state", "remote"].includes(id));
+  for (const [id, title, look] of looks) {
+    // It ends what this process may do.
+    if (id === "seal") await panels;
+    ofMachine.push(await makeCheck(id, title, look, { signal }));
+  }
+  const made = (await panels).flat();
+  const secrets = [...here.secrets, ...config.secrets];
+  return inOrder([...made, ...beside, ...ofMachine].map((it) => withoutSecrets(it, secrets)));
+}
+
+/** The agent of the installed service or of this user, if it runs and this user can see it. */
+function runningAgent(config: Config, env: Surroundings["env"]): Health | undefined {
+  const health = readHealth(agentFolders(config, env));
+  return health?.isRunning ? health : undefined;
+}
+
+/** The configuration as the installed service has it: by its own variables, and none of this shell's. */
+function asService(config: Config, found: FoundService, here: Surroundings): Config {
+  if (!config.isConfigInstalled || found.record === undefined) return config;
+  const pid = Number(found.unit?.property("MainPID") ?? 0);
+  const variables = serviceVariables(found, pid);
+  if (variables === undefined) return config;
+  const isOfAgent = (name: string) =>
+    /^(?:AGENT_|DENO_|SSL_|NODE_)|_PROXY$|^(?:STATE|RUNTIME)_DIRECTORY$|^(?:TZ|HOST_PROC)$/i.test(
+      name,
+    );
+  const own = Object.entries(here.env).filter(([name]) => !isOfAgent(name));
+  const theirs = Object.entries(variables).filter(([name]) => isOfAgent(name));
+  try {
+    const variables = Object.fromEntries([...own, ...theirs]);
+    // As its command line does: a variable that names a panel would leave the installed file out.
+    const named = here.resolveIn({ ...variables, AGENT_CONFIG_FILE: found.record.config });
+    return { ...named, isConfigInstalled: true };
+  } catch (error) {
+    if (!isUsageError(error)) throw error;
+    return { ...config, mistake: describeError(error) };
+  }
+}
+
+/** The configuration with the token that this node got when it registered itself. */
+function withRegisteredToken(config: Config): Config {
+  if (config.token !== "" || config.autoDiscoveryKey === "") return config;
+  // It is read only, and so never opened.
+  const store = attempt(() => new NodeStore(stateFolder(config), { ignoreDamage: true }));
+  const token = store?.find(config.endpoint)?.token;
+  return token === undefined ? config : { ...config, token, secrets: [...config.secrets, token] };
+}
+
+/** The checks of the way to each panel; they name it if there are several. */
+function panelChecks(
+  config: Config,
+  { asked, settings, health, signal }: {
+    /** The same with the variables of this shell. */
+    asked: Config;
+    settings: OfService["settings"];
+    health: Health | undefined;
+    signal: AbortSignal;
+  },
+): Promise<Check[]>[] {
+  const panels = [config, ...config.furtherPanels];
+  const names = panelNames(panels);
+  return panels.map(async (panel, at) => {
+    const way = wayTo({ ...config, ...panel }, settings);
+    const evidence: PanelEvidence = { ms: {} };
+    try {
+      const gather = (signal: AbortSignal) => gatherPanel(way, evidence, signal);
+      await withTimeout(gather, { timeoutMs: TOTAL_MS - PANELS_FIRST_MS, signal });
+    } catch {
+      signal.throwIfAborted();
+    }
+    const name = names[at] ?? "";
+    const { proxy } = wayTo({ ...asked, ...panel }, settings);
+    const ofShell = way.proxy === undefined && proxy !== undefined
+      ? `if it is reached by the proxy of this shell alone, have the service use that, too: ${
+        reinstall(config)
+      }`
+      : undefined;
+    const judged = judgePanel(evidence, way).map((it) =>
+      ofShell !== undefined && it.status === "failed" && ["dns", "connect"].includes(it.id)
+        ? { ...it, advice: [ofShell, ...it.advice] }
+        : it
+    );
+    const checks = withReports(judged, { config, health, panel: name });
+    return panels.length === 1 ? checks : checks.map((it) => ({ ...it, panel: name }));
+  });
+}
+
+/** No panel is known: nothing names one, or this user may not read what does. */
+function noPanel(config: Config, file: string | undefined): Finding {
+  const { unknownVariables, isConfigInstalled, configPath } = config;
+  const anew = asRoot(`${reinstall(config)} -e URL --token-file -`);
+  if (isConfigInstalled) {
+    return failed(`${configPath}, of the installed service, names no panel`, `name it: ${anew}`);
+  }
+  if (file !== undefined) {
+    try {
+      Deno.readTextFileSync(file);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) {
+        return warning(
+          `not checked: this user can't read ${file}, the service's configuration`,
+          "run it as root (sudo)",
+        );
+      }
+      const what = error instanceof Deno.errors.NotFound
+        ? "is not there: no such file"
+        : "can't be read";
+      return failed(
+        `the service's configuration ${file} ${what}`,
+        `put it back, or make it anew: ${anew}`,
+      );
+    }
+  }
+  return failed(
+    ["no panel is configured", ...unknownVariables].join("; "),
+    unknownVariables.length > 0
+      ? "set the variables by these names: AGENT_ENDPOINT and AGENT_TOKEN"
+      : "give -e URL and --token-file FILE, or --config FILE",
+  );
+}
+
+/** Whether the configuration has a mistake, where it was read, and whose variables count. */
+function judgeConfig(
+  config: Config,
+  { asked, found }: { asked: Config; found: FoundService },
+): Finding {
+  const { configPath, isConfigInstalled, endpoint, token, unknownVariables, mistake } = config;
+  if (mistake !== undefined) {
+    // As a power cut or a full disk leaves it.
+    const [, empty] = /configuration (\/\S+): it is no valid JSON: it is empty$/.exec(mistake) ??
+      [];
+    return failed(
+      mistake,
+      empty === undefined
+        ? `correct that, and have it used: ${reinstall(config)}`
+        : `make it anew: rm ${empty} && ${asRoot(`${reinstall(config)} -e URL --token-file -`)}`,
+    );
+  }
+  const source = configPath === undefined
+    ? "from flags and variables"
+    : !isConfigInstalled
+    ? configPath
+    : config === asked || found.record === undefined
+    ? `${configPath}, of the installed service`
+    : `${configPath}, of the installed service, with its variables (user ${
+      found.record.user || "root"
+    })`;
+  // The check of what is missing names those that may have been meant for it.
+  const isTold = endpoint === "" || token === "";
+  const notices = config.notices.filter((it) => !isTold || !unknownVariables.includes(it));
+  return notices.length === 0 ? ok(source) : warning(`${source}: ${notices.join("; ")}`);
+}
+
+async function checkVersion(
+  config: Config,
+  { findUpdate }: Surroundings,
+  signal: AbortSignal,
+): Promise<Finding> {
+  if (!knowsReleases(config)) return skipped(`${VERSION}; this build has no release address`);
+  try {
+    const find = (signal: AbortSignal) => findUpdate(config, thisProgram(), signal);
+    const release = await withTimeout(find, { timeoutMs: RELEASE_MS, signal });
+    if (release.decision !== "newer") return ok(`${VERSION} is up to date`);
+    const packaged = packageOf(thisProgram());
+    return warning(
+      `${VERSION}; version ${release.version} is available`,
+      packaged === undefined
+        ? "`update --now` installs it"
+        : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    const { updateUrl, origins } = config;
+    const place = origins.get("update_url") ?? "--update-url";
+    return warning(
+      `${VERSION}; ${describeError(error)}`,
+      updateUrl !== "" && `see what ${place} answers, and correct it: curl -v ${updateUrl}`,
+    );
+  }
+}

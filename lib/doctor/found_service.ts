@@ -1,0 +1,182 @@
+/**
+ * The installed service as it is found: its record, what its manager says of it, and its variables.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { withTimeout } from "../async/timeout.ts";
+import type { Config } from "../config/config.ts";
+import { readProgramVersion } from "../host/program_version.ts";
+import { thisProgram } from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
+import { lookupVariable } from "../parse/os_release.ts";
+import type { InstallRecord } from "../service/install_record.ts";
+import { installedRecord } from "../service/installed_record.ts";
+import { type ServiceState, serviceState } from "../service/installed_service.ts";
+import {
+  type LoadedUnit,
+  readLoadedUnit,
+  settingNames,
+  type UnitSetting,
+  variableValue,
+} from "../service/loaded_unit.ts";
+import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
+import { environmentFileOf, type ServiceScope } from "../service/service_paths.ts";
+import { systemdUnit } from "../service/systemd.ts";
+import { currentSystem, type TargetSystem } from "../service/target_system.ts";
+import { PROGRAM } from "../version.ts";
+import { asRoot, reinstall } from "./options.ts";
+import { isMissing } from "./rights.ts";
+
+/** How a runtime, or the kernel, says that it can't run the program. */
+export const DAMAGED = /SyntaxError| is damaged: |Exec format error/;
+
+/** Longer than a program takes that asks this machine. */
+const TOOL_MS = 3_000;
+
+/** The installed service, as it is found. */
+export interface FoundService {
+  readonly record: InstallRecord | undefined;
+  /** Why that can't be read; empty where it can, or is not there. */
+  readonly recordError: string;
+  /** `undefined` where nothing is recorded as installed. */
+  readonly state: ServiceState | undefined;
+  /** The same in systemd's words; `undefined` for other managers. */
+  readonly unit: LoadedUnit | undefined;
+  /** The settings of the unit, with the variables of the files that it names. */
+  readonly settings: readonly UnitSetting[];
+  readonly scope: ServiceScope;
+  /** The folder where the service keeps its health file. */
+  readonly runtimeFolder: string;
+  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
+  readonly programVersion: string | undefined;
+  /** The configuration of the service, where this process has read it without a mistake. */
+  readonly readConfig: string | undefined;
+  /** The command that installs the service anew. */
+  readonly install: string;
+}
+
+/** Asks the service manager about the installed service; systemd also where nothing is recorded. */
+export async function findService(
+  { serviceName, isConfigInstalled, configPath, mistake }: Config,
+  { env, isSeen, signal, system = boundedSystem(env) }: {
+    env: Readonly<Record<string, string>>;
+    /** Whether its agent is seen running. */
+    isSeen: boolean;
+    signal: AbortSignal;
+    system?: TargetSystem;
+  },
+): Promise<FoundService> {
+  let [record, recordError]: [InstallRecord | undefined, string] = [undefined, ""];
+  try {
+    record = installedRecord(serviceName, env);
+  } catch (error) {
+    recordError = describeError(error);
+  }
+  const scope = record?.scope ?? "system";
+  const { tools } = system;
+  const isSystemd = record === undefined || record.manager === "systemd";
+  const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
+  const [state, unit, programVersion] = await Promise.all([
+    record && serviceState(record, system, signal),
+    isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
+    isSeen && record ? versionOf(record.program, signal) : undefined,
+  ]);
+  const { form, path } = thisProgram();
+  // By this program where the installed one can't be run.
+  const isGone = record !== undefined && form !== "source" &&
+    (isMissing(record.program) || DAMAGED.test(state?.lastError ?? ""));
+  const command = reinstall({ serviceName });
+  const install = isGone ? command.replace(PROGRAM, path) : command;
+  return {
+    ...{ record, recordError, state, unit, scope, programVersion },
+    settings: unit === undefined ? [] : [...fileSettings(unit.settings), ...unit.settings],
+    readConfig: isConfigInstalled && mistake === undefined ? configPath : undefined,
+    runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
+    install: scope === "system" ? asRoot(install) : install,
+  };
+}
+
+/** The unit as `install` writes it, with all settings of the sandbox that it may have. */
+function installedUnit(name: string, record: InstallRecord, scope: ServiceScope): string {
+  const { program, user, config, stateFolder } = record;
+  const environmentFile = environmentFileOf(config);
+  return systemdUnit(
+    { ...packagedPlan("binary"), name, scope, program, user, config, stateFolder, environmentFile },
+    { condition: PACKAGE_CONDITION },
+  );
+}
+
+/** The variables of the files that a unit reads, each as a setting of the file. */
+function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
+  return settings.filter(({ name }) => name === "EnvironmentFile").flatMap(({ value }) => {
+    const file = value.replace(/^-/, "");
+    const text = attempt(() => Deno.readTextFileSync(file)) ?? "";
+    return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => ({
+      ...{ name: "Environment", file },
+      value: `"${name}=${lookupVariable(text, name) ?? ""}"`,
+    }));
+  });
+}
+
+/**
+ * The variables that the service's process has, or would have: `undefined` where this user may not see
+ * them. Those of the shell don't count for it.
+ */
+export function serviceVariables(
+  { unit, settings, record }: FoundService,
+  pid: number,
+): Record<string, string> | undefined {
+  const environ = pid > 0
+    ? attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))
+    : undefined;
+  if (environ !== undefined) {
+    return Object.fromEntries(
+      environ.split("\0").filter((word) => word.includes("=")).map((word) => {
+        const at = word.indexOf("=");
+        return [word.slice(0, at), word.slice(at + 1)];
+      }),
+    );
+  }
+  const ofFile = record === undefined || unit !== undefined ? [] : fileSettings([{
+    name: "EnvironmentFile",
+    value: environmentFileOf(record.config),
+    file: "",
+  }]);
+  const all = [...settings, ...ofFile].filter(({ name }) => name === "Environment");
+  return Object.fromEntries(
+    settingNames(all).map((name) => [name, variableValue(all, name) ?? ""]),
+  );
+}
+
+/** The version of a program; `undefined` where it does not say it. */
+async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const read = (signal: AbortSignal) => readProgramVersion(program, { signal });
+    return await withTimeout(read, { timeoutMs: TOOL_MS, signal });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */
+function boundedSystem(env: Readonly<Record<string, string>>): TargetSystem {
+  const system = currentSystem({ env, printLine: () => {} });
+  const { tools } = system;
+  return {
+    ...system,
+    tools: {
+      has: (tool) => tools.has(tool),
+      async run(command, { signal, timeoutMs = TOOL_MS }) {
+        try {
+          return await tools.run(command, { signal, timeoutMs });
+        } catch (error) {
+          signal.throwIfAborted();
+          return { code: 127, output: describeError(error) };
+        }
+      },
+    },
+  };
+}

@@ -1,0 +1,330 @@
+/**
+ * The checks of this machine: what is counted, what can't be measured, and what the agent may do.
+ *
+ * @module
+ */
+
+import { isRootUntilSealed, isSealable, sealNeeds, ShellNames } from "../agent/shell_names.ts";
+import { unmatchedNotices } from "../agent/startup_log.ts";
+import { settlesWithin } from "../async/timeout.ts";
+import { attempt } from "../attempt.ts";
+import { UsageError } from "../config/usage_error.ts";
+import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
+import { readSystemAuthorities } from "../host/system_authorities.ts";
+import { isInContainer } from "../host/this_program.ts";
+import { describeError } from "../log/log.ts";
+import type { Machine } from "../metrics/machine.ts";
+import { mayHang } from "../metrics/mount_filter.ts";
+import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
+import { hostRoots, openMachine } from "../metrics/open_machine.ts";
+import { type CollectorFailure, takeSnapshot } from "../metrics/snapshot.ts";
+import { basename } from "../parse/path.ts";
+import { accountNames } from "../parse/passwd.ts";
+import { IcmpProbe } from "../probe/icmp.ts";
+import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
+import { startShell } from "../sandbox/shell.ts";
+import { variableValue } from "../service/loaded_unit.ts";
+import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
+import { agentSays, pingProblem, seenProblem } from "./agent_problems.ts";
+import { failed, type Finding, finding, type Line, ok, skipped, warning } from "./check.ts";
+import { given } from "./options.ts";
+import { checkStateFolder, type Here } from "./state_folder.ts";
+import { usedUpOf } from "./state_trouble.ts";
+
+/** A check that is not made yet. */
+type Look = readonly [
+  id: string,
+  title: string,
+  look: (signal: AbortSignal) => Finding | Promise<Finding>,
+];
+
+/** The checks of this machine, in their order. */
+export function machineLooks(here: Here): readonly Look[] {
+  const { config, health } = here;
+  let open: Promise<Machine> | undefined;
+  const machine = () =>
+    open ??= openMachine(config, here).then(async (opened) => {
+      await opened.refresh?.();
+      return opened;
+    });
+  const isBare = isInContainer() && config.hostProc === "" && !config.isConfigInstalled;
+  return [
+    ...isBare && config.mistake === undefined
+      ? [["container", "Container", () => skipped(OWN_NUMBERS)] as const]
+      : [],
+    ["dev_null", "/dev/null", checkDevNull],
+    ["authorities", "Authorities", checkAuthorities],
+    ["open_files", "Open files", () => {
+      const limit = descriptorLimit();
+      if (limit === undefined) return ok("not limited");
+      return limit >= LEAST_DESCRIPTORS ? ok(`${limit} at a time`) : failed(
+        `${limit} at a time`,
+        `an agent needs ${LEAST_DESCRIPTORS}: raise LimitNOFILE= of its unit, or "ulimit -n"`,
+      );
+    }],
+    ["interfaces", "Interfaces", async () => {
+      try {
+        return judgeCounted(here, await machine(), "nics");
+      } catch (error) {
+        if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
+        const mount = "docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc";
+        return failed(
+          describeError(error),
+          `let the machine's be there (${mount}), or leave HOST_PROC out`,
+        );
+      }
+    }],
+    ["measurements", "Measurements", async () => {
+      const failures: CollectorFailure[] = [];
+      takeSnapshot((await machine()).collectors, (failure) => failures.push(failure));
+      const texts = failures.map(({ subject, error }) => `${subject}: ${describeError(error)}`);
+      return texts.length === 0 ? ok("all that a report has") : warning(
+        `can't be measured, and the panel does not show it: ${texts.join("; ")}`,
+        /list all processes/.test(texts.join()) &&
+          "see whether /proc is mounted with hidepid, or its unit has ProtectProc=: findmnt /proc",
+      );
+    }],
+    ["disks", "Disks", async () => await checkDisks(here, await machine())],
+    ["ping", "ICMP probes", async (signal) => await checkPing(here, await machine(), signal)],
+    ["remote", "Remote control", () => judgeRemote(here)],
+    ["state", "State folder", () => checkStateFolder(here)],
+    ...config.monthRotate === 0 ? [] : [
+      ["time_zone", "Time zone", async () => checkTimeZone(here, (await machine()).roots)] as const,
+    ],
+    ...config.metrics === undefined
+      ? []
+      : [["metrics", "Metrics", () => checkMetrics(here)] as const],
+    // The last one: sealed, this process starts no programs.
+    ["seal", "Seal", async (signal) => {
+      if (health !== undefined && health.seal !== "") {
+        return finding(
+          isWhole(health.seal) || config.remoteControl ? "ok" : "warning",
+          health.seal,
+        );
+      }
+      if (config.remoteControl) return skipped("not used: remote control is on");
+      const shell = startShell({
+        ...hostRoots(config.hostProc),
+        ...{ os: here.os, asNobody: isRootUntilSealed(config) },
+      });
+      const needs = await sealNeeds(config, { names: new ShellNames(shell), shell, signal });
+      await shell?.close();
+      const gap = sealGap(await sealProcess(needs));
+      const can = "the kernel and the runtime can seal the agent";
+      return gap === undefined ? ok(can) : warning(`the agent can't be sealed as a whole: ${gap}`);
+    }],
+  ];
+}
+
+/** The text for a container without the `/proc` of its host. */
+const OWN_NUMBERS =
+  "what this container sees is reported; for all numbers of its host, start it with --network host --pid host -v " +
+  "/:/host:ro,rslave -e HOST_PROC=/host/proc";
+
+/** Programs can't be started without it, and what they write to it would fill the disk. */
+function checkDevNull(): Finding {
+  const info = attempt(() => Deno.statSync("/dev/null"));
+  const mode = (info?.mode ?? 0) & 0o777;
+  if (info?.isCharDevice !== true) {
+    const state = info === undefined ? "is not there" : "is no device";
+    return failed(
+      `/dev/null ${state}`,
+      "make it anew: rm -f /dev/null && mknod -m 666 /dev/null c 1 3",
+    );
+  }
+  return mode === 0o666 ? ok("a device that all may read and write") : failed(
+    `/dev/null has mode 0${mode.toString(8)}, so not everybody may read and write it`,
+    "chmod 666 /dev/null",
+  );
+}
+
+/** The authorities that are trusted: those of the runtime's store, and what was added to the system. */
+function checkAuthorities(): Finding {
+  const { files, ignored } = readSystemAuthorities();
+  const store = Deno.env.get("DENO_TLS_CA_STORE");
+  const known = store === undefined ? "the built-in ones" : `those of DENO_TLS_CA_STORE=${store}`;
+  const added = files.length === 0
+    ? `${known}, and none was added to this system`
+    : `${known}, and of this system ${files.map(basename).join(", ")}`;
+  if (ignored.length === 0) return ok(added);
+  const left = ignored.map(({ file, reason }) => `${file} (${reason})`).join(", ");
+  return warning(
+    `${added}; left out: ${left}`,
+    `see whether all may read it, and what is in it: ls -l ${
+      ignored[0]?.file
+    }; openssl x509 -noout -text -in ` +
+      ignored[0]?.file,
+  );
+}
+
+/** More names are not shown. */
+const MAX_NAMES = 6;
+
+/** Judges which interfaces, or mounts, are counted, and whether options name what is not here. */
+function judgeCounted(here: Here, machine: Machine, of: "nics" | "mountpoint"): Finding {
+  takeSnapshot(machine.collectors);
+  const all = of === "nics"
+    ? machine.interfaces().map(({ name, counted }) => ({ name, counted }))
+    : machine.mounts().map(({ mountPoint: name, counted }) => ({ name, counted }));
+  const counted = all.filter((it) => it.counted).map(({ name }) => name);
+  const names = of === "nics" ? all.map(({ name }) => name) : counted;
+  const notice = unmatchedNotices(here.config, machine).find((text) => text.includes(of));
+  const [, flag] = /^--(\S+)/.exec(notice ?? "") ?? [];
+  if (notice !== undefined && flag !== undefined) {
+    const shown = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
+    return warning(
+      `${notice}; those of this machine: ${shown || "none"}`,
+      `name what is here: ${given(here, `--${flag} NAMES`)}`,
+      `or leave that option out: ${given(here, `--unset ${flag}`)}`,
+    );
+  }
+  const lost = of === "nics" ? "traffic" : "disk space";
+  const choice = of === "nics" ? "--include-nics NAMES" : "--include-mountpoint PATHS";
+  return counted.length > 0
+    ? ok(`${counted.join(", ")} counted, ${all.length - counted.length} left out`)
+    : warning(
+      `none is counted, so no ${lost} is reported`,
+      `--dry-run says why each is left out; this chooses them: ${given(here, choice)}`,
+    );
+}
+
+/** Which disks are counted, which don't answer, and which are full. */
+async function checkDisks(here: Here, machine: Machine): Promise<Finding> {
+  const found = judgeCounted(here, machine, "mountpoint");
+  const { statfs } = await import("node:fs/promises");
+  // One that is not counted hangs other programs all the same, but automounts would be mounted for it.
+  const asked = machine.mounts().filter((it) =>
+    it.counted || (mayHang(it) && it.type !== "autofs")
+  );
+  const states = await Promise.all(asked.map(async ({ mountPoint, counted }) => {
+    // A mount of another namespace, as in a container, is not here at all, and answers with an error.
+    const used = statfs(mountPoint).then(usedUpOf, () => undefined);
+    const isAnswered = await settlesWithin(used, STATFS_TIMEOUT_MS);
+    return { mountPoint, counted, state: isAnswered ? await used : "hangs" };
+  }));
+  const hanging = states.filter(({ state }) => state === "hangs");
+  const paths = hanging.map(({ mountPoint }) => mountPoint);
+  if (hanging.length > 0) {
+    return finding(
+      hanging.some(({ counted }) => counted) ? "failed" : "warning",
+      `${paths.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
+      `see whether its server answers: findmnt -T ${paths[0]}`,
+      `if it is not needed, unmount it: umount -l ${paths[0]}`,
+    );
+  }
+  const [full] = states.filter(({ counted, state }) => counted && state === "space");
+  return found.status !== "ok" || full === undefined || full.mountPoint.startsWith("/snap/")
+    ? found
+    : warning(
+      `${full.mountPoint} is full: it has no space for users other than root, such as for an update or a log`,
+      `make room: df -h ${full.mountPoint}; du -xh ${full.mountPoint} | sort -h | tail`,
+    );
+}
+
+/** Whether this process can ping, and what the running agent says of its own pings. */
+async function checkPing(
+  { config, health, os }: Here,
+  { roots }: Machine,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const seen = seenProblem(health, "ping");
+  const shell = startShell({ ...roots, os, asNobody: isRootUntilSealed(config) });
+  const right: Line = isInContainer()
+    ? "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges"
+    : "have the service's unit written anew, which gives it that right: komari-agent-deno install";
+  const adviceOn = (reason: string): Line[] =>
+    /socket|CAP_NET_RAW/.test(reason)
+      ? [
+        right,
+        "see whether a file of its unit takes it (CapabilityBoundingSet=): systemctl cat komari-agent-deno",
+      ]
+      : [/there is no "ping": (install .*)$/.exec(reason)?.[1]];
+  try {
+    const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
+    const agent = health === undefined
+      ? ""
+      : " for this user, and the running agent has seen no trouble";
+    return seen === undefined
+      ? ok(`ping works${agent} (127.0.0.1 in ${ms} ms)`)
+      : failed(agentSays(seen), ...adviceOn(seen));
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = describeError(error);
+    // Its user has a right that this one has not.
+    if (health !== undefined && seen === undefined && /may not open its socket/.test(reason)) {
+      return skipped(
+        "this user may not ping, and the running agent is another one, without trouble",
+      );
+    }
+    const isUsed = health?.panels.some(({ kinds: { icmp = 0, dual = 0 } = {} }) => icmp + dual > 0);
+    return finding(
+      isUsed ? "failed" : "warning",
+      `they don't work: ${pingProblem(reason)}`,
+      ...adviceOn(reason),
+    );
+  } finally {
+    await shell?.close();
+  }
+}
+
+/** Whether a panel may run commands here, and as whom. */
+function judgeRemote(here: Here): Finding {
+  const { config, health } = here;
+  const turnOn = given(here, "--enable-remote-control");
+  const refused = seenProblem(health, "remote");
+  if (refused !== undefined) {
+    return warning(
+      agentSays(refused),
+      `if the panel is to run commands, terminals and files here, turn it on: ${turnOn}`,
+    );
+  }
+  if (isSealable(config)) {
+    return skipped(
+      `off: commands, terminals and files of the panel are refused; this turns it on: ${turnOn}`,
+    );
+  }
+  const uid = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid) ?? Deno.uid() ?? 0;
+  if (uid === 0) return ok("on, as root");
+  const names = accountNames(attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "");
+  const user = `on, as user ${names.get(uid) ?? uid}, with its rights alone`;
+  return ok(
+    config.isConfigInstalled ? `${user}; for those of root: ${given(here, "--as-root")}` : user,
+  );
+}
+
+/** The billing period begins at midnight of this zone. */
+function checkTimeZone({ settings }: Here, { root }: Machine["roots"]): Finding {
+  const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
+  const local = localTime(variableValue(settings, "TZ") ?? Deno.env.get("TZ"), readText, root);
+  const [origin, hours] = [unknownZone(local), usedHours()];
+  if (origin === undefined) return ok(local.isGuessed ? hours : local.timeZone ?? hours);
+  const target = attempt(() => Deno.readLinkSync(origin));
+  const where = target === undefined ? origin : `${origin}, which leads to ${target},`;
+  return warning(
+    `the zone of ${where} is unknown, so ${hours} is used: the month begins at another hour`,
+    "set one of those that timedatectl list-timezones shows: timedatectl set-timezone NAME, or TZ",
+  );
+}
+
+/** Asks the agent that serves them; where none runs, whether the address is free. */
+function checkMetrics(here: Here): Finding {
+  const { hostname = "", port = 0 } = here.config.metrics ?? {};
+  const adviceFor = (reason: string) =>
+    /permission denied/i.test(reason) && port < 1024
+      ? "ports below 1024 need a right that the service does not have: choose one from 1024 on"
+      : /assign requested address/i.test(reason)
+      ? `no interface here has ${hostname}: choose an address of this machine (ip address)`
+      : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another: ${
+        given(here, "--metrics ADDRESS")
+      }`;
+  const seen = seenProblem(here.health, "metrics");
+  if (seen !== undefined) return failed(agentSays(seen), adviceFor(seen));
+  if (here.health !== undefined) return ok(`the agent serves them on ${hostname} port ${port}`);
+  try {
+    Deno.listen({ hostname, port }).close();
+    return ok(`${hostname} port ${port} is free`);
+  } catch (error) {
+    const reason = describeError(error);
+    return failed(`can't be served on ${hostname} port ${port}: ${reason}`, adviceFor(reason));
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Other agents of this machine that report as the same node.
+ *
+ * @module
+ */
+
+import { attempt } from "../attempt.ts";
+import { isCommand } from "../config/commands.ts";
+import type { Config } from "../config/config.ts";
+import { basename } from "../parse/path.ts";
+import { installedRecord } from "../service/installed_record.ts";
+import { detectManager } from "../service/managers.ts";
+import { boundedReader, runningOfficialAgents } from "../service/official_agent.ts";
+import { importSettings } from "../service/official_options.ts";
+import { currentSystem } from "../service/target_system.ts";
+import type { Health } from "../state/health_reader.ts";
+import { failed, type Finding, ok, skipped, warning } from "./check.ts";
+import { asRoot } from "./options.ts";
+
+/** Larger than any command line, environment or configuration of an agent. */
+const MAX_BYTES = 256 * 1024;
+
+/** Finds agents here that report as the same node, or official ones as another one. */
+export async function checkOtherAgents(
+  config: Config,
+  { env, pids, signal }: {
+    env: Readonly<Record<string, string>>;
+    /** Processes of the agent itself, whose parents and children don't count. */
+    pids: readonly number[];
+    signal: AbortSignal;
+  },
+): Promise<Finding> {
+  const tokens = tokensOf(config);
+  const system = currentSystem({ env, printLine: () => {} });
+  const manager = attempt(() => detectManager(system));
+  const officials =
+    (manager === undefined ? [] : await runningOfficialAgents(manager, system, signal))
+      // One's own service, whose unit may be unreadable, is none of them.
+      .filter(({ serviceName }) => serviceName !== config.serviceName);
+  // `install --replace` takes no second one's place.
+  const isInstalled = attempt(() => installedRecord(config.serviceName, env)) !== undefined;
+  const names = officials.map(({ serviceName }) => serviceName);
+  const end = !isInstalled
+    ? `this takes its place: ${asRoot("komari-agent-deno install --replace")}`
+    : manager === "openrc"
+    ? `stop that one: ${names.map((it) => `rc-service ${it} stop; rc-update del ${it}`).join("; ")}`
+    : `stop that one: systemctl disable --now ${names.join(" ")}`;
+  const rivals = officials.filter((official) =>
+    tokens.has(importSettings(official, boundedReader("")).given.get("token") ?? "")
+  );
+  if (rivals.length > 0) {
+    const shown = rivals.map(({ serviceName }) => serviceName).join(", ");
+    return failed(
+      `the official agent's service ${shown} runs with the same token`,
+      `both report as one node; ${end}`,
+    );
+  }
+  const beside = await agentsBeside(config, pids);
+  if (beside !== undefined) return beside;
+  if (officials.length > 0) {
+    return warning(
+      `the official agent's service ${names.join(", ")} runs here too, as another node`,
+      `fine if you want that; else ${end}`,
+    );
+  }
+  return tokens.size === 0
+    ? skipped("there is no token by which they are known")
+    : ok("none is seen here with the same token");
+}
+
+/** Other processes that have one of a configuration's tokens; `undefined` where none is seen. */
+export async function agentsBeside(
+  config: Config,
+  pids: readonly number[],
+): Promise<Finding | undefined> {
+  const found = await otherProcesses(tokensOf(config), { agents: pids });
+  if (found.length === 0) return undefined;
+  const shown = found.map(({ name, pid }) => `${name} (process ${pid})`).join(", ");
+  const list = found.map(({ pid }) => pid).join(" ");
+  return failed(
+    `another agent runs with the same token: ${shown}`,
+    `see what has started it, and stop that if it is not wanted: systemctl status ${list}; else give each node a ` +
+      "token of its own",
+  );
+}
+
+/** The same for an agent just installed, in words. */
+export async function noteOnOthers(
+  config: Config,
+  health: Health | undefined,
+): Promise<string | undefined> {
+  const found = health && await agentsBeside(config, [health.pid]);
+  return found && `${found.text}: ${found.advice}`;
+}
+
+function tokensOf(config: Config): Set<string> {
+  const tokens = [config, ...config.furtherPanels].map(({ token }) => token);
+  return new Set(tokens.filter((token) => token !== ""));
+}
+
+/** Files that flags and variables of an agent name, in words that end with a zero byte. */
+const NAMED_FILES =
+  /\0(?:(?:--config|-c|--token-file)[\0=]|AGENT_TOKEN_FILE=|AGENT_CONFIG_FILE=)([^\0]+)/g;
+
+/**
+ * Agents among the processes of this machine that have one of the tokens, on their command line, in their
+ * environment, or in a file that these name. A shell may have the token in its environment, too, so a
+ * process counts whose command names an agent, a panel or a configuration; that of others can be read by
+ * root alone.
+ */
+export async function otherProcesses(
+  tokens: ReadonlySet<string>,
+  { agents: own, proc = "/proc", self = Deno.pid }: {
+    agents: readonly number[];
+    proc?: string;
+    self?: number;
+  },
+): Promise<{ name: string; pid: number }[]> {
+  const names = attempt(() => Array.from(Deno.readDirSync(proc), ({ name }) => name)) ?? [];
+  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
+  const parents = new Map(
+    await Promise.all(pids.map(async (pid) => {
+      const stat = await read(`${proc}/${pid}/stat`);
+      // The name within the parentheses may hold anything.
+      return [pid, Number(/\) \S (\d+) [^)]*$/.exec(stat)?.[1] ?? 0)] as const;
+    })),
+  );
+  // A parent such as sudo may have the whole command line of the agent that it started.
+  const known = new Set<number>();
+  for (let pid of [self, ...own]) {
+    for (; pid > 0 && !known.has(pid); pid = parents.get(pid) ?? 0) known.add(pid);
+  }
+  const found = (await Promise.all(
+    pids.filter((pid) => !known.has(pid)).map(async (pid) => {
+      const words = (await read(`${proc}/${pid}/cmdline`)).split("\0");
+      const at = words.findIndex((word, at) =>
+        /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word) || ["--config", "-c"].includes(word) ||
+        /^(?:-e|--endpoint)[ =]?https?:/.test(`${word} ${words[at + 1]}`)
+      );
+      // Another command of this program, such as a doctor, does not report.
+      const [first = "", second = ""] = words.slice(at + 1);
+      const isOther = first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
+      if (at === -1 || isOther) return [];
+      const given = `\0${words.join("\0")}\0${await read(`${proc}/${pid}/environ`)}`;
+      const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
+        .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
+      const texts = await Promise.all(files.map(read));
+      const has = (token: string) =>
+        given.split("\0").some((word) =>
+          word === token || word === `-t${token}` || word.endsWith(`=${token}`)
+        ) ||
+        texts.some((text) => text.trim() === token || text.includes(JSON.stringify(token)));
+      const program = words.slice(0, at + 1).findLast((word) => /^[^-].*\//.test(word));
+      return [...tokens].some(has) ? [{ name: basename(program ?? words[0] ?? ""), pid }] : [];
+    }),
+  )).flat();
+  // An agent may have started others, such as its helper shell.
+  const holders = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
+  return found.filter(({ pid }) => !holders.has(parents.get(pid) ?? 0));
+}
+
+/** Not synchronously: the command line of a process whose memory hangs is waited for without end. */
+async function read(path: string): Promise<string> {
+  try {
+    const { isFile } = await Deno.stat(path);
+    return isFile ? (await Deno.readTextFile(path)).slice(0, MAX_BYTES) : "";
+  } catch {
+    return "";
+  }
+}

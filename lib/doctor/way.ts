@@ -1,0 +1,80 @@
+/**
+ * The way to one panel: whom a connection goes to, and by which addresses.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import { describeError } from "../log/log.ts";
+import { NetDialer } from "../net/dialer.ts";
+import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
+import { DialError } from "../net/errors.ts";
+import type { Proxy } from "../parse/proxy.ts";
+import { urlHost } from "../parse/probe_target.ts";
+import type { OfService } from "./options.ts";
+
+/** The way to a panel. */
+export interface Way extends OfService {
+  readonly url: URL;
+  /** The proxy on it, if there is one. */
+  readonly proxy: Proxy | undefined;
+  readonly dialer: NetDialer;
+  /** The addresses of the name that a connection goes to, once they are known. */
+  addresses: readonly string[];
+}
+
+/** The way to the panel of a configuration. */
+export function wayTo(config: Config, settings: OfService["settings"]): Way {
+  const url = new URL(config.endpoint);
+  // A slow name server is a finding of its own, and takes no time from the links after it.
+  const known = (host: string) =>
+    host === hopOf(way).host && way.addresses.length > 0 ? way.addresses : undefined;
+  const dialer = new NetDialer(
+    config,
+    new SystemResolver({
+      lookUp: async (host) => known(host) ?? await RUNTIME_NAMES.lookUp(host),
+      lookUpHosts: async (host) => known(host) ?? await RUNTIME_NAMES.lookUpHosts(host),
+    }),
+  );
+  const way: Way = { url, config, settings, dialer, proxy: dialer.proxyFor(url), addresses: [] };
+  return way;
+}
+
+/** Whom a connection goes to: the proxy, if there is one, else the panel. */
+export function hopOf(
+  { url, proxy }: Pick<Way, "url" | "proxy">,
+): { host: string; port: number; text: string } {
+  const { host, port } = proxy ?? { host: urlHost(url), port: portOf(url) };
+  return { host, port, text: proxy === undefined ? host : `the proxy ${host}` };
+}
+
+/** The address that is tried first, as far as it is known; else the name. */
+export function addressOf(way: Pick<Way, "url" | "proxy" | "addresses">): string {
+  return way.addresses[0] ?? hopOf(way).host;
+}
+
+/** The port of a URL, also where it does not name it. */
+export function portOf(url: URL): number {
+  return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+}
+
+/** The ports of panels: those of web servers before them, and Komari's own. */
+const USUAL_PORTS: readonly number[] = [443, 80, 25774];
+
+/** The addresses that panels usually have on the same host, other than the configured one. */
+export function usualAddresses(url: URL): { address: string; port: number }[] {
+  return USUAL_PORTS.filter((port) => port !== portOf(url)).map((port) => {
+    const scheme = port === 443 ? "https" : "http";
+    return { port, address: new URL(`${scheme}://${url.hostname}:${port}`).origin };
+  });
+}
+
+/** The message of an error; that of a dial error says everything without its cause. */
+export function failureText(error: unknown): string {
+  return error instanceof DialError ? error.message : describeError(error);
+}
+
+/** A duration in seconds, in words. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import type { Config } from "../../lib/config/config.ts";
+import { readAnswer } from "../../lib/doctor/answers.ts";
+import { judgeConnection } from "../../lib/doctor/connection.ts";
+import { judgeName } from "../../lib/doctor/name.ts";
+import { judgeTls } from "../../lib/doctor/tls.ts";
+
+const config = {
+  origins: new Map([["endpoint", "flag --endpoint"]]),
+  headers: [],
+  proxies: {},
+  furtherPanels: [],
+  endpoint: "https://panel.example",
+} as unknown as Config;
+const way = {
+  config,
+  settings: [],
+  url: new URL("https://panel.example"),
+  proxy: undefined,
+  addresses: ["192.0.2.7"],
+};
+
+/** What answers in place of a panel, and the beginning of the first advice. */
+const ANSWERS: readonly (readonly [
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  page: string,
+  advice: string,
+])[] = [
+  [
+    301,
+    { location: "https://panel.example/api/clients/v2/rpc", server: "cloudflare" },
+    "",
+    "set Cloudflare's SSL/TLS",
+  ],
+  [
+    301,
+    { location: "https://new.example/api/clients/v2/rpc" },
+    "",
+    "the panel's address is another one: write https://new.example",
+  ],
+  [302, { location: "https://x.cloudflareaccess.com/login" }, "", "give --cf-access-client-id"],
+  [403, { "cf-mitigated": "challenge" }, "<html>", "have Cloudflare let /api/clients/ pass"],
+  [403, { server: "cloudflare" }, "error code: 1020", "correct the rule of Cloudflare's WAF"],
+  [522, { server: "cloudflare" }, "", "see whether the panel's own server is up"],
+  [401, { "www-authenticate": "Basic" }, "", "let /api/clients/ pass without the password"],
+  [403, {}, "<title>雷池 WAF</title>", "have the web firewall there let"],
+  [200, {}, "<title>Komari Monitor</title>", "have the server there pass all paths on"],
+  [200, {}, "<title>Welcome to nginx!</title>", "correct the address and its path in -e"],
+  [502, {}, "<h1>502", "the proxy in front of the panel gets no answer"],
+];
+
+Deno.test("each answer in place of a panel has its advice", () => {
+  for (const [status, headers, text, advice] of ANSWERS) {
+    const found = readAnswer({ status, headers: new Map(Object.entries(headers)), text }, way);
+    assertEquals(String(found.advice[0]).slice(0, advice.length), advice, `${status} ${text}`);
+  }
+});
+
+const name = { ms: 5, addresses: [], answers: [], file: "/etc/resolv.conf" };
+const answer = { server: "192.0.2.53", code: "NXDOMAIN", ms: 3, addresses: [] };
+
+Deno.test("a name is judged by what each server says", () => {
+  const texts = [
+    judgeName({ ...name, addresses: ["192.0.2.7"], hostsLine: 3 }, way),
+    judgeName({ ...name, addresses: ["0.0.0.0"] }, way),
+    judgeName({ ...name, answers: [answer] }, way),
+    judgeName({ ...name, isMissing: true }, way),
+  ].map(({ status, text }) => `${status}: ${text}`);
+  assertEquals(texts, [
+    "ok: panel.example is 192.0.2.7, from line 3 of /etc/hosts",
+    "failed: panel.example is 0.0.0.0, answered by /etc/resolv.conf: that is no server's address, but how a filter " +
+    "blocks a name",
+    "failed: Cannot resolve panel.example: asked 192.0.2.53: NXDOMAIN (3 ms)",
+    "failed: Cannot resolve panel.example: there is no /etc/resolv.conf",
+  ]);
+});
+
+Deno.test("a refused port is looked at where a panel answers first", () => {
+  const error = "Cannot connect to panel.example port 443 (192.0.2.7): connection refused";
+  const evidence = { ms: 1, error, panelAt: "http://panel.example:25774" };
+  const { text, advice } = judgeConnection(evidence, {
+    way,
+    network: undefined,
+    source: "from line 3 of /etc/hosts",
+  });
+  assertEquals(
+    text,
+    `${error} (from line 3 of /etc/hosts); a Komari panel answers at http://panel.example:25774`,
+  );
+  assertEquals(
+    advice[0],
+    "write http://panel.example:25774 into -e: without TLS all on the way can read the token",
+  );
+});
+
+Deno.test("a certificate that is too old is told from a clock that is wrong by that of the server", () => {
+  const day = 86_400_000;
+  const certificate = {
+    ...{
+      issuer: "R13",
+      names: ["panel.example"],
+      isSelfSigned: false,
+      isAlone: false,
+      namesIssuersFile: true,
+    },
+    ...{
+      validFromMs: Date.now() + 9 * day,
+      validUntilMs: Date.now() + 99 * day,
+      tlsVersion: "TLSv1.3",
+    },
+    serverDateMs: Date.now() + 50 * day,
+  };
+  const found = judgeTls({ error: "it is not valid yet", certificate }, way, "");
+  assertEquals(found.advice.length, 1);
+  assertEquals(found.advice[0]?.startsWith("set this machine's clock"), true);
+});
