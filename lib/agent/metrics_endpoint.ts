@@ -5,26 +5,16 @@
  */
 
 import { delay } from "@std/async/delay";
-import type { Config } from "../config/config.ts";
 import type { ListenAddress } from "../config/parsers.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { ProbeHistograms } from "../exporter/exported_metrics.ts";
-import { NodeExporter } from "../exporter/node_exporter.ts";
-import { LocalHost } from "../host/local_host.ts";
-import { hostRoots } from "../metrics/open_machine.ts";
-import type { Shell } from "../sandbox/shell.ts";
 import type { Rates } from "../metrics/rates.ts";
-import {
-  acceptedFormat,
-  CONTENT_TYPES,
-  formatMetrics,
-  type MetricFamily,
-} from "../exporter/openmetrics.ts";
+import { CONTENT_TYPE, formatMetrics, type MetricFamily } from "../exporter/openmetrics.ts";
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ResponseError } from "../net/errors.ts";
-import { addressBytes, addressScope, ipFamily } from "../parse/ip_address.ts";
+import { ipFamily } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
@@ -32,8 +22,6 @@ import { writeAll } from "../io/write_all.ts";
 
 /** Connections at a time; more are closed at once. */
 const MAX_CONNECTIONS = 8;
-/** Connections at a time of one client, so that it can't shut out the others. */
-const MAX_CONNECTIONS_PER_CLIENT = MAX_CONNECTIONS / 2;
 /** Longest request head, in bytes. */
 const MAX_HEAD_BYTES = 8 * 1024;
 /** Time until a request has arrived whole. */
@@ -51,8 +39,6 @@ const SCRAPES_PER_RELEASE = 50;
 
 /** The agent that is scraped, and how it runs. */
 export interface ScrapedAgent extends MeasuredAgent {
-  /** The helper shell, for what is not open. */
-  readonly shell: Pick<Shell, "countDescriptors" | "link"> | undefined;
   /** Collects garbage, and gives the memory back. */
   readonly releaseMemory: () => void;
   readonly signal: AbortSignal;
@@ -69,9 +55,6 @@ export class MetricsEndpoint implements Disposable {
   readonly #address: ListenAddress;
   readonly #mayRetry: boolean;
   readonly #health: ProblemObserver | undefined;
-  readonly #exporter: NodeExporter | undefined;
-  /** The scrape that is being read, which all share that come meanwhile. */
-  #reading: Promise<MetricFamily[]> | undefined;
   #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeHistograms();
@@ -84,35 +67,16 @@ export class MetricsEndpoint implements Disposable {
    * Opens the listening socket, before the process is sealed. An address that can't be used stops no
    * reports: it is logged, recorded in `health`, and tried again.
    *
-   * @param options `mayRetry`: whether a socket can be opened later, too; `exporter`: the metrics of the
-   * machine that no report has.
+   * @param options `mayRetry`: whether a socket can be opened later, too;
    */
   constructor(
     address: ListenAddress,
-    { health, mayRetry = true, exporter }: {
-      health: ProblemObserver | undefined;
-      mayRetry?: boolean;
-      exporter?: NodeExporter | undefined;
-    },
+    { health, mayRetry = true }: { health: ProblemObserver | undefined; mayRetry?: boolean },
   ) {
-    this.#exporter = exporter;
     this.#address = address;
     this.#mayRetry = mayRetry;
     this.#health = health;
     this.#tryListen();
-  }
-
-  /** Opens the socket, and on Linux what only a scrape reads. */
-  static open(
-    address: ListenAddress,
-    config: Config,
-    { os, health }: { readonly os: string; readonly health: ProblemObserver | undefined },
-  ): MetricsEndpoint {
-    const exporter = os === "linux"
-      ? new NodeExporter(new LocalHost(hostRoots(config.hostProc)), config)
-      : undefined;
-    // A seal that has to be whole allows no socket that is opened later.
-    return new MetricsEndpoint(address, { health, mayRetry: !config.requireSeal, exporter });
   }
 
   /** URL of the metrics; `undefined` while the address can't be used. */
@@ -139,8 +103,7 @@ export class MetricsEndpoint implements Disposable {
 
   /** Answers requests until `signal` aborts. */
   async run(agent: ScrapedAgent): Promise<void> {
-    const { signal, shell } = agent;
-    this.#exporter?.useShell(shell);
+    const { signal } = agent;
     signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
     while (this.listensLater && !signal.aborted) {
       await delay(LISTEN_RETRY_MS, { signal }).catch(() => {});
@@ -152,7 +115,7 @@ export class MetricsEndpoint implements Disposable {
     while (!signal.aborted) {
       try {
         const connection = await listener.accept();
-        if (this.#hasPlaceFor(connection)) this.#serve(connection, agent);
+        if (this.#connections.size < MAX_CONNECTIONS) this.#serve(connection, agent);
         else connection.close();
       } catch {
         // Too many open files, or a client that has gone already; the signal ends the loop.
@@ -161,11 +124,8 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  async #read(agent: ScrapedAgent): Promise<MetricFamily[]> {
-    const node = await this.#exporter?.families() ?? [];
-    const names = new Set(node.map(({ name }) => name));
-    const others = [...this.#probes.families(), ...reportedFamilies(agent, this.#rates)];
-    return [...node, ...others.filter(({ name }) => !names.has(name))];
+  #read(agent: ScrapedAgent): MetricFamily[] {
+    return [...this.#probes.families(), ...reportedFamilies(agent, this.#rates)];
   }
 
   /** Opens the socket, or logs the reason when it is another one than before. */
@@ -198,12 +158,6 @@ export class MetricsEndpoint implements Disposable {
     if (this.#listener !== undefined) closeQuietly(this.#listener);
   }
 
-  #hasPlaceFor({ remoteAddr: { hostname } }: Deno.TcpConn): boolean {
-    const client = clientOf(hostname);
-    const own = [...this.#connections].filter((it) => clientOf(it.remoteAddr.hostname) === client);
-    return this.#connections.size < MAX_CONNECTIONS && own.length < MAX_CONNECTIONS_PER_CLIENT;
-  }
-
   async #serve(connection: Deno.TcpConn, agent: ScrapedAgent): Promise<void> {
     this.#connections.add(connection);
     const { signal } = agent;
@@ -214,7 +168,7 @@ export class MetricsEndpoint implements Disposable {
       }, { timeoutMs, signal });
     try {
       const lines = await within(REQUEST_TIMEOUT_MS, () => readHead(connection));
-      const bytes = new TextEncoder().encode(await this.#respond(lines, agent));
+      const bytes = new TextEncoder().encode(this.#respond(lines, agent));
       await within(RESPONSE_TIMEOUT_MS, () => writeAll(connection, bytes));
       if (++this.#scrapes % SCRAPES_PER_RELEASE === 0) agent.releaseMemory();
     } catch {
@@ -225,7 +179,7 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  async #respond(lines: readonly string[] | undefined, agent: ScrapedAgent): Promise<string> {
+  #respond(lines: readonly string[] | undefined, agent: ScrapedAgent): string {
     if (lines === undefined) return response(431, "Request head too long\n");
     const [requestLine = "", ...fields] = lines;
     const [, method, path] = /^(\S+) (\/[^ ?]*)(?:\?\S*)? HTTP\/1\.[01]$/.exec(requestLine) ?? [];
@@ -237,23 +191,11 @@ export class MetricsEndpoint implements Disposable {
     if (method !== "GET" && method !== "HEAD") {
       return response(405, "Method not allowed\n", { headers: ["Allow: GET, HEAD"] });
     }
-    const format = acceptedFormat(fields.find((field) => /^accept:/i.test(field)) ?? "");
-    this.#reading ??= this.#read(agent).finally(() => this.#reading = undefined);
-    return response(200, formatMetrics(await this.#reading, format), {
-      contentType: CONTENT_TYPES[format],
+    return response(200, formatMetrics(this.#read(agent)), {
+      contentType: CONTENT_TYPE,
       isHead: method === "HEAD",
     });
   }
-}
-
-/**
- * The client that an address belongs to: this machine, which has all of loopback, or a network of 64
- * bits of IPv6, which is one customer's.
- */
-export function clientOf(address: string): string {
-  if (addressScope(address) === "loopback") return "loopback";
-  const bytes = addressBytes(address);
-  return bytes?.length === 16 ? bytes.slice(0, 8).join(".") : address;
 }
 
 /**

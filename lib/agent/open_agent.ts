@@ -119,9 +119,10 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     );
   const metrics = config.metrics === undefined
     ? undefined
-    : (await import("./metrics_endpoint.ts")).MetricsEndpoint.open(config.metrics, config, {
-      os: options.os,
+    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, {
       health,
+      // A seal that has to be whole allows no socket that is opened later.
+      mayRetry: !config.requireSeal,
     });
   opened.use(metrics);
 

@@ -76,7 +76,7 @@ export async function runOpened(
   const signal = AbortSignal.any([agent.signal, ended.signal]);
   const background = [
     metrics?.run({
-      ...{ machine, sampler, monitors, shell, releaseMemory, seal: sealText, signal },
+      ...{ machine, sampler, monitors, releaseMemory, seal: sealText, signal },
       intervalMs: shortestIntervalMs(config),
     }),
     traffic?.run(signal),

@@ -1,6 +1,6 @@
 /**
- * The metrics of `--metrics` from values that were measured for reports. Those under names of
- * node_exporter are for macOS: on Linux `node_exporter.ts` reads them as that program does.
+ * The metrics of `--metrics` from values that were measured for reports. Load, memory,
+ * interfaces and boot time have the names of node_exporter.
  *
  * @module
  */
@@ -19,14 +19,12 @@ import type {
 } from "../types.ts";
 import {
   counter,
-  familiesOf,
   gauge,
   info,
   type Labels,
   type MetricFamily,
   one,
   type Sample,
-  type Table,
 } from "./openmetrics.ts";
 
 /** The machine's part of the metrics. */
@@ -41,32 +39,20 @@ export interface ExportedMachine {
   readonly interfaces: ReadonlyMap<string, TrafficBytes>;
 }
 
-const GPUS: Table<readonly [index: number, gpu: Gpu]> = {
-  prefix: "komari_gpu_",
-  type: "gauge",
-  labels: ([index, { name }]) => ({ gpu: String(index), name }),
-  columns: [
-    [
-      "usage_ratio",
-      "Utilization of a graphics card.",
-      ([, { usePercent }]) => usePercent && usePercent / 100,
-    ],
-    ["memory_total_bytes", "Memory of a graphics card.", ([, { memory }]) => memory?.totalBytes],
-    ["memory_used_bytes", "Used memory of a graphics card.", ([, { memory }]) => memory?.usedBytes],
-    [
-      "temperature_celsius",
-      "Temperature of a graphics card.",
-      ([, { temperatureCelsius }]) => temperatureCelsius,
-    ],
-  ],
-};
-
 /** Metrics of the machine. */
 export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
   const { snapshot, atMs, facts, interfaces, rates } = machine;
   const { memory, swap, disk, load, traffic, connections, uptimeSeconds } = snapshot;
   const devices = (bytes: (counters: TrafficBytes) => number) =>
     [...interfaces].map(([device, counters]) => one(bytes(counters), { device }));
+  const gpus = (name: string, what: string, value: (gpu: Gpu) => number | undefined) =>
+    gauge(
+      `komari_gpu_${name}`,
+      `${what} of a graphics card.`,
+      (snapshot.gpus ?? []).map((gpu, index) =>
+        one(value(gpu), { gpu: String(index), name: gpu.name })
+      ),
+    );
   // Two cards of one name fail by one name.
   const unmeasured = [...new Set(snapshot.failures)].map((failure) =>
     one(1, { metric: failure.replace(/^cannot measure /, "") })
@@ -136,7 +122,10 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
       "Node boot time, in unixtime.",
       uptimeSeconds === undefined ? undefined : Math.round(atMs / 1000 - uptimeSeconds),
     ),
-    ...familiesOf(GPUS, [...(snapshot.gpus ?? []).entries()]),
+    gpus("usage_ratio", "Utilization", ({ usePercent }) => usePercent && usePercent / 100),
+    gpus("memory_total_bytes", "Memory", ({ memory }) => memory?.totalBytes),
+    gpus("memory_used_bytes", "Used memory", ({ memory }) => memory?.usedBytes),
+    gpus("temperature_celsius", "Temperature", ({ temperatureCelsius }) => temperatureCelsius),
     gauge(
       "komari_unmeasured",
       "1 for each metric that the last report could not measure.",

@@ -26,9 +26,6 @@ export interface FileSystemUse {
   freeBlocks: number;
   /** Free to every user, in blocks: `freeBlocks` without the reserved ones. */
   availableBlocks: number;
-  /** Files that there can be, and how many more; absent where the system was not asked by `statfs`. */
-  files?: number;
-  freeFiles?: number;
 }
 
 /** An address of an interface, as the kernel lists it. */
@@ -104,11 +101,6 @@ export interface Host {
   readonly roots: Roots;
   /** Opens a kernel text for repeated reading; never fails itself. */
   open(path: string, options?: OpenOptions): Source;
-  /**
-   * Opens a file of one number whose driver may take its time, to be read in a thread of its own, one
-   * reading at a time. It reads `undefined` without such a file, and rejects when it can't be read.
-   */
-  openSlow(path: string): () => Promise<string | undefined>;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
   /** The same, as it is. */
@@ -121,8 +113,6 @@ export interface Host {
   exists(path: string): boolean;
   /** Opens the number of hard links of a path, to be read after the seal too; `undefined` if unsupported. */
   openLinkCount(path: string): (() => number) | undefined;
-  /** The same for the size of a path, in bytes and below 4 GiB. */
-  openSize?(path: string): (() => number) | undefined;
   /** @throws {Error} When that fails, such as for a path that is gone. */
   statfs(path: string): FileSystemUse;
   /** The same without blocking, for file systems that may hang. */

@@ -32,11 +32,11 @@ const SYMBOLS = {
 /** For `statx`: paths are taken as they are. */
 const AT_FDCWD = -100;
 /** `struct statx`, the same on all architectures: what is wanted, and the low 32 bits of it. */
-const STATX = { bytes: 256, nlink: { mask: 4, at: 16 }, size: { mask: 0x200, at: 40 } } as const;
+const STATX = { bytes: 256, nlink: { mask: 4, at: 16 } } as const;
 
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
 const STATFS = {
-  ...{ words: 15, blocks: 2, bfree: 3, bavail: 4, files: 5, ffree: 6, frsize: 9 },
+  ...{ words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 },
 } as const;
 
 /** Paths that are kept in the library's form; few machines count as many mounts. */
@@ -103,18 +103,7 @@ export class Libc {
    * old. It throws an `Error` when there is none.
    */
   openLinkCount(path: string): (() => number) | undefined {
-    return this.#openNumber(path, STATX.nlink);
-  }
-
-  /** The same for the size, which is below 4 GiB. */
-  openSize(path: string): (() => number) | undefined {
-    return this.#openNumber(path, STATX.size);
-  }
-
-  #openNumber(
-    path: string,
-    { mask, at }: { mask: number; at: number },
-  ): (() => number) | undefined {
+    const { mask, at } = STATX.nlink;
     const { statx } = this.#calls;
     if (statx === null) return undefined;
     const name = this.#cString(path);
@@ -171,7 +160,5 @@ export function toUse(answer: Uint32Array, path: string): FileSystemUse {
     blocks,
     freeBlocks: word(STATFS.bfree),
     availableBlocks: word(STATFS.bavail),
-    files: word(STATFS.files),
-    freeFiles: word(STATFS.ffree),
   };
 }

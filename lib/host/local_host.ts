@@ -26,9 +26,6 @@ const MAX_KEPT_BYTES = 512 * 1024;
  */
 const HALF_PAGE_BYTES = 2048;
 
-/** A number of a driver is shorter. */
-const NUMBER_BYTES = 64;
-
 /** The buffer that all sources of a host share; it grows to the size of the longest file, up to a limit. */
 export interface Scratch {
   bytes: Uint8Array<ArrayBuffer>;
@@ -139,17 +136,6 @@ export class LocalHost implements Host {
     return new FileSource(this.#place(path), this.#scratch, options);
   }
 
-  openSlow(path: string): () => Promise<string | undefined> {
-    const file = attempt(() => Deno.openSync(path));
-    const bytes = new Uint8Array(NUMBER_BYTES);
-    return async () => {
-      if (file === undefined) return undefined;
-      await file.seek(0, Deno.SeekMode.Start);
-      const length = await file.read(bytes) ?? 0;
-      return this.#scratch.decoder.decode(bytes.subarray(0, length));
-    };
-  }
-
   readText(path: string): string | undefined {
     return attempt(() => Deno.readTextFileSync(this.#place(path)));
   }
@@ -172,10 +158,6 @@ export class LocalHost implements Host {
 
   openLinkCount(path: string): (() => number) | undefined {
     return this.#libc.openLinkCount(path);
-  }
-
-  openSize(path: string): (() => number) | undefined {
-    return this.#libc.openSize(path);
   }
 
   statfs(path: string): FileSystemUse {

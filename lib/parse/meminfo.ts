@@ -62,19 +62,3 @@ function optionalField(text: string, key: string): number | undefined {
   }
   return bytes;
 }
-
-/** `Active(anon):   123 kB`; the numbers of huge pages have no unit. */
-const FIELD = /^([A-Za-z]\w{0,63})(?:\((\w{1,32})\))?: +(\d{1,15})( kB)?$/gm;
-
-/**
- * Parses all fields of `/proc/meminfo` under the names that node_exporter gives them: sizes in bytes,
- * as in `Active_anon_bytes`, and numbers, as in `HugePages_Free`. A line of another form has no entry.
- */
-export function parseMeminfoFields(text: string): Map<string, number> {
-  const fields = new Map<string, number>();
-  for (const [, name = "", part, value, unit] of text.matchAll(FIELD)) {
-    const key = part === undefined ? name : `${name}_${part}`;
-    fields.set(unit ? `${key}_bytes` : key, Number(value) * (unit ? 1024 : 1));
-  }
-  return fields;
-}

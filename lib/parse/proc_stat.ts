@@ -69,29 +69,3 @@ function ticksError(text: string): SyntaxError {
 export function countLogicalCores(text: string): number | undefined {
   return text.match(/^cpu\d+ /gm)?.length;
 }
-
-/** All of `/proc/stat` but the single interrupts. */
-export interface KernelStat {
-  /**
-   * Ticks of each online core by column: those of {@linkcode CpuState}, then guest and nice guest. One
-   * that is out of range is `undefined`, and what an old kernel lacks is 0.
-   */
-  readonly cores: ReadonlyMap<string, readonly (number | undefined)[]>;
-  /** The first number of each other line by its name: `ctxt`, `btime`, `intr`, `processes`, …. */
-  readonly counters: ReadonlyMap<string, number>;
-}
-
-const CPU_COLUMNS = 10;
-
-/** Parses `/proc/stat`; a line of another form has no entry. */
-export function parseKernelStat(text: string): KernelStat {
-  const cores = new Map<string, readonly (number | undefined)[]>();
-  for (const [, core = "", columns = ""] of text.matchAll(/^cpu(\d{1,5})((?: \d+){4,}) *$/gm)) {
-    const ticks = columns.slice(1).split(" ", CPU_COLUMNS).map(Number);
-    while (ticks.length < CPU_COLUMNS) ticks.push(0);
-    cores.set(core, ticks.map((value) => Number.isSafeInteger(value) ? value : undefined));
-  }
-  const lines = text.matchAll(/^([a-z_]{1,32}) (\d{1,20})(?![^ \n])/gm);
-  const counters = Array.from(lines, ([, name = "", value]) => [name, Number(value)] as const);
-  return { cores, counters: new Map(counters) };
-}

@@ -11,10 +11,7 @@ export interface ProcessStat {
 }
 
 /** Field positions after the name, which may contain anything. */
-const FIELD = {
-  ...{ state: 0, parent: 1, group: 2, session: 3 },
-  ...{ userTicks: 11, systemTicks: 12, startTicks: 19, virtualMemory: 20, resident: 21 },
-} as const;
+const FIELD = { state: 0, parent: 1, group: 2, session: 3, startTicks: 19 } as const;
 
 /**
  * Parses `/proc/PID/stat`.
@@ -31,31 +28,6 @@ export function parseProcessStat(text: string): ProcessStat {
     processGroupId: number(fields[FIELD.group]),
     sessionId: number(fields[FIELD.session]),
     startTicks: number(fields[FIELD.startTicks]),
-  };
-}
-
-/** What a process has used. */
-export interface ProcessUse {
-  /** Time on processors, in clock ticks. */
-  readonly cpuTicks: number;
-  /** Start in clock ticks since boot. */
-  readonly startTicks: number;
-  readonly virtualMemoryBytes: number;
-  readonly residentPages: number;
-}
-
-/**
- * Parses the other fields of `/proc/PID/stat`.
- *
- * @throws {SyntaxError} When the line is malformed; the message quotes it.
- */
-export function parseProcessUse(text: string): ProcessUse {
-  const { fields, number } = fieldsOf(text);
-  return {
-    cpuTicks: number(fields[FIELD.userTicks]) + number(fields[FIELD.systemTicks]),
-    startTicks: number(fields[FIELD.startTicks]),
-    virtualMemoryBytes: number(fields[FIELD.virtualMemory]),
-    residentPages: number(fields[FIELD.resident]),
   };
 }
 

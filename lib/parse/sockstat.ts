@@ -42,19 +42,3 @@ function countAfter(line: string, name: string): number {
   }
   return count;
 }
-
-const PROTOCOL = /^([A-Za-z]{1,16}[46]?):((?: [a-z]{1,16} \d{1,15})+)$/gm;
-
-/**
- * Parses all fields of `/proc/net/sockstat` or `/proc/net/sockstat6`, as in `TCP_inuse`. A line of
- * another form has no entry.
- */
-export function parseSockstatFields(text: string): Map<string, number> {
-  const fields = new Map<string, number>();
-  for (const [, protocol, pairs = ""] of text.matchAll(PROTOCOL)) {
-    for (const [, name, value] of pairs.matchAll(/ ([a-z]+) (\d+)/g)) {
-      fields.set(`${protocol}_${name}`, Number(value));
-    }
-  }
-  return fields;
-}

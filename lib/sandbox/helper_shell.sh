@@ -10,9 +10,6 @@
 #   ID folders          ID ok COUNT         of proc that are no processes, links to some included
 #   ID interface NAME   ID ok TRAIT…
 #                       ID missing          there is no such interface, or nothing is known of it
-#   ID link NAME        ID ok VALUE…        of its files below, joined by tabs
-#                       ID missing          there is no such interface
-#   ID descriptors      ID ok COUNT         of the agent; 0 where they can't be listed
 #   ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
 #                       ID missing          there is no getent
 #   ID hosts NAME       the same            by /etc/hosts alone
@@ -160,19 +157,6 @@ on_serial_port() {
   return 1
 }
 
-# What a scrape shows of an interface.
-link() {
-  dir=$sys/class/net/$2 text=
-  [ -d "$dir" ] || { echo "$1 missing"; return; }
-  for file in operstate carrier carrier_changes flags ifindex mtu type speed tx_queue_len \
-    statistics/rx_nohandler address broadcast duplex ifalias; do
-    value=
-    [ -r "$dir/$file" ] && IFS= read -r value <"$dir/$file"
-    text="$text$value$tab"
-  done
-  printf '%s\n' "$1 ok $text"
-}
-
 # What /proc/net tells of bonds and VLANs, where sys may be another machine's.
 net_traits() {
   net=$proc/net
@@ -200,13 +184,6 @@ count_found() {
   echo "$id ok $#"
 }
 
-count_descriptors() {
-  id=$1
-  set -- /proc/"$PPID"/fd/*
-  [ -e "$1" ] || [ -h "$1" ] || shift
-  echo "$id ok $#"
-}
-
 # Of these children, those that have not ended.
 look_at() {
   alive='' count=0
@@ -219,14 +196,14 @@ look_at() {
 check() {
   request=
   case $1 in
-    reap | processes | folders | descriptors | nvidia-smi) [ -z "$2" ] && request=$1 ;;
+    reap | processes | folders | nvidia-smi) [ -z "$2" ] && request=$1 ;;
     ping)
       case $2 in '' | *[!0-9A-Fa-f:.]*) ;; *) [ ${#2} -le 45 ] && request=$1 ;; esac
       ;;
     resolve | hosts)
       case $2 in '' | -* | *[!A-Za-z0-9._-]*) ;; *) [ ${#2} -le 253 ] && request=$1 ;; esac
       ;;
-    interface | link)
+    interface)
       case $2 in '' | . | .. | */* | *' '*) ;; *) [ ${#2} -le 64 ] && request=$1 ;; esac
       ;;
   esac
@@ -266,9 +243,7 @@ while IFS=' ' read -r id verb word; do
       if [ -e "$proc/1" ]; then count_found "$id" "$proc"/[1-9]*; else echo "$id ok 0"; fi
       ;;
     folders) count_found "$id" "$proc"/[!0-9]*/ ;;
-    descriptors) count_descriptors "$id" ;;
     interface) traits "$id" "$word" ;;
-    link) link "$id" "$word" ;;
     *) echo "$id refused" ;;
   esac
 done

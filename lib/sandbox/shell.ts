@@ -18,27 +18,6 @@ import { type ScriptProcess, startScript } from "./script_process.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 
-/** Files of an interface below `/sys/class/net/NAME`; the last one may hold anything. */
-export const LINK_FILES = [
-  "operstate",
-  "carrier",
-  "carrier_changes",
-  "flags",
-  "ifindex",
-  "mtu",
-  "type",
-  "speed",
-  "tx_queue_len",
-  "statistics/rx_nohandler",
-  "address",
-  "broadcast",
-  "duplex",
-  "ifalias",
-] as const;
-
-/** One of them. */
-export type LinkFile = typeof LINK_FILES[number];
-
 /** Options of a helper shell. */
 export interface ShellOptions {
   readonly proc: string;
@@ -210,15 +189,6 @@ export class Shell {
     return await this.#count("folders");
   }
 
-  /**
-   * Counts the open descriptors of this process; 0 where they can't be listed.
-   *
-   * @throws {Error} When the shell has ended.
-   */
-  async countDescriptors(): Promise<number> {
-    return await this.#count("descriptors");
-  }
-
   async #count(what: string): Promise<number> {
     const answer = await this.#ask(what);
     const count = Number(answer);
@@ -263,17 +233,6 @@ export class Shell {
         : undefined,
       index: parseInterfaceIndex(valueOf(found, "index=")),
     };
-  }
-
-  /**
-   * Reads the {@linkcode LINK_FILES} of an interface; `undefined` when it has gone.
-   *
-   * @throws {TypeError} When a kernel would not take the name.
-   * @throws {Error} When the shell has ended.
-   */
-  async link(name: string): Promise<string[] | undefined> {
-    checkInterfaceName(name);
-    return (await this.#ask(`link ${name}`))?.split("\t");
   }
 
   /** Ends the shell and its pings; pending requests fail. */

@@ -8,12 +8,12 @@ const PANEL: PanelHealth = { panel: "p.example", sinceMs: 0, failures: 0, probes
 
 /** The samples of these panels, without what is the same for each agent. */
 function samplesOf(...panels: readonly PanelHealth[]): string[] {
-  const lines = formatMetrics(agentFamilies(panels, "sealed"), "text").split("\n");
+  const lines = formatMetrics(agentFamilies(panels, "sealed")).split("\n");
   return lines.filter((line) => /^komari_(panel|probes)/.test(line));
 }
 
 Deno.test("agentFamilies() has the version, the seal and the memory of the agent", () => {
-  const text = formatMetrics(agentFamilies([], "sealed"), "text");
+  const text = formatMetrics(agentFamilies([], "sealed"));
   const samples = text.split("\n").filter((line) => /^[^#]/.test(line));
   assertEquals(samples.map((line) => line.replace(/ \d+$/, "")), [
     `komari_agent_info{version="${VERSION}",seal="sealed"}`,

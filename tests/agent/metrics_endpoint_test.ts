@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { acceptsHost, clientOf, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
+import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
-import { NodeExporter } from "../../lib/exporter/node_exporter.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
@@ -34,9 +33,8 @@ class World implements AsyncDisposable {
 
   constructor(intervalMs = 3_000, endpoint?: MetricsEndpoint, hostname = "127.0.0.1") {
     const host = new FakeMachine("debian-vm");
-    const exporter = new NodeExporter(host, { includeMountPoints: [] });
     const address = { hostname, port: 0 };
-    this.endpoint = endpoint ?? new MetricsEndpoint(address, { health: undefined, exporter });
+    this.endpoint = endpoint ?? new MetricsEndpoint(address, { health: undefined });
     const machine = openLinuxMachine(host, configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const sampler = new Sampler([...machine.collectors, counter]);
@@ -44,10 +42,6 @@ class World implements AsyncDisposable {
     const { signal } = this.#ended;
     this.#running = this.endpoint.run({
       ...{ machine, sampler, monitors: this.monitors, seal: "sealed", intervalMs, signal },
-      shell: {
-        countDescriptors: () => Promise.resolve(17),
-        link: () => Promise.resolve(undefined),
-      },
       releaseMemory: () => void this.releases++,
     });
   }
@@ -268,15 +262,6 @@ withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, wh
   assertStringIncludes(answer, "200 OK");
 });
 
-Deno.test("clientOf() takes loopback, and a network of 64 bits of IPv6, for one client each", () => {
-  for (const loopback of ["127.0.0.1", "127.9.9.9", "::1"]) {
-    assertEquals(clientOf(loopback), "loopback");
-  }
-  assertEquals(clientOf("2001:db8:1:2::1"), clientOf("2001:db8:1:2:ffff:ffff:ffff:ffff"));
-  const others = ["2001:db8:1:2::1", "2001:db8:1:3::1", "192.0.2.1", "192.0.2.2"];
-  assertEquals(new Set(others.map(clientOf)).size, 4);
-});
-
 Deno.test("acceptsHost() accepts the name that was given", () => {
   for (const host of ["Host: node-1.example.com", "host: Node-1.example.com:9100"]) {
     assertEquals(acceptsHost([host], "node-1.example.com"), true);
@@ -420,45 +405,18 @@ Deno.test("MetricsEndpoint does not try again where the seal must be whole", asy
   using _ = taken;
   const { port } = taken.addr;
   const address = { hostname: "127.0.0.1", port };
-  const platform = { os: "darwin", health: { setProblem() {} } };
+  const health = { setProblem() {} };
   const lines = await collectedLog(async () => {
-    const endpoint = MetricsEndpoint.open(address, configOf(["--require-seal"]), platform);
+    const endpoint = new MetricsEndpoint(address, { health, mayRetry: false });
     await using world = new World(3_000, endpoint);
     assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, false]);
   });
   assertStringIncludes(lines.join(), "; restart the agent when it is free, and reports go on");
   await collectedLog(() => {
-    const endpoint = MetricsEndpoint.open(address, configOf(), platform);
+    const endpoint = new MetricsEndpoint(address, { health });
     assertEquals(endpoint.listensLater, true);
     return Promise.resolve();
   });
-});
-
-Deno.test("MetricsEndpoint reads once for all scrapes that come meanwhile", async () => {
-  const exporter = new NodeExporter(new FakeMachine("debian-vm"), { includeMountPoints: [] });
-  const held = Promise.withResolvers<[]>();
-  let looks = 0;
-  exporter.families = () => (looks++, held.promise);
-  let requests = 0;
-  const endpoint = endpointBy(async (accept) => {
-    const connection = await accept();
-    const read = connection.read.bind(connection);
-    connection.read = async (into) => {
-      const count = await read(into);
-      requests++;
-      return count;
-    };
-    return connection;
-  }, exporter);
-  await using world = new World(3_000, endpoint);
-  const asked = [world.ask(SCRAPE), world.ask(SCRAPE)];
-  await realUntil(() => requests === 2);
-  await realTurn();
-  held.resolve([]);
-  for (const answer of asked) assertStringIncludes(await answer, "200 OK");
-  assertEquals(looks, 1);
-  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
-  assertEquals(looks, 2);
 });
 
 withWorld.test("MetricsEndpoint has each family once", async (world) => {
@@ -471,7 +429,6 @@ withWorld.test("MetricsEndpoint has each family once", async (world) => {
 /** An endpoint whose socket gives its connections by `accept`, which gets the socket's own. */
 function endpointBy(
   accept: (own: () => Promise<Deno.TcpConn>) => Promise<Deno.TcpConn>,
-  exporter?: NodeExporter,
 ): MetricsEndpoint {
   const { listen } = Deno;
   using _ = restoring(Deno, "listen");
@@ -481,7 +438,7 @@ function endpointBy(
     listener.accept = () => accept(own);
     return listener;
   });
-  return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined, exporter });
+  return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined });
 }
 
 Deno.test("MetricsEndpoint goes on a second after a connection could not be accepted", async () => {

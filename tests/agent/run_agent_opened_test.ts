@@ -231,7 +231,7 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
   await running;
   const [given] = scraped;
   assertEquals(given?.intervalMs, INTERVAL_MS);
-  for (const part of ["machine", "sampler", "monitors", "shell", "releaseMemory"] as const) {
+  for (const part of ["machine", "sampler", "monitors", "releaseMemory"] as const) {
     assertStrictEquals<unknown>(given?.[part], agent[part]);
   }
   const isLost = early.state.pingResults.every(({ value: { valueMs } }) => valueMs === -1);

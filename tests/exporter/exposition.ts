@@ -2,7 +2,7 @@ import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics
 
 /** The lines of these metrics that have a value. */
 export function samplesOf(families: readonly MetricFamily[]): string[] {
-  return formatMetrics(families, "text").split("\n").filter((line) => /^[^#]/.test(line));
+  return formatMetrics(families).split("\n").filter((line) => /^[^#]/.test(line));
 }
 
 /** A metric as it stands in Prometheus' text format. */

@@ -1,11 +1,8 @@
 import { assertEquals } from "@std/assert";
 import {
-  acceptedFormat,
-  CONTENT_TYPES,
   formatMetrics,
   type MetricFamily,
 } from "../../lib/exporter/openmetrics.ts";
-import { complaints, openMetricsSamples, withPromtool } from "./promtool.ts";
 
 const FAMILIES: readonly MetricFamily[] = [
   {
@@ -35,36 +32,8 @@ const FAMILIES: readonly MetricFamily[] = [
   { name: "g", type: "gauge", help: "Nothing.", samples: [] },
 ];
 
-Deno.test("formatMetrics() writes OpenMetrics", () => {
-  assertEquals(
-    formatMetrics(FAMILIES, "openmetrics"),
-    String.raw`# HELP a_bytes One \"thing\" \\
-# TYPE a_bytes gauge
-a_bytes 1.5
-a_bytes{path="/\"x\"\n\\"} +Inf
-a_bytes{path=""} -Inf
-# HELP b Two.
-# TYPE b counter
-b_total{c="d"} 9007199254740992
-# HELP e_seconds Three.
-# TYPE e_seconds histogram
-e_seconds_bucket{le="0.5"} 1
-e_seconds_bucket{le="+Inf"} 2
-e_seconds_sum 1.25
-e_seconds_count 2
-# HELP f Four.
-# TYPE f info
-f_info{version="1"} 1
-# HELP h Five.
-# TYPE h unknown
-h{k="�"} 3
-# EOF
-`,
-  );
-});
-
 Deno.test("formatMetrics() writes version 0.0.4", () => {
-  const lines = formatMetrics(FAMILIES, "text").split("\n");
+  const lines = formatMetrics(FAMILIES).split("\n");
   assertEquals(lines.filter((line) => line.startsWith("# ")), [
     String.raw`# HELP a_bytes One "thing" \\`,
     "# TYPE a_bytes gauge",
@@ -79,21 +48,3 @@ Deno.test("formatMetrics() writes version 0.0.4", () => {
   ]);
 });
 
-Deno.test("acceptedFormat() is OpenMetrics only where the scraper names it", () => {
-  const accept = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5";
-  assertEquals(acceptedFormat(`Accept: ${accept}`), "openmetrics");
-  assertEquals(acceptedFormat("Accept: text/plain, */*"), "text");
-  assertEquals(acceptedFormat(""), "text");
-});
-
-withPromtool.test("formatMetrics() is read by Prometheus", async () => {
-  assertEquals(await complaints(formatMetrics(FAMILIES, "text")), []);
-  assertEquals(await openMetricsSamples(formatMetrics(FAMILIES, "openmetrics")), 9);
-});
-
-Deno.test("CONTENT_TYPES are those of the formats", () => {
-  assertEquals(CONTENT_TYPES, {
-    openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    text: "text/plain; version=0.0.4; charset=utf-8",
-  });
-});

@@ -33,17 +33,6 @@ Deno.test("FileSource.read() reads all of a file that is longer than its buffer"
   }
 });
 
-Deno.test("LocalHost.openSlow() reads a number again and again, in a thread of its own", async () => {
-  const path = await Deno.makeTempFile();
-  const read = new LocalHost().openSlow(path);
-  for (const text of ["45000\n", "-1\n", "", "123456789012345\n"]) {
-    await Deno.writeTextFile(path, text);
-    assertEquals(await read(), text);
-  }
-  await Deno.remove(path);
-  assertEquals(await new LocalHost().openSlow(path)(), undefined);
-});
-
 Deno.test("FileSource.read() reads kernel text of more than a page", () => {
   // Neither changes while the machine runs.
   for (const path of ["/proc/kallsyms", "/proc/crypto", "/proc/ioports", "/proc/filesystems"]) {

@@ -3,7 +3,7 @@ import type { Host, OpenOptions, Source } from "../../lib/host/host.ts";
 /** What the fake machine can do. */
 export type FakeHost = Pick<
   Host,
-  "roots" | "readText" | "readBytes" | "list" | "exists" | "readLink" | "open" | "openSlow"
+  "roots" | "readText" | "readBytes" | "list" | "exists" | "readLink" | "open"
 >;
 
 /**
@@ -31,7 +31,6 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
       return text?.startsWith("-> ") ? text.slice(3) : undefined;
     },
     open: (path, options) => fakeFile(path, () => readText(path), options),
-    openSlow: (path) => () => Promise.resolve(readText(path)),
   };
 }
 
