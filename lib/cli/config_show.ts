@@ -6,14 +6,13 @@
 
 import type { Config } from "../config/config.ts";
 import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
-import type { Language, Translation } from "../config/language.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
 import { redactLogins, redactSecrets } from "../log/redact.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
 import { environmentFileOf } from "../service/service_paths.ts";
 import type { CommandContext } from "./command.ts";
-import { defaultText, displayWidth, padded } from "./help.ts";
+import { defaultText, displayWidth, padded, type Say, sayIn } from "./help.ts";
 import { jsonText } from "./output.ts";
 
 /** An option in force. */
@@ -25,23 +24,20 @@ export interface ShownOption {
   readonly origin: string;
 }
 
-const TEXTS = {
-  file: { en: "Configuration file: ", zh: "配置文件：" },
-  none: { en: "none", zh: "无" },
-  installed: { en: " (of the installed service)", zh: "（已安装服务的配置）" },
-  default: { en: "default", zh: "默认" },
-  off: { en: "off", zh: "关闭" },
-  proxies: { en: "Proxies", zh: "代理" },
-  note: { en: "Note: ", zh: "注意：" },
-} as const satisfies Readonly<Record<string, Translation>>;
-
 /** Shown in place of a secret. */
 const HIDDEN = "********";
 
 /** Prints the configuration. */
-export function runConfigShow(config: Config, { env, print }: CommandContext): number {
+export async function runConfigShow(
+  config: Config,
+  { env, print }: CommandContext,
+): Promise<number> {
   const proxies = shownProxies(config, env);
-  print(config.json ? configJson(config, proxies) : configTable(config, proxies));
+  print(
+    config.json
+      ? configJson(config, proxies)
+      : configTable(config, proxies, await sayIn(config.language)),
+  );
   return 0;
 }
 
@@ -62,13 +58,13 @@ function shownProxies(
 }
 
 /** Every option with a key, except those that have no effect and are not set. */
-export function shownOptions(config: Config, language: Language): ShownOption[] {
+export function shownOptions(config: Config, say: Say): ShownOption[] {
   return OPTION_ROWS.flatMap((row) => {
     const { key, noEffect } = row;
     if (key === undefined || (noEffect && !config.origins.has(key))) return [];
     const origin = config.origins.get(key);
-    const value = valueText(row, config, language);
-    return [{ key, value, origin: origin ?? otherOrigin(row, config) ?? TEXTS.default[language] }];
+    const value = valueText(row, config, say);
+    return [{ key, value, origin: origin ?? otherOrigin(row, config) ?? say("default") }];
   });
 }
 
@@ -81,7 +77,7 @@ function otherOrigin(row: Option<unknown>, config: Config): string | undefined {
   return config.origins.get("token_file") ?? ofPanels ?? "$CREDENTIALS_DIRECTORY/token";
 }
 
-function valueText(row: Option<unknown>, config: Config, language: Language): string {
+function valueText(row: Option<unknown>, config: Config, say: Say): string {
   const { key = "", secret } = row;
   if (row === OPTIONS.token) return config.token === "" ? "" : HIDDEN;
   if (row === OPTIONS.endpoint) return config.endpoint;
@@ -92,7 +88,7 @@ function valueText(row: Option<unknown>, config: Config, language: Language): st
   if (row === OPTIONS.tokenFile) return config.tokenFile;
   const text = config.explicitOptions.get(key);
   if (text === undefined) {
-    return defaultText(row, language) ?? (row.placeholder === undefined ? TEXTS.off[language] : "");
+    return defaultText(row, say) ?? (row.placeholder === undefined ? say("off") : "");
   }
   if (secret) return HIDDEN;
   return redactSecrets(redactLogins(text, `${HIDDEN}@`), config.secrets);
@@ -104,36 +100,34 @@ function configJson(config: Config, proxies: readonly ShownOption[]): string {
   const { configPath: file, notices } = config;
   return jsonText({
     file,
-    options: byKey(shownOptions(config, "en")),
+    options: byKey(shownOptions(config, (english) => english)),
     proxies: byKey(proxies),
     notices,
   });
 }
 
-function configTable(config: Config, proxies: readonly ShownOption[]): string {
-  const { configPath, isConfigInstalled, language, notices } = config;
-  const options = new Map(shownOptions(config, language).map((option) => [option.key, option]));
+function configTable(config: Config, proxies: readonly ShownOption[], say: Say): string {
+  const { configPath, isConfigInstalled, notices } = config;
+  const options = new Map(shownOptions(config, say).map((option) => [option.key, option]));
   const shown = [...options.values(), ...proxies];
   const widthOf = (texts: string[]) => Math.min(40, Math.max(...texts.map(displayWidth)));
   const keys = widthOf(shown.map(({ key }) => key));
   const values = widthOf(shown.map(({ value }) => value));
-  const section = (title: Translation, rows: readonly ShownOption[]) => {
+  const section = (title: string, rows: readonly ShownOption[]) => {
     const lines = rows.map(({ key, value, origin }) =>
       `  ${padded(key, keys)}  ${padded(value, values)}  ${origin}`.trimEnd()
     );
-    return [title[language], ...lines].join("\n");
+    return [say(title), ...lines].join("\n");
   };
   const sections = rowsByGroup(OPTION_ROWS.filter(({ key = "" }) => options.has(key))).map(
     ({ title, rows }) => section(title, rows.flatMap((row) => options.get(row.key ?? "") ?? [])),
   );
-  if (proxies.length > 0) sections.push(section(TEXTS.proxies, proxies));
-  const file = (configPath ?? TEXTS.none[language]) +
-    (isConfigInstalled ? TEXTS.installed[language] : "");
+  if (proxies.length > 0) sections.push(section("Proxies", proxies));
+  const file = (configPath ?? say("none")) +
+    (isConfigInstalled ? say(" (of the installed service)") : "");
   return [
-    TEXTS.file[language] + file,
+    say("Configuration file: ") + file,
     ...sections,
-    ...(notices.length === 0
-      ? []
-      : [notices.map((notice) => TEXTS.note[language] + notice).join("\n")]),
+    ...(notices.length === 0 ? [] : [notices.map((notice) => say("Note: ") + notice).join("\n")]),
   ].join("\n\n") + "\n";
 }

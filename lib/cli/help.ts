@@ -12,49 +12,30 @@ import {
   COMMANDS,
   isCommand,
 } from "../config/commands.ts";
-import type { Language, Translation } from "../config/language.ts";
+import type { Language } from "../config/language.ts";
 import { commandsOf, type Option } from "../config/option.ts";
 import { OPTION_ROWS, rowsByGroup } from "../config/option_table.ts";
 import { PROGRAM } from "../version.ts";
 import type { CommandContext } from "./command.ts";
 
 /** The program in a sentence. */
-export const INTRODUCTION: Translation = {
-  en: "Reports this machine to a Komari panel.",
-  zh: "将本机的状态上报给 Komari 面板。",
-};
+export const INTRODUCTION = "Reports this machine to a Komari panel.";
 
 /** An example, and the layers of options. */
-export const EXPLANATION: Translation = {
-  en: `Example, for a panel behind Cloudflare Access (other users can't see variables):
+export const EXPLANATION =
+  `Example, for a panel behind Cloudflare Access (other users can't see variables):
   AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
     komari-agent-deno -e https://panel.example.com --token-file FILE
 
 Every option can also be set by its environment variable, shown as $AGENT_…, or by its key in a
 JSON file (--config FILE). The key is the variable's name without AGENT_, in small letters:
 $AGENT_ENABLE_GPU is enable_gpu. A flag wins over the environment, and the environment over the
-file. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY also apply to the connection to the panel.`,
-  zh: `示例：面板在 Cloudflare Access 后面时（其他用户看不到环境变量）：
-  AGENT_CF_ACCESS_CLIENT_ID=ID.access AGENT_CF_ACCESS_CLIENT_SECRET=SECRET \\
-    komari-agent-deno -e https://panel.example.com --token-file FILE
+file. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY also apply to the connection to the panel.`;
 
-每个选项都可以写成环境变量（以 $AGENT_… 标出），或 JSON 文件（--config FILE）里的键。
-键名是环境变量名去掉 AGENT_ 后的小写形式：$AGENT_ENABLE_GPU 对应 enable_gpu。
-命令行优先于环境变量，环境变量优先于文件。
-与面板的连接也遵循 HTTP_PROXY、HTTPS_PROXY、ALL_PROXY 和 NO_PROXY。`,
-};
+const MORE = `\`${PROGRAM} help\` shows all commands and options.`;
 
-const TEXTS = {
-  usage: { en: "Usage:", zh: "用法：" },
-  commands: { en: "Commands:", zh: "命令：" },
-  colon: { en: ":", zh: "：" },
-  default: { en: "default: ", zh: "默认：" },
-  dryRun: { en: "show what would be sent", zh: "显示会发送的内容" },
-  more: {
-    en: `\`${PROGRAM} help\` shows all commands and options.`,
-    zh: `\`${PROGRAM} help\` 显示全部命令和选项。`,
-  },
-} as const satisfies Readonly<Record<string, Translation>>;
+/** Gives a text in the language of the help. */
+export type Say = (english: string) => string;
 
 /** Column of the text of an option, and of a command. */
 const OPTION_COLUMN = 40;
@@ -62,38 +43,43 @@ const COMMAND_COLUMN = 51;
 const WIDTH = 100;
 
 /** Prints the help of the program, of a command, or of a group of commands. */
-export function runHelp(
+export async function runHelp(
   { helpTopic, language }: Config,
   { print }: CommandContext,
-): number {
-  print(helpText(helpTopic, language));
+): Promise<number> {
+  print(helpText(helpTopic, await sayIn(language)));
   return 0;
 }
 
+/** What gives texts in a language; Chinese is loaded only where it is printed. */
+export async function sayIn(language: Language): Promise<Say> {
+  return language === "en" ? (english) => english : (await import("./translate.ts")).phrase;
+}
+
 /** The help of the program, or of the command or group `topic`, from the tables. */
-export function helpText(topic = "", language: Language = "en"): string {
+export function helpText(topic = "", say: Say = (english) => english): string {
   const sections = isCommand(topic)
-    ? commandSections(topic, language)
+    ? commandSections(topic, say)
     : topic !== ""
-    ? [usageSection(TEXTS.commands[language], topic, language), TEXTS.more[language]]
+    ? [usageSection(say("Commands:"), topic, say), say(MORE)]
     : [
-      INTRODUCTION[language],
-      usageSection(TEXTS.usage[language], "", language),
-      EXPLANATION[language],
-      ...optionSections(OPTION_ROWS, language),
+      say(INTRODUCTION),
+      usageSection(say("Usage:"), "", say),
+      say(EXPLANATION),
+      ...optionSections(OPTION_ROWS, say),
     ];
   return sections.join("\n\n") + "\n";
 }
 
-function commandSections(command: Command, language: Language): string[] {
+function commandSections(command: Command, say: Say): string[] {
   const { usage, help, details }: CommandRow = COMMANDS[command];
-  const text = details === undefined ? [] : [wrap(details[language], WIDTH).join("\n")];
+  const text = details === undefined ? [] : [wrap(say(details), WIDTH).join("\n")];
   return [
     `${PROGRAM} ${usage}`,
-    `${capitalize(help[language])}${language === "zh" ? "。" : "."}`,
+    `${capitalize(say(help))}${say(".")}`,
     ...text,
-    ...optionSections(optionsOf(command), language),
-    TEXTS.more[language],
+    ...optionSections(optionsOf(command), say),
+    say(MORE),
   ];
 }
 
@@ -109,20 +95,20 @@ export function optionsOf(command: Command): readonly Option<unknown>[] {
   );
 }
 
-function optionSections(rows: readonly Option<unknown>[], language: Language): string[] {
+function optionSections(rows: readonly Option<unknown>[], say: Say): string[] {
   return rowsByGroup(rows).map(({ title, rows }) =>
-    `${title[language]}${TEXTS.colon[language]}\n${
-      rows.map((row) => optionEntry(row, language)).join("\n")
-    }`
+    `${say(title)}${say(":")}\n${rows.map((row) => optionEntry(row, say)).join("\n")}`
   );
 }
 
 /** The commands whose first word is `group`, or all. */
-function usageSection(title: string, group: string, language: Language): string {
+function usageSection(title: string, group: string, say: Say): string {
   const lines = COMMAND_ROWS.filter(([name]) => group === "" || name.startsWith(`${group} `))
     .flatMap(([name, { usage, help }]) => [
-      usageLine(usage, help[language]),
-      ...(name === "report" ? [usageLine("--dry-run [--json]", TEXTS.dryRun[language])] : []),
+      usageLine(usage, say(help)),
+      ...(name === "report"
+        ? [usageLine("--dry-run [--json]", say("show what would be sent"))]
+        : []),
     ]);
   return [title, ...lines].join("\n");
 }
@@ -140,24 +126,24 @@ export function optionUsage(option: Option<unknown>): string {
 }
 
 /** An option's default in words; `undefined` if there is none, or for a switch that is off. */
-export function defaultText(option: Option<unknown>, language: Language): string | undefined {
-  if (option.initialText !== undefined) return option.initialText[language];
+export function defaultText(option: Option<unknown>, say: Say): string | undefined {
+  if (option.initialText !== undefined) return say(option.initialText);
   const { initial } = option;
   return typeof initial === "number" || (typeof initial === "string" && initial !== "")
     ? String(initial)
     : undefined;
 }
 
-function optionEntry(option: Option<unknown>, language: Language): string {
+function optionEntry(option: Option<unknown>, say: Say): string {
   const left = `  ${optionUsage(option)}`;
-  const initial = defaultText(option, language);
+  const initial = defaultText(option, say);
   const notes = [
-    initial === undefined ? "" : TEXTS.default[language] + initial,
+    initial === undefined ? "" : say("default: ") + initial,
     option.flag === undefined || option.variable === undefined ? "" : `$${option.variable}`,
   ].filter((note) => note !== "");
-  const words = [option.help[language], option.noEffect?.[language]]
-    .filter((text) => text !== undefined).join(language === "zh" ? "：" : ": ");
-  const inBrackets = language === "zh" ? `（${notes.join("；")}）` : ` (${notes.join("; ")})`;
+  const words = [option.help, option.noEffect]
+    .filter((text) => text !== undefined).map(say).join(say(": "));
+  const inBrackets = `${say(" (")}${notes.join(say("; "))}${say(")")}`;
   const text = words + (notes.length === 0 ? "" : inBrackets);
   const [first = "", ...rest] = wrap(text, WIDTH - OPTION_COLUMN);
   const head = left.length < OPTION_COLUMN - 1

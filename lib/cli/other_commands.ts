@@ -36,10 +36,6 @@ export const OTHER_COMMANDS: OtherCommands = {
   "version": async () => (await import("./version.ts")).runVersion,
   "licenses": async () => (await import("./licenses.ts")).runLicenses,
   "help": async () => (await import("./help.ts")).runHelp,
-  "completions bash": async () => (await import("./completions.ts")).runCompletions,
-  "completions zsh": async () => (await import("./completions.ts")).runCompletions,
-  "completions fish": async () => (await import("./completions.ts")).runCompletions,
-  "man": async () => (await import("./man_page.ts")).runMan,
   async unseenService(config, { env, signal }) {
     const [{ findService }, { judgeService }] = await Promise.all([
       import("../doctor/found_service.ts"),

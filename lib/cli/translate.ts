@@ -112,6 +112,11 @@ const MARK = new RegExp(
   "g",
 );
 
+/** The Chinese of a text that is an entry by itself. */
+export function phrase(english: string): string {
+  return CHINESE.get(english) ?? english;
+}
+
 /** The text in a language, line by line; what has no entry stays English. */
 export function translate(text: string, language: Language): string {
   if (language === "en") return text;

@@ -55,7 +55,7 @@ function noEffectNotices({ found, values }: ResolvedOptions): string[] {
   return Object.entries<Option<unknown>>(OPTIONS).flatMap(([name, option]) => {
     const { noEffect, initial } = option;
     if (noEffect === undefined || all[name] === initial) return [];
-    return [`${found.get(option)?.origin} has no effect: ${noEffect.en}`];
+    return [`${found.get(option)?.origin} has no effect: ${noEffect}`];
   });
 }
 

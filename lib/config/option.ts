@@ -7,7 +7,6 @@
 import { redactUrl } from "../log/redact.ts";
 import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
-import type { Translation } from "./language.ts";
 import { checkGlob } from "../parse/glob.ts";
 import { isLikeToken } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
@@ -35,13 +34,13 @@ export interface Option<T> {
   /** The commands that take it, if not all of its group. */
   readonly commands?: readonly Command[] | OptionSet;
   readonly tags?: readonly Tag[];
-  readonly help: Translation;
+  readonly help: string;
   /** Value when nothing sets the option. */
   readonly initial: T;
   /** The default in the help, when it is not the text of `initial`. */
-  readonly initialText?: Translation;
+  readonly initialText?: string;
   /** Why it has no effect; it is accepted because units of the official agent have it. */
-  readonly noEffect?: Translation;
+  readonly noEffect?: string;
   /** Never shown, not even when it is wrong. */
   readonly secret?: boolean;
   /** Text between several values. */
@@ -58,26 +57,23 @@ export interface Option<T> {
 
 /** Sections of the help in their order, and the commands that take their options. */
 export const OPTION_GROUPS = {
-  panel: { title: { en: "Panel", zh: "面板" }, commands: "agent" },
-  connection: { title: { en: "Connection to the panel", zh: "与面板的连接" }, commands: "agent" },
-  reports: { title: { en: "Reports", zh: "上报" }, commands: "measured" },
-  measured: { title: { en: "Metrics", zh: "指标" }, commands: "measured" },
-  month: { title: { en: "Monthly traffic", zh: "月流量" }, commands: "month" },
-  addresses: { title: { en: "Public addresses", zh: "公网地址" }, commands: "measured" },
-  remote: { title: { en: "Remote control", zh: "远程控制" }, commands: "measured" },
-  general: { title: { en: "General", zh: "通用" }, commands: undefined },
-  install: { title: { en: "Install", zh: "安装" }, commands: ["install"] },
-  updates: { title: { en: "Updates", zh: "更新" }, commands: "updates" },
-  demo: { title: { en: "Demo", zh: "演示" }, commands: ["demo"] },
+  panel: { title: "Panel", commands: "agent" },
+  connection: { title: "Connection to the panel", commands: "agent" },
+  reports: { title: "Reports", commands: "measured" },
+  measured: { title: "Metrics", commands: "measured" },
+  month: { title: "Monthly traffic", commands: "month" },
+  addresses: { title: "Public addresses", commands: "measured" },
+  remote: { title: "Remote control", commands: "measured" },
+  general: { title: "General", commands: undefined },
+  install: { title: "Install", commands: ["install"] },
+  updates: { title: "Updates", commands: "updates" },
+  demo: { title: "Demo", commands: ["demo"] },
   official: {
-    title: {
-      en: "Options of the official agent, without effect here",
-      zh: "不起作用的官方选项",
-    },
+    title: "Options of the official agent, without effect here",
     commands: undefined,
   },
 } as const satisfies Readonly<
-  Record<string, { title: Translation; commands: readonly Command[] | OptionSet | undefined }>
+  Record<string, { title: string; commands: readonly Command[] | OptionSet | undefined }>
 >;
 
 /** A section of the help. */
@@ -93,9 +89,13 @@ export function commandsOf(option: Option<unknown>): readonly Command[] | undefi
  * A row as it is written in the table. `variable` is absent where it follows from the flag, and
  * `false` for an option that only a flag can set.
  */
-interface Row<T> extends Omit<Option<T>, "parse" | "initial" | "variable" | "key" | "group"> {
-  readonly variable?: string | false;
-}
+type Row<T> =
+  & Partial<Pick<Option<T>, "commands" | "tags" | "initialText" | "secret" | "separator">>
+  & Partial<Pick<Option<T>, "hasOff" | "isRequired" | "repeats" | "noEffect">>
+  & { readonly variable?: string | false };
+
+/** `-c, --flag VALUE`: all but the value may be absent, or the value. */
+const USAGE = /^(?:-(\w), )?(?:--([\w-]+))? ?(.+)?$/;
 
 /** Makes the rows of a group, by the kinds of their values. */
 export class OptionRows {
@@ -114,36 +114,60 @@ export class OptionRows {
     this.#options = options;
   }
 
-  #define<T>({ variable: named, ...rest }: Row<T> & Value<T>): Option<T> {
+  #define<T>(
+    usage: string,
+    help: string,
+    { variable: named, ...rest }: Row<T> & Value<T>,
+    usual?: string,
+  ): Option<T> {
     const { hasVariables = true, commands } = this.#options;
-    const row = { commands, ...rest, group: this.#group };
+    const [, short, flag, placeholder = usual] = USAGE.exec(usage) ?? [];
+    const row = { short, flag, placeholder, help, commands, ...rest, group: this.#group };
     if (named === false || !hasVariables) return row;
     const variable = named ?? `AGENT_${row.flag?.replaceAll("-", "_").toUpperCase()}`;
     return { ...row, variable, key: variable.replace(/^AGENT_/, "").toLowerCase() };
   }
 
   /** Text without control characters that `parse` checks, if it is there. */
-  text(row: Row<string> & { parse?: (text: string) => string }): Option<string> {
-    return this.checked({ parse: (value) => value, ...row, initial: "" });
+  text(
+    usage: string,
+    help: string,
+    row: Row<string> & { parse?: (text: string) => string } = {},
+  ): Option<string> {
+    return this.checked(usage, help, { parse: (value) => value, ...row, initial: "" });
+  }
+
+  /** An option of the official agent that is accepted without effect. */
+  ignored(usage: string, noEffect = "it does nothing in this agent"): Option<string | boolean> {
+    const help = "Of the official agent";
+    return / [A-Z]+$/.test(usage)
+      ? this.text(usage, help, { noEffect })
+      : this.toggle(usage, help, { noEffect });
   }
 
   /** A switch: on when it stands alone, off by `false` or `0`. */
-  toggle(row: Row<boolean>): Option<boolean> {
-    return this.#define({ ...row, initial: false, parse: parseSwitch });
+  toggle(usage: string, help: string, row: Row<boolean> = {}): Option<boolean> {
+    return this.#define(usage, help, { ...row, initial: false, parse: parseSwitch });
   }
 
   /** A switch that turns something off: its value is `true` unless the flag is given. */
-  toggleOff(row: Row<boolean>): Option<boolean> {
-    return this.#define({ ...row, initial: true, parse: (value) => !parseSwitch(value) });
+  toggleOff(usage: string, help: string, row: Row<boolean> = {}): Option<boolean> {
+    return this.#define(usage, help, {
+      ...row,
+      initial: true,
+      parse: (value) => !parseSwitch(value),
+    });
   }
 
   /** A switch whose absence means neither on nor off. */
-  optionalToggle(row: Row<boolean | undefined>): Option<boolean | undefined> {
-    return this.#define({ ...row, initial: undefined, parse: parseSwitch });
+  optionalToggle(usage: string, help: string): Option<boolean | undefined> {
+    return this.#define(usage, help, { initial: undefined, parse: parseSwitch });
   }
 
   /** A decimal number within bounds, both included. */
   number<const T extends number | undefined>(
+    usage: string,
+    help: string,
     { min, max, whole = false, ...row }: Row<number | T> & {
       initial: T;
       min: number;
@@ -151,8 +175,7 @@ export class OptionRows {
       whole?: boolean;
     },
   ): Option<number | T> {
-    return this.#define<number | T>({
-      placeholder: "N",
+    return this.#define<number | T>(usage, help, {
       ...row,
       parse(value) {
         const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
@@ -161,39 +184,39 @@ export class OptionRows {
         }
         return parsed;
       },
-    });
+    }, "N");
   }
 
   /** One of a few values. */
   choice<const T extends string | number, const U extends T | undefined>(
+    usage: string,
+    help: string,
     { allowed, ...row }: Row<T | U> & { initial: U; allowed: readonly T[] },
   ): Option<T | U> {
-    return this.#define<T | U>({
-      placeholder: allowed.join("|"),
+    return this.#define<T | U>(usage, help, {
       ...row,
       parse(value) {
         const found = allowed.find((word) => String(word) === value);
         if (found === undefined) throw new RangeError(allowed.join(" or "));
         return found;
       },
-    });
+    }, allowed.join("|"));
   }
 
   /** Words between separators; blanks around them and empty ones are dropped. */
-  list(row: Row<readonly string[]> & { separator: string }): Option<readonly string[]> {
-    return this.checked({
-      placeholder: "LIST",
-      ...row,
-      initial: [],
-      parse: (value) => wordsOf(value, row.separator),
-    });
+  list(
+    usage: string,
+    help: string,
+    row: Row<readonly string[]> & { separator: string },
+  ): Option<readonly string[]> {
+    const parse = (value: string) => wordsOf(value, row.separator);
+    return this.checked(usage, help, { ...row, initial: [], parse }, "LIST");
   }
 
   /** Patterns between commas, as {@linkcode matchesGlob} takes them. */
-  globs(row: Row<readonly string[]>): Option<readonly string[]> {
+  globs(usage: string, help: string, row: Row<readonly string[]>): Option<readonly string[]> {
     const separator = ",";
-    return this.checked({
-      placeholder: "LIST",
+    return this.checked(usage, help, {
       ...row,
       separator,
       initial: [],
@@ -209,20 +232,19 @@ export class OptionRows {
         }
         return globs;
       },
-    });
+    }, "LIST");
   }
 
   /** The result of `parse` for a text. */
-  checked<T>(row: Row<T> & Value<T>): Option<T> {
-    return this.#define<T>({
-      placeholder: "TEXT",
+  checked<T>(usage: string, help: string, row: Row<T> & Value<T>, usual = "TEXT"): Option<T> {
+    return this.#define<T>(usage, help, {
       ...row,
       parse(value) {
         const isPlain = row.separator === "\n" || !/\p{Cc}/u.test(value);
         if (!isPlain) throw new RangeError("text without control characters");
         return row.parse(value);
       },
-    });
+    }, usual);
   }
 }
 
