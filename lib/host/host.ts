@@ -52,8 +52,10 @@ export interface LinkKind {
   readonly isStacked: boolean;
   /** Name of the bridge, bond or other interface that it is part of; `undefined` for none. */
   readonly master?: string | undefined;
-  /** What it is there, such as `bond`. */
-  readonly memberKind?: string | undefined;
+  /** The kind of that; `undefined` for a device's own. */
+  readonly masterKind?: string | undefined;
+  /** Whether a device is behind it: a card, a modem, a virtual machine's adapter. */
+  readonly hasDevice: boolean;
   /** It shows the frames of a radio that another interface uses. */
   readonly isMonitor: boolean;
 }

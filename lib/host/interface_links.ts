@@ -2,7 +2,6 @@ import { attempt } from "../attempt.ts";
 import { parseStatsMessage } from "../parse/netlink.ts";
 import type { TrafficBytes } from "../types.ts";
 import type { LinkKind, Links } from "./host.ts";
-import { isMonitorType } from "./interface_traits.ts";
 import type { Netlink } from "./netlink.ts";
 
 const RTM_GETSTATS = 94;
@@ -42,14 +41,18 @@ export class InterfaceLinks implements Links {
   kind(index: number): LinkKind | undefined {
     const link = this.#netlink.link(index);
     if (link?.index !== index) return undefined;
+    const master = link.master === undefined ? undefined : this.#netlink.link(link.master);
+    const isLoopback = (link.flags & IFF_LOOPBACK) !== 0;
     return {
       name: link.name,
       kind: link.kind,
-      master: link.master === undefined ? undefined : this.#netlink.link(link.master)?.name ?? "",
-      memberKind: link.memberKind,
+      master: master?.name,
+      masterKind: master?.kind,
+      hasDevice: link.hasDevice && !isLoopback,
       isStacked: link.over !== undefined,
-      isLoopback: (link.flags & IFF_LOOPBACK) !== 0,
-      isMonitor: isMonitorType(link.hardwareType),
+      isLoopback,
+      // `ARPHRD_IEEE80211` and the two after it have a header of the radio before each frame.
+      isMonitor: link.hardwareType >= 801 && link.hardwareType <= 803,
     };
   }
 }

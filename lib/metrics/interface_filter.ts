@@ -23,8 +23,6 @@ export interface InterfaceContext {
   isOnlyLink: boolean;
   /** A counted interface has traffic that may already include that of a dial-up link. */
   hasTraffic: boolean;
-  /** Number of dial-up links that are on no serial port. */
-  dialUps: number;
 }
 
 /** Kinds that come in pairs: a container's uplink, and the host's ends of its containers' uplinks. */
@@ -100,9 +98,6 @@ const DIAL_UP = { kind: "ppp", name: "ppp*" } as const;
 
 /** Rule of an interface that counts although nothing tells what it is, beside others that count. */
 export const KIND_UNKNOWN = "by name: kind unknown";
-
-/** Rule of a PPP link of which nothing tells whether another interface carries it. */
-export const CARRIER_UNKNOWN = "perhaps inside another interface: ppp*";
 
 /** Names of uplinks, where no interface has a device that shows it. */
 const UPLINKS = [
@@ -220,8 +215,7 @@ function decideByKind(
   if (traits?.deviceSlave) return ignored(`already counted by ${master}`);
   if (traits?.switchPort) return ignored("switch port: its uplink is counted");
   if (traits?.bond) return counted("bond");
-  if (link?.isMonitor || traits?.monitor) return ignored("monitor of a radio");
-  if (traits?.representor) return ignored("representor: the card's port is counted");
+  if (link?.isMonitor) return ignored("monitor of a radio");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
@@ -246,8 +240,11 @@ function decideWithoutDevice(
   const globs = kind === undefined ? VIRTUAL_NAMES : isPair(link) ? HOST_ENDS : [];
   const glob = globs.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
+  // PPPoE, L2TP and VPNs run inside another interface, a modem's link does not.
   if (isDialUp(name, facts)) {
-    return decideDialUp(traits?.ppp, context);
+    return context.hasTraffic
+      ? ignored(`inside another interface: ${DIAL_UP.name}`)
+      : counted(`separate link: ${DIAL_UP.name}`);
   }
   if (!context.noDevices && isFromElsewhere(name, facts)) {
     return counted(`kind ${kind}: from another network`);
@@ -265,17 +262,6 @@ function decideWithoutDevice(
   }
   const isAmongOthers = !context.noDevices || (isUnknown(name, facts) && !context.isOnlyLink);
   return counted(isAmongOthers ? KIND_UNKNOWN : "by name: no interface has a device");
-}
-
-/** PPPoE, L2TP and VPNs run inside another interface, a modem's link does not. */
-function decideDialUp(ppp: InterfaceTraits["ppp"], context: InterfaceContext): InterfaceDecision {
-  if (!context.hasTraffic) return counted(`separate link: ${DIAL_UP.name}`);
-  if (ppp?.serial) return counted(`over a serial port: ${DIAL_UP.name}`);
-  return ignored(
-    ppp === undefined || ppp.sessions >= context.dialUps
-      ? `inside another interface: ${DIAL_UP.name}`
-      : CARRIER_UNKNOWN,
-  );
 }
 
 function counted(rule: string): InterfaceDecision {

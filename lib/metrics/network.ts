@@ -10,7 +10,6 @@ import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
-  CARRIER_UNKNOWN,
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
@@ -18,20 +17,16 @@ import {
 } from "./interface_filter.ts";
 import {
   decideAll,
-  decideOn,
   type DecisionContext,
   hasDevice,
   isCounted,
-  isSameLink,
   partOf,
   type TrackedInterface,
 } from "./tracked_interfaces.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
-/** Looks up the traits of an interface; `undefined` when they are unknown. */
-export type LookupTraits = (
-  name: string,
-) => InterfaceTraits | undefined | Promise<InterfaceTraits | undefined>;
+/** Looks up the traits of an interface where netlink tells none; `undefined` when they are unknown. */
+export type LookupTraits = (name: string) => InterfaceTraits | undefined;
 
 /** An interface and the decision on it. */
 export interface InterfaceStatus extends InterfaceDecision {
@@ -166,19 +161,15 @@ export class NetworkCollector {
     }
     for (const [index, link] of changed) if (link !== undefined) found.set(link.name, index);
     this.#follow(found, changed);
-    for (const nic of this.#interfaces.values()) {
-      // It may be gone when it is decided, and these are its only counters that were ever known.
-      if (nic.lookup === undefined || nic.last !== undefined || nic.index === undefined) continue;
-      const bytes = links.counters(nic.index);
-      if (bytes) nic.last = { name: nic.name, ...bytes };
-    }
   }
 
   /** Looks up and decides what is due: on all, or on new interfaces until the change is settled. */
   #settle(onAll: boolean): void {
     const isDue = performance.now() >= this.#settlesAtMs;
     if (isDue) this.#lookUpAgain();
-    if (this.#isUndecided) this.#isUndecided = !decideAll(this.#context, onAll || isDue);
+    if (!this.#isUndecided) return;
+    decideAll(this.#context, onAll || isDue);
+    this.#isUndecided = false;
   }
 
   /** The counters of those that count; `undefined` when something is to be followed, or one can't be asked. */
@@ -275,13 +266,6 @@ export class NetworkCollector {
   }
 
   #forget(nic: TrackedInterface): void {
-    // It was there in one sample only, and the answer about it has come since.
-    if (nic.decision === undefined && nic.lookup === undefined && nic.last !== undefined) {
-      const all = Array.from(this.#interfaces.values());
-      const carriers = all.filter(({ decision }) => decision?.counted);
-      decideOn(nic, { ...this.#context, carriers });
-      this.#count(nic, nic.last, false);
-    }
     this.#interfaces.delete(nic.name);
     this.total.markGone(nic.name);
     this.#isUndecided = true;
@@ -306,32 +290,11 @@ export class NetworkCollector {
   #lookUp(nic: TrackedInterface, told?: LinkKind): void {
     this.#isUndecided = true;
     if (nic.name === "lo") return;
-    const before = nic.link;
-    nic.link = told ?? (nic.index === undefined ? undefined : this.#links?.kind(nic.index));
-    const { index, link, traits, isUnsettled } = nic;
-    nic.isUnsettled = link === undefined || before === undefined || !isSameLink(before, link);
-    // Its files tell the same as before.
-    if (traits !== undefined && !nic.isUnsettled && !isUnsettled) return;
-    const answer = (link && index !== undefined ? traitsOfLink(link, index) : undefined) ??
-      this.#traits(nic.name);
-    if (!(answer instanceof Promise)) {
-      this.#take(nic, answer);
-      return;
-    }
-    nic.lookup = answer;
-    answer.catch(() => undefined).then((traits) => {
-      if (nic.lookup === answer) this.#take(nic, traits);
-    });
-  }
-
-  #take(nic: TrackedInterface, traits: InterfaceTraits | undefined): void {
-    nic.lookup = undefined;
-    // Those of another interface: of a later one under this name, or one of another network.
-    const isOther = nic.index !== undefined && traits?.index !== undefined &&
-      traits.index !== nic.index;
-    nic.traits = isOther ? undefined : traits;
-    // Nothing tells what this one was.
-    if (isOther) delete nic.last;
+    const { index } = nic;
+    nic.link = told ?? (index === undefined ? undefined : this.#links?.kind(index));
+    nic.traits = nic.link === undefined || index === undefined
+      ? this.#traits(nic.name)
+      : traitsOfLink(nic.link, index);
   }
 
   /** Looks at what may have joined or left another interface; a dial-up link carries on as it began. */
@@ -357,9 +320,6 @@ export class NetworkCollector {
     for (const { name, decision } of this.#interfaces.values()) {
       if (decision?.rule === KIND_UNKNOWN) {
         return new Error(`Cannot tell what ${quoteStart(name)} is: it counts by its name`);
-      }
-      if (decision?.rule === CARRIER_UNKNOWN) {
-        return new Error(`Cannot tell what carries ${quoteStart(name)}: it does not count`);
       }
     }
     return undefined;

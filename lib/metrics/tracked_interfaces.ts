@@ -22,10 +22,6 @@ export interface TrackedInterface {
   readonly index: number | undefined;
   traits: InterfaceTraits | undefined;
   link: LinkKind | undefined;
-  /** Its link differed at the last look: its files may have been read too early. */
-  isUnsettled?: boolean;
-  /** The look-up of its traits that is under way: only the answer to the last one is taken. */
-  lookup?: Promise<unknown> | undefined;
   decision: InterfaceDecision | undefined;
   /** Whether it counted in the last sample; absent before it was decided. */
   counted?: boolean | undefined;
@@ -58,18 +54,12 @@ export interface DecisionContext {
   readonly globs: InterfaceGlobs;
 }
 
-/**
- * Decides on new interfaces, and with `onAll` on all, once all have been looked up. Returns whether they
- * have been.
- */
-export function decideAll(context: DecisionContext, onAll: boolean): boolean {
+/** Decides on new interfaces, and with `onAll` on all. */
+export function decideAll(context: DecisionContext, onAll: boolean): void {
   const all = Array.from(context.interfaces.values());
-  const isAnswered = all.every(({ lookup }) => lookup === undefined);
-  const canDecide = isAnswered || hasDevice(context.interfaces);
   const undecided = all.filter((nic) => {
-    if (onAll && isAnswered && !isDialUp(nic.name, nic)) nic.decision = undefined;
-    return nic.decision === undefined && nic.lookup === undefined &&
-      (canDecide || nic.name === "lo");
+    if (onAll && !isDialUp(nic.name, nic)) nic.decision = undefined;
+    return nic.decision === undefined;
   });
   // Links that others may carry depend on the decisions on those and their traffic.
   const carriers = all.filter(({ decision }) => decision?.counted);
@@ -79,7 +69,6 @@ export function decideAll(context: DecisionContext, onAll: boolean): boolean {
   }
   // What begins to count later goes on from its counters of that time.
   for (const nic of all) if (isCounted(nic, context) === false) nic.counted ??= false;
-  return isAnswered;
 }
 
 /** Decides on an interface; on one that others may carry, by those of them that count. */
@@ -98,20 +87,14 @@ export function decideOn(
       it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
       !isDialUp(it.name, it)
     ),
-    dialUps: isDialUp(nic.name, nic) ? countDialUps(interfaces) : 0,
   });
-}
-
-function countDialUps(interfaces: TrackedInterfaces): number {
-  return Array.from(interfaces.values())
-    .filter((it) => isDialUp(it.name, it) && !it.traits?.ppp?.serial).length;
 }
 
 /** Whether one would count that is excluded: then none that it may carry is the only link. */
 function excludesLink(interfaces: TrackedInterfaces): boolean {
   const globs = { include: [], exclude: [] };
   const noDevices = !hasDevice(interfaces);
-  const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false, dialUps: 0 };
+  const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
   return interfaces.values().some((nic) =>
     nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
   );
@@ -121,11 +104,4 @@ function excludesLink(interfaces: TrackedInterfaces): boolean {
 export function hasDevice(interfaces: TrackedInterfaces): boolean {
   for (const { traits } of interfaces.values()) if (traits?.device) return true;
   return false;
-}
-
-/** Whether netlink tells the same of an interface as before. */
-export function isSameLink(one: LinkKind, other: LinkKind): boolean {
-  return one.kind === other.kind && one.master === other.master &&
-    one.memberKind === other.memberKind && one.isStacked === other.isStacked &&
-    one.isMonitor === other.isMonitor;
 }

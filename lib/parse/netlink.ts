@@ -20,8 +20,8 @@ export interface LinkMessage {
   over: number | undefined;
   /** Index of the bridge, bond or other interface that it is part of. */
   master: number | undefined;
-  /** What it is there, such as `bond`; kernels before 3.13 don't tell. */
-  memberKind: string | undefined;
+  /** Whether it has a device; kernels before 5.14 don't tell, and it is taken for one without a kind. */
+  hasDevice: boolean;
 }
 
 /** An address of an interface, as `RTM_NEWADDR` describes it. */
@@ -69,7 +69,7 @@ const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
-const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_PARENT_DEV_NAME = 56;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
@@ -96,7 +96,7 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   const name = findAttribute(attributes, IFLA_IFNAME);
   const info = findAttribute(attributes, IFLA_LINKINFO);
   const kind = info && findAttribute(info, IFLA_INFO_KIND);
-  const memberKind = info && findAttribute(info, IFLA_INFO_SLAVE_KIND);
+  const hasParent = findAttribute(attributes, IFLA_PARENT_DEV_NAME) !== undefined;
   const master = findAttribute(attributes, IFLA_MASTER);
   const isElsewhere = findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined;
   const over = isElsewhere ? undefined : findAttribute(attributes, IFLA_LINK);
@@ -108,7 +108,7 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
     kind: kind && toKind(kind),
     // A tunnel over any interface has 0.
     master: numberIn(master) || undefined,
-    memberKind: memberKind && toKind(memberKind),
+    hasDevice: hasParent || kind === undefined,
     over: (numberIn(over)) || undefined,
   };
 }

@@ -8,8 +8,6 @@
 #                       ID missing          there is no such command
 #   ID processes        ID ok COUNT         0 where others are hidden: then the first one is, too
 #   ID folders          ID ok COUNT         of proc that are no processes, links to some included
-#   ID interface NAME   ID ok TRAIT…
-#                       ID missing          there is no such interface, or nothing is known of it
 #   ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
 #                       ID missing          there is no getent
 #   ID hosts NAME       the same            by /etc/hosts alone
@@ -87,95 +85,6 @@ answer() {
   printf '%s\n' "$1 ok $text"
 }
 
-traits() {
-  dir=$sys/class/net/$2 found='' lower='' dsa=''
-  if [ ! -d "$dir" ] || [ "$proc" != /proc ]; then net_traits "$2"; fi
-  [ -d "$dir" ] || [ -n "$found" ] || { echo "$1 missing"; return; }
-  for trait in device bonding bonding_slave bridge brport tun_flags master/device; do
-    [ -e "$dir/$trait" ] && found="$found $trait"
-  done
-  for below in "$dir"/lower_*; do
-    [ -e "$below" ] && lower=' lower'
-    [ -e "$below/dsa" ] && dsa=' lower/dsa'
-  done
-  [ -r "$dir/type" ] && IFS= read -r type <"$dir/type" && found="$found hardware=$type"
-  [ -e "$dir/device" ] && [ -r "$dir/phys_port_name" ] &&
-    read -r port <"$dir/phys_port_name" && found="$found port=${port%% *}"
-  if [ -r "$dir/uevent" ]; then
-    while IFS= read -r line; do
-      case $line in
-        DEVTYPE=*) found="$found type=${line#DEVTYPE=}" ;;
-        IFINDEX=*) found="$found index=${line#IFINDEX=}" ;;
-      esac
-    done <"$dir/uevent"
-  fi
-  if [ -r "$dir/master/uevent" ]; then
-    while IFS= read -r line; do
-      case $line in INTERFACE=*) found="$found master=${line#INTERFACE=}" ;; esac
-    done <"$dir/master/uevent"
-  fi
-  case "$found " in *' type=ppp '*) ppp_carriers "$2" ;; esac
-  printf '%s\n' "$1 ok$found$lower$dsa"
-}
-
-# What may carry a PPP link: sessions of PPPoE and L2TP, at most 64, or a serial port of its pppd's.
-ppp_carriers() {
-  net=$proc/net count=0
-  [ "$proc" = /proc ] || net=$proc/1/net
-  for list in "$net/pppoe" "$net/pppol2tp"; do
-    [ -r "$list" ] || continue
-    while [ $count -lt 64 ] && read -r word _; do
-      case $list:$word in
-        */pppoe:[0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F] | */pppol2tp:SESSION)
-          found="$found ppp/session" count=$((count + 1)) ;;
-      esac
-    done <"$list"
-  done
-  [ "$proc" = /proc ] || return
-  for note in "/var/run/$1.pid" "/var/run/pppd/$1.pid"; do
-    [ -r "$note" ] && IFS= read -r pid <"$note" && on_serial_port "$pid" && found="$found ppp/serial"
-  done
-}
-
-# Whether a pppd was told to use a serial port, or is controlled by one.
-on_serial_port() {
-  case $1 in '' | *[!0-9]*) return 1 ;; esac
-  [ -r "/proc/$1/stat" ] && read -r _ name _ _ _ _ terminal _ <"/proc/$1/stat" || return 1
-  [ "$name" = '(pppd)' ] || return 1
-  case $((terminal >> 8 & 4095)) in
-    0 | 5 | 13[6-9] | 14[0-3]) ;;
-    4) [ $((terminal & 255)) -lt 64 ] || return 0 ;;
-    *) return 0 ;;
-  esac
-  # A shell passes over the zero bytes between the words, and there is no end of line.
-  words=
-  read -r words <"/proc/$1/cmdline"
-  case $words in
-    *ttyS[0-9]* | *ttyAMA[0-9]* | *ttyUSB[0-9]* | *ttyACM[0-9]* | *ttyHS[0-9]* | *gsmtty[0-9]* | \
-      *rfcomm[0-9]* | *wwan[0-9]at[0-9]*) return 0 ;;
-  esac
-  return 1
-}
-
-# What /proc/net tells of bonds and VLANs, where sys may be another machine's.
-net_traits() {
-  net=$proc/net
-  [ "$proc" = /proc ] || net=$proc/1/net
-  if [ -e "$net/bonding/$1" ]; then found=' bonding'; return; fi
-  for bond in "$net"/bonding/*; do
-    [ -r "$bond" ] || continue
-    while IFS= read -r line; do
-      [ "$line" = "Slave Interface: $1" ] || continue
-      found=" bonding_slave master=${bond##*/}"
-      return
-    done <"$bond"
-  done
-  [ -r "$net/vlan/config" ] || return
-  while IFS='|' read -r vlan id carrier; do
-    [ "${vlan%% *}:${carrier:+vlan}" = "$1:vlan" ] && found=' lower'
-  done <"$net/vlan/config"
-}
-
 # The files that a pattern has found; it stays as it is where there are none.
 count_found() {
   id=$1
@@ -202,9 +111,6 @@ check() {
       ;;
     resolve | hosts)
       case $2 in '' | -* | *[!A-Za-z0-9._-]*) ;; *) [ ${#2} -le 253 ] && request=$1 ;; esac
-      ;;
-    interface)
-      case $2 in '' | . | .. | */* | *' '*) ;; *) [ ${#2} -le 64 ] && request=$1 ;; esac
       ;;
   esac
 }
@@ -243,7 +149,6 @@ while IFS=' ' read -r id verb word; do
       if [ -e "$proc/1" ]; then count_found "$id" "$proc"/[1-9]*; else echo "$id ok 0"; fi
       ;;
     folders) count_found "$id" "$proc"/[!0-9]*/ ;;
-    interface) traits "$id" "$word" ;;
     *) echo "$id refused" ;;
   esac
 done

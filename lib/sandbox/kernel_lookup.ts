@@ -6,7 +6,7 @@ import {
 import type { Shell } from "./shell.ts";
 
 /** The requests to the helper shell after the seal. */
-export type LookupShell = Pick<Shell, "interfaceTraits" | "countProcesses" | "countFolders">;
+export type LookupShell = Pick<Shell, "countProcesses" | "countFolders">;
 
 /** Age up to which a count of the shell is given again: each costs as much as a report does. */
 const COUNT_MAX_AGE_MS = 10_000;
@@ -39,12 +39,9 @@ export class KernelLookup {
     this.#shell = shell;
   }
 
-  /** Properties of an interface; `undefined` when there are none. */
-  interfaceTraits(
-    name: string,
-  ): InterfaceTraits | undefined | Promise<InterfaceTraits | undefined> {
-    if (!this.#sealed) return readInterfaceTraits(this.#host, name);
-    return this.#shell?.interfaceTraits(name).catch(() => undefined);
+  /** Properties of an interface; `undefined` when there are none, and once the process is sealed. */
+  interfaceTraits(name: string): InterfaceTraits | undefined {
+    return this.#sealed ? undefined : readInterfaceTraits(this.#host, name);
   }
 
   /**

@@ -2,15 +2,6 @@ import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
 import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import {
-  type InterfaceTraits,
-  isFunctionPort,
-  isMonitorType,
-  isTunnelType,
-  parseInterfaceIndex,
-  PPP_TYPE,
-  SWITCH_PORT_TYPE,
-} from "../host/interface_traits.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import { withTimeout } from "../async/timeout.ts";
 import script from "./helper_shell.sh" with { type: "text" };
@@ -33,9 +24,6 @@ export interface ShellOptions {
   /** The runtime's name of the system, which decides about options of `ping`; `linux` by default. */
   os?: string;
 }
-
-/** A kernel takes 15; the text may not be a kernel's. */
-const MAX_INTERFACE_NAME_BYTES = 64;
 
 /** Folders that only root writes; the last ones are those of NixOS and of Windows' drivers in WSL. */
 const PROGRAM_PATH = `${SYSTEM_PATH}:/run/wrappers/bin:/run/current-system/sw/bin:/usr/lib/wsl/lib`;
@@ -200,41 +188,6 @@ export class Shell {
     return count;
   }
 
-  /**
-   * Reads the properties of an interface from `/sys/class/net/NAME`; `undefined` when there are none.
-   *
-   * @throws {TypeError} When a kernel would not take the name.
-   * @throws {Error} When the shell has ended.
-   */
-  async interfaceTraits(name: string): Promise<InterfaceTraits | undefined> {
-    checkInterfaceName(name);
-    const found = (await this.#ask(`interface ${name}`))?.split(" ");
-    if (found === undefined) return undefined;
-    const master = valueOf(found, "master=");
-    const type = valueOf(found, "type=");
-    return {
-      device: found.includes("device"),
-      bond: found.includes("bonding"),
-      bondSlave: found.includes("bonding_slave"),
-      deviceSlave: found.includes("master/device"),
-      bridge: found.includes("bridge"),
-      tunnel: found.includes("tun_flags") || isTunnelType(type),
-      stacked: found.includes("lower"),
-      switchPort: type === SWITCH_PORT_TYPE || found.includes("lower/dsa"),
-      monitor: found.includes("device") && isMonitorType(Number(valueOf(found, "hardware="))),
-      representor: found.includes("device") && isFunctionPort(valueOf(found, "port=")),
-      bridgePort: found.includes("brport"),
-      master: master || undefined,
-      ppp: type === PPP_TYPE
-        ? {
-          sessions: found.filter((it) => it === "ppp/session").length,
-          serial: found.includes("ppp/serial"),
-        }
-        : undefined,
-      index: parseInterfaceIndex(valueOf(found, "index=")),
-    };
-  }
-
   /** Ends the shell and its pings; pending requests fail. */
   async close(): Promise<void> {
     clearTimeout(this.#reapTimer);
@@ -300,13 +253,6 @@ function resolverVariables(): Record<string, string> {
   }));
 }
 
-function checkInterfaceName(name: string): void {
-  const bytes = new TextEncoder().encode(name).length;
-  if (!/^(?!\.{1,2}$)[^\0\t\n\v\f\r /]+$/.test(name) || bytes > MAX_INTERFACE_NAME_BYTES) {
-    throw new TypeError(`Cannot look up interface ${JSON.stringify(name)}: no such name can be`);
-  }
-}
-
 /** Starts the shell; without one, which the log says, there are no ICMP probes. */
 export function startShell(options: ShellOptions): Shell | undefined {
   try {
@@ -315,9 +261,4 @@ export function startShell(options: ShellOptions): Shell | undefined {
     getLogger("agent").warning("{error}", { error: describeError(error) });
     return undefined;
   }
-}
-
-/** The rest of the first word that begins with `name`; `undefined` when it is empty or missing. */
-function valueOf(words: readonly string[], name: string): string | undefined {
-  return words.find((word) => word.startsWith(name))?.slice(name.length) || undefined;
 }

@@ -54,7 +54,7 @@ class Kernel {
     const told = () => this.#told;
     this.network = new NetworkCollector(
       { read: () => this.#read() },
-      (name) => isSealed ? Promise.resolve().then(() => traits(name)) : traits(name),
+      (name) => isSealed ? undefined : traits(name),
       {
         globs: { include: [], exclude },
         links: hasLinks
@@ -160,7 +160,8 @@ class Kernel {
       name: nic.name,
       kind: nic.kind === "card" ? undefined : nic.kind,
       ...{ isLoopback: false, isStacked: false, isMonitor: false },
-      ...(nic.bond && { master: nic.bond.name, memberKind: "bond" }),
+      hasDevice: nic.kind === "card",
+      ...(nic.bond && { master: nic.bond.name, masterKind: "bond" }),
     };
   }
 

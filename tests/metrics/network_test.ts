@@ -106,59 +106,6 @@ timed.test("NetworkCollector.collect() takes no tunnel for the only link where i
   assertEquals(alone.counted(), ["tun0"]);
 });
 
-timed.test("NetworkCollector.collect() waits for a late lookup, then adds all bytes without a jump of the rate", async (time) => {
-  const answers = new Map<string, PromiseWithResolvers<InterfaceTraits | undefined>>();
-  const machine = new Machine(time, { eth0: 100 }, (name) => {
-    if (name === "eth0") return DEVICE;
-    const answer = Promise.withResolvers<InterfaceTraits | undefined>();
-    answers.set(name, answer);
-    return answer.promise;
-  });
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.step({ eth0: 100, wwan0: 5_000 }), [100, 0]);
-  assertEquals(machine.network.interfaces()[1], {
-    name: "wwan0",
-    counted: false,
-    rule: "not decided yet",
-  });
-  answers.get("wwan0")?.resolve(DEVICE);
-  await Promise.resolve().then(() => {}).then(() => {});
-  assertEquals(machine.step({ eth0: 110, wwan0: 6_000 }), [6_110, 10]);
-  assertEquals(machine.step({ eth0: 110, wwan0: 6_020 }), [6_130, 20]);
-});
-
-timed.test("NetworkCollector.collect() counts a device while the lookup of another interface is late", (time) => {
-  const machine = new Machine(time, { wwan0: 7, eth0: 100 }, (name) => {
-    return name === "eth0" ? DEVICE : new Promise(() => {});
-  });
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.step({ wwan0: 7, eth0: 110, eth1: 1 }), [110, 10]);
-});
-
-timed.test("NetworkCollector.collect() has no data while the first interfaces are undecided", async (time) => {
-  const eth0 = Promise.withResolvers<InterfaceTraits | undefined>();
-  const machine = new Machine(time, { lo: 1, office: 9, eth0: 100 }, (name) => {
-    return name === "eth0" ? eth0.promise : VIRTUAL;
-  });
-  assertEquals(machine.step(), undefined);
-  eth0.resolve(DEVICE);
-  await Promise.resolve().then(() => {}).then(() => {});
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.counted(), ["eth0"]);
-});
-
-timed.test("NetworkCollector.collect() uses the name when the lookup fails", async (time) => {
-  const machine = new Machine(
-    time,
-    { eth0: 100, veth1: 1 },
-    () => Promise.reject(new Error("the shell has ended")),
-  );
-  assertEquals(machine.step(), undefined);
-  await Promise.resolve().then(() => {}).then(() => {});
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.counted(), ["eth0"]);
-});
-
 timed.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", (time) => {
   const modem = new Machine(time, { eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
   assertEquals(modem.step(), [7, undefined]);
@@ -276,18 +223,6 @@ timed.test("NetworkCollector.missingPart() ends when it is known what an interfa
   assertEquals(machine.network.missingPart(), undefined);
 });
 
-timed.test("NetworkCollector.collect() continues with a renamed interface whose traits come late", async (time) => {
-  const late = Promise.withResolvers<InterfaceTraits>();
-  const machine = new Machine(time, { eth0: 5_000 }, (name) => {
-    return name === "eth0" ? { ...DEVICE, index: 2 } : late.promise;
-  }, { include: ["*0"] });
-  assertEquals(machine.step(), [5_000, undefined]);
-  assertEquals(machine.step({ lan0: 5_010 }), [5_000, 0]);
-  late.resolve({ ...DEVICE, index: 2 });
-  for (let turn = 0; turn < 3; turn++) await Promise.resolve();
-  assertEquals(machine.step({ lan0: 5_030 })?.[0], 5_030);
-});
-
 timed.test("NetworkCollector.collect() throws on malformed text and recovers", (time) => {
   const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
   machine.step();
@@ -392,37 +327,6 @@ timed.test("NetworkCollector.missingPart() names an interface of unknown kind th
   assertEquals(machine.network.missingPart()?.message, expected);
   machine.step({ eth0: 100 });
   assertEquals(machine.network.missingPart(), undefined);
-});
-
-timed.test("NetworkCollector.collect() counts no tunnel that came and went beside a link without a device", async (time) => {
-  const traits = named({ tun0: { ...VIRTUAL, tunnel: true } });
-  const machine = new Machine(time, { eth0: 100 }, (name) => Promise.resolve(traits(name)));
-  const step = async (counters: Counters) => {
-    const seen = machine.step(counters);
-    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-    return seen;
-  };
-  await step({ eth0: 100 });
-  await step({ eth0: 100 });
-  await step({ eth0: 100, tun0: 7 });
-  assertEquals(await step({ eth0: 100 }), [100, 0]);
-});
-
-timed.test("NetworkCollector.collect() adds nothing of a new bond, whoever its members are", async (time) => {
-  const member = Promise.withResolvers<InterfaceTraits>();
-  let lookups = 0;
-  const machine = new Machine(time, { eth0: 100 }, (name) => {
-    if (name === "bond0") return { ...VIRTUAL, bond: true };
-    return lookups++ === 0 ? DEVICE : member.promise;
-  });
-  machine.step();
-  machine.step({ eth0: 110, bond0: 10 });
-  assertEquals(machine.step(), [110, 0]);
-  for (let second = 0; second < 6; second++) assertEquals(machine.step(), [110, 0]);
-  member.resolve({ ...DEVICE, bondSlave: true, master: "bond0" });
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-  assertEquals(machine.step()?.[0], 110);
-  assertEquals(machine.counted(), ["bond0"]);
 });
 
 timed.test("NetworkCollector.collect() continues with an interface that is renamed", (time) => {
