@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import type { CpuInfo } from "../parse/cpuinfo.ts";
 
 type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
-type Files = ContainerFiles & Pick<Host, "list" | "readBytes">;
+type Files = ContainerFiles;
 
 /** `/proc/1/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
@@ -93,144 +93,56 @@ function hasOwnGroups(host: ContainerFiles): boolean {
 }
 
 const DMI_FILES = [
-  "product_name",
-  "sys_vendor",
-  "board_vendor",
-  "bios_vendor",
-  "product_version",
+  ...["product_name", "sys_vendor", "board_vendor", "bios_vendor", "product_version"],
   "chassis_vendor",
-] as const;
-
-/** Hypervisors by the prefix of a DMI string. */
-const DMI_PREFIXES: ReadonlyArray<readonly [string, string]> = [
-  ["KVM", "kvm"],
-  ["OpenStack", "kvm"],
-  ["KubeVirt", "kvm"],
-  ["Amazon EC2", "amazon"],
-  ["QEMU", "qemu"],
-  ["VMware", "vmware"],
-  ["VMW", "vmware"],
-  ["innotek GmbH", "oracle"],
-  ["VirtualBox", "oracle"],
-  ["Xen", "xen"],
-  ["Bochs", "bochs"],
-  ["Parallels", "parallels"],
-  ["BHYVE", "bhyve"],
-  ["Hyper-V", "microsoft"],
-  ["Apple Virtualization", "apple"],
-  ["Google Compute Engine", "google"],
 ];
 
-/** DMI strings that are believed before the processor: these hypervisors use others' techniques. */
-const CERTAIN: ReadonlySet<string> = new Set(["oracle", "xen", "amazon", "parallels", "google"]);
-
-/** Hypervisors by a part of the device tree's `hypervisor/compatible`. */
-const DEVICE_TREE_SIGNS: ReadonlyArray<readonly [string, string]> = [
-  ["linux,kvm", "kvm"],
-  ["xen", "xen"],
-  ["vmware", "vmware"],
+/** Hypervisors by the start of a DMI string; `sure` ones use others' techniques, and are believed first. */
+const DMI_KINDS: ReadonlyArray<readonly [start: RegExp, kind: string, isSure?: "sure"]> = [
+  [/^(?:KVM|OpenStack|KubeVirt)/, "kvm"],
+  [/^Amazon EC2/, "amazon", "sure"],
+  [/^QEMU/, "qemu"],
+  [/^(?:VMware|VMW)/, "vmware"],
+  [/^(?:innotek GmbH|VirtualBox)/, "oracle", "sure"],
+  [/^Xen/, "xen", "sure"],
+  [/^Bochs/, "bochs"],
+  [/^Parallels/, "parallels", "sure"],
+  [/^BHYVE/, "bhyve"],
+  [/^(?:Hyper-V|Microsoft Corporation\nVirtual Machine)/, "microsoft"],
+  [/^Apple Virtualization/, "apple"],
+  [/^Google Compute Engine/, "google", "sure"],
 ];
-
-/** A maker of servers, too, whose machines have its name without a hypervisor. */
-const ORACLE = "Oracle Corporation";
-
-/** Bit of the hexadecimal `/sys/hypervisor/properties/features` that is set in Xen's dom0. */
-const XEN_FIRST_DOMAIN = 1 << 11;
 
 /**
  * Hypervisor of the machine, as systemd-detect-virt names it; `undefined` without a sign of one.
  *
- * Reads DMI (`/sys/class/dmi/id`), the hypervisor's own files, the clock sources and the device tree;
  * `underHypervisor` is the processor's flag, for hypervisors without another sign. The clock sources
  * stand in for the processor's own words, for which native code would be needed.
  */
 export function virtualMachineKind(host: Files, underHypervisor: boolean): string | undefined {
   const { proc, sys } = host.roots;
-  const bySigns = byDmi(host, underHypervisor);
-  if (bySigns !== undefined && CERTAIN.has(bySigns)) return bySigns;
-  const xen = byXen(host);
-  if (xen === "xen") return xen;
-  const clocks = host.readText(
-    `${sys}/devices/system/clocksource/clocksource0/available_clocksource`,
-  ) ?? "";
+  const read = (path: string) => host.readText(path)?.trim() ?? "";
+  const texts = DMI_FILES.map((name) => read(`${sys}/class/dmi/id/${name}`));
+  const names = [...texts, `${texts[1]}\n${texts[0]}`];
+  const [, byDmi, isSure] = DMI_KINDS.find(([start]) => names.some((name) => start.test(name))) ??
+    [];
+  if (byDmi !== undefined && isSure) {
+    // Amazon's bare-metal instances have the same DMI vendor.
+    return byDmi === "amazon" && /\.metal(?:-|$)/.test(texts[0] ?? "") ? undefined : byDmi;
+  }
+  const clocks = read(`${sys}/devices/system/clocksource/clocksource0/available_clocksource`);
   // QEMU has the same DMI strings with KVM and with emulation; only KVM has its clock source.
   if (/\bkvm-clock\b/.test(clocks)) return "kvm";
-  if (xen === "none") return undefined;
-  if (/\bxen\b/.test(clocks)) return "xen";
-  const isOther = underHypervisor || hasFirmwareBit(host) === true;
-  return bySigns ?? byHypervisorType(host) ?? byDeviceTree(host) ??
-    byControlProgram(host.readText(`${proc}/sysinfo`)) ??
-    // KVM shows this clock, too, to guests that know Hyper-V alone.
-    (/\bhyperv_/.test(clocks) ? "microsoft" : isOther ? "vm-other" : undefined);
-}
-
-function byDmi(host: Files, underHypervisor: boolean): string | undefined {
-  const texts = DMI_FILES.map((name) =>
-    host.readText(`${host.roots.sys}/class/dmi/id/${name}`)?.trim() ?? ""
-  );
-  const [product = "", vendor = ""] = texts;
-  if (vendor === "Microsoft Corporation" && product === "Virtual Machine") return "microsoft";
-  const has = (sign: string) => texts.some((text) => text.startsWith(sign));
-  const kind = lookup(DMI_PREFIXES, has) ?? (underHypervisor && has(ORACLE) ? "oracle" : undefined);
-  // Amazon's bare-metal instances have the same DMI vendor.
-  const isMetal = kind === "amazon" && !(hasFirmwareBit(host) ?? !/\.metal(?:-|$)/.test(product));
-  return isMetal ? undefined : kind;
-}
-
-/** Whether the firmware says that this is a virtual machine, which root may read. */
-function hasFirmwareBit(host: Files): boolean | undefined {
-  const table = host.readBytes(`${host.roots.sys}/firmware/dmi/entries/0-0/raw`);
-  const length = table?.[1] ?? 0;
-  const flags = table?.[19];
-  return flags === undefined || length < 20 ? undefined : (flags & 1 << 4) !== 0;
-}
-
-/** A hypervisor that has a type and is not Xen. */
-function byHypervisorType(host: Files): string | undefined {
-  return host.readText(`${host.roots.sys}/hypervisor/type`)?.trim() ? "vm-other" : undefined;
-}
-
-function byXen(host: Files): string | undefined {
-  const { proc, sys } = host.roots;
-  const type = host.readText(`${sys}/hypervisor/type`)?.trim();
-  if (type !== "xen" && !host.exists(`${proc}/xen`)) return undefined;
-  // dom0 is the machine itself.
-  const features = parseInt(host.readText(`${sys}/hypervisor/properties/features`) ?? "", 16);
-  const isFirst = Number.isNaN(features)
-    ? host.readText(`${proc}/xen/capabilities`)?.includes("control_d") ?? false
-    : (features & XEN_FIRST_DOMAIN) !== 0;
-  return isFirst ? "none" : "xen";
-}
-
-function byDeviceTree(host: Files): string | undefined {
-  const tree = `${host.roots.proc}/device-tree`;
-  const hypervisor = host.readText(`${tree}/hypervisor/compatible`);
-  if (hypervisor !== undefined) {
-    return lookup(DEVICE_TREE_SIGNS, (sign) => hypervisor.includes(sign)) ?? "vm-other";
+  const type = read(`${sys}/hypervisor/type`);
+  if (type === "xen" || /\bxen\b/.test(clocks) || host.exists(`${proc}/xen`)) {
+    // dom0 is the machine itself.
+    return read(`${proc}/xen/capabilities`).includes("control_d") ? undefined : "xen";
   }
-  // IBM's firmware partitions a machine; QEMU emulates it for its guests.
-  const isPartition = host.exists(`${tree}/ibm,partition-name`) &&
-    host.exists(`${tree}/hmc-managed?`) && !host.exists(`${tree}/chosen/qemu,graphic-width`);
-  if (isPartition) return "powervm";
-  const model = host.readText(`${tree}/model`) ?? "";
-  const compatible = host.readText(`${tree}/compatible`) ?? "";
-  const isEmulated = model.startsWith("linux,dummy-virt") || compatible.includes("qemu,") ||
-    (host.list(tree) ?? []).some((name) => name.startsWith("fw-cfg"));
-  return isEmulated ? "qemu" : undefined;
-}
-
-/** On s390x, `VM00 Control Program: z/VM 7.2.0`. */
-function byControlProgram(sysinfo: string | undefined): string | undefined {
-  const program = /^VM00 Control Program:\s*(.*)$/m.exec(sysinfo ?? "")?.[1];
-  if (program === undefined) return undefined;
-  return program.startsWith("z/VM") ? "zvm" : "kvm";
-}
-
-function lookup<T>(
-  rows: ReadonlyArray<readonly [T, string]>,
-  matches: (sign: T) => boolean,
-): string | undefined {
-  return rows.find(([sign]) => matches(sign))?.[1];
+  const tree = read(`${proc}/device-tree/hypervisor/compatible`);
+  if (byDmi !== undefined) return byDmi;
+  if (tree !== "") return /kvm/.test(tree) ? "kvm" : "vm-other";
+  if (/\bhyperv_/.test(clocks)) return "microsoft";
+  return type !== "" || underHypervisor ? "vm-other" : undefined;
 }
 
 /**
@@ -242,7 +154,6 @@ function lookup<T>(
  */
 export function virtualization(host: Files, cpu: CpuInfo | undefined): string | undefined {
   return containerKind(host) ??
-    (cpu?.vendor === "User Mode Linux" ? "uml" : undefined) ??
     virtualMachineKind(host, cpu?.underHypervisor ?? false) ??
     (cpu === undefined ? undefined : "none");
 }
