@@ -231,6 +231,7 @@ export function darwinInterfaceTraits(name: string): InterfaceTraits {
     bridge: /^bridge\d+$/.test(name),
     tunnel: TUNNELS.test(name),
     stacked: STACKED.test(name),
+    ...{ deviceSlave: false, switchPort: false, bridgePort: false },
   };
 }
 

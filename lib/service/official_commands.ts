@@ -7,7 +7,7 @@
 
 import { attempt } from "../attempt.ts";
 import { lookupVariable } from "../parse/os_release.ts";
-import { splitQuotedWords, splitShellWords } from "../parse/shell_words.ts";
+import { splitShellWords } from "../parse/shell_words.ts";
 
 /** The command of a service, as its file describes it. */
 export interface ServiceCommand {
@@ -100,64 +100,6 @@ function exportedVariables(text: string): Record<string, string> {
   );
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  a: "\x07",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
-  s: " ",
-  "\\": "\\",
-  '"': '"',
-  "'": "'",
-};
-
-/**
- * Splits a unit file's command line into words, by the quotes and escapes of `systemd.service(5)`
- * and `systemd.syntax(7)`. An open quote ends with the line.
- */
-export function splitSystemdWords(line: string): string[] {
-  return splitQuotedWords(line, unescapeSystemd);
-}
-
-/** The text of an escape, and its length after the backslash. */
-function unescapeSystemd(rest: string): { text: string; length: number } {
-  const named = ESCAPES[rest.charAt(0)];
-  if (named !== undefined) return { text: named, length: 1 };
-  const hex = /^(?:x([0-9a-f]{2})|u([0-9a-f]{4}))/i.exec(rest);
-  if (hex !== null) {
-    const code = Number.parseInt(hex[1] ?? hex[2] ?? "", 16);
-    return { text: String.fromCharCode(code), length: hex[0].length };
-  }
-  const octal = /^[0-3][0-7]{2}/.exec(rest);
-  if (octal !== null) {
-    return { text: String.fromCharCode(Number.parseInt(octal[0], 8)), length: 3 };
-  }
-  return { text: "\\", length: 0 };
-}
-
-/**
- * Expands variables: `${NAME}` within a word, `$NAME` alone into as many words as its value has,
- * `$$` into a dollar sign.
- */
-export function expandSystemdWords(
-  words: readonly string[],
-  env: Readonly<Record<string, string>>,
-): string[] {
-  return words.flatMap((word) => {
-    const whole = /^\$([A-Za-z_]\w*)$/.exec(word);
-    if (whole !== null) return splitSystemdWords(env[whole[1] ?? ""] ?? "");
-    return [
-      word.replace(
-        /\$\$|\$\{([A-Za-z_]\w*)\}/g,
-        (_all, name) => name === undefined ? "$" : env[name] ?? "",
-      ),
-    ];
-  });
-}
-
 /**
  * Parses a systemd unit.
  *
@@ -168,71 +110,33 @@ export function parseSystemdCommand(
   text: string,
   readText: (path: string) => string,
 ): ServiceCommand {
-  const settings = [...serviceSettings(text)];
-  const values = (key: string) => settings.flatMap(([name, value]) => name === key ? [value] : []);
+  const [, section = ""] = /^\[Service\]$([^]*)/m.exec(text.replaceAll(/\\\r?\n/g, " ")) ?? [];
+  const found = Array.from(
+    section.matchAll(/^\s*([A-Za-z]+)\s*=[ \t]*(.*?)\s*$/gm),
+    ([, key, value = ""]) => [key, value.replaceAll("%%", "%")] as const,
+  );
+  const values = (key: string) => found.flatMap(([name, value]) => name === key ? [value] : []);
   const last = (key: string) => values(key).at(-1) ?? "";
   // An empty value takes those before it back.
   const list = (key: string) => values(key).slice(values(key).lastIndexOf("") + 1);
-  const env = Object.fromEntries([
-    ...list("Environment").flatMap((line) => splitSystemdWords(unescapePercent(line)))
-      .flatMap(parseAssignment),
-    ...list("EnvironmentFile").flatMap((file) =>
-      parseEnvironmentFile(attempt(() => readText(file.replace(/^-/, ""))) ?? "")
-    ),
-  ]);
-  const [prefixed = "", ...args] = splitSystemdWords(unescapePercent(last("ExecStart")));
-  const [, prefix = "", binary = ""] = /^([-@:+!|]*)(.*)$/s.exec(prefixed) ?? [];
-  const words = binary === "" ? [] : [binary, ...args];
+  const files = list("EnvironmentFile").flatMap((file) =>
+    (attempt(() => readText(file.replace(/^-/, ""))) ?? "").split("\n")
+  );
+  const assignments = [...list("Environment").flatMap(splitShellWords), ...files];
+  const env = Object.fromEntries(assignments.flatMap((word) => {
+    const [, name, value = ""] = /^([A-Za-z_]\w*)=\s*(.*?)\s*$/s.exec(word) ?? [];
+    return name === undefined ? [] : [[name, value.replace(/^(["'])(.*)\1$/, "$2")] as const];
+  }));
+  const [binary = "", ...args] = splitShellWords(last("ExecStart").replace(/^[-@:+!|]+/, ""));
+  const expanded = args.flatMap((word) => {
+    const name = /^\$([A-Za-z_]\w*)$/.exec(word)?.[1];
+    if (name !== undefined) return splitShellWords(env[name] ?? "");
+    return [word.replace(/\$\{([A-Za-z_]\w*)\}/g, (_all, name) => env[name] ?? "")];
+  });
   return {
-    words: prefix.includes(":") ? words : expandSystemdWords(words, env),
+    words: commandWords(binary, expanded),
     env,
-    workingDirectory: unescapePercent(last("WorkingDirectory").replace(/^-/, "")),
+    workingDirectory: last("WorkingDirectory").replace(/^-/, ""),
     user: last("User"),
   };
-}
-
-/** The settings of `[Service]` in order, with continuation lines joined. */
-function* serviceSettings(text: string): Generator<[key: string, value: string]> {
-  let section = "";
-  let begun = "";
-  for (const line of text.split(/\r?\n/)) {
-    const trimmed = line.trim();
-    // Comments are allowed between continuation lines.
-    if (trimmed.startsWith("#") || trimmed.startsWith(";")) continue;
-    if (line.endsWith("\\")) {
-      begun += `${line.slice(0, -1)} `;
-      continue;
-    }
-    const whole = (begun + line).trim();
-    begun = "";
-    const header = /^\[(.*)\]$/.exec(whole);
-    if (header !== null) section = header[1] ?? "";
-    const equals = whole.indexOf("=");
-    if (header !== null || section !== "Service" || equals === -1) continue;
-    yield [whole.slice(0, equals).trim(), whole.slice(equals + 1).trim()];
-  }
-}
-
-/**
- * Parses an `EnvironmentFile=`: one assignment per line, blanks and quotes around values removed.
- */
-function parseEnvironmentFile(text: string): [name: string, value: string][] {
-  return text.split(/\r?\n/).flatMap((line) => {
-    const equals = line.indexOf("=");
-    if (equals === -1) return [];
-    const value = line.slice(equals + 1).trim();
-    const quoted = /^(["'])(.*)\1$/.exec(value);
-    // The name of a comment is none.
-    return parseAssignment(`${line.slice(0, equals).trim()}=${quoted?.[2] ?? value}`);
-  });
-}
-
-function parseAssignment(word: string): [name: string, value: string][] {
-  const [, name, value = ""] = /^([A-Za-z_]\w*)=(.*)$/s.exec(word) ?? [];
-  return name === undefined ? [] : [[name, value]];
-}
-
-/** Specifiers other than `%%` are not used in such units. */
-function unescapePercent(text: string): string {
-  return text.replaceAll("%%", "%");
 }

@@ -1,11 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {
-  expandSystemdWords,
-  parseLaunchdCommand,
+import {  
   parseOpenrcCommand,
-  parseSystemdCommand,
-  splitSystemdWords,
+  parseSystemdCommand, 
 } from "../../lib/service/official_commands.ts";
 
 function fixture(name: string): string {
@@ -13,37 +10,6 @@ function fixture(name: string): string {
 }
 
 const plist = fixture("com.komari.komari-agent.plist");
-
-Deno.test("parseLaunchdCommand() parses the official installer's property list", () => {
-  assertEquals(parseLaunchdCommand(plist), {
-    words: ["/usr/local/komari/agent", "-e", "https://panel.example.com/a&b", "-t", "token123"],
-    env: { HTTPS_PROXY: "http://proxy.example.com:3128" },
-    workingDirectory: "/usr/local/komari",
-    user: "root",
-  });
-});
-
-Deno.test("parseLaunchdCommand() leaves out what is commented out", () => {
-  const old = "<key>ProgramArguments</key>\n<array><string>/old</string></array>";
-  const text = `<!-- ${old}\n--><!-- ${old} -->${old.replace("old", "new")}`;
-  assertEquals(parseLaunchdCommand(text).words, ["/new"]);
-});
-
-Deno.test("parseLaunchdCommand() decodes numeric entities", () => {
-  const text =
-    "<key>ProgramArguments</key><array><string>&#65;&#x42;&lt;&none;&#x110000;</string>" +
-    "<string/></array>";
-  assertEquals(parseLaunchdCommand(text).words, ["AB<&none;&#x110000;", ""]);
-});
-
-Deno.test("parseLaunchdCommand() returns no words when the text is no property list", () => {
-  for (const text of ["", "bplist00", plist.slice(0, 500).replaceAll("array", "dict")]) {
-    assertEquals(parseLaunchdCommand(text).words, []);
-  }
-  fc.assert(fc.property(fc.nat(plist.length), (length) => {
-    parseLaunchdCommand(plist.slice(0, length));
-  }));
-});
 
 Deno.test("parseOpenrcCommand() parses the official installer's script", () => {
   assertEquals(parseOpenrcCommand(fixture("komari-agent.openrc")), {
@@ -179,40 +145,3 @@ Deno.test("parseSystemdCommand() accepts any text", () => {
   }));
 });
 
-Deno.test("splitSystemdWords() handles quotes and escapes", () => {
-  const shown = splitSystemdWords(String.raw`a  "b c" 'd "e' f\x20g\s\"h\\ "" \101 \u00e4 \q`);
-  assertEquals(shown, ["a", "b c", 'd "e', 'f g "h\\', "", "A", "ä", "\\q"]);
-});
-
-Deno.test("splitSystemdWords() knows each escape of systemd, and leaves others as they are", () => {
-  const table: [word: string, text: string][] = [
-    [String.raw`\a\b\f\n\r\t\v\s`, "\x07\b\f\n\r\t\v "],
-    [String.raw`\\\"\'`, "\\\"'"],
-    [String.raw`\x4a\x4A\u00e4\u00E4\112\377`, "JJääJ\xff"],
-    [String.raw`\477\x4\u00e\88`, String.raw`\477\x4\u00e\88`],
-  ];
-  for (const [word, text] of table) assertEquals(splitSystemdWords(word), [text], word);
-});
-
-Deno.test("splitSystemdWords() closes an open quote at the end of the line", () => {
-  assertEquals(splitSystemdWords('a "b c'), ["a", "b c"]);
-  assertEquals(splitSystemdWords("a\\"), ["a\\"]);
-  assertEquals(splitSystemdWords(" \t "), []);
-});
-
-Deno.test("splitSystemdWords() reverses systemdArgument()", () => {
-  const word = fc.string();
-  fc.assert(fc.property(fc.array(word), (words) => {
-    const line = words.map((it) => `"${it.replace(/["\\]/g, "\\$&")}"`).join(" ");
-    assertEquals(splitSystemdWords(line), words);
-  }));
-});
-
-Deno.test("expandSystemdWords() expands variables within words and into several", () => {
-  const env = { URL: "https://x", MORE: "-t 'a b'", EMPTY: "" };
-  assertEquals(
-    expandSystemdWords(["-e=${URL}/p", "$MORE", "$EMPTY", "$MISSING", "${MISSING}", "a$$b"], env),
-    ["-e=https://x/p", "-t", "a b", "", "a$b"],
-  );
-  assertEquals(expandSystemdWords(["a$URL"], env), ["a$URL"]);
-});
