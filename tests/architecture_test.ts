@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 const FLOORS: readonly (readonly string[])[] = [
   ["parse/", "log/", "async/", "io/", "attempt.ts", "types.ts", "version.ts"],
   ["config/", "host/", "sandbox/", "state/", "net/"],
-  ["metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
+  ["diagnosis/", "metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
   ["doctor/"],
   ["cli/"],
@@ -20,6 +20,8 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   ["traffic/", "metrics/"],
   // A scrape asks file systems that may hang as a report does.
   ["exporter/", "metrics/"],
+  // A failed call is told by its cause.
+  ["panel/", "diagnosis/"],
   // What runs for the panel sends its results there.
   ["remote/", "panel/"],
   // An update restarts what the installation has made.

@@ -1,3 +1,4 @@
+import type { Diagnosis } from "../diagnosis/cause.ts";
 import { describeError } from "../log/log.ts";
 import { LASTING_MS } from "../panel/link_log.ts";
 import type { PanelObserver } from "../panel/observer.ts";
@@ -69,10 +70,11 @@ export class PanelMonitor implements PanelObserver {
   }
 
   /** A call has ended, with an error if it has failed. */
-  onOutcome(error: unknown): void {
+  onOutcome(error: unknown, _call?: string, diagnosis?: Diagnosis): void {
     if (error === undefined) return;
     const failures = this.#health.failures + 1;
-    this.#change({ failures, error: { text: describeError(error), atMs: Date.now() } });
+    const { reason: text, action } = diagnosis ?? { reason: describeError(error) };
+    this.#change({ failures, error: { text, action, atMs: Date.now() } });
   }
 
   /** So many WebSockets in a row were closed soon after they opened, the last of them after so long. */

@@ -63,6 +63,10 @@ export class ShellNames implements SystemNames {
     return await RUNTIME_NAMES.lookUp(host);
   }
 
+  get nameServers(): readonly string[] {
+    return this.#shell?.nameServers ?? [];
+  }
+
   async lookUpHosts(host: string): Promise<readonly string[]> {
     return await this.#shell?.lookUpHosts(host) ?? await RUNTIME_NAMES.lookUpHosts(host);
   }

@@ -5,8 +5,9 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { isReportingTo, notReporting, verdictOn } from "../diagnosis/verdict.ts";
 import type { PanelHealth } from "../state/health_file.ts";
-import { type Health, readHealth } from "../state/health_reader.ts";
+import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { agentFolders } from "../service/installed_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
@@ -73,7 +74,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
   };
   const layout = { columns: terminalColumns(env), inLanguage: context.inLanguage };
   context.print(config.json ? statusJson(status) : statusText(status, layout));
-  return healthProblem(health, status.nowMs) === undefined ? 0 : 1;
+  return verdictsOf(status).every(({ isOk }) => isOk) ? 0 : 1;
 }
 
 /** The state for people. */
@@ -86,6 +87,7 @@ export function statusText(
   } = {},
 ): string {
   const rows: Row[] = [];
+  const verdicts = verdictsOf({ health, isPaused, found, nowMs });
   if (health !== undefined) {
     // Of others the health file tells what was, and not what is.
     const isLive = health.isRunning && !isPaused;
@@ -107,10 +109,43 @@ export function statusText(
   } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   if (change !== undefined) rows.push(["Configuration", change]);
-  return rows.map(([name, text]) => {
+  const first = verdicts.map(({ text }) =>
+    `${wrapped(inLanguage(text), { indent: 0, columns })}\n`
+  );
+  return first.join("") + rows.map(([name, text]) => {
     const body = wrapped(inLanguage(text), { indent: NAME_WIDTH, columns });
     return `${padded(inLanguage(name), NAME_WIDTH)}${body}\n`;
   }).join("");
+}
+
+/** What `status` begins with: a line, and one for each panel where there are several. */
+function verdictsOf(
+  { health, isPaused, found, nowMs }: Pick<Status, "health" | "isPaused" | "found" | "nowMs">,
+): { text: string; isOk: boolean }[] {
+  if (health?.isRunning !== true) {
+    const isInstalled = found.status !== "skipped";
+    const reason = isInstalled
+      ? found.text
+      : health === undefined
+      ? NO_AGENT
+      : "the agent exited unexpectedly";
+    const [action] = isInstalled ? found.advice : [];
+    return [{ text: notReporting({ reason, action }), isOk: false }];
+  }
+  const { pid, panels, startedAtMs = nowMs } = health;
+  if (isPaused) {
+    const reason = `process ${pid} was stopped by a signal`;
+    return [{ text: notReporting({ reason, action: `kill -CONT ${pid}` }), isOk: false }];
+  }
+  return panels.map(({ panel, transport, acceptedAtMs, intervalMs = health.intervalMs, error }) => {
+    const withinMs = reportingWithinMs(intervalMs);
+    const isOutage = transport === undefined;
+    const state = { panel, startedAtMs, acceptedAtMs, isOutage, withinMs, failure: error };
+    return {
+      text: verdictOn(state, { nowMs, isOnly: panels.length === 1 }),
+      isOk: isReportingTo(state, nowMs),
+    };
+  });
 }
 
 type Row = readonly [name: string, text: string];

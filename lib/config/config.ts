@@ -95,21 +95,23 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
 }
 
 /** The part of the configuration that a connection to the panel needs. */
-export type ConnectionConfig = Pick<
-  Config,
-  | "transport"
-  | "protocolVersion"
-  | "tokenIn"
-  | "reconnectIntervalSeconds"
-  | "compression"
-  | "remoteControl"
-  | "headers"
-  | "caCerts"
-  | "anyCertificate"
-  | "preferFamily"
-  | "nameServer"
-  | "proxies"
->;
+export type ConnectionConfig =
+  & Pick<
+    Config,
+    | "transport"
+    | "protocolVersion"
+    | "tokenIn"
+    | "reconnectIntervalSeconds"
+    | "compression"
+    | "remoteControl"
+    | "headers"
+    | "caCerts"
+    | "anyCertificate"
+    | "preferFamily"
+    | "nameServer"
+    | "proxies"
+  >
+  & Partial<Pick<Config, "origins">>;
 
 /**
  * Puts the layers over each other, flags over variables over the file over the record of the

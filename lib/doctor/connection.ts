@@ -11,14 +11,22 @@ import { hostRoots } from "../metrics/open_machine.ts";
 import { DialError, type DialStage } from "../net/errors.ts";
 import { connectAbortable } from "../net/happy_eyeballs.ts";
 import { addressScope, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
-import { urlHost } from "../parse/probe_target.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { failed, type Finding, type Line, ok, warning } from "./check.ts";
 import type { NetworkEvidence } from "./network.ts";
-import { endpointPlace, given, proxyNames, withoutProxy, writeAddress } from "./options.ts";
+import { OWN_FIREWALL } from "../diagnosis/links.ts";
+import { endpointPlace, given, writeAddress } from "./options.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
-import { addressOf, failureText, hopOf, seconds, usualAddresses, type Way } from "./way.ts";
+import {
+  addressOf,
+  causeOf,
+  failureText,
+  hopOf,
+  seconds,
+  usualAddresses,
+  type Way,
+} from "./way.ts";
 
 const CONNECT_MS = 5_000;
 /** The kernel sends a packet again after 1 s. */
@@ -105,9 +113,6 @@ async function openAddresses(way: Way, signal: AbortSignal): Promise<string[]> {
   return all.flat();
 }
 
-const OWN_FIREWALL =
-  "see whether a firewall here drops or refuses it: nft list ruleset || iptables-save";
-
 /** What else is known where a connection is judged. */
 interface Known {
   readonly way: Omit<Way, "dialer">;
@@ -131,7 +136,7 @@ export function judgeConnection(evidence: ConnectionEvidence, known: Known): Fin
       `see where: mtr -rn -c 20 ${address}`,
     );
   }
-  if (stage === "proxy") return failed(error, ...refusingProxy(error, way));
+  if (stage === "proxy") return failed(error, ...causeOf({ stage, error }, way).advice);
   const where = evidence.isLate
     ? `Cannot connect to ${hopOf(way).text} port ${port}${
       way.addresses.length === 0 ? "" : ` (${addressOf(way)})`
@@ -162,13 +167,8 @@ function unconnected(evidence: ConnectionEvidence, { way, network, source }: Kno
   if (fullTable !== undefined) {
     return [`have it keep more: sysctl -w net.netfilter.nf_conntrack_max=${2 * fullTable}`];
   }
-  if (way.proxy !== undefined) {
-    return [
-      `see whether the proxy listens: nc -vz ${host} ${port}`,
-      `correct ${proxyNames(way)}, which names it`,
-      `or reach the panel without it: ${withoutProxy(way)}`,
-    ];
-  }
+  const seen = causeOf({ stage: "connect", error: `${error} (${address})` }, way);
+  if (way.proxy !== undefined) return [...seen.advice];
   if (isLoopbackHost(address)) {
     const isElsewhere = source === ""
       ? `if the panel is on another machine, write its address into ${endpointPlace(way)}`
@@ -201,34 +201,8 @@ function unconnected(evidence: ConnectionEvidence, { way, network, source }: Kno
       `if this machine is to have IPv${family}, see why it has none: ip addr; sysctl -a -r disable_ipv6`,
     ];
   }
-  if (/refused/.test(error)) {
-    return [
-      write,
-      `see on the panel's machine whether it listens on port ${port}, and not at 127.0.0.1 alone: ss -ltn`,
-      write === false &&
-      `correct the port in ${endpointPlace(way)}, if it is another one than ${port}`,
-      isPanels,
-      "see whether a firewall, here or there, answers in its place: nft list ruleset || iptables-save",
-    ];
-  }
-  if (/does not let it through/.test(error)) {
-    return [
-      OWN_FIREWALL,
-      "see what else forbids it: journalctl -k | grep -i denied (SELinux, AppArmor)",
-    ];
-  }
-  if (/unreachable|leads nowhere|prohibited|no address of that family/.test(error)) {
-    const ip = family === 6 ? "ip -6" : "ip";
-    return [
-      /no address of that family/.test(error) &&
-      "see whether an address here may be used, and is not tentative or dadfailed, and a port is free: ip addr; ss -s",
-      /host is unreachable/.test(error) &&
-      `see who says so, and whether a machine is there: ping -c 3 ${address}; ip neigh show ${address}`,
-      `see whether this machine has a route to it, or one that refuses it: ${ip} route get ${address}; ${ip} rule`,
-      isPanels,
-      OWN_FIREWALL,
-    ];
-  }
+  if (seen.cause === "refused") return [write, ...seen.advice, isPanels];
+  if (seen.cause !== "dropped") return [...seen.advice, isPanels];
   const isFar = addressScope(address) === "private" ||
     /^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(address);
   return isLate !== true ? [`see how far packets get: traceroute -n ${address}`] : [
@@ -241,33 +215,5 @@ function unconnected(evidence: ConnectionEvidence, { way, network, source }: Kno
         "bans this machine (fail2ban): nft list ruleset || iptables-save"
       : `see how far packets get, and by which way: ip route get ${address}; traceroute -n ${address}`,
     OWN_FIREWALL,
-  ];
-}
-
-/** A proxy that was reached and opens no way to the panel. */
-export function refusingProxy(message: string, way: Omit<Way, "dialer">): Line[] {
-  const { url, proxy } = way;
-  const [host, names] = [urlHost(url), proxyNames(way)];
-  if (/ 40[17]\b|user or password|authentication method/.test(message)) {
-    return [
-      proxy?.login === undefined
-        ? `put the proxy's user and password into ${names}: ${
-          proxy?.kind ?? "http"
-        }://USER:PASSWORD@HOST:PORT`
-        : `the proxy does not accept this user and password: correct them in ${names}`,
-    ];
-  }
-  const without = `or reach ${host} without the proxy: ${withoutProxy(way)}`;
-  if (/ 403\b|rules forbid/.test(message)) return [`have the proxy allow ${host}`, without];
-  if (/ 50[234]\b|unreachable|refused|general failure|TTL/.test(message)) {
-    return [
-      `see on the proxy's machine whether it reaches ${host}: curl -v ${url.origin}`,
-      without,
-    ];
-  }
-  return [
-    `see whether ${names} names a proxy of that kind, and no web server (http://, socks5h://): curl -v -x ` +
-    `${proxy?.kind ?? "http"}://${proxy?.host}:${proxy?.port} ${url.origin}`,
-    without,
   ];
 }

@@ -12,8 +12,8 @@ import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily, isWithin } from "../parse/ip_address.ts";
 import { failed, type Finding, type Line, ok, warning } from "./check.ts";
-import { endpointPlace, given, proxyNames } from "./options.ts";
-import { failureText, hopOf, seconds, type Way } from "./way.ts";
+import { given } from "./options.ts";
+import { causeOf, failureText, hopOf, seconds, type Way } from "./way.ts";
 
 /** The system asks its second name server after 5 s. */
 const LOOKUP_MS = 7_000;
@@ -220,10 +220,7 @@ function unresolved(evidence: NameEvidence, way: Omit<Way, "dialer">): Finding {
   if (knowing !== undefined && /NXDOMAIN|no address/.test(knowing.code)) {
     return failed(
       text,
-      way.proxy === undefined
-        ? `correct the name in ${endpointPlace(way)}, if it is not ${host}`
-        : `correct the proxy's name in ${proxyNames(way)}, if it is not ${host}`,
-      `see whether the domain has a record of that name, at its DNS provider: dig +trace ${host}`,
+      ...causeOf({ stage: "lookup", error: "no such name" }, way).advice,
     );
   }
   if (knowing !== undefined) {

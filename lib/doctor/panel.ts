@@ -7,10 +7,11 @@
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { roundMs } from "../log/log.ts";
 import type { HttpResponse } from "../net/http_client.ts";
-import { reasonOf } from "../panel/http_exchange.ts";
-import { codePoint } from "../parse/bounded_text.ts";
+import { reasonOf } from "../diagnosis/page.ts";
+import { TOKEN_LENGTH } from "../diagnosis/links.ts";
+import { truncate } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import { readAnswer } from "./answers.ts";
+import { movedAddress } from "../diagnosis/answers.ts";
 import { type Check, failed, type Finding, ok, skipped, warning } from "./check.ts";
 import { judgeClock } from "./clock.ts";
 import { type ConnectionEvidence, gatherConnection, judgeConnection } from "./connection.ts";
@@ -19,7 +20,15 @@ import { gatherNetwork, judgeNetwork, type NetworkEvidence } from "./network.ts"
 import { given, originOf, proxyNames, withoutProxy, writeAddress } from "./options.ts";
 import { type Answerer, panelAmong, PanelCalls } from "./panel_calls.ts";
 import { gatherTls, judgeTls, type TlsEvidence } from "./tls.ts";
-import { addressOf, failureText, hopOf, usualAddresses, type Way } from "./way.ts";
+import {
+  addressOf,
+  causeOf,
+  failureText,
+  hopOf,
+  seenWay,
+  usualAddresses,
+  type Way,
+} from "./way.ts";
 
 /** For the calls that find out what answers. */
 const CALLS_MS = 7_000;
@@ -96,7 +105,7 @@ async function gatherAnswer(way: Way, signal: AbortSignal): Promise<AnswerEviden
     const { answer, protocol } = found;
     if (protocol === undefined) {
       const isSite = [200, 404, 405].includes(answer.status);
-      const { moved } = readAnswer(answer, way);
+      const moved = movedAddress(answer, seenWay(way));
       const places = [
         ...moved === undefined ? [] : [moved],
         way.url.pathname === "/" ? `${way.url.origin}/komari` : way.url.origin,
@@ -201,18 +210,28 @@ function judgeAnswer(evidence: AnswerEvidence, way: Omit<Way, "dialer">, source:
   if (version !== undefined) {
     return failed(
       `a Komari panel answers here (${version}), and its calls are refused: status ${answer.status}` +
-        reasonOf(answer.text) + read.by,
+        reasonOf(answer.text) + serverOf(answer),
       "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
     );
   }
   // What is there tells more than the refusal of a call.
   const shown = page?.status === 200 ? readAnswer(page, way) : read;
   const what = shown === read
-    ? read.text
-    : `GET ${url.href}: ${shown.text}; an agent's call: status ${answer.status}`;
+    ? read.reason
+    : `GET ${url.href}: ${shown.reason}; an agent's call: status ${answer.status}`;
   return panelAt === undefined
     ? failed(`${what}${origin}`, ...shown.advice)
     : failed(`${what}${origin}${elsewhere}`, write, ...shown.advice.slice(0, 1));
+}
+
+/** The cause that an answer in place of the panel's has. */
+function readAnswer(answer: HttpResponse, way: Omit<Way, "dialer">): ReturnType<typeof causeOf> {
+  return causeOf({ stage: "answer", error: "", answer }, way);
+}
+
+function serverOf({ headers }: HttpResponse): string {
+  const server = headers.get("server");
+  return server === undefined ? "" : `, by "${truncate(server, 40)}"`;
 }
 
 function judgeRoundTrip(
@@ -234,7 +253,7 @@ function judgeRoundTrip(
     const read = readAnswer(large, way);
     // Calls that are limited go on later.
     const make = large.status === 429 || large.status === 503 ? warning : failed;
-    return make(`${both}: ${read.text}`, ...read.advice);
+    return make(`${both}: ${read.reason}`, ...read.advice);
   }
   return roundTripMs <= MAX_ROUND_TRIP_MS ? ok(text) : warning(
     text,
@@ -243,8 +262,6 @@ function judgeRoundTrip(
   );
 }
 
-/** Characters of the tokens that panels make; an owner may choose others. */
-const TOKEN_LENGTH = 22;
 const REGISTERS_ITSELF = skipped("not checked: this node registers itself");
 
 function registersItself({ config }: Omit<Way, "dialer">): boolean {
@@ -269,27 +286,13 @@ function judgeToken({ found, tokenPlace }: AnswerEvidence, way: Omit<Way, "diale
   const refused = `the panel does not know this token (${place})${
     reasonOf(found?.answer.text ?? "")
   }`;
-  if (/^\$(?:\w+|\{\w+\})$/.test(token)) {
-    return failed(
-      `${refused}; it is a variable, in whose place nothing puts a token`,
-      `write the token itself: ${place}`,
-    );
-  }
-  const [odd] = /^["'`<[{]|[^!-~]|["'`>\]}]$/u.exec(token) ?? [];
-  if (odd !== undefined) {
-    return failed(
-      `${refused}; it has the character U+${codePoint(odd)}, which no token has`,
-      `write the token without it: ${place}`,
-    );
+  const seen = causeOf({ stage: "token", error: refused }, way);
+  if (seen.cause === "variable for a token" || seen.cause === "odd token") {
+    return failed(seen.reason, ...seen.advice);
   }
   return failed(
-    refused,
-    token.length !== TOKEN_LENGTH &&
-      `panels make tokens of ${TOKEN_LENGTH} characters, and this one has ${token.length}: take the whole one from the ` +
-        "node's line on the panel's page" +
-        (token.length > TOKEN_LENGTH
-          ? "; the key of auto-discovery is given by --auto-discovery"
-          : ""),
+    seen.reason,
+    token.length !== TOKEN_LENGTH && seen.action,
     "see on the panel's page whether this node is still there; if not, add one, and give its token: " +
       (isFirst && !place.includes(" in ")
         ? given(way, "--token-file FILE")
@@ -305,13 +308,11 @@ function judgeUpgrade(
   if (way.config.transport === "http") return skipped("not used: --transport http");
   if (found?.protocol === 1) return skipped("not used on panels of version 1");
   if (registersItself(way)) return REGISTERS_ITSELF;
-  const pass =
-    "let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, and the headers Upgrade and " +
-    "Connection; Cloudflare: Network, WebSockets)";
+  const pass = causeOf({ stage: "websocket", error: "" }, way).action;
   if (typeof upgrade === "object") {
     if (upgrade.headers.has("sec-websocket-version")) return ok("upgrade requests reach the panel");
     if (!upgrade.text.includes("Require WebSocket upgrade")) {
-      const { text, advice } = readAnswer(upgrade, way);
+      const { reason: text, advice } = readAnswer(upgrade, way);
       const isRefused = [401, 403, 429, 503].includes(upgrade.status);
       return warning(
         `the request for one is refused: ${text}; reports can only go by HTTP then`,

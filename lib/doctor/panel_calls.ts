@@ -14,7 +14,8 @@ import {
   type PanelAccess,
 } from "../panel/authentication.ts";
 import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
-import { isHtml, provesToken } from "../panel/http_exchange.ts";
+import { isHtml } from "../diagnosis/page.ts";
+import { provesToken } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";

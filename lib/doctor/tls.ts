@@ -8,13 +8,13 @@ import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
 import { AUTHORITY_FOLDERS, readSystemAuthorities } from "../host/system_authorities.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
 import { dirname } from "../parse/path.ts";
-import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { failed, type Finding, type Line, ok, warning } from "./check.ts";
 import { clockDifference, setClock } from "./clock.ts";
 import { endpointPlace, given, reinstall, writeAddress } from "./options.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
-import { failureText, portOf, usualAddresses, type Way } from "./way.ts";
+import { causeOf, failureText, portOf, usualAddresses, type Way } from "./way.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;
@@ -114,27 +114,6 @@ export function judgeTls(
 
 const OF_DATE = /expired|not valid (yet|at this time)/;
 
-/** What to do about a server, or a certificate, of a kind that no agent takes. */
-const OF_SERVER: readonly (readonly [error: RegExp, advice: string])[] = [
-  [
-    /no TLS 1\.2/,
-    "have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)",
-  ],
-  [
-    /no cipher in common/,
-    "have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)",
-  ],
-  [
-    /speaks no HTTP\/1\.1/,
-    "have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)",
-  ],
-  [/server itself has failed/, "read the log of the server that ends TLS for the panel"],
-  [
-    /wants a certificate/,
-    "let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)",
-  ],
-];
-
 /** What to do about a handshake that has failed. */
 function tlsAdvice(evidence: TlsEvidence, way: Omit<Way, "dialer">, source: string): Line[] {
   const { error = "", certificate, answersOther, panelAt } = evidence;
@@ -142,8 +121,7 @@ function tlsAdvice(evidence: TlsEvidence, way: Omit<Way, "dialer">, source: stri
   const [host, port, place] = [urlHost(url), portOf(url), endpointPlace(way)];
   const show = `openssl s_client -connect ${host}:${port} -servername ${host} </dev/null`;
   const isPanels = source !== "" && `see whether the name has the panel's address (${source})`;
-  const ofServer = OF_SERVER.find(([pattern]) => pattern.test(error));
-  if (ofServer !== undefined) return [ofServer[1]];
+  const seen = causeOf({ stage: "tls", error }, way);
   if (/does not speak TLS/.test(error)) {
     return [
       panelAt !== undefined &&
@@ -152,20 +130,7 @@ function tlsAdvice(evidence: TlsEvidence, way: Omit<Way, "dialer">, source: stri
     ];
   }
   if (OF_DATE.test(error)) return dateAdvice(error, certificate);
-  const kind = ipFamily(host) === undefined ? "DNS" : "IP";
-  if (/X\.509 version 1|purposes|not supported/.test(error) || certificate?.names.length === 0) {
-    return [
-      `make a new certificate for servers, of version 3, with the name in it: openssl req -x509 -addext ` +
-      `subjectAltName=${kind}:${host} …`,
-    ];
-  }
-  if (/another name|no site of that name/.test(error)) {
-    return [
-      `correct the name in ${place}, if the panel has another one, such as one of the certificate's`,
-      `have the panel's server use a certificate for ${host} (nginx: server_name, ssl_certificate)`,
-      isPanels,
-    ];
-  }
+  if (seen.cause === "other name") return [...seen.advice, isPanels];
   const folder = config.isConfigInstalled ? dirname(config.configPath ?? "") : "";
   const file = folder === "" ? "FILE" : `${folder}/panel.crt`;
   if (/self-signed/.test(error)) {
@@ -190,6 +155,11 @@ function tlsAdvice(evidence: TlsEvidence, way: Omit<Way, "dialer">, source: stri
       `see from another machine whether the issuer is the same; if not, something on the way answers: ${show}`,
     ];
   }
+  // That has no names is told by the certificate alone.
+  const isOdd = certificate?.names.length === 0;
+  if (seen.cause !== "TLS") {
+    return [...isOdd ? causeOf({ stage: "tls", error: "not supported" }, way).advice : seen.advice];
+  }
   const proxy = given(way, "HTTPS_PROXY=http://HOST:PORT");
   if (answersOther) {
     return [
@@ -198,8 +168,7 @@ function tlsAdvice(evidence: TlsEvidence, way: Omit<Way, "dialer">, source: stri
     ];
   }
   return [
-    `see what answers there: ${show}`,
-    "see on the panel's machine whether the server that ends TLS hangs, and its error log",
+    ...seen.advice,
     `if it answers on that machine itself, something on the way cuts it: try another port, a smaller MTU (ip link ` +
     `set dev INTERFACE mtu 1280), or a proxy: ${proxy}`,
   ];

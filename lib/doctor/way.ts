@@ -11,7 +11,17 @@ import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import type { OfService } from "./options.ts";
+import type { Diagnosis, Seen, SeenWay } from "../diagnosis/cause.ts";
+import { diagnoseFailure, shapeOf } from "../diagnosis/diagnose.ts";
+import {
+  endpointPlace,
+  given,
+  type OfService,
+  originOf,
+  proxyNames,
+  withoutProxy,
+  writeAddress,
+} from "./options.ts";
 
 /** The way to a panel. */
 export interface Way extends OfService {
@@ -38,6 +48,32 @@ export function wayTo(config: Config, settings: OfService["settings"]): Way {
   );
   const way: Way = { url, config, settings, dialer, proxy: dialer.proxyFor(url), addresses: [] };
   return way;
+}
+
+/** The way, as the table of causes looks at it. */
+export function seenWay(way: Omit<Way, "dialer">): SeenWay {
+  const { url, proxy, config } = way;
+  return {
+    ...{ url, proxy, token: shapeOf(config.token) },
+    sends: config.headers.map(([name]) => name.toLowerCase()),
+    places: {
+      endpoint: endpointPlace(way),
+      token: originOf(way, "token", "token_file", "panels") || given(way, "--token-file FILE"),
+      proxy: proxyNames(way),
+      given: (option) => given(way, option),
+      write: (address) => writeAddress(address, way),
+      withoutProxy: withoutProxy(way),
+    },
+  };
+}
+
+/** The cause of a failure on the way. */
+export function causeOf(
+  seen: Seen,
+  way: Omit<Way, "dialer">,
+): Diagnosis & { advice: readonly string[] } {
+  const diagnosis = diagnoseFailure(seen, seenWay(way));
+  return { ...diagnosis, advice: [diagnosis.action, ...diagnosis.more] };
 }
 
 /** Whom a connection goes to: the proxy, if there is one, else the panel. */

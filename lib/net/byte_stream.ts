@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import type { DialStage } from "./errors.ts";
 
 /** A bidirectional stream of bytes to a server: TCP, TLS, or either through a proxy. */
 export interface ByteStream {
@@ -20,6 +21,12 @@ export interface DialResult {
   readonly forward?: { readonly authorization?: string };
 }
 
+/** Options of one dial; `onStage` is told which step begins, and `undefined` once all have ended. */
+export interface DialCall {
+  readonly signal: AbortSignal;
+  readonly onStage?: ((stage: DialStage | undefined) => void) | undefined;
+}
+
 /** Opens streams to servers. */
 export interface Dialer {
   /**
@@ -29,7 +36,7 @@ export interface Dialer {
    * @throws {DialError} When that fails; the message has no query and no password.
    * @throws The signal's reason when it aborts.
    */
-  dial(url: URL, options: { signal: AbortSignal }): Promise<DialResult>;
+  dial(url: URL, options: DialCall): Promise<DialResult>;
 }
 
 /** Closes a resource that may be closed already. */

@@ -1,7 +1,7 @@
 import { getLogger, roundMs } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
-import { closeQuietly } from "./byte_stream.ts";
+import { closeQuietly, type DialCall } from "./byte_stream.ts";
 import { NameServerResolver, SystemResolver } from "./dns.ts";
 import { connectErrorMessage, lookupErrorMessage } from "./error_messages.ts";
 import { DialError } from "./errors.ts";
@@ -16,8 +16,7 @@ export interface ConnectorOptions {
 }
 
 /** Options of one connection; `role` names the host in errors, such as `the proxy`. */
-export interface ConnectOptions {
-  readonly signal: AbortSignal;
+export interface ConnectOptions extends DialCall {
   readonly role?: string;
 }
 
@@ -101,7 +100,9 @@ export class Connector {
   async #connectInTime(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
     const { host, port } = endpoint;
     const { signal } = call;
+    if (!ipFamily(host)) call.onStage?.("lookup");
     const addresses = ipFamily(host) ? [host] : await this.lookUp(host, call);
+    call.onStage?.("connect");
     try {
       return await withTimeout(
         (signal) => connectHappyEyeballs(addresses, { port, signal }),

@@ -1,7 +1,13 @@
 import { getLogger, roundMs } from "../log/log.ts";
 import type { HostAndPort, Proxy, ProxyUrls } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { closeQuietly, ConnectionStream, type Dialer, type DialResult } from "./byte_stream.ts";
+import {
+  closeQuietly,
+  ConnectionStream,
+  type DialCall,
+  type Dialer,
+  type DialResult,
+} from "./byte_stream.ts";
 import type { SystemResolver } from "./dns.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
 import { basicAuthorization, Proxies } from "./proxy.ts";
@@ -30,27 +36,30 @@ export class NetDialer implements Dialer {
     this.#tls = new Tls(options);
   }
 
-  async dial(url: URL, { signal }: { signal: AbortSignal }): Promise<DialResult> {
+  async dial(url: URL, call: DialCall): Promise<DialResult> {
+    const { signal } = call;
     const { isOfAuthority } = this.#tls;
     try {
-      return await this.#dialOnce(url, signal);
+      return await this.#dialOnce(url, call);
     } catch (error) {
       signal.throwIfAborted();
       if (isOfAuthority || !this.#tls.isOfAuthority) throw error;
-      return await this.#dialOnce(url, signal);
+      return await this.#dialOnce(url, call);
     }
   }
 
-  async #dialOnce(url: URL, signal: AbortSignal): Promise<DialResult> {
+  async #dialOnce(url: URL, { signal, onStage }: DialCall): Promise<DialResult> {
     const { isSecure, target } = serverOf(url);
-    const { connection, forward } = await this.connect(url, { signal });
+    const { connection, forward } = await this.connect(url, { signal, onStage });
     try {
+      onStage?.(isSecure ? "tls" : undefined);
       if (!isSecure) return { stream: new ConnectionStream(connection), forward };
       const startedAtMs = performance.now();
       const stream = await this.#tls.start(connection, { ...target, signal });
       const { host } = target;
       const ms = roundMs(performance.now() - startedAtMs);
       this.#log.debug("TLS with {host} in {ms} ms", { event: "tls", host, ms });
+      onStage?.(undefined);
       return { stream, forward };
     } catch (error) {
       closeQuietly(connection);
@@ -65,15 +74,15 @@ export class NetDialer implements Dialer {
    */
   async connect(
     url: URL,
-    { signal }: { signal: AbortSignal },
+    { signal, onStage }: DialCall,
   ): Promise<{ connection: Deno.TcpConn; forward?: DialResult["forward"] }> {
     const { target } = serverOf(url);
     const connector = this.#connector;
     const proxy = this.proxyFor(url);
     const startedAtMs = performance.now();
     const connection = proxy
-      ? await connector.connect(proxy, { signal, role: "the proxy" })
-      : await connector.connect(target, { signal });
+      ? await connector.connect(proxy, { signal, onStage, role: "the proxy" })
+      : await connector.connect(target, { signal, onStage });
     const { hostname: address } = connection.remoteAddr;
     this.#log.debug("Connected to {host} port {port} at {address} by IPv{family} in {ms} ms", {
       event: "connected",
@@ -89,6 +98,7 @@ export class NetDialer implements Dialer {
         return { connection, forward: authorization === undefined ? {} : { authorization } };
       }
       if (proxy) {
+        onStage?.("proxy");
         await this.#proxies.openTunnel(connection, { proxy, target, connector, signal });
       }
       return { connection };

@@ -2,6 +2,8 @@ import { abortable } from "@std/async/abortable";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { withTimeout } from "../async/timeout.ts";
+import { connectErrorMessage } from "./error_messages.ts";
+import { connectAbortable } from "./happy_eyeballs.ts";
 
 /** How the system knows names: the helper shell of an agent, or the runtime. */
 export interface SystemNames {
@@ -9,6 +11,8 @@ export interface SystemNames {
   lookUp(host: string): Promise<readonly string[]>;
   /** Those of `/etc/hosts` alone. */
   lookUpHosts(host: string): Promise<readonly string[]>;
+  /** Those that were asked about the last name without an address; absent where the error tells it. */
+  readonly nameServers?: readonly string[];
 }
 
 /** By the runtime, in this process. */
@@ -104,9 +108,33 @@ export class SystemResolver {
       throw new Error(`Cannot resolve ${host}`, { cause });
     }
     const addresses = found.filter((address) => ipFamily(address) !== undefined);
-    if (addresses.length === 0) throw new Error(`Cannot resolve ${host}: it has no address`);
-    return addresses;
+    if (addresses.length > 0) return addresses;
+    const dead = await deadServers(this.#names.nameServers ?? []);
+    throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {
+      cause: dead === undefined ? undefined : new Error(dead),
+    });
   }
+}
+
+const SERVER_MS = 2_000;
+
+/**
+ * Says that none of these name servers can be reached; `undefined` where one can, or none is known. Asked
+ * by TCP, which they take too: a sealed process may not bind the socket that UDP needs.
+ */
+async function deadServers(servers: readonly string[]): Promise<string | undefined> {
+  const [first] = servers;
+  if (first === undefined) return undefined;
+  const failures = await Promise.all(
+    servers.map((server) =>
+      withTimeout((signal) => connectAbortable(server, { port: 53, signal }), {
+        timeoutMs: SERVER_MS,
+      })
+        .then((connection) => connection.close(), (error: unknown) => connectErrorMessage(error))
+    ),
+  );
+  if (failures.some((failure) => failure === undefined)) return undefined;
+  return `the name server ${servers.join(", ")} does not answer (${failures[0]})`;
 }
 
 /**

@@ -26,27 +26,16 @@ export class UpgradeError extends Error {
   readonly status: number;
   /** The start of the body. */
   readonly text: string;
-  /** The `Location` header of a redirect. */
-  readonly location: string | undefined;
-  /** The `Retry-After` header. */
-  readonly retryAfter: string | undefined;
-  /** Whether it asks for a password by `WWW-Authenticate`. */
-  readonly asksPassword: boolean;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
 
   constructor(
     status: number,
-    options: {
-      text: string;
-      location?: string | undefined;
-      retryAfter?: string | undefined;
-      asksPassword?: boolean;
-    },
+    options: { text: string; headers: ReadonlyMap<string, string> },
   ) {
     super(`Cannot open a WebSocket: the server answered with status ${status}`);
     this.status = status;
     this.text = options.text;
-    this.location = options.location;
-    this.retryAfter = options.retryAfter;
-    this.asksPassword = options.asksPassword ?? false;
+    this.headers = options.headers;
   }
 }

@@ -1,6 +1,6 @@
 import { type BodySink, BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
-import { closeOnAbort, type Dialer, type DialResult } from "./byte_stream.ts";
+import { closeOnAbort, type DialCall, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { encodeRequest, type RequestMessage } from "./http_request.ts";
 
@@ -52,8 +52,8 @@ export class HttpClient {
    * @throws {TypeError} When a header is invalid.
    * @throws The signal's reason when it aborts; the connection is closed then.
    */
-  async request(request: HttpRequest, options: { signal: AbortSignal }): Promise<HttpResponse> {
-    const { signal } = options;
+  async request(request: HttpRequest, options: DialCall): Promise<HttpResponse> {
+    const { signal, onStage } = options;
     signal.throwIfAborted();
     const url = new URL(request.url);
     const call = { ...request, url, signal };
@@ -69,7 +69,7 @@ export class HttpClient {
         this.#dropIdle(url.origin);
       }
     }
-    const opened = await this.#dialer.dial(url, { signal });
+    const opened = await this.#dialer.dial(url, { signal, onStage });
     const connection = { ...opened, reader: new BufferedReader(opened.stream), usedAtMs: 0 };
     return await this.#exchange(connection, call);
   }

@@ -323,9 +323,7 @@ async function readStart(
 function toUpgradeError({ status, headers }: ResponseHead, body: Uint8Array): UpgradeError {
   // The end may be in the middle of a character.
   const text = new TextDecoder().decode(body, { stream: true });
-  const location = headers.get("location");
-  const [retryAfter, asksPassword] = [headers.get("retry-after"), headers.has("www-authenticate")];
-  return new UpgradeError(status, { text, location, retryAfter, asksPassword });
+  return new UpgradeError(status, { text, headers });
 }
 
 /** Whether the server accepted the handshake without extension or subprotocol. */

@@ -1,6 +1,7 @@
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
+import { isHtml } from "../diagnosis/page.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
-import { isHtml, type PanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
+import { type PanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
 import type { PushedSettings } from "./pushed_settings.ts";
@@ -51,12 +52,12 @@ export class ClientV1 {
   /** Fetches the probe tasks. @throws {PanelError} */
   async fetchTasks(signal: AbortSignal): Promise<TaskList> {
     const options = { timeoutMs: CALL_TIMEOUT_MS.tasks, limitBytes: TASKS_LIMIT_BYTES, signal };
-    const { name, text } = await this.#request("fetch probe tasks", "ping/tasks", options);
+    const { name, response } = await this.#request("fetch probe tasks", "ping/tasks", options);
     try {
-      return parseTaskList(text);
+      return parseTaskList(response.text);
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
-      throw unreadable(name, text, cause);
+      throw unreadable(name, response, cause);
     }
   }
 
@@ -67,14 +68,14 @@ export class ClientV1 {
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
     const body = JSON.stringify(message);
-    const { name, text } = await this.#request(verb, path, { ...options, body });
+    const { name, response } = await this.#request(verb, path, { ...options, body });
     // Proxies answer 200 with a page of HTML to paths that they don't know.
-    const answer = jsonFields(parseJson(text));
-    if (answer.status !== "success") throw unreadable(name, text);
+    const answer = jsonFields(parseJson(response.text));
+    if (answer.status !== "success") throw unreadable(name, response);
     if (isJsonObject(answer.config)) this.#settings?.log();
   }
 
-  /** Posts a body, or gets where there is none; gives the name of the call, and the answer's text. */
+  /** Posts a body, or gets where there is none; gives the name of the call, and the answer. */
   async #request(
     verb: string,
     path: string,
@@ -84,7 +85,7 @@ export class ClientV1 {
       body?: string;
       limitBytes?: number;
     },
-  ): Promise<{ name: string; text: string }> {
+  ): Promise<{ name: string; response: PanelResponse }> {
     const isPost = rest.body !== undefined;
     const method = isPost ? "POST" : "GET";
     const name = `${verb} (${method} /api/clients/${path})`;
@@ -98,10 +99,9 @@ export class ClientV1 {
       ],
       ...rest,
     }, signal);
-    const { status, text } = response;
-    if (status === 200) return { name, text };
+    if (response.status === 200) return { name, response };
     throw isUnsupported(response)
-      ? unsupported(name, `status ${status}`, status)
+      ? unsupported(name, `status ${response.status}`, response)
       : statusError(name, response);
   }
 }
@@ -112,18 +112,23 @@ function isUnsupported({ status, text }: PanelResponse): boolean {
   return status === 404 && !/^\s*[{[]/.test(text);
 }
 
-function unsupported(name: string, answer: string, status: number): PanelError {
+function unsupported(name: string, what: string, answer: PanelResponse): PanelError {
   return new PanelError(
-    `Cannot ${name}: the answer is ${answer}, not a panel's of version 1; ` +
+    `Cannot ${name}: the answer is ${what}, not a panel's of version 1; ` +
       "another path, or another server?",
-    { failure: "unsupported protocol", status },
+    {
+      failure: "unsupported protocol",
+      status: answer.status,
+      seen: { stage: "answer", error: `the answer is ${what}`, answer },
+    },
   );
 }
 
-function unreadable(name: string, text: string, cause?: unknown): PanelError {
-  if (isHtml(text)) return unsupported(name, "a page of HTML", 200);
+function unreadable(name: string, answer: PanelResponse, cause?: unknown): PanelError {
+  if (isHtml(answer.text)) return unsupported(name, "a page of HTML", answer);
   return new PanelError(`Cannot ${name}: the answer is not a panel's`, {
     failure: "unreadable",
+    seen: { stage: "answer", error: "the answer is not a panel's", answer },
     cause,
   });
 }

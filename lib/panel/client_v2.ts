@@ -1,7 +1,7 @@
 import type { Acknowledgements } from "./acknowledgements.ts";
+import { isHtml } from "../diagnosis/page.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
-  isHtml,
   type PanelCall,
   type PanelFetch,
   type PanelResponse,
@@ -190,10 +190,14 @@ function checkResponse(
     throw new PanelError(`Cannot ${name}: the answer is ${answer}, not a panel's of version 2`, {
       failure: "unsupported protocol",
       status,
+      seen: { stage: "answer", error: `the answer is ${answer}`, answer: response },
     });
   }
   if (status !== 200) throw statusError(name, response);
-  throw new PanelError(`Cannot ${name}: the answer is not a panel's`, { failure: "unreadable" });
+  throw new PanelError(`Cannot ${name}: the answer is not a panel's`, {
+    failure: "unreadable",
+    seen: { stage: "answer", error: "the answer is not a panel's", answer: response },
+  });
 }
 
 /**

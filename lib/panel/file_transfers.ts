@@ -1,3 +1,4 @@
+import { reasonOf } from "../diagnosis/page.ts";
 import { DialError, ResponseError } from "../net/errors.ts";
 import { type ByteSink, type StreamedBody, streamRequest } from "../net/http_stream.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -5,7 +6,6 @@ import {
   connectionError,
   type DialOptions,
   type PanelResponse,
-  reasonOf,
   statusError,
 } from "./http_exchange.ts";
 import { PanelError } from "./panel_error.ts";
@@ -102,7 +102,7 @@ export class FileTransferClient {
     try {
       const answer = await streamRequest(dialer, request, { signal, stallMs: STALL_MS });
       if (answer.status === 200) return answer.text;
-      throw transferRefusal(name, { ...answer, location: answer.headers.get("location") });
+      throw transferRefusal(name, answer);
     } catch (error) {
       const isNetwork = error instanceof ResponseError || error instanceof DialError;
       throw isNetwork ? transferFailure(name, error) : error;

@@ -1,12 +1,12 @@
 import { delay } from "@std/async/delay";
+import type { Seen, SeenAnswer, Stage } from "../diagnosis/cause.ts";
+import { isHtml, reasonOf, redirectPlace } from "../diagnosis/page.ts";
 import { describeError, getLogger, roundMs } from "../log/log.ts";
 import type { Dialer } from "../net/byte_stream.ts";
 import type { BodySink } from "../net/buffered_reader.ts";
-import { DialError, ResponseError } from "../net/errors.ts";
+import { DialError, type DialStage, ResponseError } from "../net/errors.ts";
 import type { HttpClient, HttpRequest } from "../net/http_client.ts";
-import { truncate } from "../parse/bounded_text.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
-import { jsonFields, parseJson } from "../parse/json.ts";
 import { type AuthenticatedTarget, callAuthenticated, type PanelAccess } from "./authentication.ts";
 import type { MessageLimit } from "./message_limit.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
@@ -27,16 +27,7 @@ export interface PanelCall extends Omit<HttpRequest, "url"> {
 }
 
 /** The response to a call, with any status. */
-export interface PanelResponse {
-  readonly status: number;
-  readonly text: string;
-  /** The `Location` header of a redirect. */
-  readonly location?: string | undefined;
-  /** The `Retry-After` header. */
-  readonly retryAfter?: string | undefined;
-  /** Whether it asks for a password by `WWW-Authenticate`, which no panel does. */
-  readonly asksPassword?: boolean;
-}
+export type PanelResponse = SeenAnswer;
 
 /** Makes a call and gives its response. */
 export type PanelFetch = (call: PanelCall, signal: AbortSignal) => Promise<PanelResponse>;
@@ -84,9 +75,11 @@ export function createPanelFetch(
       ...(newSink && { newSink: () => counting(newSink()) }),
     };
     const startedAtMs = performance.now();
+    let stage: Stage = "silent";
+    const onStage = (reached: DialStage | undefined) => stage = reached ?? "silent";
     try {
       const { status, text, headers } = await withTimeout(
-        (signal) => client.request(request, { signal }),
+        (signal) => client.request(request, { signal, onStage }),
         { timeoutMs, signal },
       );
       log.debug("Status {status} in {ms} ms: {call}, {sentBytes} bytes sent", {
@@ -97,16 +90,11 @@ export function createPanelFetch(
         sentBytes: rest.body?.length ?? 0,
       });
       await pauseAfter(text.length + sunkBytes, signal);
-      const location = headers.get("location");
-      const [retryAfter, asksPassword] = [
-        headers.get("retry-after"),
-        headers.has("www-authenticate"),
-      ];
-      return { status, text, location, retryAfter, asksPassword };
+      return { status, text, headers };
     } catch (cause) {
       signal.throwIfAborted();
       await pauseAfter(sunkBytes, signal);
-      throw isTimeout(cause) ? timeoutError(name, timeoutMs) : connectionError(name, cause);
+      throw isTimeout(cause) ? timeoutError(name, timeoutMs, stage) : connectionError(name, cause);
     }
   };
   return (call, signal) =>
@@ -123,33 +111,22 @@ export function provesToken({ status, text }: Pick<PanelResponse, "status" | "te
   return (status === 200 || status === 400) && !isHtml(text);
 }
 
-/** Whether a text is HTML, as proxies and old panels answer. */
-export function isHtml(text: string): boolean {
-  return /^\s*</.test(text);
-}
-
 /** Creates the error for a response with another status than 200. */
 export function statusError(name: string, answer: PanelResponse): PanelError {
-  const { status, text } = answer;
-  if (status >= 300 && status < 400) {
-    return failure(name, "redirected", `redirected to ${placeOf(answer.location ?? "")}`, status);
-  }
+  const { status, text, headers } = answer;
   // A panel says so in JSON.
-  if (status === 401 && (isHtml(text) || answer.asksPassword)) {
-    const reason = `status 401${
-      reasonOf(text)
-    }: something in front of the panel asks for a password`;
-    return failure(name, "unavailable", reason, status);
+  if (status === 401 && !isHtml(text) && !headers.has("www-authenticate")) {
+    const reason = "the panel does not know this token";
+    return failure(name, "unauthorized", { stage: "token", error: reason, answer });
   }
-  if (status === 401) {
-    return failure(name, "unauthorized", "the panel does not know this token", status);
-  }
-  if (status === 407) {
-    return failure(name, "unavailable", "the proxy wants another login (status 407)", status);
-  }
+  const retryAfterMs = status === 429 ? toRetryAfterMs(headers.get("retry-after")) : undefined;
+  const isRedirect = status >= 300 && status < 400;
+  const error = isRedirect
+    ? `redirected to ${redirectPlace(headers.get("location") ?? "")}`
+    : `status ${status}${reasonOf(text)}`;
+  const seen = { stage: "answer", error, answer } as const;
   const kind = status === 400 || status === 500 ? "rejected" : "unavailable";
-  const retryAfterMs = status === 429 ? toRetryAfterMs(answer.retryAfter) : undefined;
-  return failure(name, kind, `status ${status}${reasonOf(text)}`, status, retryAfterMs);
+  return failure(name, isRedirect ? "redirected" : kind, seen, retryAfterMs);
 }
 
 /** The longest time that a `Retry-After` is honoured: a wrong one must not silence the agent. */
@@ -164,15 +141,21 @@ export function toRetryAfterMs(text = ""): number | undefined {
 }
 
 /** Creates the error for a call without a response in time. */
-export function timeoutError(name: string, timeoutMs: number): PanelError {
-  return failure(name, "timeout", `no answer within ${timeoutMs / 1000} s`);
+export function timeoutError(
+  name: string,
+  timeoutMs: number,
+  stage: Stage = "silent",
+): PanelError {
+  return failure(name, "timeout", { stage, error: `no answer within ${timeoutMs / 1000} s` });
 }
 
 /** Creates the error for a failed connection; without a cause, which may hold the URL. */
 export function connectionError(name: string, cause: unknown): PanelError {
   const kind = cause instanceof ResponseError ? RESPONSE_FAILURES[cause.kind] : "unreachable";
+  const stage = cause instanceof DialError ? cause.stage : kind === "timeout" ? "silent" : "closed";
   // The message of a DialError is complete without the runtime's own below it.
-  return failure(name, kind, cause instanceof DialError ? cause.message : describeError(cause));
+  const error = cause instanceof DialError ? cause.message : describeError(cause);
+  return failure(name, kind, { stage, error });
 }
 
 const RESPONSE_FAILURES: Readonly<Record<ResponseError["kind"], PanelFailure>> = {
@@ -182,48 +165,13 @@ const RESPONSE_FAILURES: Readonly<Record<ResponseError["kind"], PanelFailure>> =
   "too long": "unreadable",
 };
 
-/** Describes the target of a redirect, without its query. */
-function placeOf(location: string): string {
-  const base = "http://panel";
-  if (!URL.canParse(location, base)) return "an unreadable address";
-  const { origin, pathname } = new URL(location, base);
-  const place = origin === base ? pathname : origin + pathname;
-  const hint = pathname.includes("/api/clients/")
-    ? " (is that the panel's address?)"
-    : " (a login page in front of the panel?)";
-  return truncate(place, 200) + hint;
-}
-
-/** Describes an error behind its status: the panel's message in JSON, else the first line of a page. */
-export function reasonOf(text: string): string {
-  const line = firstPageLine(text);
-  const quoted = line === "" ? "" : `, "${line}"`;
-  if (isHtml(text)) return ` and a page of HTML${quoted}`;
-  const { error, message } = jsonFields(parseJson(text));
-  const words = [message, error].find((word) => typeof word === "string");
-  return words === undefined ? quoted : `, "${truncate(String(words), 200)}"`;
-}
-
-/** Longest part of a page that is looked at, and of its first line that is shown. */
-const MAX_PAGE_LENGTH = 4096;
-const MAX_LINE_LENGTH = 80;
-
-/** The title of a page of HTML, or its first words; the first line of a text; empty for JSON. */
-export function firstPageLine(text: string): string {
-  const page = text.slice(0, MAX_PAGE_LENGTH);
-  if (/^\s*[[{"]/.test(page)) return "";
-  const [, title] = /<title[^>]*>([^<]*)/i.exec(page) ?? [];
-  const words = title ?? page.replace(/<(script|style)\b[^]*?<\/\1>|<[^>]*>/gi, "\n");
-  const [line = ""] = words.split("\n").map((it) => it.trim()).filter((it) => it !== "");
-  return truncate(line.replaceAll('"', "'"), MAX_LINE_LENGTH);
-}
-
 function failure(
   name: string,
   kind: PanelFailure,
-  reason: string,
-  status?: number,
+  seen: Seen,
   retryAfterMs?: number,
 ): PanelError {
-  return new PanelError(`Cannot ${name}: ${reason}`, { failure: kind, status, retryAfterMs });
+  const status = seen.answer?.status;
+  const options = { failure: kind, seen, retryAfterMs, ...status !== undefined && { status } };
+  return new PanelError(`Cannot ${name}: ${seen.error}`, options);
 }

@@ -71,7 +71,7 @@ export class PanelLink {
       (order) => owner.onOrder(order),
       connection.settings,
     );
-    this.#linkLog = new LinkLog(connection.observers, { version: settings.protocolVersion });
+    this.#linkLog = new LinkLog(connection, { version: settings.protocolVersion });
   }
 
   /** Runs until the signal aborts, and the reports in flight have ended or were aborted. */

@@ -1,6 +1,7 @@
+import type { Seen } from "../diagnosis/cause.ts";
 import { getLogger } from "../log/log.ts";
 import { type LinkState, SHORT_CONNECTIONS_LIMIT, type SocketEnd } from "./link_machine.ts";
-import type { PanelObserver } from "./observer.ts";
+import type { PanelConnection } from "./panel_connection.ts";
 import { PanelError } from "./panel_error.ts";
 import { type Transport, transportName } from "./transport.ts";
 
@@ -20,7 +21,7 @@ export const LASTING_MS = 60_000;
  */
 export class LinkLog {
   readonly #log = getLogger("panel");
-  readonly #observers: readonly PanelObserver[];
+  readonly #connection: Pick<PanelConnection, "observers" | "tell">;
   readonly #preferredVersion: 1 | 2;
   #isFirstLogged = false;
   /** The version that was found last. */
@@ -35,8 +36,11 @@ export class LinkLog {
   #openMs: readonly number[] = [];
 
   /** @param options `version`: the preferred version of the protocol. */
-  constructor(observers: readonly PanelObserver[], options: { version: 1 | 2 }) {
-    this.#observers = observers;
+  constructor(
+    connection: Pick<PanelConnection, "observers" | "tell">,
+    options: { version: 1 | 2 },
+  ) {
+    this.#connection = connection;
     this.#preferredVersion = options.version;
     this.#version = options.version;
   }
@@ -73,6 +77,7 @@ export class LinkLog {
   /** A WebSocket could not be opened. */
   dialFailed(error: PanelError, { after }: { after: LinkState }): void {
     this.#socketFailure = error;
+    this.#log.debug("{error}", { error: error.message });
     if (after.transport !== undefined) this.#logFallback(error);
     else if (after.trying === undefined) this.#notify(this.#postFailure ?? error, "report");
   }
@@ -86,11 +91,12 @@ export class LinkLog {
     this.#shortConnections = isUnexplained ? this.#shortConnections + 1 : 0;
     const openMs = [...this.#openMs, Math.round(durationMs)].slice(-SHORT_CONNECTIONS_LIMIT);
     this.#openMs = isUnexplained ? openMs : [];
-    for (const observer of this.#observers) {
+    for (const observer of this.#connection.observers) {
       observer.onShortConnections?.(this.#shortConnections, this.#openMs);
     }
     const message = `Cannot keep the WebSocket: ${reason}`;
-    const error = new PanelError(message, { failure: "disconnected" });
+    const seen = { stage: "disconnected", error: message } as const;
+    const error = new PanelError(message, { failure: "disconnected", seen });
     this.#socketFailure = error;
     if (after.transport !== undefined) this.#logFallback(error);
     // After several that did not last POST is tried, and its outcome is logged; so after a flood, but for
@@ -124,12 +130,16 @@ export class LinkLog {
     if (isFallback && this.#socketFailure !== undefined) this.#logFallback(this.#socketFailure);
   }
 
-  #logFallback({ message }: PanelError): void {
+  #logFallback({ message, seen }: PanelError): void {
     const text = `${message}; reports are sent by POST`;
-    this.#notify(new PanelError(text, { failure: "websocket blocked" }), "WebSocket");
+    const blocked: Seen = { ...seen, stage: "websocket", error: message };
+    this.#notify(
+      new PanelError(text, { failure: "websocket blocked", seen: blocked }),
+      "WebSocket",
+    );
   }
 
   #notify(error: unknown, call: string): void {
-    for (const observer of this.#observers) observer.onOutcome?.(error, call);
+    this.#connection.tell(error, call);
   }
 }

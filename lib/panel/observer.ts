@@ -1,4 +1,5 @@
 import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
+import type { Diagnosis } from "../diagnosis/cause.ts";
 import type { Transport } from "./transport.ts";
 
 /** Listens to the connection to one panel, as the log, the health file and the metrics do; must not throw. */
@@ -7,8 +8,11 @@ export interface PanelObserver {
   onTransport?(transport: Transport | undefined): void;
   /** The panel has accepted a report, and the next one is due after `intervalMs`. */
   onAccepted?(intervalMs: number): void;
-  /** A call has ended, with `undefined` after a success; `call` names it in the log. */
-  onOutcome?(error: unknown, call: string): void;
+  /**
+   * A call has ended, with `undefined` after a success; `call` names it in the log. The diagnosis is that
+   * of a failure of the way to the panel, or of the panel.
+   */
+  onOutcome?(error: unknown, call: string, diagnosis?: Diagnosis): void;
   /** The panel has shown that it knows the token. */
   onTokenKnown?(): void;
   /**

@@ -1,3 +1,5 @@
+import type { Diagnosis } from "../diagnosis/cause.ts";
+import { diagnosisLine } from "../diagnosis/diagnose.ts";
 import { getLogger } from "../log/log.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
@@ -12,6 +14,9 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
   "disconnected",
   "unsupported protocol",
 ]);
+
+/** Causes of answers that refuse one call, while others may be taken. */
+const OF_ONE_CALL: ReadonlySet<string> = new Set(["failed", "no panel"]);
 
 const PANEL = "";
 
@@ -32,6 +37,8 @@ interface Outage {
   /** When it is logged again. */
   readonly remindAtMs: number;
   readonly failures: number;
+  /** Why, if that was not logged yet: a WebSocket that is closed is mostly opened again at once. */
+  readonly untold?: string | undefined;
   /** Identifies the kind of failure. */
   readonly key: string;
   /** Names of the calls that failed. */
@@ -48,41 +55,59 @@ export class OutageLog implements PanelObserver {
   readonly #log = getLogger("panel");
   /** By name of the call; the panel as a whole under the empty name. */
   readonly #open = new Map<string, Outage>();
+  /** When a report was accepted last. */
+  #reportedAtMs: number | undefined;
 
   /** Records the outcome of a call, `undefined` for a success. */
-  onOutcome(error: unknown, call: string): void {
-    if (error === undefined) this.#succeeded(call);
-    else this.#failed(error, call);
+  onOutcome(error: unknown, call: string, diagnosis?: Diagnosis): void {
+    if (error === undefined) {
+      this.#succeeded(call);
+      if (call === REPORT) this.#reportedAtMs = performance.now();
+    } else this.#failed(error, call, diagnosis);
   }
 
-  #failed(error: unknown, call: string): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const general = error instanceof PanelError && OF_THE_PANEL.has(error.failure);
-    const key = general ? `${error.failure} ${error.status ?? ""}` : text;
+  #failed(error: unknown, call: string, diagnosis?: Diagnosis): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const general = error instanceof PanelError &&
+      (OF_THE_PANEL.has(error.failure) ||
+        (error.failure === "rejected" && diagnosis !== undefined &&
+          !OF_ONE_CALL.has(diagnosis.cause)));
+    const text = diagnosis === undefined ? message : diagnosisLine(diagnosis);
+    const key = diagnosis?.cause ?? (general ? `${error.failure} ${error.status ?? ""}` : text);
     const place = general ? PANEL : call;
     const nowMs = performance.now();
     const before = this.#open.get(place);
-    const sinceMs = before?.sinceMs ?? nowMs;
+    const sinceMs = before?.sinceMs ?? (call === REPORT ? this.#reportedAtMs : undefined) ?? nowMs;
+    const isClosed = error instanceof PanelError && error.failure === "disconnected";
+    const untold = before === undefined && isClosed ? diagnosis?.reason : undefined;
     this.#open.set(place, {
       sinceMs,
       text,
+      untold,
       remindAtMs: before?.remindAtMs ?? nextReminder(sinceMs, nowMs),
       failures: (before?.failures ?? 0) + 1,
       key,
       calls: new Set([...before?.calls ?? [], call]),
     });
     // An answer that refuses reports, too, is worth a line although it began with another call.
-    const isAnswered = error instanceof PanelError && error.status !== undefined;
-    const hitsReports = call === REPORT && isAnswered && before?.calls.has(REPORT) === false;
-    if (before === undefined || before.key !== key || hitsReports) {
-      const event = before === undefined ? "outage started" : "outage changed";
-      const next = nextStep([place]);
-      this.#log.warning(`{error}; ${next}`, { event, call, error: text });
+    const hitsReports = call === REPORT && before?.calls.has(REPORT) === false;
+    if (untold !== undefined) return;
+    const isNew = before === undefined || before.untold !== undefined;
+    if (isNew || before.key !== key || hitsReports) {
+      const event = isNew ? "outage started" : "outage changed";
+      const fields = { event, call, error: message };
+      if (diagnosis === undefined) {
+        this.#log.warning(`{error}; ${nextStep([place])}`, fields);
+      } else {
+        const { cause, reason, action } = diagnosis;
+        this.#log.warning(`${headOf(message, call)}: {reason} \u2192 {action}`, {
+          ...{ ...fields, cause, reason, action },
+        });
+      }
     } else if (before.remindAtMs <= nowMs) {
       const fields = { event: "outage continues", call, error: text };
       const outages = this.#remind(nowMs);
-      const next = nextStep(this.#open.keys());
-      this.#log.warning(`Still failing {outages}; ${next}`, { ...fields, outages });
+      this.#log.warning("Still failing {outages}", { ...fields, outages });
     }
   }
 
@@ -106,12 +131,24 @@ export class OutageLog implements PanelObserver {
     if (outage === undefined || !outage.calls.has(call)) return;
     this.#open.delete(place);
     const seconds = Math.round((performance.now() - outage.sinceMs) / 1000);
-    const { failures } = outage;
+    const { failures, untold } = outage;
+    if (untold !== undefined) {
+      const fields = { event: "outage ended", call, seconds, failures, reason: untold };
+      this.#log.warning("For {seconds} s nothing was reported: {reason}", fields);
+      return;
+    }
     const what = place === PANEL ? "The panel answers again" : "The {call} works again";
     const calls = failures === 1 ? "call" : "calls";
     const fields = { event: "outage ended", call, seconds, failures };
     this.#log.info(`${what} after {seconds} s and {failures} failed ${calls}`, fields);
   }
+}
+
+/** What can't be done, in front of the reason. */
+function headOf(message: string, call: string): string {
+  if (call === REPORT) return "Cannot report";
+  if (call === "WebSocket") return "Cannot use a WebSocket, and reports are sent by POST";
+  return /^Cannot [^:]*/.exec(message)?.[0] ?? `Cannot ${call}`;
 }
 
 /** The agent's next step in outages, by the calls that they hit. */

@@ -1,3 +1,6 @@
+import type { SeenWay } from "../diagnosis/cause.ts";
+import { diagnoseFailure, shapeOf } from "../diagnosis/diagnose.ts";
+import { placesOf } from "../diagnosis/places.ts";
 import type { ConnectionConfig } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";
@@ -14,7 +17,7 @@ import { LONG_ORDER_BYTES, ORDER_BYTES } from "./long_order.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
-import { failureOf } from "./panel_error.ts";
+import { failureOf, PanelError } from "./panel_error.ts";
 import { PanelSender } from "./panel_sender.ts";
 import { PushedSettings } from "./pushed_settings.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
@@ -31,6 +34,9 @@ export class PanelConnection {
   readonly settings = new PushedSettings();
   /** The log of outages, and all others that listen. */
   readonly observers: readonly PanelObserver[];
+  readonly #node: PanelAccess;
+  readonly #config: ConnectionConfig;
+  readonly #dialer: NetDialer;
   readonly #client: HttpClient;
   readonly #calls = new AbortController();
 
@@ -53,6 +59,7 @@ export class PanelConnection {
       tokenPlace: new LearnedTokenPlace(tokenIn),
     };
     const dialer = new NetDialer(config, system);
+    [this.#node, this.#config, this.#dialer] = [node, config, dialer];
     const orderBytes = remoteControl ? LONG_ORDER_BYTES : ORDER_BYTES;
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
@@ -82,8 +89,27 @@ export class PanelConnection {
       if (this.calls.aborted) return false;
       failure = error;
     }
-    for (const observer of this.observers) observer.onOutcome?.(failure, name);
+    this.tell(failure, name);
     return failure === undefined;
+  }
+
+  /** Tells the observers how a call has ended, and why, where that is known. */
+  tell(error: unknown, call: string): void {
+    const seen = error instanceof PanelError ? error.seen : undefined;
+    const diagnosis = seen && diagnoseFailure(seen, this.#seenWay());
+    for (const observer of this.observers) observer.onOutcome?.(error, call, diagnosis);
+  }
+
+  #seenWay(): SeenWay {
+    const url = new URL(this.#node.endpoint);
+    const { headers, origins = new Map() } = this.#config;
+    return {
+      url,
+      proxy: this.#dialer.proxyFor(url),
+      token: shapeOf(this.#node.token),
+      sends: headers.map(([name]) => name.toLowerCase()),
+      places: placesOf(origins, url),
+    };
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { Seen } from "../diagnosis/cause.ts";
+
 /** Kinds of failure that callers distinguish. */
 export type PanelFailure =
   | "unreachable"
@@ -23,6 +25,8 @@ export class PanelError extends Error {
   readonly code: number | undefined;
   /** How long the panel, or a proxy, wants no other call, in milliseconds, if it said so. */
   readonly retryAfterMs: number | undefined;
+  /** As it was observed, from which its cause is told. */
+  readonly seen: Seen | undefined;
   /** The code of the close frame, when the WebSocket was closed before the answer. */
   readonly closeCode: number | undefined;
 
@@ -34,6 +38,7 @@ export class PanelError extends Error {
       code?: number;
       retryAfterMs?: number | undefined;
       closeCode?: number | undefined;
+      seen?: Seen | undefined;
       cause?: unknown;
     },
   ) {
@@ -42,6 +47,7 @@ export class PanelError extends Error {
     this.status = options.status;
     this.code = options.code;
     this.retryAfterMs = options.retryAfterMs;
+    this.seen = options.seen;
     this.closeCode = options.closeCode;
   }
 }

@@ -1,6 +1,7 @@
 import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
-import { connectionError, type DialOptions, isHtml, statusError } from "./http_exchange.ts";
+import { isHtml } from "../diagnosis/page.ts";
+import { connectionError, type DialOptions, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { MAX_SKIPPED_BYTES, ORDER_BYTES } from "./long_order.ts";
 import { PanelError } from "./panel_error.ts";
@@ -101,6 +102,7 @@ export class WebSocketOpener {
     const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
       failure: "unsupported protocol",
       status,
+      seen: { stage: "answer", error: `the answer is ${what}`, answer: cause },
     });
     return { why: "answered", error };
   }

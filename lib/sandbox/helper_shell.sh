@@ -10,6 +10,7 @@
 #   ID folders          ID ok COUNT         of proc that are no processes, links to some included
 #   ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
 #                       ID missing          there is no getent
+#                       ID none ADDRESS…    no address; the name servers of the system
 #   ID hosts NAME       the same            by /etc/hosts alone
 #   ID nvidia-smi       ID ok OUTPUT        a card a line, joined by tabs, then "exit STATUS"
 #                       ID missing          there is no such command, or it was not asked for
@@ -52,7 +53,7 @@ look_up() {
   [ -n "$getent" ] || { echo "$1 missing"; return; }
   ulimit -t 2
   # shellcheck disable=SC2086 # An option and its value, or none.
-  "$getent" $3 ahosts "$2" </dev/null | addresses "$1"
+  "$getent" $3 ahosts "$2" </dev/null | addresses "$1" "$3"
 }
 
 addresses() {
@@ -63,7 +64,20 @@ addresses() {
       STREAM:?*) found="$found $address" count=$((count + 1)) ;;
     esac
   done
+  [ -n "$found$2" ] || { servers "$1"; return; }
   printf '%s\n' "$1 ok$found"
+}
+
+# Its name servers, of which the system asks three: getent does not say whether they have answered.
+servers() {
+  found='' count=0
+  while [ $count -lt 3 ] && read -r key address _; do
+    case $key:$address in
+      *[!a-z0-9A-F:.]*) ;;
+      nameserver:?*) found="$found $address" count=$((count + 1)) ;;
+    esac
+  done </etc/resolv.conf
+  printf '%s\n' "$1 none$found"
 }
 
 cards() {

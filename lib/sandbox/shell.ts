@@ -101,18 +101,19 @@ export class Shell {
     return answer?.replaceAll("\t", "\n");
   }
 
+  /** The system's name servers, at the last name without an address. */
+  nameServers: readonly string[] = [];
+
   /**
-   * Resolves a name as the system does; `undefined` when there is no `getent`. At most 32 addresses
+   * Resolves a name as the system does; `undefined` when there is no `getent`; to none, also where its
+   * {@linkcode nameServers} do not answer. At most 32 addresses
    * are given, in the system's order.
    *
    * @throws {TypeError} When the name has unusual characters.
-   * @throws {Error} When it has no address, or the shell has ended.
+   * @throws {Error} When the shell has ended.
    */
   async lookUp(name: string): Promise<string[] | undefined> {
-    const found = await this.#lookUp("resolve", name);
-    // The command does not say which.
-    if (found?.length === 0) throw new Error("the system gives no address for it");
-    return found;
+    return await this.#lookUp("resolve", name);
   }
 
   /** The same by `/etc/hosts` alone, which may know no address. */
@@ -230,6 +231,10 @@ export class Shell {
     if (answer === "missing") return undefined;
     if (answer === "ok") return "";
     if (answer === BUSY) return BUSY;
+    if (/^none\b/.test(answer)) {
+      this.nameServers = answer.split(" ").filter((address) => ipFamily(address) !== undefined);
+      return "";
+    }
     if (!answer.startsWith("ok ")) throw new Error(`Cannot ask the shell: it refused "${request}"`);
     return answer.slice("ok ".length);
   }

@@ -20,6 +20,13 @@ const MAX_TEXT_LENGTH = 300;
 /** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */
 const SHORTER_TEXT_LENGTHS = [MAX_TEXT_LENGTH, 100, 20] as const;
 
+/** A failure in words, what to do about it, and when it was. */
+export interface Failure {
+  readonly text: string;
+  readonly action?: string | undefined;
+  readonly atMs: number;
+}
+
 /** The state of the connection to one panel. */
 export interface PanelHealth {
   /** Host and path of its address. */
@@ -36,8 +43,8 @@ export interface PanelHealth {
   readonly failures: number;
   /** When the panel has last shown that it knows the token, which reports by WebSocket do not. */
   readonly tokenKnownAtMs?: number;
-  /** The last failure in words, and when it was. */
-  readonly error?: { readonly text: string; readonly atMs: number } | undefined;
+  /** The last failure. */
+  readonly error?: Failure | undefined;
   /** Probes that are repeated. */
   readonly probes: number;
   /** The same by kind. */
@@ -262,7 +269,7 @@ export class HealthFile implements ProblemObserver {
       const cut = (key: string, value: unknown) =>
         key === "lostTargets"
           ? undefined
-          : key === "text" && typeof value === "string"
+          : (key === "text" || key === "action") && typeof value === "string"
           ? truncate(value, maxLength)
           : value;
       if (this.#record.write(record, cut)) return;
@@ -276,7 +283,8 @@ function shownPanel(panel: PanelHealth, show: (text: string) => string): PanelHe
   return {
     ...panel,
     panel: show(panel.panel),
-    error: error && { ...error, text: show(error.text) },
+    error: error &&
+      { ...error, text: show(error.text), action: error.action && show(error.action) },
     // That of an HTTP probe may have a password.
     lostTargets: lostTargets?.map(({ kind, target }) => ({
       kind,

@@ -188,7 +188,9 @@ function parsePanel(value: unknown): PanelHealth[] {
   return [{
     ...{ panel, sinceMs, failures, probes, ...numbers },
     transport: textOf(fields.transport),
-    error: text === undefined || atMs === undefined ? undefined : { text, atMs },
+    error: text === undefined || atMs === undefined
+      ? undefined
+      : { text, action: textOf(error.action), atMs },
     kinds: numbersOf(jsonFields(fields.kinds), PROBE_TYPES),
     ...(lostTargets.length > 0 && { lostTargets }),
   }];

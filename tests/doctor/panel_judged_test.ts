@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
-import { readAnswer } from "../../lib/doctor/answers.ts";
+import { causeOf } from "../../lib/doctor/way.ts";
 import { judgeConnection } from "../../lib/doctor/connection.ts";
 import { judgeName } from "../../lib/doctor/name.ts";
 import { judgeTls } from "../../lib/doctor/tls.ts";
@@ -9,6 +9,7 @@ const config = {
   origins: new Map([["endpoint", "flag --endpoint"]]),
   headers: [],
   proxies: {},
+  token: "",
   furtherPanels: [],
   endpoint: "https://panel.example",
 } as unknown as Config;
@@ -37,7 +38,7 @@ const ANSWERS: readonly (readonly [
     301,
     { location: "https://new.example/api/clients/v2/rpc" },
     "",
-    "the panel's address is another one: write https://new.example",
+    "write https://new.example",
   ],
   [302, { location: "https://x.cloudflareaccess.com/login" }, "", "give --cf-access-client-id"],
   [403, { "cf-mitigated": "challenge" }, "<html>", "have Cloudflare let /api/clients/ pass"],
@@ -52,7 +53,8 @@ const ANSWERS: readonly (readonly [
 
 Deno.test("each answer in place of a panel has its advice", () => {
   for (const [status, headers, text, advice] of ANSWERS) {
-    const found = readAnswer({ status, headers: new Map(Object.entries(headers)), text }, way);
+    const answer = { status, headers: new Map(Object.entries(headers)), text };
+    const found = causeOf({ stage: "answer", error: "", answer }, way);
     assertEquals(String(found.advice[0]).slice(0, advice.length), advice, `${status} ${text}`);
   }
 });

@@ -5,36 +5,33 @@
  * @module
  */
 
-import type { HttpResponse } from "../net/http_client.ts";
-import { isHtml, reasonOf, statusError } from "../panel/http_exchange.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import type { Line } from "./check.ts";
-import { refusingProxy } from "./connection.ts";
-import { endpointPlace, writeAddress } from "./options.ts";
-import type { Way } from "./way.ts";
+import type { Advice, Cause, SeenAnswer, SeenWay } from "./cause.ts";
+import { isHtml, reasonOf, redirectPlace } from "./page.ts";
+import { refusingProxy } from "./links.ts";
 
 const MAX_ADDRESS_LENGTH = 200;
 
 /** An answer, with the way that it came. */
-interface Answered extends Pick<HttpResponse, "status" | "text"> {
-  readonly way: Omit<Way, "dialer">;
+interface Answered extends SeenAnswer {
+  readonly way: SeenWay;
   /** Headers, empty where they are absent. */
   readonly server: string;
   readonly location: string;
-  readonly headers: HttpResponse["headers"];
 }
 
 interface Row {
+  readonly id: string;
   is(answer: Answered): boolean | undefined;
   /** What it is, where its status does not say it. */
   readonly says?: string;
-  advice(answer: Answered): readonly Line[];
+  advice(answer: Answered): readonly Advice[];
 }
 
 /** The panel's address by a redirect of one of its calls, or by a server that has TLS at this port. */
-export function movedTo({ status, text, location, way: { url } }: Answered): string | undefined {
+function movedTo({ status, text, location, way: { url } }: Answered): string | undefined {
   if (/sent to HTTPS port|HTTP request to an HTTPS server/i.test(text)) {
     return `https://${url.host}${url.pathname.replace(/\/$/, "")}`;
   }
@@ -49,7 +46,11 @@ function leadsBack(answer: Answered): boolean {
 }
 
 function sends({ way }: Answered, name: string): boolean {
-  return way.config.headers.some(([it]) => it.toLowerCase() === name);
+  return way.sends.includes(name);
+}
+
+function isOne(patterns: readonly RegExp[], text: string): boolean {
+  return patterns.some((pattern) => pattern.test(text));
 }
 
 /** Of Cloudflare's own pages, by the code that they name or by their status. */
@@ -85,11 +86,18 @@ function cloudflareCode({ status, text }: Answered): string {
 }
 
 /** Pages that ask for a browser with a person before it, or say that they protect a site. */
-const OF_WEB_FIREWALL =
-  /checking (?:if )?your browser|verif\w+ (?:that )?you are (?:a )?human|not a (?:ro)?bot|(?:browser|security) (?:check|verification)|web application firewall|enable javascript and cookies|\bwaf\b|safeline|雷池|btwaf|crowdsec|(?:人机|安全|滑动)(?:身份)?(?:验证|检测|检查)|网站防火墙|请求.{0,20}(?:被|已)拦截/i;
+const OF_WEB_FIREWALL = [
+  /checking (?:if )?your browser|verif\w+ (?:that )?you are (?:a )?human|not a (?:ro)?bot|(?:browser|security) (?:check|verification)|web application firewall|enable javascript and cookies|\bwaf\b|safeline|btwaf|crowdsec/i,
+  // In quotes: a literal with such characters would have the whole script take two bytes for each of its own.
+  new RegExp(
+    "雷池|(?:人机|安全|滑动)(?:身份)?(?:验证|检测|检查)|网站防火墙|请求.{0,20}(?:被|已)拦截",
+  ),
+];
 /** Pages of providers in mainland China that serve no domain without a filing. */
-const OF_UNFILED =
-  /Non-compliance ICP Filing|未(?:完成|办理|进行|经)?备案|\/webblock\.html|batit\.aliyun|dnspod\.qcloud/i;
+const OF_UNFILED = [
+  /Non-compliance ICP Filing|\/webblock\.html|batit\.aliyun|dnspod\.qcloud/i,
+  new RegExp("未(?:完成|办理|进行|经)?备案"),
+];
 /** The longest page that is taken for such a firewall's. */
 const MAX_PAGE_LENGTH = 16_384;
 /** What the page of a panel says of itself, whose name its owner may have changed. */
@@ -101,6 +109,7 @@ const LIMIT =
 /** The first row that fits says what an answer is. */
 const ROWS: readonly Row[] = [
   {
+    id: "leads back",
     is: leadsBack,
     says: "redirected to the same address, again and again",
     advice: ({ server, way }) => [
@@ -112,12 +121,15 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "moved",
     is: (answer) => movedTo(answer) !== undefined,
+    says: "the panel's address is another one",
     advice: (answer) => [
-      `the panel's address is another one: ${writeAddress(movedTo(answer) ?? "", answer.way)}`,
+      `${answer.way.places.write(movedTo(answer) ?? "")}`,
     ],
   },
   {
+    id: "cloudflare access",
     is: ({ location, text }) =>
       location.includes(".cloudflareaccess.com/") || /Cloudflare Access/i.test(text),
     says: "Cloudflare Access asks for a login",
@@ -128,6 +140,7 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "cloudflare challenge",
     is: ({ headers }) => headers.get("cf-mitigated") === "challenge",
     says: "Cloudflare asks this machine to prove that it is a browser",
     advice: () => [
@@ -137,14 +150,18 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "cloudflare",
     is: (answer) =>
       cloudflareCode(answer) in CLOUDFLARE &&
       (answer.status >= 520 || /cloudflare/i.test(answer.server)),
+    says: "Cloudflare answers in the panel's place",
     advice: (answer) => [CLOUDFLARE[cloudflareCode(answer)]],
   },
   {
+    id: "unfiled",
     is: ({ status, text, location, server }) =>
-      server === "Beaver" || (status !== 200 && OF_UNFILED.test(text)) || OF_UNFILED.test(location),
+      server === "Beaver" || (status !== 200 && isOne(OF_UNFILED, text)) ||
+      isOne(OF_UNFILED, location),
     says: "the provider of that server answers in its place",
     advice: () => [
       "have the domain filed with that provider, which blocks domains without an ICP filing, or have the panel on a " +
@@ -152,9 +169,10 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "web firewall",
     is: ({ text, status }) =>
       status === 468 ||
-      (isHtml(text) && text.length <= MAX_PAGE_LENGTH && OF_WEB_FIREWALL.test(text)),
+      (isHtml(text) && text.length <= MAX_PAGE_LENGTH && isOne(OF_WEB_FIREWALL, text)),
     says: "a firewall in front of the panel answers in its place",
     advice: () => [
       "have the web firewall there let /api/clients/ pass (white list): no agent can solve what it asks of browsers",
@@ -162,6 +180,7 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "password",
     is: ({ status, headers, text }) =>
       status === 401 && (headers.has("www-authenticate") || isHtml(text)),
     says: "something in front of the panel asks for a password",
@@ -173,6 +192,7 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "client certificate",
     is: ({ text }) => /SSL certificate (was sent|error)|client certificate/i.test(text),
     advice: () => [
       "let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)",
@@ -180,17 +200,20 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "frp",
     is: ({ text }) => /Faithfully yours, frp|fatedier\/frp/.test(text),
     advice: ({ way }) => [
       `start frpc on the panel's machine, and have its custom_domains name ${way.url.hostname}`,
     ],
   },
   {
+    id: "not set up",
     is: ({ text }) => /install mode/.test(text),
     says: "this Komari panel is not set up yet",
     advice: ({ way }) => [`open ${way.url.origin} in a browser, and set it up`],
   },
   {
+    id: "komari page",
     is: ({ status, text }) => status === 200 && isHtml(text) && KOMARI.test(text),
     says: "a Komari panel's page answers, and not its interface for agents",
     advice: ({ way }) => [
@@ -202,24 +225,29 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "proxy",
     is: ({ way, status }) =>
       way.proxy !== undefined &&
       (status === 407 || (way.url.protocol === "http:" && status !== 429)),
+    says: "the proxy refuses",
     advice: ({ status, way }) => refusingProxy(` ${status}`, way),
   },
   {
+    id: "too large",
     is: ({ status }) => status === 413,
     advice: () => [
       "let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)",
     ],
   },
-  { is: ({ status }) => status === 429, advice: () => [LIMIT] },
+  { id: "limited", is: ({ status }) => status === 429, advice: () => [LIMIT] },
   {
+    id: "failed",
     is: ({ status }) => status === 500,
     advice:
       () => ["read the log of the panel, and of the proxy in front of it: one of them has failed"],
   },
   {
+    id: "no upstream",
     is: ({ status }) => status === 502 || status === 504,
     advice: () => [
       "the proxy in front of the panel gets no answer from it: see there whether the panel runs, or is overloaded",
@@ -227,6 +255,7 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "unavailable",
     is: ({ status }) => status === 503,
     advice: () => [
       LIMIT,
@@ -235,6 +264,7 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "forbidden",
     is: ({ status }) => status === 403,
     advice: ({ way: { url } }) => [
       `see from another machine whether it is refused there, too: curl -v ${
@@ -245,16 +275,18 @@ const ROWS: readonly Row[] = [
     ],
   },
   {
+    id: "login page",
     is: ({ status, location }) => status >= 300 && status < 400 && location !== "",
     advice: ({ way }) => [
       "if it is a login page in front of the panel, let /api/clients/ pass without it",
-      `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
+      `correct the address and its path in ${way.places.endpoint}, if that is not the panel`,
     ],
   },
   {
+    id: "no panel",
     is: () => true,
     advice: ({ way }) => [
-      `correct the address and its path in ${endpointPlace(way)}, if that is not the panel`,
+      `correct the address and its path in ${way.places.endpoint}, if that is not the panel`,
       ipFamily(urlHost(way.url)) !== undefined &&
       "give the panel's name in place of its address, if it has one: servers tell their sites apart by it",
       "if the panel is behind that server, have it pass requests on (nginx: server_name, proxy_pass)",
@@ -262,20 +294,34 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** What an answer that is no panel's is, by which server, and what to do. */
-export function readAnswer(
-  { status, text, headers }: HttpResponse,
-  way: Omit<Way, "dialer">,
-): { text: string; by: string; advice: readonly Line[]; moved: string | undefined } {
+/** These rows as causes. */
+export const ANSWER_CAUSES: readonly Cause[] = ROWS.map((row) => ({
+  id: row.id,
+  stages: ["answer", "websocket"],
+  is: (seen, way) => seen.answer !== undefined && row.is(answered(seen.answer, way)) === true,
+  reason: ({ answer }, way) => answer === undefined ? "" : answerText(answered(answer, way), row),
+  actions: ({ answer }, way) => answer === undefined ? [] : row.advice(answered(answer, way)),
+}));
+
+function answered(answer: SeenAnswer, way: SeenWay): Answered {
+  const { headers } = answer;
   const [server, location] = [headers.get("server") ?? "", headers.get("location") ?? ""];
-  const answer = { status, text, headers, server, location, way };
-  const row = ROWS.find((row) => row.is(answer));
+  return { ...answer, server, location, way };
+}
+
+/** What an answer is, and by which server. */
+function answerText({ status, text, location, server }: Answered, { says }: Row): string {
   const reason = status >= 300 && status < 400
-    ? statusError("", { status, text, location }).message.replace(/^Cannot : /, "")
+    ? `redirected to ${redirectPlace(location)}`
     : `status ${status}${reasonOf(text)}`;
   const by = server === "" ? "" : `, by "${truncate(server, 40)}"`;
-  const said = row?.says === undefined
+  const said = says === undefined
     ? `the answer is ${reason}, not a Komari panel's`
-    : `${row.says} (${reason})`;
-  return { text: said + by, by, advice: row?.advice(answer) ?? [], moved: movedTo(answer) };
+    : `${says} (${reason.replace(/ \([^()]*\?\)$/, "")})`;
+  return said + by;
+}
+
+/** The address that an answer names as the panel's. */
+export function movedAddress(answer: SeenAnswer, way: SeenWay): string | undefined {
+  return movedTo(answered(answer, way));
 }
