@@ -1,8 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  formatMetrics,
-  type MetricFamily,
-} from "../../lib/exporter/openmetrics.ts";
+import { formatMetrics, type MetricFamily } from "../../lib/exporter/openmetrics.ts";
 
 const FAMILIES: readonly MetricFamily[] = [
   {
@@ -47,4 +44,3 @@ Deno.test("formatMetrics() writes version 0.0.4", () => {
     "# TYPE h untyped",
   ]);
 });
-

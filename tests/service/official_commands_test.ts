@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import {  
-  parseOpenrcCommand,
-  parseSystemdCommand, 
-} from "../../lib/service/official_commands.ts";
+import { parseOpenrcCommand, parseSystemdCommand } from "../../lib/service/official_commands.ts";
 
 function fixture(name: string): string {
   return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
@@ -144,4 +141,3 @@ Deno.test("parseSystemdCommand() accepts any text", () => {
     parseSystemdCommand(lines.join("\n"), refuse);
   }));
 });
-
