@@ -8,6 +8,7 @@ import {
   toWireReport,
 } from "../../lib/panel/protocol.ts";
 import type { MachineFacts, Report } from "../../lib/types.ts";
+import { same } from "../cases.ts";
 
 const FACTS: MachineFacts = { arch: "amd64", cpuName: "A CPU", logicalCores: 4, physicalCores: 2 };
 
@@ -28,22 +29,12 @@ function snapshotOf(value: number): Report {
   };
 }
 
-/** Every number of a report that must be whole, by its path. */
-function counts(report: ReturnType<typeof toWireReport>): number[] {
-  return [
-    ...Object.values(report.ram),
-    ...Object.values(report.swap),
-    ...Object.values(report.disk),
-    ...Object.values(report.network),
-    ...Object.values(report.connections),
-    report.uptime,
-    report.process,
-  ];
-}
-
 function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
-  assertEquals(counts(report).length, 14);
-  for (const value of counts(report)) {
+  const { ram, swap, disk, network, connections, uptime, process } = report;
+  const counts = [ram, swap, disk, network, connections, { uptime, process }]
+    .flatMap((it) => Object.values(it));
+  assertEquals(counts.length, 14);
+  for (const value of counts) {
     assert(Number.isSafeInteger(value) && value >= 0, `count ${value}`);
     assert(/^\d+$/.test(JSON.stringify(value)), `written as ${JSON.stringify(value)}`);
   }
@@ -53,6 +44,9 @@ function assertFitForTheWire(report: ReturnType<typeof toWireReport>): void {
   assertEquals(loads.length, 3);
   for (const load of loads) assert(Number.isFinite(load) && load >= 0);
 }
+
+/** A report with nothing but what is given. */
+const reportOf = (given: Partial<Report>) => toWireReport({ failures: [], ...given });
 
 /** Basic info of a machine of which nothing else is known, with what is given. */
 function infoOf(given: Partial<Parameters<typeof toWireBasicInfo>[0]>) {
@@ -92,7 +86,9 @@ const DISTINCT: Report = {
   ],
 };
 
-Deno.test("toWireReport() puts each value into its own field", () => {
+const NOTHING = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+
+Deno.test("toWireReport() puts each value into its own field, and fills in absent ones, which the panel needs", () => {
   assertEquals(toWireReport(DISTINCT), {
     cpu: { usage: 1.5 },
     ram: { total: 102, used: 101 },
@@ -101,234 +97,94 @@ Deno.test("toWireReport() puts each value into its own field", () => {
     disk: { total: 106, used: 105 },
     network: { up: 109, down: 110, totalUp: 107, totalDown: 108 },
     connections: { tcp: 111, udp: 112 },
-    uptime: 113,
-    process: 114,
-    message: "",
+    ...{ uptime: 113, process: 114, message: "" },
     gpu: {
       count: 2,
       average_usage: 15.5,
       detailed_info: [
         { name: "One", memory_total: 116, memory_used: 115, utilization: 10.5, temperature: 50 },
-        { name: "Two", memory_total: 0, memory_used: 0, utilization: 20.5, temperature: 0 },
+        { ...NOTHING, name: "Two", utilization: 20.5 },
       ],
     },
   });
-});
-
-Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => {
-  const report = toWireReport(snapshotOf(41.6));
-  assertEquals(report.ram, { total: 42, used: 42 });
-  assertEquals(report.network, { up: 42, down: 42, totalUp: 42, totalDown: 42 });
-  assertEquals(report.cpu.usage, 41.6);
-  assertEquals(toWireReport(snapshotOf(2 ** 53 - 1)).ram.total, 2 ** 53 - 1);
-});
-
-Deno.test("toWireReport() fills in absent values, since the panel refuses incomplete reports", () => {
-  const report = toWireReport({ failures: ["cannot measure load", "cannot measure memory"] });
-  assertEquals(report, {
-    cpu: { usage: 0.001 },
-    ram: { total: 0, used: 0 },
-    swap: { total: 0, used: 0 },
+  const none = { total: 0, used: 0 };
+  assertEquals(reportOf({ failures: ["cannot measure load", "cannot measure memory"] }), {
+    ...{ cpu: { usage: 0.001 }, ram: none, swap: none, disk: none },
     load: { load1: 0, load5: 0, load15: 0 },
-    disk: { total: 0, used: 0 },
     network: { up: 0, down: 0, totalUp: 0, totalDown: 0 },
-    connections: { tcp: 0, udp: 0 },
-    uptime: 0,
-    process: 0,
+    ...{ connections: { tcp: 0, udp: 0 }, uptime: 0, process: 0 },
     message: "cannot measure load; cannot measure memory",
   });
 });
 
-Deno.test("toWireBasicInfo() has only fields that the panel knows, each value in its own", () => {
-  const info = infoOf({
-    facts: {
-      ...FACTS,
-      osName: "Debian",
-      kernelVersion: "6.1",
-      virtualization: "kvm",
-      gpuName: "G",
-    },
-    snapshot: DISTINCT,
-    addresses: { ipv4: "192.0.2.1", ipv6: "2001:db8::1" },
-    version: "1.0.0",
-  });
-  assertEquals(info, {
-    arch: "amd64",
-    cpu_name: "A CPU",
-    cpu_cores: 4,
-    cpu_physical_cores: 2,
-    gpu_name: "G",
-    ipv4: "192.0.2.1",
-    ipv6: "2001:db8::1",
-    mem_total: 102,
-    swap_total: 104,
-    disk_total: 106,
-    os: "Debian",
-    kernel_version: "6.1",
-    virtualization: "kvm",
-    version: "1.0.0",
-  });
-  const unknown = infoOf({});
-  assertEquals(["kernel_version", "ipv4", "ipv6"].filter((name) => name in unknown), []);
+Deno.test("toWireReport() rounds to the nearest and keeps what is whole", () => {
+  const { ram, network, cpu } = toWireReport(snapshotOf(41.6));
+  assertEquals([ram, cpu.usage], [{ total: 42, used: 42 }, 41.6]);
+  assertEquals(network, { up: 42, down: 42, totalUp: 42, totalDown: 42 });
+  assertEquals(toWireReport(snapshotOf(2 ** 53 - 1)).ram.total, 2 ** 53 - 1);
 });
 
-Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no long text", () => {
-  const odd = "\x1b[31mDebian\x07\u202e 12\x9b\x7f\n";
-  const info = infoOf({
-    facts: {
-      ...{ arch: odd, cpuName: odd, osName: odd, gpuName: odd, kernelVersion: odd },
-      virtualization: "x".repeat(1_000),
-    },
-  });
-  for (const text of [info.arch, info.cpu_name, info.os, info.gpu_name, info.kernel_version]) {
-    assertEquals(text, "[31mDebian  12");
-  }
-  assertEquals(info.virtualization, `${"x".repeat(199)}…`);
-});
-
-Deno.test("toWireBasicInfo() says so where nothing tells a fact", () => {
-  const info = infoOf({ facts: { arch: "amd64", cpuName: "\x1b" }, withoutNewColumns: true });
-  assertEquals([info.cpu_name, info.os, info.virtualization], ["unknown", "unknown", ""]);
-});
-
-Deno.test("toWireBasicInfo() omits newer columns for old panels", () => {
-  const info = infoOf({ facts: { ...FACTS, kernelVersion: "6.1" }, withoutNewColumns: true });
-  assertEquals("kernel_version" in info || "cpu_physical_cores" in info, false);
-  assertEquals([info.mem_total, info.swap_total, info.disk_total, info.gpu_name], [
-    0,
-    0,
-    0,
-    "None",
-  ]);
-});
-
-Deno.test("toWireBasicInfo() never sends a fraction", () => {
-  fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
-    const info = infoOf({
-      facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
-      snapshot: snapshotOf(bytes),
-    });
-    const values = [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total];
-    for (const value of values) {
-      assert(Number.isSafeInteger(value), String(value));
-    }
-  }));
-});
-
-Deno.test("toWireProbeResult() sends whole milliseconds, rounded down, -1 for lost ones, and a zone", () => {
-  const finishedAt = new Date("2026-02-21T23:29:10.123Z");
-  const result = { taskId: 7, kind: "tcp" as const, valueMs: 12.6, finishedAt };
-  assertEquals(toWireProbeResult(result), {
-    task_id: 7,
-    value: 12,
-    ping_type: "tcp",
-    finished_at: "2026-02-21T23:29:10.123Z",
-  });
-  assertEquals(toWireProbeResult({ ...result, isReference: true }).role, "reference");
-  assertEquals(toWireProbeResult({ ...result, valueMs: -1 }).value, -1);
-  assertEquals(toWireProbeResult({ ...result, valueMs: NaN }).value, -1);
-  assertEquals(toWireProbeResult({ ...result, valueMs: 0.9 }).value, 0);
-  assertEquals(toWireProbeResult({ ...result, valueMs: 0 }).value, 0);
-});
-
-Deno.test("toWireCommandResult() sends the output as it is, and a whole exit code", () => {
-  const result = { taskId: "c-1", output: "out\nerr\n", exitCode: -1, finishedAt: new Date(0) };
-  assertEquals(toWireCommandResult(result), {
-    task_id: "c-1",
-    result: "out\nerr\n",
-    exit_code: -1,
-    finished_at: "1970-01-01T00:00:00.000Z",
-  });
-  assertEquals(toWireCommandResult({ ...result, output: "" }).result, "");
-  assertEquals(toWireCommandResult({ ...result, exitCode: 1.5 }).exit_code, 1);
-});
-
-Deno.test("toWireReport() names values that are cut", () => {
-  const load = { oneMinute: 4500.5, fiveMinutes: 3000, fifteenMinutes: 2000 };
-  const traffic = { sentBytes: 2 ** 53, receivedBytes: 1 };
-  const report = toWireReport({ load, traffic, failures: ["cannot measure memory"] });
-  assertEquals(report.load, { load1: 1000, load5: 3000, load15: 2000 });
-  assertEquals(report.network.totalUp, Number.MAX_SAFE_INTEGER);
-  assertEquals(
-    report.message,
-    "cannot measure memory; load1 is 4500.5, sent as 1000; " +
-      "total traffic is above 2^53 bytes, sent as 2^53 - 1",
-  );
-  const whole = toWireReport({
-    load: { ...load, oneMinute: 1000 },
-    traffic: { sentBytes: 2 ** 53 - 1, receivedBytes: 0 },
-    failures: [],
-  });
-  assertEquals(whole.message, "");
-  const cases = [{ sentBytes: 2 ** 53, receivedBytes: 0 }, {
-    sentBytes: 0,
-    receivedBytes: 2 ** 53,
-  }];
-  for (const traffic of cases) {
-    const { message } = toWireReport({ traffic, failures: [] });
-    assertEquals(message, "total traffic is above 2^53 bytes, sent as 2^53 - 1");
-  }
-});
-
-Deno.test("toWireReport() names disks, memory and swap that are cut", () => {
+Deno.test("toWireReport() says in its message what failed and what is cut, in 400 printable characters", async () => {
   const usage = { totalBytes: 1.5 * 2 ** 53, usedBytes: 1 };
-  const { message, disk } = toWireReport({ disk: usage, memory: usage, swap: usage, failures: [] });
-  assertEquals(disk.total, Number.MAX_SAFE_INTEGER);
-  assertEquals(
-    message,
-    "memory is above 2^53 bytes, sent as 2^53 - 1; swap is above 2^53 bytes, sent as 2^53 - 1; " +
-      "disk space is above 2^53 bytes, sent as 2^53 - 1",
-  );
-});
-
-Deno.test("toWireReport() sends no character that acts on a terminal", () => {
-  const { message, gpu } = toWireReport({
-    failures: ['cannot measure part of disk space "/mnt/\x1b[2J\x9b\u202ea"'],
-    gpus: [{ name: "A\x1b[2J card\n" }],
-  });
-  assertEquals(message, 'cannot measure part of disk space "/mnt/ [2J a"');
-  assertEquals(gpu?.detailed_info[0]?.name, "A [2J card");
-});
-
-Deno.test("toWireFileResult() has a result in each answer, which is null where there is none", () => {
-  const refused = toWireFileResult({ requestId: "r", ok: false, error: "no such file" });
-  const wire: unknown = JSON.parse(JSON.stringify(refused));
-  assertEquals(wire, { request_id: "r", ok: false, result: null, error: "no such file" });
-});
-
-Deno.test("toWireReport() bounds the message, however much has failed", () => {
-  const failures = Array.from({ length: 100 }, (_, at) => `cannot measure ${at}`);
-  const { message } = toWireReport({ failures });
-  assertEquals([message.length, message.slice(0, 16), message.at(-1)], [
-    400,
-    "cannot measure 0",
-    "…",
+  const load = { oneMinute: 4500.5, fiveMinutes: 3000, fifteenMinutes: 2000 };
+  const cut = (what: string) => `${what} is above 2^53 bytes, sent as 2^53 - 1`;
+  const traffic = (sentBytes: number, receivedBytes: number) => ({ sentBytes, receivedBytes });
+  const failures = (...failures: string[]) => ({ failures });
+  await same((given: Partial<Report>) => reportOf(given).message, [
+    [
+      { load, traffic: traffic(2 ** 53, 1), failures: ["x"] },
+      `x; load1 is 4500.5, sent as 1000; ${cut("total traffic")}`,
+    ],
+    [{ load: { ...load, oneMinute: 1000 }, traffic: traffic(2 ** 53 - 1, 0) }, ""],
+    [{ traffic: traffic(0, 2 ** 53) }, cut("total traffic")],
+    [{ traffic: traffic(2 ** 53, 0) }, cut("total traffic")],
+    [
+      { disk: usage, memory: usage, swap: usage },
+      ["memory", "swap", "disk space"].map(cut).join("; "),
+    ],
+    [failures('disk space "/mnt/\x1b[2J\x9b\u202ea"'), 'disk space "/mnt/ [2J a"'],
+    [failures("x".repeat(400)), "x".repeat(400)],
+    [failures("x".repeat(401)), `${"x".repeat(399)}…`],
   ]);
 });
 
-Deno.test("toWireReport() has graphics cards only where there are some", () => {
-  assertEquals("gpu" in toWireReport({ failures: [] }), false);
-  assertEquals("gpu" in toWireReport({ failures: [], gpus: [] }), false);
+Deno.test("toWireReport() bounds loads and sizes", () => {
+  const load = { oneMinute: 1e9, fiveMinutes: 1e9, fifteenMinutes: 1e9 };
+  assertEquals(reportOf({ load }).load, { load1: 1000, load5: 1e6, load15: 1e6 });
+  const usage = { totalBytes: 2 ** 54, usedBytes: 1 };
+  assertEquals(reportOf({ disk: usage }).disk.total, Number.MAX_SAFE_INTEGER);
+  const traffic = { sentBytes: 2 ** 53, receivedBytes: 1 };
+  assertEquals(reportOf({ traffic }).network.totalUp, Number.MAX_SAFE_INTEGER);
+});
+
+Deno.test("toWireReport() has graphics cards only where there are some, with what they tell", async () => {
+  assertEquals(["gpu" in reportOf({}), "gpu" in reportOf({ gpus: [] })], [false, false]);
   const memory = { totalBytes: 2 ** 34, usedBytes: 1000.4 };
-  const { gpu } = toWireReport({
-    failures: [],
+  const { gpu } = reportOf({
     gpus: [
-      { name: "A", usePercent: 33.3333, memory, temperatureCelsius: 45.5 },
+      { name: "A\x1b[2J card\n", usePercent: 33.3333, memory, temperatureCelsius: 45.5 },
       { name: "B", temperatureCelsius: -3.2 },
       { name: "C", usePercent: 0, isSuspended: true },
     ],
   });
-  const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
   assertEquals(gpu, {
     count: 3,
-    // B does not tell its use, and is no card of 0.
-    average_usage: 16.667,
+    average_usage: 16.667, // B does not tell its use, and is no card of 0.
     detailed_info: [
-      { name: "A", memory_total: 2 ** 34, memory_used: 1000, utilization: 33.333, temperature: 46 },
-      { ...nothing, name: "B", temperature: -3 },
-      { ...nothing, name: "C" },
+      {
+        name: "A [2J card",
+        memory_total: 2 ** 34,
+        memory_used: 1000,
+        utilization: 33.333,
+        temperature: 46,
+      },
+      { ...NOTHING, name: "B", temperature: -3 },
+      { ...NOTHING, name: "C" },
     ],
   });
+  const degrees = (temperatureCelsius: number) =>
+    reportOf({ gpus: [{ name: "A", temperatureCelsius }] }).gpu?.detailed_info[0]?.temperature;
+  await same(degrees, [[-273, 0], [-272, -272], [999, 999], [1000, 0]]);
 });
 
 Deno.test("toWireReport() keeps the types of graphics cards whatever was measured", () => {
@@ -354,13 +210,75 @@ Deno.test("toWireReport() keeps the types of graphics cards whatever was measure
   }));
 });
 
-Deno.test("toWireReport() bounds loads, and drops temperatures that are none", () => {
-  const report = toWireReport({
-    failures: [],
-    load: { oneMinute: 1e9, fiveMinutes: 1e9, fifteenMinutes: 1e9 },
-    gpus: [-273, -272, 999, 1000].map((temperatureCelsius) => ({ name: "A", temperatureCelsius })),
+Deno.test("toWireBasicInfo() has only fields that the panel knows, each value in its own", () => {
+  const facts = { osName: "Debian", kernelVersion: "6.1", virtualization: "kvm", gpuName: "G" };
+  const addresses = { ipv4: "192.0.2.1", ipv6: "2001:db8::1" };
+  const given = { facts: { ...FACTS, ...facts }, snapshot: DISTINCT, addresses, version: "1.0.0" };
+  const expected = {
+    ...{ arch: "amd64", cpu_name: "A CPU", cpu_cores: 4, cpu_physical_cores: 2, gpu_name: "G" },
+    ...{ ...addresses, mem_total: 102, swap_total: 104, disk_total: 106, os: "Debian" },
+    ...{ kernel_version: "6.1", virtualization: "kvm", version: "1.0.0" },
+  };
+  assertEquals(infoOf(given), expected);
+  const { cpu_physical_cores: _, kernel_version: _newer, ...older } = expected;
+  assertEquals(infoOf({ ...given, withoutNewColumns: true }), older);
+  const unknown = infoOf({});
+  assertEquals(["kernel_version", "ipv4", "ipv6"].filter((name) => name in unknown), []);
+  assertEquals(infoOf({ facts: { arch: "amd64", cpuName: "\x1b" }, withoutNewColumns: true }), {
+    ...{ arch: "amd64", cpu_name: "unknown", cpu_cores: 0, gpu_name: "None", os: "unknown" },
+    ...{ mem_total: 0, swap_total: 0, disk_total: 0, virtualization: "", version: "1" },
   });
-  assertEquals(report.load, { load1: 1000, load5: 1e6, load15: 1e6 });
-  const cards = report.gpu?.detailed_info ?? [];
-  assertEquals(cards.map(({ temperature }) => temperature), [0, -272, 999, 0]);
+});
+
+Deno.test("toWireBasicInfo() sends no character that acts on a terminal, and no long text", () => {
+  const odd = "\x1b[31mDebian\x07\u202e 12\x9b\x7f\n";
+  const info = infoOf({
+    facts: {
+      ...{ arch: odd, cpuName: odd, osName: odd, gpuName: odd, kernelVersion: odd },
+      virtualization: "x".repeat(1_000),
+    },
+  });
+  for (const text of [info.arch, info.cpu_name, info.os, info.gpu_name, info.kernel_version]) {
+    assertEquals(text, "[31mDebian  12");
+  }
+  assertEquals(info.virtualization, `${"x".repeat(199)}…`);
+});
+
+Deno.test("toWireBasicInfo() never sends a fraction", () => {
+  fc.assert(fc.property(fc.double(), fc.double(), (cores, bytes) => {
+    const info = infoOf({
+      facts: { arch: "arm64", logicalCores: cores, physicalCores: cores },
+      snapshot: snapshotOf(bytes),
+    });
+    const values = [info.cpu_cores, info.cpu_physical_cores, info.mem_total, info.disk_total];
+    for (const value of values) {
+      assert(Number.isSafeInteger(value), String(value));
+    }
+  }));
+});
+
+Deno.test("toWireProbeResult() sends whole milliseconds, rounded down, -1 for lost ones, and a zone", async () => {
+  const finishedAt = new Date("2026-02-21T23:29:10.123Z");
+  const result = { taskId: 7, kind: "tcp" as const, valueMs: 12.6, finishedAt };
+  const wire = { task_id: 7, value: 12, ping_type: "tcp", finished_at: "2026-02-21T23:29:10.123Z" };
+  await same(toWireProbeResult, [
+    [result, wire],
+    [{ ...result, isReference: true }, { ...wire, role: "reference" }],
+    ...[[-1, -1], [NaN, -1], [0.9, 0], [0, 0]].map(([valueMs = 0, value]) =>
+      [{ ...result, valueMs }, { ...wire, value }] as const
+    ),
+  ]);
+});
+
+Deno.test("toWireCommandResult() and toWireFileResult() send output as it is, a whole exit code, and a result that may be null", async () => {
+  const result = { taskId: "c-1", output: "out\nerr\n", exitCode: -1, finishedAt: new Date(0) };
+  const finished_at = "1970-01-01T00:00:00.000Z";
+  const wire = { task_id: "c-1", result: "out\nerr\n", exit_code: -1, finished_at };
+  await same(toWireCommandResult, [
+    [result, wire],
+    [{ ...result, output: "" }, { ...wire, result: "" }],
+    [{ ...result, exitCode: 1.5 }, { ...wire, exit_code: 1 }],
+  ]);
+  const refused = toWireFileResult({ requestId: "r", ok: false, error: "no such file" });
+  assertEquals(refused, { request_id: "r", ok: false, result: null, error: "no such file" });
 });

@@ -14,13 +14,11 @@ import { eventually, marked, newMark } from "./processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
-import { onlyIf } from "../only_on.ts";
 import { configOf } from "../metrics/config_of.ts";
 
 const started = new StartedProcesses();
 const programs = new Programs();
-/** Tests that open a terminal. */
-const withScript = onlyIf(programs.find("script", Deno.env.get("PATH") ?? "") !== undefined);
+const hasScript = programs.find("script", Deno.env.get("PATH") ?? "") !== undefined;
 
 const config = configOf(["--interval", "3"]);
 
@@ -40,6 +38,12 @@ class ControlUnderTest implements AsyncDisposable {
     this.control.handle({ kind: "command", taskId, command });
   }
 
+  /** Waits for so many results. */
+  async has(count: number): Promise<typeof this.results> {
+    await eventually(() => this.results.length === count);
+    return this.results;
+  }
+
   open(requestId: string): void {
     this.control.handle({ kind: "terminal", requestId, resumable: false });
   }
@@ -53,6 +57,25 @@ class ControlUnderTest implements AsyncDisposable {
 
 const withControl = testsWith(() => new ControlUnderTest());
 const switchedOff = testsWith(() => new ControlUnderTest({ isOff: true }));
+/** Tests that open a terminal, too. */
+const withTerminals = testsWith(() => new ControlUnderTest(), { ignore: !hasScript });
+
+/** What such a control logs. */
+function logOf(
+  act: (it: ControlUnderTest, lines: readonly string[]) => Promise<unknown>,
+  { isOff = false, level = "info" as "info" | "debug" } = {},
+): Promise<string[]> {
+  return collectedLog(async (lines) => {
+    await using it = new ControlUnderTest({ isOff });
+    await act(it, lines);
+  }, { level });
+}
+
+/** Asserts that a line ends so. */
+function assertLogged(lines: readonly string[], end: string | RegExp): void {
+  const is = (line: string) => typeof end === "string" ? line.endsWith(end) : end.test(line);
+  assert(lines.some(is), lines.join("\n"));
+}
 
 Deno.test("RemoteControl.handle() uploads what the command said", async () => {
   using time = new FakeTime({ now: 12345 });
@@ -65,84 +88,65 @@ Deno.test("RemoteControl.handle() uploads what the command said", async () => {
   assertEquals(it.results.length, 1);
 });
 
-Deno.test("RemoteControl.handle() hides the agent's secrets from commands", async () => {
+withControl.test("RemoteControl.handle() hides the agent's secrets from commands", async (it) => {
   // No option, since other tests may run in this process.
   Deno.env.set("AGENT_SECRET_OF_A_TEST", "a-secret");
   try {
-    await using it = new ControlUnderTest();
-    const { results } = it;
     it.run("a", "env; echo at $PWD");
-    await eventually(() => results.length === 1);
-    assert(!results[0]?.output.includes("a-secret"));
-    assertMatch(results[0]?.output ?? "", /^PATH=/m);
-    assertMatch(results[0]?.output ?? "", /^at .*\/komari-agent-deno-\w+$/m);
+    const [{ output } = { output: "" }] = await it.has(1);
+    assert(!output.includes("a-secret"));
+    assertMatch(output, /^PATH=/m);
+    assertMatch(output, /^at .*\/komari-agent-deno-\w+$/m);
   } finally {
     Deno.env.delete("AGENT_SECRET_OF_A_TEST");
   }
 });
 
-withControl.test("RemoteControl.handle() runs a task once", async (it) => {
-  const { results } = it;
-  for (let i = 0; i < 5; i++) it.run("a", "echo once");
-  it.run("b", "echo twice");
-  await eventually(() => results.length === 2);
-  it.run("a", "echo once");
-  it.run("c", "echo thrice");
-  await eventually(() => results.length === 3);
-  assertEquals(results.map(({ taskId }) => taskId).sort(), ["a", "b", "c"]);
+withControl.test("RemoteControl.handle() runs a task once, whatever its id is", async (it) => {
+  const odd = "../../\u0000'; rm -rf \u001b[2J\n{taskId}";
+  for (const id of ["a", "a", "a", odd]) it.run(id, "echo good");
+  await it.has(2);
+  for (const id of ["a", odd, "c"]) it.run(id, "echo good");
+  const seen = (await it.has(3)).map(({ taskId, output }) => `${taskId}: ${output}`);
+  assertEquals(seen.sort(), [odd, "a", "c"].map((id) => `${id}: good\n`));
 });
 
-Deno.test("RemoteControl.handle() runs four of a hundred at a time", async () => {
+withControl.test("RemoteControl.handle() runs four of a hundred at a time", async (it) => {
   using folder = new TempFolder();
-  await using it = new ControlUnderTest();
-  const { results } = it;
-  const command =
-    `touch ${folder.path}/$$; ls ${folder.path} | wc -l; sleep 0.02; rm ${folder.path}/$$`;
-  for (let i = 0; i < 100; i++) it.run(`${i}`, command);
-  await eventually(() => results.length === 100);
-  const counts = results.map(({ output }) => Number(output));
-  assertEquals(Math.max(...counts), 4);
+  const mine = `${folder.path}/$$`;
+  for (let i = 0; i < 100; i++) {
+    it.run(`${i}`, `touch ${mine}; ls ${folder.path} | wc -l; sleep 0.02; rm ${mine}`);
+  }
+  const results = await it.has(100);
+  assertEquals(Math.max(...results.map(({ output }) => Number(output))), 4);
   assertEquals(results.filter(({ exitCode }) => exitCode !== 0), []);
 });
 
-Deno.test("RemoteControl.handle() answers at once when too many wait", async () => {
-  const mark = newMark();
-  await using it = new ControlUnderTest();
-  const { results } = it;
-  for (let i = 0; i < 1010; i++) it.run(`${i}`, `sleep ${mark}`);
-  await eventually(() => results.length === 6);
-  for (const { exitCode, output } of results) {
-    assertEquals(exitCode, -1);
-    assertMatch(output, /too many others wait/);
+Deno.test("RemoteControl.handle() answers at once when too many wait, or too much", async () => {
+  for (
+    const [count, text, refused] of [[1006, undefined, 6], [10, "#".repeat(2 ** 20), 2]] as const
+  ) {
+    const mark = newMark();
+    await using it = new ControlUnderTest();
+    for (let i = 0; i < 4; i++) it.run(`${i}`, `sleep ${mark}`);
+    await eventually(() => marked(`sleep ${mark}`).length === 4);
+    for (let i = 4; i < 4 + count; i++) it.run(`${i}`, text ?? `sleep ${mark}`);
+    for (const { exitCode, output } of await it.has(refused)) {
+      assertEquals(exitCode, -1);
+      assertMatch(output, /too many others wait/);
+    }
+    assertEquals(marked(`sleep ${mark}`).length, 4);
+    await it.control.close();
+    assertEquals(marked(mark), []);
   }
-  await eventually(() => marked(`sleep ${mark}`).length === 4);
-  await it.control.close();
-  assertEquals(marked(mark), []);
-});
-
-Deno.test("RemoteControl.handle() does not hoard commands without measure", async () => {
-  const mark = newMark();
-  await using it = new ControlUnderTest();
-  const { results } = it;
-  for (let i = 0; i < 4; i++) it.run(`${i}`, `sleep ${mark}`);
-  await eventually(() => marked(`sleep ${mark}`).length === 4);
-  const command = "#".repeat(1024 * 1024);
-  for (let i = 4; i < 14; i++) it.run(`${i}`, command);
-  await eventually(() => results.length === 2);
-  for (const { exitCode, output } of results) {
-    assertEquals(exitCode, -1);
-    assertMatch(output, /too many others wait/);
-  }
-  assertEquals(marked(`sleep ${mark}`).length, 4);
 });
 
 withControl.test("RemoteControl.handle() counts no command as waiting that was run", async (it) => {
-  const { results } = it;
   for (let n = 1; n <= 9; n++) {
     it.run(`${n}`, "exit 5\n" + "#".repeat(1024 * 1024));
-    await eventually(() => results.length === n);
+    await it.has(n);
   }
-  assertEquals(results.map(({ exitCode }) => exitCode), Array(9).fill(5));
+  assertEquals(it.results.map(({ exitCode }) => exitCode), Array(9).fill(5));
 });
 
 Deno.test("RemoteControl.handle() gives commands the account's home where the agent has none", async () => {
@@ -150,8 +154,7 @@ Deno.test("RemoteControl.handle() gives commands the account's home where the ag
   Deno.env.toObject = () => ({ PATH: Deno.env.get("PATH") ?? "" });
   await using it = new ControlUnderTest();
   it.run("a", '[ "$HOME" = "$PWD" ] && echo at home');
-  await eventually(() => it.results.length === 1);
-  assertEquals(it.results[0]?.output, "at home\n");
+  assertEquals((await it.has(1))[0]?.output, "at home\n");
 });
 
 withControl.test("RemoteControl.handle() runs all of 300 commands at once, in order, and sends each result", async (it) => {
@@ -174,125 +177,104 @@ withControl.test("RemoteControl.handle() runs all of 300 commands at once, in or
   assertEquals(new Set(results.map(({ output }) => output.trim())).size, 300);
 });
 
-Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large", async () => {
-  const lengths: number[] = [];
-  const lines = await collectedLog(async () => {
-    await using it = new ControlUnderTest();
-    const { sender } = it.panel;
-    const tooLarge = new PanelError("Cannot send: status 413", {
-      failure: "unavailable",
-      status: 413,
+Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large, down to a note", async () => {
+  const table: [command: string, limit: number, lengths: number, taken?: RegExp][] = [
+    [
+      "head -c 200000 /dev/zero | tr '\\0' x",
+      100_000,
+      2,
+      /^0 x+\n\[134464 more characters were cut off: the panel takes no longer/,
+    ],
+    ["echo", 0, 1],
+    [
+      "head -c 65536 /dev/zero | tr '\\0' x; exit 3",
+      400,
+      2,
+      /^3 \[the output of 65536 characters was left out: the panel/,
+    ],
+  ];
+  for (const [command, limit, count, taken] of table) {
+    const lengths: number[] = [];
+    const lines = await logOf(async (it) => {
+      it.panel.sender.sendCommandResult = (result) => {
+        const { length } = result.output;
+        lengths.push(length);
+        if (length <= limit) it.results.push(result);
+        const error = new PanelError("Cannot send: status 413", {
+          failure: "unavailable",
+          status: 413,
+        });
+        return length > limit ? Promise.reject(error) : Promise.resolve();
+      };
+      it.run("b", command);
+      await eventually(() => lengths.length === count);
+      if (taken) await it.has(1);
+      for (const { exitCode, output } of it.results) {
+        assertMatch(`${exitCode} ${output}`, taken ?? /^$/);
+      }
     });
-    sender.sendCommandResult = ({ output }) => {
-      lengths.push(output.length);
-      if (output.length > 100_000) return Promise.reject(tooLarge);
-      assertMatch(output, /x\n\[134464 more characters were cut off: the panel takes no longer/);
-      return Promise.resolve();
-    };
-    it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
-    await eventually(() => lengths.length === 2);
-    sender.sendCommandResult = ({ output }) => {
-      lengths.push(output.length);
-      return Promise.reject(tooLarge);
-    };
-    it.run("b", "echo");
-    await eventually(() => lengths.length === 3);
-    // Only a note gets through.
-    const notes: string[] = [];
-    sender.sendCommandResult = ({ output, exitCode }) => {
-      lengths.push(output.length);
-      if (output.length > 400) return Promise.reject(tooLarge);
-      notes.push(`${exitCode} ${output}`);
-      return Promise.resolve();
-    };
-    it.run("c", "head -c 65536 /dev/zero | tr '\\0' x; exit 3");
-    await eventually(() => notes.length === 1);
-    assertMatch(notes[0] ?? "", /^3 \[the output of 65536 characters was left out: the panel/);
-  });
-  assertEquals(lengths.slice(2, 4), [1, 65_536], "one that fits is not cut");
-  assert(lines.some((line) => line.includes("Gave up the result of command b, even the shortest")));
+    if (!taken) assertLogged(lines, /Gave up the result of command b, even the shortest/);
+    else assertEquals(lengths[0], limit === 400 ? 65_536 : 200_000, "one that fits is not cut");
+  }
 });
 
 timed.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async (time) => {
   await using it = new ControlUnderTest();
   const lengths: number[] = [];
-  let isClosed = false;
   it.panel.sender.sendCommandResult = (result) => {
-    lengths.push(result.output.length);
-    const closeCode = result.output.length > 100_000 ? 1009 : undefined;
-    const options = { failure: "unreachable", closeCode } as const;
-    if (closeCode === 1009 || isClosed) {
-      // It takes a moment until another one is open.
-      isClosed = closeCode === 1009;
-      return Promise.reject(new PanelError("Cannot send: the connection is closed", options));
-    }
-    it.results.push(result);
-    return Promise.resolve();
+    const { length } = result.output;
+    lengths.push(length);
+    if (lengths.length === 3) return Promise.resolve(void it.results.push(result));
+    // It takes a moment until another one is open.
+    const closeCode = length > 100_000 ? 1009 : undefined;
+    return Promise.reject(
+      new PanelError("Cannot send: closed", { failure: "unreachable", closeCode }),
+    );
   };
   it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
-  await time.until(eventually(() => it.results.length === 1), { withinMs: 60_000, stepMs: 50 });
-  const short = it.results[0]?.output.length ?? 0;
-  assertEquals(lengths, [200_000, short, short]);
-  assertMatch(it.results[0]?.output ?? "", /more characters were cut off: the panel takes no/);
+  await time.until(it.has(1), { withinMs: 60_000, stepMs: 50 });
+  const { output = "" } = it.results[0] ?? {};
+  assertEquals(lengths, [200_000, output.length, output.length]);
+  assertMatch(output, /more characters were cut off: the panel takes no/);
 });
 
-withControl.test("RemoteControl.handle() takes a command with any id", async (it) => {
-  const { results } = it;
-  const odd = "../../\u0000'; rm -rf \u001b[2J\n{taskId}";
-  it.run(odd, "echo good");
-  await eventually(() => results.length > 0);
-  assertEquals(results.map(({ taskId, output }) => [taskId, output]), [[odd, "good\n"]]);
-});
-
-for (const isOff of [false, true]) {
-  const state = isOff ? "off" : "on";
-  Deno.test(`RemoteControl.handle() never throws, whatever the panel's side does, ${state}`, async () => {
-    const lines = await collectedLog(async (lines) => {
-      await using it = new ControlUnderTest({ isOff });
-      const broken = () => {
+Deno.test("RemoteControl.handle() never throws, whatever the panel's side does, on or off", async () => {
+  for (const isOff of [false, true]) {
+    const lines = await logOf(async (it, lines) => {
+      it.panel.sender.beforeEach = it.panel.opener.dial = () => {
         throw new Error("broken");
       };
-      it.panel.sender.beforeEach = it.panel.opener.dial = broken;
       it.run("a", "true");
       it.open("b");
       await eventually(() => lines.some((line) => line.includes("Cannot send")));
-    });
-    assert(lines.some((line) => line.includes("of command a yet: broken")), lines.join("\n"));
-  });
-}
-
-Deno.test("RemoteControl.handle() logs start and end, and the command only at debug", async () => {
-  for (const level of ["info", "debug"] as const) {
-    const lines = await collectedLog(async () => {
-      await using it = new ControlUnderTest();
-      const { results } = it;
-      it.run("task 1", "echo password; exit 2");
-      await eventually(() => results.length === 1);
-    }, { level });
-    assert(lines.some((line) => /info +remote: Command task 1 starts$/.test(line)));
-    assert(lines.some((line) => /task 1 ended after \d+\.\d s with exit code 2$/.test(line)));
-    assertEquals(lines.some((line) => line.includes("password")), level === "debug");
+    }, { isOff });
+    assertLogged(lines, /of command a yet: broken/);
   }
 });
 
-Deno.test("RemoteControl.handle() logs few of many commands, and that it does", async () => {
-  const lines = await collectedLog(async () => {
-    await using it = new ControlUnderTest();
-    const { results } = it;
+Deno.test("RemoteControl.handle() logs start and end, the command only at debug, and few of many", async () => {
+  for (const level of ["info", "debug"] as const) {
+    const lines = await logOf(async (it) => {
+      it.run("task 1", "echo password; exit 2");
+      await it.has(1);
+    }, { level });
+    assertLogged(lines, /info +remote: Command task 1 starts$/);
+    assertLogged(lines, /task 1 ended after \d+\.\d s with exit code 2$/);
+    assertEquals(lines.some((line) => line.includes("password")), level === "debug");
+  }
+  const lines = await logOf(async (it) => {
     for (let n = 0; n < 20; n++) it.run(`${n}`, "true");
-    await eventually(() => results.length === 20);
+    await it.has(20);
   });
-  assertEquals(lines.filter((line) => line.includes(" starts")).length, 2);
-  assertEquals(lines.filter((line) => line.includes(" ended after")).length, 2);
-  assertEquals(lines.filter((line) => /warning remote: .*many commands/.test(line)).length, 1);
-  assertEquals(lines.length, 5, lines.join("\n"));
+  const kinds = [/ starts/, / ended after/, /warning remote: .*many commands/];
+  const counts = kinds.map((kind) => lines.filter((line) => kind.test(line)).length);
+  assertEquals([...counts, lines.length], [2, 2, 1, 5], lines.join("\n"));
 });
 
 Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps calm", async () => {
   const dialled: TerminalSocket[] = [];
   const gate = Promise.withResolvers<void>();
-  const lines = await collectedLog(async () => {
-    await using it = new ControlUnderTest({ isOff: true });
+  const lines = await logOf(async (it) => {
     it.panel.sender.beforeEach = () => gate.promise;
     it.panel.opener.dial = async () => {
       const socket = new TerminalSocket();
@@ -306,12 +288,12 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
     }
     await eventually(() => dialled.length === 4);
     gate.resolve();
-    await eventually(() => it.results.length === 1000);
+    await it.has(1000);
     await eventually(() => dialled.length === 68 && dialled.every((it) => it.isClosed));
     for (const { output, exitCode } of it.results) {
-      assertEquals({ output, exitCode }, { output: "Remote control is disabled.", exitCode: -1 });
+      assertEquals([output, exitCode], ["Remote control is disabled.", -1]);
     }
-  });
+  }, { isOff: true });
   for (const { text } of dialled) {
     assertMatch(text, /^Remote control is disabled\. .*--enable-remote-control\.\r\n$/);
   }
@@ -329,12 +311,9 @@ switchedOff.test("RemoteControl gives up a refusal that nobody reads", async (it
   await eventually(() => it.sockets.get("a")?.isClosed === true);
 });
 
-withScript.test("RemoteControl.handle() opens four terminals, and tells the fifth why not", async () => {
-  await using it = new ControlUnderTest();
+withTerminals.test("RemoteControl.handle() opens four terminals, and tells the fifth why not", async (it) => {
   const { sockets } = it;
-  for (const id of ["1", "1", "2", "3", "4", "5"]) {
-    it.open(id);
-  }
+  for (const id of ["1", "1", "2", "3", "4", "5"]) it.open(id);
   await eventually(() => sockets.get("5")?.isClosed === true);
   assertMatch(sockets.get("5")?.text ?? "", /^Cannot open a terminal: 4 are open already/);
   for (const id of ["1", "2", "3", "4"]) {
@@ -350,27 +329,25 @@ withScript.test("RemoteControl.handle() opens four terminals, and tells the fift
   });
 });
 
-withScript.test("RemoteControl.close() ends commands and terminals with all that they have started", async () => {
+withTerminals.test("RemoteControl.close() ends commands and terminals with all that they have started", async (it) => {
   const mark = newMark();
   const lines = await collectedLog(async (lines) => {
-    await using it = new ControlUnderTest();
-    const { sockets } = it;
     const command = `trap '' TERM HUP; sleep ${mark} & sleep ${mark}`;
     for (let i = 0; i < 8; i++) it.run(`${i}`, command);
     it.open("t");
-    await eventually(() => sockets.size === 1);
-    sockets.get("t")?.type(`${command}\r`);
+    await eventually(() => it.sockets.size === 1);
+    it.sockets.get("t")?.type(`${command}\r`);
     await eventually(() => marked(`sleep ${mark}`).length === 10);
     await it.control.close();
     // On a busy machine it waits no longer than 3 s, and goes on.
     await eventually(() => marked(mark).length === 0);
     await eventually(() => lines.some((line) => line.includes("Terminal t ended")));
     await eventually(() => lines.filter((line) => line.includes("was aborted")).length === 4);
-    assertEquals(sockets.get("t")?.isClosed, true);
+    assertEquals(it.sockets.get("t")?.isClosed, true);
     it.run("late", "echo late");
     it.open("late");
   }, { level: "debug" });
-  assert(lines.some((line) => /Terminal t ended after .*: the agent ends$/.test(line)));
+  assertLogged(lines, /Terminal t ended after .*: the agent ends$/);
   assertEquals(lines.filter((line) => line.includes("was aborted")).length, 4);
   assert(!lines.some((line) => line.includes("late")));
 });
@@ -379,12 +356,11 @@ withControl.test("RemoteControl.close() sends a result for each command that wai
   for (let i = 0; i < 100; i++) it.run(`${i}`, "sleep 1000");
   await eventually(() => started.children().length === 4);
   await it.control.close();
-  await eventually(() => it.results.length === 100);
-  const outputs = it.results.map(({ output }) => output);
-  const count = (text: string) => outputs.filter((output) => output === text).length;
-  assertEquals(count("The agent stopped before the command ended."), 4);
-  assertEquals(count("The agent stopped before the command ran."), 96);
-  assert(it.results.every(({ exitCode }) => exitCode === -1));
+  const counts = Map.groupBy(await it.has(100), ({ output, exitCode }) => `${exitCode} ${output}`);
+  assertEquals(Object.fromEntries([...counts].map(([text, { length }]) => [text, length])), {
+    "-1 The agent stopped before the command ended.": 4,
+    "-1 The agent stopped before the command ran.": 96,
+  });
 });
 
 withControl.test("RemoteControl.close() lets a result arrive that is on its way", async (it) => {
@@ -428,16 +404,11 @@ Deno.test("RemoteControl.close() closes a connection that comes about too late",
 });
 
 switchedOff.test("RemoteControl.handle() sends the configuration once for each request", async (it) => {
-  for (const requestId of ["a", "a", "b", "a"]) {
-    it.control.handle({ kind: "startup config", requestId });
-  }
+  for (const requestId of "aaba") it.control.handle({ kind: "startup config", requestId });
   const { startupConfigs } = it.panel.sender;
   await eventually(() => startupConfigs.length === 2);
   const shown = { version: VERSION, ...publicConfig(config) };
-  assertEquals(startupConfigs, [
-    { requestId: "a", config: shown },
-    { requestId: "b", config: shown },
-  ]);
+  assertEquals(startupConfigs, [..."ab"].map((requestId) => ({ requestId, config: shown })));
   assertEquals(startupConfigs[0]?.config["interval"], 3);
 });
 
@@ -456,7 +427,7 @@ timed.test("RemoteControl ends a command after as many minutes as were configure
   assertEquals(it.results[0]?.output, note);
 });
 
-withScript.test("RemoteControl ends a terminal after as many minutes without a key as were configured", async () => {
+withTerminals.test("RemoteControl ends a terminal after as many minutes without a key as were configured", async () => {
   using time = new FakeTime();
   await using it = new ControlUnderTest();
   it.open("t");
@@ -498,72 +469,48 @@ Deno.test("RemoteControl tells the first order that it refuses, where it is off"
   }
 });
 
-Deno.test("RemoteControl refuses files with --disable-remote-files, and updates of sources", async () => {
-  const panel = new FakePanel();
-  const lines = await collectedLog(async () => {
-    const control = new RemoteControl(
-      new NoPrograms(),
-      panel,
-      configOf(["--enable-remote-control", "--disable-remote-files"]),
-    );
-    control.handle({ kind: "file", requestId: "1", op: "list_roots", args: {} });
-    control.handle({ kind: "switch version", version: "latest" });
-    await eventually(() => panel.sender.fileResults.length === 1);
-    await control.close();
-  });
-  assertEquals(panel.sender.fileResults[0]?.error, "web control is disabled");
-  assert(lines.some((line) => line.endsWith("--disable-remote-files is set")), lines.join("\n"));
-  const refusal = 'Refused to switch to version "latest": this program runs from its sources';
-  assert(lines.some((line) => line.endsWith(refusal)), lines.join("\n"));
-});
-
-Deno.test("RemoteControl refuses an older version for its age, unless --allow-downgrade is set", async () => {
-  const table: [flags: string[], refusal: string][] = [
-    [[], `${VERSION} is installed, and --allow-downgrade is not set`],
-    [["--allow-downgrade"], "this program runs from its sources"],
+Deno.test("RemoteControl refuses what is off, what runs from sources, and what is older", async () => {
+  const sources = "this program runs from its sources";
+  const table: [flags: string[], version: string, refusal: string][] = [
+    [["--disable-remote-files"], "latest", sources],
+    [[], "0.0.1", `${VERSION} is installed, and --allow-downgrade is not set`],
+    [["--allow-downgrade"], "0.0.1", sources],
   ];
-  for (const [flags, refusal] of table) {
+  for (const [flags, version, refusal] of table) {
+    const panel = new FakePanel();
+    const isFilesOff = flags.includes("--disable-remote-files");
     const lines = await collectedLog(async () => {
-      const control = new RemoteControl(
-        new NoPrograms(),
-        new FakePanel(),
-        configOf(["--enable-remote-control", ...flags]),
-      );
-      control.handle({ kind: "switch version", version: "0.0.1" });
+      const config = configOf(["--enable-remote-control", ...flags]);
+      const control = new RemoteControl(new NoPrograms(), panel, config);
+      if (isFilesOff) control.handle({ kind: "file", requestId: "1", op: "list_roots", args: {} });
+      control.handle({ kind: "switch version", version });
+      if (isFilesOff) await eventually(() => panel.sender.fileResults.length === 1);
       await control.close();
     });
-    const line = `Refused to switch to version "0.0.1": ${refusal}`;
-    assert(lines.some((it) => it.endsWith(line)), lines.join("\n"));
+    if (isFilesOff) assertLogged(lines, "--disable-remote-files is set");
+    if (isFilesOff) assertEquals(panel.sender.fileResults[0]?.error, "web control is disabled");
+    assertLogged(lines, `Refused to switch to version "${version}": ${refusal}`);
   }
 });
 
-/** The requests that are answered when the panel takes no answer for so long. */
-async function configsAfter(outageMs: number): Promise<string[]> {
-  using time = new FakeTime();
-  const sender = new FakeSender();
-  sender.beforeEach = () => {
-    if (performance.now() < outageMs) throw new Error("the panel is away");
-  };
-  const configs = new StartupConfigs(sender, configOf());
-  configs.handle({ kind: "startup config", requestId: "a" });
-  await time.run(10 * 60_000);
-  await configs.close();
-  return sender.startupConfigs.map(({ requestId }) => requestId);
-}
-
-Deno.test("StartupConfigs.handle() tries for 20 s to send the configuration", async () => {
-  assertEquals(await configsAfter(10_000), ["a"]);
-  assertEquals(await configsAfter(60_000), []);
-});
-
-Deno.test("StartupConfigs.close() tries no more to send the configuration", async () => {
-  using time = new FakeTime();
-  const sender = new FakeSender();
-  sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
-  const configs = new StartupConfigs(sender, configOf());
-  configs.handle({ kind: "startup config", requestId: "a" });
-  await time.run(100);
-  assertEquals(time.timers, 1);
-  await configs.close();
-  assertEquals(time.timers, 0);
+Deno.test("StartupConfigs tries for 20 s to send the configuration, until it is closed", async () => {
+  for (
+    const [outageMs, closesAtMs, sent] of [[10_000, 600_000, 1], [60_000, 600_000, 0], [
+      60_000,
+      100,
+      0,
+    ]] as const
+  ) {
+    using time = new FakeTime();
+    const sender = new FakeSender();
+    sender.beforeEach = () => {
+      if (performance.now() < outageMs) throw new Error("the panel is away");
+    };
+    const configs = new StartupConfigs(sender, configOf());
+    configs.handle({ kind: "startup config", requestId: "a" });
+    await time.run(closesAtMs);
+    assertEquals(time.timers, closesAtMs === 100 ? 1 : 0);
+    await configs.close();
+    assertEquals([sender.startupConfigs.length, time.timers], [sent, 0]);
+  }
 });
