@@ -35,4 +35,8 @@ export class FakeContext implements CommandContext {
   resolveWith(): Config {
     throw new Error("No official agent is replaced here");
   }
+
+  resolveIn(): Config {
+    throw new Error("No service has variables of its own here");
+  }
 }
