@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { stateTrouble } from "../../lib/cli/state_trouble.ts";
+import { stateTrouble } from "../../lib/doctor/state_trouble.ts";
 import { withTexts } from "../replaced.ts";
 import { inFolder } from "../temp_folder.ts";
 

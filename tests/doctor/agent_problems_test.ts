@@ -4,7 +4,7 @@ import {
   closesSoon,
   seenProblem,
   withLostTargets,
-} from "../../lib/cli/agent_problems.ts";
+} from "../../lib/doctor/agent_problems.ts";
 import { replaced } from "../replaced.ts";
 import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
