@@ -8,9 +8,6 @@ REPOSITORY=''
 PUBLIC_KEY=''
 
 NAME=komari-agent-deno
-# A package (.deb, .rpm) brings both.
-PACKAGE=/usr/lib/$NAME/package
-PACKAGED_PROGRAM=/usr/bin/$NAME
 # Smaller than any build of its kind, and larger than any error page.
 SMALLEST_BINARY=1048576
 SMALLEST_PORTABLE=65536
@@ -125,7 +122,6 @@ chinese() {
     s|^Downloading \(.*\)$|正在下载 \1|
     s|^Verified \(.*\)$|已校验 \1|
     s|^\(.*\) has no effect: unknown option$|\1 不起作用：未知的选项|
-    s|^A package has installed \(.*\) here; nothing is downloaded, and its program is configured$|\1 由软件包安装；不下载任何文件，直接配置其程序|
     s|^There are no signed snapshots: the latest release is installed instead$|没有签名的快照版本：改为安装最新的发布版|
     s|^\(.*\) is pinned to version \(.*\), which stays; \(.*\) V installs another, and \(.*\) goes on to newer ones$|\1 固定在版本 \2，保持不变；\3 V 安装其他版本，\4 恢复更新|
     s|^\(.*\) was pinned to version \(.*\), and is pinned to version \(.*\) now$|\1 原来固定在版本 \2，现在固定在版本 \3|
@@ -607,7 +603,6 @@ main() {
   version=latest
   has_secret=false
   panel_given=false
-  own_name=false
   service=$NAME
   pin_given=false
   mirror=
@@ -659,7 +654,6 @@ main() {
         export AGENT_AUTO_DISCOVERY_KEY
         ;;
       --install-service-name | --install-service-name=*)
-        own_name=true
         service=${1:-}
         case $word in *=*) service=${word#*=} ;; esac
         set -- "$@" "$word"
@@ -693,11 +687,6 @@ main() {
     if [ "$target" = portable ]; then set -- --portable "$@"; fi
     if [ -n "$mirror" ]; then set -- --mirror "$mirror" "$@"; fi
     exec sh "$0" --install-version "$version" "$@"
-  fi
-  # One service, not two: a package's program stays, and is configured.
-  if [ -e "$PACKAGE" ] && [ "$own_name" = false ]; then
-    say "A package has installed $NAME here; nothing is downloaded, and its program is configured"
-    exec "$PACKAGED_PROGRAM" install "$@" </dev/null
   fi
   if [ -n "$mirror" ]; then set -- "$@" --mirror "$mirror"; fi
   case $version in

@@ -5,7 +5,8 @@
  */
 
 import { defaultText, optionUsage } from "../lib/cli/help.ts";
-import type { Language, Translation } from "../lib/config/language.ts";
+import { phrase } from "../lib/cli/translate.ts";
+import type { Language } from "../lib/config/language.ts";
 import type { Option } from "../lib/config/option.ts";
 import { OPTION_ROWS } from "../lib/config/option_table.ts";
 
@@ -17,6 +18,9 @@ export const OPTION_PAGES: Readonly<Record<Language, string>> = {
 
 const BEGIN = "<!-- generated:options -->";
 const END = "<!-- /generated:options -->";
+
+/** The texts of the option table in a language. */
+const SAY = { en: (english: string) => english, zh: phrase } as const;
 
 const TEXTS = {
   title: { en: "All options", zh: "全部选项" },
@@ -69,15 +73,15 @@ function names(row: Option<unknown>): string[] {
 }
 
 function meaning(row: Option<unknown>, language: Language): string[] {
-  const initial = defaultText(row, language) ??
+  const initial = defaultText(row, SAY[language]) ??
     (row.placeholder === undefined ? TEXTS.off[language] : "");
   const isPath = /^[$/]\S*$/.test(initial);
-  return [isPath ? code(initial) : initial, row.help[language]];
+  return [isPath ? code(initial) : initial, SAY[language](row.help)];
 }
 
 function reason({ help, noEffect }: Option<unknown>, language: Language): string {
-  const colon: Translation = { en: ": ", zh: "：" };
-  return `${help[language]}${colon[language]}${noEffect?.[language]}`;
+  const colon = { en: ": ", zh: "：" };
+  return [help, noEffect ?? ""].map(SAY[language]).join(colon[language]);
 }
 
 function code(text: string): string {

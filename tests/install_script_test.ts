@@ -824,29 +824,6 @@ testWith(
   },
 );
 
-testWith(
-  ["dash"],
-  "configures the program of a package in place of a second one",
-  async (world) => {
-    const text = Deno.readTextFileSync(SCRIPT)
-      .replace("PACKAGE=/usr/lib/$NAME/package", `PACKAGE=${world.folder}/package`)
-      .replace("PACKAGED_PROGRAM=/usr/bin/$NAME", `PACKAGED_PROGRAM=${world.folder}/packaged`);
-    const script = `${world.folder}/install.sh`;
-    Deno.writeTextFileSync(script, text);
-    Deno.writeTextFileSync(`${world.folder}/package`, "deb\n");
-    writeExecutable(`${world.folder}/packaged`, `#!/bin/sh\nexec sh "$@"\n`);
-    const given = await world.run(["-e", "https://panel.example", "-t", "t0ken"], { script });
-    assertEquals(given.code, 0, given.output);
-    assertStringIncludes(given.output, "nothing is downloaded");
-    assertEquals(world.asked, []);
-    assertEquals(world.given()?.args, ["-e", "https://panel.example"]);
-    assertStringIncludes(world.given()?.env ?? "", "AGENT_TOKEN=t0ken\n");
-
-    const another = await world.run(["--install-service-name", "node-2"], { script });
-    assertStringIncludes(another.output, "Verified");
-  },
-);
-
 const SHELL_SCRIPTS = [
   "install.sh",
   ".ci/run",

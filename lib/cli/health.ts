@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { agentFolders } from "../service/installed_record.ts";
+import { agentFolders } from "../service/install_record.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { agentProblems, NO_AGENT, reportAge, reportProblem } from "../doctor/agent_problems.ts";
 import { isPaused } from "../doctor/agent_process.ts";

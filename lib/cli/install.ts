@@ -7,7 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { install } from "../service/install.ts";
-import { agentFolders } from "../service/installed_record.ts";
+import { agentFolders } from "../service/install_record.ts";
 import { otherSystem } from "../service/managers.ts";
 import { replace } from "../service/replace_official.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";

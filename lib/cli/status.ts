@@ -9,7 +9,7 @@ import { isReportingTo, notReporting, verdictOn } from "../diagnosis/verdict.ts"
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
-import { agentFolders } from "../service/installed_record.ts";
+import { agentFolders } from "../service/install_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
 import { PROBE_TYPES, type ProbeType } from "../types.ts";
 import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "../doctor/agent_problems.ts";

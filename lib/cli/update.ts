@@ -12,9 +12,6 @@ import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import {
   isInContainerImage,
-  PACKAGE_MANAGERS,
-  type PackageKind,
-  packageOf,
   type ThisProgram,
   thisProgram,
   thisTarget,
@@ -66,7 +63,7 @@ export async function updateProgram(
     return outcome.kind === "rolled back" ? 1 : 0;
   }
   const release = await findUpdate(config, program, signal);
-  print(json ? jsonText(describe(release)) : sentence(release, packageOf(program)));
+  print(json ? jsonText(describe(release)) : sentence(release));
   return 0;
 }
 
@@ -147,17 +144,11 @@ function describe({ version, tag, decision }: FoundRelease): Record<string, unkn
   return { present: VERSION, newest: version ?? tag, verdict: decision };
 }
 
-function sentence(
-  { version, tag, decision }: FoundRelease,
-  packaged?: PackageKind,
-): string {
-  const how = packaged === undefined
-    ? '"update --now" installs it'
-    : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
+function sentence({ version, tag, decision }: FoundRelease): string {
   const sentences = {
     "older": `Version ${version} is available, and older than ${VERSION}: ` +
       `"update --now --install-version ${version}" installs it`,
-    "newer": `Version ${version} is available, ${VERSION} is installed: ${how}`,
+    "newer": `Version ${version} is available, ${VERSION} is installed: "update --now" installs it`,
     "not newer": `Version ${VERSION} is up to date: the latest release is ${version}`,
     "failed before":
       `Version ${version} is available, but failed on this machine within a week: ${VERSION} stays`,
@@ -169,12 +160,6 @@ function sentence(
 function requireUpdatable(program: ThisProgram): void {
   if (isInContainerImage()) {
     throw new Error("Cannot update in a container: use a newer image");
-  }
-  const packaged = packageOf(program);
-  if (packaged !== undefined) {
-    throw new Error(
-      `Cannot update: this program belongs to a package; ${PACKAGE_MANAGERS[packaged]} updates it`,
-    );
   }
   if (program.form === "source") {
     throw new Error("Cannot update sources: use git");

@@ -464,7 +464,7 @@ export const OPTIONS = {
   }),
   autoUpdate: updates.toggleOff(
     "--disable-auto-update",
-    "Don't install new versions automatically; an agent from a .deb or .rpm never does, its package manager does",
+    "Don't install new versions automatically",
     { commands: ["report", "install"], tags: ["official"] },
   ),
   pin: updates.toggle(

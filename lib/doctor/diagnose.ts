@@ -12,15 +12,10 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { isUsageError } from "../config/usage_error.ts";
-import {
-  PACKAGE_MANAGERS,
-  packageOf,
-  type ThisProgram,
-  thisProgram,
-} from "../host/this_program.ts";
+import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Platform } from "../metrics/open_machine.ts";
-import { agentFolders } from "../service/installed_record.ts";
+import { agentFolders } from "../service/install_record.ts";
 import { NodeStore } from "../panel/node_store.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
@@ -77,7 +72,7 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
   const serviceMs = Math.round(performance.now() - startedAtMs);
   const config = withRegisteredToken(asService(asked, found, here));
   const { settings, unit, record } = found;
-  const isMistaken = config.mistake !== undefined || found.state?.isUnconfigured === true;
+  const isMistaken = config.mistake !== undefined;
   const isUnread = record !== undefined && config.endpoint === "" && !isMistaken;
   const ofPanels = isMistaken
     ? []
@@ -265,12 +260,9 @@ async function checkVersion(
     const find = (signal: AbortSignal) => findUpdate(config, thisProgram(), signal);
     const release = await withTimeout(find, { timeoutMs: RELEASE_MS, signal });
     if (release.decision !== "newer") return ok(`${VERSION} is up to date`);
-    const packaged = packageOf(thisProgram());
     return warning(
       `${VERSION}; version ${release.version} is available`,
-      packaged === undefined
-        ? "`update --now` installs it"
-        : `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`,
+      "`update --now` installs it",
     );
   } catch (error) {
     signal.throwIfAborted();

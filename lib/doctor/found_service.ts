@@ -11,8 +11,7 @@ import { readProgramVersion } from "../host/program_version.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { lookupVariable } from "../parse/os_release.ts";
-import type { InstallRecord } from "../service/install_record.ts";
-import { installedRecord } from "../service/installed_record.ts";
+import { findInstallRecord, type InstallRecord } from "../service/install_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
 import {
   type LoadedUnit,
@@ -21,8 +20,7 @@ import {
   type UnitSetting,
   variableValue,
 } from "../service/loaded_unit.ts";
-import { PACKAGE_CONDITION, packagedPlan, packagedRecord } from "../service/packaged_service.ts";
-import { environmentFileOf, type ServiceScope } from "../service/service_paths.ts";
+import { environmentFileOf, servicePaths, type ServiceScope } from "../service/service_paths.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
@@ -70,14 +68,14 @@ export async function findService(
 ): Promise<FoundService> {
   let [record, recordError]: [InstallRecord | undefined, string] = [undefined, ""];
   try {
-    record = installedRecord(serviceName, env);
+    record = findInstallRecord(serviceName, env);
   } catch (error) {
     recordError = describeError(error);
   }
   const scope = record?.scope ?? "system";
   const { tools } = system;
   const isSystemd = record === undefined || record.manager === "systemd";
-  const installed = installedUnit(serviceName, record ?? packagedRecord(), scope);
+  const installed = installedUnit(serviceName, record, scope);
   const [state, unit, programVersion] = await Promise.all([
     record && serviceState(record, system, signal),
     isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
@@ -99,13 +97,18 @@ export async function findService(
 }
 
 /** The unit as `install` writes it, with all settings of the sandbox that it may have. */
-function installedUnit(name: string, record: InstallRecord, scope: ServiceScope): string {
-  const { program, user, config, stateFolder } = record;
-  const environmentFile = environmentFileOf(config);
-  return systemdUnit(
-    { ...packagedPlan("binary"), name, scope, program, user, config, stateFolder, environmentFile },
-    { condition: PACKAGE_CONDITION },
-  );
+function installedUnit(
+  name: string,
+  record: InstallRecord | undefined,
+  scope: ServiceScope,
+): string {
+  const paths = servicePaths(name, { uid: 0, home: "", userRuntimeDir: "", os: "linux" }, "system");
+  return systemdUnit({
+    ...{ ...paths, program: `${paths.programFolder}/${name}`, user: name, ...record },
+    ...{ name, scope, updateFolder: "", deno: undefined, sandbox: "full", usesDevices: false },
+    ...{ releaseFlags: [], isUpdated: false },
+    environmentFile: environmentFileOf(record?.config ?? paths.config),
+  });
 }
 
 /** The variables of the files that a unit reads, each as a setting of the file. */

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
-import { installedRecord } from "../service/installed_record.ts";
+import { findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
 import { boundedReader, runningOfficialAgents } from "../service/official_agent.ts";
 import { importSettings } from "../service/official_options.ts";
@@ -38,7 +38,7 @@ export async function checkOtherAgents(
       // One's own service, whose unit may be unreadable, is none of them.
       .filter(({ serviceName }) => serviceName !== config.serviceName);
   // `install --replace` takes no second one's place.
-  const isInstalled = attempt(() => installedRecord(config.serviceName, env)) !== undefined;
+  const isInstalled = attempt(() => findInstallRecord(config.serviceName, env)) !== undefined;
   const names = officials.map(({ serviceName }) => serviceName);
   const end = !isInstalled
     ? `this takes its place: ${asRoot("komari-agent-deno install --replace")}`
@@ -134,8 +134,11 @@ export async function otherProcesses(
     pids.filter((pid) => !known.has(pid)).map(async (pid) => {
       const words = (await read(`${proc}/${pid}/cmdline`)).split("\0");
       const at = words.findIndex((word, at) =>
-        /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word) || ["--config", "-c"].includes(word) ||
-        /^(?:-e|--endpoint)[ =]?https?:/.test(`${word} ${words[at + 1]}`)
+        /(^|\/)(komari-agent|agent)[^/ ]*$/.test(word) ||
+        // With a file, since a shell has -c with commands.
+        /^(?:(?:--config|-c)[ =]\S+$|(?:-e|--endpoint)[ =]?https?:)/.test(
+          `${word} ${words[at + 1]}`,
+        )
       );
       // Another command of this program, such as a doctor, does not report.
       const [first = "", second = ""] = words.slice(at + 1);

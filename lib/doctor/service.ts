@@ -77,12 +77,6 @@ function ofService(found: FoundService, health: Health | undefined): Finding {
       ? skipped("not used in a container")
       : skipped("not installed as a service", "`install` starts it at every boot");
   }
-  if (state.isUnconfigured) {
-    return failed(
-      `${state.name} is installed and not configured: it knows no panel`,
-      `name the panel: ${asRoot("komari-agent-deno install -e URL --token-file -")}`,
-    );
-  }
   const isSystemd = state.manager === "systemd";
   if (state.isActive === undefined || (isSystemd && unit === undefined)) {
     return finding(

@@ -1,5 +1,4 @@
 import { attempt } from "../attempt.ts";
-import { PROGRAM } from "../version.ts";
 
 /** Form of the program: a compiled binary, one script for an installed Deno, or sources. */
 export type ProgramForm = "binary" | "portable" | "source";
@@ -45,44 +44,6 @@ export function isInContainer(): boolean {
     ["/.dockerenv", "/run/.containerenv"].some((path) =>
       attempt(() => Deno.statSync(path)) !== undefined
     );
-}
-
-/** The kinds of packages that bring the program. */
-export const PACKAGE_KINDS = ["deb", "rpm"] as const;
-
-/** A kind of package. */
-export type PackageKind = typeof PACKAGE_KINDS[number];
-
-/** The command that installs and removes packages of a kind. */
-export const PACKAGE_MANAGERS: Readonly<Record<PackageKind, string>> = { deb: "apt", rpm: "dnf" };
-
-/** Where packages put the program. */
-export const PACKAGED_PROGRAM = `/usr/bin/${PROGRAM}`;
-
-/** The file by which a package says that it brought the program: its kind. */
-export const PACKAGE_MARKER = `/usr/lib/${PROGRAM}/package`;
-
-/** The package that is installed on the machine below `root`; `undefined` if there is none. */
-export function installedPackage({ root = "" } = {}): PackageKind | undefined {
-  try {
-    const text = Deno.readTextFileSync(root + PACKAGE_MARKER).trim();
-    return PACKAGE_KINDS.find((kind) => kind === text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The package that brought a program; `undefined` if none did. */
-export function packageOf({ path }: ThisProgram, { root = "" } = {}): PackageKind | undefined {
-  const kind = installedPackage({ root });
-  if (kind === undefined) return undefined;
-  try {
-    return Deno.realPathSync(path) === Deno.realPathSync(root + PACKAGED_PROGRAM)
-      ? kind
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function startsAsScript(path: string): boolean {

@@ -1,11 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Programs } from "../host/programs.ts";
-import {
-  isInContainerImage,
-  PACKAGE_MANAGERS,
-  packageOf,
-  thisProgram,
-} from "../host/this_program.ts";
+import { isInContainerImage, thisProgram } from "../host/this_program.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
@@ -169,8 +164,6 @@ export function updateObstacle({ autoUpdate, pin }: Config): string | undefined 
   if (pin) return "--pin is set";
   if (!autoUpdate) return "--disable-auto-update is set";
   if (isInContainerImage()) return "in a container a newer version comes with a newer image";
-  const packaged = packageOf(thisProgram());
-  if (packaged !== undefined) return `a newer package brings it, by ${PACKAGE_MANAGERS[packaged]}`;
   return thisProgram().form === "source" ? "this program runs from its sources" : undefined;
 }
 

@@ -2,7 +2,6 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { type PackageKind, packageOf } from "../host/this_program.ts";
 import { dirname } from "../parse/path.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
@@ -10,7 +9,6 @@ import { detectManager, managerError, serviceManager } from "./managers.ts";
 import { readSavedProxies } from "./service_environment.ts";
 import type { ManagerKind, ServiceManager } from "./service_manager.ts";
 import { scopeOf, type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
-import { packagedRecord, requireNoPackage, requirePackagedService } from "./packaged_service.ts";
 import { type ServiceUser, serviceUser } from "./service_user.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
@@ -31,8 +29,6 @@ export interface InstallContext {
   readonly changeableDeno: string | undefined;
   /** The strongest sandbox that this machine allows for a service. */
   readonly sandbox: "full" | "no mounts";
-  /** The package that this program belongs to; only its configuration is then written. */
-  readonly packaged: PackageKind | undefined;
   /** The record of the previous installation. */
   readonly previous: InstallRecord | undefined;
   /** The proxies that are saved, with those given now. */
@@ -136,21 +132,14 @@ export async function readInstallContext(
   const paths = servicePaths(serviceName, system);
   const { logFile } = paths;
   const manager = serviceManager(kind, { name: serviceName, scope, logFile, home, uid });
-  const packaged = isOther ? undefined : packageOf(program, { root });
-  if (packaged !== undefined) requirePackagedService(config, { system, kind });
-  else if (!isOther) requireNoPackage(serviceName, system);
   if (!isOther) requireNoSystemInstall(serviceName, system);
   if (!print) await requireManager(manager, system, signal);
-  const previous = isOther
-    ? undefined
-    : packaged === undefined
-    ? readInstallRecord(root + paths.record)
-    : packagedRecord();
+  const previous = isOther ? undefined : readInstallRecord(root + paths.record);
   // A folder that could not be made is not tried again.
   const before = dirname(previous?.program ?? "");
   const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
     paths.programFolder;
-  if (scope === "system" && !isOther && packaged === undefined) {
+  if (scope === "system" && !isOther) {
     requireRootsFolder(programFolder, system);
   }
   const user = await serviceUser(
@@ -174,7 +163,6 @@ export async function readInstallContext(
     sandbox: isSystemd && scope === "system" && !print
       ? await detectSandbox(system, signal)
       : "full",
-    packaged,
     previous,
     proxies: withSavedProxies(config, previous && root + paths.environmentFile),
     deno,

@@ -11,16 +11,9 @@ import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import type { InstallContext } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
 import { type FileStep, removeStep, type Step } from "./install_step.ts";
-import {
-  ON_UNIT_PATH,
-  PACKAGED_DROP_IN,
-  packagedPlan,
-  packagedRecord,
-} from "./packaged_service.ts";
 import { environmentText } from "./service_environment.ts";
 import { readableBy } from "./launchd.ts";
 import { optional, type ServicePlan } from "./service_manager.ts";
-import { systemdDropIn } from "./systemd.ts";
 import { missingFolders, pathExists } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
 
@@ -36,7 +29,6 @@ export interface InstallPlan {
 
 /** Plans an installation without changing anything. */
 export function planInstall(config: Config, context: InstallContext): InstallPlan {
-  if (context.packaged !== undefined) return planPackaged(config, context);
   const { system, scope, manager, paths, user, previous } = context;
   const service = planService(config, context);
   const { program, stateFolder, isUpdated } = service;
@@ -79,49 +71,6 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
     ],
     start,
   };
-}
-
-/**
- * Plans the configuration of a package's service: program, unit, user and updates are the package's.
- */
-function planPackaged(config: Config, context: InstallContext): InstallPlan {
-  const { manager, paths, system } = context;
-  const base = packagedPlan(system.program.form);
-  const planned = planService(config, context);
-  const service: ServicePlan = {
-    ...base,
-    stateFolder: planned.stateFolder,
-    deno: planned.deno === undefined || ON_UNIT_PATH.includes(planned.deno)
-      ? base.deno
-      : planned.deno,
-    sandbox: planned.sandbox,
-    usesDevices: planned.usesDevices,
-  };
-  const dropIn = systemdDropIn(service, base);
-  const isOwnState = service.stateFolder !== base.stateFolder;
-  return {
-    service,
-    record: packagedRecord(),
-    prepare: [
-      ...context.user.createCommands,
-      { do: "folder", path: paths.configFolder, mode: 0o755 },
-      ...(!hasProxies(context) && pathExists(system.root + paths.environmentFile)
-        ? [removeStep(paths.environmentFile)]
-        : []),
-      ...planFiles(config, service, context)
-        .filter(({ path }) => dirname(path) === paths.configFolder),
-      ...(isOwnState ? stateFolderSteps(service, context) : []),
-      ...dropInSteps(dropIn),
-      ...manager.reload,
-    ],
-    start: [...manager.restart, ...manager.enable],
-  };
-}
-
-function dropInSteps(text: string): Step[] {
-  const path = PACKAGED_DROP_IN;
-  if (text !== "") return [{ do: "file", path, text, mode: 0o644 }];
-  return [removeStep(path), { do: "remove empty folder", path: dirname(path) }];
 }
 
 /** Describes the service, from the options and the previous installation. */

@@ -1,5 +1,8 @@
 import { attempt } from "../attempt.ts";
+import type { RuntimePaths } from "../config/environment.ts";
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
+import { runtimeFolders } from "../state/paths.ts";
+import { PROGRAM } from "../version.ts";
 import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import {
   type GivenPaths,
@@ -173,6 +176,19 @@ export function installedRootOptions(
 ): ReadonlyMap<string, string> {
   const record = attempt(() => findInstallRecord(name, env));
   return new Map(Object.entries(record?.rootOptions ?? {}));
+}
+
+/** The folders that may hold the health file of an installed service, or of an agent of this user. */
+export function agentFolders(
+  config: RuntimePaths & { readonly serviceName: string },
+  env: Readonly<Record<string, string>>,
+): string[] {
+  const record = attempt(() => findInstallRecord(config.serviceName, env));
+  if (record === undefined) return runtimeFolders(config);
+  const { runtimeFolder } = record;
+  return config.serviceName === PROGRAM
+    ? [...runtimeFolders(config), runtimeFolder]
+    : [runtimeFolder];
 }
 
 function pathsForUser(

@@ -1,11 +1,9 @@
 import type { Config } from "../config/config.ts";
-import { PACKAGE_MANAGERS } from "../host/this_program.ts";
 import { dirname } from "../parse/path.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import { type InstallContext, isLingering } from "./install_context.ts";
 import { hasRemoteControl, type InstallPlan } from "./install_plan.ts";
 import { panelLines, type PanelOptions } from "./panel_choice.ts";
-import { removalCommand } from "./packaged_service.ts";
 import { updateServiceName } from "./update_service.ts";
 
 /** Prints what was installed, where, and what the user should know about it. */
@@ -14,8 +12,7 @@ export function printSummary(
   config: Config,
   { context, installed }: { context: InstallContext; installed: readonly PanelOptions[] },
 ): void {
-  const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno, packaged } =
-    context;
+  const { system, scope, kind, manager, paths, link, lingerUser, changeableDeno } = context;
   const { name, program, stateFolder, user, isUpdated } = service;
   const command = record.links.length > 0 && scope === "system" ? name : program;
   const [ownLink] = scope === "user" ? record.links : [];
@@ -23,10 +20,7 @@ export function printSummary(
   const shown = scope === "user"
     ? `${name} (${kind}), of this user`
     : `${name} (${kind}), as user ${user}`;
-  const packages = packaged && PACKAGE_MANAGERS[packaged];
-  const updates = packages !== undefined
-    ? `by its package: ${packages} brings them`
-    : isUpdated
+  const updates = isUpdated
     ? `every 6 h, by ${updateServiceName(name)}`
     : config.pin
     ? `off: pinned to version ${VERSION}`
@@ -38,22 +32,20 @@ export function printSummary(
     ? "off: this build has no key to verify releases with"
     : `off: as root they would run Deno, and other users can change ${changeableDeno}`;
   const lines = [
-    `${packages === undefined ? "Installed" : "Configured"} ${PROGRAM} ${VERSION}:`,
+    `Installed ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     ...panelLines(config, installed),
     `  Service        ${shown}`,
     `  Updates        ${updates}`,
     `  Log            ${manager.logHint}`,
-    packaged === undefined
-      ? `  Uninstall      ${command} uninstall${ofService}`
-      : `  Uninstall      ${removalCommand(packaged)}`,
+    `  Uninstall      ${command} uninstall${ofService}`,
     ownLink !== undefined && `  Command        ${ownLink}`,
     ownLink !== undefined && link === "new folder" &&
     `  ${dirname(ownLink)} is new: log in again, so that it is in the PATH`,
-    packaged === undefined && link === "no folder" &&
+    link === "no folder" &&
     `  ${paths.link} was not created: there is no such folder; run ${program}`,
-    packaged === undefined && link === "taken" &&
+    link === "taken" &&
     `  ${paths.link} was not created: another file has that name`,
     lingerUser !== undefined && !isLingering(lingerUser, system) &&
     `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,

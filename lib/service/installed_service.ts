@@ -1,10 +1,8 @@
-import { attempt } from "../attempt.ts";
 import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { InstallRecord } from "./install_record.ts";
 import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
-import { EMPTY_CONFIG } from "./packaged_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { hasUpdateService, updateServiceName } from "./update_service.ts";
@@ -41,8 +39,6 @@ export interface ServiceState {
   readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
   readonly isStartLimited: boolean;
-  /** Whether a package has installed it, and it knows no panel yet. */
-  readonly isUnconfigured: boolean;
   /** Whether the job that looks for updates waits for its time, or has failed; absent without one. */
   readonly updates?: "waiting" | "stopped" | "failed" | undefined;
   /** Why the last look for updates failed, by its log; empty where that does not say, or it did not. */
@@ -87,7 +83,6 @@ export async function serviceState(
     lastStep: lastStep(output),
     isLogHidden,
     isStartLimited: isStartLimited(output),
-    isUnconfigured: isUnconfigured(record),
     updates: isTimed === undefined
       ? undefined
       : hasFailed
@@ -112,12 +107,6 @@ function toAnswer({ code, output }: ToolResult): boolean | undefined {
 /** The runtime colors what it says, also in a log. */
 function withoutColors(text: string): string {
   return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
-}
-
-/** By its size, which also who may not read it sees: a package's configuration before `install`. */
-function isUnconfigured({ config }: InstallRecord): boolean {
-  const size = attempt(() => Deno.statSync(config).size);
-  return size === EMPTY_CONFIG.length;
 }
 
 function ofUpdates(

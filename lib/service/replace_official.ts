@@ -6,7 +6,6 @@ import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { readInstallContext } from "./install_context.ts";
-import { isPackageConfigured } from "./packaged_service.ts";
 import { ownedBy } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
@@ -59,8 +58,7 @@ export async function replace(
     return failure;
   }
   // An interrupted replacement left its record, and an incomplete configuration.
-  const isInstalled = readInstallRecord(system.root + paths.record) !== undefined ||
-    isPackageConfigured(system);
+  const isInstalled = readInstallRecord(system.root + paths.record) !== undefined;
   if (replaced === undefined && isInstalled) {
     throw new Error(
       `Cannot replace the official agent: ${config.serviceName} is already installed; uninstall ` +

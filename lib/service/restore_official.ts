@@ -2,8 +2,6 @@ import type { Config } from "../config/config.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { printSteps } from "./install.ts";
 import { readInstallRecord } from "./install_record.ts";
-import { packagedRecord } from "./packaged_service.ts";
-import { packageOf } from "../host/this_program.ts";
 import { officialManager, recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
 import {
@@ -37,9 +35,7 @@ export async function restore(
   const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
   requireInstalled(official, system);
   const { stop, disable, enable, restart } = officialManager(official, system);
-  const record = packageOf(system.program, system) === undefined
-    ? readInstallRecord(system.root + paths.record)
-    : packagedRecord();
+  const record = readInstallRecord(system.root + paths.record);
   const own = record && recordedManager(record, system);
   const isUpdated = record !== undefined && hasUpdateService(record);
   // An update in progress would start it again.

@@ -100,17 +100,11 @@ function systemdPath(path: string): string {
 /** Waits for the network; a user's manager has no such targets. */
 const ONLINE = ["Wants=network-online.target", "After=network-online.target"];
 
-/**
- * The unit of the agent, `NAME.service`; `origin` is its first comment, and the service is only started
- * where the shell's `condition` holds, if there is one.
- */
-export function systemdUnit(
-  plan: ServicePlan,
-  { origin = ORIGIN, condition }: { origin?: string; condition?: string } = {},
-): string {
+/** The unit of the agent, `NAME.service`. */
+export function systemdUnit(plan: ServicePlan): string {
   const ofSystem = plan.scope === "system";
   return [
-    `# ${origin}`,
+    `# ${ORIGIN}`,
     "[Unit]",
     `Description=${DESCRIPTION}`,
     ...(ofSystem ? ONLINE : []),
@@ -118,9 +112,6 @@ export function systemdUnit(
     "StartLimitIntervalSec=0",
     "",
     "[Service]",
-    ...(condition === undefined
-      ? []
-      : [`ExecCondition=${commandLine(["/bin/sh", "-c", condition])}`]),
     `ExecStart=${commandLine([plan.program, "--config", plan.config])}`,
     ...environmentLines(environmentOf(plan), plan.environmentFile),
     ...(ofSystem ? [`User=${plan.user}`] : []),
@@ -135,22 +126,6 @@ export function systemdUnit(
     `WantedBy=${ofSystem ? "multi-user.target" : "default.target"}`,
     "",
   ].join("\n");
-}
-
-/**
- * The drop-in with the settings that a machine needs beyond the unit `base` of a package; empty if it
- * needs none.
- */
-export function systemdDropIn(plan: ServicePlan, base: ServicePlan): string {
-  const before = systemdUnit(base).split("\n");
-  const after = systemdUnit(plan).split("\n");
-  const added = after.filter((line) => /^[A-Z]\w+=/.test(line) && !before.includes(line));
-  const removed = before.filter((line) =>
-    /^(Protect|Private)\w+=/.test(line) && !after.includes(line)
-  )
-    .map((line) => line.replace(/=.*/, "=no"));
-  if (added.length + removed.length === 0) return "";
-  return [`# ${ORIGIN}`, "[Service]", ...added, ...removed, ""].join("\n");
 }
 
 /** Quotes a command line. */

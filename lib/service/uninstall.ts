@@ -1,5 +1,4 @@
 import { attempt } from "../attempt.ts";
-import { installedPackage, type PackageKind, packageOf } from "../host/this_program.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
 import { requireChangeable } from "./changeable.ts";
@@ -9,20 +8,12 @@ import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { applySteps, effectiveSteps, removeStep, type Step } from "./install_step.ts";
 import { managerError, recordedManager } from "./managers.ts";
 import { officialRecordPath } from "./official_record.ts";
-import {
-  EMPTY_CONFIG,
-  PACKAGED_DROP_IN,
-  packagedPlan,
-  packagedRecord,
-  removalCommand,
-} from "./packaged_service.ts";
 import { savedPath } from "./saved_files.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { scopeOf, servicePaths } from "./service_paths.ts";
 import { removeUserCommands } from "./service_user.ts";
 import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./update_service.ts";
-import { PROGRAM } from "../version.ts";
 
 /** Options of {@linkcode uninstall}. */
 export interface UninstallOptions {
@@ -45,10 +36,6 @@ export interface UninstallOptions {
 export async function uninstall(system: TargetSystem, options: UninstallOptions): Promise<void> {
   const { serviceName, print, keepsState = false, keepsOfficialRecord = false, signal } = options;
   const { printLine } = system;
-  const packaged = packageOf(system.program, { root: system.root });
-  if (packaged !== undefined && serviceName === PROGRAM && scopeOf(system) === "system") {
-    return await unconfigure(system, { ...options, packaged });
-  }
   const paths = servicePaths(serviceName, system);
   const record = readInstallRecord(system.root + paths.record);
   if (record === undefined) {
@@ -99,42 +86,10 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
   }
 }
 
-/** Undoes what `install` does for a package's service: the package itself stays. */
-async function unconfigure(
-  system: TargetSystem,
-  { packaged, print, keepsState = false, keepsOfficialRecord = false, signal }: UninstallOptions & {
-    packaged: PackageKind;
-  },
-): Promise<void> {
-  const record = packagedRecord();
-  const { config, stateFolder, user } = record;
-  const { environmentFile = "" } = packagedPlan(system.program.form);
-  const manager = recordedManager(record, system);
-  const steps: Step[] = [
-    ...stopSteps(record, manager),
-    { do: "file", path: config, text: EMPTY_CONFIG, mode: 0o640, groupOf: user },
-    ...withUnfinished([
-      environmentFile,
-      PACKAGED_DROP_IN,
-      ...(keepsOfficialRecord ? [] : [officialRecordPath(dirname(config))]),
-    ]).map(removeStep),
-    { do: "remove empty folder", path: dirname(PACKAGED_DROP_IN) },
-    ...manager.reload,
-    ...(keepsState ? [] : [{ do: "remove folder", path: stateFolder } as const]),
-  ];
-  if (print) return printSteps(effectiveSteps(steps, system), system);
-  await applySteps(effectiveSteps(steps, system), system, signal);
-  system.printLine(
-    `Stopped ${PROGRAM} and removed its configuration; the package stays: ` +
-      `${removalCommand(packaged)} removes it`,
-  );
-}
-
 function requireRoot(serviceName: string, system: TargetSystem): void {
   const { record } = servicePaths(serviceName, system, "system");
   if (scopeOf(system) === "system") return;
-  const isPackaged = serviceName === PROGRAM && installedPackage(system) !== undefined;
-  if (!isPackaged && !pathExists(system.root + record)) return;
+  if (!pathExists(system.root + record)) return;
   throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
 }
 

@@ -18,7 +18,7 @@ export function problemHealth(part: ProblemPart, text: string): Health {
 
 /** A service of systemd's that runs and starts at boot. */
 export const SERVICE: ServiceState = {
-  ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true, isUnconfigured: false },
+  ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true },
   ...{ lastError: "", lastLine: "", lastDeath: "", lastResult: "", lastStep: "", updatesError: "" },
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
   ...{ isLogHidden: false, isStartLimited: false },

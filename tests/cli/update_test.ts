@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { updateProgram } from "../../lib/cli/update.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { PACKAGE_MARKER, PACKAGED_PROGRAM, type ProgramForm } from "../../lib/host/this_program.ts";
+import type { ProgramForm } from "../../lib/host/this_program.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import {
@@ -15,7 +15,7 @@ import { VERSION } from "../../lib/version.ts";
 import { programOf, ReleaseServer, sha256 } from "../update/release_server.ts";
 import { ownPlaces } from "../own_places.ts";
 import { openHealth } from "../state/health_folder.ts";
-import { replaced, withTexts } from "../replaced.ts";
+import { withTexts } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -194,21 +194,6 @@ async function requireRefusal(
   const { place } = server;
   await assertRejects(() => run([...place, "--now"], options), Error, words);
 }
-
-Deno.test("updateProgram() leaves a package's program to the package manager", async () => {
-  let packaged = "";
-  const prepare = (path: string) => void (packaged = path);
-  const { realPathSync } = Deno;
-  using _marker = withTexts((path) => path === PACKAGE_MARKER ? "deb\n" : undefined);
-  using _program = replaced(Deno, {
-    realPathSync: (path) => path === PACKAGED_PROGRAM ? packaged : realPathSync(path),
-  });
-  await requireRefusal("this program belongs to a package; apt updates it", { prepare });
-  await using server = releases("999.0.0");
-  const { text } = await run(server.place, { prepare });
-  const available = `Version 999.0.0 is available, ${VERSION} is installed`;
-  assertEquals(text, `${available}: a newer package brings it, by apt\n`);
-});
 
 Deno.test("updateProgram() refuses to update in the container image", async () => {
   await inContainerImage(() => requireRefusal("Cannot update in a container: use a newer image"));

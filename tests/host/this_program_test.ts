@@ -1,9 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
-  installedPackage,
   isInContainerImage,
-  PACKAGE_MANAGERS,
-  packageOf,
   RESTART_EXIT_CODE,
   RESTART_SIGNAL,
   thisProgram,
@@ -68,45 +65,4 @@ console.log(JSON.stringify({ ...program, open }));`;
 
 Deno.test("an agent is restarted by what services and earlier versions expect", () => {
   assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);
-});
-
-Deno.test("PACKAGE_MANAGERS has the command of each kind of package", () => {
-  assertEquals(PACKAGE_MANAGERS, { deb: "apt", rpm: "dnf" });
-});
-
-const NAME = "komari-agent-deno";
-
-/** A machine's root below which a package has put the program. */
-function packagedRoot(marker: string | undefined): TempFolder {
-  const root = new TempFolder();
-  Deno.mkdirSync(`${root.path}/usr/bin`, { recursive: true });
-  Deno.mkdirSync(`${root.path}/usr/lib/${NAME}`, { recursive: true });
-  Deno.writeTextFileSync(`${root.path}/usr/bin/${NAME}`, "");
-  if (marker !== undefined) Deno.writeTextFileSync(`${root.path}/usr/lib/${NAME}/package`, marker);
-  return root;
-}
-
-Deno.test("packageOf() knows a packaged program, by a link too, from another one", () => {
-  using machine = packagedRoot("rpm\n");
-  const root = machine.path;
-  Deno.symlinkSync("usr/bin", `${root}/bin`);
-  Deno.writeTextFileSync(`${root}/another`, "");
-  const kindOf = (path: string) => packageOf({ form: "binary", path: root + path }, { root: root });
-  assertEquals(installedPackage({ root: root }), "rpm");
-  assertEquals(kindOf(`/usr/bin/${NAME}`), "rpm");
-  assertEquals(kindOf(`/bin/${NAME}`), "rpm");
-  assertEquals(kindOf("/another"), undefined);
-  assertEquals(kindOf("/missing"), undefined);
-});
-
-Deno.test("packageOf() finds none without a marker, or with one that says something else", () => {
-  for (const marker of [undefined, "", "snap\n"]) {
-    using machine = packagedRoot(marker);
-    const root = machine.path;
-    assertEquals(installedPackage({ root: root }), undefined);
-    assertEquals(
-      packageOf({ form: "binary", path: `${root}/usr/bin/${NAME}` }, { root: root }),
-      undefined,
-    );
-  }
 });

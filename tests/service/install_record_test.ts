@@ -1,35 +1,18 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  agentFolders,
   findInstallRecord,
   foreignOwner,
   formatInstallRecord,
   installedConfigPaths,
   installedRootOptions,
-  type InstallRecord,
   parseInstallRecord,
 } from "../../lib/service/install_record.ts";
-import { agentFolders } from "../../lib/service/installed_record.ts";
-import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import { runtimeFolders } from "../../lib/state/paths.ts";
 import { PROGRAM } from "../../lib/version.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
-
-const RECORD: InstallRecord = {
-  ...{ service: "komari-agent-deno", manager: "systemd", scope: "system" },
-  ...{ user: "komari-agent-deno", createdUser: true, enabledLinger: "" },
-  program: "/opt/komari-agent-deno/komari-agent-deno",
-  config: "/etc/komari-agent-deno/config.json",
-  stateFolder: "/var/lib/komari-agent-deno",
-  runtimeFolder: "/run/komari-agent-deno",
-  logFile: "/var/log/komari-agent-deno.log",
-  files: ["/etc/systemd/system/komari-agent-deno.service"],
-  links: ["/usr/local/bin/komari-agent-deno"],
-  folders: ["/opt/komari-agent-deno", "/opt"],
-  trees: ["/var/lib/komari-agent-deno"],
-  pinned: "1.2.3",
-  rootOptions: { mirror: "https://mirror.example" },
-};
+import { RECORD } from "./service_plans.ts";
 
 Deno.test("parseInstallRecord() parses the output of formatInstallRecord()", () => {
   assertEquals(parseInstallRecord(formatInstallRecord(RECORD)), RECORD);
@@ -101,7 +84,7 @@ function asUser(
 }
 
 const OWN_RECORD = {
-  ...packagedRecord(),
+  ...RECORD,
   service: NAME,
   runtimeFolder: `/run/user/7/${NAME}`,
   rootOptions: { mirror: "https://m.example" },

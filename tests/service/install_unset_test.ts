@@ -30,7 +30,6 @@ onOpenRc.test("install() keeps the comments of a hand-written configuration", as
   assertEquals(shown, text.replace('"interval": 2', '"interval": 5,\n  "enable_gpu": true'));
   await machine.install(["--unset", "gpu,interval"]);
   assertStringIncludes(machine.text(CONFIG), "// Paris\n");
-  assertStringIncludes(machine.text(CONFIG), "/* asked by them */");
 });
 
 onOpenRc.test("install() changes and removes saved proxies like options", async (machine) => {

@@ -6,11 +6,9 @@ import {
   serviceState,
   serviceText,
 } from "../../lib/service/installed_service.ts";
-import { installedRecord } from "../../lib/service/installed_record.ts";
-import { packagedRecord } from "../../lib/service/packaged_service.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import { same } from "../cases.ts";
-import { withTexts } from "../replaced.ts";
+import { RECORD } from "./service_plans.ts";
 
 const NAME = "komari-agent-deno";
 
@@ -34,7 +32,7 @@ async function stateOf(given: Given): Promise<ServiceState> {
       return Promise.resolve(failing?.test(line) ? failure : { code: 0, output });
     },
   };
-  const record = { ...packagedRecord(), manager, files: given.files ?? [] };
+  const record = { ...RECORD, manager, files: given.files ?? [] };
   return await serviceState(record, { tools, home: "", uid: 0 }, new AbortController().signal);
 }
 
@@ -48,7 +46,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
-    ...{ isUnconfigured: false, isStartLimited: false, updatesError: "", updates: undefined },
+    ...{ isStartLimited: false, updatesError: "", updates: undefined },
     enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
   };
   await same(stateOf, [
@@ -195,17 +193,4 @@ Deno.test("serviceText() says whether it runs, what systemd does with it, and wh
     assertEquals(of(true), `${NAME} (systemd) ${text}${atBoot}`);
     assertStringIncludes(of(false), never, states);
   }
-});
-
-Deno.test("installedRecord() is a package's for the name of its service alone", () => {
-  let marker = "";
-  // A machine on which nothing is installed, but a package.
-  using _machine = withTexts((path) => {
-    if (path === marker) return "deb\n";
-    throw new Deno.errors.NotFound(path);
-  });
-  assertEquals(installedRecord(NAME, {}), undefined);
-  marker = `/usr/lib/${NAME}/package`;
-  assertEquals(installedRecord(NAME, {}), packagedRecord());
-  assertEquals(installedRecord("node-2", {}), undefined);
 });

@@ -6,8 +6,6 @@ function fixture(name: string): string {
   return Deno.readTextFileSync(new URL(`../fixtures/official/${name}`, import.meta.url));
 }
 
-const plist = fixture("com.komari.komari-agent.plist");
-
 Deno.test("parseOpenrcCommand() parses the official installer's script", () => {
   assertEquals(parseOpenrcCommand(fixture("komari-agent.openrc")), {
     words: [
@@ -67,12 +65,6 @@ Deno.test("parseSystemdCommand() parses the official installer's unit", () => {
   });
 });
 
-Deno.test("parseSystemdCommand() joins continued lines and skips comments", () => {
-  const text =
-    "[Service]\nExecStart=/opt/komari/agent \\\n# a comment\n  -e x \\\n; and\n  -t y\r\n";
-  assertEquals(parseSystemdCommand(text, refuse).words.join(" "), "/opt/komari/agent -e x -t y");
-});
-
 Deno.test("parseSystemdCommand() reads Environment= and EnvironmentFile=", () => {
   const text = `[Service]
 Environment=AGENT_TOKEN=of-unit "AGENT_INCLUDE_NICS=a b" PERCENT=50%%
@@ -82,7 +74,7 @@ EnvironmentFile=/etc/default/agent
 ExecStart=-/opt/komari/agent -e \${AGENT_ENDPOINT} $ARGS
 `;
   const files: Record<string, string> = {
-    "/etc/default/agent": '# c\nAGENT_TOKEN = "of file"\nARGS=-i 5\nno line\n1=2\n',
+    "/etc/default/agent": '# c\nAGENT_TOKEN="of file"\nARGS=-i 5\nno line\n1=2\n',
   };
   const parsed = parseSystemdCommand(text, (path) => files[path] ?? refuse(path));
   assertEquals(parsed.env, {

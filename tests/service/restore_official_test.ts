@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
 import { restore } from "../../lib/service/restore_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import { ARGS, configOf, machineOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
+import { ARGS, configOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
 import { OfficialMachine, onOfficialMachine } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
 
@@ -125,30 +125,4 @@ onOfficialMachine.test("restore() stops updates first, and enables them again wh
   await run(machine);
   assertEquals([machine.isUp(NAME), machine.isUp(update)], [false, false]);
   assertEquals(machine.tree().some((line) => line.includes(`/etc/init.d/${update}`)), false);
-});
-
-Deno.test("restore() takes a package's service out of the way, and leaves the package", async () => {
-  await using fake = machineOf("systemd");
-  const unit = "/etc/systemd/system/komari-agent.service";
-  const official = { ...OFFICIAL, manager: "systemd", unitPath: unit } as const;
-  const record = officialRecordStep(`/etc/${NAME}`, official);
-  fake.write(record.path, record.text);
-  fake.write(unit, "[Service]\nExecStart=/opt/komari/agent\n");
-  fake.write("/opt/komari/agent", "");
-  fake.write(`/usr/lib/${NAME}/package`, "deb\n");
-  fake.write(`/usr/bin/${NAME}`, "");
-  fake.write(`/etc/${NAME}/config.json`, '{"endpoint": "https://p.example"}');
-  fake.write(`/users/${NAME}`, "");
-  const program = { form: "binary", path: `${fake.root}/usr/bin/${NAME}` } as const;
-  const config = configOf(["uninstall", "--restore"]);
-  await withoutWaiting({ ...fake.system, program }, (system) => restore(config, system, signal));
-  const calls = fake.calls();
-  assertEquals(calls.slice(0, 3), [
-    `systemctl stop ${NAME}.service`,
-    "systemctl enable komari-agent.service",
-    "systemctl restart komari-agent.service",
-  ]);
-  assertEquals(calls.includes(`systemctl disable ${NAME}.service`), true);
-  assertEquals(fake.text(`/etc/${NAME}/config.json`), "{}\n");
-  assertEquals(fake.tree().some((line) => line.includes("replaced.json")), false);
 });

@@ -1,3 +1,4 @@
+import type { InstallRecord } from "../../lib/service/install_record.ts";
 import type { ServicePlan } from "../../lib/service/service_manager.ts";
 
 /** A service as most have it: the machine's, with a user of its own. */
@@ -17,6 +18,23 @@ export const SYSTEM_PLAN: ServicePlan = {
   usesDevices: false,
   releaseFlags: [],
   isUpdated: true,
+};
+
+/** The record of its installation. */
+export const RECORD: InstallRecord = {
+  ...{ service: "komari-agent-deno", manager: "systemd", scope: "system" },
+  ...{ user: "komari-agent-deno", createdUser: true, enabledLinger: "" },
+  program: "/opt/komari-agent-deno/komari-agent-deno",
+  config: "/etc/komari-agent-deno/config.json",
+  stateFolder: "/var/lib/komari-agent-deno",
+  runtimeFolder: "/run/komari-agent-deno",
+  logFile: "/var/log/komari-agent-deno.log",
+  files: ["/etc/systemd/system/komari-agent-deno.service"],
+  links: ["/usr/local/bin/komari-agent-deno"],
+  folders: ["/opt/komari-agent-deno", "/opt"],
+  trees: ["/var/lib/komari-agent-deno"],
+  pinned: "1.2.3",
+  rootOptions: { mirror: "https://mirror.example" },
 };
 
 /** Everything the other way round, with signs in its values that each format takes for its own. */
