@@ -5,7 +5,7 @@
  */
 
 import { defaultText, optionUsage } from "../lib/cli/help.ts";
-import { phrase } from "../lib/cli/translate.ts";
+import { translate } from "../lib/cli/translate.ts";
 import type { Language } from "../lib/config/language.ts";
 import type { Option } from "../lib/config/option.ts";
 import { OPTION_ROWS } from "../lib/config/option_table.ts";
@@ -20,7 +20,10 @@ const BEGIN = "<!-- generated:options -->";
 const END = "<!-- /generated:options -->";
 
 /** The texts of the option table in a language. */
-const SAY = { en: (english: string) => english, zh: phrase } as const;
+const SAY = {
+  en: (english: string) => english,
+  zh: (english: string) => translate(english, "zh"),
+} as const;
 
 const TEXTS = {
   title: { en: "All options", zh: "全部选项" },

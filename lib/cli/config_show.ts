@@ -12,7 +12,8 @@ import { redactLogins, redactSecrets } from "../log/redact.ts";
 import { readSavedProxies } from "../service/service_environment.ts";
 import { environmentFileOf } from "../service/service_paths.ts";
 import type { CommandContext } from "./command.ts";
-import { defaultText, displayWidth, padded, type Say, sayIn } from "./help.ts";
+import { defaultText, type Say } from "./help.ts";
+import { displayWidth, padded } from "./layout.ts";
 import { jsonText } from "./output.ts";
 
 /** An option in force. */
@@ -28,16 +29,12 @@ export interface ShownOption {
 const HIDDEN = "********";
 
 /** Prints the configuration. */
-export async function runConfigShow(
+export function runConfigShow(
   config: Config,
-  { env, print }: CommandContext,
-): Promise<number> {
+  { env, print, inLanguage }: CommandContext,
+): number {
   const proxies = shownProxies(config, env);
-  print(
-    config.json
-      ? configJson(config, proxies)
-      : configTable(config, proxies, await sayIn(config.language)),
-  );
+  print(config.json ? configJson(config, proxies) : configTable(config, proxies, inLanguage));
   return 0;
 }
 

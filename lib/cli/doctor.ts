@@ -11,7 +11,7 @@ import type { Check, Finding } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
 import { counted } from "../parse/quantity.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { padded, wrap } from "./help.ts";
+import { padded, wrap } from "./layout.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 import { findUpdate } from "./update.ts";
 

@@ -29,7 +29,7 @@ import {
 import { formatByteCount as bytes } from "../parse/byte_size.ts";
 import { VERSION } from "../version.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { displayWidth, padded } from "./help.ts";
+import { displayWidth, padded } from "./layout.ts";
 import { jsonText, logToStandardError } from "./output.ts";
 
 /** Maximum time between the two measurements, in seconds. */

@@ -12,11 +12,11 @@ import {
   COMMANDS,
   isCommand,
 } from "../config/commands.ts";
-import type { Language } from "../config/language.ts";
 import { commandsOf, type Option } from "../config/option.ts";
 import { OPTION_ROWS, rowsByGroup } from "../config/option_table.ts";
 import { PROGRAM } from "../version.ts";
 import type { CommandContext } from "./command.ts";
+import { wrap } from "./layout.ts";
 
 /** The program in a sentence. */
 export const INTRODUCTION = "Reports this machine to a Komari panel.";
@@ -43,17 +43,9 @@ const COMMAND_COLUMN = 51;
 const WIDTH = 100;
 
 /** Prints the help of the program, of a command, or of a group of commands. */
-export async function runHelp(
-  { helpTopic, language }: Config,
-  { print }: CommandContext,
-): Promise<number> {
-  print(helpText(helpTopic, await sayIn(language)));
+export function runHelp({ helpTopic }: Config, { print, inLanguage }: CommandContext): number {
+  print(helpText(helpTopic, inLanguage));
   return 0;
-}
-
-/** What gives texts in a language; Chinese is loaded only where it is printed. */
-export async function sayIn(language: Language): Promise<Say> {
-  return language === "en" ? (english) => english : (await import("./translate.ts")).phrase;
 }
 
 /** The help of the program, or of the command or group `topic`, from the tables. */
@@ -150,50 +142,4 @@ function optionEntry(option: Option<unknown>, say: Say): string {
     ? left.padEnd(OPTION_COLUMN) + first
     : `${left}\n${" ".repeat(OPTION_COLUMN)}${first}`;
   return [head, ...rest.map((line) => " ".repeat(OPTION_COLUMN) + line)].join("\n");
-}
-
-/** Breaks a text at blanks, and between Chinese words. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const piece of piecesOf(text)) {
-    if (line !== "" && displayWidth((line + piece).trimEnd()) > width) {
-      lines.push(line.trimEnd());
-      line = piece;
-    } else {
-      line += piece;
-    }
-  }
-  return [...lines, line];
-}
-
-const CHINESE_END = /[\u3000-\u9fff\uff00-\uffef]$/;
-/** Marks that no line begins with. */
-const CLOSING = " 、。，：；！？）”";
-/** Marks that no line ends with. */
-const OPENING = "（“";
-
-/** The parts of a text between which a line may end: not before a closing mark, nor in a word. */
-function piecesOf(text: string): string[] {
-  const pieces: string[] = [];
-  for (const { segment } of new Intl.Segmenter("zh", { granularity: "word" }).segment(text)) {
-    const before = pieces.at(-1);
-    const isWhole = before !== undefined && !OPENING.includes(before.slice(-1)) &&
-      !CLOSING.includes(segment.charAt(0)) && (before.endsWith(" ") || CHINESE_END.test(before) ||
-        /^[\u4e00-\u9fff]/.test(segment) || OPENING.includes(segment.charAt(0)));
-    if (before !== undefined && !isWhole) {
-      pieces[pieces.length - 1] = before + segment;
-    } else pieces.push(segment);
-  }
-  return pieces;
-}
-
-/** A text with blanks up to so many columns. */
-export function padded(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - displayWidth(text)));
-}
-
-/** Columns of a text on a terminal, where a Chinese character takes two. */
-export function displayWidth(text: string): number {
-  return text.length + (text.match(/[\u2e80-\u9fff\uff00-\uff60]/g)?.length ?? 0);
 }

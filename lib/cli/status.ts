@@ -22,7 +22,7 @@ import { wrapped } from "./doctor.ts";
 import { judgeService } from "../doctor/service.ts";
 import { healthProblem, tells } from "./health.ts";
 import { duration } from "../parse/quantity.ts";
-import { padded } from "./help.ts";
+import { padded } from "./layout.ts";
 import { stateTrouble } from "../doctor/state_trouble.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 

@@ -12,7 +12,7 @@ import texts from "./chinese.json" with { type: "json" };
 import type { Language } from "../config/language.ts";
 import { unpack } from "../io/packed_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { displayWidth, padded } from "./help.ts";
+import { displayWidth, padded } from "./layout.ts";
 
 const CHINESE: ReadonlyMap<string, string> = await readTexts(texts);
 
@@ -112,15 +112,10 @@ const MARK = new RegExp(
   "g",
 );
 
-/** The Chinese of a text that is an entry by itself. */
-export function phrase(english: string): string {
-  return CHINESE.get(english) ?? english;
-}
-
-/** The text in a language, line by line; what has no entry stays English. */
+/** The text in a language, as a whole or line by line; what has no entry stays English. */
 export function translate(text: string, language: Language): string {
   if (language === "en") return text;
-  return text.split("\n").map(translateLine).join("\n");
+  return CHINESE.get(text) ?? text.split("\n").map(translateLine).join("\n");
 }
 
 /** Each cell of a line on its own, so that the columns of a table stay where they are. */

@@ -3,6 +3,7 @@ import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { FakeContext } from "./fake_context.ts";
 import { inFolder } from "../temp_folder.ts";
+import { translate } from "../../lib/cli/translate.ts";
 
 const FILE = JSON.stringify({
   endpoint: "https://p.example",
@@ -28,7 +29,7 @@ function output(config: Config): string {
 }
 
 function shown(config: Config, key: string): [value?: string, origin?: string] {
-  const option = shownOptions(config, "en").find((it) => it.key === key);
+  const option = shownOptions(config, (english) => english).find((it) => it.key === key);
   return [option?.value, option?.origin];
 }
 
@@ -118,7 +119,9 @@ Deno.test("runConfigShow() names the variables of proxies, and hides their passw
   });
   const [table, chinese] = [[], ["--lang", "zh"]].map((args) => {
     const shown = new FakeContext(env);
-    runConfigShow(configOf(args), shown);
+    const config = configOf(args);
+    const inLanguage = (english: string) => translate(english, config.language);
+    runConfigShow(config, Object.assign(shown, { inLanguage }));
     return shown.printed;
   });
   assertStringIncludes(table ?? "", "\n\nProxies\n  HTTPS_PROXY  ");

@@ -16,7 +16,7 @@ import { FakeTime, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
-import { displayWidth } from "../../lib/cli/help.ts";
+import { displayWidth } from "../../lib/cli/layout.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { inFolder } from "../temp_folder.ts";
 

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { displayWidth, helpText, optionsOf, padded, runHelp, wrap } from "../../lib/cli/help.ts";
+import { helpText, optionsOf, runHelp } from "../../lib/cli/help.ts";
+import { displayWidth, padded, wrap } from "../../lib/cli/layout.ts";
+import { translate } from "../../lib/cli/translate.ts";
 import { COMMAND_ROWS } from "../../lib/config/commands.ts";
 import { OPTION_GROUPS } from "../../lib/config/option.ts";
 import { OPTION_ROWS, OPTIONS } from "../../lib/config/option_table.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
+
+const zh = (english: string) => translate(english, "zh");
 
 Deno.test("helpText() shows every option and variable of the table", () => {
   const help = helpText();
@@ -18,7 +22,7 @@ Deno.test("helpText() shows every option and variable of the table", () => {
 Deno.test("helpText() fits a terminal of 100 columns", () => {
   for (const language of ["en", "zh"] as const) {
     for (const topic of ["", "traffic", ...COMMAND_ROWS.map(([name]) => name)]) {
-      for (const line of helpText(topic, language).split("\n")) {
+      for (const line of helpText(topic, (text) => translate(text, language)).split("\n")) {
         assert(displayWidth(line) <= 100, line);
       }
     }
@@ -49,11 +53,10 @@ Deno.test("OPTIONS and COMMANDS have every text in both languages", () => {
     ...COMMAND_ROWS.flatMap(([, row]) => [row.help, row.details]),
     ...Object.values(OPTION_GROUPS).map(({ title }) => title),
   ].filter((text) => text !== undefined);
-  for (const { en, zh } of texts) {
-    assert(en !== "" && zh !== "", `${en}${zh}`);
-    assertEquals(/\p{Script=Han}/u.test(en), false, en);
+  for (const text of texts) {
+    assertEquals(/\p{Script=Han}/u.test(text), false, text);
     // Names and paths are the same in both.
-    if (en.includes(" ")) assert(/\p{Script=Han}/u.test(zh), zh);
+    if (text.includes(" ")) assert(/\p{Script=Han}/u.test(zh(text)), text);
   }
 });
 
@@ -99,9 +102,8 @@ Deno.test("helpText() lays a command out with its options, their defaults and va
     "",
   ]);
   const expected = ["komari-agent-deno version [--json]", "", "显示版本。", ""];
-  assertEquals(helpText("version", "zh").split("\n").slice(0, 4), expected);
-  assertStringIncludes(helpText("update", "zh"), "（默认：无；$AGENT_MIRROR）");
-  assertStringIncludes(helpText("", "zh"), "属于旧版本：在本 Agent 中不起作用");
+  assertEquals(helpText("version", zh).split("\n").slice(0, 4), expected);
+  assertStringIncludes(helpText("update", zh), "（默认：无；$AGENT_MIRROR）");
 });
 
 Deno.test("helpText() shows every command in a line, and a dry run below the report", () => {
@@ -148,13 +150,15 @@ Deno.test("displayWidth() counts two columns for what is wide", () => {
 Deno.test("runHelp() prints the help of what is asked, in the user's language", () => {
   const table: [args: string[], text: string][] = [
     [["help"], helpText()],
-    [["help", "install", "--lang", "zh"], helpText("install", "zh")],
+    [["help", "install", "--lang", "zh"], helpText("install", zh)],
     [["traffic"], helpText("traffic")],
     [["status", "--help"], helpText("status")],
   ];
   for (const [args, text] of table) {
     const context = new FakeContext();
-    assertEquals(runHelp(configOf(args), context), 0);
+    const config = configOf(args);
+    const inLanguage = (english: string) => translate(english, config.language);
+    assertEquals(runHelp(config, Object.assign(context, { inLanguage })), 0);
     assertEquals(context.printed, text);
   }
 });

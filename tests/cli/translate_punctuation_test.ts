@@ -23,7 +23,9 @@ Deno.test("the Chinese texts of the program have Chinese punctuation", () => {
     // A value may be Chinese, and then has no blanks beside it.
     text: text.replaceAll(/\{#?\w+、?\}/g, "x"),
   }));
-  assertEquals(offences([...ofCatalogue, ...chineseTexts("").map(ofSource)]), []);
+  // Patterns of what others say in Chinese are none of the program's texts.
+  const inSources = chineseTexts("").filter(({ text }) => !text.includes("(?:")).map(ofSource);
+  assertEquals(offences([...ofCatalogue, ...inSources]), []);
 });
 
 function ofSource({ file: where, text }: { file: string; text: string }): Found {

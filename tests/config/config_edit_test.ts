@@ -35,32 +35,25 @@ Deno.test("editConfigText() changes a value and leaves the comments", () => {
   assertEquals(shown, HAND_WRITTEN.replace('["eth0"]', '[\n    "eth0",\n    "eth1"\n  ]'));
 });
 
-Deno.test("editConfigText() adds options last, behind a comment", () => {
+Deno.test("editConfigText() adds options first, where they take over no comment", () => {
   assertEquals(
     edited({ enable_gpu: "true", month_rotate: "5" }),
-    HAND_WRITTEN.replace('["eth0"],', '["eth0"],\n  "enable_gpu": true,\n  "month_rotate": 5'),
+    HAND_WRITTEN.replace("{\n", '{\n  "enable_gpu": true,\n  "month_rotate": 5,\n'),
   );
-  const shown = edited({ interval: "3" }, '{\n  "endpoint": "https://p.example" // nginx\n}\n');
-  assertEquals(shown, '{\n  "endpoint": "https://p.example", // nginx\n  "interval": 3\n}\n');
   assertEquals(edited({ interval: "3" }, "{}\n"), '{\n  "interval": 3\n}\n');
-  const expected = '{\n  // nothing yet\n  "interval": 3\n}\n';
-  assertEquals(edited({ interval: "3" }, "{\n  // nothing yet\n}\n"), expected);
 });
 
-Deno.test("editConfigText() removes options and leaves the comments", () => {
+Deno.test("editConfigText() removes an option with the comment beside it, and leaves the others", () => {
   assertEquals(
-    edited({ interval: undefined }),
-    HAND_WRITTEN.replace('"interval": 2, // seconds', " // seconds").replace(
-      "  " + "  // s",
-      "   // s",
-    ),
+    edited({ interval: undefined, include_nics: undefined }),
+    HAND_WRITTEN.replace('  "interval": 2, // seconds\n', "")
+      .replace('  "include_nics": ["eth0"],\n', ""),
   );
-  const plain = '{\n  "interval": 2,\n  // why\n  "month_rotate": 5\n}\n';
-  assertEquals(edited({ month_rotate: undefined }, plain), '{\n  "interval": 2\n  // why\n}\n');
-  assertEquals(edited({ interval: undefined }, plain), '{\n  // why\n  "month_rotate": 5\n}\n');
-  assertEquals(edited({ interval: undefined, month_rotate: undefined }, plain), "{\n  // why\n}\n");
-  const joined = '{"interval": 2,\n  "month_rotate": 5\n}\n';
-  assertEquals(edited({ interval: undefined }, joined), '{\n  "month_rotate": 5\n}\n');
+  const last = '{\n  "interval": 2, // s\n  // why\n  "month_rotate": 5 // day\n}\n';
+  const expected = '{\n  "interval": 2, // s\n  // why\n}\n';
+  assertEquals(edited({ month_rotate: undefined }, last), expected);
+  const plain = '{"interval": 2,\n  "month_rotate": 5\n}\n';
+  assertEquals(edited({ month_rotate: undefined }, plain), '{\n  "interval": 2\n}\n');
 });
 
 Deno.test("editConfigText() has exactly the options, whatever the text looks like", () => {

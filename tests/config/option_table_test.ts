@@ -14,7 +14,6 @@ const NUMBERS: readonly [flag: string, min: number, max: number, isWhole: boolea
   ["--exec-timeout", 0.01, 1440, false],
   ["--terminal-idle", 0.01, 1440, false],
   ["--port", 1, 65535, true],
-  ["--max-retries", 0, 1_000_000, true],
 ];
 
 Deno.test("OPTIONS take numbers up to their bounds and no further", () => {

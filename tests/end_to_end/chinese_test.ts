@@ -74,11 +74,6 @@ const LINES: Readonly<Record<Command, readonly string[]>> = {
   "version": ["version", "version --wrong"],
   "licenses": ["licenses", "licenses more"],
   "help": ["help", "help install", "help traffic", "help nothing"],
-  // Else they print scripts, whose texts are those of the help.
-  "completions bash": ["completions bash --wrong"],
-  "completions zsh": ["completions zsh more"],
-  "completions fish": ["completions csh"],
-  "man": ["man", "man more"],
 };
 
 /** English that stays: what is not the program's own, or is a name. */
