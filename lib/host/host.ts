@@ -62,10 +62,8 @@ export interface LinkKind {
 
 /** The network interfaces, to be asked about after the seal too. */
 export interface Links {
-  /** Whether any has been made, changed or removed since the last call. */
-  hasChanged(): boolean;
-  /** Indexes of those that the last call of it told of; `undefined` where some are unknown. */
-  readonly changed?: ReadonlySet<number> | undefined;
+  /** Indexes of those made, changed or removed since the last call; `undefined` where some are unknown. */
+  changes(): ReadonlySet<number> | undefined;
   /** Index of the interface that has the name now: it is kept over a rename, and not given to another one. */
   find(name: string): number | undefined;
   /** Counters of an interface; `undefined` when it is gone, or where the kernel does not tell (before 4.7). */

@@ -13,18 +13,12 @@ const IFF_LOOPBACK = 0x8;
 /** The interfaces of this process's own network. */
 export class InterfaceLinks implements Links {
   readonly #netlink: Netlink;
-  readonly #follow: () => ReadonlySet<number> | undefined;
-  changed: ReadonlySet<number> | undefined;
+  readonly changes: () => ReadonlySet<number> | undefined;
 
   /** @throws {Error} When the kernel does not tell of changes. */
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
-    this.#follow = netlink.followLinks();
-  }
-
-  hasChanged(): boolean {
-    this.changed = this.#follow();
-    return this.changed === undefined || this.changed.size > 0;
+    this.changes = netlink.followLinks();
   }
 
   find(name: string): number | undefined {

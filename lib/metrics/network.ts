@@ -10,19 +10,13 @@ import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
 import {
+  decideInterface,
+  decisionOrder,
   type InterfaceDecision,
   type InterfaceGlobs,
   isDialUp,
   KIND_UNKNOWN,
 } from "./interface_filter.ts";
-import {
-  decideAll,
-  type DecisionContext,
-  hasDevice,
-  isCounted,
-  partOf,
-  type TrackedInterface,
-} from "./tracked_interfaces.ts";
 import { TrafficTotal } from "./traffic_total.ts";
 
 /** Looks up the traits of an interface where netlink tells none; `undefined` when they are unknown. */
@@ -33,45 +27,40 @@ export interface InterfaceStatus extends InterfaceDecision {
   name: string;
 }
 
-/** Readings of `net/dev` until one is not crossed by a change of the interfaces. */
-const MAX_READINGS = 3;
-
-/** After this time the kernel's files tell all of a change: a bridge's ports follow its removal. */
-const SETTLED_MS = 5_000;
-
-/** Among more interfaces, as container hosts have them, changes are followed only every {@linkcode SETTLED_MS}. */
-const CROWD = 100;
+/** An interface under its name. After a rename it is another one here, but the same in the total. */
+interface TrackedInterface {
+  readonly name: string;
+  /** By the kernel; `undefined` where that can't be asked. */
+  readonly index: number | undefined;
+  traits?: InterfaceTraits | undefined;
+  link?: LinkKind | undefined;
+  decision?: InterfaceDecision | undefined;
+  /** Whether it counted in the last sample; absent before it was decided. */
+  counted?: boolean | undefined;
+  /** Its counters when they were read last. */
+  last?: InterfaceCounters | undefined;
+}
 
 /**
  * Measures the traffic of counted interfaces.
  *
  * Each counted interface is asked for its counters by its index over netlink, which also tells which
  * interfaces have changed. At the start, where changes were lost, and where there is no netlink,
- * `/proc/net/dev` is read. New interfaces are looked up and count whole once they are decided, and all
- * others are decided again. What then begins to count goes on from its counters of that time. A bond counts by its members, which may come and go: after the
- * start, their bytes are added in its place.
+ * `/proc/net/dev` is read. A change decides anew on all interfaces. A new one counts whole; what begins
+ * to count later goes on from its counters of that time. A bond counts by its members, which may come
+ * and go: after the start, their bytes are added in its place.
  */
 export class NetworkCollector {
   readonly #source: Source;
-  readonly #traits: LookupTraits;
+  readonly #lookup: LookupTraits;
   readonly #globs: InterfaceGlobs;
   readonly #readAtMs: () => number;
   readonly #parse: typeof parseNetDev;
   readonly #links: Links | undefined;
   readonly #interfaces = new Map<string, TrackedInterface>();
-  /** For decisions. */
-  readonly #context: DecisionContext;
   /** Bytes of all counted interfaces. */
   readonly total = new TrafficTotal();
   #passed: TimedBytes | undefined;
-  /** Netlink has reported a change that was not followed yet. */
-  #hasChanged = false;
-  /** When `net/dev` was read last. */
-  #readAllAtMs = -Infinity;
-  /** When all are looked up again after a change. */
-  #settlesAtMs = Infinity;
-  /** Some are to be decided, once they were looked up. */
-  #isUndecided = false;
   #malformed: SyntaxError | undefined;
 
   /**
@@ -81,7 +70,7 @@ export class NetworkCollector {
    */
   constructor(
     source: Source,
-    traits: LookupTraits,
+    lookup: LookupTraits,
     options: {
       globs: InterfaceGlobs;
       readAtMs?: () => number;
@@ -90,16 +79,15 @@ export class NetworkCollector {
     },
   ) {
     this.#source = source;
-    this.#traits = traits;
+    this.#lookup = lookup;
     this.#globs = options.globs;
-    this.#context = { interfaces: this.#interfaces, globs: options.globs };
     this.#readAtMs = options.readAtMs ?? (() => performance.now());
     this.#parse = options.parse ?? parseNetDev;
     this.#links = options.links;
   }
 
   /**
-   * Totals; `undefined` without `net/dev` and while the first interfaces are undecided.
+   * Totals; `undefined` without `net/dev`.
    *
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
@@ -116,166 +104,171 @@ export class NetworkCollector {
   }
 
   /**
-   * Updates the total. Returns the time of the sample, or `undefined` as {@linkcode NetworkCollector.collect} does.
+   * Updates the total. Returns the time of the sample; `undefined` without `net/dev`.
    *
    * @throws {SyntaxError} When every line of the kernel's text is malformed.
    */
   sample(): number | undefined {
-    this.#followChanges();
-    const ofCounted = this.#readCounted();
-    const counters = ofCounted ?? this.#readAll();
+    const changes = this.#interfaces.size === 0 ? undefined : this.#links?.changes();
+    if (changes !== undefined && changes.size > 0) this.#followChanges(changes);
+    const counters = (changes && this.#readCounted()) ?? this.#readAll(changes === undefined);
     if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    if (ofCounted === undefined) this.#settle(true);
     const isFirst = this.total.isEmpty();
     for (const now of counters) {
       const nic = this.#interfaces.get(now.name);
       if (nic !== undefined) this.#count(nic, now, isFirst);
     }
-    return this.#isAtStart() ? undefined : atMs;
+    return atMs;
   }
 
-  /** Follows what netlink tells of single interfaces; what else has changed is left to {@linkcode NetworkCollector.#readAll}. */
-  #followChanges(): void {
-    const links = this.#links;
-    if (links === undefined || this.#interfaces.size === 0) return;
-    const isTold = !this.#hasChanged;
-    if (links.hasChanged()) this.#hasChanged = true;
-    if (!isTold || links.changed === undefined || this.#isAtStart()) return;
-    if (this.#hasChanged) this.#followIndexes(links, links.changed);
-    this.#hasChanged = false;
-    this.#settle(this.#interfaces.size <= CROWD);
-  }
-
-  /** The first interfaces are not decided yet. */
-  #isAtStart(): boolean {
-    return this.#isUndecided && this.total.isEmpty();
-  }
-
-  #followIndexes(links: Links, indexes: ReadonlySet<number>): void {
-    const changed = new Map<number, LinkKind | undefined>();
-    for (const index of indexes) changed.set(index, links.kind(index));
-    const found = new Map<string, number | undefined>();
-    for (const { name, index } of this.#interfaces.values()) {
-      if (index === undefined || !changed.has(index)) found.set(name, index);
-    }
-    for (const [index, link] of changed) if (link !== undefined) found.set(link.name, index);
-    this.#follow(found, changed);
-  }
-
-  /** Looks up and decides what is due: on all, or on new interfaces until the change is settled. */
-  #settle(onAll: boolean): void {
-    const isDue = performance.now() >= this.#settlesAtMs;
-    if (isDue) this.#lookUpAgain();
-    if (!this.#isUndecided) return;
-    decideAll(this.#context, onAll || isDue);
-    this.#isUndecided = false;
-  }
-
-  /** The counters of those that count; `undefined` when something is to be followed, or one can't be asked. */
+  /** The counters of those that count, by their indexes; `undefined` when one can't be asked. */
   #readCounted(): InterfaceCounters[] | undefined {
-    if (this.#links === undefined || this.#interfaces.size === 0) return undefined;
-    const nowMs = performance.now();
-    const isDue = this.#hasChanged || this.#isAtStart() ||
-      (this.#links.changed === undefined && (this.#isUndecided || nowMs >= this.#settlesAtMs));
-    const mayWait = this.#interfaces.size > CROWD && !this.total.isEmpty() &&
-      nowMs < this.#readAllAtMs + SETTLED_MS;
-    if (isDue && !mayWait) return undefined;
     const counters: InterfaceCounters[] = [];
     for (const nic of this.#interfaces.values()) {
-      const { name, index } = nic;
-      if (!nic.counted && !isCounted(nic, this.#context)) continue;
-      const bytes = index === undefined ? undefined : this.#links.counters(index);
-      if (bytes === undefined) return undefined;
-      counters.push({ name, ...bytes });
+      if (!nic.counted && !this.#isCounted(nic)) continue;
+      const now = this.#readCounters(nic);
+      if (now === undefined) return undefined;
+      counters.push(now);
     }
     return counters;
   }
 
-  /** Reads all counters, and finds the interfaces to which they belong. */
-  #readAll(): InterfaceCounters[] | undefined {
-    this.#readAllAtMs = performance.now();
-    for (let reading = 1;; reading++) {
-      const text = this.#source.read();
-      if (text === undefined) return undefined;
-      this.#malformed = undefined;
-      const counters = this.#parse(text, (error) => this.#malformed ??= error);
-      if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
-      const isOther = this.#hasChanged || counters.length !== this.#interfaces.size ||
-        !counters.every(({ name }) => this.#interfaces.has(name));
-      const found = isOther && this.#findIndexes(counters.map(({ name }) => name));
-      // What was read and found holds together if nothing has changed meanwhile.
-      this.#hasChanged = this.#links?.hasChanged() === true;
-      if (this.#hasChanged && reading < MAX_READINGS) continue;
-      if (found) this.#follow(found);
-      for (const now of counters) {
-        const nic = this.#interfaces.get(now.name);
-        if (nic !== undefined) nic.last = now;
-      }
-      return counters;
-    }
+  #readCounters({ name, index }: TrackedInterface): InterfaceCounters | undefined {
+    const bytes = index === undefined ? undefined : this.#links?.counters(index);
+    return bytes && { name, ...bytes };
   }
 
-  /**
-   * The index of each name. Among hundreds, those that have no part in the total are asked only where
-   * one that has was renamed or removed: it may be among them now.
-   */
-  #findIndexes(names: readonly string[]): Map<string, number | undefined> {
-    const isCrowd = names.length > CROWD;
-    const known = (name: string) => isCrowd ? this.#interfaces.get(name) : undefined;
-    const hasPart = ({ counted, traits }: TrackedInterface) => counted || traits?.device;
+  /** Reads `net/dev`, and finds its interfaces where they are others or some changes are unknown. */
+  #readAll(isUnknown: boolean): InterfaceCounters[] | undefined {
+    const text = this.#source.read();
+    if (text === undefined) return undefined;
+    this.#malformed = undefined;
+    const counters = this.#parse(text, (error) => this.#malformed ??= error);
+    if (counters.length === 0 && this.#malformed !== undefined) throw this.#malformed;
+    const isSame = counters.length === this.#interfaces.size &&
+      counters.every(({ name }) => this.#interfaces.has(name));
+    if (isSame && (this.#links === undefined || !isUnknown)) return counters;
     const found = new Map<string, number | undefined>();
-    for (const name of names) {
-      const nic = known(name);
-      const isAsked = nic === undefined || hasPart(nic);
-      found.set(name, isAsked ? this.#links?.find(name) : nic.index);
+    const indexes = new Set<number>();
+    for (const { name } of counters) {
+      const index = this.#links?.find(name);
+      // Names may be swapped between two questions; then the next sample follows that.
+      if (index !== undefined && indexes.has(index)) continue;
+      if (index !== undefined) indexes.add(index);
+      found.set(name, index);
     }
-    const isMoved = Array.from(this.#interfaces.values()).some((nic) =>
-      hasPart(nic) && (!found.has(nic.name) || found.get(nic.name) !== nic.index)
-    );
-    if (!isCrowd || !isMoved) return found;
-    return new Map(names.map((name) => [name, this.#links?.find(name)]));
+    this.#follow(found);
+    for (const now of counters) {
+      const nic = this.#interfaces.get(now.name);
+      if (nic !== undefined) nic.last = now;
+    }
+    this.#decideAll();
+    // A name in the text may have been another interface's.
+    return (this.#links && this.#readCounted()) ?? counters;
   }
 
-  /** Forgets interfaces that are gone or whose name another one has, and looks up new ones. */
+  #followChanges(changed: ReadonlySet<number>): void {
+    const found = new Map<string, number | undefined>();
+    for (const { name, index } of this.#interfaces.values()) {
+      if (index === undefined || !changed.has(index)) found.set(name, index);
+    }
+    const kinds = new Map<number, LinkKind>();
+    for (const index of changed) {
+      const link = this.#links?.kind(index);
+      if (link === undefined) continue;
+      kinds.set(index, link);
+      found.set(link.name, index);
+    }
+    this.#follow(found, kinds);
+    this.#decideAll();
+  }
+
+  /** Forgets interfaces that are gone or whose name another one has, and looks up new and changed ones. */
   #follow(
     found: ReadonlyMap<string, number | undefined>,
-    changed?: ReadonlyMap<number, LinkKind | undefined>,
+    changed?: ReadonlyMap<number, LinkKind>,
   ): void {
-    const isFirst = this.#interfaces.size === 0;
     // Missing ones first: an interface that was renamed continues from what its old name had.
-    for (const nic of this.#interfaces.values()) {
-      if (!found.has(nic.name) || found.get(nic.name) !== nic.index) this.#forget(nic);
+    for (const { name, index } of this.#interfaces.values()) {
+      if (found.has(name) && found.get(name) === index) continue;
+      this.#interfaces.delete(name);
+      this.total.markGone(name);
     }
     for (const [name, index] of found) {
       const known = this.#interfaces.get(name);
-      const link = index === undefined ? undefined : changed?.get(index);
-      if (known !== undefined) {
-        if (link !== undefined && this.#mayDiffer(known)) this.#lookUp(known, link);
-        continue;
-      }
-      const nic: TrackedInterface = {
-        ...{ name, index, traits: undefined, link: undefined, decision: undefined },
-      };
+      const kind = index === undefined ? undefined : changed?.get(index);
+      if (known !== undefined && changed !== undefined && kind === undefined) continue;
+      const nic = known ?? { name, index };
       this.#interfaces.set(name, nic);
-      this.#lookUp(nic, link);
+      this.#lookUp(nic, kind);
     }
-    if (isFirst || this.#settlesAtMs < Infinity) return;
-    if (changed === undefined) this.#lookUpAgain();
-    this.#settlesAtMs = performance.now() + SETTLED_MS;
   }
 
-  #forget(nic: TrackedInterface): void {
-    this.#interfaces.delete(nic.name);
-    this.total.markGone(nic.name);
-    this.#isUndecided = true;
+  /** Looks up what an interface is. Where nothing tells after the seal, it stays what it was. */
+  #lookUp(nic: TrackedInterface, kind?: LinkKind): void {
+    const { name, index } = nic;
+    if (name === "lo") return;
+    nic.link = kind ?? (index === undefined ? undefined : this.#links?.kind(index));
+    nic.traits = nic.link === undefined || index === undefined
+      ? this.#lookup(name) ?? nic.traits
+      : traitsOfLink(nic.link, index);
+    nic.last ??= this.#readCounters(nic);
+  }
+
+  #decideAll(): void {
+    const all = Array.from(this.#interfaces.values());
+    // A dial-up link carries on as it began.
+    for (const nic of all) if (!isDialUp(nic.name, nic)) nic.decision = undefined;
+    // Links that others may carry depend on the decisions on those and their traffic.
+    const carriers = all.filter(({ decision }) => decision?.counted);
+    const noDevices = !all.some(({ traits }) => traits?.device);
+    const undecided = all.filter(({ decision }) => decision === undefined)
+      .map((nic) => ({ nic, order: decisionOrder(nic.name, nic) }));
+    for (const { nic } of undecided.toSorted((a, b) => a.order - b.order)) {
+      nic.decision = decideInterface(nic.name, nic, {
+        globs: this.#globs,
+        noDevices,
+        isOnlyLink: carriers.length === 0 && !this.#excludesLink(noDevices),
+        hasTraffic: carriers.some((it) =>
+          it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
+          !isDialUp(it.name, it)
+        ),
+      });
+      if (nic.decision.counted) carriers.push(nic);
+    }
+    // What begins to count later goes on from its counters of that time.
+    for (const nic of all) if (this.#isCounted(nic) === false) nic.counted ??= false;
+  }
+
+  /** Whether one would count that is excluded: then none that it may carry is the only link. */
+  #excludesLink(noDevices: boolean): boolean {
+    if (this.#globs.exclude.length === 0) return false;
+    const globs = { include: [], exclude: [] };
+    const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
+    return this.#interfaces.values().some((nic) =>
+      nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
+    );
+  }
+
+  /** Its part in bonds; what is included by name is meant as such, be it a bond or a member. */
+  #partOf({ traits }: TrackedInterface): InterfaceTraits {
+    return this.#globs.include.length > 0 ? NO_TRAITS : traits ?? NO_TRAITS;
+  }
+
+  /** Whether it counts, as itself or for its bond; `undefined` before it was decided. */
+  #isCounted(nic: TrackedInterface): boolean | undefined {
+    const { bondSlave, master = "" } = this.#partOf(nic);
+    return nic.decision && bondSlave
+      ? this.#interfaces.get(master)?.decision?.counted ?? true
+      : nic.decision?.counted;
   }
 
   /** Adds what has passed an interface, or goes on from its counters without adding it. */
   #count(nic: TrackedInterface, now: InterfaceCounters, isFirst: boolean): void {
     const index = nic.index ?? nic.traits?.index;
-    const { bond, bondSlave } = partOf(nic, this.#globs);
-    const counted = isCounted(nic, this.#context);
+    const { bond, bondSlave } = this.#partOf(nic);
+    const counted = this.#isCounted(nic);
     // One that stops counting has done so within the interval: nothing of it is lost.
     if (counted || nic.counted) {
       // At the start a bond has what has passed former members as well, and lacks what is not its own.
@@ -286,35 +279,7 @@ export class NetworkCollector {
     nic.last = now;
   }
 
-  /** Looks up what it is; `told` is what netlink has told just now. */
-  #lookUp(nic: TrackedInterface, told?: LinkKind): void {
-    this.#isUndecided = true;
-    if (nic.name === "lo") return;
-    const { index } = nic;
-    nic.link = told ?? (index === undefined ? undefined : this.#links?.kind(index));
-    nic.traits = nic.link === undefined || index === undefined
-      ? this.#traits(nic.name)
-      : traitsOfLink(nic.link, index);
-  }
-
-  /** Looks at what may have joined or left another interface; a dial-up link carries on as it began. */
-  #lookUpAgain(): void {
-    this.#settlesAtMs = Infinity;
-    if (this.#globs.include.length > 0) return;
-    const noDevices = !hasDevice(this.#interfaces);
-    for (const nic of this.#interfaces.values()) {
-      const { device, bondSlave, bridgePort } = nic.traits ?? NO_TRAITS;
-      const hasPart = nic.counted || device || bondSlave || (bridgePort && noDevices);
-      if (hasPart && this.#mayDiffer(nic)) this.#lookUp(nic);
-    }
-  }
-
-  #mayDiffer(nic: TrackedInterface): boolean {
-    return this.#globs.include.length === 0 && nic.decision !== undefined &&
-      !isDialUp(nic.name, nic);
-  }
-
-  /** The error of a malformed line of the last text, which was skipped; or an interface of which the kind or the carrier is unknown. */
+  /** The error of a malformed line of the last text, which was skipped; or an interface of unknown kind that counts. */
   missingPart(): Error | undefined {
     if (this.#malformed !== undefined) return this.#malformed;
     for (const { name, decision } of this.#interfaces.values()) {

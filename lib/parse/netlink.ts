@@ -59,8 +59,6 @@ export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
 const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
 const ROUTE = { type: 24, family: 16, prefix: 17, table: 20, kind: 23, attributes: 28 } as const;
-const NEIGHBOUR = { type: 28, family: 16, index: 20, state: 24, attributes: 28 } as const;
-const ERROR = { type: 2, number: 16, bytes: 20 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
@@ -80,7 +78,6 @@ const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
-const NDA_DST = 1;
 /** The upper bits of an attribute's type say how it is encoded. */
 const ATTRIBUTE_TYPE = 0x3fff;
 
@@ -158,27 +155,6 @@ export function parseRouteMessage(message: Uint8Array): RouteMessage | undefined
     source: addressOf(RTA_PREFSRC),
     table: numberOf(RTA_TABLE) ?? view.getUint8(ROUTE.table),
   };
-}
-
-/** Parses a neighbour, as `RTM_NEWNEIGH` describes it; `undefined` when it is another message. */
-export function parseNeighbourMessage(
-  message: Uint8Array,
-): { index: number; address: string; state: number } | undefined {
-  const view = viewOf(message, NEIGHBOUR.type, NEIGHBOUR.attributes);
-  if (view === undefined) return undefined;
-  const bytes = findAttribute(message.subarray(NEIGHBOUR.attributes), NDA_DST);
-  const address = bytes && toAddress(bytes, view.getUint8(NEIGHBOUR.family));
-  return address === undefined ? undefined : {
-    index: view.getInt32(NEIGHBOUR.index, true),
-    address,
-    state: view.getUint16(NEIGHBOUR.state, true),
-  };
-}
-
-/** The number of the error with which the kernel answers; `undefined` when it is another message. */
-export function parseErrorNumber(message: Uint8Array): number | undefined {
-  const view = viewOf(message, ERROR.type, ERROR.bytes);
-  return view && -view.getInt32(ERROR.number, true);
 }
 
 /** Bytes that an interface has passed, in the answer to `RTM_GETSTATS` for `rtnl_link_stats64` alone. */

@@ -37,9 +37,10 @@ const CHANGES = `
   const seen = [];
   const look = (...args) => {
     const done = args.length === 0 || ip(...args);
-    seen.push([done, links.hasChanged(), links.hasChanged()]);
+    const hasChanged = () => links.changes()?.size !== 0;
+    seen.push([done, hasChanged(), hasChanged()]);
   };
-  links.hasChanged();
+  links.changes();
   look();
   look("link", "add", "veth1", "type", "veth", "peer", "name", "veth2");
   const [a, b] = [links.find("veth1"), links.find("veth2")];
@@ -54,7 +55,7 @@ const CHANGES = `
 
 const inOwnNetwork = onlyIf(hasOwnNetwork);
 
-inOwnNetwork.test("InterfaceLinks.hasChanged() tells each change of its own network once", async () => {
+inOwnNetwork.test("InterfaceLinks.changes() tells each change of its own network once", async () => {
   const output = await denoOutput("eval --no-check", [CHANGES], { through: OWN_NETWORK });
   const noticed = [true, true, false];
   assertEquals(JSON.parse(output), [
@@ -85,7 +86,7 @@ onLinux.test("InterfaceLinks hands no socket on to a program", () => {
     const [, digits] = /^flags:\s+(\d+)$/m.exec(text) ?? [];
     return digits === undefined ? [] : [Number.parseInt(digits, 8)];
   });
-  assertEquals(links.hasChanged(), false);
+  assertEquals(links.changes()?.size, 0);
   assert(flags.length >= 2, `${flags.length} sockets`);
   const closesOnExec = 0o2000000;
   assertEquals(flags.filter((it) => (it & closesOnExec) === 0), []);
@@ -160,7 +161,7 @@ Deno.test("Netlink.followLinks() leaves no socket open where the kernel tells of
   assertEquals(closed, [4], "the one for questions stays");
 });
 
-Deno.test("InterfaceLinks.changed tells of which interfaces the kernel told, unless some were lost", () => {
+Deno.test("InterfaceLinks.changes() tells of which interfaces the kernel told, unless some were lost", () => {
   /** What the kernel has in its queue; -1 for an error, as when the queue was full. */
   const queue: (readonly [type: number, index: number] | -1)[] = [];
   const links = new InterfaceLinks(
@@ -177,17 +178,17 @@ Deno.test("InterfaceLinks.changed tells of which interfaces the kernel told, unl
   );
   const changed = (...told: typeof queue) => {
     queue.push(...told);
-    const hasChanged = links.hasChanged();
+    const changes = links.changes();
     assertEquals(queue, [], "all was read");
-    return [hasChanged, links.changed];
+    return changes;
   };
-  assertEquals(changed(), [false, new Set<number>()]);
-  assertEquals(changed([16, 7], [17, 8], [16, 7]), [true, new Set([7, 8])]);
-  assertEquals(changed(), [false, new Set<number>()]);
-  assertEquals(changed(-1, [16, 7]), [true, undefined]);
-  assertEquals(changed([16, 7], -1, [16, 9]), [true, undefined]);
-  assertEquals(changed([2, 7]), [true, undefined]);
-  assertEquals(changed(), [false, new Set<number>()]);
+  assertEquals(changed(), new Set<number>());
+  assertEquals(changed([16, 7], [17, 8], [16, 7]), new Set([7, 8]));
+  assertEquals(changed(), new Set<number>());
+  assertEquals(changed(-1, [16, 7]), undefined);
+  assertEquals(changed([16, 7], -1, [16, 9]), undefined);
+  assertEquals(changed([2, 7]), undefined);
+  assertEquals(changed(), new Set<number>());
 });
 
 Deno.test("InterfaceLinks.counters() passes over late answers, also to the same question, and takes its own", () => {
@@ -243,7 +244,7 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
 });
 
 const OF_NO_KIND = {
-  ...{ kind: undefined, master: undefined, memberKind: undefined },
+  ...{ kind: undefined, master: undefined, masterKind: undefined, hasDevice: false },
   ...{ isLoopback: false, isStacked: false, isMonitor: false },
 };
 
@@ -265,6 +266,6 @@ Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its f
     answer.setUint16(18, type, true);
     answer.setUint32(20, 5, true);
     kernel.answers.push(new Uint8Array(answer.buffer));
-    assertEquals(kernel.links.kind(5), { ...OF_NO_KIND, name: "", isMonitor });
+    assertEquals(kernel.links.kind(5), { ...OF_NO_KIND, name: "", hasDevice: true, isMonitor });
   }
 });

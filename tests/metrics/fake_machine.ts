@@ -18,13 +18,8 @@ export interface MachineDescription {
   readonly seconds: number;
   /** Processes that `/proc` lists, and those that its link count has; the second are all of the kernel's. */
   readonly processes: { readonly listed: number; readonly linked?: number };
-  /**
-   * Block size, blocks, free and available blocks by mount point, at both looks; files and how many more
-   * there can be, where a test asks for them.
-   */
-  readonly statfs: Readonly<
-    Record<string, readonly [number, number, number, number, files?: number, freeFiles?: number]>
-  >;
+  /** Block size, blocks and free blocks by mount point, at both looks. */
+  readonly statfs: Readonly<Record<string, readonly [number, number, number]>>;
   /** What of `statfs` is another at the second look. */
   readonly laterStatfs?: MachineDescription["statfs"];
   /** Mount points that are files. */
@@ -110,9 +105,8 @@ export class FakeMachine implements Host {
     if (folder !== path && this.description.files?.includes(folder)) throw new NoFolder();
     const answer = this.#statfs[folder === "/." ? "/" : folder];
     if (answer === undefined) throw new Error(`Cannot ask for ${path}`);
-    const [blockSizeBytes, blocks, freeBlocks, availableBlocks, files, freeFiles] = answer;
-    const use = { blockSizeBytes, blocks, freeBlocks, availableBlocks };
-    return files === undefined || freeFiles === undefined ? use : { ...use, files, freeFiles };
+    const [blockSizeBytes, blocks, freeBlocks] = answer;
+    return { blockSizeBytes, blocks, freeBlocks, availableBlocks: freeBlocks };
   }
 
   statfsAsync(path: string): Promise<FileSystemUse> {

@@ -17,7 +17,7 @@ function around(
 ): InterfaceContext {
   return {
     globs: { include, exclude },
-    ...{ noDevices: false, isOnlyLink: false, hasTraffic: false, dialUps: 1, ...rest },
+    ...{ noDevices: false, isOnlyLink: false, hasTraffic: false, ...rest },
   };
 }
 
@@ -45,7 +45,6 @@ Deno.test("decideInterface() counts interfaces with a device, whatever their nam
     ["eth0", { ...DEVICE, bondSlave: true }, false, "bond slave of another interface"],
     ["eno1", { ...DEVICE, master: "vmbr0" }, true, "has a device"],
     ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "already counted by eth0"],
-    ["mon0", { ...DEVICE, monitor: true }, false, "monitor of a radio"],
     ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
   ];
   for (const [name, traits, counted, rule] of table) {
@@ -92,21 +91,6 @@ Deno.test("decideInterface() counts a dial-up link unless another interface may 
     counted: false,
     rule: "inside another interface: ppp*",
   });
-  const table = [
-    [0, true, 0, "over a serial port: ppp*"],
-    [1, true, 1, "over a serial port: ppp*"],
-    [0, false, 1, "perhaps inside another interface: ppp*"],
-    [1, false, 1, "inside another interface: ppp*"],
-    [1, false, 2, "perhaps inside another interface: ppp*"],
-    [2, false, 2, "inside another interface: ppp*"],
-  ] as const;
-  for (const [sessions, serial, dialUps, rule] of table) {
-    const traits = { ...VIRTUAL, ppp: { sessions, serial } };
-    const beside = around({ hasTraffic: true, dialUps });
-    const counted = rule.startsWith("over");
-    assertEquals(decide("ppp0", traits, beside), { counted, rule });
-    assertEquals(decide("ppp0", traits, around({ dialUps })).counted, true);
-  }
 });
 
 Deno.test("decideInterface() lets an explicit include take precedence", () => {
@@ -181,7 +165,8 @@ Deno.test("decideInterface() counts a tunnel that is the only link, as in a root
 
 /** What the kernel says of an interface of a kind. */
 function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
-  return { name: "", kind, isLoopback: false, isStacked: false, isMonitor: false, ...is };
+  const none = { isLoopback: false, isStacked: false, isMonitor: false, hasDevice: false };
+  return { name: "", kind, ...none, ...is };
 }
 
 Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {
@@ -287,15 +272,6 @@ Deno.test("decideInterface() leaves out a loopback of another name, and monitors
       rule: "monitor of a radio",
     });
   }
-});
-
-Deno.test("decideInterface() leaves out a representor, which has a device", () => {
-  const { rule, counted } = decideInterface(
-    "eth1",
-    { traits: { ...DEVICE, representor: true } },
-    around(),
-  );
-  assertEquals([counted, rule], [false, "representor: the card's port is counted"]);
 });
 
 Deno.test("decideInterface() says so where an interface counts beside others and nothing tells what it is", () => {

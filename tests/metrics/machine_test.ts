@@ -314,7 +314,8 @@ Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its
       openLinks(path) {
         assertEquals(path, expected);
         const find = (name: string) => void found.push(name);
-        return { hasChanged: () => false, find, counters: () => undefined, kind: () => undefined };
+        const nothing = () => undefined;
+        return { changes: () => new Set<number>(), find, counters: nothing, kind: nothing };
       },
     };
     const machine = openLinuxMachine(host, configOf());

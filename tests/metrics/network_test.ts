@@ -1,357 +1,465 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import type { Source } from "../../lib/host/host.ts";
-import {
-  type InterfaceTraits,
-  NO_TRAITS,
-  readInterfaceTraits,
-} from "../../lib/host/interface_traits.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import type { LinkKind, Links } from "../../lib/host/host.ts";
+import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import type { InterfaceGlobs } from "../../lib/metrics/interface_filter.ts";
-import { type LookupTraits, NetworkCollector } from "../../lib/metrics/network.ts";
+import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { FakeTime, timed } from "../fake_time.ts";
-import { fakeHost } from "./fake_host.ts";
 import { rated } from "./rated.ts";
-import { networkOf } from "./network_of.ts";
 
-const VIRTUAL: InterfaceTraits = NO_TRAITS;
-const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
+/** A card has no kind, and `other` no traits either. */
+type Kind = "card" | "bond" | "bridge" | "veth" | "macvlan" | "tun" | "ppp" | "other";
 
-/** Received bytes of each interface; as many are sent. */
-type Counters = Record<string, number>;
+interface Nic {
+  name: string;
+  readonly index: number;
+  readonly kind: Kind;
+  bytes: number;
+  /** The bond, bridge or card that it is part of. */
+  master?: Nic | undefined;
+}
 
-class Machine {
-  counters: Counters | undefined;
+type Totals = [total: number | undefined, speed: number | undefined];
+
+/** A kernel whose bonds count what passes their members, and as one panel sees it. */
+class Kernel {
+  nics: Nic[] = [];
+  /** All that has passed cards. */
+  passed = 0;
+  /** Happens while `net/dev` is being read. */
+  during: (() => void) | undefined;
+  /** Happens after the first name was looked for. */
+  betweenFinds: (() => void) | undefined;
+  /** In place of the interfaces' lines. */
   text: string | undefined;
-  readonly asked: string[] = [];
+  /** `/sys` can't be read any more. */
+  isSealed = false;
+  readings = 0;
   readonly network: NetworkCollector;
-  readonly #look: ReturnType<typeof rated>;
-
   readonly #time: FakeTime;
+  readonly #isLossy: boolean;
+  readonly #look: ReturnType<typeof rated>;
+  #changed = new Set<number>();
+  #lastIndex = 1;
 
   constructor(
     time: FakeTime,
-    counters: Counters,
-    traits: LookupTraits,
-    globs: Partial<InterfaceGlobs> = {},
+    { hasLinks = true, isLossy = false, hasCounters = true, ...globs }: {
+      hasLinks?: boolean;
+      isLossy?: boolean;
+      hasCounters?: boolean;
+    } & Partial<InterfaceGlobs> = {},
   ) {
     this.#time = time;
-    this.counters = counters;
-    const source: Source = { read: () => this.#read() };
-    const ask: LookupTraits = (name) => {
-      this.asked.push(name);
-      return traits(name);
+    this.#isLossy = isLossy;
+    const links: Links = {
+      changes: () => this.#takeChanges(),
+      find: (name) => this.#find(name),
+      counters: (index) =>
+        hasCounters ? this.#with(index, ({ bytes }) => bytesOf(bytes)) : undefined,
+      kind: (index) => this.#with(index, linkOf),
     };
-    this.network = new NetworkCollector(source, ask, {
-      globs: { include: [], exclude: [], ...globs },
-    });
+    this.network = new NetworkCollector({ read: () => this.#read() }, (name) => {
+      const nic = this.isSealed ? undefined : this.nics.find((it) => it.name === name);
+      return nic && traitsOf(nic);
+    }, { globs: { include: [], exclude: [], ...globs }, links: hasLinks ? links : undefined });
     this.#look = rated(this.network);
   }
 
-  /** One second later: total and speed of what was received. */
-  step(counters?: Counters): [total: number, speed: number | undefined] | undefined {
-    if (counters) this.counters = counters;
+  make(name: string, bytes = 0, kind: Kind = "card", master?: Nic): Nic {
+    const nic: Nic = { name, index: ++this.#lastIndex, bytes, kind, master };
+    if (kind === "card") this.passed += bytes;
+    this.nics.push(nic);
+    this.#changed.add(nic.index);
+    return nic;
+  }
+
+  remove(nic: Nic): void {
+    this.nics = this.nics.filter((it) => it !== nic);
+    for (const it of this.nics) if (it.master === nic) this.join(it, undefined);
+    this.#changed.add(nic.index);
+  }
+
+  rename(nic: Nic, name: string): void {
+    nic.name = name;
+    this.#changed.add(nic.index);
+  }
+
+  swap(one: Nic, other: Nic): void {
+    const { name } = one;
+    this.rename(one, other.name);
+    this.rename(other, name);
+  }
+
+  join(nic: Nic, master: Nic | undefined): void {
+    nic.master = master;
+    this.#changed.add(nic.index);
+  }
+
+  pass(nic: Nic, bytes: number): void {
+    nic.bytes += bytes;
+    if (nic.master?.kind === "bond") nic.master.bytes += bytes;
+    this.passed += bytes;
+  }
+
+  /** A report a second later: total and speed of what was received. */
+  step(): Totals {
     this.#time.tick(1_000);
     const traffic = this.#look();
-    return traffic && [traffic.receivedBytes, traffic.receivedBytesPerSecond];
+    return [traffic?.receivedBytes, traffic?.receivedBytesPerSecond];
   }
 
   counted(): string[] {
+    this.step();
     return this.network.interfaces().filter(({ counted }) => counted).map(({ name }) => name);
   }
 
-  #read(): string | undefined {
-    if (this.text !== undefined || this.counters === undefined) return this.text;
-    const lines = Object.entries(this.counters).map(([name, bytes]) =>
-      `  ${name}: ${bytes} 0 0 0 0 0 0 0 ${bytes} 0 0 0 0 0 0 0\n`
-    );
-    return lines.join("");
+  rule(name: string): string | undefined {
+    return this.network.interfaces().find((it) => it.name === name)?.rule;
+  }
+
+  #takeChanges(): ReadonlySet<number> | undefined {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return this.#isLossy && changed.size > 0 ? undefined : changed;
+  }
+
+  #find(name: string): number | undefined {
+    const index = this.nics.find((it) => it.name === name)?.index;
+    const { betweenFinds } = this;
+    this.betweenFinds = undefined;
+    betweenFinds?.();
+    return index;
+  }
+
+  #with<T>(index: number, look: (nic: Nic) => T): T | undefined {
+    const nic = this.nics.find((it) => it.index === index);
+    return nic && look(nic);
+  }
+
+  #read(): string {
+    this.readings++;
+    const { text, during } = this;
+    const lines = this.nics.map(({ name, bytes }) => lineOf(name, bytes)).join("");
+    this.during = undefined;
+    during?.();
+    return text ?? lines;
   }
 }
 
-function named(traits: Record<string, InterfaceTraits>): LookupTraits {
-  return (name) => traits[name] ?? VIRTUAL;
+function bytesOf(bytes: number) {
+  return { receivedBytes: bytes, sentBytes: bytes };
 }
 
+function lineOf(name: string, bytes: number): string {
+  return `${name}: ${bytes} 0 0 0 0 0 0 0 ${bytes} 0 0 0 0 0 0 0\n`;
+}
+
+function linkOf({ name, kind, master }: Nic): LinkKind {
+  const is = { isLoopback: name === "lo", isStacked: false, isMonitor: false };
+  return {
+    ...is,
+    name,
+    kind: kind === "card" || kind === "other" ? undefined : kind,
+    hasDevice: kind === "card",
+    ...(master && { master: master.name, masterKind: linkOf(master).kind }),
+  };
+}
+
+/** As `/sys` shows them. */
+function traitsOf({ kind, index, master }: Nic): InterfaceTraits | undefined {
+  return kind === "other" ? undefined : {
+    ...NO_TRAITS,
+    device: kind === "card",
+    bond: kind === "bond",
+    bridge: kind === "bridge",
+    tunnel: kind === "tun",
+    bondSlave: master?.kind === "bond",
+    bridgePort: master?.kind === "bridge",
+    deviceSlave: master?.kind === "card",
+    master: master?.name,
+    index,
+  };
+}
+
+for (const does of ["tells of all changes", "loses changes", "gives no counters"]) {
+  const when = `where netlink ${does}`;
+  const options = { isLossy: does.startsWith("loses"), hasCounters: !does.startsWith("gives") };
+  const test = (name: string, act: (kernel: Kernel) => void) =>
+    timed.test(`NetworkCollector.collect() ${name}, ${when}`, (time) => {
+      act(new Kernel(time, options));
+    });
+
+  test("goes on where the names of two are swapped", (kernel) => {
+    const small = kernel.make("eth0", 1_000);
+    const large = kernel.make("eth1", 20_000_000);
+    kernel.step();
+    kernel.pass(small, 30);
+    kernel.swap(small, large);
+    kernel.pass(large, 400);
+    assertEquals(kernel.step(), [20_001_430, 0]);
+    kernel.pass(large, 6);
+    assertEquals(kernel.step(), [20_001_436, 6]);
+    kernel.rename(large, "lan0");
+    kernel.pass(large, 7);
+    assertEquals(kernel.step(), [20_001_443, 0]);
+    assertEquals(kernel.counted().sort(), ["eth1", "lan0"]);
+  });
+
+  test("counts each that takes a name whole, and nothing is as fast as a new counter", (kernel) => {
+    kernel.make("eth0", 7);
+    for (const bytes of [1_000_000, 1_000_000, 50_000_000, 3]) {
+      const eth1 = kernel.make("eth1", bytes);
+      assertEquals(kernel.step()[1] ?? 0, 0);
+      kernel.remove(eth1);
+    }
+    assertEquals(kernel.step(), [52_000_010, 0]);
+  });
+
+  test("counts a bond and its members once, whenever they join and leave", (kernel) => {
+    const eth0 = kernel.make("eth0", 40);
+    const eth1 = kernel.make("eth1", 1_000);
+    kernel.step();
+    kernel.pass(eth1, 100);
+    const bond = kernel.make("bond0", 0, "bond");
+    kernel.join(eth1, bond);
+    kernel.pass(eth1, 1_000);
+    assertEquals(kernel.step(), [2_140, 1_100]);
+    assertEquals([kernel.rule("eth1"), kernel.rule("bond0")], ["bond slave of bond0", "bond"]);
+    kernel.pass(eth0, 30);
+    kernel.join(eth0, bond);
+    kernel.pass(eth0, 300);
+    kernel.pass(eth1, 20);
+    assertEquals(kernel.step(), [2_490, 350]);
+    kernel.join(eth1, undefined);
+    kernel.pass(eth1, 10);
+    assertEquals(kernel.step(), [2_500, 10]);
+    assertEquals(kernel.rule("eth1"), "has a device");
+    kernel.remove(bond);
+    kernel.pass(eth0, 2_100);
+    assertEquals(kernel.step(), [4_600, 2_100]);
+    assertEquals(kernel.counted(), ["eth0", "eth1"]);
+  });
+
+  test("begins with a bond's own counters, whatever its members have", (kernel) => {
+    kernel.make("eth0", 100, "card", kernel.make("bond0", 5_000, "bond"));
+    assertEquals(kernel.step(), [5_000, undefined]);
+    assertEquals(kernel.step(), [5_000, 0]);
+  });
+
+  Deno.test(`NetworkCollector.collect() counts what passes cards and bonds exactly once, ${when}`, () => {
+    const what = ["pass", "swap", "join", "leave", "anew", "bond", "unbond", "report"] as const;
+    const action = fc.tuple(fc.constantFrom(...what), fc.nat(3), fc.nat(1_000_000));
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+        using time = new FakeTime();
+        const kernel = new Kernel(time, options);
+        const cards = Array.from({ length: 4 }, (_, at) => kernel.make(`eth${at}`, 1_000));
+        let bond: Nic | undefined;
+        kernel.step();
+        for (const [what, card, bytes] of actions) {
+          const [nic, other] = [cards[card], cards[(card + 1) % cards.length]];
+          assert(nic && other);
+          // What passes between a report and a removal is nobody's to know.
+          if (what === "report" || what === "anew" || what === "unbond") kernel.step();
+          if (what === "pass") kernel.pass(nic, bytes);
+          if (what === "swap") kernel.swap(nic, other);
+          if (what === "join" && bond && !nic.master) kernel.join(nic, bond);
+          if (what === "leave") kernel.join(nic, undefined);
+          if (what === "bond") bond ??= kernel.make("bond0", 0, "bond");
+          if (what === "unbond" && bond) bond = void kernel.remove(bond);
+          if (what === "anew") {
+            kernel.remove(nic);
+            cards[card] = kernel.make(nic.name, bytes % 100);
+          }
+        }
+        assertEquals(kernel.step()[0], kernel.passed);
+        assertEquals(kernel.step(), [kernel.passed, 0]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+}
+
+timed.test("NetworkCollector.collect() counts a member up to its joining a bond that is excluded", (time) => {
+  const kernel = new Kernel(time, { exclude: ["bond0"] });
+  const bond = kernel.make("bond0", 0, "bond");
+  const eth0 = kernel.make("eth0", 100);
+  kernel.step();
+  kernel.pass(eth0, 40);
+  kernel.join(eth0, bond);
+  assertEquals(kernel.step(), [140, 40]);
+  kernel.pass(eth0, 7);
+  assertEquals(kernel.step(), [140, 0]);
+});
+
+timed.test("NetworkCollector.collect() counts each once when names change hands while it reads", (time) => {
+  for (const isLossy of [false, true]) {
+    const kernel = new Kernel(time, { isLossy });
+    const small = kernel.make("eth0", 1_000);
+    const large = kernel.make("eth1", 20_000_000);
+    for (const during of ["during", "betweenFinds"] as const) {
+      for (let report = 0; report < 3; report++) {
+        kernel.make("veth0", 0, "veth");
+        kernel[during] = () => kernel.swap(small, large);
+        kernel.step();
+      }
+      assertEquals(kernel.step(), [20_001_000, 0]);
+    }
+  }
+});
+
+timed.test("NetworkCollector.collect() follows single changes among hundreds without net/dev", (time) => {
+  const kernel = new Kernel(time);
+  const eth0 = kernel.make("eth0", 1_000);
+  for (let at = 0; at < 120; at++) kernel.make(`veth${at}`, 0, "veth");
+  kernel.step();
+  kernel.readings = 0;
+  for (let second = 0; second < 20; second++) {
+    const veth = kernel.make("veth-new", 9_000, "veth");
+    kernel.pass(eth0, 10);
+    assertEquals(kernel.step(), [1_010 + 10 * second, 10]);
+    kernel.remove(veth);
+  }
+  const wwan0 = kernel.make("wwan0", 70);
+  assertEquals(kernel.step()[0], 1_270);
+  kernel.remove(wwan0);
+  assertEquals([kernel.step()[0], kernel.readings], [1_270, 0]);
+  // One that goes while it is asked is looked for in net/dev.
+  kernel.nics = kernel.nics.filter((it) => it !== eth0);
+  assertEquals([kernel.step()[0], kernel.readings], [1_270, 1]);
+});
+
+timed.test("NetworkCollector.collect() reads no net/dev while nothing counts", (time) => {
+  const kernel = new Kernel(time, { exclude: ["eth*"] });
+  kernel.make("eth0", 1_000);
+  for (let report = 0; report < 3; report++) kernel.step();
+  assertEquals(kernel.readings, 1);
+});
+
+Deno.test("NetworkCollector.collect() follows new interfaces by /sys, and after the seal keeps to what it saw", () => {
+  for (const isSealed of [false, true]) {
+    using time = new FakeTime();
+    const kernel = new Kernel(time, { hasLinks: false });
+    const bond = kernel.make("bond0", 1_100, "bond");
+    const eth0 = kernel.make("eth0", 1_000, "card", bond);
+    assertEquals(kernel.step(), [1_100, undefined]);
+    kernel.isSealed = isSealed;
+    kernel.make("veth1", 9_000, "veth");
+    const eth1 = kernel.make("eth1", 50, "card", bond);
+    kernel.pass(eth0, 7);
+    assertEquals(kernel.step(), [1_157, 7]);
+    // What comes after the seal is judged by its name.
+    assertEquals(kernel.rule("eth0"), "bond slave of bond0");
+    assertEquals(kernel.rule("eth1"), isSealed ? "by name: kind unknown" : "bond slave of bond0");
+    kernel.remove(eth1);
+    assertEquals(kernel.counted(), ["bond0"]);
+  }
+});
+
 timed.test("NetworkCollector.collect() counts a tunnel only where it is the only link", (time) => {
-  const tunnel: InterfaceTraits = { ...VIRTUAL, tunnel: true };
-  const traits = named({ tap0: tunnel, tun0: tunnel });
-  const rootless = new Machine(time, { lo: 1, tap0: 70, tun0: 60 }, traits);
-  assertEquals(rootless.step(), [70, undefined]);
-  assertEquals(rootless.counted(), ["tap0"]);
-  assertEquals(rootless.step({ lo: 1, tap0: 75, tun0: 64 }), [75, 5]);
+  const kernel = new Kernel(time);
+  kernel.make("lo", 1, "other");
+  const tap0 = kernel.make("tap0", 70, "tun");
+  const tun0 = kernel.make("tun0", 60, "tun");
+  assertEquals(kernel.step(), [70, undefined]);
+  tap0.bytes += 5;
+  tun0.bytes += 4;
+  assertEquals([kernel.step(), kernel.counted()], [[75, 5], ["tap0"]]);
   // What has passed it so far had passed the other one.
-  assertEquals(rootless.step({ lo: 1, tun0: 65 })?.[0], 75);
-  assertEquals(rootless.counted(), ["tun0"]);
-  assertEquals(rootless.step({ lo: 1, tun0: 67 })?.[0], 77);
-
-  const container = new Machine(time, { lo: 1, tun0: 60, eth0: 70 }, traits);
-  container.step();
-  assertEquals(container.counted(), ["eth0"]);
-  container.step({ lo: 1, tap0: 5, eth0: 70 });
-  assertEquals(container.counted(), ["eth0"]);
-
-  const idleHost = new Machine(time, { tun0: 60, eth0: 0 }, named({ tun0: tunnel, eth0: DEVICE }));
-  idleHost.step();
-  assertEquals(idleHost.counted(), ["eth0"]);
+  kernel.remove(tap0);
+  assertEquals([kernel.step()[0], kernel.counted()], [75, ["tun0"]]);
+  tun0.bytes += 2;
+  assertEquals(kernel.step()[0], 77);
+  kernel.make("eth0", 0, "veth");
+  assertEquals(kernel.counted(), ["eth0"]);
+  // What is excluded carries a tunnel, too, unless it would not count anyway.
+  for (
+    const [name, kind, counted] of [["eth0", "veth", []], ["br0", "bridge", ["tun0"]]] as const
+  ) {
+    const kernel = new Kernel(time, { exclude: [name] });
+    kernel.make(name, 70, kind);
+    kernel.make("tun0", 60, "tun");
+    assertEquals(kernel.counted(), [...counted], name);
+  }
 });
 
-timed.test("NetworkCollector.collect() takes no tunnel for the only link where its carrier is excluded", (time) => {
-  const traits = named({ tun0: { ...VIRTUAL, tunnel: true } });
-  const counters = { lo: 1, eth0: 70, tun0: 60 };
-  const carried = new Machine(time, counters, traits, { exclude: ["eth*"] });
-  carried.step();
-  assertEquals(carried.counted(), []);
-  // What is excluded is no link: it would not count anyway.
-  const alone = new Machine(time, { docker0: 5, tun0: 60 }, traits, { exclude: ["docker*"] });
-  alone.step();
-  assertEquals(alone.counted(), ["tun0"]);
+timed.test("NetworkCollector.collect() counts a dial-up link beside idle cards, and carries on as it began", (time) => {
+  const rows: [others: [string, number, Kind][], total: number][] = [
+    [[["eth0", 0, "card"]], 7],
+    [[["eth0", 100, "card"]], 100],
+    [[["eth0", 0, "card"], ["ppp1", 5, "ppp"]], 12],
+    [[["eth0", 0, "card"], ["docker0", 50, "bridge"]], 7],
+  ];
+  for (const [others, total] of rows) {
+    const kernel = new Kernel(time);
+    kernel.make("ppp0", 7, "ppp");
+    const [first] = others.map((it) => kernel.make(...it));
+    assertEquals(kernel.step(), [total, undefined]);
+    const before = kernel.counted();
+    if (first) kernel.pass(first, 50);
+    kernel.make("bond0", 0, "bond");
+    assertEquals(kernel.counted(), [...before, "bond0"]);
+  }
 });
 
-timed.test("NetworkCollector.collect() counts a dial-up link over a modem, not one inside another interface", (time) => {
-  const modem = new Machine(time, { eth0: 0, ppp0: 7 }, named({ eth0: DEVICE }));
-  assertEquals(modem.step(), [7, undefined]);
-  const dsl = new Machine(time, { ppp0: 7, eth0: 100 }, named({ eth0: DEVICE }));
-  assertEquals(dsl.step(), [100, undefined]);
-  // Sessions and the port of its program tell more than the name.
-  const ppp = (sessions: number, serial: boolean) => ({ ...VIRTUAL, ppp: { sessions, serial } });
-  const counters = { ppp0: 7, eth0: 100 };
-  const both = (ppp0: typeof VIRTUAL) => new Machine(time, counters, named({ eth0: DEVICE, ppp0 }));
-  assertEquals(both(ppp(0, true)).step(), [107, undefined]);
-  assertEquals(both(ppp(1, false)).step(), [100, undefined]);
-  const unknown = both(ppp(0, false));
-  assertEquals(unknown.step(), [100, undefined]);
-  assertEquals(
-    unknown.network.missingPart()?.message,
-    'Cannot tell what carries "ppp0": it does not count',
-  );
-  const beside = new Machine(
-    time,
-    { ppp0: 7, ppp1: 5, eth0: 100 },
-    named({ eth0: DEVICE, ppp0: ppp(1, true), ppp1: ppp(1, false) }),
-  );
-  assertEquals(beside.step(), [107, undefined]);
-  assertEquals(beside.network.missingPart(), undefined);
-  // Neither another modem nor what does not count carries a link's bytes.
-  const modems = new Machine(time, { eth0: 0, ppp0: 7, ppp1: 5 }, named({ eth0: DEVICE }));
-  assertEquals(modems.step(), [12, undefined]);
-  const docker = new Machine(time, { eth0: 0, docker0: 50, ppp0: 7 }, named({ eth0: DEVICE }));
-  assertEquals(docker.step(), [7, undefined]);
+timed.test("NetworkCollector.collect() counts a bridge's port only without an uplink, and follows its joining and leaving", (time) => {
+  const kernel = new Kernel(time);
+  const lan = kernel.make("lan", 100, "bridge");
+  const guest = kernel.make("guest", 1_000, "veth", lan);
+  assertEquals(kernel.counted(), ["guest"]);
+  const eth0 = kernel.make("eth0", 10, "veth", lan);
+  assertEquals(kernel.counted(), ["eth0"]);
+  kernel.join(guest, undefined);
+  assertEquals(kernel.counted(), ["guest", "eth0"]);
+  kernel.join(guest, lan);
+  assertEquals(kernel.counted(), ["eth0"]);
+  kernel.remove(lan);
+  assertEquals(kernel.counted(), ["guest", "eth0"]);
+  // A card counts, whatever its name, and before links that it may carry.
+  kernel.make("office", 1_000, "card", lan);
+  kernel.make("ppp0", 900, "ppp");
+  kernel.remove(eth0);
+  assertEquals(kernel.counted(), ["office"]);
 });
 
-timed.test("NetworkCollector.collect() looks up an interface once while nothing changes", (time) => {
-  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
-  const machine = new Machine(time, { lo: 1, eth0: 10, bond0: 20, veth1: 5 }, traits);
-  for (let second = 0; second < 10; second++) machine.step();
-  assertEquals(machine.asked, ["eth0", "bond0", "veth1"]);
-  machine.step({ ...machine.counters, veth2: 6 });
-  for (let second = 0; second < 10; second++) machine.step();
-  assertEquals(machine.asked.slice(3), ["veth2", "eth0", "bond0", "eth0", "bond0"]);
-  assertEquals([...machine.network.total.counters().keys()], ["eth0", "bond0"]);
+timed.test("NetworkCollector.collect() counts a card that leaves another one which carries it", (time) => {
+  const kernel = new Kernel(time);
+  const eth0 = kernel.make("eth0", 9);
+  const enP1 = kernel.make("enP1", 9, "card", eth0);
+  assertEquals(kernel.counted(), ["eth0"]);
+  kernel.join(enP1, undefined);
+  assertEquals(kernel.counted(), ["eth0", "enP1"]);
 });
 
-timed.test("NetworkCollector.collect() counts a bridge port only without an uplink", (time) => {
-  const port = { ...VIRTUAL, bridgePort: true };
-  const bridged = named({ guest: port, lan: { ...VIRTUAL, bridge: true }, eth0: port });
-  const counters = { guest: 1_000, lan: 100, eth0: 10 };
-  const machine = new Machine(time, counters, bridged);
-  assertEquals(machine.step(), [10, undefined]);
-  assertEquals(machine.counted(), ["eth0"]);
-  assertEquals(new Machine(time, { guest: 1_000, lan: 100 }, bridged).step(), [1_000, undefined]);
-  // A card in a bridge counts, whatever its name, and before links that it may carry.
-  const card = named({ guest: { ...port, device: true }, lan: { ...VIRTUAL, bridge: true } });
-  assertEquals(new Machine(time, { guest: 1_000, lan: 100 }, card).step(), [1_000, undefined]);
-  assertEquals(new Machine(time, { ppp0: 900, guest: 1_000 }, card).step(), [1_000, undefined]);
-});
-
-timed.test("NetworkCollector.collect() notices that a port has left its bridge", (time) => {
-  const port = { ...VIRTUAL, bridgePort: true };
-  const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
-  let hasChanged = false;
-  const text = ["guest", "eth0", "lan"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
-  const network = networkOf(() => text, named(traits), {
-    hasChanged: () => hasChanged && !(hasChanged = false),
-  });
-  const counted = () => {
-    network.collect();
-    return network.interfaces().filter((it) => it.counted).map(({ name }) => name);
+timed.test("NetworkCollector.collect() skips and names a malformed line, and throws where all are", (time) => {
+  const kernel = new Kernel(time, { isLossy: true });
+  const eth0 = kernel.make("eth0", 100);
+  const read = (text: string | undefined) => {
+    kernel.text = text;
+    kernel.rename(eth0, "eth0");
+    return [kernel.step()[0], kernel.network.missingPart()?.message];
   };
-  assertEquals(counted(), ["eth0"]);
-  traits.guest = { ...VIRTUAL, bridgePort: false };
-  hasChanged = true;
-  assertEquals(counted(), ["guest", "eth0"]);
-  // It joins another one, of which the kernel's files tell a little later.
-  hasChanged = true;
-  assertEquals(counted(), ["guest", "eth0"]);
-  traits.guest = port;
-  time.tick(5_000);
-  assertEquals(counted(), ["eth0"]);
-});
-
-timed.test("NetworkCollector.collect() looks at a port again when its bridge has gone, and once more later", (time) => {
-  const port = { ...VIRTUAL, bridgePort: true };
-  const traits = { guest: port, eth0: port, lan: { ...VIRTUAL, bridge: true } };
-  const machine = new Machine(time, { guest: 9, eth0: 9, lan: 9 }, named(traits));
-  machine.step();
-  assertEquals(machine.counted(), ["eth0"]);
-  machine.asked.length = 0;
-  // The kernel removes the bridge first, and tells of its ports a little later.
-  for (let second = 0; second < 5; second++) machine.step({ guest: 9, eth0: 9 });
-  assertEquals([machine.asked, machine.counted()], [["guest", "eth0"], ["eth0"]]);
-  traits.guest = { ...VIRTUAL, bridgePort: false };
-  machine.step();
-  assertEquals(machine.counted(), ["guest", "eth0"]);
-  assertEquals(machine.asked, ["guest", "eth0", "guest", "eth0"]);
-});
-
-timed.test("NetworkCollector.collect() waits no longer for an interface that has gone undecided", (time) => {
-  const machine = new Machine(time, { lo: 1, slow0: 5 }, () => new Promise(() => {}));
-  assertEquals(machine.step(), undefined);
-  assertEquals(machine.step({ lo: 1 }), [0, undefined]);
-});
-
-timed.test("NetworkCollector.missingPart() ends when it is known what an interface is", (time) => {
-  const traits: Record<string, InterfaceTraits> = { eth0: DEVICE };
-  const counters = { eth0: 1, odd0: 2 };
-  const machine = new Machine(time, counters, (name) => traits[name]);
-  machine.step();
-  assertEquals(
-    machine.network.missingPart()?.message,
-    'Cannot tell what "odd0" is: it counts by its name',
-  );
-  traits.odd0 = DEVICE;
-  traits.bond0 = { ...VIRTUAL, bond: true };
-  for (let second = 0; second < 6; second++) machine.step({ ...counters, bond0: 3 });
-  assertEquals(machine.network.missingPart(), undefined);
-});
-
-timed.test("NetworkCollector.collect() throws on malformed text and recovers", (time) => {
-  const machine = new Machine(time, { eth0: 5 }, named({ eth0: DEVICE }));
-  machine.step();
-  machine.text = "eth0: malformed\n";
-  assertThrows(() => machine.step(), SyntaxError, '"eth0: malformed"');
-  machine.text = undefined;
-  assertEquals(machine.step({ eth0: 25 }), [25, 10]);
-});
-
-Deno.test("NetworkCollector.collect() reads three times at most while interfaces change", () => {
-  let reads = 0;
-  let changes = 0;
-  const read = () => {
-    reads++;
-    return `eth0:${" 7".repeat(16)}\n`;
-  };
-  let finds = 0;
-  const network = networkOf(read, () => DEVICE, {
-    hasChanged: () => changes-- > 0,
-    find: () => void finds++,
-  });
-  changes = 3;
-  assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
-  changes = 100;
-  reads = 0;
-  assertEquals([network.collect()?.receivedBytes, reads], [7, 3]);
-  // They may have changed once more since the last look at them.
-  [changes, finds] = [0, 0];
-  network.collect();
-  assertEquals(finds, 1);
-  network.collect();
-  assertEquals(finds, 1);
-});
-
-timed.test("NetworkCollector.collect() keeps its decision on a dial-up link when others are decided anew", (time) => {
-  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
-  const machine = new Machine(time, { eth0: 0, ppp0: 7 }, traits);
-  assertEquals(machine.step(), [7, undefined]);
-  for (let second = 0; second < 8; second++) machine.step({ eth0: 50, ppp0: 9, bond0: 0 });
-  assertEquals(machine.counted(), ["eth0", "ppp0", "bond0"]);
-});
-
-timed.test("NetworkCollector.collect() looks up nothing twice where interfaces are included by name", (time) => {
-  const traits = named({ eth0: DEVICE, bond0: { ...VIRTUAL, bond: true } });
-  const machine = new Machine(time, { eth0: 5 }, traits, { include: ["eth*"] });
-  machine.step();
-  for (let second = 0; second < 8; second++) machine.step({ eth0: 5, bond0: 0, eth1: 1 });
-  for (let second = 0; second < 8; second++) machine.step({ eth0: 5 });
-  assertEquals(machine.asked, ["eth0", "bond0", "eth1"]);
-});
-
-timed.test("NetworkCollector.collect() looks once more at a new bridge's ports, which join it later", (time) => {
-  const traits: Record<string, InterfaceTraits> = { lan: { ...VIRTUAL, bridge: true } };
-  const machine = new Machine(time, { eth0: 9, guest: 9 }, named(traits));
-  machine.step();
-  assertEquals(machine.counted(), ["eth0", "guest"]);
-  machine.step({ eth0: 9, guest: 9, lan: 9 });
-  traits.guest = traits.eth0 = { ...VIRTUAL, bridgePort: true };
-  for (let second = 0; second < 6; second++) machine.step();
-  assertEquals(machine.counted(), ["eth0"]);
-});
-
-Deno.test("NetworkCollector.collect() counts a card that leaves another one which carries it", () => {
-  const traits = { eth0: DEVICE, enP1: { ...DEVICE, deviceSlave: true, master: "eth0" } };
-  let hasChanged = false;
-  const text = ["eth0", "enP1"].map((name) => `${name}:${" 9".repeat(16)}\n`).join("");
-  const network = networkOf(() => text, named(traits), {
-    hasChanged: () => hasChanged && !(hasChanged = false),
-    find: (name) => name === "eth0" ? 2 : 3,
-  });
-  const counted = () => {
-    network.collect();
-    return network.interfaces().filter((it) => it.counted).map(({ name }) => name);
-  };
-  assertEquals(counted(), ["eth0"]);
-  [traits.enP1, hasChanged] = [{ ...DEVICE, deviceSlave: false, master: "" }, true];
-  assertEquals(counted(), ["eth0", "enP1"]);
-});
-
-timed.test("NetworkCollector.collect() counts the others when a line is malformed, and names it", (time) => {
-  const machine = new Machine(time, { eth0: 100 }, named({ eth0: DEVICE }));
   const odd = "eth0:1: 3 0 0 0 0 0 0 0 4";
-  machine.text = `eth0: 100 0 0 0 0 0 0 0 100\n${odd}\neth0:2: 3\n`;
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.network.missingPart()?.message, `Cannot parse net/dev: "${odd}"`);
-  machine.text = `${odd}\n`;
-  assertThrows(() => machine.step(), SyntaxError, odd);
-  machine.text = "eth0: 150 0 0 0 0 0 0 0 150\n";
-  assertEquals(machine.step()?.[0], 150);
-  assertEquals(machine.network.missingPart(), undefined);
+  const problem = `Cannot parse net/dev: "${odd}"`;
+  assertEquals(read(`${lineOf("eth0", 100)}${odd}\neth0:2: 3\n`), [100, problem]);
+  assertThrows(() => read(`${odd}\n`), SyntaxError, odd);
+  eth0.bytes += 50;
+  assertEquals(read(undefined), [150, undefined]);
 });
 
-timed.test("NetworkCollector.missingPart() names an interface of unknown kind that counts", (time) => {
-  const traits: LookupTraits = (name) => name === "eth0" ? DEVICE : undefined;
-  const machine = new Machine(time, { eth0: 100 }, traits);
-  machine.step();
-  assertEquals(machine.network.missingPart(), undefined);
-  machine.step({ eth0: 100, "brück0": 10 });
-  const expected = 'Cannot tell what "brück0" is: it counts by its name';
-  assertEquals(machine.network.missingPart()?.message, expected);
-  machine.step();
-  assertEquals(machine.network.missingPart()?.message, expected);
-  machine.step({ eth0: 100 });
-  assertEquals(machine.network.missingPart(), undefined);
-});
-
-timed.test("NetworkCollector.collect() continues with an interface that is renamed", (time) => {
-  const indexes: Record<string, number> = { eth0: 2, lan0: 2, usb0: 3 };
-  const machine = new Machine(
-    time,
-    { eth0: 5_000 },
-    (name) => ({ ...DEVICE, index: indexes[name] }),
+timed.test("NetworkCollector.missingPart() names an interface of unknown kind that counts beside others", (time) => {
+  const kernel = new Kernel(time, { hasLinks: false });
+  kernel.make("eth0", 100);
+  kernel.step();
+  assertEquals(kernel.network.missingPart(), undefined);
+  const odd = kernel.make("brück0", 10, "other");
+  for (let report = 0; report < 2; report++) kernel.step();
+  assertEquals(
+    kernel.network.missingPart()?.message,
+    'Cannot tell what "brück0" is: it counts by its name',
   );
-  assertEquals(machine.step(), [5_000, undefined]);
-  assertEquals(machine.step({ lan0: 5_010 }), [5_010, 0]);
-  assertEquals(machine.step({ lan0: 5_030 }), [5_030, 20]);
-  assertEquals(machine.counted(), ["lan0"]);
-  // Another index is another interface, which adds all that it has.
-  assertEquals(machine.step({ usb0: 6_000 }), [11_030, 0]);
-});
-
-timed.test("NetworkCollector.collect() counts a bond once where only proc tells of it", (time) => {
-  const host = fakeHost({
-    "/host/proc/1/net/bonding/bond0": "Slave Interface: eth0\n\nSlave Interface: eth1\n",
-    "/host/proc/1/net/vlan/config": "mgmt           | 10  | bond0\n",
-  });
-  const roots = { ...host.roots, proc: "/host/proc" };
-  const traits: LookupTraits = (name) => readInterfaceTraits({ ...host, roots }, name);
-  const machine = new Machine(time, { lo: 9, eth0: 60, eth1: 40, bond0: 100, mgmt: 20 }, traits);
-  assertEquals(machine.step(), [100, undefined]);
-  assertEquals(machine.counted(), ["bond0"]);
+  kernel.remove(odd);
+  kernel.step();
+  assertEquals(kernel.network.missingPart(), undefined);
 });

@@ -1,11 +1,10 @@
-import { assertEquals } from "@std/assert";
-import { parseLimits } from "../../lib/parse/limits.ts";
+import { parseOpenFiles } from "../../lib/parse/limits.ts";
+import { same } from "../cases.ts";
 
-Deno.test("parseLimits() reads the soft limits of a captured file", () => {
-  const text = Deno.readTextFileSync("tests/fixtures/debian-vm/proc/self/limits");
-  assertEquals(parseLimits(text), { openFiles: 20000, addressSpaceBytes: Infinity });
-  assertEquals(parseLimits("Max open files many 5 files\n"), {
-    openFiles: undefined,
-    addressSpaceBytes: undefined,
-  });
+Deno.test("parseOpenFiles() reads the soft limit", async () => {
+  await same(parseOpenFiles, [
+    [Deno.readTextFileSync("tests/fixtures/debian-vm/proc/self/limits"), 20000],
+    ["Max open files            unlimited            unlimited            files \n", Infinity],
+    ["Max open files many 5 files\n", undefined],
+  ]);
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseMeminfo, parseMeminfoFields } from "../../lib/parse/meminfo.ts";
+import { parseMeminfo } from "../../lib/parse/meminfo.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const OLD_KERNEL = `MemTotal:      2059500 kB
@@ -77,18 +77,4 @@ Deno.test("parseMeminfo() reads back what the kernel would write, in any order",
       assertEquals(counters[field], (values.get(name) ?? 0) * 1024);
     }
   }));
-});
-
-Deno.test("parseMeminfoFields() reads every field of a captured file", () => {
-  const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/meminfo");
-  const fields = parseMeminfoFields(text);
-  assertEquals(fields.size, text.trim().split("\n").length);
-  assertEquals(fields.get("MemTotal_bytes"), 25276502016);
-  assertEquals(fields.has("Active_anon_bytes") && fields.has("HugePages_Free"), true);
-});
-
-Deno.test("parseMeminfoFields() leaves out lines of another form, and keeps the others", () => {
-  const text = "A: 1 kB\nB: -1 kB\nC: 1 MB\nD{x: 1\nE(f g): 2\nHugePages_Rsvd:       3\n";
-  assertEquals([...parseMeminfoFields(text)], [["A_bytes", 1024], ["HugePages_Rsvd", 3]]);
-  onlySyntaxErrors(parseMeminfoFields, [text, OLD_KERNEL]);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseNetDev, parseNetDevColumns } from "../../lib/parse/net_dev.ts";
+import { parseNetDev } from "../../lib/parse/net_dev.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const HEADINGS = `Inter-|   Receive                                                |  Transmit
@@ -56,23 +56,4 @@ Deno.test("parseNetDev() skips malformed lines if they are listened to", () => {
     'Cannot parse net/dev: "eth0:1: 3 0 0 0 0 0 0 0 4"',
     'Cannot parse net/dev: "eth1: "',
   ]);
-});
-
-Deno.test("parseNetDevColumns() reads all columns of a captured file", () => {
-  const found = parseNetDevColumns(fixture("debian-vm"));
-  assertEquals(found.map(({ name }) => name), ["lo", "ifb0", "ifb1", "eth0"]);
-  const eth0 = found[3];
-  assertEquals([eth0?.received[0], eth0?.sent[0]], [329660166, 621419]);
-  assertEquals([eth0?.received.length, eth0?.sent.length], [8, 8]);
-});
-
-Deno.test("parseNetDevColumns() gives malformed lines to their handler, and goes on", () => {
-  const good = `eth1:${" 1".repeat(16)}`;
-  const odd = ["eth0: 1 2", `:${" 1".repeat(16)}`, `eth0:${" 1".repeat(15)} -1`, "no colon"];
-  const errors: string[] = [];
-  const text = `${HEADINGS}${odd.join("\n")}\n${good}\n`;
-  const found = parseNetDevColumns(text, ({ message }) => errors.push(message));
-  assertEquals(found.map(({ name }) => name), ["eth1"]);
-  assertEquals(errors, odd.map((line) => `Cannot parse net/dev: "${line}"`));
-  assertThrows(() => parseNetDevColumns(text), SyntaxError, '"eth0: 1 2"');
 });

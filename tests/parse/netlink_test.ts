@@ -2,9 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   parseAddressMessage,
-  parseErrorNumber,
   parseLinkMessage,
-  parseNeighbourMessage,
   parseRouteMessage,
   parseStatsMessage,
   splitMessages,
@@ -26,24 +24,22 @@ function bytesOf(hex: string): Uint8Array {
   return message;
 }
 
-const NO_MASTER = { master: undefined, memberKind: undefined };
-
 Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interface", () => {
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.veth)), {
     ...{ index: 3, name: "v0", hardwareType: 1, flags: 0x1002, kind: "veth", over: 2 },
-    ...NO_MASTER,
+    ...{ master: undefined, hasDevice: false },
   });
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.renamedLoopback)), {
     ...{ index: 1, name: "loop7", hardwareType: 772, flags: 0x8, kind: undefined, over: 2 },
-    ...NO_MASTER,
+    ...{ master: undefined, hasDevice: true },
   });
 });
 
-Deno.test("parseLinkMessage() reads what an interface is part of, and what it is there", () => {
-  const member = "1c001200 09000100 76657468 00000000 0b000400 62726964 67650000 08000a00 07000000";
+Deno.test("parseLinkMessage() reads what an interface is part of, and whether it has a device", () => {
+  const member = "10001200 09000100 76657468 00000000 0a003800 30303000 00000000 08000a00 07000000";
   const port = bytesOf(CAPTURED.veth.replace("10001200 09000100 76657468 00000000", member));
   const link = parseLinkMessage(port);
-  assertEquals([link?.kind, link?.master, link?.memberKind], ["veth", 7, "bridge"]);
+  assertEquals([link?.kind, link?.master, link?.hasDevice], ["veth", 7, true]);
 });
 
 Deno.test("parseLinkMessage() knows nothing below an interface whose lower one is elsewhere, or none", () => {
@@ -148,18 +144,6 @@ Deno.test("parseRouteMessage() reads the way to an address, and from which one i
   assertEquals(parseRouteMessage(hex(STATS)), undefined);
 });
 
-Deno.test("parseNeighbourMessage() and parseErrorNumber() read no other message", () => {
-  const neighbour = bytesOf(
-    "00000000 1c000000 07000000 00000000 02000000 03000000 2000 00 01 08000100 c6336401",
-  );
-  assertEquals(parseNeighbourMessage(neighbour), {
-    ...{ index: 3, address: "198.51.100.1", state: 0x20 },
-  });
-  const error = bytesOf("00000000 02000000 07000000 00000000 8fffffff");
-  assertEquals(parseErrorNumber(error), 113);
-  assertEquals([parseNeighbourMessage(error), parseErrorNumber(neighbour)], [undefined, undefined]);
-});
-
 Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message", () => {
   assertEquals(parseStatsMessage(hex(STATS)), {
     ...{ index: 2, receivedBytes: 2 ** 40 + 0x18c, sentBytes: 0x5a },
@@ -180,8 +164,6 @@ Deno.test("messages of netlink with any bytes are read without an error", () => 
       for (const message of [bytes, ...splitMessages(bytes)]) {
         parseAddressMessage(message);
         parseRouteMessage(message);
-        parseNeighbourMessage(message);
-        parseErrorNumber(message);
         parseStatsMessage(message);
         parseLinkMessage(message);
       }

@@ -1,11 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import {
-  countLogicalCores,
-  CPU_TICKS_BYTES,
-  parseCpuTicks,
-  parseKernelStat,
-} from "../../lib/parse/proc_stat.ts";
+import { countLogicalCores, CPU_TICKS_BYTES, parseCpuTicks } from "../../lib/parse/proc_stat.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const LINE = "cpu  19391 7 8377 354366 1611 3 112 46 5 2";
@@ -50,26 +45,6 @@ Deno.test("countLogicalCores() counts the cores that are online", () => {
   assertEquals(countLogicalCores(text), 2);
   assertEquals(countLogicalCores("cpu  1 1 1 1\ncpu0 1 1 1 1\ncpu17 1 1 1 1\nintr 5\n"), 2);
   assertEquals(countLogicalCores("cpu  1 1 1 1\nintr 5 cpu0 \n"), undefined);
-});
-
-Deno.test("parseKernelStat() reads cores, and the first number of the other lines", () => {
-  const text = Deno.readTextFileSync("tests/fixtures/debian-vm/proc/stat");
-  const { cores, counters } = parseKernelStat(text);
-  assertEquals([...cores], [
-    ["0", [67909, 581, 27982, 583564, 170, 0, 1096, 149, 0, 0]],
-    ["1", [74429, 686, 30079, 574031, 1109, 0, 1141, 171, 0, 0]],
-  ]);
-  assertEquals(counters.get("intr"), 4130912);
-  assertEquals(counters.get("btime"), 1795609693);
-  assertEquals(counters.has("cpu"), false);
-});
-
-Deno.test("parseKernelStat() leaves out odd lines and counters out of range", () => {
-  const text = "cpu0 1 2 3 18446744073709551615\ncpu1 1 2\ncpu-x 1 2 3 4\nctxt -1\nprocesses 5\n";
-  const { cores, counters } = parseKernelStat(text);
-  assertEquals([...cores], [["0", [1, 2, 3, undefined, 0, 0, 0, 0, 0, 0]]]);
-  assertEquals([...counters], [["processes", 5]]);
-  onlySyntaxErrors(parseKernelStat, [text]);
 });
 
 Deno.test("CPU_TICKS_BYTES suffices for ten counters of 64 bits", () => {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseProcessStat, parseProcessUse } from "../../lib/parse/process_stat.ts";
+import { parseProcessStat } from "../../lib/parse/process_stat.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const REST = "2147221247 0 0 1 0 0 17 0 0 0 0 0 0 9388 9387 9389 140 141 142 143 0";
@@ -31,15 +31,4 @@ Deno.test("parseProcessStat() throws when the line is truncated or a number is m
     assertThrows(() => parseProcessStat(text), SyntaxError, "Cannot parse a process's stat");
   }
   onlySyntaxErrors(parseProcessStat, [LINE]);
-});
-
-Deno.test("parseProcessUse() reads times and virtual memory, or throws", () => {
-  const text =
-    "7 (a b) S 1 7 7 0 -1 4194560 193 0 2 0 30 12 0 0 20 0 1 0 114777 1046941696 3726 0\n";
-  assertEquals(parseProcessUse(text), {
-    ...{ cpuTicks: 42, startTicks: 114777, virtualMemoryBytes: 1046941696 },
-    residentPages: 3726,
-  });
-  assertThrows(() => parseProcessUse("7 (a) S 1 2"), SyntaxError, "Cannot parse a process's stat");
-  onlySyntaxErrors(parseProcessUse, [text]);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseSockstat, parseSockstatFields } from "../../lib/parse/sockstat.ts";
+import { parseSockstat } from "../../lib/parse/sockstat.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const IPV4 = `sockets: used 290
@@ -43,14 +43,4 @@ Deno.test("parseSockstat() returns undefined for a missing protocol", () => {
     tcpTimeWait: 0,
     udp: 4,
   });
-});
-
-Deno.test("parseSockstatFields() reads every field, and leaves out lines of another form", () => {
-  const fields = parseSockstatFields(IPV4);
-  assertEquals(fields.size, 12);
-  assertEquals([fields.get("sockets_used"), fields.get("TCP_tw")], [290, 4]);
-  assertEquals([...parseSockstatFields("TCP: inuse -1\nRAW6: inuse\nA{: b 1\nUDP6: inuse 3\n")], [
-    ["UDP6_inuse", 3],
-  ]);
-  onlySyntaxErrors(parseSockstatFields, [IPV4, IPV6]);
 });
