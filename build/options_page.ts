@@ -8,65 +8,64 @@ import { defaultText, optionUsage } from "../lib/cli/help.ts";
 import { translate } from "../lib/cli/translate.ts";
 import type { Language } from "../lib/config/language.ts";
 import type { Option } from "../lib/config/option.ts";
-import { OPTION_ROWS } from "../lib/config/option_table.ts";
-
-/** The pages about options, by language. */
-export const OPTION_PAGES: Readonly<Record<Language, string>> = {
-  en: "docs/options.md",
-  zh: "docs/zh-CN/options.md",
-};
-
-const BEGIN = "<!-- generated:options -->";
-const END = "<!-- /generated:options -->";
-
-/** The texts of the option table in a language. */
-const SAY = {
-  en: (english: string) => english,
-  zh: (english: string) => translate(english, "zh"),
-} as const;
+import { OPTION_ROWS, rowsByGroup } from "../lib/config/option_table.ts";
 
 const TEXTS = {
-  title: { en: "All options", zh: "全部选项" },
   columns: {
     en: ["flag", "variable", "key", "default", "meaning"],
     zh: ["命令行选项", "环境变量", "键", "默认值", "含义"],
   },
   off: { en: "off", zh: "关闭" },
-  noEffectTitle: {
-    en: "Options of the official agent without effect",
-    zh: "不起作用的官方选项",
-  },
-  noEffectText: {
-    en: "These are accepted, so that an existing unit file or container works unchanged. The log " +
-      "says that they have no effect, and why.",
-    zh:
-      "这些选项可以照写，现有的服务文件或容器无需改动就能用。日志会说明它们不起作用，以及为什么。",
-  },
-  noEffectColumn: { en: "why it has no effect", zh: "为什么不起作用" },
+  reason: { en: "why it has no effect", zh: "为什么不起作用" },
 } as const;
 
+const SAY: Readonly<Record<Language, (text: string) => string>> = {
+  en: (text) => text,
+  zh: (text) => translate(text, "zh"),
+};
+
+/** A page with tables of options, by its name below the folder of its language. */
+const PAGES: Readonly<Record<string, (language: Language) => string[]>> = {
+  "options.md": optionTables,
+  "official-agent.md": tableWithoutEffect,
+};
+
+/** The paths of the pages with tables of options, each with its language. */
+export const OPTION_PAGES: readonly { path: string; language: Language }[] = Object.keys(PAGES)
+  .flatMap((name) => [
+    { path: `docs/${name}`, language: "en" },
+    { path: `docs/zh-CN/${name}`, language: "zh" },
+  ]);
+
+const BEGIN = "<!-- generated:options -->";
+const END = "<!-- /generated:options -->";
+
 /** The page with its tables written anew. @throws {Error} If it has no place for them. */
-export function writeOptionTables(page: string, language: Language): string {
+export function writeOptionTables(page: string, path: string, language: Language): string {
+  const tables = PAGES[path.replace(/.*\//, "")]?.(language) ?? [];
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
-  if (begin === -1 || end < begin) throw new Error(`Cannot find ${BEGIN} and ${END}`);
-  return [page.slice(0, begin) + BEGIN, ...sections(language), page.slice(end)].join("\n\n");
+  if (begin === -1 || end < begin) throw new Error(`Cannot find ${BEGIN} and ${END} in ${path}`);
+  return [page.slice(0, begin) + BEGIN, ...tables, page.slice(end)].join("\n\n");
 }
 
-function sections(language: Language): string[] {
-  const columns = TEXTS.columns[language];
-  const withEffect = OPTION_ROWS.filter((row) => row.noEffect === undefined);
-  const without = OPTION_ROWS.filter((row) => row.noEffect !== undefined);
-  return [
-    `## ${TEXTS.title[language]}`,
-    table([columns, ...withEffect.map((row) => [...names(row), ...meaning(row, language)])]),
-    `## ${TEXTS.noEffectTitle[language]}`,
-    TEXTS.noEffectText[language],
+function optionTables(language: Language): string[] {
+  const rows = OPTION_ROWS.filter(({ noEffect }) => noEffect === undefined);
+  return rowsByGroup(rows).flatMap(({ title, rows }) => [
+    `## ${SAY[language](title)}`,
     table([
-      [...columns.slice(0, 3), TEXTS.noEffectColumn[language]],
-      ...without.map((row) => [...names(row), reason(row, language)]),
+      TEXTS.columns[language],
+      ...rows.map((row) => [...names(row), ...meaning(row, language)]),
     ]),
-  ];
+  ]);
+}
+
+function tableWithoutEffect(language: Language): string[] {
+  const rows = OPTION_ROWS.filter(({ noEffect }) => noEffect !== undefined);
+  return [table([
+    [...TEXTS.columns[language].slice(0, 3), TEXTS.reason[language]],
+    ...rows.map((row) => [...names(row), reason(row, language)]),
+  ])];
 }
 
 function names(row: Option<unknown>): string[] {

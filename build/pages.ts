@@ -75,8 +75,8 @@ if (import.meta.main) {
     const language = languageOfPage(path);
     const text = Deno.readTextFileSync(url);
     const stamped = stampRepository(text, manifest.repository, language);
-    const written = path === OPTION_PAGES[language]
-      ? writeOptionTables(stamped, language)
+    const written = OPTION_PAGES.some((page) => page.path === path)
+      ? writeOptionTables(stamped, path, language)
       : stamped;
     if (written !== text) Deno.writeTextFileSync(url, written);
   }

@@ -31,7 +31,9 @@ function section(markdown: string, heading: string): string {
 
 const STATEMENTS = [
   ...statementsOf(read("docs/security.md")),
-  ...statementsOf(section(read(".github/SECURITY.md"), "What the seal promises")),
+  ...["What the seal promises", "Attacks that were tried", "Floods"].flatMap((heading) =>
+    statementsOf(section(read(".github/SECURITY.md"), heading))
+  ),
 ];
 
 /** The rows of the table: how a statement begins, and its tests. */
