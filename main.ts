@@ -75,8 +75,8 @@ async function main(): Promise<number> {
     printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
     runAgent,
     giveUpRoot,
-    resolveWith({ given, proxies }) {
-      const imported = { importedOptions: given, importedProxies: proxies };
+    resolveWith({ given }) {
+      const imported = { importedOptions: given };
       const config = resolveConfig({ ...sources, ...imported });
       secrets.push(...config.secrets);
       return config;

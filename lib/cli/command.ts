@@ -23,8 +23,8 @@ export interface CommandContext {
   readonly runAgent: typeof runAgent;
   /** Gives up root for the rest of this process, as a sealed agent does. */
   giveUpRoot(): void;
-  /** The same command line with the options and proxies of an official agent below it. */
-  resolveWith(imported: Pick<ImportedSettings, "given" | "proxies">): Config;
+  /** The same command line with the options of an official agent below it. */
+  resolveWith(imported: Pick<ImportedSettings, "given">): Config;
   /** The same command line with these variables in place of this process's. */
   resolveIn(env: Readonly<Record<string, string>>): Config;
 }

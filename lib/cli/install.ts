@@ -8,7 +8,6 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { install } from "../service/install.ts";
 import { agentFolders } from "../service/install_record.ts";
-import { otherSystem } from "../service/managers.ts";
 import { replace } from "../service/replace_official.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { readHealth } from "../state/health_reader.ts";
@@ -34,9 +33,7 @@ export async function runInstall(
 ): Promise<number> {
   // A terminal that has gone takes no more lines, and the installation goes on without it.
   const printLine = (line: string) => void attempt(() => context.print(`${line}\n`));
-  const machine = currentSystem({ env: context.env, printLine });
-  const { manager } = config;
-  const system = manager === undefined ? machine : otherSystem(machine, manager);
+  const system = currentSystem({ env: context.env, printLine });
   const hangUp = hangUpSignal();
   const signal = AbortSignal.any([context.signal, hangUp]);
   try {

@@ -6,8 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { toolLine } from "../host/tool_runner.ts";
-import { officialManager } from "../service/managers.ts";
-import { readOfficialRecord } from "../service/official_record.ts";
+import { officialManager, readOfficialRecord } from "../service/official_service.ts";
 import { restore } from "../service/restore_official.ts";
 import { servicePaths } from "../service/service_paths.ts";
 import { currentSystem } from "../service/target_system.ts";

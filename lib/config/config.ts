@@ -40,8 +40,6 @@ export interface ConfigInput extends FileInput {
   readonly recordedOptions?: (serviceName: string) => OptionTexts;
   /** Options of an official agent that is being replaced; every other layer wins over them. */
   readonly importedOptions?: OptionTexts;
-  /** Proxy variables of its service; those of `env` win over them. */
-  readonly importedProxies?: Readonly<Record<string, string>>;
   /** Certificates of authorities that were added to this system, in PEM. */
   readonly systemAuthorities?: () => readonly string[];
 }
@@ -135,7 +133,7 @@ export function resolveConfig(input: ConfigInput): Config {
 const SHOWING: readonly Command[] = ["status", "health", "doctor"];
 
 function resolveLayers(input: ConfigInput): Config {
-  const { env, importedOptions: imported, importedProxies = {} } = input;
+  const { env, importedOptions: imported } = input;
   const { command: named, topic, flags } = parseArguments(input.args);
   const { path, texts, isInstalled } = readOptionsFile(named, flags, input);
   // The installed configuration has all that the record has, but for what was taken out of it since.
@@ -184,7 +182,7 @@ function resolveLayers(input: ConfigInput): Config {
     ["CF-Access-Client-Id", values.cfAccessClientId],
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
-  const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env, importedProxies) : {};
+  const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env) : {};
   const isSet = (variable: string) =>
     variable === OPTIONS.endpoint.variable
       ? first.endpoint !== ""

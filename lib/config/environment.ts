@@ -59,13 +59,13 @@ function isFullPath(path: string): boolean {
 
 /**
  * Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`; small letters win over capitals,
- * as in curl. Each environment wins over those behind it, whatever its letters.
+ * as in curl.
  *
  * @throws {UsageError} If a proxy is of an unknown kind; the message never shows the URL.
  */
-export function proxiesFromEnvironment(...environments: readonly Environment[]): ProxyUrls {
+export function proxiesFromEnvironment(env: Environment): ProxyUrls {
   const find = (...names: readonly string[]) =>
-    environments.flatMap((env) => names.flatMap((name) => findVariable(env, name) ?? []))[0];
+    names.flatMap((name) => findVariable(env, name) ?? [])[0];
   const http = find("http_proxy", "all_proxy");
   const https = find("https_proxy", "all_proxy");
   const none = find("no_proxy");

@@ -11,12 +11,9 @@ import { UsageError } from "./usage_error.ts";
 
 /** @throws {UsageError} If options are set that have no meaning together. */
 export function requireCompatible(values: OptionValues): void {
-  const { updateKey, updateUrl, manager, print, replace, keepState, restore } = values;
+  const { updateKey, updateUrl, keepState, restore } = values;
   if (updateKey !== "" && updateUrl === "") {
     throw new UsageError("Cannot use --update-key without --update-url: give both");
-  }
-  if (manager !== undefined && (!print || replace)) {
-    throw new UsageError("Cannot use --manager but with --print, and without --replace");
   }
   if (values.tokenIn === "header" && hasAuthorization(values)) {
     throw new UsageError(

@@ -101,7 +101,7 @@ export const OPTIONS = {
   ),
   autoDiscoveryFile: panel.text(
     "--auto-discovery-file FILE",
-    "The official agent's file of the registration: read at the first start, and given each new node",
+    "The official agent's file of the registration, read at the first start",
     {
       tags: ["root"],
       initialText: "none",
@@ -414,15 +414,6 @@ export const OPTIONS = {
     "For `install` and `uninstall`: show what would be done, and change nothing",
     { commands: ["install", "uninstall"] },
   ),
-  manager: install.choice(
-    "--manager",
-    "For `install --print`: show what would be done under another service manager",
-    {
-      initial: undefined,
-      allowed: ["systemd", "openrc", "launchd"],
-      initialText: "this machine's",
-    },
-  ),
   asRoot: install.optionalToggle(
     "--as-root",
     "Run the service as root; needed to administer the machine by remote control",
@@ -432,10 +423,6 @@ export const OPTIONS = {
     "--restore",
     "For `uninstall`: restore the official agent that was replaced",
     { commands: ["uninstall"] },
-  ),
-  keepFailing: install.toggle(
-    "--keep-failing",
-    "For `install`: keep a panel that accepts no report beside one that does",
   ),
   unset: install.checked<readonly string[]>(
     "--unset NAME",

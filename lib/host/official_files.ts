@@ -40,9 +40,7 @@ export function readOfficialNode(
   } = {},
 ): OfficialFile | undefined {
   const paths = path === "" ? folders.map((folder) => `${folder}/${NAME}`) : [path];
-  const file = readOfficialFile(paths, { maxBytes: MAX_BYTES });
-  // This agent makes an empty one where it is told to keep a copy.
-  return file?.text.trim() === "" ? undefined : file;
+  return readOfficialFile(paths, { maxBytes: MAX_BYTES });
 }
 
 function defaultFolders(): string[] {

@@ -1,4 +1,3 @@
-import { writeAll } from "../io/write_all.ts";
 import { StateFile } from "../state/state_file.ts";
 import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";
@@ -76,18 +75,12 @@ const SPARE_BYTES = 8 * 1024;
 export class NodeStore implements Disposable {
   readonly #file: StateFile<KnownNode[]>;
   readonly #ignoreDamage: boolean;
-  readonly #copyPath: string;
-  #copy: Deno.FsFile | undefined;
   #lock: FolderLock | undefined;
 
-  /**
-   * @param options `ignoreDamage`: a damaged file counts as missing, instead of being an error.
-   * `copyPath`: a file that gets each node too, in the official agent's form; empty for none.
-   */
-  constructor(folder: string, options: { ignoreDamage: boolean; copyPath?: string }) {
+  /** @param options `ignoreDamage`: a damaged file counts as missing, instead of being an error. */
+  constructor(folder: string, options: { ignoreDamage: boolean }) {
     this.#file = new StateFile(folder, { name: NAME, parse: parseKnownNodes });
     this.#ignoreDamage = options.ignoreDamage;
-    this.#copyPath = options.copyPath ?? "";
   }
 
   get path(): string {
@@ -104,7 +97,6 @@ export class NodeStore implements Disposable {
     this.read();
     const lock = FolderLock.open(this.#file.folder, { name: `${NAME}.lock` });
     try {
-      if (this.#copyPath !== "") this.#copy = await openCopy(this.#copyPath);
       await this.#file.open();
       this.#lock = lock;
     } catch (error) {
@@ -156,32 +148,11 @@ export class NodeStore implements Disposable {
   /** Saves a node. @throws {Error} When it can't be written. */
   async save(node: KnownNode): Promise<void> {
     await this.#file.write(formatKnownNodes(withNode(this.read(), node)));
-    if (this.#copy !== undefined) await writeCopy(this.#copy, node);
   }
 
   [Symbol.dispose](): void {
-    this.#copy?.close();
-    this.#copy = undefined;
     this.#lock?.[Symbol.dispose]();
     this.#lock = undefined;
     this.#file[Symbol.dispose]();
   }
-}
-
-/** Longer than each copy: a sealed process may not cut the file, so blanks follow the text. */
-const COPY_BYTES = 1024;
-
-async function openCopy(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path, { write: true, create: true, mode: 0o600 });
-  } catch (cause) {
-    throw new Error(`Cannot write ${path}, which --auto-discovery-file names`, { cause });
-  }
-}
-
-async function writeCopy(copy: Deno.FsFile, { uuid, token }: NodeCredentials): Promise<void> {
-  const text = JSON.stringify({ uuid, token }).padEnd(COPY_BYTES - 1) + "\n";
-  await copy.seek(0, Deno.SeekMode.Start);
-  await writeAll(copy, new TextEncoder().encode(text));
-  await copy.syncData();
 }

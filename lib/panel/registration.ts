@@ -359,12 +359,8 @@ export async function openRegistration(
   system?: SystemResolver,
 ): Promise<NodeRegistration> {
   const { autoDiscoveryFile, rediscover } = config;
-  const store = new NodeStore(stateFolder(config), {
-    ignoreDamage: rediscover,
-    copyPath: autoDiscoveryFile,
-  });
+  const store = new NodeStore(stateFolder(config), { ignoreDamage: rediscover });
   const isKnown = store.find(config.endpoint) !== undefined;
-  // Before the store opens its copy, which makes an empty file.
   const official = isKnown ? undefined : readOfficialNode({ path: autoDiscoveryFile });
   try {
     await store.open();

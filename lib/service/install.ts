@@ -137,9 +137,8 @@ export async function install(
     }
     const failing = panels.filter((_, at) => results[at]?.isAccepted === false);
     const isBeside = failing.length > 0 && failing.length < panels.length;
-    const keepsAll = isBeside && config.keepFailing;
-    isRefused = trial !== undefined && isWorse(trial, results) && !keepsAll;
-    if (keepsAll || (isBeside && !isRefused && !isTrial)) {
+    isRefused = trial !== undefined && isWorse(trial, results);
+    if (isBeside && !isRefused && !isTrial) {
       kept = await leaveOut(failing, config, { context, installed, signal });
       if (kept === config) refusal = undefined;
     }
@@ -167,8 +166,8 @@ export async function install(
 }
 
 /**
- * Leaves out the panels that accept no report beside one that does, and starts the service anew; with
- * `--keep-failing` none, and otherwise only those that the service has not had before.
+ * Leaves out the new panels that accept no report beside one that does, and starts the service anew;
+ * those that the service has had before stay.
  *
  * @returns The same configuration where nothing is left out.
  */
@@ -183,7 +182,7 @@ async function leaveOut(
 ): Promise<Config> {
   const { system, manager } = context;
   const isKept = ({ endpoint }: PanelSettings) =>
-    config.keepFailing || installed.some((panel) => panel.endpoint === endpoint);
+    installed.some((panel) => panel.endpoint === endpoint);
   const namesOf = (panels: readonly PanelSettings[]) => panels.map(panelName).join(" and ");
   const kept = failing.filter(isKept);
   if (kept.length > 0) system.printLine(`Kept ${namesOf(kept)}, where no report is accepted.`);
@@ -197,7 +196,7 @@ async function leaveOut(
     "tool" in step ? step.args.includes(service.config) : paths.includes(step.path)
   );
   await applySteps([...steps, ...manager.reload, ...manager.restart], system, signal);
-  system.printLine(`Left out ${namesOf(left)}, where no report is accepted; see --keep-failing.`);
+  system.printLine(`Left out ${namesOf(left)}, where no report is accepted.`);
   return rest;
 }
 

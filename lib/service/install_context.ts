@@ -118,7 +118,7 @@ export async function readInstallContext(
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<InstallContext> {
-  const { serviceName, asRoot, print, manager: otherKind } = config;
+  const { serviceName, asRoot, print } = config;
   const { program, root, home, uid } = system;
   if (program.form === "source") {
     throw new UsageError(
@@ -126,31 +126,26 @@ export async function readInstallContext(
         "its `install`",
     );
   }
-  const isOther = otherKind !== undefined;
-  const kind = otherKind ?? detectManager(system);
+  const kind = detectManager(system);
   const scope = scopeOf(system);
   const paths = servicePaths(serviceName, system);
   const { logFile } = paths;
   const manager = serviceManager(kind, { name: serviceName, scope, logFile, home, uid });
-  if (!isOther) requireNoSystemInstall(serviceName, system);
+  requireNoSystemInstall(serviceName, system);
   if (!print) await requireManager(manager, system, signal);
-  const previous = isOther ? undefined : readInstallRecord(root + paths.record);
+  const previous = readInstallRecord(root + paths.record);
   // A folder that could not be made is not tried again.
   const before = dirname(previous?.program ?? "");
   const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
     paths.programFolder;
-  if (scope === "system" && !isOther) {
-    requireRootsFolder(programFolder, system);
-  }
+  if (scope === "system") requireRootsFolder(programFolder, system);
   const user = await serviceUser(
     { service: serviceName, asRoot: asRoot ?? previous?.user === "root", system },
     signal,
   );
-  const deno = program.form !== "portable"
-    ? undefined
-    : isOther
-    ? system.denoPath
-    : trustedDeno(system.denoPath, { user: user.name });
+  const deno = program.form === "portable"
+    ? trustedDeno(system.denoPath, { user: user.name })
+    : undefined;
   const isSystemd = kind === "systemd";
   return {
     system,
@@ -166,7 +161,7 @@ export async function readInstallContext(
     previous,
     proxies: withSavedProxies(config, previous && root + paths.environmentFile),
     deno,
-    changeableDeno: deno === undefined || isOther ? undefined : changeablePart(deno),
+    changeableDeno: deno === undefined ? undefined : changeablePart(deno),
     link: linkState(root + paths.link, {
       isOurs: previous?.links.includes(paths.link) ?? false,
       makesFolder: scope === "user",

@@ -1,8 +1,6 @@
 import { UsageError } from "../config/usage_error.ts";
-import { PROGRAM } from "../version.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
-import type { OfficialService } from "./official_record.ts";
 import { openrcManager } from "./openrc.ts";
 import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
 import { systemdManager } from "./systemd.ts";
@@ -28,14 +26,6 @@ export function recordedManager(
   return serviceManager(manager, { name, scope, logFile, home, uid });
 }
 
-/** The service manager of an official agent; it has no update job of ours. */
-export function officialManager(
-  { manager, serviceName: name, scope }: OfficialService,
-  { home, uid }: Pick<ManagedService, "home" | "uid">,
-): ServiceManager {
-  return serviceManager(manager, { name, scope, logFile: "/dev/null", home, uid });
-}
-
 /**
  * Detects the service manager of this machine.
  *
@@ -56,26 +46,6 @@ export function detectManager(system: TargetSystem): ManagerKind {
     );
   }
   return kind;
-}
-
-/**
- * A stand-in for a machine with another service manager, for `install --print`: users, tools and
- * installation of this one don't count.
- */
-export function otherSystem(system: TargetSystem, kind: ManagerKind): TargetSystem {
-  const tool = kind === "systemd" ? ["useradd"] : ["adduser", "addgroup"];
-  const needsRoot = kind === "openrc";
-  return {
-    ...system,
-    os: kind === "launchd" ? "darwin" : "linux",
-    uid: needsRoot ? 0 : system.uid,
-    sudoUser: system.sudoUser || "USER",
-    program: system.program.form === "source" ? { form: "binary", path: PROGRAM } : system.program,
-    tools: {
-      has: (name) => tool.includes(name),
-      run: () => Promise.resolve({ code: 1, output: "" }),
-    },
-  };
 }
 
 function kindOf({ root, os, tools }: TargetSystem): ManagerKind | undefined {

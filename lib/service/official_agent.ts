@@ -1,20 +1,20 @@
 import { attempt } from "../attempt.ts";
+import { lookupVariable } from "../parse/os_release.ts";
+import { splitShellWords } from "../parse/shell_words.ts";
 import { PROGRAM } from "../version.ts";
-import { detectManager, officialManager } from "./managers.ts";
-import {
-  parseLaunchdCommand,
-  parseOpenrcCommand,
-  parseSystemdCommand,
-  type ServiceCommand,
-} from "./official_commands.ts";
-import type { OfficialService } from "./official_record.ts";
+import { detectManager } from "./managers.ts";
+import { officialManager, type OfficialService } from "./official_service.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import { scopeOf, type ServiceScope } from "./service_paths.ts";
 import { entryNames, type TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent, and its command. */
-export interface OfficialAgent extends OfficialService, ServiceCommand {
+export interface OfficialAgent extends OfficialService {
   readonly args: readonly string[];
+  /** Empty when its file names none. */
+  readonly workingDirectory: string;
+  /** What its file has beyond what the official installer writes; empty for nothing. */
+  readonly handWritten: string;
 }
 
 /**
@@ -37,8 +37,11 @@ interface ServiceFormat {
   readonly userFolder?: string;
   /** Ending of a file's name; what stands before it is the service's name. */
   readonly ending: string;
-  /** `read` reads a file that the service names. */
-  parse(text: string, read: (path: string) => string): ServiceCommand;
+  /** The program and its arguments, by the lines that the official installer writes. */
+  words(text: string): readonly string[];
+  workingDirectory(text: string): string;
+  /** What can change the program's options, and is not the installer's. */
+  readonly handWritten: RegExp;
 }
 
 const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
@@ -46,16 +49,51 @@ const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
     folders: ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"],
     userFolder: ".config/systemd/user",
     ending: ".service",
-    parse: parseSystemdCommand,
+    words: (text) => splitShellWords(/^ExecStart=(.*)$/m.exec(text)?.[1] ?? ""),
+    workingDirectory: (text) => /^WorkingDirectory=(.*)$/m.exec(text)?.[1] ?? "",
+    handWritten: /^\s*(?:Pass)?Environment\w*\s*=|\\$|\$\w+|\$\{|\bExecStart=(?=[^]*ExecStart=)/m,
   },
-  openrc: { folders: ["/etc/init.d"], ending: "", parse: parseOpenrcCommand },
+  openrc: {
+    folders: ["/etc/init.d"],
+    ending: "",
+    words: (text) =>
+      splitShellWords(
+        `${lookupVariable(text, "command") ?? ""} ${lookupVariable(text, "command_args") ?? ""}`,
+      ),
+    workingDirectory: (text) => lookupVariable(text, "directory") ?? "",
+    handWritten: /^\s*export\s+\w+|^command(?:_args)?=.*\$/m,
+  },
   launchd: {
     folders: ["/Library/LaunchDaemons"],
     userFolder: "Library/LaunchAgents",
     ending: ".plist",
-    parse: parseLaunchdCommand,
+    words: (text) =>
+      Array.from(
+        plistValue(text, "ProgramArguments", "array").matchAll(/<string>([^<]*)<\/string>/g),
+        ([, value = ""]) => unescapeXml(value),
+      ),
+    workingDirectory: (text) => unescapeXml(plistValue(text, "WorkingDirectory", "string")),
+    handWritten: /EnvironmentVariables/,
   },
 };
+
+/** The text within the value of a property list's key. */
+function plistValue(text: string, key: string, type: string): string {
+  const value = new RegExp(`<key>${key}</key>\\s*<${type}>([^]*?)</${type}>`);
+  return value.exec(text)?.[1] ?? "";
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&amp;": "&",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+};
+
+function unescapeXml(text: string): string {
+  return text.replace(/&\w+;/g, (entity) => ENTITIES[entity] ?? entity);
+}
 
 /** Larger than any service file. */
 const MAX_BYTES = 256 * 1024;
@@ -66,7 +104,7 @@ export function findOfficialAgents(
   { root, home }: Pick<TargetSystem, "root" | "home">,
   scope: ServiceScope,
 ): OfficialAgent[] {
-  const { folders, userFolder, ending } = FORMATS[kind];
+  const { folders, userFolder, ending, handWritten, ...format } = FORMATS[kind];
   const found = new Map<string, OfficialAgent>();
   const userFolders = userFolder === undefined ? [] : [`${home}/${userFolder}`];
   for (const folder of scope === "user" ? userFolders : folders) {
@@ -76,11 +114,14 @@ export function findOfficialAgents(
       const serviceName = name.slice(0, name.length - ending.length);
       if (!isService || found.has(serviceName)) continue;
       const unitPath = `${folder}/${name}`;
-      const command = readServiceCommand(unitPath, { kind, root });
-      const [binary = "", ...args] = command?.words ?? [];
-      if (command === undefined || !isOfficialProgram(binary, serviceName)) continue;
-      const agent = { manager: kind, scope, serviceName, unitPath, ...command, binary, args };
-      found.set(serviceName, agent);
+      const text = readServiceFile(unitPath, root) ?? "";
+      const [binary = "", ...args] = format.words(text);
+      if (!isOfficialProgram(binary, serviceName)) continue;
+      found.set(serviceName, {
+        ...{ manager: kind, scope, serviceName, unitPath, binary, args },
+        workingDirectory: format.workingDirectory(text),
+        handWritten: handWritten.exec(text)?.[0].trim() ?? "",
+      });
     }
   }
   return [...found.values()];
@@ -122,17 +163,13 @@ export function boundedReader(root: string): (path: string) => string {
   };
 }
 
-/** `undefined` for an alias, and for what can't be read, or was removed meanwhile. */
-function readServiceCommand(
-  path: string,
-  { kind, root }: { kind: ManagerKind; root: string },
-): ServiceCommand | undefined {
+/** A service's file with its drop-ins; `undefined` for an alias, and for what can't be read. */
+function readServiceFile(path: string, root: string): string | undefined {
   const read = boundedReader(root);
   return attempt(() => {
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
     const dropIns = entryNames(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
-    const texts = [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read);
-    return FORMATS[kind].parse(texts.join("\n"), read);
+    return [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read).join("\n");
   });
 }
 

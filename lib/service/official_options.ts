@@ -64,8 +64,6 @@ function parseFlag(arg: string): Flag {
 export interface ImportedSettings {
   /** Option texts by configuration key, with the token if it is known. */
   readonly given: ReadonlyMap<string, string>;
-  /** Proxy variables of its service. */
-  readonly proxies: Readonly<Record<string, string>>;
   /** The path of its monthly traffic file, which may not exist. */
   readonly trafficPath: string;
   /** Whether its panel may run commands and open terminals. */
@@ -76,11 +74,10 @@ export interface ImportedSettings {
 
 /** Keys that are not imported: paths, and remote control, which is off by default here. */
 const NOT_IMPORTED = ["config_file", "disable_web_ssh"];
-const PROXY_NAMES = /^(?:HTTP|HTTPS|ALL|NO)_PROXY$/i;
 
 /**
- * Reads an official agent's settings by its own precedence: file over environment over flags;
- * unknown options are ignored.
+ * Reads an official agent's settings by its own precedence: file over flags; unknown options are
+ * ignored. Nothing is read of a service that its installer did not write so.
  *
  * @param readText Reads a file; throws when it can't.
  */
@@ -89,14 +86,14 @@ export function importSettings(
   readText: (path: string) => string,
 ): ImportedSettings {
   const notes: string[] = [];
-  const { values: flags, unknown } = readOfficialFlags(official.args);
+  const isInstallers = official.handWritten === "";
+  const { values: flags, unknown } = readOfficialFlags(isInstallers ? official.args : []);
   for (const name of unknown) {
     notes.push(`${name} is ignored: the official agent has no such option`);
   }
-  const variables = readVariables(official.env);
-  const configPath = variables.get("config_file") ?? flags.get("config_file") ?? "";
+  const configPath = flags.get("config_file") ?? "";
   const file = readFile(resolvePath(official, configPath), { readText, notes });
-  const asked = new Map([...flags, ...variables, ...file]);
+  const asked = new Map([...flags, ...file]);
   const valid = keepValid(asked, notes);
   // The node may have registered with a key that is no longer valid.
   const registered = asked.has("auto_discovery_key") ? registeredToken(official, readText) : "";
@@ -105,13 +102,8 @@ export function importSettings(
   if (given.has("token")) given.delete("auto_discovery_key");
   return {
     given,
-    proxies: Object.fromEntries(
-      Object.entries(official.env).filter(([name, value]) =>
-        PROXY_NAMES.test(name) && value !== ""
-      ),
-    ),
     trafficPath: resolvePath(official, "net_static.json"),
-    remoteControl: !["true", "1"].includes(valid.get("disable_web_ssh") ?? ""),
+    remoteControl: isInstallers && !["true", "1"].includes(valid.get("disable_web_ssh") ?? ""),
     notes,
   };
 }
@@ -120,15 +112,6 @@ export function importSettings(
 function resolvePath({ workingDirectory }: OfficialAgent, path: string): string {
   if (path === "" || path.startsWith("/")) return path;
   return `${workingDirectory.replace(/\/+$/, "")}/${path}`;
-}
-
-function readVariables(env: Readonly<Record<string, string>>): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const { variable, key } of OFFICIAL_ROWS) {
-    const value = env[variable ?? ""];
-    if (key !== undefined && value) values.set(key, value);
-  }
-  return values;
 }
 
 function readFile(
@@ -159,22 +142,15 @@ function keepValid(values: ReadonlyMap<string, string>, notes: string[]): Map<st
     const { key = "", noEffect } = option;
     const value = values.get(key);
     if (value === undefined || noEffect !== undefined) continue;
-    const text = option.placeholder === undefined ? switchText(value) : value;
     try {
-      option.parse(text);
-      kept.set(key, text);
+      option.parse(value);
+      kept.set(key, value);
     } catch (error) {
       const allowed = error instanceof Error ? error.message : String(error);
       notes.push(`${key} is ignored: invalid value, expected ${allowed}`);
     }
   }
   return kept;
-}
-
-/** The official agent accepts more spellings of booleans. */
-function switchText(value: string): string {
-  if (/^(?:t|true)$/i.test(value)) return "true";
-  return /^(?:f|false)$/i.test(value) ? "false" : value;
 }
 
 /** The token of a self-registered official agent, stored beside its binary. */

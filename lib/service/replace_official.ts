@@ -2,6 +2,7 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
+import { UsageError } from "../config/usage_error.ts";
 import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
 import { runTools } from "../host/tool_runner.ts";
@@ -9,17 +10,19 @@ import { readInstallContext } from "./install_context.ts";
 import { ownedBy } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
-import { officialManager } from "./managers.ts";
 import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official_agent.ts";
 import {
+  officialManager,
   type OfficialRecord,
   officialRecordStep,
   type OfficialService,
   readOfficialRecord,
   removeOfficialRecord,
-} from "./official_record.ts";
+  startOfficial,
+  stopOfficial,
+  UNDO_TIMEOUT_MS,
+} from "./official_service.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
-import { startOfficial, stopOfficial, UNDO_TIMEOUT_MS } from "./official_service.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -53,9 +56,7 @@ export async function replace(
   const folder = system.root + paths.configFolder;
   const replaced = readOfficialRecord(folder);
   if (replaced?.isDone) {
-    const failure = await updateReplacement(replaced, config, { system, signal });
-    printWarningsLeft(system);
-    return failure;
+    return await updateReplacement(replaced, config, { system, signal });
   }
   // An interrupted replacement left its record, and an incomplete configuration.
   const isInstalled = readInstallRecord(system.root + paths.record) !== undefined;
@@ -68,6 +69,7 @@ export async function replace(
   const official = onlyOfficialAgent(system);
   const imported = importSettings(official, boundedReader(system.root));
   const own = resolveWith(imported);
+  requireReadable(official, own);
   requireCredentials(own, { verb: "install" });
   await readInstallContext(own, system, signal);
   await requireKnownToken(own, system, { signal });
@@ -80,7 +82,6 @@ export async function replace(
     printSteps(stop, system, own.secrets);
     await install(own, system, { signal, beforeStart });
     printSteps(disable, system, own.secrets);
-    printWarningsLeft(system);
     return undefined;
   }
   const recordStep = (isDone: boolean) =>
@@ -113,31 +114,24 @@ export async function replace(
     throw new Error(message, { cause: failure });
   }
   await applySteps([...disable, recordStep(true)], system, signal);
-  printWarningsLeft(system);
   printLine(`The official agent (${serviceName}) is stopped and disabled;`);
   printLine("`komari-agent-deno uninstall --restore` restores it.");
   return undefined;
 }
 
-/** A warning that official agents from 1.5.10 on write into `/etc/motd` while remote control is on. */
-const WARNING =
-  /^\[Komari\] Remote control is enabled[^\n]*\n(?:[^\n]*\n){0,12}?Uninstall Komari Agent: /gm;
-/** A file of its own in which earlier ones had it. */
-const WARNING_SCRIPT = "/etc/update-motd.d/99-komari-agent-warning";
-
-/** Names the warnings at login that official agents have left: they are the administrator's to remove. */
-function printWarningsLeft({ root, printLine }: TargetSystem): void {
-  const motd = attempt(() => boundedReader(root)("/etc/motd")) ?? "";
-  for (const { 0: text, index } of motd.matchAll(WARNING)) {
-    const first = motd.slice(0, index).split("\n").length;
-    const last = first + text.split("\n").length - 1;
-    printLine(
-      `Left of the official agent: its warning at login, lines ${first} to ${last} of /etc/motd`,
-    );
-  }
-  if (isFile(root + WARNING_SCRIPT)) {
-    printLine(`Left of the official agent: its warning at login, ${WARNING_SCRIPT}`);
-  }
+/**
+ * The options of a service that was written by hand are to be given, since its file may have them
+ * anywhere.
+ *
+ * @throws {UsageError} When they are not.
+ */
+function requireReadable({ handWritten, unitPath }: OfficialAgent, config: Config): void {
+  const isGiven = config.endpoint !== "" && (config.token || config.autoDiscoveryKey) !== "";
+  if (handWritten === "" || isGiven) return;
+  throw new UsageError(
+    `Cannot import the options of ${unitPath}: it was edited by hand (${handWritten}); give them ` +
+      "yourself: install --replace -e URL --token-file FILE",
+  );
 }
 
 /** Removes this agent and starts the official one; the first failure, or `undefined`. */
@@ -198,7 +192,7 @@ function isFile(path: string): boolean {
 }
 
 function printImport(
-  { serviceName, manager, unitPath, binary }: OfficialAgent,
+  { serviceName, manager, unitPath, binary, handWritten }: OfficialAgent,
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): void {
   const { printLine } = system;
@@ -209,10 +203,13 @@ function printImport(
   printLine(`  Token          ${describeToken(own.token, imported)}`);
   const options = describeOptions(imported.given);
   if (options !== "") printLine(`  Options        ${options}`);
-  const proxies = Object.keys(imported.proxies);
-  if (proxies.length > 0) printLine(`  Proxies        ${proxies.join(", ")}`);
   if (own.monthRotate > 0 && isFile(system.root + imported.trafficPath)) {
     printLine(`  Month          ${imported.trafficPath}`);
+  }
+  if (handWritten !== "") {
+    printLine(
+      `  Note           its own options are not imported: it was edited by hand (${handWritten})`,
+    );
   }
   for (const note of imported.notes) printLine(`  Note           ${note}`);
   if (imported.remoteControl && !own.remoteControl) {

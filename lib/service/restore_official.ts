@@ -2,14 +2,16 @@ import type { Config } from "../config/config.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { printSteps } from "./install.ts";
 import { readInstallRecord } from "./install_record.ts";
-import { officialManager, recordedManager } from "./managers.ts";
+import { recordedManager } from "./managers.ts";
 import { onlyOfficialAgent } from "./official_agent.ts";
 import {
+  officialManager,
   type OfficialService,
   readOfficialRecord,
   removeOfficialRecord,
-} from "./official_record.ts";
-import { startOfficial, UNDO_TIMEOUT_MS } from "./official_service.ts";
+  startOfficial,
+  UNDO_TIMEOUT_MS,
+} from "./official_service.ts";
 import { servicePaths } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";

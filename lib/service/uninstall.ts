@@ -7,7 +7,7 @@ import { lingerCommands } from "./install_plan.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { applySteps, effectiveSteps, removeStep, type Step } from "./install_step.ts";
 import { managerError, recordedManager } from "./managers.ts";
-import { officialRecordPath } from "./official_record.ts";
+import { officialRecordPath } from "./official_service.ts";
 import { savedPath } from "./saved_files.ts";
 import type { ServiceManager } from "./service_manager.ts";
 import { scopeOf, servicePaths } from "./service_paths.ts";

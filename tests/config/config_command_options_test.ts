@@ -43,8 +43,6 @@ Deno.test("resolveConfig() refuses options that have no meaning together", () =>
   const key = "MCowBQYDK2VwAyEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
   const wrong: [args: string, words: string][] = [
     ["uninstall --keep-state --restore", "Cannot use --keep-state and --restore together"],
-    ["install --manager openrc", "Cannot use --manager but with --print"],
-    ["install --manager openrc --print --replace", "Cannot use --manager but with --print"],
     [`update --update-key ${key}`, "Cannot use --update-key without --update-url"],
   ];
   for (const [args, words] of wrong) {

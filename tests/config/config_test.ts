@@ -31,11 +31,6 @@ Deno.test("resolveConfig() puts everything over what an official agent was told"
   assertEquals(resolve(["--token-file", "token"], { files, importedOptions }).token, "own");
   const wrong = new Map([["interval", "x"]]);
   assertStringIncludes(refusal([], { importedOptions: wrong }), "interval of the official agent");
-  const proxy = (host: string) => ({ https_proxy: `http://${host}:3128` });
-  const { proxies } = resolve(["install"], { importedProxies: proxy("official") });
-  assertEquals(proxies, { https: "http://official:3128" });
-  const both = { env: proxy("own"), importedProxies: proxy("official") };
-  assertEquals(resolve(["install"], both).proxies, { https: "http://own:3128" });
   const unset = resolve(["install", "--unset", "month-rotate"], { importedOptions });
   assertEquals([unset.monthRotate, unset.intervalSeconds], [0, 7]);
 });

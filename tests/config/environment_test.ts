@@ -23,14 +23,6 @@ Deno.test("proxiesFromEnvironment() prefers small letters, and falls back to the
   assertEquals(proxiesFromEnvironment({ HTTP_PROXY: "", ALL_PROXY: " " }), {});
 });
 
-Deno.test("proxiesFromEnvironment() takes the first environment that names a proxy, whatever its letters", () => {
-  const second = { https_proxy: "ftp://not-read", http_proxy: "http://second", NO_PROXY: "a" };
-  const own = { http: "http://second", https: "http://first", none: "a" };
-  assertEquals(proxiesFromEnvironment({ HTTPS_PROXY: "http://first" }, second), own);
-  const all = { http: "http://first", https: "http://first", none: "b" };
-  assertEquals(proxiesFromEnvironment({ ALL_PROXY: "http://first", no_proxy: "b" }, second), all);
-});
-
 Deno.test("proxiesFromEnvironment() takes a proxy without a scheme for an HTTP one", () => {
   const http = "u:p@proxy:3128";
   assertEquals(proxiesFromEnvironment({ http_proxy: http }), { http: `http://${http}` });

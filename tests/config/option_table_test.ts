@@ -43,7 +43,6 @@ Deno.test("OPTIONS of a few words take each of them, and name them in the help",
     ["log-level", ["debug", "info", "warning", "error"]],
     ["log-format", ["text", "json"]],
     ["lang", ["en", "zh"]],
-    ["manager", ["systemd", "openrc", "launchd"]],
   ];
   for (const [flag, words] of choices) {
     const row = OPTION_ROWS.find((row) => row.flag === flag);
@@ -83,7 +82,7 @@ const COMMANDS_OF: readonly [flags: string, commands: readonly Command[]][] = [
   ["--up 1, --down 1", ["traffic set"]],
   ["--dry-run, --verbose", ["report"]],
   ["--print", ["install", "uninstall"]],
-  ["--as-root, --replace, --keep-failing, --unset interval, --install-dir /opt/x", ["install"]],
+  ["--as-root, --replace, --unset interval, --install-dir /opt/x", ["install"]],
   ["--restore, --keep-state", ["uninstall"]],
   ["--check, --now, --install-version 1.2.3", ["update"]],
   ["--port 1, --fault x", ["demo"]],
@@ -126,7 +125,6 @@ Deno.test("commandsOf() names the commands whose help shows an option", () => {
     ["month-rotate", "report, demo, traffic show, traffic set, install, doctor, config show"],
     ["log-level", "report, demo, install, update"],
     ["version", "report, version"],
-    ["manager", "install"],
     ["pin", "report, install"],
     ["update-url", "report, install, doctor, config show, update"],
     ["lang", "all"],

@@ -21,11 +21,9 @@ inFolder.test("readOfficialNode() takes the file of the first folder that has on
   );
 });
 
-inFolder.test("readOfficialNode() takes the file that is named, and no empty one", (folder) => {
+inFolder.test("readOfficialNode() takes the file that is named alone", (folder) => {
   const path = `${folder.path}/node.json`;
   Deno.writeTextFileSync(`${folder.path}/auto-discovery.json`, "{}");
-  assertEquals(readOfficialNode({ path, folders: [folder.path] }), undefined);
-  Deno.writeTextFileSync(path, "\n");
   assertEquals(readOfficialNode({ path, folders: [folder.path] }), undefined);
   Deno.writeTextFileSync(path, "{}");
   assertEquals(readOfficialNode({ path, folders: [folder.path] }), { path, text: "{}" });

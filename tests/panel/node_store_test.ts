@@ -8,7 +8,6 @@ import {
 import { collectedLog } from "../log/collected_log.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openBelow } from "../open_below.ts";
-import { replaced } from "../replaced.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 import { onLinux } from "../only_on.ts";
 import { mountedInMemory } from "../mounted.ts";
@@ -16,8 +15,8 @@ import { mountedInMemory } from "../mounted.ts";
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
 
-function store(folder: string, forgives = false, copyPath = ""): NodeStore {
-  return new NodeStore(folder, { ignoreDamage: forgives, copyPath });
+function store(folder: string, forgives = false): NodeStore {
+  return new NodeStore(folder, { ignoreDamage: forgives });
 }
 
 async function keep(folder: string, node: typeof NODE, forgives = false): Promise<void> {
@@ -123,48 +122,16 @@ onLinux.test("NodeStore leaves no file open, also when it could not be opened", 
   using temp = new TempFolder();
   const folder = temp.path;
   {
-    using opened = store(`${folder}/state`, false, `${folder}/copy.json`);
+    using opened = store(`${folder}/state`);
     await opened.open();
-    assertEquals(openBelow(folder).length, 3);
+    assertEquals(openBelow(folder).length, 2);
   }
   assertEquals(openBelow(folder), []);
-  const failing = store(`${folder}/state`, false, `${folder}/no/folder`);
+  Deno.removeSync(`${folder}/state/auto-discovery.lock`);
+  Deno.symlinkSync("elsewhere", `${folder}/state/auto-discovery.lock`);
+  const failing = store(`${folder}/state`);
   await assertRejects(() => failing.open(), Error);
   assertEquals(openBelow(folder), []);
-});
-
-inFolder.test("NodeStore brings a copy to the disk before it goes on", async ({ path: folder }) => {
-  const copyPath = `${folder}/copy.json`;
-  using opened = store(`${folder}/state`, false, copyPath);
-  await opened.open();
-  const { syncData } = Deno.FsFile.prototype;
-  const copies: string[] = [];
-  using _seen = replaced(Deno.FsFile.prototype, {
-    async syncData(): Promise<void> {
-      await syncData.call(this);
-      copies.push(Deno.readTextFileSync(copyPath).trim());
-    },
-  });
-  await opened.save(NODE);
-  assertEquals(copies.at(-1), JSON.stringify({ uuid: "u", token: "t" }));
-});
-
-inFolder.test("NodeStore keeps a copy of the newest node in the official agent's form", async ({ path: folder }) => {
-  const copyPath = `${folder}/copy.json`;
-  {
-    using opened = store(`${folder}/state`, false, copyPath);
-    await opened.open();
-    assertEquals(Deno.readTextFileSync(copyPath), "");
-    assertEquals((Deno.statSync(copyPath).mode ?? 0) & 0o777, 0o600);
-    for (const token of ["x".repeat(256), "t"]) {
-      await opened.save({ ...NODE, token });
-      const text = Deno.readTextFileSync(copyPath);
-      assertEquals(JSON.parse(text), { uuid: "u", token });
-      assertEquals(text.length, 1024);
-    }
-  }
-  using other = store(`${folder}/other`, false, `${folder}/no/folder`);
-  await assertRejects(() => other.open(), Error, "which --auto-discovery-file names");
 });
 
 const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };

@@ -248,7 +248,6 @@ export function configOf(
     env?: Record<string, string>;
     root?: string;
     importedOptions?: ReadonlyMap<string, string>;
-    importedProxies?: Readonly<Record<string, string>>;
   } = {},
 ): Config {
   return resolveConfig({

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { hasRemoteControl, serviceConfigText } from "../../lib/service/install_plan.ts";
-import { otherSystem } from "../../lib/service/managers.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import {
   ARGS,
@@ -222,12 +221,28 @@ const CASES: Readonly<Record<string, Case>> = {
 
 /** The steps of an installation on a machine without anything, with all texts but those of service files. */
 async function steps({ manager, uid, words = [], env = {}, form }: Case): Promise<string[]> {
-  await using fake = new FakeSystem({ folders: [], fakes: {}, system: { uid } });
-  const program = { form: form ?? "binary", path: "/x/program" } as const;
-  const system = { ...fake.system, home: "/home/ann", program, denoPath: "/d/deno" };
+  const folders = { systemd: ["run/systemd/system"], openrc: ["run/openrc"], launchd: [] };
+  const creators = manager === "systemd" ? ["useradd"] : ["adduser", "addgroup", "rc-service"];
+  await using fake = new FakeSystem({
+    folders: folders[manager],
+    fakes: {},
+    system: {
+      ...{
+        uid,
+        home: "/home/ann",
+        sudoUser: "USER",
+        os: manager === "launchd" ? "darwin" : "linux",
+      },
+      program: { form: form ?? "binary", path: "/x/program" },
+      denoPath: "/bin/sh",
+      tools: {
+        has: (name) => creators.includes(name),
+        run: () => Promise.resolve({ code: 1, output: "" }),
+      },
+    },
+  });
   const asked = ["install", "-e", "https://p.example", "-t", "s3cret", "--print"];
-  const config = configOf([...asked, "--manager", manager, ...words], { env });
-  await installNow(config, otherSystem(system, manager));
+  await installNow(configOf([...asked, ...words], { env }), fake.system);
   return fake.printed.flatMap((step) => {
     const [head = "", ...text] = step.split("\n");
     return /\.(service|timer|plist) |\/init\.d\//.test(head) ? [head] : [head, ...text];

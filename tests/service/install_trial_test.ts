@@ -222,21 +222,6 @@ whileWorking.test("install() takes no report of the agent that ran before", asyn
   assertEquals(await machine.install(["-i", "2"]), why);
 });
 
-whileWorking.test("install() keeps a panel that accepts nothing with --keep-failing, and names it each time", async (machine) => {
-  assertEquals(await machine.install([...ONE, ...TYPO, "--keep-failing"]), undefined);
-  const kept = "Kept tow.example, where no report is accepted.";
-  for (const words of [[], ["-i", "9"], [...ONE, "-e", "https://tow.example"]]) {
-    assertStringIncludes(machine.printed.splice(0).join("\n"), kept);
-    assertEquals(await machine.install(words), undefined, words.join(" "));
-    assertEquals(machine.config().panels?.[0]?.endpoint, "https://tow.example");
-  }
-  assertEquals(await machine.install(ONE), undefined);
-  assertEquals(machine.config().panels, undefined);
-  machine.up.clear();
-  const none = await machine.install(["-i", "3", "--keep-failing"]);
-  assertStringIncludes(none ?? "", "the installation before is back", "there is none beside it");
-});
-
 whileWorking.test("install() returns when a panel that worked is lost, though others accept", async (machine) => {
   const before = machine.content();
   machine.up.delete("one.example");
@@ -251,8 +236,6 @@ whileWorking.test("install() returns when a panel that worked is lost, though ot
   const one = await machine.install(["-i", "9"]);
   assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the installation");
   assertEquals(machine.content(), both, "one of two that had worked");
-  assertEquals(await machine.install(["-i", "9", "--keep-failing"]), undefined);
-  assertEquals(machine.config().interval, 9);
 });
 
 whileWorking.test("install() goes on though one of several panels does not know its token any more", async (machine) => {
@@ -262,7 +245,7 @@ whileWorking.test("install() goes on though one of several panels does not know 
   machine.up.delete("two.example");
   const again = (words: string[]) =>
     installNow(machine.again(...words), { ...machine.system, isTokenKnown });
-  await again(["--keep-failing"]);
+  await again([]);
   const printed = machine.printed.splice(0).join("\n");
   assertStringIncludes(printed, "Note: two.example does not know its token any more");
   await assertRejects(() => again([...ONE, ...TWO.slice(0, 2), "-t", "new"]), Error, "this token");

@@ -27,7 +27,8 @@ onOpenRc.test("install() keeps the comments of a hand-written configuration", as
   assertEquals(machine.text(CONFIG), text);
   await machine.install(["-i", "5", "--gpu"]);
   const shown = machine.text(CONFIG);
-  assertEquals(shown, text.replace('"interval": 2', '"interval": 5,\n  "enable_gpu": true'));
+  assertStringIncludes(shown, '/* asked by them */ "interval": 5');
+  assertStringIncludes(shown, '"enable_gpu": true');
   await machine.install(["--unset", "gpu,interval"]);
   assertStringIncludes(machine.text(CONFIG), "// Paris\n");
 });

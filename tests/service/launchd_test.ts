@@ -1,9 +1,18 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { launchdPlist, launchdUpdatePlist, propertyList } from "../../lib/service/launchd.ts";
-import { parseLaunchdCommand } from "../../lib/service/official_commands.ts";
 import { writeExecutable } from "../executable.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 import { inFolder } from "../temp_folder.ts";
+
+/** The command line in a property list. */
+function argumentsOf(plist: string): string[] {
+  const [, array = ""] = /ProgramArguments<\/key>([^]*?)<\/array>/.exec(plist) ?? [];
+  return Array.from(
+    array.matchAll(/<string>(.*?)<\/string>/gs),
+    ([, word = ""]) =>
+      word.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"),
+  );
+}
 
 Deno.test("the property lists of a daemon, of a user's agent and of updates are these", () => {
   assertEquals(launchdPlist(SYSTEM_PLAN), golden("usual.plist"));
@@ -15,12 +24,12 @@ Deno.test("the property lists of a daemon, of a user's agent and of updates are 
 Deno.test("launchdPlist() sources the proxies and escapes XML", () => {
   const plist = launchdPlist(ESCAPED_PLAN);
   assertEquals(plist, golden("odd.plist"));
-  const words = parseLaunchdCommand(plist)?.words ?? [];
+  const words = argumentsOf(plist);
   assertEquals(words.slice(-3), [ESCAPED_PLAN.program, "--config", ESCAPED_PLAN.config]);
 });
 
 Deno.test("launchdPlist() starts the program through a valid shell command", () => {
-  const [shell = "", ...args] = parseLaunchdCommand(launchdPlist(ESCAPED_PLAN))?.words ?? [];
+  const [shell = "", ...args] = argumentsOf(launchdPlist(ESCAPED_PLAN));
   const { stdout } = new Deno.Command(shell, {
     args: [...args.slice(0, 2), "/dev/null", "printf", "%s\n", ...args.slice(-2)],
   }).outputSync();
@@ -52,7 +61,7 @@ inFolder.test("launchdUpdatePlist() reads variables from root's file only", (fol
   writeExecutable(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n');
   for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
     const plan = { ...SYSTEM_PLAN, program, environmentFile: path };
-    const { words: [shell = "", ...args] } = parseLaunchdCommand(launchdUpdatePlist(plan));
+    const [shell = "", ...args] = argumentsOf(launchdUpdatePlist(plan));
     // Nothing sleeps for as long as that here.
     writeExecutable(`${folder.path}/sleep`, "#!/bin/sh\n");
     const { stdout } = new Deno.Command(shell, {

@@ -1,11 +1,6 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import {
-  detectManager,
-  managerError,
-  otherSystem,
-  serviceManager,
-} from "../../lib/service/managers.ts";
+import { detectManager, managerError, serviceManager } from "../../lib/service/managers.ts";
 import {
   type ManagedService,
   type ManagerKind,
@@ -14,7 +9,7 @@ import {
 import type { ServiceScope } from "../../lib/service/service_paths.ts";
 import { currentSystem } from "../../lib/service/target_system.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { ARGS, configOf, type Fakes, FakeSystem, installNow } from "./fake_system.ts";
+import { type Fakes, FakeSystem } from "./fake_system.ts";
 import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 
 const SERVICE: ManagedService = {
@@ -68,19 +63,6 @@ Deno.test("serviceManager() knows where a user's units are linked to", () => {
   });
   assertEquals(links, wanted);
   assertEquals(serviceManager("systemd", SERVICE).userManager, undefined);
-});
-
-Deno.test("otherSystem() shows an installation from the sources, as any user, and changes nothing", async () => {
-  for (const kind of MANAGERS) {
-    // A machine of no kind at all, without one tool.
-    await using fake = new FakeSystem({ folders: [], fakes: {}, system: { uid: 1000 } });
-    const before = fake.tree();
-    const source = { ...fake.system, program: { form: "source", path: "/x/main.ts" } as const };
-    const config = configOf(["install", ...ARGS, "--print", "--manager", kind]);
-    assertEquals(await installNow(config, otherSystem(source, kind)), undefined);
-    assertStringIncludes(fake.output, "a copy of komari-agent-deno");
-    assertEquals([fake.tree(), fake.calls()], [before, []]);
-  }
 });
 
 Deno.test("managerError() gives the last line of a user's manager, else its exit code", async () => {

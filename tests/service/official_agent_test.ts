@@ -5,7 +5,9 @@ import {
   isOfficialProgram,
   officialAgentWarning,
 } from "../../lib/service/official_agent.ts";
-import type { ManagerKind } from "../../lib/service/service_manager.ts";
+import { type ManagerKind, MANAGERS } from "../../lib/service/service_manager.ts";
+import fc from "fast-check";
+import { same } from "../cases.ts";
 import { configOf, FakeSystem, installNow } from "./fake_system.ts";
 import { OfficialMachine } from "./official_machine.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -57,8 +59,7 @@ const UNIT = fixture("komari-agent.service");
 Deno.test("findOfficialAgents() finds systemd units of the official agent only", () => {
   inRoot({
     "/etc/systemd/system/komari-agent.service": UNIT,
-    "/etc/systemd/system/komari-agent.service.d/10.conf":
-      "[Service]\nExecStart=\nExecStart=/opt/komari/agent -e x\n",
+    "/etc/systemd/system/komari-agent.service.d/10.conf": "[Service]\nMemoryMax=64M\n",
     "/etc/systemd/system/komari-agent.service.d/ignored": "[Service]\nExecStart=/bin/false\n",
     "/usr/lib/systemd/system/komari-agent.service": "[Service]\nExecStart=/opt/komari/agent\n",
     "/etc/systemd/system/ssh.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n",
@@ -70,7 +71,7 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
   }, (root) => {
     Deno.symlinkSync("komari-agent.service", `${root}/etc/systemd/system/alias.service`);
     assertEquals(namesIn(root, "systemd"), [
-      "komari-agent /etc/systemd/system/komari-agent.service /opt/komari/agent 2",
+      "komari-agent /etc/systemd/system/komari-agent.service /opt/komari/agent 9",
     ]);
     assertEquals(namesIn(root, "systemd", "user"), [
       "other /home/me/.config/systemd/user/other.service /opt/komari/agent 9",
@@ -78,21 +79,80 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
   });
 });
 
-Deno.test("findOfficialAgents() finds scripts and property lists", () => {
-  inRoot({
-    "/etc/init.d/komari-agent": fixture("komari-agent.openrc"),
-    "/Library/LaunchDaemons/com.komari.komari-agent.plist": fixture(
-      "com.komari.komari-agent.plist",
-    ),
-  }, (root) => {
-    assertEquals(namesIn(root, "openrc"), [
-      "komari-agent /etc/init.d/komari-agent /opt/komari/agent 6",
-    ]);
-    assertEquals(namesIn(root, "launchd"), [
-      "com.komari.komari-agent /Library/LaunchDaemons/com.komari.komari-agent.plist " +
-      "/usr/local/komari/agent 4",
-    ]);
+/** What is read of a service's file, as words apart by `|`. */
+function readOf(kind: ManagerKind, text: string): string {
+  let read = "";
+  const path = {
+    systemd: "/etc/systemd/system/komari-agent.service",
+    openrc: "/etc/init.d/komari-agent",
+    launchd: "/Library/LaunchDaemons/komari-agent.plist",
+  }[kind];
+  inRoot({ [path]: text }, (root) => {
+    for (const it of findOfficialAgents(kind, { root, home: "" }, "system")) {
+      read = [it.binary, ...it.args, `in ${it.workingDirectory}`, it.handWritten].join("|");
+    }
   });
+  return read;
+}
+
+Deno.test("findOfficialAgents() reads what the official installers write", () => {
+  const unit =
+    "/opt/komari/agent|-e|https://panel.example.com|-t|-tokenWithADash|--month-rotate|5|" +
+    "--include-nics|eth0,wg*|--disable-web-ssh|in /opt/komari|";
+  assertEquals(readOf("systemd", UNIT), unit);
+  const script =
+    "/opt/komari/agent|-e|https://panel.example.com|-t|token123|--include-mountpoint|" +
+    "/;/data disk|in /opt/komari|";
+  assertEquals(readOf("openrc", fixture("komari-agent.openrc")), script);
+  const plist = "/usr/local/komari/agent|-e|https://panel.example.com/a&b|-t|token123|" +
+    "in /usr/local/komari|";
+  assertEquals(readOf("launchd", fixture("com.komari.komari-agent.plist")), plist);
+});
+
+Deno.test("findOfficialAgents() names what was added to a service by hand", () => {
+  const end = (kind: ManagerKind) => (text: string) => readOf(kind, text).split("|").at(-1);
+  const start = "[Service]\nExecStart=/opt/komari/agent -e x";
+  same(end("systemd"), [
+    [`${start}\n`, ""],
+    [`${start}\n[Service]\nMemoryMax=64M\n`, ""],
+    [`${start}\nEnvironment=AGENT_TOKEN=t\n`, "Environment="],
+    [`${start}\n EnvironmentFile = /etc/default/agent\n`, "EnvironmentFile ="],
+    [`${start} \\\n -t t\n`, "\\"],
+    [`${start} $ARGS\n`, "$ARGS"],
+    [`${start} \${TOKEN}\n`, "\${"],
+    [`${start}\nExecStart=\nExecStart=/opt/komari/agent\n`, "ExecStart="],
+  ]);
+  const script = fixture("komari-agent.openrc");
+  same(end("openrc"), [
+    [`${script}\nexport HTTPS_PROXY="http://proxy:1"\n`, "export HTTPS_PROXY"],
+    [
+      script.replace("-t token123", "-t $TOKEN"),
+      /^command_args=.*\$/m.exec(
+        script.replace("-t token123", "-t $TOKEN"),
+      )?.[0] ?? "",
+    ],
+  ]);
+  const variables = "<key>EnvironmentVariables</key><dict></dict><key>WorkingDirectory";
+  const plist = fixture("com.komari.komari-agent.plist").replace(
+    "<key>WorkingDirectory",
+    variables,
+  );
+  assertEquals(end("launchd")(plist), "EnvironmentVariables");
+});
+
+Deno.test("findOfficialAgents() accepts any text", () => {
+  const line = fc.constantFrom(
+    "[Service]",
+    "ExecStart=/opt/komari/agent '",
+    "command='",
+    "<array>",
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(line, fc.string())), (lines) => {
+      for (const kind of MANAGERS) readOf(kind, lines.join("\n"));
+    }),
+    { numRuns: 30 },
+  );
 });
 
 Deno.test("findOfficialAgents() finds several agents or none", () => {
@@ -153,19 +213,6 @@ Deno.test("findOfficialAgents() takes a unit from the folder that systemd takes 
     });
     files.shift();
   }
-});
-
-Deno.test("findOfficialAgents() reads drop-ins by their names, the last one wins", () => {
-  const path = "/etc/systemd/system/x.service";
-  const names = ["50-e", "10-a", "40-d", "20-b", "30-c"];
-  const dropIns = names.map((name) => [
-    `${path}.d/${name}.conf`,
-    `[Service]\nEnvironment=A=${name}\nExecStart=\nExecStart=/opt/komari/agent ${name}\n`,
-  ]);
-  inRoot({ [path]: UNIT, ...Object.fromEntries(dropIns) }, (root) => {
-    const [found] = findOfficialAgents("systemd", { root, home: "" }, "system");
-    assertEquals([found?.args, found?.env.A], [["50-e"], "50-e"]);
-  });
 });
 
 const { signal } = new AbortController();

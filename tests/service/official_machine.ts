@@ -49,8 +49,7 @@ export async function replaceNow(
   return await withoutWaiting(system, (it) =>
     replace(configOf(args, { root }), it, {
       signal,
-      resolveWith: ({ given, proxies }) =>
-        configOf(args, { root, importedOptions: given, importedProxies: proxies }),
+      resolveWith: ({ given }) => configOf(args, { root, importedOptions: given }),
     }));
 }
 

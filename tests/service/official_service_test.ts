@@ -1,10 +1,19 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { officialManager } from "../../lib/service/managers.ts";
-import type { OfficialService } from "../../lib/service/official_record.ts";
-import { startOfficial, stopOfficial } from "../../lib/service/official_service.ts";
+import { applySteps } from "../../lib/service/install_step.ts";
+import {
+  officialManager,
+  type OfficialRecord,
+  officialRecordStep,
+  type OfficialService,
+  readOfficialRecord,
+  removeOfficialRecord,
+  startOfficial,
+  stopOfficial,
+} from "../../lib/service/official_service.ts";
 import { currentSystem, type TargetSystem } from "../../lib/service/target_system.ts";
 import { FakeTime } from "../fake_time.ts";
+import { inFolder } from "../temp_folder.ts";
 import { FakeTools } from "./fake_tools.ts";
 
 const OFFICIAL = {
@@ -14,12 +23,54 @@ const OFFICIAL = {
   unitPath: "/etc/systemd/system/komari-agent.service",
   binary: "/opt/komari/agent",
 } as const;
+const REPLACED: OfficialRecord = { ...OFFICIAL, isDone: true };
 const NEVER = new AbortController().signal;
 
 function createSystem(): { tools: FakeTools; system: TargetSystem } {
   const tools = new FakeTools();
   return { tools, system: { ...currentSystem({ env: {}, printLine() {} }), tools, uid: 0 } };
 }
+
+async function write(folder: string, record: OfficialRecord): Promise<void> {
+  await applySteps([officialRecordStep(folder, record)], createSystem().system, NEVER);
+}
+
+inFolder.test("readOfficialRecord() reads what officialRecordStep() wrote until it is removed", async ({ path }) => {
+  const folder = `${path}/new`;
+  assertEquals(readOfficialRecord(folder), undefined);
+  const ofUser = { ...REPLACED, manager: "launchd", scope: "user" } as const;
+  for (const record of [{ ...REPLACED, isDone: false }, ofUser, REPLACED]) {
+    await write(folder, record);
+    assertEquals(readOfficialRecord(folder), record);
+  }
+  await removeOfficialRecord(folder);
+  await removeOfficialRecord(folder);
+  assertEquals([...Deno.readDirSync(path)], [], "its folder, too");
+  await write(path, REPLACED);
+  Deno.writeTextFileSync(`${path}/config.json`, "{}");
+  await removeOfficialRecord(path);
+  assertEquals(Array.from(Deno.readDirSync(path), ({ name }) => name), ["config.json"]);
+  await assertRejects(() => write("/dev/null/x", REPLACED), Error, "Cannot create /dev/null/x");
+});
+
+inFolder.test("readOfficialRecord() takes none that is damaged, and done only where it says so", ({ path }) => {
+  const of = (text: string) => {
+    Deno.writeTextFileSync(`${path}/replaced.json`, text);
+    return readOfficialRecord(path)?.isDone;
+  };
+  const bad = [{ manager: "upstart" }, { binary: 5 }, { serviceName: undefined }];
+  const texts = bad.map((change) => JSON.stringify({ ...REPLACED, ...change }));
+  for (const text of ["", "null", "[]", ...texts]) assertEquals(of(text), undefined, text);
+  for (const isDone of [undefined, null, 1, "true", true]) {
+    assertEquals(of(JSON.stringify({ ...REPLACED, isDone })), isDone === true, String(isDone));
+  }
+});
+
+Deno.test("officialRecordStep() writes a file that everybody may read, and nothing secret", () => {
+  const more = { ...REPLACED, args: ["-t", "s3cret"] };
+  const { path, mode, text } = officialRecordStep("/etc/x", more);
+  assertEquals([path, mode, JSON.parse(text)], ["/etc/x/replaced.json", 0o644, REPLACED]);
+});
 
 /** Starts it, in no time. */
 async function start(system: TargetSystem): Promise<void> {
@@ -36,11 +87,10 @@ Deno.test("stopOfficial() stops the service and checks that it stopped", async (
   await stopOfficial(OFFICIAL, system, NEVER);
   assertEquals(tools.lines.includes("systemctl stop komari-agent.service"), true);
   tools.answer = () => undefined;
-  const stopping = () => stopOfficial(OFFICIAL, system, NEVER);
-  await assertRejects(stopping, Error, "Cannot stop komari-agent");
+  await assertRejects(() => stopOfficial(OFFICIAL, system, NEVER), Error, "Cannot stop komari-a");
 });
 
-Deno.test("startOfficial() enables and starts the service and checks that it keeps running", async () => {
+Deno.test("startOfficial() enables and starts the service, and checks that it keeps running", async () => {
   const { tools, system } = createSystem();
   await start(system);
   assertEquals(tools.lines, [
@@ -48,19 +98,11 @@ Deno.test("startOfficial() enables and starts the service and checks that it kee
     "systemctl restart komari-agent.service",
     ...Array(6).fill("systemctl is-active --quiet komari-agent.service"),
   ]);
-});
-
-Deno.test("startOfficial() throws when the service can't be started, or exits", async () => {
-  const { tools, system } = createSystem();
   let looks = 0;
   tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
   await assertRejects(() => start(system), Error, "it exited within");
   tools.answer = (line) => line.includes("restart") ? 5 : undefined;
   await assertRejects(() => start(system), Error, "systemctl restart komari-agent");
-});
-
-Deno.test("startOfficial() waits no longer when it is aborted", async () => {
-  const { tools, system } = createSystem();
   const user = new AbortController();
   tools.answer = (line) => line.includes("restart") ? void user.abort(new Error("stopped")) : 0;
   using _time = new FakeTime();
@@ -69,11 +111,8 @@ Deno.test("startOfficial() waits no longer when it is aborted", async () => {
 
 Deno.test("officialManager() runs each manager's commands on one service only", () => {
   const at = (official: OfficialService) => {
-    const { stop, disable, enable, restart } = officialManager(official, {
-      home: "/root",
-      uid: 501,
-    });
-    return [stop, disable, [...enable, ...restart]].map((them) => them.map(toolLine));
+    const of = officialManager(official, { home: "/root", uid: 501 });
+    return [of.stop, of.disable, [...of.enable, ...of.restart]].map((them) => them.map(toolLine));
   };
   const unit = "komari-agent.service";
   assertEquals(at(OFFICIAL), [

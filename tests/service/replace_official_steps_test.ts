@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { readOfficialRecord } from "../../lib/service/official_record.ts";
+import { readOfficialRecord } from "../../lib/service/official_service.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { replaced } from "../replaced.ts";
 import { NAME } from "./fake_system.ts";

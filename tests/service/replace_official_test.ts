@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
+import { UsageError } from "../../lib/config/usage_error.ts";
+import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
 import { ARGS, type FakeSystem, NAME, onOpenRc, RELEASES } from "./fake_system.ts";
 import { OfficialMachine, onOfficialMachine, replaceNow } from "./official_machine.ts";
 import { seenTimeouts } from "./seen_timeouts.ts";
@@ -68,8 +69,7 @@ onOfficialMachine.test("replace() prints no secret of the official agent", async
   };
   const words = Object.entries(secrets).map(([flag, value]) => `${flag} ${value}`).join(" ");
   const script = machine.text("/etc/init.d/komari-agent")
-    .replace(/^command_args="/m, `$&${words} `) +
-    '\nexport HTTPS_PROXY="http://me:pr0xy-passw0rd@proxy.example:3128"\n';
+    .replace(/^command_args="/m, `$&${words} `);
   machine.write("/etc/init.d/komari-agent", script);
   {
     using _panel = machine.accepting();
@@ -77,7 +77,7 @@ onOfficialMachine.test("replace() prints no secret of the official agent", async
   }
   const config = machine.text(`/etc/${NAME}/config.json`);
   const printed = machine.output;
-  for (const secret of ["d1scovery-k3y", "cl0udflare-s3cret", "pr0xy-passw0rd", "token123"]) {
+  for (const secret of ["d1scovery-k3y", "cl0udflare-s3cret", "token123"]) {
     assertEquals(printed.includes(secret), false, printed);
   }
   assertStringIncludes(config, "cl0udflare-s3cret");
@@ -89,7 +89,6 @@ onOfficialMachine.test("replace() prints no secret of the official agent", async
     "  Panel          https://panel.example.com",
     "  Token          imported",
     "  Options        cf_access_client_id, cf_access_client_secret, include_mountpoints /;/data disk",
-    "  Proxies        HTTPS_PROXY",
     "  Remote control was on and is now off; --enable-remote-control turns it on",
   ]);
 });
@@ -214,29 +213,19 @@ onOfficialMachine.test("replace() says nothing about remote control that was off
   }
 });
 
-onOfficialMachine.test("replace() names the warnings at login that the official agent has left, and removes none", async (machine) => {
-  const warning = "[Komari] Remote control is enabled on this device\nIt says more.\n\n" +
-    "Uninstall Komari Agent: https://docs.example/uninstall\n";
-  const script = "/etc/update-motd.d/99-komari-agent-warning";
-  const named = ({ printed }: OfficialMachine) =>
-    printed.filter((line) => line.startsWith("Left of the official agent"));
-  const motd = `Welcome.\n${warning}\n${warning.replace("more", "less")}`;
-  machine.write("/etc/motd", motd);
-  machine.write(script, "#!/bin/sh\necho x\n");
-  const expected = [
-    "Left of the official agent: its warning at login, lines 2 to 5 of /etc/motd",
-    "Left of the official agent: its warning at login, lines 7 to 10 of /etc/motd",
-    `Left of the official agent: its warning at login, ${script}`,
-  ];
-  await replaceNow(machine, machine.system, ["--print"]);
-  assertEquals(named(machine), expected);
-  using _panel = machine.accepting();
-  assertEquals(await replaceNow(machine, machine.system), undefined);
-  assertEquals(named(machine), [...expected, ...expected]);
-  assertEquals(machine.text("/etc/motd"), motd);
-  assertStringIncludes(machine.text(script), "echo x");
-  await using clean = new OfficialMachine();
-  clean.write("/etc/motd", `Welcome.\nquoted: ${warning}`);
-  await replaceNow(clean, clean.system, ["--print"]);
-  assertEquals(named(clean), []);
+onOfficialMachine.test("replace() imports nothing of a service that was edited by hand, and wants the options", async (machine) => {
+  const script = "/etc/init.d/komari-agent";
+  machine.write(script, `${machine.text(script)}\nexport AGENT_TOKEN=t0ken-of-a-variable\n`);
+  const before = machine.tree();
+  const why = `Cannot import the options of ${script}: it was edited by hand (export AGENT_TOKEN)`;
+  await assertRejects(() => run(machine), UsageError, why);
+  await assertRejects(() => run(machine, ["-e", "https://p.example"]), UsageError, why);
+  assertEquals([machine.tree(), machine.isUp("komari-agent")], [before, true]);
+  {
+    using _panel = machine.acceptedAgent(`/run/${NAME}`);
+    assertEquals(await run(machine, ARGS.map(String)), undefined);
+  }
+  assertEquals(machine.config(), { endpoint: "https://p.example", token: "top-secret" });
+  assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
+  assertStringIncludes(machine.output, "its own options are not imported");
 });

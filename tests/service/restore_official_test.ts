@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_record.ts";
+import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
 import { restore } from "../../lib/service/restore_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { ARGS, configOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
