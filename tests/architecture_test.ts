@@ -6,8 +6,8 @@ import { assert, assertEquals } from "@std/assert";
  */
 const FLOORS: readonly (readonly string[])[] = [
   ["parse/", "log/", "async/", "io/", "attempt.ts", "types.ts", "version.ts"],
-  ["config/", "host/", "sandbox/", "state/", "net/"],
-  ["diagnosis/", "metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
+  ["config/", "diagnosis/", "host/", "sandbox/", "state/", "net/"],
+  ["metrics/", "exporter/", "panel/", "probe/", "remote/", "traffic/"],
   ["agent/", "service/", "update/", "demo/"],
   ["doctor/"],
   ["cli/"],
@@ -20,8 +20,6 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   ["traffic/", "metrics/"],
   // A scrape asks file systems that may hang as a report does.
   ["exporter/", "metrics/"],
-  // A failed call is told by its cause.
-  ["panel/", "diagnosis/"],
   // What runs for the panel sends its results there.
   ["remote/", "panel/"],
   // An update restarts what the installation has made.
@@ -127,6 +125,14 @@ Deno.test("net/ imports nothing of ours but log/, async/, io/ and the pure parse
   const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
     importsOf(file)
       .filter((target) => !/^((net|log|async|io|parse)\/|attempt\.ts)/.test(target))
+      .map((target) => `${file.name} -> ${target}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("diagnosis/ imports nothing but the pure parsers", () => {
+  const wrong = files.filter((file) => file.name.startsWith("diagnosis/")).flatMap((file) =>
+    importsOf(file).filter((target) => !/^(diagnosis|parse)\//.test(target))
       .map((target) => `${file.name} -> ${target}`)
   );
   assertEquals(wrong, []);

@@ -1,28 +1,40 @@
 /**
- * What a failure to reach a panel was observed to be, and what its cause is in words: the types.
+ * What was observed of a failure, and its cause in words: the types.
  *
  * @module
  */
 
 import type { Proxy } from "../parse/proxy.ts";
 
-/** How far a call came: `closed` and `silent` are those of a server that was reached. */
+/** How far a call came, or what else has failed. */
 export type Stage =
   | "lookup"
   | "connect"
   | "proxy"
   | "tls"
+  /** A server was reached, and did not answer in time. */
   | "silent"
+  /** A server was reached, and closed the connection before it answered. */
   | "closed"
+  /** Something else than a panel answered. */
   | "answer"
-  /** A panel's own answer that it does not know the token. */
+  /** A panel answered that it does not know the token. */
   | "token"
-  /** A WebSocket that was open is closed. */
+  /** A panel refused the key of auto-discovery. */
+  | "key"
+  /** A panel answered with an error of its own. */
+  | "panel"
+  /** A WebSocket that was open was closed. */
   | "disconnected"
+  /** Several WebSockets in a row were closed soon after they were opened. */
+  | "short-lived"
   /** WebSockets are refused, while POST works. */
   | "websocket";
 
-/** An HTTP answer that is no panel's, as far as causes are told by it. */
+/** What does not work on this machine, whatever the panel does. */
+export type OwnStage = "ping" | "terminal" | "state";
+
+/** An HTTP answer that is no panel's. */
 export interface SeenAnswer {
   readonly status: number;
   readonly text: string;
@@ -36,31 +48,38 @@ export interface Seen {
   /** In the words of `net/`: `Cannot connect to …: connection refused`. */
   readonly error: string;
   readonly answer?: SeenAnswer | undefined;
+  /** Whether the panel has accepted this token before. */
+  readonly wasAccepted?: boolean | undefined;
+  /** The WebSockets in a row that did not last, and for how long the last of them were open. */
+  readonly shortLived?: {
+    readonly count: number;
+    readonly shortestMs: number;
+    readonly longestMs: number;
+  } | undefined;
 }
 
 /** What a token looks like, without the token. */
 export interface TokenShape {
   readonly length: number;
-  /** Whether it is the name of a variable, in whose place nothing has put a token. */
+  readonly isUuid: boolean;
+  /** Whether it is the name of a variable that nothing has filled in. */
   readonly isVariable: boolean;
   /** A character that no token has, as `U+FF1A`. */
   readonly odd?: string | undefined;
 }
 
-/** Where what has to be corrected is written, in the words of who asks. */
+/** Where settings are written, in the words of who asks. */
 export interface Places {
   readonly endpoint: string;
   readonly token: string;
   readonly proxy: string;
   /** How an option, or a variable, is given. */
   given(option: string): string;
-  /** How another address of the panel is configured. */
-  write(address: string): string;
   /** How connections leave the proxy out. */
   readonly withoutProxy: string;
 }
 
-/** By which way the failure was observed. */
+/** The way on which the failure was observed. */
 export interface SeenWay {
   readonly url: URL;
   readonly proxy: Proxy | undefined;
@@ -72,7 +91,7 @@ export interface SeenWay {
 
 /** A cause. */
 export interface Diagnosis {
-  /** Names the row of the table: two failures by one cause have the same. */
+  /** The name of the row of the table: two failures by one cause have the same. */
   readonly cause: string;
   readonly reason: string;
   /** What to do first. */
@@ -81,17 +100,13 @@ export interface Diagnosis {
   readonly more: readonly string[];
 }
 
-/** Advice; one that does not fit the case is no text. */
-export type Advice = string | false | undefined;
-
-/** A row of the table of causes. */
-export interface Cause {
+/** A row of the table. */
+export interface Row {
+  /** Its name. */
   readonly id: string;
-  readonly stages: readonly Stage[];
-  /** Whether it fits; a row without fits all failures of its stages. */
-  is?(seen: Seen, way: SeenWay): boolean;
-  /** What it is, where the error does not say it. */
-  reason?(seen: Seen, way: SeenWay): string;
-  /** What to do, the likeliest first. */
-  actions(seen: Seen, way: SeenWay): readonly Advice[];
+  /** All of them have to fit. */
+  readonly conditions: readonly string[];
+  readonly reason: string;
+  /** The likeliest first. */
+  readonly actions: readonly string[];
 }

@@ -41,9 +41,5 @@ export function redirectPlace(location: string): string {
   const base = "http://panel";
   if (!URL.canParse(location, base)) return "an unreadable address";
   const { origin, pathname } = new URL(location, base);
-  const place = origin === base ? pathname : origin + pathname;
-  const hint = pathname.includes("/api/clients/")
-    ? " (is that the panel's address?)"
-    : " (a login page in front of the panel?)";
-  return truncate(place, 200) + hint;
+  return truncate(origin === base ? pathname : origin + pathname, 200);
 }

@@ -15,7 +15,6 @@ import { IcmpProbe } from "../probe/icmp.ts";
 import { startShell } from "../sandbox/shell.ts";
 import { failed, type Finding, type Line, ok, warning } from "./check.ts";
 import type { NetworkEvidence } from "./network.ts";
-import { OWN_FIREWALL } from "../diagnosis/links.ts";
 import { endpointPlace, given, writeAddress } from "./options.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
 import {
@@ -29,6 +28,8 @@ import {
 } from "./way.ts";
 
 const CONNECT_MS = 5_000;
+const OWN_FIREWALL =
+  "see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save";
 /** The kernel sends a packet again after 1 s. */
 const SLOW_MS = 1_000;
 /** For what is tried after a failure, all at the same time. */

@@ -14,7 +14,8 @@ import { failed, type Finding, type Line, ok, warning } from "./check.ts";
 import { clockDifference, setClock } from "./clock.ts";
 import { endpointPlace, given, reinstall, writeAddress } from "./options.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
-import { causeOf, failureText, portOf, usualAddresses, type Way } from "./way.ts";
+import { portOf } from "../diagnosis/diagnose.ts";
+import { causeOf, failureText, usualAddresses, type Way } from "./way.ts";
 
 const HANDSHAKE_MS = 5_000;
 const READ_MS = 3_000;

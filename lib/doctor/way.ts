@@ -12,7 +12,7 @@ import { DialError } from "../net/errors.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import type { Diagnosis, Seen, SeenWay } from "../diagnosis/cause.ts";
-import { diagnoseFailure, shapeOf } from "../diagnosis/diagnose.ts";
+import { diagnoseFailure, portOf, shapeOf } from "../diagnosis/diagnose.ts";
 import {
   endpointPlace,
   given,
@@ -20,7 +20,6 @@ import {
   originOf,
   proxyNames,
   withoutProxy,
-  writeAddress,
 } from "./options.ts";
 
 /** The way to a panel. */
@@ -61,7 +60,6 @@ export function seenWay(way: Omit<Way, "dialer">): SeenWay {
       token: originOf(way, "token", "token_file", "panels") || given(way, "--token-file FILE"),
       proxy: proxyNames(way),
       given: (option) => given(way, option),
-      write: (address) => writeAddress(address, way),
       withoutProxy: withoutProxy(way),
     },
   };
@@ -87,11 +85,6 @@ export function hopOf(
 /** The address that is tried first, as far as it is known; else the name. */
 export function addressOf(way: Pick<Way, "url" | "proxy" | "addresses">): string {
   return way.addresses[0] ?? hopOf(way).host;
-}
-
-/** The port of a URL, also where it does not name it. */
-export function portOf(url: URL): number {
-  return url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
 }
 
 /** The ports of panels: those of web servers before them, and Komari's own. */

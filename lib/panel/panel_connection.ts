@@ -1,6 +1,6 @@
 import type { SeenWay } from "../diagnosis/cause.ts";
-import { diagnoseFailure, shapeOf } from "../diagnosis/diagnose.ts";
-import { placesOf } from "../diagnosis/places.ts";
+import { diagnoseFailure, placesOf, shapeOf } from "../diagnosis/diagnose.ts";
+
 import type { ConnectionConfig } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";

@@ -1,69 +1,295 @@
 import { assertEquals } from "@std/assert";
-import type { Seen, SeenWay } from "../../lib/diagnosis/cause.ts";
-import { CAUSES, diagnoseFailure, shapeOf } from "../../lib/diagnosis/diagnose.ts";
-import { placesOf } from "../../lib/diagnosis/places.ts";
+import type { OwnStage, Seen, SeenWay, Stage } from "../../lib/diagnosis/cause.ts";
+import {
+  diagnoseFailure,
+  diagnoseOwn,
+  diagnosisLine,
+  placesOf,
+  shapeOf,
+} from "../../lib/diagnosis/diagnose.ts";
+import { CAUSES } from "../../lib/diagnosis/table.ts";
+import { translate } from "../../lib/cli/translate.ts";
+import { parseProxy } from "../../lib/parse/proxy.ts";
+import { cases, same } from "../cases.ts";
+import { brokenRules, leftEnglish } from "../cli/chinese_style.ts";
 
-const url = new URL("https://panel.example");
-const token = shapeOf("0123456789abcdefghijkl");
-const way: SeenWay = { url, proxy: undefined, token, sends: [], places: placesOf(new Map(), url) };
+/**
+ * The diagnosis of a failure: its stage, then settings such as `url=https://panel.example` or a header
+ * (`server=nginx`), then the error; of an answer the status and the text.
+ */
+function diagnose(line: string) {
+  const [, stage = "", set = "", rest = ""] = /^(\S+)((?: [\w-]+=\S+)*) ?(.*)$/.exec(line) ?? [];
+  const own: readonly OwnStage[] = ["ping", "terminal", "state"];
+  if (own.some((it) => it === stage)) return diagnoseOwn(stage as OwnStage, rest);
+  const settings = new Map(
+    set.split(" ").slice(1).map((it) => it.split(/=(.*)/) as [string, string]),
+  );
+  const take = (name: string) => {
+    const value = settings.get(name);
+    settings.delete(name);
+    return value;
+  };
+  const url = new URL(take("url") ?? "https://panel.example");
+  const proxy = take("proxy");
+  const way: SeenWay = {
+    ...{ url, proxy: proxy === undefined ? undefined : parseProxy(proxy) },
+    token: shapeOf(take("token") ?? "0123456789abcdefghijkl"),
+    sends: take("sends")?.split(",") ?? [],
+    places: placesOf(new Map(), url),
+  };
+  const [count = 0, shortestMs = 0, longestMs = 0] = take("open")?.split(",").map(Number) ?? [];
+  const wasAccepted = take("accepted") !== undefined;
+  const [, status, text = ""] = /^(\d{3})(?: (.*))?$/.exec(rest) ?? [];
+  const answer = status === undefined
+    ? undefined
+    : { status: Number(status), text, headers: settings };
+  const seen: Seen = {
+    ...{ stage: stage as Stage, error: rest, answer, wasAccepted },
+    shortLived: { count, shortestMs, longestMs },
+  };
+  return diagnoseFailure(seen, way);
+}
 
-const page = (status: number, text = "", headers: Record<string, string> = {}): Seen => ({
-  stage: "answer",
-  error: "",
-  answer: { status, text, headers: new Map(Object.entries(headers)) },
+/** All causes: below each failure the name of its row, the reason and what to do. */
+const FAILURES = cases(`
+lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
+→ name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: no answer within 8 s
+→ name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: no such name
+→ name: no such name: panel.example ⇒ correct the name in -e, or add a DNS record for it
+lookup proxy=http://proxy.example:3128 Cannot resolve the proxy proxy.example: no such name
+→ name: no such name: proxy.example ⇒ correct the name in HTTPS_PROXY/ALL_PROXY, or add a DNS record for it
+lookup Cannot resolve panel.example: too many lookups hang
+→ lookup: no address for panel.example: too many lookups hang ⇒ see what the system finds: getent ahosts panel.example
+connect proxy=http://10.0.0.1:3128 Cannot connect to the proxy 10.0.0.1 port 3128: connection refused
+→ dead proxy: no connection to the proxy 10.0.0.1 port 3128: connection refused ⇒ start the proxy, or correct HTTPS_PROXY/ALL_PROXY; without it: NO_PROXY=panel.example
+connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
+→ not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e
+connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
+→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ see on the panel's machine whether it listens on port 25774, not at 127.0.0.1 alone: ss -ltn; else correct -e
+connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does not let it through
+→ own firewall: no connection to panel.example port 443 (192.0.2.7): this machine does not let it through ⇒ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
+connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family
+→ no usable family: no connection to panel.example port 443 (2001:db8::7): this machine has no address of that family ⇒ this machine has no IPv6: give the panel's name an IPv4 address, too
+connect Cannot connect to panel.example port 443 (192.0.2.7): host is unreachable
+→ host unreachable: no connection to panel.example port 443 (192.0.2.7): host is unreachable ⇒ see whether that machine is on: ping -c 3 192.0.2.7
+connect Cannot connect to panel.example port 443 (2001:db8::7): network is unreachable
+→ offline: no connection to panel.example port 443 (2001:db8::7): network is unreachable ⇒ see whether this machine is online and has a route there: ip addr; ip -6 route get 2001:db8::7
+connect Cannot connect to panel.example port 443 (192.0.2.7): no answer within 10 s
+→ dropped: no connection to panel.example port 443 (192.0.2.7): no answer within 10 s ⇒ see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset
+connect Cannot connect to panel.example port 443 (192.0.2.7): connection reset
+→ connection: no connection to panel.example port 443 (192.0.2.7): connection reset ⇒ see what answers there: curl -v https://panel.example
+proxy proxy=http://10.0.0.1:3128 Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: the proxy answers 407 Proxy Authentication Required
+→ proxy's login: the proxy 10.0.0.1 wants a login: the proxy answers 407 Proxy Authentication Required ⇒ put the proxy's user and password into HTTPS_PROXY/ALL_PROXY: http://USER:PASSWORD@HOST:PORT
+proxy proxy=http://me:s3cret@10.0.0.1:3128 Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: the proxy answers 407 Proxy Authentication Required
+→ proxy's password: the proxy 10.0.0.1 does not accept this login: the proxy answers 407 Proxy Authentication Required ⇒ correct the user and password in HTTPS_PROXY/ALL_PROXY
+proxy proxy=socks5h://10.0.0.1:1080 Cannot connect to panel.example through the proxy 10.0.0.1 port 1080: the proxy answers that its rules forbid the connection
+→ proxy forbids: the proxy 10.0.0.1 refuses panel.example: the proxy answers that its rules forbid the connection ⇒ have the proxy allow panel.example
+proxy proxy=http://10.0.0.1:3128 Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: the proxy answers 503 Service Unavailable
+→ proxy unconnected: the proxy 10.0.0.1 does not reach panel.example: the proxy answers 503 Service Unavailable ⇒ see on the proxy's machine whether it reaches the panel: curl -v https://panel.example
+proxy proxy=socks5h://10.0.0.1:80 Cannot connect to panel.example through the proxy 10.0.0.1 port 80: the proxy does not speak SOCKS 5
+→ no proxy: no connection through the proxy 10.0.0.1: the proxy does not speak SOCKS 5 ⇒ see whether HTTPS_PROXY/ALL_PROXY names a proxy of that kind, and no web server: curl -v -x socks5h://10.0.0.1:80 https://panel.example
+answer url=http://panel.example proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
+→ proxy unconnected: the proxy 10.0.0.1 does not reach panel.example: the proxy answers 502 ⇒ see on the proxy's machine whether it reaches the panel: curl -v http://panel.example
+answer proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
+→ no upstream: the proxy in front of the panel gets no answer from it: status 502 and a page of HTML, "Bad Gateway" ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+tls Cannot start TLS with panel.example port 443: it has no TLS 1.2 or 1.3
+→ old TLS: no TLS with panel.example port 443: it has no TLS 1.2 or 1.3 ⇒ have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)
+tls Cannot start TLS with panel.example port 443: the server and this agent have no cipher in common
+→ ciphers: no TLS with panel.example port 443: the server and this agent have no cipher in common ⇒ have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)
+tls Cannot start TLS with panel.example port 443: the server speaks no HTTP/1.1 there
+→ no HTTP/1.1: no TLS with panel.example port 443: the server speaks no HTTP/1.1 there ⇒ have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)
+tls Cannot start TLS with panel.example port 443: the server wants a certificate of its clients
+→ client certificate: no TLS with panel.example port 443: the server wants a certificate of its clients ⇒ let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+tls url=https://panel.example:25774/k/ Cannot connect to panel.example port 25774: it does not speak TLS; is it an http:// address?
+→ no TLS: panel.example port 25774 does not speak TLS ⇒ if the panel has no TLS, write http://panel.example:25774/k into -e (all on the way can read the token then); else correct the port
+tls Cannot trust the certificate of panel.example: it has expired, or this machine's clock is wrong
+→ expired: the certificate of panel.example is not trusted: it has expired, or this machine's clock is wrong ⇒ if the date here is right (date), renew the certificate on the panel's server: certbot renew; systemctl reload nginx
+tls Cannot trust the certificate of panel.example: it is not valid yet, or this machine's clock is wrong
+→ not yet valid: the certificate of panel.example is not trusted: it is not valid yet, or this machine's clock is wrong ⇒ see whether the date here is right: date; if not, set it: timedatectl set-ntp true
+tls Cannot trust the certificate of panel.example: it is of X.509 version 1, which no client accepts
+→ kind of certificate: the certificate of panel.example is not trusted: it is of X.509 version 1, which no client accepts ⇒ make a new certificate with the name in it: openssl req -x509 -addext subjectAltName=DNS:panel.example …
+tls Cannot trust the certificate of panel.example: it is for another name
+→ other name: the certificate of panel.example is not trusted: it is for another name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
+tls Cannot start TLS with panel.example port 443: the server has no site of that name
+→ no site: no TLS with panel.example port 443: the server has no site of that name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
+tls Cannot trust the certificate of panel.example: it is self-signed
+→ self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own, trust it: openssl s_client -connect panel.example:443 -servername panel.example </dev/null | openssl x509 >FILE; --ca-cert FILE
+tls Cannot trust the certificate of panel.example: its issuer is unknown to this machine
+→ unknown issuer: the certificate of panel.example is not trusted: its issuer is unknown to this machine ⇒ give the panel's server the full chain (fullchain.pem); for an authority of your own: --ca-cert FILE
+tls Cannot start TLS with panel.example port 443: the server closed the connection
+→ TLS: no TLS with panel.example port 443: the server closed the connection ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null
+silent no answer within 6 s
+→ hangs: connected to panel.example, and no answer within 6 s ⇒ see on the panel's machine whether the panel hangs: its log; top; df -h
+closed url=http://panel.example:8443 the connection was lost
+→ closes without TLS: connected to panel.example, and the connection was lost ⇒ see whether that port speaks TLS: curl -kv https://panel.example:8443; if so, write https://panel.example:8443 into -e
+closed the connection was lost
+→ closes: connected to panel.example, and the connection was lost ⇒ see what answers there: curl --http1.1 -v https://panel.example
+token token=\${KOMARI_TOKEN} the panel does not know this token
+→ variable for a token: the panel does not know this token: it is a variable that nothing has filled in ⇒ put the token itself into --token-file FILE
+token token="0123456789abcdefghijkl the panel does not know this token
+→ odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token into --token-file FILE, as the panel's page shows it
+token token=0f8fad5b-d9cb-469f-a165-70867728950e the panel does not know this token
+→ UUID for a token: the panel does not know this token ⇒ take the node's token from the panel's page (this one is a UUID, which names a node)
+token token=0123456789abcdef0123456789abcdef the panel does not know this token
+→ long token: the panel does not know this token ⇒ take the node's token from the panel's page (this one has 32 characters, theirs have 22; a key of auto-discovery goes into --auto-discovery)
+token token=0123456789abcde the panel does not know this token
+→ short token: the panel does not know this token ⇒ take the node's token from the panel's page (this one has 15 characters, theirs have 22)
+token accepted=yes the panel does not know this token
+→ deleted node: the panel does not know this token any more ⇒ see on the panel's page whether the node was deleted; if so, add it again, and put its new token into --token-file FILE
+token the panel does not know this token
+→ unknown token: the panel does not know this token ⇒ see on the panel's page whether the node is still there, and put its token into --token-file FILE
+key status 401
+→ key of auto-discovery: the panel refuses the key of auto-discovery: status 401 ⇒ compare it with the key on the panel's page of settings: --auto-discovery KEY
+panel the panel answered "database or disk is full (13)"
+→ panel's disk: the disk of the panel is full: "database or disk is full (13)" ⇒ make room on the panel's machine: df -h
+panel the panel answered "Method not found"
+→ panel's version: the panel does not know this call: "Method not found" ⇒ update the panel, or this agent: their versions do not fit
+panel the panel answered "internal error"
+→ panel's error: the panel answers with an error: "internal error" ⇒ read the log of the panel
+disconnected Cannot keep the WebSocket: no answer within 5 s
+→ lost: the WebSocket was lost: no answer within 5 s ⇒ wait: it is opened again; if this repeats, see whether packets are lost on the way: mtr -rn panel.example
+disconnected Cannot keep the WebSocket: the connection was lost
+→ closed: the WebSocket was lost: the connection was lost ⇒ wait: it is opened again; if this repeats, see why in the log of the panel, and of the proxy in front of it
+short-lived open=3,400,9100 closed
+→ second agent: the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+short-lived open=6,60000,60100 closed
+→ idle limit: the last 6 WebSockets were closed soon: they were open for 60 s to 60 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+websocket no answer within 10 s
+→ WebSockets blocked: WebSockets are blocked: no answer within 10 s ⇒ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
+websocket 400 {"error":"Require WebSocket upgrade","status":"error"}
+→ Upgrade removed: WebSockets are blocked: the Upgrade header is removed on the way ⇒ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
+websocket server=nginx 403 <title>403 Forbidden</title>
+→ forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "403 Forbidden", by "nginx" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
+answer server=cloudflare location=https://panel.example/api/clients/v2/rpc 301
+→ cloudflare leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc, by "cloudflare" ⇒ set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's server by HTTP, which leads back
+answer location=https://panel.example/api/clients/v2/rpc 308
+→ leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc ⇒ have the server answer at https://panel.example rather than lead there (nginx: return 301 in the server of port 80 alone)
+answer url=http://panel.example location=https://panel.example/api/clients/v2/rpc 301
+→ moved: the panel has another address: redirected to https://panel.example/api/clients/v2/rpc ⇒ write https://panel.example into -e
+answer url=http://panel.example:8443/k/ 400 <title>400 The plain HTTP request was sent to HTTPS port</title>
+→ moved: the panel has another address: status 400 and a page of HTML, "400 The plain HTTP request was sent to HTTPS port" ⇒ write https://panel.example:8443/k into -e
+answer sends=cf-access-client-id location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
+→ service token of Cloudflare Access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ see there whether the service token has expired, and whether a policy with the action Service Auth has it
+answer location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
+→ cloudflare access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
+answer server=cloudflare cf-mitigated=challenge 403 <title>Just a moment...</title>
+→ cloudflare challenge: Cloudflare asks this machine to prove that it is a browser: status 403 and a page of HTML, "Just a moment...", by "cloudflare" ⇒ have Cloudflare let /api/clients/ pass: skip that path in Security, WAF, and switch Bot Fight Mode off
+answer server=cloudflare 521 error code: 521
+→ cloudflare: Cloudflare answers in place of the panel: status 521, "error code: 521", by "cloudflare" ⇒ see on the panel's machine whether it, or the proxy before it, listens (ss -ltn) and lets Cloudflare's addresses in
+answer server=cloudflare 403 error code: 1020
+→ cloudflare: Cloudflare answers in place of the panel: status 403, "error code: 1020", by "cloudflare" ⇒ correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it
+answer 403 <title>雷池 WAF</title>
+→ web firewall: a web firewall answers in place of the panel: status 403 and a page of HTML, "雷池 WAF" ⇒ have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+answer 200 <title>Checking your browser</title>
+→ web firewall: a web firewall answers in place of the panel: status 200 and a page of HTML, "Checking your browser" ⇒ have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+answer sends=authorization www-authenticate=Basic 401
+→ password: something in front of the panel asks for a password: status 401 ⇒ correct the user and password that --header sends; the token is not the cause
+answer 401 <title>401 Authorization Required</title>
+→ no password: something in front of the panel asks for a password: status 401 and a page of HTML, "401 Authorization Required" ⇒ let /api/clients/ pass without it, or give --header 'Authorization: Basic …'; the token is not the cause
+answer 404 {"message":"Not found in install mode"}
+→ not set up: this Komari panel is not set up yet: status 404, "Not found in install mode" ⇒ open https://panel.example in a browser, and set it up
+answer 200 <title>Komari Monitor</title>
+→ komari page: the panel's page answers, and not its interface for agents: status 200 and a page of HTML, "Komari Monitor" ⇒ have the server there pass all paths on to the panel, also /api/, by POST as by GET (nginx: location / with proxy_pass)
+answer url=https://example.com/panel 200 <title>Komari Monitor</title>
+→ komari page below a path: the panel's page answers, and not its interface for agents: status 200 and a page of HTML, "Komari Monitor" ⇒ have the server there take /panel off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
+answer 500 {"status":"error","message":"database or disk is full (13)"}
+→ full disk of the panel: the disk of the panel is full: status 500, "database or disk is full (13)" ⇒ make room on the panel's machine: df -h
+answer 421
+→ other site: the server there has no site of this name: status 421 ⇒ correct the name in -e, or have the server there serve it (nginx: server_name)
+answer 413 <title>413 Request Entity Too Large</title>
+→ too large: the server refuses large requests: status 413 and a page of HTML, "413 Request Entity Too Large" ⇒ let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)
+answer 429 {"error":"too many requests"}
+→ limited: the server limits requests: status 429, "too many requests" ⇒ raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
+answer 500 oops
+→ failed: the server has failed: status 500, "oops" ⇒ read the log of the panel, and of the proxy in front of it
+answer server=nginx/1.22.1 502 <title>502 Bad Gateway</title>
+→ no upstream: the proxy in front of the panel gets no answer from it: status 502 and a page of HTML, "502 Bad Gateway", by "nginx/1.22.1" ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+answer 504
+→ no upstream: the proxy in front of the panel gets no answer from it: status 504 ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+answer 503 <title>503 Service Temporarily Unavailable</title>
+→ unavailable: the server is not available: status 503 and a page of HTML, "503 Service Temporarily Unavailable" ⇒ see on the panel's machine whether the panel runs, and read the log of the server in front of it
+answer 403 <title>403 Forbidden</title>
+→ forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "403 Forbidden" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
+answer location=https://login.example/start?next=s3cret 302
+→ login page: the panel's calls are redirected: redirected to https://login.example/start ⇒ let /api/clients/ pass there without a login; or correct -e, if that is not the panel
+answer url=http://panel.example proxy=http://10.0.0.1:80 404 <title>404 Not Found</title>
+→ no panel by proxy: no Komari panel at this address: status 404 and a page of HTML, "404 Not Found" ⇒ correct -e, or HTTP_PROXY/ALL_PROXY if that names a web server rather than a proxy
+answer server=nginx 404 <title>404 Not Found</title>
+→ no panel: no Komari panel at this address: status 404 and a page of HTML, "404 Not Found", by "nginx" ⇒ correct the address and its path in -e
+answer 200 <title>Welcome to nginx!</title>
+→ no panel: no Komari panel at this address: status 200 and a page of HTML, "Welcome to nginx!" ⇒ correct the address and its path in -e
+ping there is no "ping" command
+→ no ping: there is no "ping" command ⇒ install iputils-ping (Debian, Ubuntu) or iputils (Fedora, Arch, Alpine)
+ping "ping" may not open its socket (ping: socket: Operation not permitted)
+→ rights of ping: "ping" may not open its socket ⇒ run the agent as root, or grant it CAP_NET_RAW (AmbientCapabilities= in its unit, --cap-add NET_RAW for its container)
+ping /bin/sh could not be started to ping with
+→ ping: /bin/sh could not be started to ping with ⇒ see what it says: ping -c 1 127.0.0.1
+terminal there is no "script" command
+→ no script: there is no "script" command ⇒ install util-linux (util-linux-misc on Alpine)
+state Cannot write /var/lib/x/month.state: No space left on device
+→ own disk: Cannot write /var/lib/x/month.state: No space left on device ⇒ make room on the disk of /var/lib/x: df -h; df -i
+state Cannot write /var/lib/x/month.state: Permission denied
+→ rights of the state: Cannot write /var/lib/x/month.state: Permission denied ⇒ give /var/lib/x to the agent's user: chown -R USER /var/lib/x
+state Cannot write /var/lib/x/month.state: Read-only file system
+→ read-only state: Cannot write /var/lib/x/month.state: Read-only file system ⇒ make the disk of /var/lib/x writable, or choose another folder: --state-dir FOLDER
+state Cannot write /var/lib/x/month.state: Input/output error
+→ state: Cannot write /var/lib/x/month.state: Input/output error ⇒ see what is there: namei -l /var/lib/x; findmnt -T /var/lib/x
+`);
+
+Deno.test("each failure has its cause, the reason and one thing to do", () =>
+  same((line: string) => {
+    const { cause, reason, action } = diagnose(line);
+    return `${cause}: ${reason} ⇒ ${action}`;
+  }, FAILURES));
+
+Deno.test("every row of the table is the cause of a failure, and no two have the same name", () => {
+  const ids = Object.values(CAUSES).flat().map(({ id }) => id);
+  const found = new Set(FAILURES.map(([failure]) => diagnose(failure).cause));
+  assertEquals([new Set(ids).size, ids.filter((id) => !found.has(id))], [ids.length, []]);
 });
 
-/** Failures, and the rows that tell them. */
-const FAILURES: readonly (readonly [cause: string, seen: Seen])[] = [
-  ["name", { stage: "lookup", error: "Cannot resolve panel.example: no such name" }],
-  ["name server", { stage: "lookup", error: "Cannot resolve panel.example: no answer within 8 s" }],
-  ["refused", {
-    stage: "connect",
-    error: "Cannot connect to panel.example port 443 (192.0.2.7): connection refused",
-  }],
-  ["not on this machine", {
-    stage: "connect",
-    error: "Cannot connect to panel.example port 443 (127.0.0.1): connection refused",
-  }],
-  ["offline", {
-    stage: "connect",
-    error: "Cannot connect to panel.example port 443 (192.0.2.7): network is unreachable",
-  }],
-  ["dropped", {
-    stage: "connect",
-    error: "Cannot connect to panel.example port 443 (192.0.2.7): no answer within 10 s",
-  }],
-  ["self-signed", {
-    stage: "tls",
-    error: "Cannot trust the certificate of panel.example: it is self-signed",
-  }],
-  ["no TLS", {
-    stage: "tls",
-    error:
-      "Cannot connect to panel.example port 443: it does not speak TLS; is it an http:// address?",
-  }],
-  ["hangs", { stage: "silent", error: "no answer within 6 s" }],
-  ["unknown token", { stage: "token", error: "the panel does not know this token" }],
-  ["moved", page(301, "", { location: "https://new.example/api/clients/v2/rpc" })],
-  ["cloudflare challenge", page(403, "<html>", { "cf-mitigated": "challenge" })],
-  ["no upstream", page(502, "<h1>502")],
-  ["no panel", page(404, "<h1>404")],
-];
-
-Deno.test("each failure is told by its row", () => {
-  const found = FAILURES.map(([, seen]) => diagnoseFailure(seen, way).cause);
-  assertEquals(found, FAILURES.map(([cause]) => cause));
+Deno.test("every reason and action is Chinese in Chinese", () => {
+  const bad = FAILURES.flatMap(([failure]) => {
+    const { reason, action, more } = diagnose(failure);
+    return [reason, action, ...more].map((text) => translate(text, "zh"));
+  }).filter((text) =>
+    (leftEnglish(text) ?? brokenRules(text)[0]) !== undefined || !/[\u4e00-\u9fff]/.test(text)
+  );
+  assertEquals(bad, []);
 });
 
-Deno.test("no two rows have the same name", () => {
-  assertEquals(new Set(CAUSES.map(({ id }) => id)).size, CAUSES.length);
+Deno.test("every code of Cloudflare's has its advice", async () => {
+  const codes = "1003 1010 1015 1016 1020 1033 520 521 522 523 524 525 526 530".split(" ");
+  const advice = codes.map((code) => {
+    const status = code.length === 3 ? code : "403";
+    return diagnose(`answer server=cloudflare ${status} error code: ${code}`).action;
+  });
+  assertEquals(new Set(advice).size, codes.length);
+  await same(
+    (text: string) => leftEnglish(translate(text, "zh")),
+    advice.map((it) => [it, undefined]),
+  );
 });
 
-Deno.test("a token is told by its shape, and not shown", () => {
-  const seen: Seen = { stage: "token", error: "the panel does not know this token" };
-  const of = (token: string) => diagnoseFailure(seen, { ...way, token: shapeOf(token) });
-  assertEquals(of("${TOKEN}").cause, "variable for a token");
-  assertEquals(of('"secret').cause, "odd token");
-  assertEquals(of("secret").cause, "token of another length");
-  assertEquals(JSON.stringify(of('"secret')).includes("secret"), false);
+Deno.test("a diagnosis shows neither the token nor a proxy's password", () => {
+  const texts = FAILURES.map(([failure]) => Object.values(diagnose(failure)).flat().join());
+  assertEquals(texts.filter((text) => /0123456789abcde|s3cret/.test(text)), []);
+});
+
+Deno.test("a diagnosis is one line", () => {
+  assertEquals(diagnosisLine({ reason: "why", action: "do it" }), "why → do it");
+});
+
+Deno.test("places are those of the layers that the options are from", () => {
+  const url = new URL("https://panel.example");
+  const origins = new Map([["endpoint", "/etc/x.json"], ["token", "flag --token"]]);
+  const { endpoint, token, proxy, withoutProxy } = placesOf(origins, url);
+  assertEquals([endpoint, token, proxy, withoutProxy], [
+    "/etc/x.json",
+    "--token-file FILE",
+    "HTTPS_PROXY/ALL_PROXY",
+    "NO_PROXY=panel.example",
+  ]);
 });

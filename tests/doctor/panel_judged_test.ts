@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
-import { causeOf } from "../../lib/doctor/way.ts";
 import { judgeConnection } from "../../lib/doctor/connection.ts";
 import { judgeName } from "../../lib/doctor/name.ts";
 import { judgeTls } from "../../lib/doctor/tls.ts";
@@ -20,44 +19,6 @@ const way = {
   proxy: undefined,
   addresses: ["192.0.2.7"],
 };
-
-/** What answers in place of a panel, and the beginning of the first advice. */
-const ANSWERS: readonly (readonly [
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  page: string,
-  advice: string,
-])[] = [
-  [
-    301,
-    { location: "https://panel.example/api/clients/v2/rpc", server: "cloudflare" },
-    "",
-    "set Cloudflare's SSL/TLS",
-  ],
-  [
-    301,
-    { location: "https://new.example/api/clients/v2/rpc" },
-    "",
-    "write https://new.example",
-  ],
-  [302, { location: "https://x.cloudflareaccess.com/login" }, "", "give --cf-access-client-id"],
-  [403, { "cf-mitigated": "challenge" }, "<html>", "have Cloudflare let /api/clients/ pass"],
-  [403, { server: "cloudflare" }, "error code: 1020", "correct the rule of Cloudflare's WAF"],
-  [522, { server: "cloudflare" }, "", "see whether the panel's own server is up"],
-  [401, { "www-authenticate": "Basic" }, "", "let /api/clients/ pass without the password"],
-  [403, {}, "<title>雷池 WAF</title>", "have the web firewall there let"],
-  [200, {}, "<title>Komari Monitor</title>", "have the server there pass all paths on"],
-  [200, {}, "<title>Welcome to nginx!</title>", "correct the address and its path in -e"],
-  [502, {}, "<h1>502", "the proxy in front of the panel gets no answer"],
-];
-
-Deno.test("each answer in place of a panel has its advice", () => {
-  for (const [status, headers, text, advice] of ANSWERS) {
-    const answer = { status, headers: new Map(Object.entries(headers)), text };
-    const found = causeOf({ stage: "answer", error: "", answer }, way);
-    assertEquals(String(found.advice[0]).slice(0, advice.length), advice, `${status} ${text}`);
-  }
-});
 
 const name = { ms: 5, addresses: [], answers: [], file: "/etc/resolv.conf" };
 const answer = { server: "192.0.2.53", code: "NXDOMAIN", ms: 3, addresses: [] };
