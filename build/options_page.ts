@@ -7,7 +7,7 @@
 import { defaultText, optionUsage } from "../lib/cli/help.ts";
 import { translate } from "../lib/cli/translate.ts";
 import type { Language } from "../lib/config/language.ts";
-import type { Option } from "../lib/config/option.ts";
+import { commandsOf, type Option } from "../lib/config/option.ts";
 import { OPTION_ROWS, rowsByGroup } from "../lib/config/option_table.ts";
 
 const TEXTS = {
@@ -78,7 +78,10 @@ function meaning(row: Option<unknown>, language: Language): string[] {
   const initial = defaultText(row, SAY[language]) ??
     (row.placeholder === undefined ? TEXTS.off[language] : "");
   const isPath = /^[$/]\S*$/.test(initial);
-  return [isPath ? code(initial) : initial, SAY[language](row.help)];
+  const commands = commandsOf(row) ?? [];
+  const isOfFew = commands.length > 0 && commands.length <= 2 && !commands.includes("report");
+  const only = isOfFew ? commands.map(code).join(", ") + SAY[language](": ") : "";
+  return [isPath ? code(initial) : initial, only + SAY[language](row.help)];
 }
 
 function reason({ help, noEffect }: Option<unknown>, language: Language): string {

@@ -1,10 +1,14 @@
 /** A command of the program, as the help shows it. */
 export interface CommandRow {
+  /** Its section of the help. */
+  readonly group: keyof typeof COMMAND_GROUPS;
   /** Text after the program's name on the command line. */
   readonly usage: string;
   readonly help: string;
   /** A longer explanation for the help of the command itself. */
   readonly details?: string;
+  /** What somebody would type after the program's name. */
+  readonly example?: string;
   /** The options that it takes, beside those that name it in their row. */
   readonly takes?: readonly OptionSet[];
   /** What it reads beside the command line, the variables of options and a file that is named. */
@@ -31,99 +35,128 @@ export type Reading = "installed" | "record" | "proxies";
 /** The options of a running agent. */
 const AGENT = ["agent", "measured", "month", "updates", "config"] as const;
 
+/** The sections of the help. */
+export const COMMAND_GROUPS = {
+  run: "Run",
+  look: "Look",
+  more: "More",
+} as const;
+
 /** Every command of the program, in the order of the help. Without any, the program reports. */
 export const COMMANDS = {
   "report": {
-    usage: "-e URL -t TOKEN [options]",
+    group: "run",
+    usage: "[report] -e URL -t TOKEN [OPTIONS]",
     takes: [...AGENT, "json", "log"],
     reads: ["installed", "proxies"],
-    help: "report to a panel",
+    help: "report to a panel; this is the default command",
     details:
-      "This is what the program does without a command. With --dry-run it measures twice, shows what would be sent and where each value comes from, and exits; that needs no panel.",
+      "With --dry-run it measures twice, shows what it would send and where each value comes from, and exits; this needs no panel.",
+    example: "-e https://panel.example.com --token-file FILE --gpu",
   },
   "demo": {
-    usage: "demo [options]",
+    group: "run",
+    usage: "demo [OPTIONS]",
     takes: ["measured", "month", "config", "log"],
     help: "try it without a panel",
+    details: "Starts a small panel on this machine, reports to it, and shows all values on a page.",
+    example: "demo --port 8080",
+  },
+  "install": {
+    group: "run",
+    usage: "install -e URL -t TOKEN [OPTIONS]",
+    takes: [...AGENT, "service", "log"],
+    reads: ["installed", "record", "proxies"],
+    help: "run it as a service of systemd or OpenRC",
     details:
-      "Starts a small panel on this machine, reports to it, and shows a page with all values.",
+      "Writes the options into the service's configuration. Run it again to change options or the version.",
+    example: "install -e https://panel.example.com -t TOKEN --gpu",
+  },
+  "uninstall": {
+    group: "run",
+    usage: "uninstall [OPTIONS]",
+    takes: ["service", "config"],
+    help: "remove the service and all its files",
+    example: "uninstall --keep-state",
+  },
+  "update": {
+    group: "run",
+    usage: "update [--check|--now]",
+    takes: ["updates", "service", "config", "json", "log"],
+    reads: ["record", "proxies"],
+    help: "look for a newer version, or install it",
+    details: "A new version that does not report within a minute is rolled back.",
+    example: "update --now",
+  },
+  "status": {
+    group: "look",
+    usage: "status [--json]",
+    takes: ["service", "config", "json"],
+    reads: ["installed"],
+    help: "show whether the agent reports, and what it does",
+    details:
+      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports, else 1.",
+    example: "status --json",
+  },
+  "doctor": {
+    group: "look",
+    usage: "doctor [OPTIONS]",
+    takes: [...AGENT, "service", "json"],
+    reads: ["installed", "proxies"],
+    help: "find out what is wrong, and what to do",
+    details:
+      "Checks the configuration, the connection to the panel and this machine. Without -e or --config it checks the installed service. It only reads from the panel: the node does not appear online, and a running agent is not disturbed. The exit code is 1 if a check fails.",
+    example: "doctor -e https://panel.example.com --token-file FILE",
+  },
+  "config show": {
+    group: "look",
+    usage: "config show [OPTIONS]",
+    takes: [...AGENT, "service", "json"],
+    reads: ["installed"],
+    help: "check and show the configuration",
+    details:
+      "Shows every option in force and where its value comes from, without secrets. Without --config it reads the configuration of the installed service. The exit code is 2 if there is a mistake.",
+    example: "config show --config config.json",
   },
   "traffic show": {
+    group: "look",
     usage: "traffic show [--json]",
     takes: ["month", "service", "config", "json"],
     reads: ["installed"],
     help: "show the month's traffic",
   },
   "traffic set": {
-    usage: "traffic set --up N --down N",
+    group: "look",
+    usage: "traffic set --up BYTES --down BYTES",
     takes: ["month", "service", "config", "json"],
     reads: ["installed"],
     help: "set the month's traffic",
-    details:
-      "Sets the totals of the current month. A running agent takes them over with its next report.",
-  },
-  "install": {
-    usage: "install [options] [--print]",
-    takes: [...AGENT, "service", "log"],
-    reads: ["installed", "record", "proxies"],
-    help: "run it as a service, with these options",
-    details:
-      "Installs the program as a service of systemd or OpenRC. The options are written into the configuration of the service.",
-  },
-  "uninstall": {
-    usage: "uninstall [--print]",
-    takes: ["service", "config"],
-    help: "remove the service and all its files",
-  },
-  "status": {
-    usage: "status [--json]",
-    takes: ["service", "config", "json"],
-    reads: ["installed"],
-    help: "show what the running agent does",
-    details:
-      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports.",
-  },
-  "doctor": {
-    usage: "doctor [options] [--json]",
-    takes: [...AGENT, "service", "json"],
-    reads: ["installed", "proxies"],
-    help: "find out what is wrong",
-    details:
-      "Checks the configuration, the connection to the panel and this machine, and gives advice. Without -e or --config it checks the installed service. The panel is only read: the node does not appear online, and a running agent is not disturbed. The exit code is 1 if a check fails.",
-  },
-  "config show": {
-    usage: "config show [options] [--json]",
-    takes: [...AGENT, "service", "json"],
-    reads: ["installed"],
-    help: "check and show the configuration",
-    details:
-      "Shows every option in force and where its value comes from; secrets are hidden. Without --config it reads the configuration of the installed service. A mistake ends it with exit code 2.",
+    details: "A running agent uses the new totals from its next report on.",
+    example: "traffic set --up 12.5GiB --down 300GB",
   },
   "health": {
+    group: "more",
     usage: "health [--alive] [--json]",
     takes: ["service", "config", "json"],
     reads: ["installed"],
-    help: "say whether the panel accepts its reports",
+    help: "check for supervisors and containers",
     details:
-      "For supervisors and container health checks: the exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. --alive asks only whether the agent runs, as is right for a supervisor that restarts what is not alive: an outage of the panel is no reason to.",
-  },
-  "update": {
-    usage: "update [--check|--now]",
-    takes: ["updates", "service", "config", "json", "log"],
-    reads: ["record", "proxies"],
-    help: "look for a newer version, or install it",
-    details: "A new version that does not report within a minute is rolled back.",
+      "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",
+    example: "health --alive",
   },
   "version": {
+    group: "more",
     usage: "version [--json]",
     takes: ["json"],
     help: "show the version",
   },
   "licenses": {
+    group: "more",
     usage: "licenses",
-    help: "show the licenses of all that it contains",
+    help: "show the licenses of the program and its parts",
   },
   "help": {
+    group: "more",
     usage: "help [COMMAND]",
     help: "show the help of a command",
   },

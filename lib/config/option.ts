@@ -69,7 +69,7 @@ export const OPTION_GROUPS = {
   updates: { title: "Updates", commands: "updates" },
   demo: { title: "Demo", commands: ["demo"] },
   official: {
-    title: "Options of the official agent, without effect here",
+    title: "Without effect here",
     commands: undefined,
   },
 } as const satisfies Readonly<
@@ -138,7 +138,10 @@ export class OptionRows {
   }
 
   /** An option of the official agent that is accepted without effect. */
-  ignored(usage: string, noEffect = "it does nothing in this agent"): Option<string | boolean> {
+  ignored(
+    usage: string,
+    noEffect = "this agent has nothing of the kind",
+  ): Option<string | boolean> {
     const help = "Of the official agent";
     return / [A-Z]+$/.test(usage)
       ? this.text(usage, help, { noEffect })

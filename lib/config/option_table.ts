@@ -62,23 +62,23 @@ const officialFlags = new OptionRows("official", { hasVariables: false });
 
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
-  endpoint: panel.text("-e, --endpoint URL", "The panel's address, with its path if it has one", {
+  endpoint: panel.text("-e, --endpoint URL", "URL of the panel", {
     tags: ["panel", "official"],
     isRequired: true,
     parse: parseEndpoint,
   }),
   token: panel.text(
     "-t, --token TOKEN",
-    "This node's secret; other users of the machine can see it on the command line, so prefer --token-file",
+    "Token of this node; the process list shows it to other users, so prefer --token-file",
     { tags: ["panel", "location", "official"], secret: true, isRequired: true, parse: parseToken },
   ),
-  tokenFile: panel.text("--token-file FILE", "A file that holds the token; - is standard input", {
+  tokenFile: panel.text("--token-file FILE", "File with the token; - reads standard input", {
     tags: ["panel", "location"],
     initialText: "$CREDENTIALS_DIRECTORY/token",
   }),
   panels: panel.checked<readonly PanelSettings[]>(
     "JSON",
-    "Further panels: an array of objects with endpoint, token, and if wanted interval and enable_remote_control; -e and -t given in pairs do the same",
+    "More panels: a JSON array of objects with endpoint and token, optionally interval and enable_remote_control; or repeat -e and -t",
     {
       variable: "AGENT_PANELS",
       tags: ["panel"],
@@ -90,7 +90,7 @@ export const OPTIONS = {
   ),
   autoDiscoveryKey: panel.text(
     "--auto-discovery KEY",
-    "Register this node automatically with the panel's auto-discovery key, and remember its token",
+    "The panel's auto-discovery key: register this node, and keep its token",
     {
       variable: "AGENT_AUTO_DISCOVERY_KEY",
       tags: ["official"],
@@ -113,33 +113,32 @@ export const OPTIONS = {
   ),
   transport: connection.choice(
     "--transport",
-    "The best transport that works, WebSocket before HTTP, or HTTP only",
+    "auto: WebSocket, else HTTP; http: HTTP only",
     { initial: "auto", allowed: ["auto", "http"] },
   ),
   protocolVersion: connection.choice(
     "--protocol-version",
-    "The protocol version to try first; a panel that has only the other one gets that",
+    "Protocol version to try first; the agent falls back to the other",
     { tags: ["official"], initial: 2, allowed: [1, 2] },
   ),
   tokenIn: connection.choice(
     "--token-in",
-    "Where the panel takes the token; auto tries the query first, and the header after a 401",
+    "How to send the token; auto: as a query parameter, after a 401 as a header",
     { initial: "auto", allowed: ["auto", "query", "header"] },
   ),
   reconnectIntervalSeconds: connection.number(
     "-c, --reconnect-interval SECONDS",
-    "Wait between the first connection attempts of an outage; later ones wait longer",
+    "Delay before the first reconnection attempts; later delays are longer",
     {
       tags: ["official"],
       initial: 2,
       min: 0.1,
       max: 86_400,
-      initialText: "2 (official: 5)",
     },
   ),
   preferFamily: connection.choice(
     "--prefer-ip-version",
-    "Try the panel's addresses of this IP version first",
+    "Try this IP version of the panel's addresses first",
     {
       tags: ["official"],
       initial: undefined,
@@ -149,7 +148,7 @@ export const OPTIONS = {
   ),
   nameServer: connection.checked<HostAndPort | undefined>(
     "--custom-dns HOST[:PORT]",
-    "Name server that resolves the panel's address; IPv6 in brackets",
+    "DNS server for the panel's name; IPv6 in brackets",
     {
       tags: ["official"],
       initial: undefined,
@@ -157,12 +156,12 @@ export const OPTIONS = {
       initialText: "the system's",
     },
   ),
-  compression: connection.toggleOff("--disable-compression", "Send without compression", {
+  compression: connection.toggleOff("--disable-compression", "Don't compress reports", {
     tags: ["official"],
   }),
   headers: connection.checked<readonly Header[]>(
     "--header 'NAME: VALUE'",
-    "A header for every request to the panel; may be repeated, in the variable one per line",
+    "HTTP header for all requests to the panel; repeatable, one per line in the variable",
     {
       variable: "AGENT_HEADERS",
       secret: true,
@@ -175,17 +174,17 @@ export const OPTIONS = {
   ),
   cfAccessClientId: connection.text(
     "--cf-access-client-id ID",
-    "For a panel behind Cloudflare Access: the header CF-Access-Client-Id",
+    "Client ID for a panel behind Cloudflare Access",
     { tags: ["official"], secret: true, parse: parseHeaderValue },
   ),
   cfAccessClientSecret: connection.text(
     "--cf-access-client-secret SECRET",
-    "For a panel behind Cloudflare Access: the header CF-Access-Client-Secret",
+    "Client secret for a panel behind Cloudflare Access",
     { tags: ["official"], secret: true, parse: parseHeaderValue },
   ),
   caCertFile: connection.text(
     "--ca-cert FILE",
-    "A PEM file with certificates to trust in addition to the well-known ones",
+    "PEM file of certificates to trust besides the public authorities",
     {
       commands: "updates",
       tags: ["root", "release"],
@@ -194,7 +193,7 @@ export const OPTIONS = {
   ),
   anyCertificate: connection.toggle(
     "-u, --ignore-unsafe-cert",
-    "Trust any certificate: anyone between agent and panel can read the token",
+    "Trust any certificate; insecure: anyone in between can read the token",
     { tags: ["official"] },
   ),
   intervalSeconds: reports.number("-i, --interval SECONDS", "Time between two reports", {
@@ -202,13 +201,11 @@ export const OPTIONS = {
     initial: undefined,
     min: INTERVAL_SECONDS.min,
     max: INTERVAL_SECONDS.max,
-    initialText:
-      `${INTERVAL_SECONDS.webSocket} over WebSocket, ${INTERVAL_SECONDS.post} over HTTP; ` +
-      `${INTERVAL_SECONDS.demo} in the demo`,
+    initialText: "3 over WebSocket, 5 over HTTP; 1 in the demo",
   }),
   metrics: reports.checked<ListenAddress | undefined>(
     "--metrics ADDRESS:PORT",
-    "Serve metrics for Prometheus on this address; on 127.0.0.1 if only a port is given",
+    "Serve metrics for Prometheus here; a port alone listens on 127.0.0.1",
     {
       commands: "agent",
       initial: undefined,
@@ -218,16 +215,16 @@ export const OPTIONS = {
   ),
   allowLocalProbes: reports.toggle(
     "--allow-local-probes",
-    "Let the panel probe this machine's own addresses and loopback",
+    "Let the panel probe loopback and this machine's own addresses",
   ),
   infoIntervalMinutes: reports.number(
     "--info-report-interval MINUTES",
-    "Time between two basic infos",
+    "Time between two reports of basic info",
     { tags: ["official"], initial: 5, min: 0.1, max: 1440 },
   ),
   includeNics: measured.globs(
     "--include-nics",
-    "Count only these interfaces; separated by commas, patterns as eth*, en[ps]?",
+    "Count only these interfaces: names or patterns such as eth*, en[ps]?, by commas",
     {
       commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
       tags: ["official"],
@@ -244,7 +241,7 @@ export const OPTIONS = {
   ),
   includeMountPoints: measured.list(
     "--include-mountpoint",
-    "Count only these mount points; separated by semicolons",
+    "Count only these mount points, by semicolons",
     {
       variable: "AGENT_INCLUDE_MOUNTPOINTS",
       tags: ["official"],
@@ -254,22 +251,22 @@ export const OPTIONS = {
   ),
   memoryMode: measured.choice(
     "--memory-mode",
-    "Used memory as htop shows it, as total - available, or as total - free",
+    "Used memory: as htop shows it, total - available, or total - free",
     { initial: "htop", allowed: ["htop", "available", "all"] },
   ),
   memoryIncludeCache: measured.toggle(
     "--memory-include-cache",
-    "The official name for --memory-mode all",
+    "Same as --memory-mode all",
     { tags: ["official"] },
   ),
   memoryExcludeBcf: measured.toggle(
     "--memory-exclude-bcf",
-    "The official name for --memory-mode htop",
+    "Same as --memory-mode htop",
     { variable: "AGENT_MEMORY_REPORT_RAW_USED", tags: ["official"] },
   ),
   gpu: measured.toggle(
     "--gpu",
-    "Report use, memory and temperature of graphics cards too, updated every 10 s",
+    "Report graphics cards: use, memory and temperature, every 10 s",
     { variable: "AGENT_ENABLE_GPU", tags: ["official"] },
   ),
   hostProc: measured.text("FOLDER", "The host's /proc inside a container", {
@@ -280,7 +277,7 @@ export const OPTIONS = {
   }),
   monthRotate: month.number(
     "--month-rotate DAY",
-    "Report the traffic since this day of the month, 1 to 31; 0 reports it since the machine's start",
+    "Report traffic since this day of the month, 1 to 31; 0: since boot",
     { tags: ["official"], initial: 0, min: 0, max: 31, whole: true },
   ),
   stateDir: month.text(
@@ -294,12 +291,12 @@ export const OPTIONS = {
   ),
   upBytes: month.checked<number | undefined>(
     "--up BYTES",
-    "For `traffic set`: bytes sent this month, such as 12.5GiB or 300GB",
+    "Bytes sent this month, such as 12.5GiB or 300GB",
     { variable: false, commands: ["traffic set"], initial: undefined, parse: parseByteCount },
   ),
   downBytes: month.checked<number | undefined>(
     "--down BYTES",
-    "For `traffic set`: bytes received this month",
+    "Bytes received this month",
     { variable: false, commands: ["traffic set"], initial: undefined, parse: parseByteCount },
   ),
   customIpv4: addresses.text("--custom-ipv4 ADDRESS", "This machine's public IPv4 address", {
@@ -312,44 +309,44 @@ export const OPTIONS = {
   }),
   addressesFromNic: addresses.toggle(
     "--get-ip-addr-from-nic",
-    "Use the interfaces' addresses and ask no service",
+    "Take public addresses from the interfaces; query no service",
     { tags: ["official"] },
   ),
   ipServices: addresses.checked<"default" | "off" | readonly string[]>(
     "--ip-services off|LIST",
-    "Services that are asked for the public addresses: none, or these URLs, separated by commas",
+    "URLs to query for the public addresses, by commas; off: none",
     {
       initial: "default",
       hasOff: true,
       parse: parseServices,
-      initialText: "well-known ones",
+      initialText: "well-known services",
     },
   ),
   enableRemoteControl: remote.toggle(
     "--enable-remote-control",
-    "Let the panel run commands, open terminals and handle files, with this process's rights",
+    "Let the panel run commands, open terminals and manage files, as this user",
     { tags: ["panel"] },
   ),
   requireSeal: remote.toggle(
     "--require-seal",
-    "Exit with code 2 where the kernel can't seal this process",
+    "Exit with code 2 if the kernel can't seal this process",
   ),
   disableWebSsh: remote.toggle(
     "--disable-web-ssh",
-    "The official agent's switch to turn it off; wins over --enable-remote-control",
+    "The official agent's off switch; wins over --enable-remote-control",
     { tags: ["official"] },
   ),
   disableRemoteFiles: remote.toggle(
     "--disable-remote-files",
-    "With remote control on: no files, only commands and terminals",
+    "Remote control without files",
   ),
   allowDowngrade: remote.toggle(
     "--allow-downgrade",
-    "With remote control on: let the panel order a version below the installed one",
+    "Let remote control install an older version",
   ),
   execTimeoutMinutes: remote.number(
     "--exec-timeout MINUTES",
-    "How long a command from the panel may run",
+    "Time limit of a command from the panel",
     { initial: 10, min: 0.01, max: 1440 },
   ),
   terminalIdleMinutes: remote.number(
@@ -359,7 +356,7 @@ export const OPTIONS = {
   ),
   configFile: general.text(
     "--config FILE",
-    "A JSON file with any of these options by their keys; comments are allowed",
+    "JSON file of options by their keys; may have comments",
     {
       variable: "AGENT_CONFIG_FILE",
       commands: "config",
@@ -369,7 +366,7 @@ export const OPTIONS = {
   ),
   dryRun: generalFlags.toggle(
     "--dry-run",
-    "Measure twice, show what would be sent and where it comes from, and exit; needs no panel",
+    "Show what would be sent and where each value comes from, and exit",
     { commands: ["report"] },
   ),
   verbose: generalFlags.toggle(
@@ -379,7 +376,7 @@ export const OPTIONS = {
   ),
   alive: generalFlags.toggle(
     "--alive",
-    "Ask only whether the agent runs, not whether the panel accepts its reports",
+    "Check only whether the agent runs",
     { commands: ["health"] },
   ),
   json: generalFlags.toggle("--json", "Print JSON instead of text", { commands: "json" }),
@@ -389,7 +386,7 @@ export const OPTIONS = {
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
   }),
-  logFormat: general.choice("--log-format", "One line of text, or one JSON object, per event", {
+  logFormat: general.choice("--log-format", "Log as text, or as a JSON object per line", {
     commands: "log",
     tags: ["output"],
     initial: "text",
@@ -397,7 +394,7 @@ export const OPTIONS = {
   }),
   lang: general.choice(
     "--lang",
-    "Language of what is printed for people; by $LANG alone, the agent's log stays English",
+    "Language of the output; with $LANG alone, the agent's log stays English",
     {
       tags: ["output"],
       initial: undefined,
@@ -405,28 +402,31 @@ export const OPTIONS = {
       initialText: "by $LANG",
     },
   ),
-  help: generalFlags.toggle("-h, --help", "Show the help, after a command only its own, and exit"),
-  version: generalFlags.toggle("--version", "Show the version and exit", {
+  help: generalFlags.toggle(
+    "-h, --help",
+    "Show the help; after a command, the help of that command",
+  ),
+  version: generalFlags.toggle("--version", "Show the version", {
     commands: ["report", "version"],
   }),
   print: install.toggle(
     "--print",
-    "For `install` and `uninstall`: show what would be done, and change nothing",
+    "Show what it would do, and change nothing",
     { commands: ["install", "uninstall"] },
   ),
   asRoot: install.optionalToggle(
     "--as-root",
-    "Run the service as root; needed to administer the machine by remote control",
+    "Run the service as root, for remote control of the whole machine",
   ),
-  replace: install.toggle("--replace", "For `install`: replace the official agent"),
+  replace: install.toggle("--replace", "Replace the official agent"),
   restore: install.toggle(
     "--restore",
-    "For `uninstall`: restore the official agent that was replaced",
+    "Start the replaced official agent again",
     { commands: ["uninstall"] },
   ),
   unset: install.checked<readonly string[]>(
     "--unset NAME",
-    "For `install`: return an option or a saved proxy to its default, by the name of its flag or of its variable; may be repeated",
+    "Return an option or a saved proxy to its default, by its flag, variable or key; repeatable",
     {
       separator: ",",
       repeats: true,
@@ -437,7 +437,7 @@ export const OPTIONS = {
   ),
   keepState: install.toggle(
     "--keep-state",
-    "For `uninstall`: keep the monthly traffic and the registration for the next installation",
+    "Keep monthly traffic and registration for the next installation",
     { commands: ["uninstall"] },
   ),
   installDir: install.text("--install-dir FOLDER", "Folder of the program", {
@@ -456,12 +456,12 @@ export const OPTIONS = {
   ),
   pin: updates.toggle(
     "--pin",
-    "Stay at the version that is installed: no updates, neither automatic nor by hand",
+    "Keep the installed version: no automatic and no manual updates",
     { commands: ["report", "install"] },
   ),
   updateUrl: updates.text(
     "--update-url URL",
-    "URL that describes the newest release, in the format of GitHub's API",
+    "Where to find the newest release, in the format of GitHub's API",
     {
       tags: ["root", "release"],
       parse: parseEndpoint,
@@ -470,7 +470,7 @@ export const OPTIONS = {
   ),
   updateKey: updates.text(
     "--update-key KEY",
-    "Public key that the releases of --update-url are signed with",
+    "Public key of the releases at --update-url",
     {
       tags: ["root", "release"],
       parse: parsePublicKey,
@@ -479,7 +479,7 @@ export const OPTIONS = {
   ),
   mirror: updates.text(
     "--mirror PREFIX",
-    "Put before every address of GitHub, such as https://mirror.example.com",
+    "Prefix for GitHub addresses, such as https://mirror.example.com",
     {
       tags: ["root", "release"],
       parse: parseEndpoint,
@@ -488,7 +488,7 @@ export const OPTIONS = {
   ),
   installVersion: updateFlags.text(
     "--install-version VERSION",
-    "For `update`: this version in place of the newest, even an older one",
+    "This version instead of the newest; may be older",
     {
       parse: parseVersion,
       initialText: "the newest",
@@ -496,23 +496,23 @@ export const OPTIONS = {
   ),
   check: updateFlags.toggle(
     "--check",
-    "For `update`: say whether there is a newer version, and change nothing",
+    "Only say whether there is a newer version",
   ),
-  now: updateFlags.toggle("--now", "For `update`: install a newer version now"),
-  port: demo.number("--port PORT", "Port of the demo's panel; the next free port if it is in use", {
+  now: updateFlags.toggle("--now", "Install a newer version now"),
+  port: demo.number("--port PORT", "Port of the demo's page; if in use, the next free one", {
     initial: 25774,
     min: 1,
     max: 65535,
     whole: true,
   }),
-  fault: demo.text("--fault NAME", "Fault of the demo's panel; `demo --fault help` lists all", {
+  fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all", {
     initialText: "none",
   }),
-  maxRetries: official.ignored("-r, --max-retries N", "this agent never gives up on the panel"),
+  maxRetries: official.ignored("-r, --max-retries N", "retries are unlimited"),
   officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
   memoryModeAvailable: official.ignored(
     "--memory-mode-available",
-    "it does nothing in this agent; use --memory-mode available",
+    "use --memory-mode available",
   ),
   showWarning: officialFlags.ignored("--show-warning"),
   warningPanelHost: officialFlags.ignored("--warning-panel-host TEXT"),

@@ -2,48 +2,86 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { helpText, optionsOf, runHelp } from "../../lib/cli/help.ts";
 import { displayWidth, padded, wrap } from "../../lib/cli/layout.ts";
 import { translate } from "../../lib/cli/translate.ts";
-import { COMMAND_ROWS } from "../../lib/config/commands.ts";
+import { COMMAND_ROWS, COMMANDS } from "../../lib/config/commands.ts";
 import { OPTION_GROUPS } from "../../lib/config/option.ts";
-import { OPTION_ROWS, OPTIONS } from "../../lib/config/option_table.ts";
+import { OPTION_ROWS } from "../../lib/config/option_table.ts";
+import { same } from "../cases.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 const zh = (english: string) => translate(english, "zh");
+const TOPICS = ["", "traffic", ...COMMAND_ROWS.map(([name]) => name)];
 
-Deno.test("helpText() shows every option and variable of the table", () => {
-  const help = helpText();
-  for (const option of Object.values(OPTIONS)) {
-    if ("flag" in option) assertStringIncludes(help, `--${option.flag}`);
-    if ("variable" in option && option.variable !== undefined) {
-      assertStringIncludes(help, `$${option.variable}`);
+Deno.test("helpText() of the program is one screen, with every command and five examples", () => {
+  for (const say of [undefined, zh]) {
+    const lines = helpText("", say).trimEnd().split("\n");
+    assert(lines.length >= 24 && lines.length <= 40, `${lines.length} lines`);
+    for (const name of Object.keys(COMMANDS)) {
+      assert(lines.some((line) => line.startsWith(`  ${name}  `)), name);
+    }
+    const examples = lines.filter((line) => line.startsWith("  komari-agent-deno "));
+    assertEquals(examples.length, 7, "two of them say where to read on");
+  }
+});
+
+Deno.test("helpText() fits a terminal of 80 columns, and every command but report a screen", () => {
+  for (const say of [undefined, zh]) {
+    for (const topic of TOPICS) {
+      const lines = helpText(topic, say).split("\n");
+      for (const line of lines) assert(displayWidth(line) <= 80, line);
+      assert(topic === "report" || lines.length <= 50, `${topic}: ${lines.length} lines`);
     }
   }
 });
 
-Deno.test("helpText() fits a terminal of 100 columns", () => {
-  for (const language of ["en", "zh"] as const) {
-    for (const topic of ["", "traffic", ...COMMAND_ROWS.map(([name]) => name)]) {
-      for (const line of helpText(topic, (text) => translate(text, language)).split("\n")) {
-        assert(displayWidth(line) <= 100, line);
-      }
-    }
+Deno.test("helpText() of report shows every option that has an effect on an agent", () => {
+  const help = helpText("report");
+  for (const { flag, variable, noEffect, group } of OPTION_ROWS) {
+    const isAgents = noEffect === undefined &&
+      !["general", "install", "demo", "updates"].includes(group);
+    const isShown = help.includes(flag === undefined ? `  $${variable}` : `--${flag} `);
+    if (noEffect !== undefined) assertEquals(isShown, false, flag);
+    if (isAgents && !["up", "down"].includes(flag ?? "")) assert(isShown, flag);
   }
 });
 
-Deno.test("helpText() shows only the options that the command takes", () => {
-  const help = helpText("traffic set");
-  for (const flag of ["--up BYTES", "--month-rotate DAY", "--json"]) {
-    assertStringIncludes(help, flag);
-  }
-  for (const flag of ["--endpoint", "--port", "--dry-run"]) {
-    assertEquals(help.includes(flag), false);
-  }
-  assertStringIncludes(helpText("install"), "--endpoint");
+Deno.test("helpText() shows a command's own options first, with defaults and other names of variables", () => {
+  assertEquals(
+    helpText("uninstall"),
+    `komari-agent-deno uninstall [OPTIONS]
+
+Remove the service and all its files.
+
+Example:
+  komari-agent-deno uninstall --keep-state
+
+Options:
+  --print                      Show what it would do, and change nothing
+  --restore                    Start the replaced official agent again
+  --keep-state                 Keep monthly traffic and registration for the
+                               next installation
+  --config FILE                JSON file of options by their keys; may have
+                               comments ($AGENT_CONFIG_FILE)
+  --lang en|zh                 Language of the output; with $LANG alone, the
+                               agent's log stays English (default: by $LANG)
+  -h, --help                   Show the help; after a command, the help of that
+                               command
+  --install-service-name NAME  Name of the service (default: komari-agent-deno)
+`,
+  );
+  const flags = (...[command]: Parameters<typeof optionsOf>) =>
+    optionsOf(command).map(({ flag }) => flag);
+  assertEquals(flags("traffic set").slice(0, 2), ["up", "down"]);
+  assertEquals(flags("demo").slice(0, 2), ["port", "fault"]);
+  assertEquals(flags("doctor").includes("endpoint"), false);
+  assertStringIncludes(
+    helpText("doctor"),
+    "the agent's options, which `komari-agent-deno help rep",
+  );
 });
 
 Deno.test("helpText() shows the commands of a group", () => {
   const help = helpText("traffic");
-  assertStringIncludes(help, "traffic show");
-  assertStringIncludes(help, "traffic set");
+  assertStringIncludes(help, "  traffic show   show the month's traffic\n  traffic set ");
   assertEquals(help.includes("uninstall"), false);
 });
 
@@ -60,78 +98,12 @@ Deno.test("OPTIONS and COMMANDS have every text in both languages", () => {
   }
 });
 
-Deno.test("OPTIONS use no name twice", () => {
-  for (const name of ["flag", "short", "variable", "key"] as const) {
-    const names = Object.values(OPTIONS).flatMap((row) => {
-      const value: unknown = Object.entries(row).find(([key]) => key === name)?.[1];
-      return typeof value === "string" ? [value] : [];
-    });
-    assertEquals(names.length, new Set(names).size, name);
-  }
-});
-
-Deno.test("OPTIONS have the keys that the help promises", () => {
-  for (const { variable, key } of OPTION_ROWS) {
-    assertEquals(key, variable?.replace(/^AGENT_/, "").toLowerCase());
-  }
-});
-
-Deno.test("helpText() lays a command out with its options, their defaults and variables", () => {
-  assertEquals(helpText("uninstall").split("\n"), [
-    "komari-agent-deno uninstall [--print]",
-    "",
-    "Remove the service and all its files.",
-    "",
-    "General:",
-    "  --config FILE                         A JSON file with any of these options by their keys;",
-    "                                        comments are allowed (default: none; $AGENT_CONFIG_FILE)",
-    "  --lang en|zh                          Language of what is printed for people; by $LANG alone, the",
-    "                                        agent's log stays English (default: by $LANG; $AGENT_LANG)",
-    "  -h, --help                            Show the help, after a command only its own, and exit",
-    "",
-    "Install:",
-    "  --print                               For `install` and `uninstall`: show what would be done, and",
-    "                                        change nothing",
-    "  --restore                             For `uninstall`: restore the official agent that was",
-    "                                        replaced",
-    "  --keep-state                          For `uninstall`: keep the monthly traffic and the",
-    "                                        registration for the next installation",
-    "  --install-service-name NAME           Name of the service (default: komari-agent-deno)",
-    "",
-    "`komari-agent-deno help` shows all commands and options.",
-    "",
+Deno.test("wrap() breaks Chinese between words, and begins no line with a mark that closes", async () => {
+  await same(({ text, width }: { text: string; width: number }) => wrap(text, width), [
+    [{ text: "one two three", width: 7 }, ["one two", "three"]],
+    [{ text: "one", width: 2 }, ["one"]],
+    [{ text: "", width: 5 }, [""]],
   ]);
-  const expected = ["komari-agent-deno version [--json]", "", "显示版本。", ""];
-  assertEquals(helpText("version", zh).split("\n").slice(0, 4), expected);
-  assertStringIncludes(helpText("update", zh), "（默认：无；$AGENT_MIRROR）");
-});
-
-Deno.test("helpText() shows every command in a line, and a dry run below the report", () => {
-  const lines = helpText().split("\n");
-  const from = lines.indexOf("Usage:");
-  assertEquals(lines.slice(from + 1, from + 4), [
-    "  komari-agent-deno -e URL -t TOKEN [options]      report to a panel",
-    "  komari-agent-deno --dry-run [--json]             show what would be sent",
-    "  komari-agent-deno demo [options]                 try it without a panel",
-  ]);
-  assertEquals(helpText("traffic").split("\n").slice(0, 3), [
-    "Commands:",
-    "  komari-agent-deno traffic show [--json]          show the month's traffic",
-    "  komari-agent-deno traffic set --up N --down N    set the month's traffic",
-  ]);
-});
-
-Deno.test("optionsOf() has official options without effect for an agent alone", () => {
-  const has = (command: Parameters<typeof optionsOf>[0]) =>
-    optionsOf(command).some(({ flag }) => flag === "max-retries");
-  const expected = [true, true, false, false];
-  assertEquals([has("report"), has("install"), has("doctor"), has("status")], expected);
-});
-
-Deno.test("wrap() breaks Chinese between words, and begins no line with a mark that closes", () => {
-  assertEquals(wrap("one two three", 7), ["one two", "three"]);
-  assertEquals(wrap("one", 2), ["one"]);
-  assertEquals(wrap("", 5), [""]);
   const text = "面板的地址，不带路径（可选）。".repeat(3);
   const lines = wrap(text, 12);
   assertEquals(lines.join(""), text);
@@ -150,6 +122,7 @@ Deno.test("displayWidth() counts two columns for what is wide", () => {
 Deno.test("runHelp() prints the help of what is asked, in the user's language", () => {
   const table: [args: string[], text: string][] = [
     [["help"], helpText()],
+    [["--help"], helpText()],
     [["help", "install", "--lang", "zh"], helpText("install", zh)],
     [["traffic"], helpText("traffic")],
     [["status", "--help"], helpText("status")],

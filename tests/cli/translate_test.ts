@@ -168,7 +168,7 @@ const SCRIPTS = ["launchd", "openrc", "systemd", "update_service"]
 /** Texts with words that no user reads as they stand here. */
 const NOT_SHOWN = [
   // Commands, and kinds of steps and results.
-  /^(?:config|traffic) \w+(?: \[.*)?$|^traffic set --up|^sudo |^kill \{\}$|^systemctl (?:stop|unmask|add-wants) |^(?:docker|podman|install) [^:]*\{\}$|^rm \{\}$|^chmod |^chgrp |^(?:komari-agent-deno install )?--ca-cert |^--prefer-ip-version |^install -D |^nft insert rule |^ct state |^-p \{\} |^\{\} dport |^komari-agent-deno install(?:\{\}| --replace| -e URL --token-file -)$|^ --install-service-name/,
+  /^(?:config|traffic) \w+(?: (?:\[|--).*)?$|^help report$|^--ip-services |^sudo |^kill \{\}$|^systemctl (?:stop|unmask|add-wants) |^(?:docker|podman|install) [^:]*\{\}$|^rm \{\}$|^chmod |^chgrp |^(?:komari-agent-deno install )?--ca-cert |^--prefer-ip-version |^install -D |^nft insert rule |^ct state |^-p \{\} |^\{\} dport |^komari-agent-deno install(?:\{\}| --replace| -e URL --token-file -)$|^ --install-service-name/,
   /^remove (?:empty )?folder$/,
   /^(?:no mounts|no folder|new folder|not newer|failed before|not stable|rolled back|rolling back)$/,
   // Licenses.

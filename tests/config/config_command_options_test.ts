@@ -14,7 +14,7 @@ Deno.test("resolveConfig() names the commands that take an option when the given
     ["update --install-dir /opt/x", '"install"'],
     ["install --restore", '"uninstall"'],
     ["--print", '"install" and "uninstall"'],
-    ["demo --install-service-name x", '"config show", "health" and "update" take it'],
+    ["demo --install-service-name x", '"traffic set" and "health" take it'],
   ];
   for (const [args, subject] of wrong) {
     assertThrows(() => resolve(args.split(" ")), UsageError, subject);

@@ -119,14 +119,14 @@ Deno.test("a flag that has no variable is taken by its commands alone", () => {
 Deno.test("commandsOf() names the commands whose help shows an option", () => {
   const table: [flag: string, commands: string][] = [
     ["endpoint", "report, install, doctor, config show"],
-    ["ca-cert", "report, install, doctor, config show, update"],
+    ["ca-cert", "report, install, update, doctor, config show"],
     ["interval", "report, demo, install, doctor, config show"],
     ["include-nics", "report, install, doctor, config show, demo, traffic set"],
-    ["month-rotate", "report, demo, traffic show, traffic set, install, doctor, config show"],
+    ["month-rotate", "report, demo, install, doctor, config show, traffic show, traffic set"],
     ["log-level", "report, demo, install, update"],
     ["version", "report, version"],
     ["pin", "report, install"],
-    ["update-url", "report, install, doctor, config show, update"],
+    ["update-url", "report, install, update, doctor, config show"],
     ["lang", "all"],
     ["max-retries", "all"],
   ];
