@@ -9,8 +9,8 @@ import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
 import { redactLogins, redactSecrets } from "../log/redact.ts";
-import { readSavedProxies } from "../service/service_environment.ts";
-import { environmentFileOf } from "../service/service_paths.ts";
+import { readSavedProxies } from "../service/service_files.ts";
+import { environmentFileOf } from "../service/service_manager.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, type Say } from "./help.ts";
 import { displayWidth, padded } from "./layout.ts";

@@ -7,8 +7,8 @@
 import type { Config } from "../config/config.ts";
 import { toolLine } from "../host/tool_runner.ts";
 import { officialManager, readOfficialRecord } from "../service/official_service.ts";
-import { restore } from "../service/restore_official.ts";
-import { servicePaths } from "../service/service_paths.ts";
+import { restore } from "../service/replace_official.ts";
+import { servicePaths } from "../service/service_manager.ts";
 import { currentSystem } from "../service/target_system.ts";
 import { uninstall } from "../service/uninstall.ts";
 import type { CommandContext } from "./command.ts";

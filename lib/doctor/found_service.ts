@@ -20,7 +20,7 @@ import {
   type UnitSetting,
   variableValue,
 } from "../service/loaded_unit.ts";
-import { environmentFileOf, servicePaths, type ServiceScope } from "../service/service_paths.ts";
+import { environmentFileOf, servicePaths, type ServiceScope } from "../service/service_manager.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";

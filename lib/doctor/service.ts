@@ -15,7 +15,7 @@ import {
   type UnitSetting,
   unreadText,
 } from "../service/loaded_unit.ts";
-import { updateServiceName } from "../service/update_service.ts";
+import { updateServiceName } from "../service/service_files.ts";
 import { counted, duration } from "../parse/quantity.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";

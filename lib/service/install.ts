@@ -6,9 +6,8 @@ import { panelName, panelNames } from "../config/panels.ts";
 import type { PanelSettings } from "../config/parsers.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
-import { requireChangeable } from "./changeable.ts";
 import { type InstallContext, readInstallContext } from "./install_context.ts";
-import { planInstall } from "./install_plan.ts";
+import { planInstall, printSummary } from "./install_plan.ts";
 import {
   choosePanels,
   panelLines,
@@ -18,9 +17,9 @@ import {
 } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
-import { printSummary } from "./install_summary.ts";
 import {
   beginTrial,
+  discardFiles,
   type InstallTrial,
   isWorse,
   type PanelResult,
@@ -29,9 +28,7 @@ import {
   waitForReports,
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
-import { readLoadedUnit, settingNames } from "./loaded_unit.ts";
-import { environmentWord } from "./service_environment.ts";
-import { discardFiles } from "./saved_files.ts";
+import { environmentWord } from "./service_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 
@@ -101,7 +98,6 @@ export async function install(
     printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
-  requireChangeable([...prepare, ...plan.start], { verb: "install", system });
   const before = previous && readHealth([system.root + previous.runtimeFolder]);
   const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
@@ -113,9 +109,6 @@ export async function install(
     await applySteps(prepare, system, signal);
     const sinceMs = Date.now();
     await applySteps(plan.start, system, signal);
-    for (const notice of await variableNotices(plan.service.name, context, signal)) {
-      system.printLine(`Note: ${notice}`);
-    }
     if (mayReturn) {
       system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
     } else printSummary(plan, config, { context, installed });
@@ -198,20 +191,6 @@ async function leaveOut(
   await applySteps([...steps, ...manager.reload, ...manager.restart], system, signal);
   system.printLine(`Left out ${namesOf(left)}, where no report is accepted.`);
   return rest;
-}
-
-/** The options that a drop-in of the unit sets: they win over what was written. */
-async function variableNotices(
-  name: string,
-  { kind, scope, system: { tools } }: InstallContext,
-  signal: AbortSignal,
-): Promise<string[]> {
-  if (kind !== "systemd") return [];
-  const { settings = [] } = await readLoadedUnit(name, { scope, tools, signal }) ?? {};
-  return settings.filter(({ file }) => file.endsWith(".conf")).flatMap((setting) =>
-    settingNames([setting]).filter((it) => it.startsWith("AGENT_"))
-      .map((it) => `${it} in ${setting.file} wins over the configuration`)
-  );
 }
 
 const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;

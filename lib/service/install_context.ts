@@ -2,14 +2,20 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import { UsageError } from "../config/usage_error.ts";
+import type { ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { detectManager, managerError, serviceManager } from "./managers.ts";
-import { readSavedProxies } from "./service_environment.ts";
-import type { ManagerKind, ServiceManager } from "./service_manager.ts";
-import { scopeOf, type ServicePaths, servicePaths, type ServiceScope } from "./service_paths.ts";
-import { type ServiceUser, serviceUser } from "./service_user.ts";
+import { detectManager, requireManager, serviceManager, userName } from "./managers.ts";
+import { readSavedProxies } from "./service_files.ts";
+import {
+  type ManagerKind,
+  scopeOf,
+  type ServiceManager,
+  type ServicePaths,
+  servicePaths,
+  type ServiceScope,
+} from "./service_manager.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
@@ -181,22 +187,6 @@ function requireNoSystemInstall(serviceName: string, system: TargetSystem): void
   );
 }
 
-/** Fails before a file, or a token, is written where no service could be started. */
-async function requireManager(
-  manager: ServiceManager,
-  system: TargetSystem,
-  signal: AbortSignal,
-): Promise<void> {
-  const reason = await managerError(manager, system, signal);
-  if (reason === undefined) return;
-  const name = await userName(system, signal) ?? system.uid;
-  throw new UsageError(
-    `Cannot install for this user: its service manager does not answer (${reason}); log in as ` +
-      `${name} with ssh or \`machinectl shell ${name}@\`, or have root run \`loginctl ` +
-      `enable-linger ${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
-  );
-}
-
 /** The proxies given now, and those that a file has saved before, without those of `--unset`. */
 function withSavedProxies(
   { proxies, unset }: Config,
@@ -236,15 +226,118 @@ async function findLingerUser(
   return name === undefined || isLingering(name, system) ? undefined : name;
 }
 
-async function userName(
-  { tools }: TargetSystem,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
-  return code === 0 && output.trim() !== "" ? output.trim() : undefined;
-}
-
 /** Whether a user's services outlive his logins. */
 export function isLingering(name: string, { root }: TargetSystem): boolean {
   return attempt(() => Deno.statSync(`${root}/var/lib/systemd/linger/${name}`).isFile) ?? false;
+}
+
+/** The user of a service, and the commands that create it. */
+export interface ServiceUser {
+  /** Empty for a user's own service. */
+  readonly name: string;
+  /** Empty when the user exists. */
+  readonly createCommands: readonly ToolCommand[];
+}
+
+/** Accepted by all tools that create users. */
+const NAME_RULE = /^[a-z_][a-z0-9_-]{0,30}$/;
+
+/**
+ * Chooses the user of a service, and how to create it.
+ *
+ * @throws {UsageError} When it can't be created.
+ */
+export async function serviceUser(
+  { service, asRoot, system }: { service: string; asRoot: boolean; system: TargetSystem },
+  signal: AbortSignal,
+): Promise<ServiceUser> {
+  if (scopeOf(system) === "user") {
+    if (asRoot) throw new UsageError("Cannot use --as-root without root");
+    return { name: "", createCommands: [] };
+  }
+  if (asRoot) return { name: "root", createCommands: [] };
+  if (system.os === "darwin") {
+    return { name: sudoUserName(system.sudoUser), createCommands: [] };
+  }
+  if (!NAME_RULE.test(service)) {
+    throw new UsageError(
+      `Cannot create a user named ${service}, like the service: use at most 31 lower-case letters, ` +
+        "digits, _ and -, or --as-root",
+    );
+  }
+  const { code, output } = await system.tools.run(
+    { tool: "id", args: ["-gn", service] },
+    { signal },
+  );
+  const exists = code === 0;
+  const group = output.trim();
+  if (exists && group !== service) {
+    throw new UsageError(
+      `Cannot run the service as the user ${service}: its group is ${group}, and others in that ` +
+        `could read the token; make ${service} its primary group, or choose another ` +
+        "--install-service-name",
+    );
+  }
+  if (exists) return { name: service, createCommands: [] };
+  const hasGroup = await hasEmptyGroup(service, { system, signal });
+  return { name: service, createCommands: createUserCommands(service, { system, hasGroup }) };
+}
+
+/**
+ * Whether there is a group of the name of a user to be created, as one that was deleted leaves it.
+ *
+ * @throws {UsageError} When others are in it, who could read the token.
+ */
+async function hasEmptyGroup(
+  name: string,
+  { system, signal }: { system: TargetSystem; signal: AbortSignal },
+): Promise<boolean> {
+  const { output } = await system.tools.run({ tool: "getent", args: ["group", name] }, { signal });
+  const [found, , , members = ""] = output.trim().split(":");
+  if (found !== name) return false;
+  if (members === "") return true;
+  throw new UsageError(
+    `Cannot create the user ${name}: its group has members (${members}), who could read the token; ` +
+      `remove the group: groupdel ${name}`,
+  );
+}
+
+/** Commands that remove a user created by the installation, and its group. */
+export function removeUserCommands(name: string, { tools }: TargetSystem): ToolCommand[] {
+  const [user, group] = tools.has("userdel") ? ["userdel", "groupdel"] : ["deluser", "delgroup"];
+  // Most tools remove the group with its user.
+  return [user, group].map((tool) => ({ tool, args: [name], mayFail: true }));
+}
+
+function createUserCommands(
+  name: string,
+  { system: { tools }, hasGroup }: { system: TargetSystem; hasGroup: boolean },
+): ToolCommand[] {
+  const home = "/nonexistent";
+  if (tools.has("useradd")) {
+    const shell = ["--shell", "/usr/sbin/nologin", "--home-dir", home, "--no-create-home"];
+    const group = hasGroup ? ["--gid", name] : ["--user-group"];
+    return [{ tool: "useradd", args: ["--system", ...group, ...shell, name] }];
+  }
+  if (tools.has("adduser") && tools.has("addgroup")) {
+    return [
+      // The group may exist; adduser fails if it is unusable.
+      { tool: "addgroup", args: ["-S", name], mayFail: true },
+      {
+        tool: "adduser",
+        args: ["-S", "-D", "-H", "-h", home, "-s", "/sbin/nologin", "-G", name, name],
+      },
+    ];
+  }
+  throw new UsageError(
+    `Cannot create the user ${name}: neither useradd nor adduser is installed; create it by hand, ` +
+      "or use --as-root",
+  );
+}
+
+function sudoUserName(sudoUser: string): string {
+  if (sudoUser !== "" && sudoUser !== "root") return sudoUser;
+  throw new UsageError(
+    "Cannot choose the service's user: run this with sudo as that user, or use --as-root",
+  );
 }

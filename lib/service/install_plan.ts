@@ -5,17 +5,17 @@ import { configText } from "../config/config_file.ts";
 import { proxyVariables } from "../config/environment.ts";
 import { hasTag, OPTION_ROWS } from "../config/option_table.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { updateFolder } from "../state/update_state.ts";
 import { dirname } from "../parse/path.ts";
+import { updateFolder } from "../state/update_state.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
-import type { InstallContext } from "./install_context.ts";
+import { type InstallContext, isLingering } from "./install_context.ts";
 import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
 import { type FileStep, removeStep, type Step } from "./install_step.ts";
-import { environmentText } from "./service_environment.ts";
 import { readableBy } from "./launchd.ts";
+import { panelLines, type PanelOptions } from "./panel_choice.ts";
+import { environmentText, hasUpdateService, updateServiceName } from "./service_files.ts";
 import { optional, type ServicePlan } from "./service_manager.ts";
 import { missingFolders, pathExists } from "./target_system.ts";
-import { hasUpdateService } from "./update_service.ts";
 
 /** All steps of an installation, in order. */
 export interface InstallPlan {
@@ -29,26 +29,29 @@ export interface InstallPlan {
 
 /** Plans an installation without changing anything. */
 export function planInstall(config: Config, context: InstallContext): InstallPlan {
-  const { system, scope, manager, paths, user, previous } = context;
+  const { system, scope, kind, manager, paths, user, previous } = context;
   const service = planService(config, context);
   const { program, stateFolder, isUpdated } = service;
-  const files = planFiles(config, service, context);
-  const readFiles = [paths.config, ...(hasProxies(context) ? [paths.environmentFile] : [])];
+  const isMacDaemon = kind === "launchd" && scope === "system" && user.name !== "root";
+  const settings = planSettings(config, service, { context, isMacDaemon });
+  const files: FileStep[] = [
+    ...settings,
+    // launchd does not create it for a daemon that does not run as root.
+    ...(kind === "launchd" && user.name !== ""
+      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user.name } as const]
+      : []),
+    ...[...manager.files(service), ...(isUpdated ? manager.updateFiles(service) : [])]
+      .map((file): FileStep => ({ do: "file", ...file })),
+  ];
   const record = planRecord(config, service, { context, files });
   const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
   const oldPrograms = previous === undefined || previous.program === program
     ? []
     : [previous.program, `${previous.program}.old`];
   // The owner of a folder with other files in it is not changed, and systemd makes its own.
-  const makesState = !(context.kind === "systemd" && scope === "system" &&
-    stateFolder === paths.stateFolder) && record.trees.includes(stateFolder);
+  const makesState = record.trees.includes(stateFolder) &&
+    !(kind === "systemd" && scope === "system" && stateFolder === paths.stateFolder);
   const stopsUpdates = !isUpdated && previous !== undefined && hasUpdateService(previous);
-  const start = [
-    ...manager.restart,
-    ...manager.enable,
-    ...(isUpdated ? manager.enableUpdates : []),
-    ...lingerCommands("enable-linger", context.lingerUser),
-  ];
   return {
     service,
     record,
@@ -66,47 +69,83 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       ...(makesState ? stateFolderSteps(service, context) : []),
       ...oldPrograms.filter((path) => pathExists(system.root + path)).map(removeStep),
       ...files,
-      ...(isMacDaemon(service, context) ? [readableBy(user.name, readFiles)] : []),
+      ...(isMacDaemon ? [readableBy(user.name, settings.map(({ path }) => path))] : []),
       ...manager.reload,
     ],
-    start,
+    start: [
+      ...manager.restart,
+      ...manager.enable,
+      ...(isUpdated ? manager.enableUpdates : []),
+      ...lingerCommands("enable-linger", context.lingerUser),
+    ],
   };
 }
 
 /** Describes the service, from the options and the previous installation. */
 function planService(config: Config, context: InstallContext): ServicePlan {
   const { system, scope, paths, programFolder, user, deno } = context;
-  const { serviceName, explicitOptions } = config;
-  const program = `${programFolder}/${serviceName}`;
-  // As root only with a Deno of root's.
-  const mayUpdate = scope === "user" || context.changeableDeno === undefined;
-  const isUpdated = config.autoUpdate && !config.pin && knowsReleases(config) &&
-    releaseKey(config) !== "" &&
-    mayUpdate;
+  const { serviceName: name, explicitOptions } = config;
+  const program = `${programFolder}/${name}`;
   return {
     ...paths,
-    name: serviceName,
-    scope,
-    program,
-    environmentFile: hasProxies(context) ? paths.environmentFile : undefined,
-    user: user.name,
+    ...{ name, scope, program, deno, user: user.name },
+    environmentFile: Object.keys(context.proxies).length > 0 ? paths.environmentFile : undefined,
     stateFolder: explicitOptions.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
-    deno,
     sandbox: user.name === "root" && hasRemoteControl(config) ? "none" : context.sandbox,
     usesDevices: config.gpu,
     releaseFlags: releaseFlags(fullPaths(explicitOptions, system.folder)),
-    isUpdated,
+    isUpdated: updatesText(config, context) === undefined,
   };
 }
 
-function hasProxies({ proxies }: InstallContext): boolean {
-  return Object.keys(proxies).length > 0;
+/** Why there are no automatic updates; `undefined` when there are. */
+function updatesText(
+  config: Config,
+  { scope, changeableDeno }: InstallContext,
+): string | undefined {
+  return config.pin
+    ? `off: pinned to version ${VERSION}`
+    : !config.autoUpdate
+    ? "off"
+    : !knowsReleases(config)
+    ? "off: this build has no release address"
+    : releaseKey(config) === ""
+    ? "off: this build has no key to verify releases with"
+    : scope === "system" && changeableDeno !== undefined
+    ? `off: as root they would run Deno, and other users can change ${changeableDeno}`
+    : undefined;
 }
 
 /** Whether any of the panels has remote control. */
 export function hasRemoteControl(config: Config): boolean {
   return [config, ...config.furtherPanels].some(({ remoteControl }) => remoteControl);
+}
+
+/** Steps that write the configuration and the proxies. */
+function planSettings(
+  config: Config,
+  { name, scope, user, stateFolder, environmentFile }: ServicePlan,
+  { context: { system, paths, proxies }, isMacDaemon }: {
+    context: InstallContext;
+    isMacDaemon: boolean;
+  },
+): FileStep[] {
+  const hasUsualState = name === PROGRAM && scope === "system";
+  const text = serviceConfigText(config, {
+    folder: system.folder,
+    stateFolder: hasUsualState ? undefined : stateFolder,
+  });
+  // The service must not write what root decided, such as remote control; all users of a Mac share a
+  // group.
+  const readers = scope === "system" && user !== "root" && !isMacDaemon
+    ? { mode: 0o640, groupOf: user }
+    : { mode: 0o600 };
+  const file: FileStep = { do: "file", path: paths.config, text, ...readers };
+  if (environmentFile === undefined) return [file];
+  // A shell of root's sources it, so only root may write it.
+  const variables = environmentText(proxyVariables(proxies));
+  return [file, { do: "file", path: environmentFile, text: variables, mode: 0o600 }];
 }
 
 /** Records what this and previous installations created. */
@@ -116,10 +155,14 @@ function planRecord(
   { context, files }: { context: InstallContext; files: readonly FileStep[] },
 ): InstallRecord {
   const { system, paths, previous, user } = context;
-  const { program, config, stateFolder, runtimeFolder, logFile } = service;
+  const { name, scope, program, config, stateFolder, runtimeFolder, logFile } = service;
   const written = files.map(({ path }) => path).filter((path) => path !== config);
   const links = ["free", "new folder"].includes(context.link) ? [paths.link] : [];
-  const folders = missingFolders([program, config, stateFolder, ...written, ...links], system);
+  const folders = [
+    dirname(program),
+    paths.configFolder,
+    ...missingFolders([program, config, stateFolder, ...written, ...links], system),
+  ];
   const trees = [
     paths.stateFolder,
     service.updateFolder,
@@ -131,22 +174,11 @@ function planRecord(
     hasTag(key, "root")
   );
   return {
-    service: service.name,
-    manager: context.kind,
-    scope: service.scope,
-    user: service.user,
+    ...{ service: name, manager: context.kind, scope, user: service.user },
     createdUser: user.createCommands.length > 0 || (previous?.createdUser ?? false),
     enabledLinger: context.lingerUser ?? previous?.enabledLinger ?? "",
-    program,
-    config,
-    stateFolder,
-    runtimeFolder,
-    logFile,
-    files: written,
-    links,
-    folders: [
-      ...new Set([dirname(program), paths.configFolder, ...folders, ...previous?.folders ?? []]),
-    ],
+    ...{ program, config, stateFolder, runtimeFolder, logFile, files: written, links },
+    folders: [...new Set([...folders, ...previous?.folders ?? []])],
     trees: [...new Set([...trees, ...previous?.trees ?? []])],
     pinned: pin ? VERSION : "",
     rootOptions: Object.fromEntries(rootOptions),
@@ -155,44 +187,7 @@ function planRecord(
 
 /** Whether a folder is missing or empty. */
 function isFreeFolder(path: string): boolean {
-  try {
-    return Deno.readDirSync(path)[Symbol.iterator]().next().done ?? false;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
-  }
-}
-
-/** Whether it is a daemon of launchd with a user other than root: all users of a Mac share a group. */
-function isMacDaemon({ scope, user }: ServicePlan, { kind }: InstallContext): boolean {
-  return kind === "launchd" && scope === "system" && user !== "root";
-}
-
-/** Steps that write the configuration, the proxies and the service manager's files. */
-function planFiles(config: Config, service: ServicePlan, context: InstallContext): FileStep[] {
-  const { system, paths, kind, manager, user: { name: user } } = context;
-  const hasUsualState = service.name === PROGRAM && service.scope === "system";
-  const text = serviceConfigText(config, {
-    folder: system.folder,
-    stateFolder: hasUsualState ? undefined : service.stateFolder,
-  });
-  // The service must not write what root decided, such as remote control.
-  const isForGroup = service.scope === "system" && user !== "root" &&
-    !isMacDaemon(service, context);
-  const readers = isForGroup ? { mode: 0o640, groupOf: user } : { mode: 0o600 };
-  const steps: FileStep[] = [{ do: "file", path: paths.config, text, ...readers }];
-  if (hasProxies(context)) {
-    // A shell of root's sources it, so only root may write it.
-    const proxies = environmentText(proxyVariables(context.proxies));
-    steps.push({ do: "file", path: paths.environmentFile, text: proxies, mode: 0o600 });
-  }
-  if (kind === "launchd" && user !== "") {
-    // launchd does not create it for a daemon that does not run as root.
-    steps.push({ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user });
-  }
-  const managed = [...manager.files(service)];
-  if (service.isUpdated) managed.push(...manager.updateFiles(service));
-  steps.push(...managed.map((file): FileStep => ({ do: "file", ...file })));
-  return steps;
+  return !pathExists(path) || attempt(() => [...Deno.readDirSync(path)].length) === 0;
 }
 
 /**
@@ -252,4 +247,45 @@ export function lingerCommands(
 ): ToolCommand[] {
   if (!user) return [];
   return [optional({ tool: "loginctl", args: ["--no-ask-password", verb, user] })];
+}
+
+/** Prints what was installed, where, and what the user should know about it. */
+export function printSummary(
+  { service, record }: InstallPlan,
+  config: Config,
+  { context, installed }: { context: InstallContext; installed: readonly PanelOptions[] },
+): void {
+  const { system, scope, kind, manager, paths, link, lingerUser } = context;
+  const { name, program, stateFolder, user } = service;
+  const isCommand = record.links.length > 0;
+  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  const command = isCommand && scope === "system" ? name : program;
+  const updates = updatesText(config, context) ?? `every 6 h, by ${updateServiceName(name)}`;
+  const lines = [
+    `Installed ${PROGRAM} ${VERSION}:`,
+    `  Program        ${program}`,
+    `  Configuration  ${service.config}`,
+    ...panelLines(config, installed),
+    scope === "user"
+      ? `  Service        ${name} (${kind}), of this user`
+      : `  Service        ${name} (${kind}), as user ${user}`,
+    `  Updates        ${updates}`,
+    `  Log            ${manager.logHint}`,
+    `  Uninstall      ${command} uninstall${ofService}`,
+    isCommand && scope === "user" && `  Command        ${paths.link}`,
+    link === "new folder" &&
+    `  ${dirname(paths.link)} is new: log in again, so that it is in the PATH`,
+    link === "no folder" &&
+    `  ${paths.link} was not created: there is no such folder; run ${program}`,
+    link === "taken" && `  ${paths.link} was not created: another file has that name`,
+    lingerUser !== undefined && !isLingering(lingerUser, system) &&
+    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
+    !record.trees.includes(stateFolder) &&
+    `  ${stateFolder} existed before: make sure that the service may write to it`,
+    service.sandbox === "no mounts" &&
+    "  Sandbox: partial; this machine allows no mount namespaces for services",
+    hasRemoteControl(config) && scope === "system" && user !== "root" &&
+    "  Remote control runs as that user, not as root; see --as-root",
+  ];
+  for (const line of lines) if (line !== false) system.printLine(line);
 }

@@ -3,13 +3,14 @@ import type { RuntimePaths } from "../config/environment.ts";
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
-import { type ManagerKind, MANAGERS } from "./service_manager.ts";
 import {
   type GivenPaths,
+  type ManagerKind,
+  MANAGERS,
   type ServicePaths,
   servicePaths,
   type ServiceScope,
-} from "./service_paths.ts";
+} from "./service_manager.ts";
 
 /** The files and settings of an installation, for updating and removing it. */
 export interface InstallRecord extends GivenPaths {

@@ -5,7 +5,7 @@ import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
-import { hasUpdateService, updateServiceName } from "./update_service.ts";
+import { hasUpdateService, updateServiceName } from "./service_files.ts";
 
 const MAX_ERROR_LENGTH = 300;
 /** Longer than a service manager that answers takes. */

@@ -1,5 +1,10 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { agentVariables } from "./service_environment.ts";
+import {
+  agentVariables,
+  updateCommand,
+  updateServiceName,
+  updateVariables,
+} from "./service_files.ts";
 import {
   type ManagedService,
   optional,
@@ -7,7 +12,6 @@ import {
   type ServiceManager,
   type ServicePlan,
 } from "./service_manager.ts";
-import { updateCommand, updateServiceName, updateVariables } from "./update_service.ts";
 
 /** The property list types in use. */
 type PropertyValue = string | number | true | readonly PropertyValue[] | Properties;

@@ -8,7 +8,7 @@ import { attempt } from "../attempt.ts";
 import type { Tools } from "../host/tool_runner.ts";
 import { basename, dirname } from "../parse/path.ts";
 import { boundedReader } from "./official_agent.ts";
-import type { ServiceScope } from "./service_paths.ts";
+import type { ServiceScope } from "./service_manager.ts";
 
 /** A setting of a unit, and the file that has it: the unit's own, or a drop-in. */
 export interface UnitSetting {

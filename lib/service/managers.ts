@@ -2,9 +2,13 @@ import { UsageError } from "../config/usage_error.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { launchdManager } from "./launchd.ts";
 import { openrcManager } from "./openrc.ts";
-import type { ManagedService, ManagerKind, ServiceManager } from "./service_manager.ts";
+import {
+  type ManagedService,
+  type ManagerKind,
+  scopeOf,
+  type ServiceManager,
+} from "./service_manager.ts";
 import { systemdManager } from "./systemd.ts";
-import { scopeOf } from "./service_paths.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
 const CONSTRUCTORS: Readonly<Record<ManagerKind, (service: ManagedService) => ServiceManager>> = {
@@ -56,18 +60,32 @@ function kindOf({ root, os, tools }: TargetSystem): ManagerKind | undefined {
 }
 
 /**
- * The reason why a user's own service manager can't be reached; `undefined` when it answers, and
- * for the system's.
+ * A user's own manager runs while the user is logged in; `sudo -u` and `setpriv` are no logins.
  *
- * It runs while the user is logged in; `sudo -u` and `setpriv` are no logins.
+ * @throws {UsageError} When it does not answer: no service could be started or stopped.
  */
-export async function managerError(
-  { userManager }: ServiceManager,
+export async function requireManager(
+  { answers }: ServiceManager,
+  system: TargetSystem,
+  signal: AbortSignal,
+): Promise<void> {
+  if (answers === undefined) return;
+  const { code, output } = await system.tools.run(answers, { signal });
+  if (code === 0) return;
+  const reason = output.trim().split("\n").at(-1) || `${answers.tool} exited with code ${code}`;
+  const name = await userName(system, signal) ?? system.uid;
+  throw new UsageError(
+    `Cannot use this user's service manager, which does not answer (${reason}): log in as ` +
+      `${name} with ssh or \`machinectl shell ${name}@\`, or have root run \`loginctl ` +
+      `enable-linger ${name}\` and set XDG_RUNTIME_DIR=/run/user/${system.uid}`,
+  );
+}
+
+/** The name of the current user. */
+export async function userName(
   { tools }: TargetSystem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (userManager === undefined) return undefined;
-  const { code, output } = await tools.run(userManager.answers, { signal });
-  if (code === 0) return undefined;
-  return output.trim().split("\n").at(-1) || `${userManager.answers.tool} exited with code ${code}`;
+  const { code, output } = await tools.run({ tool: "id", args: ["-un"] }, { signal });
+  return code === 0 && output.trim() !== "" ? output.trim() : undefined;
 }

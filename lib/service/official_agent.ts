@@ -4,8 +4,7 @@ import { splitShellWords } from "../parse/shell_words.ts";
 import { PROGRAM } from "../version.ts";
 import { detectManager } from "./managers.ts";
 import { officialManager, type OfficialService } from "./official_service.ts";
-import type { ManagerKind } from "./service_manager.ts";
-import { scopeOf, type ServiceScope } from "./service_paths.ts";
+import { type ManagerKind, scopeOf, type ServiceScope } from "./service_manager.ts";
 import { entryNames, type TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent, and its command. */

@@ -16,8 +16,8 @@ import {
   type ManagerKind,
   MANAGERS,
   type ServiceManager,
+  type ServiceScope,
 } from "./service_manager.ts";
-import type { ServiceScope } from "./service_paths.ts";
 import type { TargetSystem } from "./target_system.ts";
 
 /** The service of an official agent. */

@@ -1,6 +1,6 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { PROXY_VARIABLES } from "../config/environment.ts";
-import { agentVariables } from "./service_environment.ts";
+import { agentVariables, updateLoop, updateServiceName, updateVariables } from "./service_files.ts";
 import {
   DESCRIPTION,
   type ManagedService,
@@ -10,7 +10,6 @@ import {
   type ServicePlan,
 } from "./service_manager.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
-import { updateLoop, updateServiceName, updateVariables } from "./update_service.ts";
 
 /** The OpenRC script of the agent, `/etc/init.d/NAME`, restarted by supervise-daemon. */
 export function openrcScript(plan: ServicePlan): string {

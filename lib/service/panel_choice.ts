@@ -49,22 +49,19 @@ export function readInstalledPanels(path: string): readonly PanelOptions[] {
  */
 export function choosePanels(config: Config, installed: readonly PanelOptions[]): Config {
   const isGiven = (key: string) => /^(?:flag|variable) /.test(config.origins.get(key) ?? "");
-  if (!config.givesPanels) {
-    const key = ["token", "token_file"].find(isGiven);
-    if (key === undefined || config.furtherPanels.length === 0) return config;
+  const key = ["token", "token_file"].find(isGiven);
+  if (!config.givesPanels && key !== undefined && config.furtherPanels.length > 0) {
+    const origin = config.origins.get(key);
     throw new UsageError(
-      `Cannot use ${
-        config.origins.get(key)
-      } without --endpoint: the service reports to several panels`,
+      `Cannot use ${origin} without --endpoint: the service reports to several panels`,
     );
   }
   // A file, or the variable of all panels, says everything of them.
   const ofVariable = config.origins.get("panels")?.startsWith("variable ");
-  if (!isGiven("endpoint") || ofVariable) return config;
-  const given = [config, ...config.furtherPanels];
-  const known = knownPanels(given, installed);
-  const chosen = given.map(({ endpoint, token }, at): PanelOptions => {
-    const before = known[at];
+  if (!config.givesPanels || !isGiven("endpoint") || ofVariable) return config;
+  const chosen = [config, ...config.furtherPanels].map((given, at): PanelOptions => {
+    const { endpoint, token } = given;
+    const before = installedPanel(given, installed);
     if (token === "" && before === undefined && !(at === 0 && isGiven("auto_discovery_key"))) {
       throw new UsageError(
         `Cannot install for ${endpoint} without its token: the service does not report to it yet`,
@@ -84,17 +81,16 @@ export function choosePanels(config: Config, installed: readonly PanelOptions[])
     !registers && !isGiven(key)
   );
   const explicitOptions = [...config.explicitOptions].filter(([key]) => !unused.includes(key));
-  const notices = [...config.notices, ...sharedTokens(given)];
-  return withPanels({ ...config, notices, explicitOptions: new Map(explicitOptions) }, chosen);
+  return withPanels({ ...config, explicitOptions: new Map(explicitOptions) }, chosen);
 }
 
-/** Whose the tokens are, where there are fewer than addresses: they go to the first ones. */
-function sharedTokens(given: readonly Pick<PanelSettings, "endpoint" | "token">[]): string[] {
-  const namesOf = (panels: typeof given) => panels.map(panelName).join(", ");
-  const [having, keeping] = [given.filter((it) => it.token), given.filter((it) => !it.token)];
-  return having.length === 0 || keeping.length === 0 ? [] : [
-    `the token given is for ${namesOf(having)}; the service's own is kept for ${namesOf(keeping)}`,
-  ];
+/** The installed panel of a given one: of the same token, or else of the same address. */
+function installedPanel(
+  { endpoint, token }: Pick<PanelSettings, "endpoint" | "token">,
+  installed: readonly PanelOptions[],
+): PanelOptions | undefined {
+  const same = installed.filter((panel) => panel.endpoint === endpoint);
+  return same.find((panel) => panel.token === token) ?? same[0];
 }
 
 /** The configuration without some of its panels. */
@@ -108,47 +104,16 @@ export function withoutPanels(config: Config, left: readonly PanelSettings[]): C
 /** What becomes of each panel, a line each. */
 export function panelLines(config: Config, installed: readonly PanelOptions[]): string[] {
   const panels = [config, ...config.furtherPanels];
-  const known = knownPanels(panels, installed);
   const names = panelNames(panels);
-  const texts = names.map((name, at) => {
-    const before = known[at];
-    if (installed.length === 0) return name;
-    if (before === undefined) return `${name}, new`;
-    return before.token === panels[at]?.token
-      ? `${name}, as before`
-      : `${name}, with another token`;
+  const texts = panels.map((panel, at) => {
+    if (installed.length === 0) return names[at];
+    const before = installedPanel(panel, installed);
+    const isSame = before?.token === panel.token;
+    return `${names[at]}, ${before === undefined ? "new" : isSame ? "as before" : "another token"}`;
   });
-  const gone = installed.filter((panel) => !known.includes(panel));
+  const gone = installed.filter(({ endpoint }) => !panels.some((it) => it.endpoint === endpoint));
   return [...texts, ...gone.map((panel) => `${panelName(panel)}, dropped`)]
     .map((text) => `  Panel          ${text}`);
-}
-
-/**
- * The installed panel of each given one: of the same token, or else of the same address.
- *
- * @throws {UsageError} When several nodes at one panel are installed, and no token says which is meant.
- */
-function knownPanels(
-  given: readonly Pick<PanelSettings, "endpoint" | "token">[],
-  installed: readonly PanelOptions[],
-): (PanelOptions | undefined)[] {
-  const same = given.map(({ endpoint, token }) =>
-    installed.find((panel) => panel.endpoint === endpoint && panel.token === token)
-  );
-  const free = installed.filter((panel) => !same.includes(panel));
-  return given.map(({ endpoint, token }, at) => {
-    const candidates = free.filter((panel) => panel.endpoint === endpoint);
-    const [first] = candidates;
-    if (same[at] !== undefined || first === undefined) return same[at];
-    if (token === "" && candidates.length > 1) {
-      throw new UsageError(
-        `Cannot install for ${endpoint} without a token: the service reports to it as ` +
-          `${candidates.length} nodes`,
-      );
-    }
-    free.splice(free.indexOf(first), 1);
-    return first;
-  });
 }
 
 /**

@@ -3,14 +3,16 @@ import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
-import { runTools } from "../host/tool_runner.ts";
 import { readInstallContext } from "./install_context.ts";
 import { ownedBy } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
+import { recordedManager } from "./managers.ts";
 import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official_agent.ts";
+import { type ImportedSettings, importSettings } from "./official_options.ts";
 import {
   officialManager,
   type OfficialRecord,
@@ -22,9 +24,8 @@ import {
   stopOfficial,
   UNDO_TIMEOUT_MS,
 } from "./official_service.ts";
-import { type ImportedSettings, importSettings } from "./official_options.ts";
-import type { ServicePlan } from "./service_manager.ts";
-import { servicePaths } from "./service_paths.ts";
+import { hasUpdateService } from "./service_files.ts";
+import { servicePaths, type ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 
@@ -228,4 +229,68 @@ function describeOptions(given: ReadonlyMap<string, string>): string {
     if (key === "endpoint" || key === "token") return "";
     return OPTION_ROWS.find((row) => row.key === key)?.secret ? key : `${key} ${text}`;
   }).filter((words) => words !== "").join(", ");
+}
+
+/**
+ * Starts the replaced official agent again, and uninstalls this one.
+ *
+ * This agent is removed only once the official one is running.
+ *
+ * @throws {Error} When there is no official agent, or it does not start; this agent is started
+ * again then.
+ */
+export async function restore(
+  config: Config,
+  system: TargetSystem,
+  signal: AbortSignal,
+): Promise<void> {
+  const { serviceName, print } = config;
+  const { tools, printLine } = system;
+  const paths = servicePaths(serviceName, system);
+  const folder = system.root + paths.configFolder;
+  const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
+  requireInstalled(official, system);
+  const { stop, disable, enable, restart } = officialManager(official, system);
+  const record = readInstallRecord(system.root + paths.record);
+  const own = record && recordedManager(record, system);
+  const isUpdated = record !== undefined && hasUpdateService(record);
+  // An update in progress would start it again.
+  const stopCommands = [...(isUpdated ? own?.disableUpdates ?? [] : []), ...own?.stop ?? []];
+  if (print) {
+    printSteps([...stopCommands, ...enable, ...restart], system);
+    return await uninstall(system, { serviceName, print, signal });
+  }
+  await runTools(stopCommands, { tools, signal });
+  try {
+    await startOfficial(official, system, signal);
+  } catch (error) {
+    if (own !== undefined) {
+      // Exactly one of the two agents must run, whatever has ended the restoration.
+      const startCommands = [
+        ...own.restart,
+        ...own.enable,
+        ...(isUpdated ? own.enableUpdates : []),
+      ];
+      const commands = [...stop, ...disable, ...startCommands];
+      await runTools(commands, { tools, signal: AbortSignal.timeout(UNDO_TIMEOUT_MS) });
+    }
+    throw error;
+  }
+  printLine(`The official agent (${official.serviceName}) is running again, and starts at boot.`);
+  if (record !== undefined) await uninstall(system, { serviceName, print, signal });
+  await removeOfficialRecord(folder);
+}
+
+/** @throws {Error} When files of the replaced agent were removed. */
+function requireInstalled(
+  { serviceName, unitPath, binary }: OfficialService,
+  { root }: TargetSystem,
+) {
+  for (const path of [unitPath, binary]) {
+    try {
+      Deno.statSync(root + path);
+    } catch (cause) {
+      throw new Error(`Cannot restore ${serviceName}: ${path} is missing`, { cause });
+    }
+  }
 }

@@ -1,5 +1,10 @@
 import type { ToolCommand } from "../host/tool_runner.ts";
-import { denoVariables } from "./service_environment.ts";
+import {
+  denoVariables,
+  updateCommand,
+  updateServiceName,
+  updateVariables,
+} from "./service_files.ts";
 import {
   DESCRIPTION,
   type ManagedService,
@@ -8,7 +13,6 @@ import {
   type ServiceManager,
   type ServicePlan,
 } from "./service_manager.ts";
-import { updateCommand, updateServiceName, updateVariables } from "./update_service.ts";
 
 /**
  * The sandbox of a system unit.
@@ -235,12 +239,7 @@ export function systemdManager({ name, scope, home }: ManagedService): ServiceMa
       optional(systemctl("stop", `${update}.service`)),
       optional(systemctl("reset-failed", `${update}.service`)),
     ],
-    ...(scope === "user" && {
-      userManager: {
-        answers: systemctl("show", "--property=Version"),
-        links: [`${folder}/default.target.wants/${unit}`, `${folder}/timers.target.wants/${timer}`],
-      },
-    }),
+    ...(scope === "user" && { answers: systemctl("show", "--property=Version") }),
     isActive: systemctl("is-active", "--quiet", unit),
     isEnabled: systemctl("is-enabled", "--quiet", unit),
     logTail: {

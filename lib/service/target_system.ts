@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { type ThisProgram, thisProgram } from "../host/this_program.ts";
 import { toolPath, ToolRunner, type Tools } from "../host/tool_runner.ts";
 import { RegistrationClient } from "../panel/registration_client.ts";
-import type { ServiceOwner } from "./service_paths.ts";
+import type { ServiceOwner } from "./service_manager.ts";
 
 /** The machine, and the user on it, of an installation. */
 export interface TargetSystem extends ServiceOwner {

@@ -1,19 +1,16 @@
 import { attempt } from "../attempt.ts";
 import { updateFolder } from "../state/update_state.ts";
-import { dirname } from "../parse/path.ts";
-import { requireChangeable } from "./changeable.ts";
 import { printSteps } from "./install.ts";
 import { lingerCommands } from "./install_plan.ts";
 import { type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { applySteps, effectiveSteps, removeStep, type Step } from "./install_step.ts";
-import { managerError, recordedManager } from "./managers.ts";
+import { recordedManager, requireManager } from "./managers.ts";
 import { officialRecordPath } from "./official_service.ts";
-import { savedPath } from "./saved_files.ts";
-import type { ServiceManager } from "./service_manager.ts";
-import { scopeOf, servicePaths } from "./service_paths.ts";
-import { removeUserCommands } from "./service_user.ts";
+import { savedPath } from "./install_trial.ts";
+import { scopeOf, servicePaths } from "./service_manager.ts";
+import { removeUserCommands } from "./install_context.ts";
 import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
-import { hasUpdateService } from "./update_service.ts";
+import { hasUpdateService } from "./service_files.ts";
 
 /** Options of {@linkcode uninstall}. */
 export interface UninstallOptions {
@@ -43,26 +40,18 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     return printLine(`Nothing is installed as ${serviceName}: there is no ${paths.record}`);
   }
   const manager = recordedManager(record, system);
-  const unreachable = await managerError(manager, system, signal);
-  if (unreachable !== undefined) {
-    printLine(
-      `This user's service manager does not answer (${unreachable}): the files are removed anyway; a ` +
-        "running service ends with its manager",
-    );
-  }
+  if (!print) await requireManager(manager, system, signal);
   const kept = keepsState ? [record.stateFolder, paths.stateFolder] : [];
-  // The record is last, so that a failed run can be repeated.
+  // Updates end first, since one in progress would start the service again. The record is last, so
+  // that a failed run can be repeated.
   const steps: Step[] = [
-    ...(unreachable === undefined
-      ? stopSteps(record, manager)
-      : (manager.userManager?.links ?? []).flatMap((path): Step[] => [
-        removeStep(path),
-        { do: "remove empty folder", path: dirname(path) },
-      ])),
+    ...(hasUpdateService(record) ? manager.disableUpdates : []),
+    ...manager.stop,
+    ...manager.disable,
     ...(keepsOfficialRecord ? [] : withUnfinished([officialRecordPath(paths.configFolder)]))
       .map(removeStep),
     ...writtenPaths(record, system).map(removeStep),
-    ...(unreachable === undefined ? manager.reload : []),
+    ...manager.reload,
     ...[...record.trees, updateFolder(record.program)].filter((path) => !kept.includes(path))
       .map((path): Step => ({ do: "remove folder", path })),
     // Named like the service, even if that runs as another user now.
@@ -72,7 +61,6 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     ...record.folders.map((path): Step => ({ do: "remove empty folder", path })),
   ];
   if (print) return printSteps(effectiveSteps(steps, system), system);
-  requireChangeable(steps, { verb: "uninstall", system });
   await applySteps(steps, system, signal);
   printLine(
     keepsState
@@ -91,15 +79,6 @@ function requireRoot(serviceName: string, system: TargetSystem): void {
   if (scopeOf(system) === "system") return;
   if (!pathExists(system.root + record)) return;
   throw new Error(`Cannot remove ${serviceName}: root has installed it; run this as root`);
-}
-
-/** An update in progress would start the service again, so it is stopped first. */
-function stopSteps(
-  record: InstallRecord,
-  { disableUpdates, stop, disable }: ServiceManager,
-): Step[] {
-  const updates = hasUpdateService(record) ? disableUpdates : [];
-  return [...updates, ...stop, ...disable];
 }
 
 /** Files to remove, with the backup of an update and interrupted writes. */

@@ -3,7 +3,7 @@ import type { ToolCommand, Tools } from "../host/tool_runner.ts";
 import { basename } from "../parse/path.ts";
 import { readInstallRecord } from "../service/install_record.ts";
 import { recordedManager } from "../service/managers.ts";
-import { scopeOf, servicePaths } from "../service/service_paths.ts";
+import { scopeOf, servicePaths } from "../service/service_manager.ts";
 import type { TargetSystem } from "../service/target_system.ts";
 import type { SystemdUnit } from "./processes.ts";
 

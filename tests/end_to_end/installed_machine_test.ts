@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { servicePaths } from "../../lib/service/service_paths.ts";
+import { servicePaths } from "../../lib/service/service_manager.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { asRoot } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { install } from "../../lib/service/install.ts";
+import { readSavedProxies } from "../../lib/service/service_files.ts";
+import { VERSION } from "../../lib/version.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import {
   ARGS,
+  CONFIG,
   configOf,
   type FakeSystem,
   installNow,
@@ -281,7 +284,6 @@ Deno.test("install() creates a user service without root", async () => {
     `systemctl --user enable ${NAME}.service`,
     `systemctl --user enable --now ${NAME}-update.timer`,
     "loginctl --no-ask-password enable-linger ann",
-    `systemctl --user show ${NAME}.service --property=…`,
     `journalctl --user -u ${NAME}.service -n 20 --no-pager -o cat`,
     `systemctl --user is-active --quiet ${NAME}.service`,
   ]);
@@ -307,8 +309,8 @@ Deno.test("install() writes nothing when the user's service manager does not ans
   const refused = await assertRejects(
     () => fake.install(ARGS),
     UsageError,
-    "Cannot install for this user: its service manager does not answer (Failed to connect to " +
-      "bus: No medium found)",
+    "Cannot use this user's service manager, which does not answer (Failed to connect to bus: " +
+      "No medium found)",
   );
   for (const way of ["with ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
     assertStringIncludes(refused.message, way);
@@ -452,4 +454,107 @@ onOpenRc.test("install() keeps the auto-discovery key readable for the service o
   await fake.install(["-e", "https://p.example", ...key, "--print"]);
   assertStringIncludes(fake.output, '"auto_discovery_key": "…"');
   assert(!fake.output.includes("the-key"));
+});
+
+const RECORD = `/etc/${NAME}/install.json`;
+
+onOpenRc.test("install() with --pin stays at its version until that is unset", async (machine) => {
+  const install = (...words: string[]) => machine.install(words);
+  const record = () => JSON.parse(machine.text(RECORD)).pinned;
+  const hasUpdates = () => machine.tree().some((line) => line.includes(`${NAME}-update`));
+  await install(...ARGS, ...RELEASES);
+  assertEquals([record(), hasUpdates()], ["", true]);
+  await install("--pin");
+  assertEquals([record(), hasUpdates()], [VERSION, false]);
+  assertStringIncludes(machine.output, `off: pinned to version ${VERSION}`);
+  await install("-i", "5");
+  assertEquals([record(), hasUpdates()], [VERSION, false], "it stays");
+
+  // The program that installs now is another version than the one that is pinned.
+  machine.write(
+    RECORD,
+    machine.text(RECORD).replace(`"pinned": "${VERSION}"`, '"pinned": "0.0.7"'),
+  );
+  const before = machine.tree();
+  const why = `Cannot install version ${VERSION}: ${NAME} is pinned to version 0.0.7; use --pin`;
+  await assertRejects(() => install("-i", "6"), UsageError, why);
+  assertEquals(machine.tree(), before);
+  await install("--pin");
+  assertEquals(record(), VERSION);
+  const [config, pinned] = [machine.text(CONFIG), machine.text(RECORD)];
+  machine.write(CONFIG, config.replace('"pin": true', '"pin": false'));
+  machine.write(RECORD, pinned.replace(`"pinned": "${VERSION}"`, '"pinned": "0.0.7"'));
+  await install();
+  assertEquals([record(), hasUpdates()], ["", true], "its owner has changed the configuration");
+  await install("--pin");
+  await install("--unset", "pin");
+  assertEquals([record(), hasUpdates()], ["", true]);
+});
+
+Deno.test("install() without root makes the folder of the command, and names it", async () => {
+  const home = "/home/ann";
+  await using machine = machineOf("user");
+  const before = machine.tree();
+  await machine.install(ARGS);
+  const link = `${home}/.local/bin/${NAME}`;
+  const expected = `${home}/.local/share/${NAME}/${NAME}`;
+  assertEquals(Deno.readLinkSync(machine.root + link), expected);
+  const printed = machine.output;
+  assertStringIncludes(printed, `  Command        ${link}`);
+  assertStringIncludes(printed, `${home}/.local/bin is new: log in again`);
+  await machine.uninstall();
+  assertEquals(machine.tree(), before);
+});
+
+const ENVIRONMENT = `/etc/${NAME}/environment`;
+
+function savedProxies({ root }: FakeSystem): Record<string, string> {
+  return readSavedProxies(root + ENVIRONMENT) ?? {};
+}
+
+onOpenRc.test("install() removes options that --unset or off return to their default", async (machine) => {
+  const more = ["--metrics", "9100", "--gpu", "-i", "2", "--mirror", "https://m.x"];
+  await machine.install([...ARGS, ...more]);
+  await machine.install(["--unset", "metrics", "--unset", "AGENT_ENABLE_GPU", "--mirror", "off"]);
+  const expected = { endpoint: "https://p.example", interval: 2, token: "top-secret" };
+  assertEquals(machine.config(), expected);
+  const record = JSON.parse(machine.text(`/etc/${NAME}/install.json`));
+  assertEquals(record.rootOptions, {});
+});
+
+onOpenRc.test("install() keeps the comments of a hand-written configuration", async (machine) => {
+  await machine.install(ARGS);
+  const text = '// Paris\n{\n  "endpoint": "https://p.example", // nginx\n' +
+    '  "token": "top-secret",\n  /* asked by them */ "interval": 2\n}\n';
+  machine.write(CONFIG, text);
+  await machine.install([]);
+  assertEquals(machine.text(CONFIG), text);
+  await machine.install(["-i", "5", "--gpu"]);
+  const shown = machine.text(CONFIG);
+  assertStringIncludes(shown, '/* asked by them */ "interval": 5');
+  assertStringIncludes(shown, '"enable_gpu": true');
+  await machine.install(["--unset", "gpu,interval"]);
+  assertStringIncludes(machine.text(CONFIG), "// Paris\n");
+});
+
+onOpenRc.test("install() changes and removes saved proxies like options", async (machine) => {
+  const first = { HTTP_PROXY: "http://one:3128", HTTPS_PROXY: 'http://me:pa$"s@one:3128' };
+  await machine.install(ARGS, { env: first });
+  assertEquals(savedProxies(machine), first);
+  const env = { HTTP_PROXY: "http://two:3128", no_proxy: "localhost" };
+  await machine.install([], { env });
+  const second = { ...first, HTTP_PROXY: "http://two:3128", NO_PROXY: "localhost" };
+  assertEquals(savedProxies(machine), second);
+
+  machine.printed.length = 0;
+  await machine.install(["--print"]);
+  assertEquals(machine.output.includes('pa\\$\\"s'), false);
+
+  // The shell that removes one may have it in its environment.
+  await machine.install(["--unset", "HTTP_PROXY", "--unset", "no_proxy"], { env: first });
+  assertEquals(savedProxies(machine), { HTTPS_PROXY: first.HTTPS_PROXY });
+  assertStringIncludes(machine.text(`/etc/init.d/${NAME}`), "/environment");
+  await machine.install(["--unset", "https_proxy"]);
+  assertEquals(machine.tree().some((line) => line.includes("environment")), false);
+  assertEquals(machine.text(`/etc/init.d/${NAME}`).includes("/environment"), false);
 });

@@ -1,16 +1,39 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { detectManager, managerError, serviceManager } from "../../lib/service/managers.ts";
+import { detectManager, requireManager, serviceManager } from "../../lib/service/managers.ts";
 import {
   type ManagedService,
   type ManagerKind,
   MANAGERS,
+  servicePaths,
+  type ServiceScope,
 } from "../../lib/service/service_manager.ts";
-import type { ServiceScope } from "../../lib/service/service_paths.ts";
 import { currentSystem } from "../../lib/service/target_system.ts";
-import { UsageError } from "../../lib/config/usage_error.ts";
 import { type Fakes, FakeSystem } from "./fake_system.ts";
 import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
+
+const OWNER = { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
+
+Deno.test("servicePaths() depend on the service's name", () => {
+  const { config, programFolder, stateFolder, runtimeFolder } = servicePaths(
+    "node-2",
+    { ...OWNER, uid: 0 },
+  );
+  const expected = ["/etc/node-2/config.json", "/opt/node-2", "/var/lib/node-2", "/run/node-2"];
+  assertEquals([config, programFolder, stateFolder, runtimeFolder], expected);
+});
+
+Deno.test("servicePaths() of a user's service are in the home and runtime folder", () => {
+  const paths = servicePaths("node-2", OWNER);
+  const { runtimeFolder, ...others } = paths;
+  assertEquals(runtimeFolder, "/run/user/1000/node-2");
+  assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
+  const alone = servicePaths("node-2", { ...OWNER, userRuntimeDir: "" });
+  assertEquals(alone.runtimeFolder, "/home/ann/.local/state/node-2/run");
+  const mac = servicePaths("node-2", { ...OWNER, os: "darwin" });
+  assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
+});
 
 const SERVICE: ManagedService = {
   name: "komari-agent-deno",
@@ -26,11 +49,11 @@ function listing(kind: ManagerKind, scope: ServiceScope): string[] {
   const plan = scope === "user" ? USER_PLAN : SYSTEM_PLAN;
   const files = [...manager.files(plan), ...manager.updateFiles(plan)];
   const { reload, enable, enableUpdates, restart, stop, disable, disableUpdates } = manager;
-  const { isActive, isEnabled, logTail, logHint, userManager } = manager;
+  const { isActive, isEnabled, logTail, logHint, answers } = manager;
   const commands = {
     ...{ reload, enable, enableUpdates, restart, stop, disable, disableUpdates },
     ...{ isActive: [isActive], isEnabled: [isEnabled], logTail: [logTail] },
-    answers: userManager === undefined ? [] : [userManager.answers],
+    answers: answers === undefined ? [] : [answers],
   };
   return [
     `${kind} ${scope}`,
@@ -51,32 +74,18 @@ Deno.test("serviceManager() writes these files and runs these commands", () => {
   assertEquals(`${all.join("\n")}\n`, golden("commands.txt"));
 });
 
-Deno.test("serviceManager() knows where a user's units are linked to", () => {
-  const manager = serviceManager("systemd", { ...SERVICE, scope: "user" });
-  const { links = [] } = manager.userManager ?? {};
-  // Where units are linked to is what they say themselves.
-  const files = [...manager.files(USER_PLAN), ...manager.updateFiles(USER_PLAN)];
-  const wanted = files.flatMap(({ path, text }) => {
-    const [folder, name] = [path.slice(0, path.lastIndexOf("/")), path.split("/").at(-1)];
-    const target = /^WantedBy=(.*)$/m.exec(text)?.[1];
-    return target === undefined ? [] : [`${folder}/${target}.wants/${name}`];
-  });
-  assertEquals(links, wanted);
-  assertEquals(serviceManager("systemd", SERVICE).userManager, undefined);
-});
-
-Deno.test("managerError() gives the last line of a user's manager, else its exit code", async () => {
+Deno.test("requireManager() gives the last line of a user's manager, else its exit code", async () => {
   const { signal } = new AbortController();
   const system = currentSystem({ env: {}, printLine() {} });
-  const errorOf = (scope: ServiceScope, code: number, output: string) => {
+  const require = (scope: ServiceScope, code: number, output: string) => {
     const tools = { has: () => true, run: () => Promise.resolve({ code, output }) };
     const manager = serviceManager("systemd", { ...SERVICE, scope });
-    return managerError(manager, { ...system, tools }, signal);
+    return requireManager(manager, { ...system, tools }, signal);
   };
-  assertEquals(await errorOf("user", 1, "a warning\nno medium found\n"), "no medium found");
-  assertEquals(await errorOf("user", 4, "\n"), "systemctl exited with code 4");
-  assertEquals(await errorOf("user", 0, "Version=252"), undefined);
-  assertEquals(await errorOf("system", 1, "no medium found"), undefined, "the system's has none");
+  await assertRejects(() => require("user", 1, "a\nno medium found\n"), UsageError, "(no medium");
+  await assertRejects(() => require("user", 4, "\n"), UsageError, "systemctl exited with code 4");
+  await require("user", 0, "Version=252");
+  await require("system", 1, "no medium found");
 });
 
 async function detected(folders: string[], fakes: Fakes = {}, system = {}): Promise<string> {

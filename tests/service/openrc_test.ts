@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { openrcScript, openrcUpdateScript } from "../../lib/service/openrc.ts";
-import { updateLoop } from "../../lib/service/update_service.ts";
+import { updateLoop } from "../../lib/service/service_files.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("the scripts of OpenRC create the folders, and run the update loop as root", () => {

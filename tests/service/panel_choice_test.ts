@@ -36,7 +36,7 @@ onOpenRc.test("install() sets the panels by the pairs given, and says who came, 
     panels: [{ endpoint: "https://three.example", token: "t0ken-3" }],
   });
   assertEquals(panelLines(machine), [
-    "two.example, with another token",
+    "two.example, another token",
     "three.example, new",
     "one.example, dropped",
   ]);
@@ -67,10 +67,6 @@ onOpenRc.test("install() refuses a pair whose token nobody knows, and changes no
       "Cannot install for https://three.example without its token: the service does not report to it",
     ],
     [["-e", "https://one.example", "-e", "https://three.example"], "without its token"],
-    [
-      ["-e", "https://two.example"],
-      "Cannot install for https://two.example without a token: the service reports to it as 2 nodes",
-    ],
     [["--token-file", `${machine.root}/token`], "Cannot use flag --token-file without --endpoint"],
     [["-t", "new"], "Cannot use flag --token without --endpoint: the service reports to several"],
     [[...ONE.slice(0, 2), ...TWO, "-t", "x"], "behind its endpoint"],
@@ -165,9 +161,6 @@ onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each toke
   const expected = [{ endpoint: "https://one.example", token: "t0ken-1" }, two];
   assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), expected);
   assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
-  const notice =
-    "the token given is for three.example; the service's own is kept for two.example, one.example";
-  assertEquals(config.notices, [notice]);
   const rights = [config, ...config.furtherPanels]
     .map((it) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]);
   assertEquals(rights, [[2, false, false], [2, false, false], [5, true, true]]);
@@ -199,28 +192,4 @@ onOpenRc.test("readInstalledPanels() reads panels in each form, and a token from
   assertEquals(readInstalledPanels(`${machine.root}/nowhere`), []);
   const unreadable = `${machine.root}${CONFIG}/nowhere`;
   assertThrows(() => readInstalledPanels(unreadable), Deno.errors.NotADirectory);
-});
-
-Deno.test("choosePanels() makes no two nodes of one panel the same", () => {
-  const panel = (name: string, token: string) => ({
-    ...{ endpoint: `https://${name}.example`, token, intervalSeconds: undefined },
-    remoteControl: false,
-  });
-  const panels = [panel("one", "a"), panel("one", "b"), panel("two", "c")];
-  const chosen = (...words: string[]) => {
-    const args = words.flatMap((word) => {
-      const [name = "", token = ""] = word.split(" ");
-      return ["-e", `https://${name}.example`, ...(token === "" ? [] : ["-t", token])];
-    });
-    const config = choosePanels(configOf(["install", ...args]), panels);
-    return [config, ...config.furtherPanels].map(({ token }) => token).join(" ");
-  };
-  assertEquals(chosen("one b", "one a", "two"), "b a c");
-  assertEquals(chosen("one b", "one x", "two"), "b x c", "the other node's token is changed");
-  assertEquals(chosen("one b", "one"), "b a", "only one is left");
-  const args = ["install", "-e", "https://one.example", "-t", "x"];
-  const own = panels.map((panel, at) => ({ ...panel, intervalSeconds: at + 1 }));
-  const { furtherPanels } = choosePanels(configOf([...args, ...args.slice(1, 3), "-t", "y"]), own);
-  assertEquals(furtherPanels.map(({ intervalSeconds }) => intervalSeconds), [2], "each its own");
-  assertThrows(() => chosen("two c", "one"), UsageError, "as 2 nodes");
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { discardFiles, restoreFiles, saveFiles } from "../../lib/service/saved_files.ts";
+import { discardFiles, restoreFiles, saveFiles } from "../../lib/service/install_trial.ts";
 import type { Step } from "../../lib/service/install_step.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { FakeSystem } from "./fake_system.ts";

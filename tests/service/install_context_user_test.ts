@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { toolLine } from "../../lib/host/tool_runner.ts";
-import { removeUserCommands, serviceUser } from "../../lib/service/service_user.ts";
+import { removeUserCommands, serviceUser } from "../../lib/service/install_context.ts";
 import { type Fakes, FakeSystem, USERS } from "./fake_system.ts";
 
 const { signal } = new AbortController();

@@ -1,18 +1,20 @@
 import { assert, assertEquals } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { serviceManager } from "../../lib/service/managers.ts";
-import { MANAGERS } from "../../lib/service/service_manager.ts";
 import {
+  agentVariables,
+  environmentText,
   FIRST_PAUSE,
   hasUpdateService,
   NEXT_PAUSE,
   updateLoop,
-} from "../../lib/service/update_service.ts";
-import { attempt } from "../../lib/attempt.ts";
+} from "../../lib/service/service_files.ts";
+import { MANAGERS } from "../../lib/service/service_manager.ts";
 import { writeExecutable } from "../executable.ts";
 import { isAlive } from "../exists.ts";
-import { SYSTEM_PLAN } from "./service_plans.ts";
 import { onlyIf } from "../only_on.ts";
 import { PATIENCE_MS } from "../patience.ts";
+import { SYSTEM_PLAN } from "./service_plans.ts";
 
 Deno.test("hasUpdateService() recognizes the update files of each manager", () => {
   const { name: service, scope, logFile } = SYSTEM_PLAN;
@@ -167,4 +169,28 @@ here.test("updateLoop() ends when it can't sleep, rather than ask without a paus
   await comes(() => loop.status !== undefined);
   assertEquals(loop.status?.code, 1);
   assert(/^sleep \d+\n$/.test(loop.log()), loop.log());
+});
+
+const ODD = `http://me:p"a$$w\`o\\r'd%20@proxy:3128/ #x`;
+
+Deno.test("environmentText() is read unchanged by a shell", () => {
+  const text = environmentText({ HTTP_PROXY: ODD, NO_PROXY: "a,b" });
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", `${text}\nprintf '%s|%s' "$HTTP_PROXY" "$NO_PROXY"`],
+  }).outputSync();
+  assertEquals(new TextDecoder().decode(stdout), `${ODD}|a,b`);
+});
+
+Deno.test("environmentText() escapes only what systemd unescapes", () => {
+  const text = environmentText({ HTTP_PROXY: ODD });
+  const shown = text.split("\n")[1];
+  assertEquals(shown, 'HTTP_PROXY="http://me:p\\"a\\$\\$w\\`o\\\\r\'d%20@proxy:3128/ #x"');
+});
+
+Deno.test("agentVariables() names the agent's folders, and Deno for a portable build", () => {
+  assertEquals(agentVariables(SYSTEM_PLAN), {
+    STATE_DIRECTORY: "/var/lib/komari-agent-deno",
+    RUNTIME_DIRECTORY: "/run/komari-agent-deno",
+  });
+  assertEquals(agentVariables({ ...SYSTEM_PLAN, deno: "/usr/bin/deno" }).DENO, "/usr/bin/deno");
 });

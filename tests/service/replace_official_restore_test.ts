@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
-import { restore } from "../../lib/service/restore_official.ts";
+import { restore } from "../../lib/service/replace_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
 import { ARGS, configOf, NAME, RELEASES, withoutWaiting } from "./fake_system.ts";
 import { OfficialMachine, onOfficialMachine } from "./official_machine.ts";
