@@ -260,15 +260,16 @@ export function printSummary(
   const isCommand = record.links.length > 0;
   const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   const command = isCommand && scope === "system" ? name : program;
+  const shown = scope === "user"
+    ? `${name} (${kind}), of this user`
+    : `${name} (${kind}), as user ${user}`;
   const updates = updatesText(config, context) ?? `every 6 h, by ${updateServiceName(name)}`;
   const lines = [
     `Installed ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     ...panelLines(config, installed),
-    scope === "user"
-      ? `  Service        ${name} (${kind}), of this user`
-      : `  Service        ${name} (${kind}), as user ${user}`,
+    `  Service        ${shown}`,
     `  Updates        ${updates}`,
     `  Log            ${manager.logHint}`,
     `  Uninstall      ${command} uninstall${ofService}`,

@@ -108,8 +108,10 @@ export function panelLines(config: Config, installed: readonly PanelOptions[]): 
   const texts = panels.map((panel, at) => {
     if (installed.length === 0) return names[at];
     const before = installedPanel(panel, installed);
-    const isSame = before?.token === panel.token;
-    return `${names[at]}, ${before === undefined ? "new" : isSame ? "as before" : "another token"}`;
+    if (before === undefined) return `${names[at]}, new`;
+    return before.token === panel.token
+      ? `${names[at]}, as before`
+      : `${names[at]}, with another token`;
   });
   const gone = installed.filter(({ endpoint }) => !panels.some((it) => it.endpoint === endpoint));
   return [...texts, ...gone.map((panel) => `${panelName(panel)}, dropped`)]

@@ -207,12 +207,10 @@ function printImport(
   if (own.monthRotate > 0 && isFile(system.root + imported.trafficPath)) {
     printLine(`  Month          ${imported.trafficPath}`);
   }
-  if (handWritten !== "") {
-    printLine(
-      `  Note           its own options are not imported: it was edited by hand (${handWritten})`,
-    );
-  }
-  for (const note of imported.notes) printLine(`  Note           ${note}`);
+  const notes = handWritten === ""
+    ? imported.notes
+    : [`its own options are not imported: it was edited by hand (${handWritten})`];
+  for (const note of notes) printLine(`  Note           ${note}`);
   if (imported.remoteControl && !own.remoteControl) {
     printLine("  Remote control was on and is now off; --enable-remote-control turns it on");
   }

@@ -163,7 +163,7 @@ const ROOMS = ["cli/", "config/", "service/"];
 const ERROR_ROOMS =
   "agent exporter host metrics net panel parse probe remote sandbox state traffic update"
     .split(" ").map((room) => `${room}/`);
-const SCRIPTS = ["launchd", "openrc", "systemd", "update_service"]
+const SCRIPTS = ["launchd", "openrc", "systemd", "service_files"]
   .map((name) => `service/${name}.ts`);
 /** Texts with words that no user reads as they stand here. */
 const NOT_SHOWN = [

@@ -36,7 +36,7 @@ onOpenRc.test("install() sets the panels by the pairs given, and says who came, 
     panels: [{ endpoint: "https://three.example", token: "t0ken-3" }],
   });
   assertEquals(panelLines(machine), [
-    "two.example, another token",
+    "two.example, with another token",
     "three.example, new",
     "one.example, dropped",
   ]);
