@@ -33,22 +33,6 @@ function foundBetween(look: () => number[], ours: () => number[]): void {
   }
 }
 
-onLinux.test("Libc.statfs() tells how many files there can be, and how many more", () => {
-  // A file system without files of its own, as /proc is, tells nothing of them.
-  const path = ["/dev/shm", "/run", "/"].find((path) => {
-    const { files, ffree } = statfsSync(path);
-    return ffree > 0 && ffree < files;
-  }) ?? "/";
-  const libc = new Libc();
-  foundBetween(() => {
-    const { files, ffree } = statfsSync(path);
-    return [files, ffree];
-  }, () => {
-    const { files, freeFiles } = libc.statfs(path);
-    return [files ?? NaN, freeFiles ?? NaN];
-  });
-});
-
 onLinux.test("Libc.statfsAsync() tells what statfs() tells", async () => {
   const libc = new Libc();
   const { blocks, blockSizeBytes } = libc.statfs("/");

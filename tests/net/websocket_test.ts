@@ -130,7 +130,8 @@ for (const [what, answer, refusal] of table) {
       await peer.ended();
     }, async (dial) => {
       const error = await assertRejects(() => dial(), UpgradeError);
-      const { status, text, location, retryAfter } = error;
+      const { status, text, headers } = error;
+      const [location, retryAfter] = ["location", "retry-after"].map((name) => headers.get(name));
       const absent = { location: undefined, retryAfter: undefined };
       assertEquals({ status, text, location, retryAfter }, { ...absent, ...refusal });
     });

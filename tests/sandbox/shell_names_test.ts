@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
 import { exists } from "../exists.ts";
+import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -47,7 +48,7 @@ printf "192.0.2.2      STREAM\\n"
     assertEquals(await opened.lookUp("panel-1.example_x.org"), found);
     assertEquals(await opened.lookUpHosts("known"), found);
     assertEquals(await opened.lookUpHosts("unknown"), []);
-    await assertRejects(() => opened.lookUp("unknown"), Error, "gives no address for it");
+    assertEquals(await opened.lookUp("unknown"), []);
     assertEquals(await opened.canLookUp(), false);
   });
 
@@ -108,6 +109,36 @@ echo "192.0.2.1 STREAM"
     await opened.close();
   });
 }
+
+/** A resolv.conf with three servers that are asked, one that is not, and lines of other kinds. */
+const RESOLV_CONF = `search a.example
+# nameserver 192.0.2.9
+nameserver 192.0.2.1
+nameserver $(touch x)
+nameserver
+nameserver fe80::1%eth0
+nameserver 2001:db8::53
+options timeout:1
+nameserver 192.0.2.3
+nameserver 192.0.2.4
+`;
+
+onlyIf(hasOwnMounts).test(
+  "Shell.lookUp() tells the system's name servers with a name that has no address",
+  async () => {
+    using folder = new TempFolder();
+    Deno.writeTextFileSync(`${folder.path}/resolv.conf`, RESOLV_CONF);
+    const through = ownMounts(`mount --bind ${folder.path}/resolv.conf /etc/resolv.conf`);
+    for (const shell of SHELLS) {
+      const script = '[ "$2" = known ] && echo "192.0.2.7 STREAM"';
+      await using opened = new GetentShell(script, [...through, ...shell]);
+      assertEquals(await opened.lookUp("known"), ["192.0.2.7"]);
+      assertEquals(opened.nameServers, []);
+      assertEquals(await opened.lookUp("unknown"), []);
+      assertEquals(opened.nameServers, ["192.0.2.1", "2001:db8::53", "192.0.2.3"]);
+    }
+  },
+);
 
 Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no others", async () => {
   using folder = new TempFolder();

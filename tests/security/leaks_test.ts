@@ -45,7 +45,7 @@ for (const [name, answer] of Object.entries(REFLECTIONS)) {
     const env = { RUNTIME_DIRECTORY: folder.path };
     const args = ["-e", server.url, "-t", TOKEN];
     await using agent = new AgentProcess([...args, "--log-level", "debug"], { env });
-    await agent.says("trying again");
+    await agent.says("Cannot report");
     const health = () => Deno.readTextFileSync(`${folder.path}/health`);
     while (!health().includes('"error"')) await new Promise((resolve) => setTimeout(resolve, 10));
     const texts = {
