@@ -7,7 +7,7 @@ import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";
 import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
-import { onLinux, onlyIf, works } from "../only_on.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 const TOKEN = "t0ken";
 const SEALED = "this process is sealed by the kernel and the runtime";
