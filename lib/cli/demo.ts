@@ -4,10 +4,12 @@
  * @module
  */
 
+import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
 import { startDemo } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
+import { runtimeFolders, stateFolder } from "../state/paths.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { logToStandardError, logUnhandledErrors, printError } from "./output.ts";
 
@@ -38,14 +40,22 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
   const ipServices = config.ipServices === "default" ? "off" : config.ipServices;
   try {
     const { url: endpoint, token } = panel;
-    await context.runAgent({ ...config, ipServices, endpoint, token, furtherPanels: [] }, {
-      ...supportedPlatform(),
-      signal,
-      secrets,
-    });
+    await context.runAgent({
+      ...{ ...config, ...ownFolders(config) },
+      ...{ ipServices, endpoint, token, furtherPanels: [] },
+    }, { ...supportedPlatform(), signal, secrets });
   } finally {
     panel.close();
   }
   getLogger("agent").info("Stopped");
   return 0;
+}
+
+/** Folders beside those of an agent that may run here, whose health and state are not the demo's. */
+function ownFolders(config: Config): Pick<Config, "runtimeDir" | "stateDir"> {
+  const runtimeDir = runtimeFolders(config).map((folder) => `${folder}-demo`)
+    .find((folder) => attempt(() => [Deno.mkdirSync(folder, { recursive: true })]) !== undefined);
+  const isGiven = config.explicitOptions.has("state_dir");
+  const stateDir = isGiven ? config.stateDir : `${stateFolder(config)}-demo`;
+  return { runtimeDir: runtimeDir ?? "", stateDir };
 }

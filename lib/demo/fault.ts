@@ -1,13 +1,11 @@
 /**
- * Faults of the stand-in panel: the table of those that `demo --fault` offers, and which calls each
- * affects.
+ * Faults of the stand-in panel that `demo --fault` offers, and which calls each affects.
  *
  * @module
  */
 
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { WebSocket } from "ws";
 import { UsageError } from "../config/usage_error.ts";
 import {
   type Answer,
@@ -16,13 +14,7 @@ import {
   textAnswer,
   writeAnswer,
   writeRawAnswer,
-} from "./http_answer.ts";
-
-/** A WebSocket and the connection below it. */
-export interface RawSocket {
-  readonly webSocket: WebSocket;
-  readonly socket: Socket;
-}
+} from "./http.ts";
 
 /** A way in which the panel misbehaves. A field that is absent leaves the usual behaviour. */
 export interface Fault {
@@ -32,16 +24,12 @@ export interface Fault {
    * call when absent.
    */
   readonly calls?: readonly string[] | undefined;
-  /** Whether the panel refuses connections; that affects all calls. */
-  readonly isDown?: boolean;
   /** Answers a call, or leaves it without an answer. */
   readonly answerCall?: (response: ServerResponse) => void | Promise<void>;
   /** Answers an upgrade request on its raw connection; WebSockets that are open are closed. */
   readonly answerUpgrade?: (socket: Socket) => void | Promise<void>;
   /** Whether WebSockets stay open, but nothing is sent or read on them. */
   readonly isMute?: boolean;
-  /** Misbehaves on each open WebSocket. */
-  readonly playOnSocket?: (socket: RawSocket) => void | Promise<void>;
 }
 
 /** A fault without its name, and its effect in one line of each language. */
@@ -65,20 +53,16 @@ export function answering(answer: Answer): Omit<Fault, "name"> {
 
 /** Every fault that the demo offers, by its name. */
 export const faults = {
-  "refuse": {
-    en: "refuses connections, like a panel that is down",
-    zh: "拒绝连接，如同面板已停止",
-    isDown: true,
+  "upgrade-403": {
+    en: "refuses WebSockets with 403, as some proxies do",
+    zh: "以 403 拒绝 WebSocket，如同某些代理",
+    calls: UPGRADES,
+    ...answering(textAnswer(403, "WebSockets are not allowed here")),
   },
   "401": {
     en: "refuses the token",
     zh: "拒绝令牌",
     ...answering(jsonAnswer(401, { status: "error", message: "Unauthorized." })),
-  },
-  "404-install": {
-    en: "answers every call with 404, like a panel that is not set up",
-    zh: "对每个请求返回 404，如同面板尚未安装",
-    ...answering(jsonAnswer(404, { status: "error", message: "Not found in install mode" })),
   },
   "502-html": {
     en: "answers every call with 502 and a proxy's page",
@@ -90,35 +74,12 @@ export const faults = {
     zh: "对每个请求返回 200 和网页，如同地址错误",
     ...answering(htmlAnswer(200, otherPage)),
   },
-  "302-login": {
-    en: "redirects every call to a login page",
-    zh: "把每个请求重定向到登录页",
-    ...answering({ status: 302, headers: { location: "/login?next=%2F" }, body: "" }),
-  },
   "hang": {
     en: "accepts every call and never answers",
     zh: "接受每个请求，但从不回复",
     answerCall() {},
     answerUpgrade() {},
     isMute: true,
-  },
-  "mute": {
-    en: "accepts WebSockets and never sends anything; calls by POST work",
-    zh: "接受 WebSocket，但从不发送任何内容；POST 正常",
-    calls: UPGRADES,
-    isMute: true,
-  },
-  "upgrade-403": {
-    en: "answers WebSocket upgrades with 403, as some proxies do",
-    zh: "对 WebSocket 升级返回 403，如同某些代理",
-    calls: UPGRADES,
-    ...answering(textAnswer(403, "WebSockets are not allowed here")),
-  },
-  "close-after-upgrade": {
-    en: "closes each WebSocket as soon as it is open",
-    zh: "WebSocket 一打开就关闭",
-    calls: UPGRADES,
-    playOnSocket: ({ socket }) => void socket.destroy(),
   },
 } as const satisfies Record<string, FaultRow>;
 
@@ -136,9 +97,8 @@ export function parseFault(name: string): Fault {
 
 /** Lists the table, one line per fault. */
 export function describeFaults(language: "en" | "zh"): string {
-  return Object.entries(faults).map(([name, row]) => `${name.padEnd(21)}${row[language]}`).join(
-    "\n",
-  );
+  const lines = Object.entries(faults).map(([name, row]) => name.padEnd(13) + row[language]);
+  return lines.join("\n");
 }
 
 /** Whether a fault affects a call. */

@@ -1,5 +1,6 @@
 /**
- * An HTTP server on loopback that can stop listening and resume on the same port.
+ * An HTTP server on loopback that accepts WebSockets with the library `ws`, both loaded only when it
+ * opens.
  *
  * Built on `node:http`, since faults close connections without an answer, which handlers of
  * `Deno.serve` can't do.
@@ -10,11 +11,11 @@
 import { errorCode } from "../attempt.ts";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { loadAcceptor, type SocketService } from "./websocket_acceptor.ts";
+import type { WebSocket, WebSocketServer } from "ws";
+import { importText } from "../io/packed_text.ts";
 
 const HOST = "127.0.0.1";
-/** A second or so. */
-const RESUME_TRIES = 10_000;
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** The number of ports that are tried, from the wanted one on. */
 const PORTS_TRIED = 100;
 
@@ -23,7 +24,7 @@ export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Answers a valid request with 101 and calls `onOpen`, and an invalid one with a 4xx. */
-  accept(service: SocketService): void;
+  accept(onOpen: (socket: WebSocket) => void): void;
 }
 
 /** Answers the requests to a server; an error closes the connection. */
@@ -35,17 +36,16 @@ export interface RequestHandler {
 
 /** An HTTP server with its port and its connections. */
 export class Listener {
-  readonly #server: Server;
+  readonly server: Server;
   /** The connections that are open. */
   readonly sockets = new Set<Socket>();
-  readonly #exempt = new WeakSet<Socket>();
   #port = 0;
 
   private constructor(server: Server) {
-    this.#server = server;
+    this.server = server;
     // The panel keeps idle connections longer than any interval between reports.
-    this.#server.keepAliveTimeout = 120_000;
-    this.#server.on("connection", (socket: Socket) => {
+    this.server.keepAliveTimeout = 120_000;
+    this.server.on("connection", (socket: Socket) => {
       this.sockets.add(socket);
       socket.on("error", () => {});
       socket.once("close", () => this.sockets.delete(socket));
@@ -60,14 +60,15 @@ export class Listener {
   static async open(port: number, handler: RequestHandler): Promise<Listener> {
     // Loaded here, so that an agent without a demo does not pay for it.
     const { createServer } = await import("node:http");
-    const acceptUpgrade = await loadAcceptor();
+    const acceptor = await loadAcceptor();
     const server = createServer((request, response) => {
       // A peer that hangs up is no error of the server.
       response.on("error", () => {});
       handler.onRequest(request, response).catch(() => response.socket?.destroy());
     });
     server.on("upgrade", (request, socket: Socket, head) => {
-      const accept = (service: SocketService) => acceptUpgrade({ request, socket, head }, service);
+      const accept = (onOpen: (socket: WebSocket) => void) =>
+        acceptor.handleUpgrade(request, socket, head, onOpen);
       handler.onUpgrade({ request, socket, accept }).catch(() => socket.destroy());
     });
     server.on("connection", () => handler.onConnection?.());
@@ -75,7 +76,7 @@ export class Listener {
     const last = port === 0 ? 0 : Math.min(port + PORTS_TRIED - 1, 65_535);
     for (let tried = port; tried <= last; tried++) {
       try {
-        await listener.#listen(tried);
+        await listener.listen(tried);
         return listener;
       } catch (error) {
         if (errorCode(error) !== "EADDRINUSE" || tried === last) {
@@ -86,56 +87,53 @@ export class Listener {
     throw new Error(`Cannot listen on ${HOST}: port ${port} is out of range`);
   }
 
-  /** The port that it listens on, also after `pause()`. */
+  /** The port that it listens on. */
   get port(): number {
     return this.#port;
   }
 
-  /** Keeps a connection open through `pause()` and `dropConnections()`. */
-  exempt(socket: Socket | null): void {
-    if (socket !== null) this.#exempt.add(socket);
-  }
-
-  /** Refuses new connections and closes the open ones. */
-  pause(): void {
-    if (!this.#server.listening) return;
-    this.#server.close();
-    this.dropConnections();
-  }
-
-  /** Closes the open connections. */
-  dropConnections(): void {
-    for (const socket of this.sockets) if (!this.#exempt.has(socket)) socket.destroy();
-  }
-
-  /** Accepts connections again on the same port. */
-  async resume(): Promise<void> {
-    for (let tries = 1; !this.#server.listening; tries++) {
-      try {
-        await this.#listen(this.#port);
-      } catch (error) {
-        // A child that was being started then has a copy of the listener until it runs its program.
-        if (errorCode(error) !== "EADDRINUSE" || tries === RESUME_TRIES) throw error;
-        await new Promise((turn) => void setImmediate(turn));
-      }
-    }
-  }
-
   /** Closes the server and every connection. */
   close(): void {
-    if (this.#server.listening) this.#server.close();
+    if (this.server.listening) this.server.close();
     for (const socket of this.sockets) socket.destroy();
   }
 
-  async #listen(port: number): Promise<void> {
+  /** Listens on a port; 0 stands for any. @throws {Error} When it is in use. */
+  async listen(port: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject).once("listening", resolve).listen(port, HOST);
+    this.server.once("error", reject).once("listening", resolve).listen(port, HOST);
     try {
       await promise;
     } finally {
-      this.#server.off("error", reject).off("listening", resolve);
+      this.server.off("error", reject).off("listening", resolve);
     }
-    const address = this.#server.address();
+    const address = this.server.address();
     if (typeof address === "object" && address !== null) this.#port = address.port;
   }
+}
+
+/**
+ * Loads what upgrades connections to WebSockets, with compression if the agent offers it.
+ *
+ * @throws {Error} When `ws` can't be loaded, as in a checkout that can't download it.
+ */
+async function loadAcceptor(): Promise<WebSocketServer> {
+  const { WebSocketServer } = await loadLibrary();
+  return new WebSocketServer({
+    noServer: true,
+    autoPong: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+  });
+}
+
+async function loadLibrary(): Promise<Pick<typeof import("ws"), "WebSocketServer">> {
+  const { WebSocketServer }: Partial<typeof import("ws")> = await import("ws");
+  if (WebSocketServer !== undefined) return { WebSocketServer };
+  // The program is bundled for browsers, where the library is an empty stub. The build has put the real
+  // one into this text.
+  const { default: { code } } = await import("./websocket_library.json", {
+    with: { type: "json" },
+  });
+  return await importText<typeof import("ws")>(code);
 }

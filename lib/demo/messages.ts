@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { WireGpu, WireReport, WireUsage } from "../panel/protocol.ts";
+import type { WireReport } from "../panel/protocol.ts";
 import { isJsonObject, jsonFields, type JsonObject } from "../parse/json.ts";
 
 /** A report, as it is on the wire. */
@@ -25,54 +25,41 @@ export interface StoredPingResult {
   readonly finishedAt: string;
 }
 
+const NO_USE = { total: 0, used: 0 };
+const NO_REPORT: StoredReport = {
+  cpu: { usage: 0 },
+  ram: NO_USE,
+  swap: NO_USE,
+  load: { load1: 0, load5: 0, load15: 0 },
+  disk: NO_USE,
+  network: { up: 0, down: 0, totalUp: 0, totalDown: 0 },
+  connections: { tcp: 0, udp: 0 },
+  uptime: 0,
+  process: 0,
+  message: "",
+};
+const NO_CARDS = { count: 0, average_usage: 0 };
+const NO_CARD = { name: "", memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
+
 /** Reads a report. */
 export function readReport(value: unknown): StoredReport {
-  const report = jsonFields(value);
-  const load = jsonFields(report["load"]);
-  const network = jsonFields(report["network"]);
-  const connections = jsonFields(report["connections"]);
-  return {
-    cpu: { usage: numberIn(jsonFields(report["cpu"]), "usage") },
-    ram: readUsage(report["ram"]),
-    swap: readUsage(report["swap"]),
-    load: {
-      load1: numberIn(load, "load1"),
-      load5: numberIn(load, "load5"),
-      load15: numberIn(load, "load15"),
-    },
-    disk: readUsage(report["disk"]),
-    network: {
-      up: numberIn(network, "up"),
-      down: numberIn(network, "down"),
-      totalUp: numberIn(network, "totalUp"),
-      totalDown: numberIn(network, "totalDown"),
-    },
-    connections: { tcp: numberIn(connections, "tcp"), udp: numberIn(connections, "udp") },
-    uptime: numberIn(report, "uptime"),
-    process: numberIn(report, "process"),
-    message: textIn(report, "message"),
-    ...(isJsonObject(report["gpu"]) && { gpu: readGpu(report["gpu"]) }),
-  };
+  const { gpu } = jsonFields(value);
+  const report = filled(NO_REPORT, value);
+  if (!isJsonObject(gpu)) return report;
+  const cards = Array.isArray(gpu["detailed_info"]) ? gpu["detailed_info"] : [];
+  const detailed_info = cards.map((card) => filled(NO_CARD, card));
+  return { ...report, gpu: { ...filled(NO_CARDS, gpu), detailed_info } };
 }
 
-function readUsage(value: unknown): WireUsage {
-  const usage = jsonFields(value);
-  return { total: numberIn(usage, "total"), used: numberIn(usage, "used") };
-}
-
-function readGpu(gpu: JsonObject): WireGpu {
-  const cards = Array.isArray(gpu["detailed_info"]) ? gpu["detailed_info"].map(jsonFields) : [];
-  return {
-    count: numberIn(gpu, "count"),
-    average_usage: numberIn(gpu, "average_usage"),
-    detailed_info: cards.map((card) => ({
-      name: textIn(card, "name"),
-      memory_total: numberIn(card, "memory_total"),
-      memory_used: numberIn(card, "memory_used"),
-      utilization: numberIn(card, "utilization"),
-      temperature: numberIn(card, "temperature"),
-    })),
-  };
+/** A value with the fields of a template: its own where they have the type, else the template's. */
+function filled<T extends object>(template: T, value: unknown): T {
+  const own = jsonFields(value);
+  const fields = Object.entries(template).map(([key, initial]) => {
+    const field = own[key];
+    if (typeof initial === "object") return [key, filled(initial, field)];
+    return [key, typeof field === typeof initial ? field : initial];
+  });
+  return Object.assign({ ...template }, Object.fromEntries(fields));
 }
 
 /** Reads the columns of basic info that can be stored. */

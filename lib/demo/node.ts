@@ -1,11 +1,94 @@
 /**
- * The node as the panel sees it: its WebSocket, its presence, and how orders reach it.
+ * The node as the panel sees it: its WebSocket, its presence, and how orders reach it, which wait in a
+ * queue for a node without a WebSocket.
  *
  * @module
  */
 
-import { EventQueue, notification, type Order } from "./event_queue.ts";
+import type { WebSocket } from "ws";
+import { settlesWithin } from "../async/timeout.ts";
 import type { PanelState } from "./panel_state.ts";
+
+/** An order of the panel to an agent: a notification of JSON-RPC. */
+export interface Order {
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** An order that waits, as it is sent. */
+export interface QueuedEvent extends Order {
+  readonly id: string;
+  /** RFC 3339, like all times on the wire. */
+  readonly created_at: string;
+  readonly expires_at: string;
+}
+
+/** An order in its JSON-RPC envelope, with the newline that the panel adds. */
+export function notification(order: Order): string {
+  return `${JSON.stringify({ jsonrpc: "2.0", ...order })}\n`;
+}
+
+const LIFETIME_MS = 5 * 60_000;
+/** Lifetimes of events that live shorter. */
+const lifetimesMs: Readonly<Record<string, number>> = {
+  "agent.ping": 3_000,
+  "agent.file": 2 * 60_000,
+  "agent.startupConfig": 20_000,
+};
+const MAX_EVENTS = 128;
+
+/** Events until they are acknowledged, expired or too many. */
+export class EventQueue {
+  #events: QueuedEvent[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  /** Adds an order; a ping replaces an older one of the same task, a terminal one of the same id. */
+  add(order: Order): void {
+    const now = Date.now();
+    const key = replacementKey(order);
+    if (key !== undefined) {
+      this.#events = this.#events.filter((event) => replacementKey(event) !== key);
+    }
+    this.#events.push({
+      id: crypto.getRandomValues(new Uint8Array(8)).toHex(),
+      ...order,
+      created_at: new Date(now).toISOString(),
+      expires_at: new Date(now + (lifetimesMs[order.method] ?? LIFETIME_MS)).toISOString(),
+    });
+    this.#events = this.#events.slice(-MAX_EVENTS);
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Removes acknowledged events and returns the oldest of the rest. */
+  poll(acknowledged: readonly string[], limit: number = MAX_EVENTS): readonly QueuedEvent[] {
+    const now = Date.now();
+    this.#events = this.#events.filter((event) =>
+      !acknowledged.includes(event.id) && Date.parse(event.expires_at) > now
+    );
+    return this.#events.slice(0, limit);
+  }
+
+  /** Like `poll()`, but waits for an event while there is none; an abort ends the wait. */
+  async longPoll(
+    acknowledged: readonly string[],
+    { waitMs, signal }: { waitMs: number; signal: AbortSignal },
+  ): Promise<readonly QueuedEvent[]> {
+    const events = this.poll(acknowledged);
+    if (events.length > 0) return events;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    await settlesWithin(promise, waitMs, { signal });
+    this.#waiting.delete(resolve);
+    return this.poll([]);
+  }
+}
+
+/** A newer event replaces an older one of the same key; `undefined` when it replaces none. */
+function replacementKey({ method, params }: Order): string | undefined {
+  const task = params["ping_task_id"];
+  if (method === "agent.ping") return task === 0 ? undefined : `ping ${task}`;
+  return method === "agent.terminal.request" ? `terminal ${params["request_id"]}` : undefined;
+}
 
 /** An open WebSocket of the node. */
 export interface NodeConnection {
@@ -82,5 +165,80 @@ export class PanelNode {
       ...(reference !== undefined && { ping_reference: reference }),
     };
     return this.sendOrder({ method: "agent.ping", params });
+  }
+}
+
+/** The panel, as far as a WebSocket of the node needs it. */
+export interface SocketPanel {
+  readonly node: PanelNode;
+  /** Whether nothing is sent or read on WebSockets. */
+  readonly isMute: boolean;
+  /** Time without data after which the panel drops it. */
+  readonly dataTimeoutMs: number;
+  /** Whether control pings count as data. */
+  readonly acceptsPings: boolean;
+}
+
+/** A WebSocket, which becomes the node's present one when it is attached. */
+export class NodeSocket implements NodeConnection {
+  readonly version: "v1" | "v2";
+  readonly #socket: WebSocket;
+  readonly #panel: SocketPanel;
+  #isAttached = false;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param onMessage Handles a message; a failure closes the WebSocket. */
+  constructor(
+    socket: WebSocket,
+    version: "v1" | "v2",
+    panel: SocketPanel,
+    onMessage: (message: string, connection: NodeSocket) => Promise<void>,
+  ) {
+    this.version = version;
+    this.#socket = socket;
+    this.#panel = panel;
+    socket.on("ping", (data) => {
+      if (panel.isMute) return;
+      if (panel.acceptsPings) this.#restartDeadline();
+      socket.pong(data, undefined, () => {});
+    });
+    socket.on("message", (data) => {
+      if (this.#panel.isMute) return;
+      this.#restartDeadline();
+      onMessage(new TextDecoder().decode(data), this).catch(() => socket.terminate());
+    });
+    socket.on("close", () => {
+      clearTimeout(this.#deadline);
+      if (this.#isAttached) panel.node.detach(this);
+    });
+  }
+
+  /** Whether it is, or was, the node's present one. */
+  get isAttached(): boolean {
+    return this.#isAttached;
+  }
+
+  /** Makes it the node's present one. */
+  attach(): void {
+    this.#isAttached = true;
+    this.#panel.node.attach(this);
+    this.#restartDeadline();
+  }
+
+  send(message: string | Uint8Array<ArrayBuffer>): void {
+    if (!this.#panel.isMute) this.#socket.send(message, () => {});
+  }
+
+  end(): void {
+    this.#socket.terminate();
+  }
+
+  #restartDeadline(): void {
+    if (!this.#isAttached) return;
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => {
+      if (this.#panel.isMute) this.#restartDeadline();
+      else this.end();
+    }, this.#panel.dataTimeoutMs);
   }
 }

@@ -7,7 +7,7 @@
 
 import type { ServerResponse } from "node:http";
 import { faults } from "./fault.ts";
-import { type Answer, jsonAnswer } from "./http_answer.ts";
+import { type Answer, jsonAnswer } from "./http.ts";
 import type { StoredReport } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";

@@ -7,28 +7,28 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { WebSocket } from "ws";
-import type { Fault } from "./fault.ts";
-import { FaultPlayer } from "./fault_player.ts";
-import { type Answer, jsonAnswer, textAnswer, writeAnswer, writeRawAnswer } from "./http_answer.ts";
+import type { Socket } from "node:net";
+import { affects, type Fault } from "./fault.ts";
 import {
+  type Answer,
   callName,
   isForeignOrigin,
+  jsonAnswer,
   messageName,
   readHead,
   readRequest,
   type ReceivedRequest,
   type RequestHead,
   RPC_PATH,
-} from "./http_request.ts";
+  textAnswer,
+  writeAnswer,
+  writeRawAnswer,
+} from "./http.ts";
 import { Listener, type RequestHandler, type UpgradeRequest } from "./listener.ts";
-import { PanelNode } from "./node.ts";
-import { NodeSocket } from "./node_socket.ts";
-import { pageAnswer } from "./page.ts";
-import { answerPage } from "./page_routes.ts";
-import { PanelState } from "./panel_state.ts";
-import { loopbackTasks, schedulePings } from "./probe_tasks.ts";
+import { NodeSocket, PanelNode } from "./node.ts";
+import { answerPage, pageAnswer } from "./page.ts";
+import { PanelState, type WireTask } from "./panel_state.ts";
 import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
-import type { SocketService } from "./websocket_acceptor.ts";
 
 /** The default port. */
 export const DEFAULT_PORT = 25774;
@@ -41,6 +41,13 @@ export interface StandInPanelOptions {
   readonly token?: string;
   /** Language of the page; English by default. */
   readonly language?: "en" | "zh";
+}
+
+/** An open WebSocket, the connection below it, and the name of the call that has opened it. */
+export interface OpenSocket {
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+  readonly call: string;
 }
 
 /** A panel; `open()` starts it. What a panel of another generation does otherwise is protected. */
@@ -56,10 +63,10 @@ export class StandInPanel implements RequestHandler {
   readonly dataTimeoutMs: number = 75_000;
   /** Whether control pings count as data. */
   readonly acceptsPings: boolean = true;
-  readonly faults: FaultPlayer;
   /** The answer to a GET of any other path. */
   protected readonly page: Answer;
   readonly #closing = new AbortController();
+  protected readonly openSockets = new Set<OpenSocket>();
   protected listener: Listener | undefined;
 
   constructor(
@@ -70,7 +77,6 @@ export class StandInPanel implements RequestHandler {
     this.page = pageAnswer(options.language ?? "en");
     this.signal = this.#closing.signal;
     this.node = node;
-    this.faults = new FaultPlayer(node.state);
   }
 
   /** Everything received so far; its `tasks` can be replaced. */
@@ -104,18 +110,30 @@ export class StandInPanel implements RequestHandler {
     this.listener?.close();
   }
 
-  /** Starts a fault, also on the WebSockets that are open, or ends it; resolves when it is in force. */
-  async setFault(fault: Fault | undefined): Promise<void> {
-    if (fault?.isDown === true) this.listener?.pause();
-    else if (!this.signal.aborted) await this.listener?.resume();
+  /** Whether nothing is sent or read on WebSockets. */
+  get isMute(): boolean {
+    return this.faultOn("upgrade")?.isMute === true;
+  }
+
+  /** Starts a fault, which closes WebSockets if it prevents them, or ends it. */
+  setFault(fault: Fault | undefined): Promise<void> {
     this.state.fault = fault;
-    if (fault !== undefined) await this.faults.playOnOpenSockets(fault);
+    for (const { socket, call } of this.openSockets) {
+      const { answerUpgrade, isMute } = this.faultOn(call) ?? {};
+      if (answerUpgrade !== undefined && isMute !== true) socket.destroy();
+    }
+    return Promise.resolve();
+  }
+
+  /** The fault that affects a call. */
+  protected faultOn(call: string): Fault | undefined {
+    const { fault } = this.state;
+    return fault !== undefined && affects(fault, call) ? fault : undefined;
   }
 
   async onRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const head = readHead(incoming);
     if (!head.path.startsWith("/demo/")) return await this.answerCall(incoming, response, head);
-    this.listener?.exempt(response.socket);
     const request = await readRequest(incoming, head);
     if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
     await answerPage(request, response, this);
@@ -133,9 +151,7 @@ export class StandInPanel implements RequestHandler {
   ): Promise<void> {
     const request = await readRequest(incoming, head);
     if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
-    const fault = head.path.startsWith("/api/")
-      ? this.faults.faultOn(callName(request))
-      : undefined;
+    const fault = head.path.startsWith("/api/") ? this.faultOn(callName(request)) : undefined;
     if (fault?.answerCall !== undefined) return await fault.answerCall(response);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
@@ -170,25 +186,28 @@ export class StandInPanel implements RequestHandler {
   ): Promise<number | undefined> {
     const { socket } = upgrade;
     const call = this.upgradeCall(head);
-    const fault = this.faults.faultOn(call);
+    const fault = this.faultOn(call);
     if (fault?.answerUpgrade !== undefined) {
       await fault.answerUpgrade(socket);
       return undefined;
     }
-    const service = this.socketService(head);
-    if ("status" in service) {
-      writeRawAnswer(socket, service);
-      return service.status;
+    const handler = this.socketHandler(head);
+    if (typeof handler !== "function") {
+      writeRawAnswer(socket, handler);
+      return handler.status;
     }
-    upgrade.accept({
-      ...service,
-      onOpen: (webSocket) => {
-        webSocket.on("error", () => {});
-        service.onOpen(webSocket);
-        this.faults.track({ webSocket, socket, call });
-      },
+    upgrade.accept((webSocket) => {
+      webSocket.on("error", () => {});
+      handler(webSocket);
+      this.onOpen({ webSocket, socket, call });
     });
     return 101;
+  }
+
+  /** Handles a WebSocket that is open. */
+  protected onOpen(open: OpenSocket): void {
+    this.openSockets.add(open);
+    open.webSocket.on("close", () => this.openSockets.delete(open));
   }
 
   /** The name of the call that an upgrade request is, as faults name it. */
@@ -196,11 +215,11 @@ export class StandInPanel implements RequestHandler {
     return "upgrade";
   }
 
-  /** How the WebSocket of a request is served, or the answer that refuses it. */
-  protected socketService(head: RequestHead): SocketService | Answer {
+  /** What serves the WebSocket of a request, or the answer that refuses it. */
+  protected socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     if (head.path !== RPC_PATH) return this.page;
     return this.refuseStranger(head) ??
-      { compress: true, onOpen: (socket) => this.#serveNode(socket) };
+      ((socket) => this.#serveNode(socket));
   }
 
   /** Refuses requests from a foreign page or with a wrong token. */
@@ -213,7 +232,7 @@ export class StandInPanel implements RequestHandler {
 
   #serveNode(socket: WebSocket): void {
     new NodeSocket(socket, "v2", this, async (message, connection) => {
-      if (this.faults.isMute(messageName(message))) return;
+      if (this.faultOn(messageName(message))?.isMute === true) return;
       const arrival = { by: "v2 websocket", atMs: Date.now(), signal: this.signal } as const;
       const reply = await this.answerMessage(message, arrival);
       if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
@@ -240,4 +259,26 @@ export async function startDemo(
   panel.state.tasks = loopbackTasks(panel.port);
   if (options.fault !== undefined) await panel.setFault(options.fault);
   return panel;
+}
+
+/** One probe of each kind against the panel's own machine. */
+export function loopbackTasks(port: number): WireTask[] {
+  const here = `127.0.0.1:${port}`;
+  return [
+    { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 2 },
+    { id: 2, name: "Connect", type: "tcp", target: here, interval: 3 },
+    { id: 3, name: "Request", type: "http", target: `http://${here}/`, interval: 5 },
+  ];
+}
+
+/** Orders each task's probe once per interval of whole seconds, until the signal aborts. */
+export function schedulePings(node: PanelNode, { signal }: { signal: AbortSignal }): void {
+  let seconds = 0;
+  const timer = setInterval(() => {
+    seconds++;
+    for (const { id, type: kind, target, reference, interval } of node.state.tasks) {
+      if (interval > 0 && seconds % interval === 0) node.sendPing({ id, kind, target, reference });
+    }
+  }, 1000);
+  signal.addEventListener("abort", () => clearInterval(timer), { once: true });
 }

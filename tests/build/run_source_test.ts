@@ -5,7 +5,7 @@ import { TempFolder } from "../temp_folder.ts";
 import { PATIENCE_MS } from "../patience.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const PAGE_FILE = "lib/demo/page/text.js";
+const PAGE_FILE = "lib/demo/page/base.js";
 
 /** A copy of what the program needs, which a test may change. */
 async function copyOfCheckout(): Promise<TempFolder> {
@@ -58,7 +58,7 @@ Deno.test("run_source.ts --watch shows a change of the page, and ends with its p
 async function pageFile(port: number, isWanted: (text: string) => boolean): Promise<string> {
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end;) {
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/demo/page/text.js`);
+      const answer = await fetch(`http://127.0.0.1:${port}/demo/page/base.js`);
       const text = await answer.text();
       if (answer.ok && isWanted(text)) return text;
     } catch {

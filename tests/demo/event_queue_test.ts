@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { EventQueue } from "../../lib/demo/event_queue.ts";
+import { EventQueue } from "../../lib/demo/node.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 
 Deno.test("EventQueue keeps an event for its lifetime", () => {

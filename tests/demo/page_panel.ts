@@ -1,4 +1,4 @@
-import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
+import { loopbackTasks } from "../../lib/demo/stand_in_panel.ts";
 import { BASIC_INFO, deliver, PING_RESULT, REPORT } from "../test_panel/fake_reporter.ts";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
 

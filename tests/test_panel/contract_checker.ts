@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Order } from "../../lib/demo/event_queue.ts";
+import type { Order } from "../../lib/demo/node.ts";
 import type { Arrival, RpcFailure } from "../../lib/demo/rpc.ts";
 import { validateBasicInfo, validatePingResult, validateTaskResult } from "./contracts.ts";
 import {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { loopbackTasks } from "../../lib/demo/probe_tasks.ts";
+import { loopbackTasks } from "../../lib/demo/stand_in_panel.ts";
 import { validateBasicInfo, validatePingResult } from "./contracts.ts";
 import { BASIC_INFO, PING_RESULT, REPORT } from "./fake_reporter.ts";
 import { generations } from "./generation.ts";

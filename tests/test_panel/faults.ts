@@ -6,7 +6,7 @@
  */
 
 import { answering, faults, proxyPage, UPGRADES } from "../../lib/demo/fault.ts";
-import { htmlAnswer, jsonAnswer } from "../../lib/demo/http_answer.ts";
+import { htmlAnswer, jsonAnswer } from "../../lib/demo/http.ts";
 import { hostileFaults } from "./hostile_faults.ts";
 import type { TestFault } from "./test_fault.ts";
 
@@ -26,6 +26,18 @@ function refusingUpgrades(status: number): Omit<TestFault, "name"> {
 }
 
 const furtherFaults = {
+  /** Refuses connections, like a panel that is down. */
+  "refuse": { isDown: true },
+  /** Answers every call with 404, like a panel that is not set up. */
+  "404-install": answering(
+    jsonAnswer(404, { status: "error", message: "Not found in install mode" }),
+  ),
+  /** Redirects every call to a login page. */
+  "302-login": answering({ status: 302, headers: { location: "/login?next=%2F" }, body: "" }),
+  /** Accepts WebSockets and never sends anything; calls by POST work. */
+  "mute": { calls: UPGRADES, isMute: true },
+  /** Closes each WebSocket as soon as it is open. */
+  "close-after-upgrade": { calls: UPGRADES, playOnSocket: ({ socket }) => void socket.destroy() },
   /** Answers every call with 500 and an empty body. */
   "status-500": answering({ status: 500, headers: {}, body: "" }),
   /** Answers every call 4 seconds late. */

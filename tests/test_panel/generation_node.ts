@@ -1,4 +1,4 @@
-import type { Order } from "../../lib/demo/event_queue.ts";
+import type { Order } from "../../lib/demo/node.ts";
 import { type NodeConnection, PanelNode } from "../../lib/demo/node.ts";
 import type { Generation } from "./generation.ts";
 import type { TestPanelState } from "./test_panel_state.ts";

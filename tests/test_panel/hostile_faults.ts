@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import type { RawSocket } from "../../lib/demo/fault.ts";
-import { jsonAnswer, writeAnswer } from "../../lib/demo/http_answer.ts";
+import type { OpenSocket } from "../../lib/demo/stand_in_panel.ts";
+import { jsonAnswer, writeAnswer } from "../../lib/demo/http.ts";
 import { RawServer } from "../net/raw_server.ts";
 import type { OrderSender, TestFault } from "./test_fault.ts";
 
@@ -232,7 +232,7 @@ const costlyTexts = [
 
 const FLOOD_MESSAGES = 15_000;
 
-async function flood({ webSocket, socket }: RawSocket): Promise<void> {
+async function flood({ webSocket, socket }: OpenSocket): Promise<void> {
   for (let index = 0; index < FLOOD_MESSAGES && !socket.destroyed; index++) {
     const text = costlyTexts[index % costlyTexts.length] ?? "";
     await new Promise<unknown>((sent) => webSocket.send(text, { compress: false }, sent));

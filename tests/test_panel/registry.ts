@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Answer, jsonAnswer } from "../../lib/demo/http_answer.ts";
-import type { RequestHead } from "../../lib/demo/http_request.ts";
+import { type Answer, jsonAnswer } from "../../lib/demo/http.ts";
+import type { RequestHead } from "../../lib/demo/http.ts";
 
 /** A node that has registered by auto-discovery. */
 export interface RegisteredNodeEntry {

@@ -1,4 +1,5 @@
 import type { Fault } from "../../lib/demo/fault.ts";
+import type { OpenSocket } from "../../lib/demo/stand_in_panel.ts";
 import type { RpcFailure } from "../../lib/demo/rpc.ts";
 
 /** Sends orders to the node. */
@@ -9,6 +10,10 @@ export interface OrderSender {
 
 /** A fault that may also spoil messages, or order too much. */
 export interface TestFault extends Fault {
+  /** Whether the panel refuses connections; that affects all calls. */
+  readonly isDown?: boolean;
+  /** Misbehaves on each open WebSocket. */
+  readonly playOnSocket?: (socket: OpenSocket) => void | Promise<void>;
   /** Delay of each answer, in milliseconds. */
   readonly delayMs?: number;
   /** Longest body of a call that a proxy in front of the panel lets through. */

@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { SocketService } from "../../lib/demo/websocket_acceptor.ts";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
+import { setImmediate } from "node:timers";
 import type { WebSocket } from "ws";
 import { affects, proxyPage } from "../../lib/demo/fault.ts";
 import {
@@ -16,7 +16,7 @@ import {
   jsonAnswer,
   textAnswer,
   writeAnswer,
-} from "../../lib/demo/http_answer.ts";
+} from "../../lib/demo/http.ts";
 import {
   callName,
   isForeignOrigin,
@@ -24,12 +24,17 @@ import {
   type ReceivedRequest,
   type RequestHead,
   RPC_PATH,
-} from "../../lib/demo/http_request.ts";
+} from "../../lib/demo/http.ts";
 import type { UpgradeRequest } from "../../lib/demo/listener.ts";
-import { NodeSocket } from "../../lib/demo/node_socket.ts";
+import { NodeSocket } from "../../lib/demo/node.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
-import { StandInPanel, type StandInPanelOptions } from "../../lib/demo/stand_in_panel.ts";
+import {
+  type OpenSocket,
+  StandInPanel,
+  type StandInPanelOptions,
+} from "../../lib/demo/stand_in_panel.ts";
+import { errorCode } from "../../lib/attempt.ts";
 import { jsonFields, parseJson } from "../../lib/parse/json.ts";
 import { ContractChecker } from "./contract_checker.ts";
 import { type Generation, type GenerationName, generations } from "./generation.ts";
@@ -73,6 +78,9 @@ const SESSION_NOT_FOUND = jsonAnswer(404, { error: "Session not found", status: 
 
 /** Results of probes are saved together, so often. */
 const PING_QUEUE_MS = 3_000;
+
+/** A second or so. */
+const RESUME_TRIES = 10_000;
 
 /** Time that the panel waits for the agent's configuration. */
 const CONFIG_TIMEOUT_MS = 20_000;
@@ -147,8 +155,10 @@ export class TestPanel extends StandInPanel {
 
   /** Closes every connection of the agent, idle ones included; with `reset` by a TCP reset. */
   dropConnections({ reset = false } = {}): void {
-    for (const socket of this.listener?.sockets ?? []) if (reset) socket.resetAndDestroy();
-    this.listener?.dropConnections();
+    for (const socket of this.listener?.sockets ?? []) {
+      if (reset) socket.resetAndDestroy();
+      else socket.destroy();
+    }
   }
 
   [Symbol.dispose](): void {
@@ -158,7 +168,40 @@ export class TestPanel extends StandInPanel {
   override async setFault(fault: TestFault | undefined): Promise<void> {
     this.#fault = fault;
     this.#pendingOrders = fault;
+    if (fault?.isDown === true) {
+      this.listener?.server.close();
+      this.dropConnections();
+    } else if (!this.signal.aborted) {
+      await this.#resume();
+    }
     await super.setFault(fault);
+    for (const open of [...this.openSockets]) {
+      if (this.#faultOn(open.call) === fault) await fault?.playOnSocket?.(open);
+    }
+  }
+
+  /** Accepts connections again on the same port. */
+  async #resume(): Promise<void> {
+    for (let tries = 1; this.listener?.server.listening === false; tries++) {
+      try {
+        await this.listener.listen(this.listener.port);
+      } catch (error) {
+        // A child that was being started then has a copy of the listener until it runs its program.
+        if (errorCode(error) !== "EADDRINUSE" || tries === RESUME_TRIES) throw error;
+        await new Promise((turn) => void setImmediate(turn));
+      }
+    }
+  }
+
+  protected override onOpen(open: OpenSocket): void {
+    super.onOpen(open);
+    const { webSocket, socket, call } = open;
+    // The library calls it to answer a close frame.
+    const close = webSocket.close.bind(webSocket);
+    webSocket.close = (code, reason) => {
+      if (this.faultOn(call)?.isMute !== true) close(code, reason);
+    };
+    Promise.resolve(this.#faultOn(call)?.playOnSocket?.(open)).catch(() => socket.destroy());
   }
 
   /**
@@ -266,6 +309,8 @@ export class TestPanel extends StandInPanel {
     let status: number | undefined;
     try {
       await this.#delay();
+      // Only connections of version 2 are compressed.
+      if (path !== RPC_PATH) delete upgrade.request.headers["sec-websocket-extensions"];
       status = await super.answerUpgrade(upgrade, head);
     } finally {
       this.state.addCall({ atMs, method, path, headers, status });
@@ -277,24 +322,22 @@ export class TestPanel extends StandInPanel {
     return head.path === TERMINAL_PATH ? "terminal" : super.upgradeCall(head);
   }
 
-  protected override socketService(head: RequestHead): SocketService | Answer {
+  protected override socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     const { hasV1, hasV2 } = this.#generation;
     if (head.path === RPC_PATH && !hasV2) return this.page;
-    const service = head.path === V1_REPORT_PATH && hasV1
-      ? this.refuseStranger(head) ??
-        { compress: false, onOpen: (socket: WebSocket) => this.#serveV1(socket) }
+    const handler = head.path === V1_REPORT_PATH && hasV1
+      ? this.refuseStranger(head) ?? ((socket: WebSocket) => this.#serveV1(socket))
       : head.path === TERMINAL_PATH
-      ? this.#terminalService(head)
-      : super.socketService(head);
-    if ("status" in service) return service;
+      ? this.#terminalHandler(head)
+      : super.socketHandler(head);
+    if (typeof handler !== "function") return handler;
     if (head.headers["sec-websocket-extensions"]?.includes("window_bits")) {
       this.#contract.addViolations(["upgrade: offers window bits"], head.atMs);
     }
-    const onOpen = (socket: WebSocket) => {
+    return (socket) => {
       socket.on("message", () => this.state.count("socketMessages"));
-      service.onOpen(socket);
+      handler(socket);
     };
-    return { ...service, onOpen };
   }
 
   protected override refuseStranger(head: RequestHead & { body?: string }): Answer | undefined {
@@ -315,7 +358,7 @@ export class TestPanel extends StandInPanel {
     head: RequestHead,
   ): Promise<void> {
     // The body is a part of a file.
-    const fault = this.faults.faultOn(callName({ ...head, body: "" }));
+    const fault = this.faultOn(callName({ ...head, body: "" }));
     if (fault?.answerCall !== undefined) return await fault.answerCall(response);
     const refusal = this.refuseStranger(head);
     if (refusal === undefined) return await this.files.transfers.answer(incoming, response, head);
@@ -323,11 +366,11 @@ export class TestPanel extends StandInPanel {
     writeAnswer(response, refusal);
   }
 
-  #terminalService(head: RequestHead): SocketService | Answer {
+  #terminalHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
     return this.refuseStranger(head) ??
       (terminal?.acceptsDial === true
-        ? { compress: false, onOpen: (socket: WebSocket) => terminal.attach(socket) }
+        ? (socket: WebSocket) => terminal.attach(socket)
         : SESSION_NOT_FOUND);
   }
 
@@ -403,7 +446,7 @@ export class TestPanel extends StandInPanel {
     new NodeSocket(socket, "v1", this, async (message, connection) => {
       const call = v1CallName(message);
       await this.#delay();
-      if (this.faults.isMute(call)) return;
+      if (this.faultOn(call)?.isMute === true) return;
       const error = handleV1Message(message, this.#v1Context(call));
       if (error !== undefined) connection.send(`${JSON.stringify({ error, status: "error" })}\n`);
       if (connection.isAttached) return;

@@ -1,14 +1,18 @@
 // The page of the demo: receives the panel's events and draws what they change.
 
-import { buildBasicInfo, showBasicInfo } from "./basic_info.js";
-import { buildDevelopers, showCounts, showFault } from "./developers.js";
-import { refresh } from "./dom.js";
-import { buildLog, showLog } from "./log.js";
-import { model } from "./model.js";
+import { isChinese, model, refresh } from "./base.js";
 import { buildPlots, showPlots } from "./plots.js";
-import { showPresence } from "./presence.js";
-import { showProbes } from "./probes.js";
-import { isChinese } from "./text.js";
+import {
+  buildBasicInfo,
+  buildDevelopers,
+  buildLog,
+  showBasicInfo,
+  showCounts,
+  showFault,
+  showLog,
+  showPresence,
+  showProbes,
+} from "./sections.js";
 import { buildTiles, showReport } from "./tiles.js";
 
 const MAX_POINTS = 720;

@@ -1,8 +1,22 @@
 // The plots: history of a minute to an hour.
 
-import { byId, draw, make, setText } from "./dom.js";
-import { model, nowMs, resultsOf } from "./model.js";
-import { bytes, duration, latency, NONE, number, percent, rate, t } from "./text.js";
+import {
+  byId,
+  bytes,
+  draw,
+  duration,
+  latency,
+  make,
+  model,
+  NONE,
+  nowMs,
+  number,
+  percent,
+  rate,
+  resultsOf,
+  setText,
+  t,
+} from "./base.js";
 
 const COLOURS = ["first", "second", "third"];
 const WINDOWS_S = [
@@ -29,7 +43,6 @@ const plots = [
     title: t("Memory", "内存"),
     say: bytes,
     isBinary: true,
-    followsValues: true,
     series: () => [{ name: used, points: column(2)() }],
   },
   {
@@ -93,19 +106,12 @@ function niceStep(rough, { isBinary }) {
   return [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) * power;
 }
 
-/**
- * The range of the value axis and its step. It begins at 0, except where a plot follows its values:
- * memory in use hardly changes beside the memory that there is.
- */
+/** The top of the value axis, which begins at 0, and its step. */
 function valueRange(plot, values) {
-  const highest = Math.max(...values, 0);
-  const lowest = plot.followsValues && values.length > 0 ? Math.min(...values) : 0;
-  // A flat line stays flat: noise of 2 % does not fill the plot.
-  const leastSpan = plot.followsValues ? highest * 0.02 : plot.say === percent ? 4 : 1;
-  const step = niceStep(Math.max(highest - lowest, leastSpan, 1) / 4, plot);
-  const bottom = Math.floor(lowest / step) * step;
-  const top = Math.max(Math.ceil(highest / step) * step, bottom + 2 * step);
-  return { bottom, top: plot.say === percent ? Math.min(top, 100) : top, step };
+  const highest = Math.max(...values, plot.say === percent ? 4 : 1);
+  const step = niceStep(highest / 4, plot);
+  const top = Math.max(Math.ceil(highest / step), 2) * step;
+  return { top: plot.say === percent ? Math.min(top, 100) : top, step };
 }
 
 function windowOf(now) {
@@ -132,12 +138,12 @@ function showPlot(plot) {
   const strip = plot.isLatency && series.length > 0 ? series.length * 14 + 26 : 0;
   const box = { left: 66, right: width - 16, top: 8, bottom: height - 22 - strip };
   const values = series.flatMap((one) => one.points.map(([, value]) => value ?? 0));
-  const { bottom, top, step } = valueRange(plot, values);
+  const { top, step } = valueRange(plot, values);
   const x = (atMs) => box.left + ((atMs - startMs) / (now - startMs)) * (box.right - box.left);
-  const y = (value) => box.bottom - ((value - bottom) / (top - bottom)) * (box.bottom - box.top);
+  const y = (value) => box.bottom - (value / top) * (box.bottom - box.top);
 
   const parts = [];
-  for (let value = bottom; value <= top * 1.0001; value += step) {
+  for (let value = 0; value <= top * 1.0001; value += step) {
     parts.push(
       draw("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) }),
       draw("text", { x: box.left - 8, y: y(value) + 4, "text-anchor": "end" }, [

@@ -1,8 +1,18 @@
 // The tiles: the values of the last report.
 
-import { byId, make, setText } from "./dom.js";
-import { model } from "./model.js";
-import { bytes, duration, NONE, number, percent, rate, t } from "./text.js";
+import {
+  byId,
+  bytes,
+  duration,
+  make,
+  model,
+  NONE,
+  number,
+  percent,
+  rate,
+  setText,
+  t,
+} from "./base.js";
 
 const CARDS_SHOWN = 16;
 
@@ -39,10 +49,9 @@ const tiles = [
   },
   {
     title: t("Swap", "交换"),
-    isEmpty: (report) => !(report.swap.total > 0),
     big: (report) => percent(share(report.swap)),
     meter: (report) => share(report.swap) ?? 0,
-    small: (report) => outOf(report.swap),
+    small: (report) => report.swap.total > 0 ? outOf(report.swap) : t("none", "无"),
   },
   {
     title: t("Network", "网络"),
@@ -50,7 +59,7 @@ const tiles = [
     big: (report) => `↑ ${rate(report.network.up)}`,
     second: (report) => `↓ ${rate(report.network.down)}`,
     small: (report) =>
-      `${t("in all", "总计")} ${unbroken(`↑ ${bytes(report.network.totalUp)}`)} ${
+      `${t("total", "总计")} ${unbroken(`↑ ${bytes(report.network.totalUp)}`)} ${
         unbroken(`↓ ${bytes(report.network.totalDown)}`)
       }`,
   },
@@ -92,9 +101,7 @@ export function buildTiles() {
       parts.push(tile.meterElement);
     }
     parts.push(tile.smallElement);
-    const className = tile.isPair ? "card tile paired" : "card tile";
-    tile.element = make("div", { className }, parts);
-    byId("tiles").append(tile.element);
+    byId("tiles").append(make("div", { className: "card tile" }, parts));
   }
   byId("tiles").append(
     make("div", { id: "cards", className: "card wide", hidden: true }, [
@@ -111,7 +118,6 @@ export function showReport() {
   const { report } = model;
   if (report === undefined) return;
   for (const tile of tiles) {
-    tile.element.hidden = tile.isEmpty?.(report) === true;
     setText(tile.bigElement, tile.big(report));
     if (tile.second) setText(tile.secondElement, tile.second(report));
     setText(tile.smallElement, tile.small(report) ?? "");

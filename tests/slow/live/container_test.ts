@@ -5,7 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { loopbackTasks } from "../../../lib/demo/probe_tasks.ts";
+import { loopbackTasks } from "../../../lib/demo/stand_in_panel.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { outputOf, succeeds } from "./command.ts";

@@ -1,4 +1,59 @@
-// Texts of values, in the page's language.
+// Elements of the page, what it has received, and texts of values in its language.
+
+export const byId = (id) => document.getElementById(id);
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function make(name, properties = {}, children = []) {
+  const element = document.createElement(name);
+  Object.assign(element, properties);
+  element.append(...children);
+  return element;
+}
+
+export function draw(name, attributes = {}, children = []) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+const stale = new Set();
+
+/** Schedules what has to be drawn again: once a frame, and not while the page is hidden. */
+export function refresh(...shows) {
+  if (stale.size === 0) requestAnimationFrame(flush);
+  for (const show of shows) stale.add(show);
+}
+
+function flush() {
+  const shows = [...stale];
+  stale.clear();
+  for (const show of shows) show();
+}
+
+// Data of an agent is not trusted: it enters the page as text, never as markup.
+export const model = {
+  log: [],
+  aheadMs: 0,
+  connected: false,
+  report: undefined,
+  history: [],
+  pingHistory: [],
+  basicInfo: {},
+  tasks: [],
+  fault: "",
+  faults: [],
+  counts: undefined,
+};
+
+/** The panel's time, in milliseconds since 1970. */
+export const nowMs = () => Date.now() + model.aheadMs;
+
+/** The results of a probe: time, id of the task, milliseconds or -1 when it was lost. */
+export const resultsOf = (task) => model.pingHistory.filter((result) => result[1] === task.id);
 
 export const isChinese = document.documentElement.lang === "zh";
 /** The text in the page's language. */
