@@ -53,28 +53,28 @@ export function answering(answer: Answer): Omit<Fault, "name"> {
 
 /** Every fault that the demo offers, by its name. */
 export const faults = {
-  "upgrade-403": {
+  "websocket-refused": {
     en: "refuses WebSockets with 403, as some proxies do",
     zh: "以 403 拒绝 WebSocket，如同某些代理",
     calls: UPGRADES,
     ...answering(textAnswer(403, "WebSockets are not allowed here")),
   },
-  "401": {
+  "token-refused": {
     en: "refuses the token",
     zh: "拒绝令牌",
     ...answering(jsonAnswer(401, { status: "error", message: "Unauthorized." })),
   },
-  "502-html": {
+  "server-error": {
     en: "answers every call with 502 and a proxy's page",
     zh: "对每个请求返回 502 和代理的页面",
     ...answering(htmlAnswer(502, proxyPage)),
   },
-  "html-200": {
+  "html": {
     en: "answers every call with 200 and a page, like a wrong address",
     zh: "对每个请求返回 200 和网页，如同地址错误",
     ...answering(htmlAnswer(200, otherPage)),
   },
-  "hang": {
+  "silence": {
     en: "accepts every call and never answers",
     zh: "接受每个请求，但从不回复",
     answerCall() {},
@@ -97,7 +97,7 @@ export function parseFault(name: string): Fault {
 
 /** Lists the table, one line per fault. */
 export function describeFaults(language: "en" | "zh"): string {
-  const lines = Object.entries(faults).map(([name, row]) => name.padEnd(13) + row[language]);
+  const lines = Object.entries(faults).map(([name, row]) => name.padEnd(19) + row[language]);
   return lines.join("\n");
 }
 

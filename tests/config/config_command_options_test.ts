@@ -5,7 +5,7 @@ import { resolve } from "./resolved.ts";
 
 Deno.test("resolveConfig() names the commands that take an option when the given one does not", () => {
   const wrong: [args: string, subject: string][] = [
-    ["--fault 502-html", 'only "demo" takes it'],
+    ["--fault server-error", 'only "demo" takes it'],
     ["install --port 8080", 'only "demo" takes it'],
     ["traffic show --up 5", '"traffic set"'],
     ["--now", '"update"'],

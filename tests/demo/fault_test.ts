@@ -10,7 +10,7 @@ Deno.test("parseFault() finds every fault of the table", () => {
 Deno.test("parseFault() lists the known names when there is no such fault", () => {
   for (const name of ["help", "toString", ""]) {
     const error = assertThrows(() => parseFault(name), UsageError, `Cannot use fault "${name}"`);
-    assertStringIncludes(error.message, "502-html");
+    assertStringIncludes(error.message, "server-error");
   }
 });
 
@@ -23,7 +23,7 @@ Deno.test("describeFaults() has one line per fault", () => {
 });
 
 Deno.test("affects() distinguishes WebSockets from calls by POST", () => {
-  const [blocked, silent] = [parseFault("upgrade-403"), parseFault("hang")];
+  const [blocked, silent] = [parseFault("websocket-refused"), parseFault("silence")];
   const found = ["upgrade", "terminal", "agent.report", "GET /api/version"].map((call) => [
     affects(blocked, call),
     affects(silent, call),

@@ -37,10 +37,10 @@ Deno.test("PanelState.subscribe() calls the listener until the signal aborts", (
   const changes: StateChange[] = [];
   const stop = new AbortController();
   state.subscribe((change) => changes.push(change), { signal: stop.signal });
-  state.fault = { name: "hang" };
+  state.fault = { name: "silence" };
   stop.abort();
   state.fault = undefined;
   state.subscribe((change) => changes.push(change), { signal: stop.signal });
   state.tasks = [];
-  assertEquals(changes, [{ fault: { name: "hang" } }]);
+  assertEquals(changes, [{ fault: { name: "silence" } }]);
 });

@@ -112,18 +112,18 @@ async function outcomeOfPost(panel: StandInPanel, timeoutMs = 60_000): Promise<s
 
 /** The outcome of a report by POST under each fault. */
 const outcomes: Readonly<Record<keyof typeof faults, RegExp>> = {
-  "upgrade-403": /^200 \{/,
-  "401": /^401 \{/,
-  "502-html": /^502 <html>/,
-  "html-200": /^200 <!DOCTYPE/,
-  "hang": /^TimeoutError$/,
+  "websocket-refused": /^200 \{/,
+  "token-refused": /^401 \{/,
+  "server-error": /^502 <html>/,
+  "html": /^200 <!DOCTYPE/,
+  "silence": /^TimeoutError$/,
 };
 
 for (const [name, outcome] of Object.entries(outcomes)) {
   withPanel.test(`StandInPanel.setFault("${name}") takes effect on calls at once and ends at once`, async (panel) => {
     await panel.setFault(parseFault(name));
     // Nothing tells when an answer never comes.
-    const timeoutMs = name === "hang" ? 60 : undefined;
+    const timeoutMs = name === "silence" ? 60 : undefined;
     assertMatch(await outcomeOfPost(panel, timeoutMs), outcome);
     await panel.setFault(undefined);
     assertMatch(await outcomeOfPost(panel), /^200 \{/);
@@ -198,7 +198,7 @@ withPanel.test("StandInPanel takes messages of 8 MiB and no longer ones", async 
 timed.test("StandInPanel keeps a silent WebSocket while it is mute itself, and drops it afterwards", async (time) => {
   await using panel = await openPanel();
   const socket = await dial(panel, "v2").opened();
-  await panel.setFault(parseFault("hang"));
+  await panel.setFault(parseFault("silence"));
   await time.pass(160_000, { stepMs: 5_000 });
   assertEquals(socket.ending, undefined);
   await panel.setFault(undefined);
@@ -251,9 +251,9 @@ Deno.test("startDemo() asks for one probe of each kind, all of them on loopback"
 });
 
 Deno.test("startDemo() begins with a fault", async () => {
-  const panel = await startDemo({ port: 0, fault: parseFault("401") });
+  const panel = await startDemo({ port: 0, fault: parseFault("token-refused") });
   using _closes = { [Symbol.dispose]: () => panel.close() };
-  assertEquals(panel.state.fault?.name, "401");
+  assertEquals(panel.state.fault?.name, "token-refused");
   const response = await fetch(`${panel.url}/api/version`);
   await response.body?.cancel();
   assertEquals(response.status, 401);

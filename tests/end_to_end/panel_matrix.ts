@@ -40,7 +40,7 @@ const settings = {
   },
   "WebSockets blocked": {
     args: [],
-    fault: panelFault("upgrade-403", { calls: ["upgrade"] }),
+    fault: panelFault("websocket-refused", { calls: ["upgrade"] }),
     transports: { "1.1": V1_POST, "1.4": V2_POST, later: V2_POST },
   },
   "--transport http": {

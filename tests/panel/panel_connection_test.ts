@@ -14,7 +14,7 @@ import { ReportingOwner } from "./reporting_owner.ts";
 
 const config = configOf(["--interval", "0.1"]);
 
-for (const fault of [undefined, panelFault("upgrade-403")]) {
+for (const fault of [undefined, panelFault("websocket-refused")]) {
   const way = fault === undefined ? "WebSocket" : "POST";
   Deno.test(`PanelConnection reports by the token of the moment over ${way}, and tells of refusals`, async () => {
     using panel = await startTestPanel({ discoveryKey: "d1scovery-k3y", fault });

@@ -3,15 +3,17 @@ import { affects, faults } from "../../lib/demo/fault.ts";
 import { panelFault } from "./faults.ts";
 
 Deno.test("panelFault() finds the demo's faults, further ones and attacks", () => {
-  assertEquals(panelFault("hang").answerCall, faults.hang.answerCall);
-  for (const name of ["hang", "reset", "bomb"] as const) assertEquals(panelFault(name).name, name);
+  assertEquals(panelFault("silence").answerCall, faults.silence.answerCall);
+  for (const name of ["silence", "reset", "bomb"] as const) {
+    assertEquals(panelFault(name).name, name);
+  }
 });
 
 Deno.test("panelFault() limits a fault to calls of either version", () => {
-  const limited = panelFault("hang", { calls: ["report"] });
+  const limited = panelFault("silence", { calls: ["report"] });
   assert(affects(limited, "agent.report") && affects(limited, "POST /api/clients/report"));
   assert(!affects(limited, "agent.pull") && !affects(limited, "upgrade"));
-  const tasks = panelFault("hang", { calls: ["task list"] });
+  const tasks = panelFault("silence", { calls: ["task list"] });
   assert(!affects(tasks, "agent.report") && !affects(tasks, "GET /nowhere"));
 });
 

@@ -7,7 +7,7 @@ import { testsWith } from "../tests_with.ts";
 
 const withPanel = testsWith(() => startTestPanel());
 
-for (const name of ["hang", "mute", "upgrade-hang"] as const) {
+for (const name of ["silence", "mute", "upgrade-hang"] as const) {
   withPanel.test(`answerUpgrade() sends nothing under "${name}"`, async (panel) => {
     await panel.setFault(panelFault(name));
     const socket = dial(panel, "v2");
@@ -27,9 +27,9 @@ for (const name of ["hang", "mute", "upgrade-hang"] as const) {
   });
 }
 
-withPanel.test('setFault("hang") swallows only the messages that are named', async (panel) => {
+withPanel.test('setFault("silence") swallows only the messages that are named', async (panel) => {
   const socket = await dial(panel, "v2").opened();
-  await panel.setFault(panelFault("hang", { calls: ["report"] }));
+  await panel.setFault(panelFault("silence", { calls: ["report"] }));
   socket.socket.send(envelope("agent.report", { report: REPORT }, 1));
   socket.socket.send(envelope("agent.none", {}, 2));
   assertEquals((await socket.message(0)).id, 2);

@@ -13,7 +13,7 @@ const certificate = await makeCertificate();
 /** By WebSocket, and by POST where WebSockets are blocked. */
 const CARRIERS = [
   ["WebSocket", undefined],
-  ["POST", panelFault("upgrade-403")],
+  ["POST", panelFault("websocket-refused")],
 ] as const;
 
 async function play(

@@ -129,14 +129,14 @@ Deno.test("an agent that could not keep its token does not register", async () =
 
 Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
   using place = await Place.open();
-  await place.panel.setFault(panelFault("502-html"));
+  await place.panel.setFault(panelFault("server-error"));
   await using agent = place.agent("--auto-discovery", KEY);
   await agent.says("Cannot register (POST /api/clients/register): status 502");
   await place.panel.state.until(({ counts }) => counts.calls >= 2);
   // The next call is the other one's.
   assertEquals((await agent.stop()).code, 0, agent.output);
   assertEquals(agent.lines("status 502").length, 1, agent.output);
-  await place.panel.setFault(panelFault("hang"));
+  await place.panel.setFault(panelFault("silence"));
   await using other = place.agent("--auto-discovery", KEY, "--state-dir", `${place.folder}/other`);
   const { calls } = place.panel.state.counts;
   await place.panel.state.until(({ counts }) => counts.calls > calls);

@@ -32,7 +32,7 @@ Deno.test("health is green while reports are accepted, and red while and when no
   const green = await healthUntil((code) => code === 0, { env });
   assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);
 
-  await panel.setFault(panelFault("hang"));
+  await panel.setFault(panelFault("silence"));
   const red = await healthUntil((code) => code === 1, { env });
   assertMatch(
     red,

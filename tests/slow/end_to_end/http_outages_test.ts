@@ -11,8 +11,8 @@ const HTTP = ["--protocol-version", "1"];
 /** Each trouble, and what an operator reads of it; more of them strike links by WebSocket. */
 const TROUBLES: readonly [FaultName, string][] = [
   ["refuse", "refused"],
-  ["502-html", "status 502 and a page of HTML"],
-  ["401", "does not know this token"],
+  ["server-error", "status 502 and a page of HTML"],
+  ["token-refused", "does not know this token"],
   ["endless", "longer than 262144 bytes"],
   ["close", "connection was closed"],
 ];
@@ -53,7 +53,7 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
   using panel = await startTestPanel({ token: TOKEN });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   await agent.says("First report accepted");
-  await panel.setFault(panelFault("hang"));
+  await panel.setFault(panelFault("silence"));
   await agent.says("no answer within 5 s");
   await panel.setFault(undefined);
   await agent.says("The panel answers again");

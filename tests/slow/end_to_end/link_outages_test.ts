@@ -38,7 +38,7 @@ function more(panel: TestPanel, by: ReceivedBy, count: number): Promise<void> {
 /** What strikes the whole panel, and what an operator reads of it; more of it strikes POST. */
 const OUTAGES: readonly [FaultName, string][] = [
   ["status-500", "status 500"],
-  ["html-200", "a page of HTML"],
+  ["html", "a page of HTML"],
   ["404-install", "install mode"],
   ["302-login", "login page in front of the panel?"],
   ["reset", "lost"],
@@ -63,7 +63,7 @@ Deno.test("the link outlives whatever strikes the panel, and says so in few line
 
 /** What strikes WebSockets alone: reports go by POST, and come back. */
 const BARRIERS: readonly [FaultName, string][] = [
-  ["upgrade-403", "status 403"],
+  ["websocket-refused", "status 403"],
   ["upgrade-404", "status 404"],
   ["upgrade-429", "status 429"],
   ["upgrade-502", "status 502"],
@@ -108,7 +108,7 @@ async function gone(panel: TestPanel, agent: AgentProcess): Promise<void> {
 }
 
 async function unanswered(panel: TestPanel, agent: AgentProcess): Promise<void> {
-  await panel.setFault(panelFault("hang"));
+  await panel.setFault(panelFault("silence"));
   panel.dropConnections();
   await agent.says("no answer within");
   await panel.setFault(undefined);

@@ -191,8 +191,8 @@ test(
         assertEquals(await page.getByText("Online").count(), 1);
         await page.clock.fastForward(6_000);
         await page.getByText("Offline").waitFor();
-        await panel.setFault(panelFault("hang"));
-        await page.getByText("The panel misbehaves on purpose: hang").waitFor();
+        await panel.setFault(panelFault("silence"));
+        await page.getByText("The panel misbehaves on purpose: silence").waitFor();
         await panel.setFault(undefined);
         await page.getByText("The panel misbehaves").waitFor({ state: "hidden" });
       })
@@ -207,9 +207,9 @@ test(
         assertEquals(await page.getByText("The panel behaves well.").isVisible(), false);
         await page.locator("#developers summary").click();
         await page.getByText("The panel behaves well.").waitFor();
-        await page.locator("#fault-choice").selectOption("hang");
-        await panel.state.until(({ fault }) => fault?.name === "hang");
-        await page.getByText("on purpose: hang").waitFor();
+        await page.locator("#fault-choice").selectOption("silence");
+        await panel.state.until(({ fault }) => fault?.name === "silence");
+        await page.getByText("on purpose: silence").waitFor();
         await page.locator("#fault-choice").selectOption("");
         await panel.state.until(({ fault }) => fault === undefined);
       })
@@ -297,7 +297,7 @@ test("the page is in Chinese on demand", async () => {
     await reportSome(panel);
     await page.getByText("在线").waitFor();
     const text = await page.locator("body").innerText();
-    await panel.setFault(panelFault("hang"));
+    await panel.setFault(panelFault("silence"));
     await page.locator("#developers summary").click();
     await page.getByText("面板接受每个请求，但从不回复。").waitFor();
     const english = text.replace(/\S*[\d/.]\S*/g, "").match(

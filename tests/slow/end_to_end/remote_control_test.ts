@@ -6,7 +6,7 @@ import { panelFault } from "../../test_panel/faults.ts";
 // What the fast tests do with a panel of main, on the panels and transports that they leave out.
 
 const SLOWER = `--preload=${new URL("../quick_timers.ts", import.meta.url).pathname}`;
-const BLOCKED = panelFault("upgrade-403", { calls: ["upgrade"] });
+const BLOCKED = panelFault("websocket-refused", { calls: ["upgrade"] });
 
 for (const generation of ["1.5", "main"] as const) {
   for (const fault of [undefined, BLOCKED]) {

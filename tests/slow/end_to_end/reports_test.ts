@@ -59,7 +59,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 Deno.test("the agent ends at once while the panel keeps it waiting", async () => {
   await withAgent({}, async (panel, agent) => {
     await panel.state.until(({ counts }) => counts.reports >= 1);
-    await panel.setFault(panelFault("hang"));
+    await panel.setFault(panelFault("silence"));
     const { connections } = panel.state.counts;
     await panel.state.until(({ counts }) => counts.connections > connections);
     await agent.stopsAtOnce();

@@ -147,7 +147,7 @@ async function reports(image: ContainerImage): Promise<void> {
     );
 
     await podman.comesTo(0, "healthcheck", "run", name);
-    await panel.setFault(panelFault("hang"));
+    await panel.setFault(panelFault("silence"));
     await podman.comesTo(1, "healthcheck", "run", name);
     await panel.setFault(undefined);
     await podman.comesTo(0, "healthcheck", "run", name);

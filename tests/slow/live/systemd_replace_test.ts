@@ -88,7 +88,7 @@ here.test("install --replace puts the official agent back on a real systemd", ()
     assertEquals(await machine.changes(before), []);
 
     // A panel that is down says nothing about the token.
-    await panel.setFault(panelFault("502-html"));
+    await panel.setFault(panelFault("server-error"));
     const line = `${PROGRAM} install --replace --ip-services off`;
     const outcome = await machine.tries(line, quickWhen(hasFailed("502")));
     assertEquals(outcome.code, 1, outcome.output);

@@ -53,10 +53,10 @@ Deno.test("the agent withstands a panel that is huge, malformed, refusing, mute 
       reports: 12,
     },
     { title: "upgrade-400", fault: panelFault("upgrade-400"), reports: 12 },
-    { title: "upgrade-403", fault: panelFault("upgrade-403"), reports: 12 },
+    { title: "websocket-refused", fault: panelFault("websocket-refused"), reports: 12 },
     { title: "upgrade-502", fault: panelFault("upgrade-502"), reports: 12 },
     { title: "mute", fault: panelFault("mute"), reports: 8, gapMs: SILENCE_MS + 2000 },
-    { title: "hang", fault: panelFault("hang"), reports: 0, gapMs: SILENCE_MS + 4000 },
+    { title: "silence", fault: panelFault("silence"), reports: 0, gapMs: SILENCE_MS + 4000 },
     { title: "reset", fault: panelFault("reset"), reports: 0, gapMs: 6000 },
   ]);
 });
