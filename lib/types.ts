@@ -122,9 +122,6 @@ export type ProbeType = typeof PROBE_TYPES[number];
 /** All of them. */
 export const PROBE_TYPES = [...PROBE_KINDS, "auto", "dual"] as const;
 
-/** Whether ICMP probes can be sent: by `ping`, as this agent opens no raw socket, or not at all. */
-export type IcmpCapability = "ping" | "none";
-
 /** A probe of the panel. */
 export interface Probe {
   /** The panel's number of it. */

@@ -18,8 +18,6 @@ const FLOORS: readonly (readonly string[])[] = [
 const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   // The month's traffic counts on from the totals of the network collector.
   ["traffic/", "metrics/"],
-  // A scrape asks file systems that may hang as a report does.
-  ["exporter/", "metrics/"],
   // What runs for the panel sends its results there.
   ["remote/", "panel/"],
   // An update restarts what the installation has made.

@@ -19,16 +19,15 @@ import { failureOf } from "../panel/panel_error.ts";
 import { toWireReport } from "../panel/protocol.ts";
 import type { Transport } from "../panel/transport.ts";
 import type { RemoteControl } from "../remote/remote_control.ts";
-import type { Addresses, MachineFacts, Probe } from "../types.ts";
+import type { Addresses, MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 import type { PanelProbes } from "./panel_probes.ts";
 import type { ReportTimer } from "./report_timer.ts";
 
 const TASKS_INTERVAL_MS = 30_000;
-const TOKEN_CHECK_MS = 15 * 60_000;
+/** A node that was deleted in the panel is noticed within two minutes. */
+const TOKEN_CHECK_MS = 100_000;
 const FIRST_INFO_RETRY_MS = 5_000;
-/** Fields of basic info: each number has fewer of them. */
-const INFO_LEVEL = { withCapability: 0, usual: 1, withoutNewColumns: 2 } as const;
 /** A reason that nothing reads: the runtime would create one with a stack trace, in milliseconds. */
 const CHANGED = "the transport has changed";
 
@@ -53,9 +52,8 @@ export class Agent implements LinkOwner {
   readonly #options: AgentOptions;
   readonly #link: PanelLink;
   readonly #log = getLogger("panel");
-  /** How much of basic info the panel takes. */
-  #infoLevel: number = INFO_LEVEL.usual;
-  #hasNewerProbes = false;
+  /** Whether the panel refuses the newer fields of basic info. */
+  #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
   /** Aborts at the next change of the transport, and at the end. */
@@ -111,17 +109,8 @@ export class Agent implements LinkOwner {
   /** Handles an order of the panel. */
   onOrder(order: PanelOrder): void {
     const { probes, control } = this.#options;
-    if (order.kind !== "probe") return control.handle(order);
-    this.#lookAtProbe(order.probe);
-    probes.runOnce(order.probe);
-  }
-
-  /** Panels with probes of Nekomari's have a column for this machine's ICMP; others refuse the record. */
-  #lookAtProbe({ kind, reference }: Probe): void {
-    const isNewer = kind === "auto" || kind === "dual" || reference !== undefined;
-    if (!isNewer || this.#hasNewerProbes) return;
-    this.#hasNewerProbes = true;
-    if (this.#infoLevel === INFO_LEVEL.usual) this.#infoLevel = INFO_LEVEL.withCapability;
+    if (order.kind === "probe") probes.runOnce(order.probe);
+    else control.handle(order);
   }
 
   /** Handles a connection to the panel that was found dead. */
@@ -149,32 +138,24 @@ export class Agent implements LinkOwner {
   }
 
   async #sendBasicInfo(addresses: Addresses): Promise<boolean> {
-    const { sampler, machine, probes } = this.#options;
+    const { sampler, machine } = this.#options;
     const snapshot = sampler.latest?.snapshot ?? sampler.take();
     const { sender, calls } = this.#connection;
-    const send = async (level: number) => {
-      const hasCapability = level === INFO_LEVEL.withCapability;
-      await sender.sendBasicInfo({
+    const send = (withoutNewColumns: boolean) =>
+      sender.sendBasicInfo({
         ...{ facts: machine.facts(), snapshot, addresses, version: VERSION },
-        withoutNewColumns: level === INFO_LEVEL.withoutNewColumns,
-        icmpCapability: hasCapability ? await probes.icmpCapability(calls) : undefined,
+        withoutNewColumns,
       }, calls);
-    };
     return await this.#connection.observe("basic info", async () => {
-      let refusal: unknown;
-      const first = this.#infoLevel;
-      for (let level = first;; level++) {
-        try {
-          await send(level);
-          if (level === first) return;
-          // Not otherwise: an order may have shown meanwhile that the panel takes more.
-          this.#infoLevel = level;
-          return this.#log.info("The panel accepts basic info only without the newer fields");
-        } catch (error) {
-          refusal ??= error;
-          const isLast = level >= INFO_LEVEL.withoutNewColumns;
-          if (failureOf(error) !== "rejected" || isLast) throw refusal;
-        }
+      try {
+        await send(this.#withoutNewColumns);
+      } catch (refusal) {
+        if (failureOf(refusal) !== "rejected" || this.#withoutNewColumns) throw refusal;
+        await send(true).catch(() => {
+          throw refusal;
+        });
+        this.#withoutNewColumns = true;
+        this.#log.info("The panel accepts basic info only without the newer fields");
       }
     });
   }
@@ -211,22 +192,19 @@ export class Agent implements LinkOwner {
   }
 
   /**
-   * Asks every quarter of an hour whether the panel knows the token, while reports go by WebSocket: one that has
-   * removed the node accepts them there all the same, and refuses only the next connection.
+   * Asks now and then whether the panel knows the token, while reports go by WebSocket: one that has removed
+   * the node accepts them there all the same, and refuses only the next connection.
    */
   async #tokenLoop(): Promise<void> {
     const { signal } = this.#options;
-    const { observers, calls } = this.#connection;
     while (!signal.aborted) {
       await quietDelay(TOKEN_CHECK_MS, signal);
       if (this.#transport?.carrier !== "WebSocket" || signal.aborted) continue;
-      // Where it can't be asked, as behind a proxy that blocks POST, nothing is known.
-      const isKnown = await this.#connection.isTokenKnown(calls).catch(() => undefined);
-      if (isKnown) { for (const observer of observers) observer.onTokenKnown?.(); }
+      // Where it can't be asked, as behind a proxy that blocks the call, nothing is known.
+      const isKnown = await this.#connection.isTokenKnown(this.#connection.calls)
+        .catch(() => undefined);
       if (isKnown !== false || signal.aborted) continue;
-      this.#log.warning(
-        "The panel does not know this node's token any more, so its open WebSocket is closed",
-      );
+      this.#log.debug("The panel does not know this token any more: its WebSocket is closed");
       this.#link.close();
     }
   }

@@ -8,19 +8,19 @@ import { delay } from "@std/async/delay";
 import type { ListenAddress } from "../config/parsers.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { ProbeHistograms } from "../exporter/exported_metrics.ts";
+import { ProbeMetrics } from "../exporter/exported_metrics.ts";
 import type { Rates } from "../metrics/rates.ts";
 import { CONTENT_TYPE, formatMetrics, type MetricFamily } from "../exporter/openmetrics.ts";
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ResponseError } from "../net/errors.ts";
-import { ipFamily } from "../parse/ip_address.ts";
+import { addressBytes, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
 import { writeAll } from "../io/write_all.ts";
 
-/** Connections at a time; more are closed at once. */
+/** Connections at a time, one of each client; more are closed at once. */
 const MAX_CONNECTIONS = 8;
 /** Longest request head, in bytes. */
 const MAX_HEAD_BYTES = 8 * 1024;
@@ -57,9 +57,10 @@ export class MetricsEndpoint implements Disposable {
   readonly #health: ProblemObserver | undefined;
   #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
-  readonly #probes = new ProbeHistograms();
+  readonly #probes = new ProbeMetrics();
   readonly #rates = new Map<string, Rates>();
-  readonly #connections = new Set<Deno.TcpConn>();
+  /** The clients that are served now. */
+  readonly #clients = new Set<string>();
   /** Why the socket could not be opened at the last try. */
   #reason = "";
 
@@ -115,11 +116,14 @@ export class MetricsEndpoint implements Disposable {
     while (!signal.aborted) {
       try {
         const connection = await listener.accept();
-        if (this.#connections.size < MAX_CONNECTIONS) this.#serve(connection, agent);
-        else connection.close();
-      } catch {
-        // Too many open files, or a client that has gone already; the signal ends the loop.
-        await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
+        const client = clientOf(connection.remoteAddr.hostname);
+        const isBusy = this.#clients.size >= MAX_CONNECTIONS || this.#clients.has(client);
+        if (isBusy) connection.close();
+        else this.#serve(connection, { ...agent, client });
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) return;
+        // A client that has gone already is no reason to keep the others waiting.
+        if (lacksDescriptors(error)) await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
       }
     }
   }
@@ -158,8 +162,11 @@ export class MetricsEndpoint implements Disposable {
     if (this.#listener !== undefined) closeQuietly(this.#listener);
   }
 
-  async #serve(connection: Deno.TcpConn, agent: ScrapedAgent): Promise<void> {
-    this.#connections.add(connection);
+  async #serve(
+    connection: Deno.TcpConn,
+    { client, ...agent }: ScrapedAgent & { client: string },
+  ): Promise<void> {
+    this.#clients.add(client);
     const { signal } = agent;
     const within = <T>(timeoutMs: number, run: () => Promise<T>) =>
       withTimeout((signal) => {
@@ -174,7 +181,7 @@ export class MetricsEndpoint implements Disposable {
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {
-      this.#connections.delete(connection);
+      this.#clients.delete(client);
       closeQuietly(connection);
     }
   }
@@ -211,6 +218,19 @@ export function acceptsHost(fields: readonly string[], name: string): boolean {
     const host = plain.trim().toLowerCase();
     return host === "localhost" || host === name || ipFamily(host) === 4;
   });
+}
+
+/** The client at an address: all of loopback is one, and a network of 64 bits of IPv6. */
+function clientOf(address: string): string {
+  if (isLoopbackHost(address)) return "loopback";
+  const bytes = addressBytes(address) ?? [];
+  return bytes.length === 16 ? bytes.slice(0, 8).join() : address;
+}
+
+/** Whether the system has no room for another connection. */
+function lacksDescriptors(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? `${error.code}` : "";
+  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(code);
 }
 
 /** Reads the lines of a request's head; `undefined` if it is too long. */

@@ -5,7 +5,7 @@ import type { PanelObserver } from "../panel/observer.ts";
 import { type Transport, transportName } from "../panel/transport.ts";
 import { LOST_MS } from "../probe/prober.ts";
 import type { HealthFile, PanelHealth } from "../state/health_file.ts";
-import type { ProbeResult, ProbeTask, ProbeType } from "../types.ts";
+import type { ProbeResult, ProbeTask } from "../types.ts";
 
 /** The state of the connections to all panels, for the health file and the metrics. */
 export class PanelMonitors {
@@ -52,16 +52,7 @@ export class PanelMonitor implements PanelObserver {
   /** The transport has changed; `undefined` during an outage. */
   onTransport(transport: Transport | undefined): void {
     const name = transport && transportName(transport);
-    if (name === this.#health.transport) return;
-    const nowMs = Date.now();
-    // What works was opened with the token.
-    const known = transport && { tokenKnownAtMs: nowMs };
-    this.#change({ transport: name, sinceMs: nowMs, ...known });
-  }
-
-  /** The panel has shown that it knows the token; it is written with the next report. */
-  onTokenKnown(): void {
-    Object.assign(this.#health, { tokenKnownAtMs: Date.now() });
+    if (name !== this.#health.transport) this.#change({ transport: name, sinceMs: Date.now() });
   }
 
   /** The panel has accepted a report. */
@@ -176,15 +167,10 @@ export class ProbeCounts {
     if (valueMs === LOST_MS) place.lost++;
   }
 
-  /** The present numbers; those of probes are of the list and of orders, and a kind without any is left out. */
-  numbers(): Pick<
-    PanelHealth,
-    "probes" | "kinds" | "lastMinute" | "lost" | "alwaysLost" | "lostTargets"
-  > {
+  /** The present numbers; those of probes are of the list and of orders. */
+  numbers(): Pick<PanelHealth, "probes" | "lastMinute" | "lost" | "lostTargets"> {
     this.#prune();
-    const kinds: Partial<Record<ProbeType, number>> = {};
     const all = [...this.#listed, ...this.#ordered.values()];
-    for (const { kind } of all) kinds[kind] = (kinds[kind] ?? 0) + 1;
     const oldest = Math.floor(performance.now() / 1000) - SECONDS + 1;
     const sum = { lastMinute: 0, lost: 0 };
     for (const { second, run, lost } of this.#seconds) {
@@ -194,11 +180,10 @@ export class ProbeCounts {
     }
     const known = new Set(all.map(({ id }) => id));
     for (const id of this.#lostInARow.keys()) if (!known.has(id)) this.#lostInARow.delete(id);
-    const alwaysLost = all.filter(({ id }) => (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS);
-    const lostTargets = alwaysLost.filter(({ target }) => target.length <= MAX_TARGET_LENGTH)
-      .slice(0, MAX_LOST_TARGETS).map(({ kind, target }) => ({ kind, target }));
-    const named = alwaysLost.length > 0 && { alwaysLost: alwaysLost.length, lostTargets };
-    return { probes: all.length, kinds, ...sum, ...named };
+    const lostTargets = all.filter(({ id, target }) =>
+      (this.#lostInARow.get(id) ?? 0) >= LOST_RESULTS && target.length <= MAX_TARGET_LENGTH
+    ).slice(0, MAX_LOST_TARGETS).map(({ kind, target }) => ({ kind, target }));
+    return { probes: all.length, ...sum, ...lostTargets.length > 0 && { lostTargets } };
   }
 
   #prune(): void {

@@ -7,7 +7,7 @@ import { type AddressedMachine, ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
 import { ProbeSchedule } from "../probe/schedule.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
-import type { IcmpCapability, Probe, ProbeResult, ProbeTask } from "../types.ts";
+import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
@@ -61,11 +61,6 @@ export class PanelProbes {
   runOnce(probe: Probe): void {
     for (const observer of this.#connection.observers) observer.onProbeOrder?.(probe);
     this.#schedule.runOnce(probe);
-  }
-
-  /** Whether ICMP probes can be sent from this machine. */
-  async icmpCapability(signal: AbortSignal): Promise<IcmpCapability> {
-    return await this.#prober.icmpCapability({ signal });
   }
 
   /** Sends a result as soon as there is room; the oldest of too many is dropped. */

@@ -26,7 +26,7 @@ import {
 import { PanelProbes } from "./panel_probes.ts";
 import { ReportTimer } from "./report_timer.ts";
 import { isSealable } from "./shell_names.ts";
-import { logCountedParts, logPanel, logSeal } from "./startup_log.ts";
+import { logCountedParts, logPanel, logSeal, logTerminals } from "./startup_log.ts";
 
 /**
  * Reports this machine to its panels until `signal` aborts.
@@ -83,7 +83,8 @@ export async function runOpened(
   ];
   const logStart = () => {
     logSeal(seal);
-    logCountedParts(machine, config);
+    logCountedParts(machine, config, health);
+    if (!isSealable(config)) logTerminals(new Programs(), health);
   };
   try {
     if (registration !== undefined) logStart();

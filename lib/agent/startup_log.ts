@@ -6,8 +6,11 @@
 
 import type { Config } from "../config/config.ts";
 import { panelName } from "../config/panels.ts";
+import type { Programs } from "../host/programs.ts";
+import { diagnoseOwn } from "../diagnosis/diagnose.ts";
 import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
+import type { ProblemObserver } from "../state/health_file.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
 import { type LocalTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
@@ -23,19 +26,40 @@ export function logPanel(panel: { readonly endpoint: string }): void {
 }
 
 /** Names the interfaces and mount points that count, and options that match none. */
-export function logCountedParts(machine: Machine, config: Config): void {
+export function logCountedParts(
+  machine: Machine,
+  config: Config,
+  health: ProblemObserver | undefined,
+): void {
   const log = getLogger("agent");
   const notices = unmatchedNotices(config, machine);
-  const text = "Counting the traffic of {interfaces}, and the space of {mountPoints}";
+  const text = "Network: {interfaces}. Disk: {mountPoints}";
+  const interfaces = counted(machine.interfaces());
   const values = {
-    interfaces: counted(machine.interfaces()) || "no interface",
-    mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))) ||
-      "no mount point",
+    interfaces: interfaces || "none",
+    mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))) || "none",
     notices: notices.join("; "),
   };
   if (notices.length === 0) log.info(text, values);
-  else log.warning(`${text}: {notices}`, values);
+  else log.warning(`${text}. {notices}`, values);
+  const [first] = notices;
+  if (interfaces === "" && first !== undefined) health?.setProblem("network", first);
   logUnknownFacts(machine.facts());
+}
+
+/** Says that no terminal can be opened where the program for it is missing. */
+export function logTerminals(
+  programs: Pick<Programs, "find">,
+  health: ProblemObserver | undefined,
+): void {
+  if (programs.find("script", Deno.env.get("PATH") ?? "") !== undefined) return;
+  const reason = 'there is no "script" command';
+  health?.setProblem("terminal", reason);
+  const { action } = diagnoseOwn("terminal", reason);
+  getLogger("remote").warning("Cannot open terminals: {reason} \u2192 {action}", {
+    reason,
+    action,
+  });
 }
 
 /** Warns of a zone for which another is taken: the month begins at its midnight. */

@@ -5,13 +5,13 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { diagnosisLine } from "../diagnosis/diagnose.ts";
 import { isReportingTo, notReporting, verdictOn } from "../diagnosis/verdict.ts";
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
 import { formatByteCount } from "../parse/byte_size.ts";
 import { agentFolders } from "../service/install_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
-import { PROBE_TYPES, type ProbeType } from "../types.ts";
 import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "../doctor/agent_problems.ts";
 import { isPaused, memoryOf } from "../doctor/agent_process.ts";
 import type { Finding } from "../doctor/check.ts";
@@ -79,15 +79,15 @@ export async function runStatus(config: Config, context: CommandContext): Promis
 
 /** The state for people. */
 export function statusText(
-  { health, memoryBytes, isPaused, found, stateTrouble, mistake, change, nowMs }: Status,
+  status: Status,
   { columns = Infinity, inLanguage = (text) => text }: {
     columns?: number;
     /** Puts the English of names and texts into the user's language. */
     inLanguage?: (english: string) => string;
   } = {},
 ): string {
+  const { health, memoryBytes, isPaused, found, stateTrouble, mistake, change, nowMs } = status;
   const rows: Row[] = [];
-  const verdicts = verdictsOf({ health, isPaused, found, nowMs });
   if (health !== undefined) {
     // Of others the health file tells what was, and not what is.
     const isLive = health.isRunning && !isPaused;
@@ -95,9 +95,7 @@ export function statusText(
     for (const panel of health.panels) rows.push(...panelRows(panel, { isLive, nowMs }));
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
-    if (stateTrouble !== undefined) {
-      rows.push(["State folder", `${stateTrouble}; \`doctor\` says what to do`]);
-    }
+    if (stateTrouble !== undefined) rows.push(["State folder", stateTrouble]);
     for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
   }
   if (found.status !== "skipped") {
@@ -106,10 +104,10 @@ export function statusText(
     for (const [at, line] of advice.entries()) {
       rows.push([advice.length === 1 ? "  →" : `  ${at + 1}.`, line]);
     }
-  } else if (health === undefined) rows.push(["Agent", NO_AGENT]);
+  }
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   if (change !== undefined) rows.push(["Configuration", change]);
-  const first = verdicts.map(({ text }) =>
+  const first = verdictsOf(status).map(({ text }) =>
     `${wrapped(inLanguage(text), { indent: 0, columns })}\n`
   );
   return first.join("") + rows.map(([name, text]) => {
@@ -119,9 +117,8 @@ export function statusText(
 }
 
 /** What `status` begins with: a line, and one for each panel where there are several. */
-function verdictsOf(
-  { health, isPaused, found, nowMs }: Pick<Status, "health" | "isPaused" | "found" | "nowMs">,
-): { text: string; isOk: boolean }[] {
+function verdictsOf(status: Status): { text: string; isOk: boolean }[] {
+  const { health, isPaused, found, nowMs } = status;
   if (health?.isRunning !== true) {
     const isInstalled = found.status !== "skipped";
     const reason = isInstalled
@@ -137,15 +134,38 @@ function verdictsOf(
     const reason = `process ${pid} was stopped by a signal`;
     return [{ text: notReporting({ reason, action: `kill -CONT ${pid}` }), isOk: false }];
   }
+  const problem = problemOf(status, health);
+  if (panels.length === 0) {
+    const reason = problem?.reason ?? "no report was accepted yet";
+    return [{ text: notReporting({ ...problem, reason }), isOk: false }];
+  }
   return panels.map(({ panel, transport, acceptedAtMs, intervalMs = health.intervalMs, error }) => {
     const withinMs = reportingWithinMs(intervalMs);
     const isOutage = transport === undefined;
     const state = { panel, startedAtMs, acceptedAtMs, isOutage, withinMs, failure: error };
-    return {
-      text: verdictOn(state, { nowMs, isOnly: panels.length === 1 }),
-      isOk: isReportingTo(state, nowMs),
-    };
+    return isReportingTo(state, nowMs) && problem !== undefined
+      ? { text: `REPORTING to ${panel}, BUT ${diagnosisLine(problem)}`, isOk: false }
+      : {
+        text: verdictOn(state, { nowMs, isOnly: panels.length === 1 }),
+        isOk: isReportingTo(state, nowMs),
+      };
   });
+}
+
+/** What is wrong beside reports that are accepted, and what to do about it; `undefined` for nothing. */
+function problemOf(
+  { found, stateTrouble, mistake }: Status,
+  health: Health,
+): { reason: string; action: string } | undefined {
+  const look = "run `komari-agent doctor`, which looks at each link";
+  // A panel that wants to control this machine in vain is no trouble of its owner's.
+  const seen = agentProblems(health).find(({ part }) => part !== "remote");
+  if (seen !== undefined) return { reason: seen.text, action: seen.action ?? look };
+  if (stateTrouble !== undefined) return { reason: stateTrouble, action: look };
+  if (found.status === "warning" || found.status === "failed") {
+    return { reason: found.text, action: found.advice[0] ?? look };
+  }
+  return mistake === undefined ? undefined : { reason: mistake, action: "correct it" };
 }
 
 type Row = readonly [name: string, text: string];
@@ -175,7 +195,7 @@ function panelRows(
     : isLive
     ? `${panel.panel}, by ${transport} for ${since}`
     : `${panel.panel}, last by ${transport}`;
-  const interval = intervalMs > 0 ? ` (${intervalMs / 1000} s)` : "";
+  const interval = intervalMs > 0 ? `, interval ${intervalMs / 1000} s` : "";
   const report = acceptedAtMs === undefined
     ? "none was accepted yet"
     : `accepted ${duration(nowMs - acceptedAtMs)} ago${interval}`;
@@ -187,40 +207,16 @@ function panelRows(
   const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}`;
   return [
     ["Panel", connection],
-    ["Last report", [report, ...tokenTexts(panel, nowMs)].join("; ")],
+    ["Last report", report],
     ...failure === undefined ? [] : [["Last failure", failure] as const],
     ...isLive ? [["Probes", probesText(panel)] as const] : [],
   ];
 }
 
-/** Its age counts: a panel takes reports on an open WebSocket also of a node that it has removed. */
-const RECENT_MS = 60_000;
-
-/** When the panel has last shown that it knows the token, where reports don't show it. */
-function tokenTexts({ transport, tokenKnownAtMs }: PanelHealth, nowMs: number): string[] {
-  const agoMs = nowMs - (tokenKnownAtMs ?? nowMs);
-  return transport?.endsWith(" WebSocket") === true && agoMs >= RECENT_MS
-    ? [`the panel last checked the token ${duration(agoMs)} ago`]
-    : [];
-}
-
-const TYPES: Readonly<Record<ProbeType, string>> = {
-  icmp: "ICMP",
-  tcp: "TCP",
-  http: "HTTP",
-  auto: "auto",
-  dual: "dual",
-};
-
 function probesText(panel: PanelHealth): string {
-  const { probes, kinds = {}, lastMinute = 0, lost = 0 } = panel;
-  const counts = PROBE_TYPES.flatMap((type) => {
-    const count = kinds[type] ?? 0;
-    return count === 0 ? [] : [`${count} ${TYPES[type]}`];
-  });
+  const { probes, lastMinute = 0, lost = 0 } = panel;
   const results = lastMinute === 0 ? "" : `, ${lastMinute} in the last minute, ${lost} lost`;
-  const text = `${probes}${counts.length === 0 ? "" : ` (${counts.join(", ")})`}${results}`;
-  return withLostTargets(text, [panel]);
+  return withLostTargets(`${probes}${results}`, [panel]);
 }
 
 /** The state for programs. */
@@ -244,11 +240,9 @@ export function statusJson(status: Status): string {
       transport: it.transport,
       since: time(it.sinceMs),
       acceptedAt: time(it.acceptedAtMs),
-      tokenKnownAt: time(it.tokenKnownAtMs),
       failures: it.failures,
-      error: it.error && { text: it.error.text, at: time(it.error.atMs) },
+      error: it.error && { ...it.error, atMs: undefined, at: time(it.error.atMs) },
       probes: it.probes,
-      probeKinds: it.kinds,
       probesLastMinute: it.lastMinute,
       probesLostLastMinute: it.lost,
     })),

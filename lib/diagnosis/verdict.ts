@@ -36,7 +36,7 @@ export function verdictOn(
 ): string {
   const { panel, startedAtMs, acceptedAtMs, failure } = state;
   if (isReportingTo(state, nowMs)) {
-    return `OK: reporting to ${panel}, last report ${
+    return `OK: reporting to ${panel}, the last report ${
       duration(nowMs - (acceptedAtMs ?? nowMs))
     } ago`;
   }

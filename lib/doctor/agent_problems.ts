@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { diagnoseOwn } from "../diagnosis/diagnose.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
@@ -9,6 +10,8 @@ export interface AgentProblem {
   /** A part of the agent, or its connections. */
   readonly part: ProblemPart | "connections";
   readonly text: string;
+  /** What to do about it, where the text does not say it. */
+  readonly action?: string | undefined;
 }
 
 const PARTS: Readonly<Record<ProblemPart, string>> = {
@@ -19,6 +22,15 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
   gpu: "graphics cards can't be measured",
   authorities: "some certificates can't be loaded",
   remote: "remote control is off",
+  network: "no traffic is counted",
+  terminal: "terminals don't work",
+};
+
+const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
+  metrics: "free that port, or choose another one by --metrics",
+  network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
+  terminal:
+    "install `script` (Debian: bsdutils; Alpine: util-linux-misc; Fedora: util-linux-script)",
 };
 
 /** The problems that the agent has seen, in the order of its parts. */
@@ -31,7 +43,10 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
     })),
     ...problems.map(({ part, text }) => {
       const reason = part === "ping" ? pingProblem(text) : text;
-      return { part, text: `${PARTS[part]}: ${reason}` };
+      const action = part === "state" || part === "terminal"
+        ? diagnoseOwn(part, text).action
+        : ACTIONS[part];
+      return { part, text: `${PARTS[part]}: ${reason}`, ...action !== undefined && { action } };
     }),
   ];
 }
@@ -57,14 +72,9 @@ export function seenProblem(health: Health | undefined, part: ProblemPart): stri
 /** A count of probes, and which targets of the panels are always lost. */
 export function withLostTargets(counts: string, panels: readonly PanelHealth[]): string {
   const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
-  const all = panels.reduce((sum, { alwaysLost = 0 }) => sum + alwaysLost, 0);
-  if (all === 0) return counts;
+  if (targets.length === 0) return counts;
   const names = targets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
-  if (targets.length === 0) return `${counts}; ${all} targets are always lost`;
-  const more = all - targets.length;
-  return more > 0
-    ? `${counts}; always lost: ${names}, and ${more} more`
-    : `${counts}; always lost: ${names}`;
+  return `${counts}; always lost: ${names}`;
 }
 
 /** A problem in a check, as that of the running agent. */

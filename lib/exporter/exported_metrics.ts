@@ -17,15 +17,7 @@ import type {
   Snapshot,
   TrafficBytes,
 } from "../types.ts";
-import {
-  counter,
-  gauge,
-  info,
-  type Labels,
-  type MetricFamily,
-  one,
-  type Sample,
-} from "./openmetrics.ts";
+import { counter, gauge, info, type Labels, type MetricFamily, one } from "./openmetrics.ts";
 
 /** The machine's part of the metrics. */
 export interface ExportedMachine {
@@ -67,28 +59,11 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
     gauge("node_load5", "5m load average.", load?.fiveMinutes),
     gauge("node_load15", "15m load average.", load?.fifteenMinutes),
     gauge("node_memory_MemTotal_bytes", "Memory of the machine.", memory?.totalBytes),
-    gauge("node_memory_SwapTotal_bytes", "Swap of the machine.", swap?.totalBytes),
-    gauge(
-      "komari_memory_total_bytes",
-      "Memory as reported: the machine's, or the limit.",
-      memory?.totalBytes,
-    ),
-    gauge(
-      "komari_memory_used_bytes",
-      "Used memory as reported, by the configured mode.",
-      memory?.usedBytes,
-    ),
-    gauge(
-      "komari_swap_total_bytes",
-      "Swap as reported: the machine's, or the limit.",
-      swap?.totalBytes,
-    ),
-    gauge("komari_swap_used_bytes", "Used swap as reported.", swap?.usedBytes),
-    gauge(
-      "komari_disk_total_bytes",
-      "Size of all counted file systems, each once.",
-      disk?.totalBytes,
-    ),
+    gauge("komari_memory_total_bytes", "The machine's memory, or its limit.", memory?.totalBytes),
+    gauge("komari_memory_used_bytes", "Used memory, by --memory-mode.", memory?.usedBytes),
+    gauge("komari_swap_total_bytes", "The machine's swap, or its limit.", swap?.totalBytes),
+    gauge("komari_swap_used_bytes", "Used swap.", swap?.usedBytes),
+    gauge("komari_disk_total_bytes", "Size of all counted file systems.", disk?.totalBytes),
     gauge("komari_disk_used_bytes", "Used space of all counted file systems.", disk?.usedBytes),
     counter(
       "node_network_receive_bytes",
@@ -146,17 +121,15 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
   ];
 }
 
-/** Upper bounds of the buckets, in seconds; a probe is lost after 3 s. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.5] as const;
-
 /** Number of probes that are kept; the panel's tasks alone are bounded too. */
 const MAX_PROBES = 1_000;
 
 interface ProbeSeries {
+  readonly kind: ProbeType;
+  readonly isReference: boolean;
   readonly labels: Labels;
-  /** Runs by bucket, the last one without an upper bound. */
-  readonly counts: number[];
-  sumSeconds: number;
+  /** Duration of the last run; `undefined` where it was lost, or there was none. */
+  lastSeconds?: number | undefined;
   lost: number;
 }
 
@@ -164,12 +137,12 @@ interface ProbeSeries {
 interface ExportedProbe {
   readonly probe: Probe;
   readonly panel: string;
-  readonly parts: { kind: ProbeType; isReference: boolean; series: ProbeSeries }[];
+  readonly parts: readonly ProbeSeries[];
   isScheduled: boolean;
 }
 
-/** Collects the results of probes as histograms; a panel is named by its host and path. */
-export class ProbeHistograms {
+/** The last results of probes; a panel is named by its host and path. */
+export class ProbeMetrics {
   readonly #probes = new Map<string, ExportedProbe>();
 
   /** Makes a panel's scheduled probes known, and forgets those that are scheduled no more. */
@@ -197,57 +170,33 @@ export class ProbeHistograms {
     if (this.#probes.size > MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
   }
 
-  /** Adds a result; that of an unknown probe is ignored. */
+  /** Records a result; that of an unknown probe is ignored. */
   observe(panel: string, result: ProbeResult): void {
-    const { taskId, valueMs, isReference = false } = result;
+    const { taskId, kind, valueMs, isReference = false } = result;
     const series = this.#probes.get(keyOf(panel, taskId))?.parts.find((part) =>
-      part.isReference === isReference && (part.kind === "auto" || part.kind === result.kind)
-    )?.series;
+      part.isReference === isReference && (part.kind === "auto" || part.kind === kind)
+    );
     if (series === undefined) return;
-    if (valueMs < 0) {
-      series.lost++;
-      return;
-    }
-    const seconds = valueMs / 1000;
-    const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
-    const index = bucket === -1 ? BUCKETS.length : bucket;
-    series.counts[index] = (series.counts[index] ?? 0) + 1;
-    series.sumSeconds += seconds;
+    series.lastSeconds = valueMs < 0 ? undefined : valueMs / 1000;
+    if (valueMs < 0) series.lost++;
   }
 
-  /** The histograms, and the number of lost probes. */
+  /** The last durations, and the numbers of lost probes. */
   families(): MetricFamily[] {
-    const series = [...this.#probes.values()].flatMap(({ parts }) =>
-      parts.map(({ series }) => series)
-    );
+    const series = [...this.#probes.values()].flatMap(({ parts }) => parts);
     return [
-      {
-        name: "komari_probe_duration_seconds",
-        type: "histogram",
-        help: "Duration of probes that were not lost.",
-        samples: series.flatMap(histogramSamples),
-      },
+      gauge(
+        "komari_probe_duration_seconds",
+        "Duration of the last run of a probe, if it was not lost.",
+        series.map(({ labels, lastSeconds }) => one(lastSeconds, labels)),
+      ),
       counter(
         "komari_probe_lost",
         "Probes without an answer.",
-        series.map(({ labels, lost }) => ({ labels, value: lost })),
+        series.map(({ labels, lost }) => one(lost, labels)),
       ),
     ];
   }
-}
-
-function histogramSamples({ labels, counts, sumSeconds }: ProbeSeries): Sample[] {
-  let count = 0;
-  const buckets = counts.map((runs, index): Sample => {
-    count += runs;
-    const le = String(BUCKETS[index] ?? "+Inf");
-    return { suffix: "_bucket", labels: { ...labels, le }, value: count };
-  });
-  return [
-    ...buckets,
-    { suffix: "_sum", labels, value: sumSeconds },
-    { suffix: "_count", labels, value: count },
-  ];
 }
 
 function keyOf(panel: string, taskId: number): string {
@@ -263,8 +212,7 @@ function partsOf(panel: string, probe: Probe): ExportedProbe["parts"] {
     const target = targetLabel(part.targets[0]);
     const role = isReference ? { role: "reference" } : {};
     const labels = { panel, task: String(id), kind: shown, target, ...role };
-    const counts = Array<number>(BUCKETS.length + 1).fill(0);
-    return { kind: shown, isReference, series: { labels, counts, sumSeconds: 0, lost: 0 } };
+    return { kind: shown, isReference, labels, lost: 0 };
   });
 }
 

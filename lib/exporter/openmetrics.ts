@@ -12,8 +12,6 @@ export type Labels = Readonly<Record<string, string | undefined>>;
 
 /** One value of a family. */
 export interface Sample {
-  /** Follows the family's name: `_bucket`, `_sum`, `_count`; absent for a plain value. */
-  readonly suffix?: string;
   readonly labels?: Labels;
   readonly value: number;
 }
@@ -21,7 +19,7 @@ export interface Sample {
 /** A metric with all its samples. */
 export interface MetricFamily {
   readonly name: string;
-  readonly type: "gauge" | "counter" | "histogram";
+  readonly type: "gauge" | "counter";
   readonly help: string;
   readonly samples: readonly Sample[];
 }
@@ -59,9 +57,7 @@ export function formatMetrics(families: readonly MetricFamily[]): string {
     { name, type, help, samples },
   ) => [
     `# HELP ${name} ${escapeLine(help)}\n# TYPE ${name} ${type}\n`,
-    ...samples.map(({ suffix = "", labels = {}, value }) =>
-      `${name}${suffix}${formatLabels(labels)} ${String(value).replace("Infinity", "Inf")}\n`
-    ),
+    ...samples.map(({ labels = {}, value }) => `${name}${formatLabels(labels)} ${value}\n`),
   ]).join("");
 }
 

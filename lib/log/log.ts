@@ -84,24 +84,12 @@ class LineBudget {
   readonly #lines = new LogRateLimit({ lines: LINES_PER_MINUTE });
   readonly #infos = new LogRateLimit({ lines: INFOS_PER_MINUTE });
   readonly #errors = new LogRateLimit({ lines: ERRORS_PER_MINUTE });
-  /** Those of outages have their own: no other line may hide that nothing is reported. */
-  readonly #outages = new LogRateLimit({ lines: LINES_PER_MINUTE });
   readonly #notices = new LogRateLimit();
-  /** Outages that were told, and whose end is, too. */
-  #told = 0;
 
   /** The lines that may be written for an event: it, or that it is dropped, or nothing. */
   spend(record: LogRecord): readonly LogRecord[] {
-    const { event } = record.properties;
-    if (event === "outage started" || event === "outage changed") {
-      if (this.#outages.allows()) {
-        this.#told++;
-        return [record];
-      }
-    } else if (event === "outage ended" && this.#told > 0) {
-      this.#told = 0;
-      return [record];
-    }
+    // Their own log bounds them: no other line may hide that nothing is reported.
+    if (`${record.properties.event}`.startsWith("outage ")) return [record];
     const limit = record.level === "error" ? this.#errors : this.#lines;
     const isDropped = record.level === "info" && !this.#infos.allows();
     if (!isDropped && limit.allows()) return [record];

@@ -27,8 +27,11 @@ interface Connection extends DialResult {
   usedAtMs: number;
 }
 
-/** Idle time after which a connection is not reused: less than most servers and proxies allow. */
-const IDLE_MS = 60_000;
+/**
+ * Idle time after which a connection is not reused: a little more than the time between two looks whether the
+ * panel knows the token, for which many servers keep it.
+ */
+const IDLE_MS = 115_000;
 const IDLE_LIMIT = 4;
 
 /**

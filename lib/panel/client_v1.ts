@@ -1,10 +1,9 @@
-import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 import { isHtml } from "../diagnosis/page.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import { type PanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import { PanelError } from "./panel_error.ts";
-import type { PushedSettings } from "./pushed_settings.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 
 /** A list of 10,000 tasks takes most of it. */
@@ -13,12 +12,9 @@ const TASKS_LIMIT_BYTES = 1024 * 1024;
 /** Version 1 of the panel's protocol, by HTTP: panels up to 1.4 have it. */
 export class ClientV1 {
   readonly #fetch: PanelFetch;
-  readonly #settings: PushedSettings | undefined;
 
-  /** @param options `settings` that the panel pushes. */
-  constructor(fetch: PanelFetch, { settings }: { settings?: PushedSettings } = {}) {
+  constructor(fetch: PanelFetch) {
     this.#fetch = fetch;
-    this.#settings = settings;
   }
 
   /** Sends a report. @throws {PanelError} When it is not accepted. */
@@ -70,9 +66,8 @@ export class ClientV1 {
     const body = JSON.stringify(message);
     const { name, response } = await this.#request(verb, path, { ...options, body });
     // Proxies answer 200 with a page of HTML to paths that they don't know.
-    const answer = jsonFields(parseJson(response.text));
-    if (answer.status !== "success") throw unreadable(name, response);
-    if (isJsonObject(answer.config)) this.#settings?.log();
+    const { status } = jsonFields(parseJson(response.text));
+    if (status !== "success") throw unreadable(name, response);
   }
 
   /** Posts a body, or gets where there is none; gives the name of the call, and the answer. */

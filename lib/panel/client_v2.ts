@@ -12,14 +12,12 @@ import { ORDER_BYTES } from "./long_order.ts";
 import { CAPABILITIES } from "./orders.ts";
 import {
   type PanelEvent,
-  type PanelMessage,
   parsePanelEvent,
   parsePanelMessage,
   type RpcError,
   type RpcParams,
 } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
-import type { PushedSettings } from "./pushed_settings.ts";
 
 const PATH = "/api/clients/v2/rpc";
 
@@ -53,14 +51,16 @@ export function toPanelError(
   status?: number,
 ): PanelError {
   const reason = text === "" ? `error ${code ?? "without a code"}` : `"${text}"`;
-  return new PanelError(`Cannot ${name}: the panel answered ${reason}`, {
-    failure: "rejected",
-    code,
-    status,
-  });
+  const error = `Cannot ${name}: the panel answered ${reason}`;
+  // By its code, too, where it has words.
+  const seen = {
+    stage: "panel",
+    error: code === METHOD_NOT_FOUND && text !== "" ? `${error} (${code})` : error,
+  } as const;
+  return new PanelError(error, { failure: "rejected", code, status, seen });
 }
 
-/** A method that no panel has: a call of it shows whether the token is known, and changes nothing. */
+/** A method that no panel has: a call of it changes nothing. */
 export const UNKNOWN_METHOD = "agent.noop";
 
 /** Whether a panel does not know the method that was called. */
@@ -78,27 +78,24 @@ export class ClientV2 {
   readonly #fetch: PanelFetch;
   readonly #acknowledgements: Acknowledgements;
   readonly #orderBytes: number;
-  readonly #settings: PushedSettings | undefined;
   readonly #compresses: boolean;
   /** When bodies are compressed again, in milliseconds of `performance.now()`. */
   #compressesAtMs = -Infinity;
   #lastId = 0;
 
-  /** @param options `orderBytes`: the longest order that is read; `settings` that the panel pushes. */
+  /** @param options `orderBytes`: the longest order that is read. */
   constructor(
     fetch: PanelFetch,
-    { acknowledgements, compresses, orderBytes = ORDER_BYTES, settings }: {
+    { acknowledgements, compresses, orderBytes = ORDER_BYTES }: {
       acknowledgements: Acknowledgements;
       compresses: boolean;
       orderBytes?: number;
-      settings?: PushedSettings;
     },
   ) {
     this.#fetch = fetch;
     this.#acknowledgements = acknowledgements;
     this.#compresses = compresses;
     this.#orderBytes = orderBytes;
-    this.#settings = settings;
   }
 
   /** Sends a report, and gives the new events of the answer. @throws {PanelError} */
@@ -123,6 +120,24 @@ export class ClientV2 {
         (params) => this.call({ ...request, params }),
       ),
     );
+  }
+
+  /**
+   * Whether the panel knows the token, by a call without an upgrade, which brings no node online.
+   *
+   * @throws {PanelError} When that is not clear from its answer.
+   */
+  async isTokenKnown(options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean> {
+    const { timeoutMs, signal } = options;
+    const name = `check the token (GET ${PATH})`;
+    const headers = [["accept", "application/json"]] as const;
+    const call: PanelCall = { name, path: PATH, method: "GET", headers, timeoutMs };
+    const answer = await this.#fetch(call, signal);
+    // The token is looked at first, and then the upgrade is missed.
+    if (answer.status === 400 && /^\s*\{/.test(answer.text)) return true;
+    const error = statusError(name, answer);
+    if (error.failure === "unauthorized") return false;
+    throw isUnsupported(answer) ? unsupported(name, answer) : error;
   }
 
   /** Makes a call, and gives the events of its answer. @throws {PanelError} When it is not accepted. */
@@ -165,9 +180,7 @@ export class ClientV2 {
       ? { ...response, text: splitter.rest }
       : response;
     // What is left of an answer with too many events came from a panel that has taken the call.
-    if (splitter?.isFull !== true && checkResponse(answer, call).hasSettings) {
-      this.#settings?.log();
-    }
+    if (splitter?.isFull !== true) checkResponse(answer, call);
     return (splitter?.events ?? []).flatMap((text) =>
       parsePanelEvent(text, this.#orderBytes) ?? []
     );
@@ -175,28 +188,27 @@ export class ClientV2 {
 }
 
 /** @throws {PanelError} When an answer without its events is not that of a call that was accepted. */
-function checkResponse(
-  response: PanelResponse,
-  { name }: PanelCall,
-): PanelMessage & { kind: "answer" } {
+function checkResponse(response: PanelResponse, { name }: PanelCall): void {
   const { status, text } = response;
   const message = status === 200 || status === 400 ? parsePanelMessage(text) : undefined;
   if (message?.kind === "answer") {
-    if (message.error === undefined && status === 200) return message;
+    if (message.error === undefined && status === 200) return;
     if (message.error !== undefined) throw toPanelError(name, message.error, status);
   }
-  if (isUnsupported(response)) {
-    const answer = isHtml(text) ? "a page of HTML" : `status ${status}`;
-    throw new PanelError(`Cannot ${name}: the answer is ${answer}, not a panel's of version 2`, {
-      failure: "unsupported protocol",
-      status,
-      seen: { stage: "answer", error: `the answer is ${answer}`, answer: response },
-    });
-  }
+  if (isUnsupported(response)) throw unsupported(name, response);
   if (status !== 200) throw statusError(name, response);
   throw new PanelError(`Cannot ${name}: the answer is not a panel's`, {
     failure: "unreadable",
     seen: { stage: "answer", error: "the answer is not a panel's", answer: response },
+  });
+}
+
+function unsupported(name: string, answer: PanelResponse): PanelError {
+  const what = isHtml(answer.text) ? "a page of HTML" : `status ${answer.status}`;
+  return new PanelError(`Cannot ${name}: the answer is ${what}, not a panel's of version 2`, {
+    failure: "unsupported protocol",
+    status: answer.status,
+    seen: { stage: "answer", error: `the answer is ${what}`, answer },
   });
 }
 

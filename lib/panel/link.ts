@@ -69,7 +69,6 @@ export class PanelLink {
     this.#receiver = new MessageReceiver(
       connection.limit,
       (order) => owner.onOrder(order),
-      connection.settings,
     );
     this.#linkLog = new LinkLog(connection, { version: settings.protocolVersion });
   }

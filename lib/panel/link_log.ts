@@ -48,7 +48,7 @@ export class LinkLog {
   /** A report was accepted, which was sent in the state `before`. */
   accepted(transport: Transport, before: LinkState): void {
     if (transport.carrier === "POST" && transport.version === before.trying) {
-      this.#postFound(transport);
+      this.#postFound(transport, before);
     }
     if (!this.#isFirstLogged) {
       this.#log.info("First report accepted, by {transport}", {
@@ -116,7 +116,7 @@ export class LinkLog {
   }
 
   /** POST works, which was tried. */
-  #postFound(transport: Transport): void {
+  #postFound(transport: Transport, { shortConnections }: LinkState): void {
     const { version } = transport;
     if (version !== this.#version && version !== this.#preferredVersion) {
       this.#log.info(
@@ -125,9 +125,12 @@ export class LinkLog {
       );
     }
     this.#version = version;
-    // A WebSocket of version 1 that a panel does not have any more is not blocked.
-    const isFallback = version === 2 && this.#preferredVersion === 2;
-    if (isFallback && this.#socketFailure !== undefined) this.#logFallback(this.#socketFailure);
+    const failure = this.#socketFailure;
+    // A WebSocket that worked and was lost is not blocked; nor is one of version 1 that a panel does not
+    // have any more.
+    const isFallback = version === 2 && this.#preferredVersion === 2 &&
+      (failure?.failure !== "disconnected" || shortConnections >= SHORT_CONNECTIONS_LIMIT);
+    if (isFallback && failure !== undefined) this.#logFallback(failure);
   }
 
   #logFallback({ message, seen }: PanelError): void {

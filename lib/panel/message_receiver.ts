@@ -4,14 +4,12 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import type { MessageLimit } from "./message_limit.ts";
 import type { PanelEvent, PanelMessage } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
-import { PushedSettings } from "./pushed_settings.ts";
 
 /** Receives the messages of a panel, which are not trusted, and passes on its orders. */
 export class MessageReceiver {
   /** Counts the messages before they are parsed. */
   readonly limit: MessageLimit;
   readonly #onOrder: (order: PanelOrder) => void;
-  readonly #settings: PushedSettings;
   readonly #log = getLogger("panel");
   readonly #invalidLog = new LogRateLimit();
   readonly #unknownLog = new LogRateLimit();
@@ -19,16 +17,10 @@ export class MessageReceiver {
 
   /**
    * @param onOrder Handles an order; must not throw.
-   * @param settings Where the panel pushes some.
    */
-  constructor(
-    limit: MessageLimit,
-    onOrder: (order: PanelOrder) => void,
-    settings = new PushedSettings(),
-  ) {
+  constructor(limit: MessageLimit, onOrder: (order: PanelOrder) => void) {
     this.limit = limit;
     this.#onOrder = onOrder;
-    this.#settings = settings;
   }
 
   /**
@@ -67,10 +59,6 @@ export class MessageReceiver {
           this.#log.info("The panel says: {notice}{more}", { notice, more })
         );
       }
-      case "settings":
-        return this.#settings.log();
-      case "ignored":
-        return;
       default:
         this.#onOrder(message);
     }

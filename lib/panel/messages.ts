@@ -31,8 +31,6 @@ export type PanelMessage =
     readonly id?: number;
     /** Absent after a success. */
     readonly error?: RpcError;
-    /** Whether it brings settings for the agent. */
-    readonly hasSettings?: true;
   };
 
 /** The parameters of a call of JSON-RPC. */
@@ -71,12 +69,11 @@ function readMessage(message: JsonObject): PanelMessage {
 }
 
 function readAnswer(message: JsonObject): PanelMessage {
-  const { id, error, result } = message;
+  const { id, error } = message;
   return {
     kind: "answer",
     ...(typeof id === "number" ? { id } : {}),
     ...(isJsonObject(error) ? { error: readError(error) } : {}),
-    ...(isJsonObject(result) && isJsonObject(result.config) ? { hasSettings: true } : {}),
   };
 }
 

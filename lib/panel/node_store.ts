@@ -1,7 +1,6 @@
-import { StateFile } from "../state/state_file.ts";
-import { FolderLock } from "../state/state_lock.ts";
 import { getLogger } from "../log/log.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
+import { StateFile } from "../state/state_file.ts";
 
 /** A node at a panel. */
 export interface NodeCredentials {
@@ -18,20 +17,39 @@ export interface KnownNode extends NodeCredentials {
   readonly registeredAtMs?: number;
 }
 
+/** Attempts to register at one panel whose answers are not known: each may have made a node there. */
+export interface DoubtfulAttempts {
+  readonly endpoint: string;
+  readonly count: number;
+  /** When the last one began, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** What is remembered about registrations, the newest node first. */
+export interface KnownNodes {
+  readonly nodes: readonly KnownNode[];
+  readonly doubtful?: DoubtfulAttempts | undefined;
+}
+
 const VERSION = 1;
 /** Panels that are remembered; the one used longest ago is dropped first. */
 const MAX_NODES = 16;
+/** More than the file and what the disk needs around it. */
+const SPARE_BYTES = 8 * 1024;
 
-/** Formats nodes as the text that {@linkcode parseKnownNodes} reads. */
-export function formatKnownNodes(nodes: readonly KnownNode[]): string {
-  return JSON.stringify({ version: VERSION, nodes }, null, 2) + "\n";
+/** Formats what {@linkcode parseKnownNodes} reads. */
+export function formatKnownNodes(known: KnownNodes): string {
+  return JSON.stringify({ version: VERSION, ...known }, null, 2) + "\n";
 }
 
 /** Parses known nodes. @throws {SyntaxError} When the text was not written by {@linkcode formatKnownNodes}. */
-export function parseKnownNodes(text: string): KnownNode[] {
-  const { version, nodes } = jsonFields(parseJson(text));
+export function parseKnownNodes(text: string): KnownNodes {
+  const { version, nodes, doubtful } = jsonFields(parseJson(text));
   if (version !== VERSION || !Array.isArray(nodes)) throw damaged();
-  return nodes.map(parseKnownNode);
+  const parsed = nodes.map(parseKnownNode);
+  return doubtful === undefined
+    ? { nodes: parsed }
+    : { nodes: parsed, doubtful: parseDoubtful(doubtful) };
 }
 
 /** Adds a node, which replaces the former one of its panel. */
@@ -57,29 +75,34 @@ function parseKnownNode(value: unknown): KnownNode {
   const { endpoint, registeredAtMs } = jsonFields(value);
   if (typeof endpoint !== "string") throw damaged();
   const node = { endpoint, ...parseNode(value) };
-  if (registeredAtMs === undefined) return node;
-  const isTime = typeof registeredAtMs === "number" && Number.isSafeInteger(registeredAtMs);
-  if (!isTime || registeredAtMs < 0) throw damaged();
-  return { ...node, registeredAtMs };
+  return registeredAtMs === undefined
+    ? node
+    : { ...node, registeredAtMs: parseCount(registeredAtMs) };
+}
+
+function parseDoubtful(value: unknown): DoubtfulAttempts {
+  const { endpoint, count, atMs } = jsonFields(value);
+  if (typeof endpoint !== "string") throw damaged();
+  return { endpoint, count: parseCount(count), atMs: parseCount(atMs) };
+}
+
+function parseCount(value: unknown): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw damaged();
+  return value;
 }
 
 function damaged(): SyntaxError {
   return new SyntaxError("Cannot read the known nodes: the text is damaged");
 }
 
-const NAME = "auto-discovery";
-/** More than the file and what the disk needs around it. */
-const SPARE_BYTES = 8 * 1024;
-
 /** The nodes that this machine has registered as, in the state directory. */
 export class NodeStore implements Disposable {
-  readonly #file: StateFile<KnownNode[]>;
+  readonly #file: StateFile<KnownNodes>;
   readonly #ignoreDamage: boolean;
-  #lock: FolderLock | undefined;
 
   /** @param options `ignoreDamage`: a damaged file counts as missing, instead of being an error. */
   constructor(folder: string, options: { ignoreDamage: boolean }) {
-    this.#file = new StateFile(folder, { name: NAME, parse: parseKnownNodes });
+    this.#file = new StateFile(folder, { name: "auto-discovery", parse: parseKnownNodes });
     this.#ignoreDamage = options.ignoreDamage;
   }
 
@@ -88,30 +111,22 @@ export class NodeStore implements Disposable {
   }
 
   /**
-   * Opens the file and its lock; everything else works without a path then, so that the process can
-   * be sealed.
+   * Opens the file; everything else works without a path then, so that the process can be sealed.
    *
-   * @throws {Error} When they can't be made or written, or as {@linkcode read} does.
+   * @throws {Error} When it can't be made or written, or as {@linkcode read} does.
    */
   async open(): Promise<void> {
     this.read();
-    const lock = FolderLock.open(this.#file.folder, { name: `${NAME}.lock` });
-    try {
-      await this.#file.open();
-      this.#lock = lock;
-    } catch (error) {
-      lock[Symbol.dispose]();
-      throw error;
-    }
+    await this.#file.open();
   }
 
   /**
-   * Reads the known nodes, the newest first.
+   * Reads what is known.
    *
    * @throws {Error} When there is a file that can't be read: to register again would make a second
    * node at the panel.
    */
-  read(): readonly KnownNode[] {
+  read(): KnownNodes {
     const { value, problems } = this.#file.read();
     if (value === undefined && problems.length > 0 && !this.#ignoreDamage) {
       throw new Error(
@@ -122,37 +137,37 @@ export class NodeStore implements Disposable {
     if (problems.length > 0) {
       getLogger("panel").warning("{problems}", { problems: problems.join("; ") });
     }
-    return value ?? [];
+    return value ?? { nodes: [] };
   }
 
   /** Finds the node at one panel. @throws {Error} As {@linkcode read} does. */
   find(endpoint: string): KnownNode | undefined {
-    return this.read().find((node) => node.endpoint === endpoint);
+    return this.read().nodes.find((node) => node.endpoint === endpoint);
+  }
+
+  /** The attempts at one panel whose answers are not known. @throws {Error} As {@linkcode read} does. */
+  doubtful(endpoint: string): DoubtfulAttempts | undefined {
+    const { doubtful } = this.read();
+    return doubtful?.endpoint === endpoint ? doubtful : undefined;
   }
 
   /**
-   * Locks registration for this process until the result is disposed of; `undefined` when another
-   * process has the lock.
+   * Saves the attempts whose answers are not known, with room for a node: what can be written now can be
+   * written after the panel has made one.
+   *
+   * @throws {Error} When it can't be written.
    */
-  lock(): Disposable | undefined {
-    const lock = this.#lock;
-    if (lock === undefined || !lock.tryLock()) return undefined;
-    return { [Symbol.dispose]: () => lock.unlock() };
-  }
-
-  /** Checks that a node can be saved. @throws {Error} When it could not. */
-  async checkWritable(): Promise<void> {
-    await this.#file.write(formatKnownNodes(this.read()).padEnd(SPARE_BYTES));
+  async setDoubtful(doubtful: DoubtfulAttempts | undefined): Promise<void> {
+    const { nodes } = this.read();
+    await this.#file.write(formatKnownNodes({ nodes, doubtful }).padEnd(SPARE_BYTES));
   }
 
   /** Saves a node. @throws {Error} When it can't be written. */
   async save(node: KnownNode): Promise<void> {
-    await this.#file.write(formatKnownNodes(withNode(this.read(), node)));
+    await this.#file.write(formatKnownNodes({ nodes: withNode(this.read().nodes, node) }));
   }
 
   [Symbol.dispose](): void {
-    this.#lock?.[Symbol.dispose]();
-    this.#lock = undefined;
     this.#file[Symbol.dispose]();
   }
 }

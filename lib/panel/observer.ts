@@ -13,8 +13,6 @@ export interface PanelObserver {
    * of a failure of the way to the panel, or of the panel.
    */
   onOutcome?(error: unknown, call: string, diagnosis?: Diagnosis): void;
-  /** The panel has shown that it knows the token. */
-  onTokenKnown?(): void;
   /**
    * A WebSocket was closed, and so many in a row soon after they opened; 0 after one that lasted. The last
    * of them were open for so many milliseconds.

@@ -46,10 +46,6 @@ export type OrderMessage =
   | PanelOrder
   /** A text for the log. */
   | { readonly kind: "notice"; readonly text: string }
-  /** Settings of the panel for the agent, which are not obeyed. */
-  | { readonly kind: "settings" }
-  /** A message that is of no concern, and not worth a line. */
-  | { readonly kind: "ignored" }
   /** An order that this agent does not know; its name in quotes, bounded. */
   | { readonly kind: "unknown"; readonly method: string }
   /** A message that can't be handled; why, for the log. */
@@ -80,11 +76,6 @@ const ORDERS: readonly OrderRow[] = [
   { method: "agent.file", capability: "file", parse: parseFileRequest },
   { method: "agent.startupConfig", capability: "startup_config", parse: parseConfigRequest },
   { method: "agent.switchVersion", capability: "switch_version", parse: parseVersionSwitch },
-  // Of panels that grew from Komari.
-  { method: "agent.update", parse: parseUpdate },
-  { method: "agent.config", parse: () => ({ kind: "settings" }) },
-  // A report of agents, which a panel may pass on.
-  { method: "agent.unlock", parse: () => ({ kind: "ignored" }) },
 ];
 
 /** The capabilities of this agent, as the panel names them. */
@@ -176,12 +167,6 @@ function parseVersionSwitch(params: unknown): PanelOrder | string {
     return "a switch of versions without a version";
   }
   return { kind: "switch version", version };
-}
-
-function parseUpdate(params: unknown): OrderMessage | string {
-  const { target } = jsonFields(params);
-  // The panel has no wish any more.
-  return target === "" ? { kind: "ignored" } : parseVersionSwitch({ version: target });
 }
 
 function parseNotice(params: unknown): OrderMessage {

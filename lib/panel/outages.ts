@@ -1,6 +1,7 @@
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnosisLine } from "../diagnosis/diagnose.ts";
 import { getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
@@ -16,7 +17,9 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 ]);
 
 /** Causes of answers that refuse one call, while others may be taken. */
-const OF_ONE_CALL: ReadonlySet<string> = new Set(["failed", "no panel"]);
+const OF_ONE_CALL: ReadonlySet<string> = new Set([
+  ...["failed", "no panel", "panel's error", "panel's version"],
+]);
 
 const PANEL = "";
 
@@ -30,6 +33,9 @@ const MINUTE_MS = 60_000;
 const REMINDERS_MS = [MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS];
 const HOUR_MS = 60 * MINUTE_MS;
 
+/** Time between two lines about the start or the cause of outages of the panel, or of single calls. */
+const QUIET_MS = 10_000;
+
 interface Outage {
   readonly sinceMs: number;
   /** The message of the last failure. */
@@ -37,24 +43,28 @@ interface Outage {
   /** When it is logged again. */
   readonly remindAtMs: number;
   readonly failures: number;
-  /** Why, if that was not logged yet: a WebSocket that is closed is mostly opened again at once. */
-  readonly untold?: string | undefined;
-  /** Identifies the kind of failure. */
+  /** The kind of the last failure, and of the one that was logged; `undefined` before that. */
   readonly key: string;
+  readonly loggedKey?: string | undefined;
+  /** Whether its only failure was a WebSocket that was closed, which is mostly opened again at once. */
+  readonly isClosed: boolean;
   /** Names of the calls that failed. */
   readonly calls: ReadonlySet<string>;
 }
 
 /**
  * Logs outages of the panel: when one starts, when its cause changes, after 1, 5 and 15 minutes and then
- * every hour while it continues, and when it ends, with the number of failed calls.
+ * every hour while it continues, and when it ends, with its length and the number of failed calls.
  *
- * An outage of the whole panel is one outage, not one for each kind of call.
+ * An outage of the whole panel is one outage, not one for each kind of call. Starts and changes are logged
+ * every 10 s at most, the latest with the next failure; the end of what was logged always is.
  */
 export class OutageLog implements PanelObserver {
   readonly #log = getLogger("panel");
   /** By name of the call; the panel as a whole under the empty name. */
   readonly #open = new Map<string, Outage>();
+  readonly #panelLines = new LogRateLimit({ periodMs: QUIET_MS });
+  readonly #callLines = new LogRateLimit({ periodMs: QUIET_MS });
   /** When a report was accepted last. */
   #reportedAtMs: number | undefined;
 
@@ -78,33 +88,36 @@ export class OutageLog implements PanelObserver {
     const nowMs = performance.now();
     const before = this.#open.get(place);
     const sinceMs = before?.sinceMs ?? (call === REPORT ? this.#reportedAtMs : undefined) ?? nowMs;
-    const isClosed = error instanceof PanelError && error.failure === "disconnected";
-    const untold = before === undefined && isClosed ? diagnosis?.reason : undefined;
-    this.#open.set(place, {
+    // An answer that refuses reports, too, is worth a line although it began with another call.
+    const hitsReports = call === REPORT && before?.calls.has(REPORT) === false;
+    const outage: Outage = {
       sinceMs,
       text,
-      untold,
       remindAtMs: before?.remindAtMs ?? nextReminder(sinceMs, nowMs),
       failures: (before?.failures ?? 0) + 1,
       key,
+      loggedKey: hitsReports ? undefined : before?.loggedKey,
+      isClosed: before === undefined && error instanceof PanelError &&
+        error.failure === "disconnected",
       calls: new Set([...before?.calls ?? [], call]),
-    });
-    // An answer that refuses reports, too, is worth a line although it began with another call.
-    const hitsReports = call === REPORT && before?.calls.has(REPORT) === false;
-    if (untold !== undefined) return;
-    const isNew = before === undefined || before.untold !== undefined;
-    if (isNew || before.key !== key || hitsReports) {
-      const event = isNew ? "outage started" : "outage changed";
+    };
+    this.#open.set(place, outage);
+    if (outage.isClosed) return;
+    if (key !== outage.loggedKey) {
+      const lines = place === PANEL ? this.#panelLines : this.#callLines;
+      if (!lines.allows()) return;
+      this.#open.set(place, { ...outage, loggedKey: key });
+      const event = before?.loggedKey === undefined ? "outage started" : "outage changed";
       const fields = { event, call, error: message };
       if (diagnosis === undefined) {
         this.#log.warning(`{error}; ${nextStep([place])}`, fields);
       } else {
         const { cause, reason, action } = diagnosis;
-        this.#log.warning(`${headOf(message, call)}: {reason} \u2192 {action}`, {
+        this.#log.warning(`${headOf(call)}: {reason} \u2192 {action}`, {
           ...{ ...fields, cause, reason, action },
         });
       }
-    } else if (before.remindAtMs <= nowMs) {
+    } else if (outage.remindAtMs <= nowMs) {
       const fields = { event: "outage continues", call, error: text };
       const outages = this.#remind(nowMs);
       this.#log.warning("Still failing {outages}", { ...fields, outages });
@@ -130,25 +143,36 @@ export class OutageLog implements PanelObserver {
     const outage = this.#open.get(place);
     if (outage === undefined || !outage.calls.has(call)) return;
     this.#open.delete(place);
-    const seconds = Math.round((performance.now() - outage.sinceMs) / 1000);
-    const { failures, untold } = outage;
-    if (untold !== undefined) {
-      const fields = { event: "outage ended", call, seconds, failures, reason: untold };
-      this.#log.warning("For {seconds} s nothing was reported: {reason}", fields);
-      return;
-    }
-    const what = place === PANEL ? "The panel answers again" : "The {call} works again";
-    const calls = failures === 1 ? "call" : "calls";
+    const lengthMs = performance.now() - outage.sinceMs;
+    const seconds = lengthMs < 9_950
+      ? Math.round(lengthMs / 100) / 10
+      : Math.round(lengthMs / 1000);
+    const { failures, isClosed, text, loggedKey } = outage;
     const fields = { event: "outage ended", call, seconds, failures };
-    this.#log.info(`${what} after {seconds} s and {failures} failed ${calls}`, fields);
+    if (isClosed) {
+      if (!this.#panelLines.allows()) return;
+      this.#log.warning("Reporting again after {seconds} s: {reason}", { ...fields, reason: text });
+    } else if (loggedKey !== undefined) {
+      const what = place === PANEL ? "The panel answers again" : `The ${call} works again`;
+      const calls = failures === 1 ? "call" : "calls";
+      this.#log.info(`${what} after {seconds} s and {failures} failed ${calls}`, fields);
+    }
   }
 }
 
-/** What can't be done, in front of the reason. */
-function headOf(message: string, call: string): string {
-  if (call === REPORT) return "Cannot report";
-  if (call === "WebSocket") return "Cannot use a WebSocket, and reports are sent by POST";
-  return /^Cannot [^:]*/.exec(message)?.[0] ?? `Cannot ${call}`;
+/** What a call of this name does, for the start of a line. */
+const HEADS: ReadonlyMap<string, string> = new Map([
+  [REPORT, "Cannot report"],
+  ["WebSocket", "Reports are sent by POST"],
+  ["basic info", "Cannot send basic info"],
+  ["task list", "Cannot fetch the probe tasks"],
+  ["probe result", "Cannot send the result of a probe"],
+  ["pull", "Cannot fetch orders"],
+  ["registration", "Cannot register"],
+]);
+
+function headOf(call: string): string {
+  return HEADS.get(call) ?? `Cannot send the ${call}`;
 }
 
 /** The agent's next step in outages, by the calls that they hit. */

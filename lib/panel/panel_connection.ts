@@ -1,6 +1,5 @@
-import type { SeenWay } from "../diagnosis/cause.ts";
+import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnoseFailure, placesOf, shapeOf } from "../diagnosis/diagnose.ts";
-
 import type { ConnectionConfig } from "../config/config.ts";
 import { NetDialer } from "../net/dialer.ts";
 import type { SystemResolver } from "../net/dns.ts";
@@ -10,7 +9,7 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import { LearnedTokenPlace, type PanelAccess } from "./authentication.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import { ClientV1 } from "./client_v1.ts";
-import { ClientV2, isUnknownMethod, UNKNOWN_METHOD } from "./client_v2.ts";
+import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
 import { LONG_ORDER_BYTES, ORDER_BYTES } from "./long_order.ts";
@@ -19,7 +18,6 @@ import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { failureOf, PanelError } from "./panel_error.ts";
 import { PanelSender } from "./panel_sender.ts";
-import { PushedSettings } from "./pushed_settings.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
 /** The connection to one panel: its clients, and those who listen how it fares. */
@@ -31,7 +29,6 @@ export class PanelConnection {
   readonly transfers: FileTransferClient;
   readonly acknowledgements = new Acknowledgements();
   readonly limit = new MessageLimit();
-  readonly settings = new PushedSettings();
   /** The log of outages, and all others that listen. */
   readonly observers: readonly PanelObserver[];
   readonly #node: PanelAccess;
@@ -47,7 +44,7 @@ export class PanelConnection {
     observers: readonly PanelObserver[],
     system?: SystemResolver,
   ) {
-    const { acknowledgements, limit, settings } = this;
+    const { acknowledgements, limit } = this;
     const { compression: compresses, tokenIn, remoteControl } = config;
     const access: PanelAccess = {
       get endpoint() {
@@ -64,8 +61,8 @@ export class PanelConnection {
     const headers = [["user-agent", USER_AGENT] as const, ...config.headers];
     this.#client = new HttpClient({ dialer });
     const fetch = createPanelFetch(access, { client: this.#client, headers, limit });
-    this.clientV1 = new ClientV1(fetch, { settings });
-    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes, settings });
+    this.clientV1 = new ClientV1(fetch);
+    this.clientV2 = new ClientV2(fetch, { acknowledgements, compresses, orderBytes });
     this.opener = new WebSocketOpener(access, { dialer, headers, orderBytes });
     this.sender = new PanelSender(this);
     this.transfers = new FileTransferClient(access, { dialer, headers });
@@ -95,21 +92,11 @@ export class PanelConnection {
 
   /** Tells the observers how a call has ended, and why, where that is known. */
   tell(error: unknown, call: string): void {
-    const seen = error instanceof PanelError ? error.seen : undefined;
-    const diagnosis = seen && diagnoseFailure(seen, this.#seenWay());
+    const diagnosis = diagnosisOf(error, this.#node, {
+      config: this.#config,
+      dialer: this.#dialer,
+    });
     for (const observer of this.observers) observer.onOutcome?.(error, call, diagnosis);
-  }
-
-  #seenWay(): SeenWay {
-    const url = new URL(this.#node.endpoint);
-    const { headers, origins = new Map() } = this.#config;
-    return {
-      url,
-      proxy: this.#dialer.proxyFor(url),
-      token: shapeOf(this.#node.token),
-      sends: headers.map(([name]) => name.toLowerCase()),
-      places: placesOf(origins, url),
-    };
   }
 
   /**
@@ -121,14 +108,13 @@ export class PanelConnection {
   async isTokenKnown(signal: AbortSignal): Promise<boolean> {
     const timeoutMs = CALL_TIMEOUT_MS.register;
     try {
-      // Panels check the token first, and refuse the method then; those without version 2 are asked
-      // for the task list.
-      await this.clientV2.call({ method: UNKNOWN_METHOD, params: {}, timeoutMs, signal })
-        .catch(async (error) => {
-          if (isUnknownMethod(error)) return;
-          if (failureOf(error) !== "unsupported protocol") throw error;
-          await this.clientV1.fetchTasks(signal);
-        });
+      return await this.clientV2.isTokenKnown({ timeoutMs, signal });
+    } catch (error) {
+      if (failureOf(error) !== "unsupported protocol") throw error;
+    }
+    // Panels without version 2 are asked for the task list.
+    try {
+      await this.clientV1.fetchTasks(signal);
       return true;
     } catch (error) {
       if (failureOf(error) === "unauthorized") return false;
@@ -146,4 +132,22 @@ export class PanelConnection {
     this.#calls.abort();
     this.#client.close();
   }
+}
+
+/** The cause of a failed call; `undefined` where nothing was observed of it. */
+export function diagnosisOf(
+  error: unknown,
+  { endpoint, token }: PanelAccess,
+  { config, dialer }: { config: ConnectionConfig; dialer: NetDialer },
+): Diagnosis | undefined {
+  if (!(error instanceof PanelError) || error.seen === undefined) return undefined;
+  const url = new URL(endpoint);
+  const { headers, origins = new Map() } = config;
+  return diagnoseFailure(error.seen, {
+    url,
+    proxy: dialer.proxyFor(url),
+    token: shapeOf(token),
+    sends: headers.map(([name]) => name.toLowerCase()),
+    places: placesOf(origins, url),
+  });
 }

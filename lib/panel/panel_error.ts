@@ -25,10 +25,10 @@ export class PanelError extends Error {
   readonly code: number | undefined;
   /** How long the panel, or a proxy, wants no other call, in milliseconds, if it said so. */
   readonly retryAfterMs: number | undefined;
-  /** As it was observed, from which its cause is told. */
-  readonly seen: Seen | undefined;
   /** The code of the close frame, when the WebSocket was closed before the answer. */
   readonly closeCode: number | undefined;
+  /** Private, since an answer's headers may have secrets and this error may be printed. */
+  readonly #seen: Seen | undefined;
 
   constructor(
     message: string,
@@ -47,8 +47,13 @@ export class PanelError extends Error {
     this.status = options.status;
     this.code = options.code;
     this.retryAfterMs = options.retryAfterMs;
-    this.seen = options.seen;
+    this.#seen = options.seen;
     this.closeCode = options.closeCode;
+  }
+
+  /** The observation that its cause is found by. */
+  get seen(): Seen | undefined {
+    return this.#seen;
   }
 }
 

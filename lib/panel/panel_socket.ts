@@ -243,7 +243,6 @@ export class PanelSocket {
     if (call === undefined) return;
     this.#settle(message.id, call);
     this.#receiver.limit.giveBack();
-    if (message.hasSettings) this.#receiver.onMessage({ kind: "settings" });
     if (message.error === undefined) call.resolve();
     else call.reject(toPanelError(callName(call.method), message.error));
   }

@@ -14,7 +14,6 @@ import type {
   CommandResult,
   FileResult,
   Gpu,
-  IcmpCapability,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -87,7 +86,6 @@ export interface WireBasicInfo {
   kernel_version?: string;
   virtualization: string;
   version: string;
-  icmp_capability?: IcmpCapability;
 }
 
 /**
@@ -148,8 +146,6 @@ export interface BasicInfoParts {
   version: string;
   /** Omits the columns that panels up to 1.2.0 don't have. */
   withoutNewColumns: boolean;
-  /** Only for panels that have the column. */
-  icmpCapability?: IcmpCapability | undefined;
 }
 
 /**
@@ -176,7 +172,6 @@ export function toWireBasicInfo(parts: BasicInfoParts): WireBasicInfo {
     info.cpu_physical_cores = count(facts.physicalCores);
     if (facts.kernelVersion !== undefined) info.kernel_version = fact(facts.kernelVersion);
   }
-  if (parts.icmpCapability !== undefined) info.icmp_capability = parts.icmpCapability;
   if (addresses.ipv4 !== undefined) info.ipv4 = addresses.ipv4;
   if (addresses.ipv6 !== undefined) info.ipv6 = addresses.ipv6;
   return info;

@@ -3,15 +3,16 @@
  *
  * Registering can't be undone or asked about: each call makes another node at the panel. So it has to
  * be certain before a call that its answer can be saved, and a call whose answer was lost is repeated
- * after minutes, then hours.
+ * after minutes, then hours, also across restarts.
  *
  * @module
  */
 
 import { delay } from "@std/async/delay";
-import { attempt } from "../attempt.ts";
 import { type Backoff, backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
+import type { Diagnosis } from "../diagnosis/cause.ts";
+import { diagnosisLine } from "../diagnosis/diagnose.ts";
 import { type OfficialFile, readOfficialNode } from "../host/official_files.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
@@ -22,7 +23,7 @@ import { stateFolder } from "../state/paths.ts";
 import { type KnownNode, type NodeCredentials, NodeStore, parseNode } from "./node_store.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
-import { failureOf, type PanelError } from "./panel_error.ts";
+import { failureOf } from "./panel_error.ts";
 import { RegistrationClient } from "./registration_client.ts";
 
 /** Attempts to register so far. */
@@ -52,10 +53,6 @@ export function registrationWaitMs(
   return Math.max(wait(failed, USUAL), wait(doubtful, IN_DOUBT), wait(refused, REFUSED));
 }
 
-/** Interval at which the lock of another process is tried. */
-const LOCK_POLL_MS = 1_000;
-/** Interval at which saving a node is tried again. */
-const SAVE_RETRY_MS = 60_000;
 /** Time for which a panel has to reject the token before that is believed. */
 const REJECTED_TOKEN_MS = 10 * 60_000;
 /** Time between two attempts to register again, of which the panel may have made a node. */
@@ -71,7 +68,6 @@ export interface RegistrationParts {
   onToken(token: string): void;
   /** Learns why this machine is not registered yet. */
   readonly observer: ProblemObserver | undefined;
-  /** Ends background work, too. */
   readonly signal: AbortSignal;
 }
 
@@ -85,16 +81,13 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   /** Once for each day in which it may not register again. */
   readonly #againLog = new LogRateLimit({ periodMs: AGAIN_MS });
   readonly #outages = new OutageLog();
-  readonly #refusalLog = new LogRateLimit({ periodMs: 60 * 60_000 });
   readonly #removalLog = LogRateLimit.once();
-  readonly #inFlight = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
+  #registering: Promise<void> | undefined;
   #node: KnownNode | undefined;
   /** Since when the panel has rejected the token without a break. */
   #rejectedSinceMs: number | undefined;
-  /** When it last tried to register again; the panel may have made a node then. */
-  #triedAtMs: number | undefined;
 
   constructor(
     { endpoint, rediscover }: { readonly endpoint: string; readonly rediscover: boolean },
@@ -119,10 +112,9 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
    */
   async find(): Promise<boolean> {
     try {
-      // What another process is just writing is read again once that has the lock no more.
-      const known = attempt(() => this.#parts.store.find(this.endpoint));
-      if (known === undefined) await this.#findLocked();
-      else this.#use(known);
+      const known = this.#parts.store.find(this.endpoint);
+      if (known !== undefined) this.#use(known);
+      else await this.#adopt(await this.#importOfficialNode() ?? await this.#register());
     } catch (error) {
       if (!this.#signal.aborted) throw error;
     }
@@ -140,12 +132,10 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     if (sinceMs === undefined || nowMs - sinceMs < REJECTED_TOKEN_MS) return;
     this.#rejectedSinceMs = undefined;
     if (this.#rediscover) {
-      this.#track(
-        this.#registerAgain().catch((error) => {
-          if (this.#signal.aborted) return;
-          this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
-        }),
-      );
+      this.#registering ??= this.#registerAgain().catch((error) => {
+        if (this.#signal.aborted) return;
+        this.#log.warning("Cannot register again: {error}", { error: describeError(error) });
+      }).finally(() => this.#registering = undefined);
     } else if (this.#removalLog.allows()) {
       this.#log.warning(
         "The panel has not known this node for 10 minutes, so it was most likely removed there; " +
@@ -154,17 +144,11 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     }
   }
 
-  /** Stops background work, and resolves when all of it has ended. */
+  /** Resolves when an attempt under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    await this.#registering;
     this.#parts.store[Symbol.dispose]();
-  }
-
-  async #track(work: Promise<void>): Promise<void> {
-    this.#inFlight.add(work);
-    await work;
-    this.#inFlight.delete(work);
   }
 
   #use(node: KnownNode): void {
@@ -172,30 +156,11 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     this.#node = node;
   }
 
-  async #findLocked(): Promise<void> {
-    using _lock = await this.#lock();
-    const meanwhile = this.#parts.store.find(this.endpoint);
-    if (meanwhile !== undefined) return this.#use(meanwhile);
-    await this.#adopt(await this.#importOfficialNode() ?? await this.#register());
-  }
-
-  /** Waits until no other process is registering this machine. */
-  async #lock(): Promise<Disposable> {
-    for (let tries = 0;; tries++) {
-      const lock = this.#parts.store.lock();
-      if (lock !== undefined) return lock;
-      if (tries === 0) {
-        this.#log.info("Waiting for another process that registers this machine at the panel");
-      }
-      await delay(LOCK_POLL_MS, { signal: this.#signal });
-    }
-  }
-
   /** Imports the node of an official agent, if the panel knows it. */
   async #importOfficialNode(): Promise<KnownNode | undefined> {
     const { store, client, official } = this.#parts;
     // A machine that has used this agent before has left the official one behind.
-    if (official === undefined || store.read().length > 0) return undefined;
+    if (official === undefined || store.read().nodes.length > 0) return undefined;
     const { path } = official;
     let node: NodeCredentials;
     try {
@@ -204,11 +169,10 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       this.#log.warning("Cannot import {path}: {error}", { path, error: describeError(error) });
       return undefined;
     }
-    await this.#requireWritable();
     for (let failed = 1;; failed++) {
       try {
         const isKnown = await client.isTokenKnown(node.token, this.#signal);
-        this.#outages.onOutcome(undefined, "registration");
+        this.#tell(undefined);
         this.#log.info(
           isKnown
             ? "Imported the node of the official agent from {path}"
@@ -218,60 +182,72 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
         return isKnown ? { endpoint: this.endpoint, ...node } : undefined;
       } catch (error) {
         this.#signal.throwIfAborted();
-        this.#outages.onOutcome(error, "registration");
+        this.#tell(error);
       }
       await this.#wait({ ...NO_ATTEMPTS, failed });
     }
   }
 
   async #register(): Promise<KnownNode> {
-    let { failed, doubtful, refused } = NO_ATTEMPTS;
+    const { store, client } = this.#parts;
+    let { failed, refused } = NO_ATTEMPTS;
     while (true) {
-      // Before each attempt: a node that can't be saved would be made again at every start.
-      await this.#requireWritable();
-      const outcome = await this.#parts.client.register(this.#signal);
+      const doubtful = store.doubtful(this.endpoint);
+      if (doubtful !== undefined) await this.#waitInDoubt(doubtful);
+      await this.#expectAnswer(doubtful?.count);
+      const outcome = await client.register(this.#signal);
       if (outcome.kind === "registered") {
-        this.#outages.onOutcome(undefined, "registration");
-        this.#parts.observer?.setProblem("registration", undefined);
+        this.#tell(undefined);
         return { endpoint: this.endpoint, ...outcome.node, registeredAtMs: Date.now() };
       }
       const { kind, error } = outcome;
-      const isRefused = kind === "refused";
-      this.#parts.observer?.setProblem("registration", describeError(error));
-      // A refusal is an answer.
-      this.#outages.onOutcome(isRefused ? undefined : error, "registration");
-      if (isRefused) this.#logRefusal(error);
-      failed = isRefused ? 0 : failed + 1;
-      refused = isRefused ? refused + 1 : 0;
-      if (kind === "doubtful") doubtful++;
-      await this.#wait({ failed, doubtful, refused });
+      if (kind !== "doubtful") await store.setDoubtful(doubtful);
+      this.#tell(error);
+      failed = kind === "refused" ? 0 : failed + 1;
+      refused = kind === "refused" ? refused + 1 : 0;
+      await this.#wait({ failed, doubtful: 0, refused });
     }
+  }
+
+  /** Lets the log and the observer know how an attempt has ended. */
+  #tell(error: unknown): void {
+    const diagnosis: Diagnosis | undefined = error === undefined
+      ? undefined
+      : this.#parts.client.diagnose(error);
+    this.#outages.onOutcome(error, "registration", diagnosis);
+    const problem = diagnosis === undefined ? describeError(error) : diagnosisLine(diagnosis);
+    this.#parts.observer?.setProblem("registration", error === undefined ? undefined : problem);
   }
 
   #wait(attempts: RegistrationAttempts): Promise<void> {
     return delay(registrationWaitMs(attempts, Math.random()), { signal: this.#signal });
   }
 
-  /** Exiting would not help: a service manager would restart the agent every few seconds. */
-  #logRefusal(cause: PanelError): void {
-    if (!this.#refusalLog.allows()) return;
-    const error = new Error(
-      "Cannot register this machine: the panel refuses the key of --auto-discovery, or something " +
-        "before the panel does",
-      { cause },
+  /** Waits as long as an attempt demands that may have made a node, also in an agent before this one. */
+  async #waitInDoubt({ count, atMs }: { count: number; atMs: number }): Promise<void> {
+    const waitMs = registrationWaitMs({ ...NO_ATTEMPTS, doubtful: count }, Math.random());
+    // A clock that was set back makes it no longer.
+    const restMs = Math.min(atMs + waitMs - Date.now(), waitMs);
+    if (restMs <= 0) return;
+    const minutes = Math.ceil(restMs / 60_000);
+    this.#log.info(
+      "Registering in {minutes} min: the panel may have made a node at the last attempt, whose answer was lost",
+      { minutes },
     );
-    this.#log.error("{error}; trying again within an hour", { error: describeError(error) });
+    await delay(restMs, { signal: this.#signal });
   }
 
-  async #requireWritable(): Promise<void> {
+  /** Saves that a call is made, before it is: a node that can't be saved would be made at each start. */
+  async #expectAnswer(count = 0): Promise<void> {
+    const { endpoint } = this;
     try {
-      await this.#parts.store.checkWritable();
+      await this.#parts.store.setDoubtful({ endpoint, count: count + 1, atMs: Date.now() });
     } catch (cause) {
       throw cannotSave(cause);
     }
   }
 
-  /** Uses and saves a new node; saving is retried in the background. */
+  /** Uses and saves a new node. */
   async #adopt(node: KnownNode): Promise<void> {
     const { store } = this.#parts;
     this.#use(node);
@@ -281,43 +257,16 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       const fields = { uuid: node.uuid, path: store.path };
       this.#log.info("Registered at the panel as node {uuid}; saved in {path}", fields);
     } catch (error) {
-      this.#log.error("{error}; until it is saved, a restart makes another node at the panel", {
+      this.#log.error("{error}; a restart makes another node at the panel", {
         error: describeError(error),
       });
-      this.#track(this.#saveLater(node));
     }
   }
 
-  async #saveLater(node: KnownNode): Promise<void> {
-    const { store } = this.#parts;
-    while (!this.#signal.aborted && this.#node === node) {
-      await delay(SAVE_RETRY_MS, { signal: this.#signal }).catch(() => {});
-      try {
-        await store.save(node);
-        this.#log.info("Saved the node in {path}", { path: store.path });
-        return;
-      } catch {
-        // The first failure was logged.
-      }
-    }
-  }
-
-  /** Registers again, or takes the node as which another process has. */
   async #registerAgain(): Promise<void> {
     const { store, client } = this.#parts;
-    const lock = store.lock();
-    using _ = lock;
-    // Another process is registering; its node is read in ten minutes.
-    if (lock === undefined) return;
-    const saved = store.find(this.endpoint);
-    if (saved !== undefined && saved.token !== this.token) {
-      this.#use(saved);
-      this.#log.info("Another process has registered again; reporting as node {uuid}", {
-        uuid: saved.uuid,
-      });
-      return;
-    }
-    const lastMs = this.#triedAtMs ?? this.#node?.registeredAtMs ?? -Infinity;
+    const doubtful = store.doubtful(this.endpoint);
+    const lastMs = Math.max(doubtful?.atMs ?? -Infinity, this.#node?.registeredAtMs ?? -Infinity);
     if (Math.abs(Date.now() - lastMs) < AGAIN_MS) {
       this.#againLog.write(() =>
         this.#log.warning(
@@ -326,16 +275,14 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       );
       return;
     }
-    await store.checkWritable();
+    await this.#expectAnswer(doubtful?.count);
     const outcome = await client.register(this.#signal);
-    const nowMs = Date.now();
     if (outcome.kind === "registered") {
-      this.#triedAtMs = nowMs;
       this.#log.info("The panel has not known this node for 10 minutes: registered again");
-      await this.#adopt({ endpoint: this.endpoint, ...outcome.node, registeredAtMs: nowMs });
-      return;
+      const { endpoint } = this;
+      return await this.#adopt({ endpoint, ...outcome.node, registeredAtMs: Date.now() });
     }
-    if (outcome.kind === "doubtful") this.#triedAtMs = nowMs;
+    if (outcome.kind !== "doubtful") await store.setDoubtful(doubtful);
     throw outcome.error;
   }
 }
@@ -358,19 +305,15 @@ export async function openRegistration(
   options: Pick<RegistrationParts, "onToken" | "observer" | "signal">,
   system?: SystemResolver,
 ): Promise<NodeRegistration> {
-  const { autoDiscoveryFile, rediscover } = config;
+  const { autoDiscoveryFile: path, rediscover, endpoint } = config;
   const store = new NodeStore(stateFolder(config), { ignoreDamage: rediscover });
-  const isKnown = store.find(config.endpoint) !== undefined;
-  const official = isKnown ? undefined : readOfficialNode({ path: autoDiscoveryFile });
+  const isKnown = store.find(endpoint) !== undefined;
+  const official = isKnown ? undefined : readOfficialNode({ path });
   try {
     await store.open();
   } catch (cause) {
     if (!isKnown) throw cannotSave(cause);
   }
-  return new NodeRegistration(config, {
-    ...options,
-    store,
-    client: new RegistrationClient(config, system),
-    official,
-  });
+  const client = new RegistrationClient(config, system);
+  return new NodeRegistration(config, { ...options, store, client, official });
 }

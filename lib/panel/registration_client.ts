@@ -15,11 +15,12 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
-import { isHtml } from "../diagnosis/page.ts";
+import type { Diagnosis, Seen } from "../diagnosis/cause.ts";
+import { isHtml, reasonOf } from "../diagnosis/page.ts";
 import { createPanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
 import { MessageLimit } from "./message_limit.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";
-import { PanelConnection } from "./panel_connection.ts";
+import { diagnosisOf, PanelConnection } from "./panel_connection.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
 /** The outcome of an attempt to register. */
@@ -39,11 +40,19 @@ export class RegistrationClient {
   /** The node's, which the panel prefixes with `Auto-`; a sealed process can't ask for it. */
   readonly #name = hostName();
   readonly #system: SystemResolver | undefined;
+  readonly #dialer: NetDialer;
 
   /** @param system How names are resolved. */
   constructor(config: Config, system?: SystemResolver) {
     this.#config = config;
     this.#system = system;
+    this.#dialer = new NetDialer(config, system);
+  }
+
+  /** The cause of a failure; `undefined` where nothing was observed of it. */
+  diagnose(error: unknown): Diagnosis | undefined {
+    const { endpoint, autoDiscoveryKey: token } = this.#config;
+    return diagnosisOf(error, { endpoint, token }, { config: this.#config, dialer: this.#dialer });
   }
 
   /**
@@ -66,7 +75,7 @@ export class RegistrationClient {
     const { endpoint, autoDiscoveryKey: key, headers } = this.#config;
     // A login of a reverse proxy can't be sent: the panel wants the key in the same header.
     const others = headers.filter(([header]) => header.toLowerCase() !== "authorization");
-    const dialer = new NetDialer(this.#config, this.#system);
+    const dialer = this.#dialer;
     let isSent = false;
     const client = new HttpClient({
       dialer: {
@@ -93,8 +102,10 @@ export class RegistrationClient {
       }, signal);
       return outcomeOf(answer);
     } catch (error) {
-      if (!(error instanceof PanelError)) throw error;
-      return { kind: isSent ? "doubtful" : "failed", error };
+      if (error instanceof PanelError) return { kind: isSent ? "doubtful" : "failed", error };
+      if (isSent) throw error;
+      // It was to end before anything was sent.
+      return { kind: "failed", error: failed("not sent", "unreachable") };
     } finally {
       client.close();
     }
@@ -122,29 +133,35 @@ const LATE = [408, 504, 522, 524];
 
 function outcomeOf(answer: PanelResponse): RegistrationOutcome {
   const { status, text } = answer;
-  const failed = (reason: string, failure: PanelFailure, cause?: unknown) =>
-    new PanelError(`Cannot ${CALL}: ${reason}`, { failure, status, cause });
-  if (status === 401) return { kind: "refused", error: failed("status 401", "unauthorized") };
-  if (status === 403) return { kind: "refused", error: statusError(CALL, answer) };
-  // A panel that is not set up answers 404 with JSON.
-  if (status === 404 && !/^\s*[{[]/.test(text)) {
-    const reason = "status 404; another path, or another server?";
-    return { kind: "failed", error: failed(reason, "unavailable") };
+  // A page is not the panel's own refusal.
+  if ((status === 401 || status === 403) && !isHtml(text)) {
+    const reason = `status ${status}${reasonOf(text)}`;
+    const seen = { stage: "key", error: reason, answer } as const;
+    return { kind: "refused", error: failed(reason, "unauthorized", { status, seen }) };
   }
   if (status !== 200) {
-    const kind = LATE.includes(status) ? "doubtful" : "failed";
+    const kind = LATE.includes(status) ? "doubtful" : status === 403 ? "refused" : "failed";
     return { kind, error: statusError(CALL, answer) };
   }
   if (isHtml(text)) {
-    const reason = "the answer is a page of HTML, not a panel's; is the address right?";
-    return { kind: "failed", error: failed(reason, "unreadable") };
+    const error = "the answer is a page of HTML";
+    const seen = { stage: "answer", error, answer } as const;
+    return { kind: "failed", error: failed(error, "unreadable", { seen }) };
   }
   try {
     return { kind: "registered", node: parseRegistration(text) };
   } catch (cause) {
-    const error = failed("the answer names no node", "unreadable", cause);
+    const error = failed("the answer names no node", "unreadable", { cause });
     return { kind: "doubtful", error };
   }
+}
+
+function failed(
+  reason: string,
+  failure: PanelFailure,
+  more: { status?: number; seen?: Seen; cause?: unknown } = {},
+): PanelError {
+  return new PanelError(`Cannot ${CALL}: ${reason}`, { failure, ...more });
 }
 
 /**

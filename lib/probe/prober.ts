@@ -3,7 +3,6 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
-import type { IcmpCapability } from "../types.ts";
 import { HttpProbe } from "./http.ts";
 import { IcmpProbe, type Pinger } from "./icmp.ts";
 import { type Attempt, measure } from "./measure.ts";
@@ -72,11 +71,6 @@ export class Prober {
       shared.waiting--;
       if (shared.waiting === 0 && !shared.isOver) shared.controller.abort();
     }
-  }
-
-  /** Whether ICMP probes can be sent from this machine. */
-  async icmpCapability(options: { signal: AbortSignal }): Promise<IcmpCapability> {
-    return await this.#icmp.isUsable(options) ? "ping" : "none";
   }
 
   #share(target: ProbeTarget): Shared {

@@ -41,19 +41,14 @@ export interface PanelHealth {
   readonly intervalMs?: number;
   /** Calls that failed since then. */
   readonly failures: number;
-  /** When the panel has last shown that it knows the token, which reports by WebSocket do not. */
-  readonly tokenKnownAtMs?: number;
   /** The last failure. */
   readonly error?: Failure | undefined;
   /** Probes that are repeated. */
   readonly probes: number;
-  /** The same by kind. */
-  readonly kinds?: Readonly<Partial<Record<ProbeType, number>>>;
   /** Results of probes in the last minute, and those among them that were lost. */
   readonly lastMinute?: number;
   readonly lost?: number;
-  /** Targets of which each of the last results was lost, and some of them. */
-  readonly alwaysLost?: number;
+  /** Some targets of which each of the last results was lost. */
   readonly lostTargets?: readonly LostTarget[] | undefined;
   /** WebSockets in a row that were closed soon after they opened. */
   readonly shortConnections?: number;
@@ -80,6 +75,8 @@ export const PROBLEM_PARTS = [
   "gpu",
   "authorities",
   "remote",
+  "network",
+  "terminal",
 ] as const;
 
 /** A part that does not work, as the agent has seen it. */
@@ -174,6 +171,10 @@ export class HealthFile implements ProblemObserver {
     using opened = new DisposableStack();
     const lock = opened.use(FolderLock.open(folder, { name: HEALTH_LOCK }));
     const file = opened.adopt(openWritableFile(path, { mode: 0o644 }), (it) => it.close());
+    // What others have put into the folder before.
+    if (file.statSync().uid !== Deno.uid()) {
+      throw new UnsafeFolder(`${path} belongs to another user`);
+    }
     if (!lock.takeFromLookers()) throw new TakenByAgent(`another agent has ${path}`);
     // For users who may not open the lock. Any of them can keep this one from us.
     takeFromLookers(file);
@@ -303,6 +304,9 @@ function makeFolder(folder: string): void {
   const { isDirectory, uid, mode } = Deno.lstatSync(folder);
   if (!isDirectory) throw new UnsafeFolder(`${folder} is no folder`);
   if (uid !== Deno.uid()) throw new UnsafeFolder(`${folder} belongs to another user`);
-  const others = (mode ?? 0) & 0o022;
-  if (others !== 0) throw new UnsafeFolder(`other users may write to ${folder}`);
+  const bits = mode ?? 0;
+  if ((bits & 0o022) === 0) return;
+  // The agent's own, unless it is shared on purpose, as /tmp is.
+  if ((bits & 0o1000) !== 0) throw new UnsafeFolder(`other users may write to ${folder}`);
+  Deno.chmodSync(folder, bits & 0o755);
 }

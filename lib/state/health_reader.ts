@@ -8,10 +8,11 @@
 
 import { attempt } from "../attempt.ts";
 import { oneLine } from "../log/redact.ts";
-import { jsonFields, type JsonObject } from "../parse/json.ts";
+import { jsonFields } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import { PROBE_TYPES } from "../types.ts";
 import {
+  type Failure,
   HEALTH_BYTES,
   HEALTH_FILE,
   HEALTH_LOCK,
@@ -150,85 +151,111 @@ const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 
 /** `undefined` when an agent has stopped properly, or none has written it. */
 function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
-  const record = jsonFields(value);
-  const { pid, intervalMs, acceptedAtMs, startedAtMs } = numbersOf(record, AGENT_NUMBERS);
-  const [version, seal] = [record.version, record.seal ?? ""].map(textOf);
-  if (record.isStopped === true || pid === undefined || intervalMs === undefined) return undefined;
-  if (version === undefined || seal === undefined) return undefined;
-  const panels = listOf(record.panels).flatMap(parsePanel);
-  const problems = listOf(record.problems).flatMap(parseProblem);
-  const [stateFolder, configDigest] = [record.stateFolder, record.configDigest].map(textOf);
-  const numbers = { pid, intervalMs, acceptedAtMs, startedAtMs };
-  return {
-    ...{ ...numbers, version, seal, panels, problems },
-    ...stateFolder !== undefined && { stateFolder },
-    ...configDigest !== undefined && { configDigest },
-  };
-}
-
-/** None for a part that this version does not know. */
-function parseProblem(value: unknown): Problem[] {
   const fields = jsonFields(value);
-  const part = PROBLEM_PARTS.find((it) => it === fields.part);
-  const text = textOf(fields.text);
-  const { sinceMs } = numbersOf(fields, ["sinceMs"]);
-  if (part === undefined || text === undefined || sinceMs === undefined) return [];
-  return [{ part, text, sinceMs }];
+  const { pid, intervalMs, version, seal = "", ...rest } = read<Omit<Health, "isRunning">>(
+    fields,
+    AGENT_FIELDS,
+  );
+  const isWhole = fields.isStopped !== true &&
+    (fields.seal === undefined || textOf(fields.seal) !== undefined);
+  if (!isWhole || pid === undefined || intervalMs === undefined || version === undefined) {
+    return undefined;
+  }
+  const { acceptedAtMs, startedAtMs, panels = [], problems = [], ...more } = rest;
+  return { pid, intervalMs, version, seal, acceptedAtMs, startedAtMs, panels, problems, ...more };
 }
 
-function parsePanel(value: unknown): PanelHealth[] {
-  const fields = jsonFields(value);
-  const panel = textOf(fields.panel);
-  const { sinceMs, failures = 0, probes = 0, ...numbers } = numbersOf(fields, PANEL_NUMBERS);
-  if (panel === undefined || sinceMs === undefined) return [];
-  const error = jsonFields(fields.error);
-  const lostTargets = listOf(fields.lostTargets).flatMap(parseLostTarget);
-  const text = textOf(error.text);
-  const { atMs } = numbersOf(error, ["atMs"]);
-  return [{
-    ...{ panel, sinceMs, failures, probes, ...numbers },
-    transport: textOf(fields.transport),
-    error: text === undefined || atMs === undefined
-      ? undefined
-      : { text, action: textOf(error.action), atMs },
-    kinds: numbersOf(jsonFields(fields.kinds), PROBE_TYPES),
-    ...(lostTargets.length > 0 && { lostTargets }),
-  }];
+/** Reads each field of an object; absent are those that are not what they should be. */
+type Fields<T> = { readonly [K in keyof T]-?: (value: unknown) => T[K] | undefined };
+
+function read<T>(value: unknown, fields: Fields<T>): Partial<T> {
+  const given = jsonFields(value);
+  const found: Partial<T> = {};
+  for (const name in fields) {
+    const field = fields[name](given[name]);
+    if (field !== undefined) found[name] = field;
+  }
+  return found;
 }
 
-function parseLostTarget(value: unknown): LostTarget[] {
-  const { kind, target } = jsonFields(value);
-  const [known, text] = [PROBE_TYPES.find((it) => it === kind), textOf(target)];
-  return known === undefined || text === undefined ? [] : [{ kind: known, target: text }];
+/** Each field of a panel's state, and how it is read: the compiler misses none that is written. */
+const PANEL_FIELDS: Fields<PanelHealth> = {
+  panel: textOf,
+  transport: textOf,
+  sinceMs: numberOf,
+  acceptedAtMs: numberOf,
+  intervalMs: numberOf,
+  failures: numberOf,
+  error: parseFailure,
+  probes: numberOf,
+  lastMinute: numberOf,
+  lost: numberOf,
+  lostTargets: (value) => listOf(value, parseLostTarget),
+  shortConnections: numberOf,
+  shortestMs: numberOf,
+  longestMs: numberOf,
+};
+
+const AGENT_FIELDS: Fields<Omit<Health, "isRunning">> = {
+  pid: numberOf,
+  version: textOf,
+  intervalMs: numberOf,
+  acceptedAtMs: numberOf,
+  startedAtMs: numberOf,
+  panels: (value) => listOf(value, parsePanel),
+  problems: (value) => listOf(value, parseProblem),
+  seal: textOf,
+  stateFolder: textOf,
+  configDigest: textOf,
+};
+
+function parsePanel(value: unknown): PanelHealth | undefined {
+  const { panel, sinceMs, failures = 0, probes = 0, ...rest } = read(value, PANEL_FIELDS);
+  if (panel === undefined || sinceMs === undefined) return undefined;
+  return { panel, sinceMs, failures, probes, ...rest };
 }
 
-const AGENT_NUMBERS = ["pid", "intervalMs", "acceptedAtMs", "startedAtMs"] as const;
-const PANEL_NUMBERS = [
-  ...["sinceMs", "acceptedAtMs", "intervalMs", "failures", "probes"] as const,
-  ...["lastMinute", "lost", "alwaysLost", "shortConnections", "tokenKnownAtMs"] as const,
-  ...["shortestMs", "longestMs"] as const,
-] as const;
+function parseFailure(value: unknown): Failure | undefined {
+  const { text, atMs, ...rest } = read<Failure>(value, {
+    text: textOf,
+    action: textOf,
+    atMs: numberOf,
+  });
+  return text === undefined || atMs === undefined ? undefined : { text, atMs, ...rest };
+}
+
+/** `undefined` for a part that this version does not know. */
+function parseProblem(value: unknown): Problem | undefined {
+  const { part, text, sinceMs } = read<Problem>(value, {
+    part: (name) => PROBLEM_PARTS.find((it) => it === name),
+    text: textOf,
+    sinceMs: numberOf,
+  });
+  if (part === undefined || text === undefined || sinceMs === undefined) return undefined;
+  return { part, text, sinceMs };
+}
+
+function parseLostTarget(value: unknown): LostTarget | undefined {
+  const { kind, target } = read<LostTarget>(value, {
+    kind: (name) => PROBE_TYPES.find((it) => it === name),
+    target: textOf,
+  });
+  return kind === undefined || target === undefined ? undefined : { kind, target };
+}
 
 /** Latest time of a `Date`: a time beyond it can't be shown. */
 const MAX_NUMBER = 8.64e15;
 
-/** The fields of these names that are numbers. */
-function numbersOf<K extends string>(
-  fields: JsonObject,
-  names: readonly K[],
-): Partial<Record<K, number>> {
-  const numbers: Partial<Record<K, number>> = {};
-  for (const name of names) {
-    const value = fields[name];
-    if (typeof value === "number" && Math.abs(value) <= MAX_NUMBER) numbers[name] = value;
-  }
-  return numbers;
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" && Math.abs(value) <= MAX_NUMBER ? value : undefined;
 }
 
 function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? oneLine(value) : undefined;
 }
 
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+/** What is read of a list, but for what can't be; `undefined` for nothing. */
+function listOf<T>(value: unknown, parse: (value: unknown) => T | undefined): T[] | undefined {
+  const list = (Array.isArray(value) ? value : []).flatMap((it) => parse(it) ?? []);
+  return list.length === 0 ? undefined : list;
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { sealNeeds, ShellNames } from "../../lib/agent/shell_names.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
@@ -57,7 +57,7 @@ Deno.test("ShellNames resolves by the shell's getent", async () => {
   });
   await withGetent('[ "$2" = 127.0.0.1 ] && echo "127.0.0.1 STREAM"', async (names) => {
     assertEquals(await names.failure, undefined);
-    await assertRejects(() => names.lookUp("localhost"), Error, "the system gives no address");
+    assertEquals(await names.lookUp("localhost"), []);
   });
 });
 

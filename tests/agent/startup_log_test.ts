@@ -1,8 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import {
   logCountedParts,
   logPanel,
   logSeal,
+  logTerminals,
   logTimeZone,
   logUnknownFacts,
   unmatchedNotices,
@@ -11,6 +12,7 @@ import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { usedHours } from "../../lib/traffic/time_zone.ts";
+import { same } from "../cases.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { panelLines } from "../panel/panel_lines.ts";
@@ -29,22 +31,40 @@ Deno.test("logSeal() warns of each part that is missing", () => {
   ]);
 });
 
-Deno.test("logCountedParts() names what counts, and warns of options that match nothing", () => {
-  const linesOf = (...args: string[]) => {
-    const config = configOf(args);
+Deno.test("logCountedParts() names what counts, and warns of options that match nothing", async () => {
+  await same((args) => {
+    const config = configOf(args.split(" ").filter((arg) => arg !== ""));
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
     takeSnapshot(machine.collectors);
-    return panelLines(() => logCountedParts(machine, config));
-  };
-  assertEquals(linesOf(), ["info Counting the traffic of eth0, and the space of /"]);
-  assertEquals(linesOf("--exclude-nics", "eth*"), [
-    "warning Counting the traffic of no interface, and the space of /: --exclude-nics eth* leaves no " +
-    "interface, so no traffic is counted",
+    const problems: unknown[] = [];
+    const health = {
+      setProblem: (...problem: unknown[]) => void problems.push(problem.join(": ")),
+    };
+    return [...panelLines(() => logCountedParts(machine, config, health)), ...problems].join(" | ");
+  }, [
+    ["", "info Network: eth0. Disk: /"],
+    ...["--exclude-nics eth* leaves no interface", "--include-nics wan* matches no interface"].map(
+      (why) => {
+        const notice = `${why}, so no traffic is counted`;
+        const log = `warning Network: none. Disk: /. ${notice} | network: ${notice}`;
+        return [why.split(" ").slice(0, 2).join(" "), log] as const;
+      },
+    ),
   ]);
-  assertEquals(linesOf("--include-nics", "wan*"), [
-    "warning Counting the traffic of no interface, and the space of /: --include-nics wan* matches no " +
-    "interface, so no traffic is counted",
-  ]);
+});
+
+Deno.test("logTerminals() warns where no terminal can be opened, and says what to install", () => {
+  const problems: unknown[] = [];
+  const health = { setProblem: (...problem: unknown[]) => void problems.push(problem) };
+  const [line = "", ...more] = [undefined, "/usr/bin/script"].flatMap((path) =>
+    panelLines(() => logTerminals({ find: () => path }, health))
+  );
+  assertEquals(more, []);
+  assertMatch(
+    line,
+    /^warning Cannot open terminals: there is no "script" command \u2192 install util-linux/,
+  );
+  assertEquals(problems, [["terminal", 'there is no "script" command']]);
 });
 
 Deno.test("logTimeZone() warns of a zone for which another is taken", () => {

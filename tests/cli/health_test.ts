@@ -171,7 +171,7 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
   const table = [
     [
       `${notActive}; echo Job=7; echo ActiveState=activating; echo SubState=start-pre`,
-      "is being started: systemd is still starting it (start-pre)",
+      "is being started (start-pre)",
     ],
     [notActive, "is not running, and starts at boot: it was stopped"],
   ] as const;

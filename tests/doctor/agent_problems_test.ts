@@ -6,7 +6,7 @@ import {
   withLostTargets,
 } from "../../lib/doctor/agent_problems.ts";
 import { replaced } from "../replaced.ts";
-import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
+import { type PanelHealth, PROBLEM_PARTS, type ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 
 const PANEL: PanelHealth = { panel: "p.example", sinceMs: 0, failures: 0, probes: 0 };
@@ -28,10 +28,12 @@ Deno.test("agentProblems() say of each part what it can't do", () => {
     gpu: "graphics cards can't be measured: why",
     remote: "remote control is off",
     authorities: "some certificates can't be loaded: why",
+    network: "no traffic is counted: why",
+    terminal: "terminals don't work: why",
   };
-  for (const part of ["registration", "state", "ping", "metrics", "gpu", "authorities"] as const) {
+  for (const part of PROBLEM_PARTS.filter((it) => it !== "remote")) {
     const health = healthOf({ problems: [{ part, text: "why", sinceMs: 0 }] });
-    assertEquals(agentProblems(health), [{ part, text: parts[part] }]);
+    assertEquals(agentProblems(health).map(({ text }) => text), [parts[part]]);
     assertEquals(seenProblem(health, part), parts[part]);
     assertEquals(seenProblem(health, part === "gpu" ? "ping" : "gpu"), undefined);
   }
@@ -80,13 +82,9 @@ Deno.test("agentProblems() say that there is no ping only where there is none", 
   }
 });
 
-Deno.test("withLostTargets() names targets, and counts those that it can't name", () => {
+Deno.test("withLostTargets() names targets of which each result is lost", () => {
   const lostTargets = [{ kind: "tcp", target: "192.0.2.1:22" } as const];
-  const withLost = (alwaysLost: number) =>
-    withLostTargets("5", [PANEL, { ...PANEL, alwaysLost, lostTargets }]);
-  assertEquals(withLost(0), "5");
-  assertEquals(withLost(1), "5; always lost: 192.0.2.1:22 (tcp)");
-  assertEquals(withLost(2), "5; always lost: 192.0.2.1:22 (tcp), and 1 more");
-  const expected = "5; 3 targets are always lost";
-  assertEquals(withLostTargets("5", [{ ...PANEL, alwaysLost: 3 }]), expected);
+  assertEquals(withLostTargets("5", [PANEL]), "5");
+  const text = withLostTargets("5", [PANEL, { ...PANEL, lostTargets }]);
+  assertEquals(text, "5; always lost: 192.0.2.1:22 (tcp)");
 });

@@ -1,5 +1,5 @@
 import { unless } from "../only_on.ts";
-import { TempFolder } from "../temp_folder.ts";
+
 /** Whether Debian's `promtool` is installed, whose parsers are those of Prometheus. */
 export const hasPromtool: boolean = await run(["--version"]).then(() => true, () => false);
 
@@ -27,25 +27,6 @@ async function run(args: readonly string[], input = ""): Promise<{ code: number;
 /** Complaints of `promtool check metrics`, but for the names that are node_exporter's own. */
 export async function complaints(text: string): Promise<string[]> {
   const { said } = await run(["check", "metrics"], text);
-  const known =
-    /^node_\w+ metric names should be written in 'snake_case'|^node_entropy_\w+_bits use base unit/;
+  const known = /^node_\w+ metric names should be written in 'snake_case'/;
   return said.split("\n").filter((line) => line !== "" && !known.test(line));
-}
-
-/** Number of samples that Prometheus reads from an OpenMetrics text. @throws {Error} If it can't. */
-export async function openMetricsSamples(text: string): Promise<number> {
-  using folder = new TempFolder();
-  // Only to make a block of them do samples need a time.
-  const dated = text.replaceAll(/^(?!#)(.+)$/gm, "$1 1795616763");
-  await Deno.writeTextFile(`${folder.path}/in`, dated);
-  const args = [
-    "tsdb",
-    "create-blocks-from",
-    "openmetrics",
-    `${folder.path}/in`,
-    `${folder.path}/out`,
-  ];
-  const { code, said } = await run(args);
-  if (code !== 0) throw new Error(`Cannot read OpenMetrics: ${said}`);
-  return Number(/(?:\S+\s+){6}(\d+)/.exec(said.split("\n")[1] ?? "")?.[1] ?? NaN);
 }

@@ -1,12 +1,10 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { collectedLog } from "../log/collected_log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { HttpClient } from "../../lib/net/http_client.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { ClientV1 } from "../../lib/panel/client_v1.ts";
-import { createPanelFetch, type PanelFetch } from "../../lib/panel/http_exchange.ts";
+import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
-import { PushedSettings } from "../../lib/panel/pushed_settings.ts";
 import {
   toWireBasicInfo,
   toWireCommandResult,
@@ -103,21 +101,6 @@ Deno.test("ClientV1 calls the panel's paths with the encoded token and no Origin
   const kinds = headers.map((header) => [header.get("accept"), header.get("content-type")]);
   const [post, get] = [["application/json", "application/json"], ["application/json", null]];
   assertEquals(kinds, [post, post, post, post, get]);
-});
-
-Deno.test("ClientV1 takes an answer with settings, does not obey, and tells of them once", async () => {
-  let answer: Record<string, unknown> = { status: "success", config: { interval: 60 } };
-  const fetch: PanelFetch = () => Promise.resolve({ status: 200, text: JSON.stringify(answer) });
-  const panel = new ClientV1(fetch, { settings: new PushedSettings() });
-  const lines = await collectedLog(async () => {
-    await panel.sendBasicInfo(INFO, never);
-    await panel.sendReport(REPORT, WITHIN);
-  });
-  assertEquals(lines.length, 1, lines.join("\n"));
-  assertStringIncludes(lines[0] ?? "", "The panel sends settings for this agent");
-  answer = { status: "success", config: null, request_config_state: true };
-  const others = new ClientV1(fetch, { settings: new PushedSettings() });
-  assertEquals(await collectedLog(() => others.sendBasicInfo(INFO, never)), []);
 });
 
 Deno.test("ClientV1 throws the kind of error that an answer means", async () => {

@@ -2,9 +2,8 @@ import { FakeTime } from "../fake_time.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClientV2, toPanelError } from "../../lib/panel/client_v2.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
+import { answer } from "./answers.ts";
 import type { PanelCall, PanelResponse } from "../../lib/panel/http_exchange.ts";
-import { PushedSettings } from "../../lib/panel/pushed_settings.ts";
-import { collectedLog } from "../log/collected_log.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 
 const signal = new AbortController().signal;
@@ -34,8 +33,7 @@ function rpcTo(panel: Panel, options = { compresses: false }): { rpc: ClientV2; 
     return { ...response, text: "" };
   };
   const acknowledgements = new Acknowledgements();
-  const settings = new PushedSettings();
-  return { rpc: new ClientV2(fetch, { acknowledgements, settings, ...options }), sent };
+  return { rpc: new ClientV2(fetch, { acknowledgements, ...options }), sent };
 }
 
 async function textOf(body: PanelCall["body"], packed: boolean): Promise<string> {
@@ -46,7 +44,7 @@ async function textOf(body: PanelCall["body"], packed: boolean): Promise<string>
 }
 
 function json(status: number, message: unknown): PanelResponse {
-  return { status, text: JSON.stringify(message) };
+  return answer(status, JSON.stringify(message));
 }
 
 function success({ id }: Sent, events: readonly unknown[] = []): PanelResponse {
@@ -71,16 +69,6 @@ Deno.test("ClientV2.report() calls agent.report", async () => {
   );
 });
 
-Deno.test("ClientV2.call() takes an answer with settings, and tells of them", async () => {
-  const { rpc } = rpcTo(({ id }) => json(200, { id, result: { config: { interval: 60 } } }));
-  const lines = await collectedLog(async () => {
-    const request = { method: "agent.basicInfo", params: {}, ...WITHIN };
-    for (let times = 0; times < 2; times++) assertEquals(await rpc.call(request), []);
-  });
-  assertEquals(lines.length, 1, lines.join("\n"));
-  assertStringIncludes(lines[0] ?? "", "The panel sends settings for this agent");
-});
-
 Deno.test("ClientV2.pull() sends the capabilities, and waits for longer than the panel", async () => {
   const { rpc, sent } = rpcTo(success);
   await rpc.pull(signal);
@@ -103,7 +91,7 @@ Deno.test("ClientV2.pull() sends the capabilities, and waits for longer than the
 Deno.test("ClientV2 acknowledges events in the very next report or pull, until that is answered", async () => {
   let isDown = false;
   const { rpc, sent } = rpcTo((call) => {
-    if (isDown) return { status: 502, text: HTML };
+    if (isDown) return answer(502, HTML);
     const acknowledged = call.params["ack_event_ids"];
     return success(call, acknowledged === undefined ? [notice("a"), notice("b")] : []);
   });
@@ -139,19 +127,19 @@ Deno.test("ClientV2 throws the kind of error that an answer means", async () => 
     [json(400, { error: "bad request" }), "rejected", undefined, '"bad request"'],
     [json(400, { error: {} }), "rejected", undefined, "error without a code"],
     [json(400, { status: "error", message: "no" }), "rejected", undefined, "status 400"],
-    [{ status: 400, text: HTML }, "rejected", undefined, "HTML"],
-    [{ status: 404, text: "404 page not found" }, "unsupported protocol", undefined, "status 404"],
-    [{ status: 404, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
-    [{ status: 405, text: "" }, "unsupported protocol", undefined, "status 405"],
-    [{ status: 501, text: "" }, "unsupported protocol", undefined, "status 501"],
-    [{ status: 400, text: "400 Bad Request" }, "unsupported protocol", undefined, "status 400"],
-    [{ status: 200, text: HTML }, "unsupported protocol", undefined, "a page of HTML"],
-    [{ status: 200, text: "" }, "unreadable", undefined, "not a panel's"],
+    [answer(400, HTML), "rejected", undefined, "HTML"],
+    [answer(404, "404 page not found"), "unsupported protocol", undefined, "status 404"],
+    [answer(404, HTML), "unsupported protocol", undefined, "a page of HTML"],
+    [answer(405, ""), "unsupported protocol", undefined, "status 405"],
+    [answer(501, ""), "unsupported protocol", undefined, "status 501"],
+    [answer(400, "400 Bad Request"), "unsupported protocol", undefined, "status 400"],
+    [answer(200, HTML), "unsupported protocol", undefined, "a page of HTML"],
+    [answer(200, ""), "unreadable", undefined, "not a panel's"],
     [json(200, { status: "success" }), "unreadable", undefined, "not a panel's"],
     [json(200, { method: "agent.exec" }), "unreadable", undefined, "not a panel's"],
     [json(400, { id: 1, result: {} }), "rejected", undefined, "status 400"],
     // As {@linkcode statusError} has it.
-    [{ status: 502, text: HTML }, "unavailable", undefined, "status 502"],
+    [answer(502, HTML), "unavailable", undefined, "status 502"],
   ];
   for (const [answer, failure, code, words] of cases) {
     const { rpc } = rpcTo(() => answer);
@@ -190,9 +178,9 @@ Deno.test("ClientV2 compresses bodies that are longer than a packet", async () =
 Deno.test("ClientV2 stops compressing for an hour when only plain bodies are accepted", async () => {
   using time = new FakeTime();
   const refusals: PanelResponse[] = [
-    { status: 400, text: HTML },
-    { status: 400, text: "Bad Request" },
-    { status: 415, text: "" },
+    answer(400, HTML),
+    answer(400, "Bad Request"),
+    answer(415, ""),
     json(400, { error: "bad request" }),
     json(400, { id: null, error: { code: -32700, message: "parse error" } }),
   ];
@@ -211,7 +199,7 @@ Deno.test("ClientV2 stops compressing for an hour when only plain bodies are acc
 });
 
 Deno.test("ClientV2 goes on compressing when a plain body is refused too", async () => {
-  const { rpc, sent } = rpcTo(() => ({ status: 400, text: HTML }), { compresses: true });
+  const { rpc, sent } = rpcTo(() => (answer(400, HTML)), { compresses: true });
   const report = { message: LONG };
   for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
   assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
@@ -221,13 +209,13 @@ Deno.test("ClientV2 does not repeat a call that was refused for its content, or 
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
   const cases: [PanelResponse, number][] = [
     [saved, 1_400],
-    [{ status: 400, text: HTML }, 10],
-    [{ status: 500, text: "oops" }, 1_400],
-    [{ status: 500, text: HTML }, 1_400],
+    [answer(400, HTML), 10],
+    [answer(500, "oops"), 1_400],
+    [answer(500, HTML), 1_400],
     [json(500, { error: "oops" }), 1_400],
     [json(200, { error: "not now" }), 1_400],
     [json(200, { id: 1, error: { message: "without a code" } }), 1_400],
-    [{ status: 502, text: HTML }, 1_400],
+    [answer(502, HTML), 1_400],
   ];
   for (const [answer, length] of cases) {
     const { rpc, sent } = rpcTo(() => answer, { compresses: true });

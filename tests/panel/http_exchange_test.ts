@@ -6,11 +6,12 @@ import {
   createPanelFetch,
   type PanelCall,
   type PanelFetch,
-  type PanelResponse,
   provesToken,
   statusError,
   toRetryAfterMs,
 } from "../../lib/panel/http_exchange.ts";
+import { cases, same } from "../cases.ts";
+import { answer as answerOf } from "./answers.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { timed } from "../fake_time.ts";
@@ -53,9 +54,7 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
   assertEquals(answer, {
     status: 302,
     text: "moved",
-    location: "/login",
-    retryAfter: "5",
-    asksPassword: false,
+    headers: new Map([["location", "/login"], ["retry-after", "5"]]),
   });
   assertEquals(seen, [{
     url: "http://panel/x?token=s3cret",
@@ -174,7 +173,7 @@ Deno.test("statusError() names the target of a redirect, without query and passw
     [`/${"x".repeat(200)}`, `to /${"x".repeat(198)}…`],
   ];
   for (const [location, words] of cases) {
-    const { failure, status, message } = statusError("ask", { status: 302, text: "", location });
+    const { failure, status, message } = statusError("ask", answerOf(302, "", { location }));
     assertEquals([failure, status], ["redirected", 302]);
     assertStringIncludes(message, words);
     assertEquals(message.includes("s3cret"), false);
@@ -204,7 +203,7 @@ timed.test("toRetryAfterMs() reads seconds and dates, up to five minutes", () =>
 
 Deno.test("statusError() keeps how long no other call is wanted, of a 429 alone", () => {
   const retryAfterMs = (status: number, retryAfter?: string) =>
-    statusError("ask", { status, text: "", retryAfter }).retryAfterMs;
+    statusError("ask", answerOf(status, "", { "retry-after": retryAfter })).retryAfterMs;
   assertEquals(retryAfterMs(429, "7"), 7_000);
   assertEquals(retryAfterMs(429), undefined);
   for (const status of [302, 400, 401, 500, 503]) {
@@ -212,64 +211,36 @@ Deno.test("statusError() keeps how long no other call is wanted, of a 429 alone"
   }
 });
 
-/** An answer, the kind of failure that it is, and what is said of it behind "Cannot ask: ". */
-const REFUSALS:
-  readonly (readonly [Omit<PanelResponse, "text"> & { text?: string }, string, string])[] = [
-    [{ status: 299 }, "unavailable", "status 299"],
-    [{ status: 300 }, "redirected", "redirected to /"],
-    [{ status: 399 }, "redirected", "redirected to /"],
-    [{ status: 400 }, "rejected", "status 400"],
-    [{ status: 401 }, "unauthorized", "the panel does not know this token"],
-    [
-      { status: 401, text: '{"status":"error"}' },
-      "unauthorized",
-      "the panel does not know this token",
-    ],
-    [
-      { status: 401, text: "<html><head><title>401 Required</title></head></html>" },
-      "unavailable",
-      'status 401 and a page of HTML, "401 Required": something in front of the panel asks for a password',
-    ],
-    [
-      { status: 401, text: "Required", asksPassword: true },
-      "unavailable",
-      'status 401, "Required": something in front of the panel asks for a password',
-    ],
-    [{ status: 403 }, "unavailable", "status 403"],
-    // Whoever answers so, the address is not doubted.
-    [
-      { status: 404, text: "404 page not found" },
-      "unavailable",
-      'status 404, "404 page not found"',
-    ],
-    [
-      { status: 404, text: '{"message":"install mode"}' },
-      "unavailable",
-      'status 404, "install mode"',
-    ],
-    [{ status: 407 }, "unavailable", "the proxy wants another login (status 407)"],
-    [{ status: 500 }, "rejected", "status 500"],
-    [
-      { status: 500, text: '{"error":"code 7","message":"no space"}' },
-      "rejected",
-      'status 500, "no space"',
-    ],
-    [{ status: 500, text: '{"error":"code 7","message":7}' }, "rejected", 'status 500, "code 7"'],
-    [
-      { status: 500, text: JSON.stringify({ message: "x".repeat(201) }) },
-      "rejected",
-      `status 500, "${"x".repeat(199)}…"`,
-    ],
-    [{ status: 501 }, "unavailable", "status 501"],
-    [{ status: 503 }, "unavailable", "status 503"],
-  ];
-for (const [answer, failure, words] of REFUSALS) {
-  const { status, text = "" } = answer;
-  Deno.test(`statusError() takes status ${status} with ${JSON.stringify(text.slice(0, 40))} for "${failure}"`, () => {
-    const error = statusError("ask", { text, ...answer });
-    assertEquals([error.failure, error.message], [failure, `Cannot ask: ${words}`]);
-  });
-}
+Deno.test("statusError() names the kind of failure, and what is said of it", async () => {
+  await same(
+    (row) => {
+      const [, status, header, text = ""] = /^(\d+)( asks)? ?(.*)$/s.exec(row) ?? [];
+      const headers = header === undefined ? {} : { "www-authenticate": "Basic" };
+      const { failure, message } = statusError("ask", answerOf(Number(status), text, headers));
+      return `${failure}, ${message.slice("Cannot ask: ".length)}`;
+    },
+    cases(`
+299 → unavailable, status 299
+300 → redirected, redirected to /
+399 → redirected, redirected to /
+400 → rejected, status 400
+401 → unauthorized, the panel does not know this token
+401 {"status":"error"} → unauthorized, the panel does not know this token
+401 <title>401 Required</title> → unavailable, status 401 and a page of HTML, "401 Required"
+401 asks Required → unavailable, status 401, "Required"
+403 → unavailable, status 403
+404 404 page not found → unavailable, status 404, "404 page not found"
+404 {"message":"install mode"} → unavailable, status 404, "install mode"
+407 → unavailable, status 407
+500 → rejected, status 500
+500 {"error":"code 7","message":"no space"} → rejected, status 500, "no space"
+500 {"error":"code 7","message":7} → rejected, status 500, "code 7"
+500 {"message":"${"x".repeat(201)}"} → rejected, status 500, "${"x".repeat(199)}…"
+501 → unavailable, status 501
+503 → unavailable, status 503
+`),
+  );
+});
 
 Deno.test("provesToken() believes an answer of the panel only", () => {
   const statuses = [101, 200, 201, 204, 302, 400, 401, 403, 404, 500];

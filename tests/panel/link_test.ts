@@ -246,7 +246,7 @@ Deno.test("PanelLink.run() logs that reports are refused, by either carrier", as
       const refusal = new PanelError("Cannot send: refused", { failure: "rejected", code: -32601 });
       panel.onRpc = () => Promise.reject(refusal);
       await time.run(5_500);
-      assertEquals(panel.lines("; trying again").length, 1, panel.log.join("\n"));
+      assertEquals(panel.lines("Cannot report").length, 1, panel.log.join("\n"));
     }, { config: { transport } });
   }
 });
@@ -394,13 +394,8 @@ withPanel.test("PanelLink.run() sends by POST and dials again when reports are n
     assert(panel.drops > 0, "kept connections are not used again");
     await time.run(4000);
     assertEquals([panel.dials.length, panel.transports.at(-1)], [2, "v2 WebSocket"]);
-    assertEquals(panel.lines("no answer within 5 s; trying again").length, 1);
-    assertEquals(
-      panel.lines("within 5 s; reports are sent by POST").length,
-      1,
-      panel.log.join("\n"),
-    );
-    assertEquals(panel.lines("answers again").length, 1, panel.log.join("\n"));
+    assertEquals(panel.lines("Reporting again after 8 s").length, 1, `${panel.log}`);
+    assertEquals(panel.lines("Cannot"), [], "it is no trouble any more");
   });
 });
 
@@ -411,9 +406,8 @@ withPanel.test("PanelLink.run() notices a dead WebSocket of version 1 within 15 
     assertEquals(panel.transports, ["v1 WebSocket"]);
     panel.mute = true;
     await time.run(5_999);
-    assertEquals([panel.lines("Cannot keep the WebSocket"), panel.drops], [[], 0]);
+    assertEquals(panel.drops, 0);
     await time.run(1);
-    assertEquals(panel.lines("Cannot keep the WebSocket: no answer within 5 s").length, 1);
     assertEquals(panel.drops, 1, "calls must not wait for a connection on the same dead path");
     assertEquals(panel.deadConnections, 1, "and terminals are checked");
     await time.run(9_000);
@@ -452,7 +446,7 @@ withPanel.test("PanelLink.run() gives reports by WebSocket the interval, where t
   await live(panel, async (time) => {
     panel.mute = true;
     await time.run(16_001);
-    assert(panel.lines("Cannot keep the WebSocket: no answer within 8 s").length > 0);
+    assert(panel.lines("no answer within 8 s").length > 0);
   }, { config: { intervalSeconds: 8 } });
 });
 
@@ -463,7 +457,7 @@ withPanel.test("PanelLink.run() sends by POST while the upgrade is blocked, and 
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.posts.map(({ atMs }) => atMs), [0, 5000, 10_000, 15_000]);
     assertEquals(
-      panel.lines("status 403; reports are sent by POST").length,
+      panel.lines("sent by POST: WebSockets are blocked: status 403").length,
       1,
       panel.log.join("\n"),
     );
@@ -487,7 +481,7 @@ withPanel.test("PanelLink.run() leaves POST only for a WebSocket that has answer
     assertEquals(panel.transports, ["v2 POST"]);
     assertEquals(panel.sentAtMs().length, panel.sockets.length, "one report tries each");
     assertEquals(panel.samples, panel.posts.length + panel.sentAtMs().length);
-    assertEquals(panel.lines("trying again").length, 2, panel.log.join("\n"));
+    assertEquals(panel.lines("sent by POST").length, 1, panel.log.join("\n"));
     const gaps = panel.posts.slice(1).map(({ atMs }, at) => atMs - (panel.posts[at]?.atMs ?? 0));
     assertEquals(new Set(gaps), new Set([5000]));
   });
@@ -521,7 +515,7 @@ withPanel.test("PanelLink.run() finds version 1, and logs it", async (panel) => 
     assertEquals(panel.transports, ["v1 POST"]);
     assertEquals(panel.posts.map(({ by }) => by), ["v2 POST", "v1 POST", "v1 POST"]);
     assertEquals(panel.lines("only version 1").length, 1);
-    assertEquals(panel.lines("trying again"), [], "it is no trouble");
+    assertEquals(panel.lines("Cannot"), [], "it is no trouble");
     panel.onHttp = () => Promise.reject(LOST);
     await time.run(8000);
     panel.onHttp = () => Promise.resolve();

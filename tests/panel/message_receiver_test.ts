@@ -8,17 +8,6 @@ import { panelLines } from "./panel_lines.ts";
 
 const ORDER: PanelOrder = { kind: "command", taskId: "c", command: "id" };
 
-Deno.test("MessageReceiver.onMessage() logs settings that the panel pushes once, and obeys none", () => {
-  const orders: unknown[] = [];
-  const lines = panelLines(() => {
-    const receiver = new MessageReceiver(new MessageLimit(), (order) => void orders.push(order));
-    for (let n = 0; n < 3; n++) receiver.onMessage({ kind: "settings" });
-    receiver.onMessage({ kind: "ignored" });
-  });
-  assertEquals([lines.length, orders], [1, []]);
-  assertEquals(lines[0]?.startsWith("info The panel sends settings for this agent"), true);
-});
-
 Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once a minute", () => {
   const orders: PanelOrder[] = [];
   const messages: PanelMessage[] = [

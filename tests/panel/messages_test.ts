@@ -70,11 +70,6 @@ Deno.test("parsePanelMessage() reads the other orders, whatever is in them", asy
   const noVersion = invalid("a switch of versions without a version");
   const noConfig = invalid("a request for the configuration without an id");
   await same(([method, params]) => order(method, params), [
-    [["agent.update", { target: "1.2.*" }], version("1.2.*")],
-    [["agent.update", {}], noVersion],
-    [["agent.update", { target: "" }], { kind: "ignored" }], // The wish is taken back.
-    [["agent.unlock", { report: "x" }], { kind: "ignored" }],
-    [["agent.config", { interval: 60 }], { kind: "settings" }],
     [["agent.startupConfig", { request_id: "s-1" }], { kind: "startup config", requestId: "s-1" }],
     [["agent.startupConfig", {}], noConfig],
     [["agent.switchVersion", { version: "1.2.*" }], version("1.2.*")],
@@ -114,7 +109,6 @@ Deno.test("parsePanelMessage() reads answers, with their errors and their events
     [{ jsonrpc: "2.0", id: 3, result: { status: "success" } }, answer({ id: 3 })],
     [{ id: 3, result: null }, answer({ id: 3 })],
     [{ id: 3 }, answer({ id: 3 })],
-    [{ id: 1, result: { config: { interval: 60 } } }, answer({ id: 1, hasSettings: true })],
     [{ id: 3, error: { message, data: "" } }, answer({ id: 3, error: { text } })],
     [
       { id: 4, error: { code: -1, message, data: "x" } },

@@ -1,10 +1,14 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   formatKnownNodes,
+  type KnownNode,
   NodeStore,
   parseKnownNodes,
+  parseNode,
   withNode,
 } from "../../lib/panel/node_store.ts";
+import { parseRegistration } from "../../lib/panel/registration_client.ts";
+import { parseJson } from "../../lib/parse/json.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { openBelow } from "../open_below.ts";
@@ -30,7 +34,7 @@ function names(folder: string): string[] {
 }
 
 inFolder.test("NodeStore saves a node for each panel, readable by its owner only", async ({ path: folder }) => {
-  assertEquals(store(folder).read(), []);
+  assertEquals(store(folder).read(), { nodes: [] });
   assertEquals(names(folder), []);
   await keep(folder, NODE);
   await keep(folder, OTHER);
@@ -50,13 +54,13 @@ for (const [kind, damage] of Object.entries({ cut: '{"version":1,', empty: "", z
     await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
     assertEquals(names(folder), [name]);
     const log = await collectedLog(() => {
-      assertEquals(store(folder, true).read(), []);
+      assertEquals(store(folder, true).read(), { nodes: [] });
       return Promise.resolve();
     });
     assertEquals(log.length, 1);
     assertMatch(log[0] ?? "", new RegExp(`warning panel: ${folder}/${name} is damaged; `));
     await keep(folder, NODE, true);
-    assertEquals(store(folder).read(), [NODE]);
+    assertEquals(store(folder).read(), { nodes: [NODE] });
     assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), damage);
   });
 }
@@ -69,112 +73,118 @@ inFolder.test("NodeStore goes on with the nodes before when the last ones are da
   bytes.set(new TextEncoder().encode("x"), 0);
   Deno.writeFileSync(path, bytes);
   const log = await collectedLog(() => {
-    assertEquals(store(folder).read(), [NODE]);
+    assertEquals(store(folder).read(), { nodes: [NODE] });
     return Promise.resolve();
   });
   assertEquals(log.length, 1);
   assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.state is damaged, and an older/);
 });
 
-inFolder.test("NodeStore.lock() excludes other processes, and differs from the lock of the traffic state", async ({ path: folder }) => {
-  using one = store(`${folder}/new`);
-  using other = store(`${folder}/new`);
-  assertEquals(one.lock(), undefined, "it is not open yet");
-  await one.open();
-  await other.open();
-  const lock = one.lock();
-  assert(lock !== undefined);
-  assertEquals(other.lock(), undefined);
-  lock[Symbol.dispose]();
-  other.lock()?.[Symbol.dispose]();
-  assert(one.lock() !== undefined);
-  assertEquals(names(`${folder}/new`), ["auto-discovery.lock", "auto-discovery.state"]);
-});
-
-inFolder.test("NodeStore.checkWritable() keeps the saved nodes", async ({ path: folder }) => {
+inFolder.test("NodeStore keeps the nodes beside what is in doubt, until one is saved", async ({ path: folder }) => {
   using opened = store(folder);
   await opened.open();
-  await opened.checkWritable();
-  assertEquals(opened.read(), []);
+  const doubtful = { endpoint: OTHER.endpoint, count: 2, atMs: 7 };
+  await opened.setDoubtful(doubtful);
+  await opened.setDoubtful(undefined);
+  assertEquals(opened.read(), { nodes: [] });
   await opened.save(NODE);
-  await opened.checkWritable();
-  assertEquals(opened.read(), [NODE]);
+  await opened.setDoubtful(doubtful);
+  assertEquals(store(folder).read(), { nodes: [NODE], doubtful });
+  assertEquals(opened.doubtful(OTHER.endpoint), doubtful);
+  assertEquals(opened.doubtful(NODE.endpoint), undefined);
+  await opened.save(OTHER);
+  assertEquals(opened.read(), { nodes: [OTHER, NODE] });
 });
 
 inFolder.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async ({ path: folder }) => {
   await assertRejects(() => store("/dev/null/state").open(), Error, "Cannot ");
-  Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.lock`);
-  await assertRejects(() => store(folder).open(), Error, "Cannot use the folder");
-  assertEquals(names(folder), ["auto-discovery.lock"]);
+  Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.state`);
+  await assertRejects(() => store(folder).open(), Error, "Cannot use");
+  assertEquals(names(folder), ["auto-discovery.state"]);
 });
 
-inFolder.test("NodeStore.checkWritable() throws when no space is left", async ({ path: folder }) => {
+inFolder.test("NodeStore.setDoubtful() throws when no space is left", async ({ path: folder }) => {
   await using mount = await mountedInMemory(folder, "size=16k");
   if (mount === undefined) return;
   using opened = store(folder);
   await opened.open();
   // One page is left, which is too little for what stays on the disk beside the state.
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
-  await assertRejects(() => opened.checkWritable(), Error, "Cannot write");
+  const doubtful = { endpoint: NODE.endpoint, count: 1, atMs: 1 };
+  await assertRejects(() => opened.setDoubtful(doubtful), Error, "Cannot write");
 });
 
-onLinux.test("NodeStore leaves no file open, also when it could not be opened", async () => {
-  using temp = new TempFolder();
-  const folder = temp.path;
+onLinux.test("NodeStore leaves no file open", async () => {
+  using folder = new TempFolder();
   {
-    using opened = store(`${folder}/state`);
+    using opened = store(`${folder.path}/state`);
     await opened.open();
-    assertEquals(openBelow(folder).length, 2);
+    assertEquals(openBelow(folder.path).length, 1);
   }
-  assertEquals(openBelow(folder), []);
-  Deno.removeSync(`${folder}/state/auto-discovery.lock`);
-  Deno.symlinkSync("elsewhere", `${folder}/state/auto-discovery.lock`);
-  const failing = store(`${folder}/state`);
-  await assertRejects(() => failing.open(), Error);
-  assertEquals(openBelow(folder), []);
+  assertEquals(openBelow(folder.path), []);
 });
 
 const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };
 const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };
 const LONGEST = { ...THERE, uuid: "u".repeat(64), token: "!~".repeat(128) };
 
-Deno.test("parseKnownNodes() reads what formatKnownNodes() writes", () => {
-  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }], [LONGEST]]) {
-    assertEquals(parseKnownNodes(formatKnownNodes(nodes)), nodes);
-  }
-});
-
-Deno.test("formatKnownNodes() writes JSON that people can read", () => {
-  const text = JSON.stringify({ version: 1, nodes: [THERE] }, null, 2);
-  assertEquals(formatKnownNodes([THERE]), `${text}\n`);
-});
-
-const BAD: Record<string, string> = {
-  "an official agent's file": '{"uuid":"u","token":"t"}',
-  "another version": '{"version":2,"nodes":[]}',
-  "a node without a panel": '{"version":1,"nodes":[{"uuid":"u","token":"t"}]}',
-  "a node without a token": '{"version":1,"nodes":[{"endpoint":"https://a","uuid":"u"}]}',
-  "a time before 1970": formatKnownNodes([{ ...HERE, registeredAtMs: -1 }]),
-  "a part of a millisecond": formatKnownNodes([{ ...HERE, registeredAtMs: 1.5 }]),
-  "a time that is a text": formatKnownNodes([HERE]).replace("17", '"17"'),
-  "an endpoint that is no text": formatKnownNodes([HERE]).replace('"https://here.example"', "1"),
-  "a node that is null": '{"version":1,"nodes":[null]}',
-  "a text that is cut off": formatKnownNodes([HERE]).slice(0, -20),
-  "an id of 65 characters": formatKnownNodes([{ ...HERE, uuid: "u".repeat(65) }]),
-  "a token of 257 characters": formatKnownNodes([{ ...HERE, token: "t".repeat(257) }]),
-  "a token with a space": formatKnownNodes([{ ...HERE, token: "t 1" }]),
-  "a token with a line break": formatKnownNodes([{ ...HERE, token: "t1\n" }]),
-  "nothing": "",
-};
-
-for (const [kind, text] of Object.entries(BAD)) {
-  Deno.test(`parseKnownNodes() throws for ${kind}`, () => {
-    assertThrows(() => parseKnownNodes(text), SyntaxError);
-  });
+function textOf(...nodes: KnownNode[]): string {
+  return formatKnownNodes({ nodes });
 }
 
-Deno.test("parseKnownNodes() throws SyntaxErrors only", () => {
-  onlySyntaxErrors(parseKnownNodes, [formatKnownNodes([HERE, THERE])]);
+Deno.test("parseKnownNodes() reads what formatKnownNodes() writes, which people can read", () => {
+  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }], [LONGEST]]) {
+    for (const more of [{}, { doubtful: { endpoint: "https://a", count: 1, atMs: 0 } }]) {
+      const known = { nodes, ...more };
+      assertEquals(parseKnownNodes(formatKnownNodes(known)), known);
+    }
+  }
+  assertEquals(textOf(THERE), `${JSON.stringify({ version: 1, nodes: [THERE] }, null, 2)}\n`);
+});
+
+Deno.test("parseKnownNodes() throws for everything else", () => {
+  const bad = [
+    '{"uuid":"u","token":"t"}',
+    '{"version":2,"nodes":[]}',
+    '{"version":1,"nodes":[{"uuid":"u","token":"t"}]}',
+    '{"version":1,"nodes":[{"endpoint":"https://a","uuid":"u"}]}',
+    '{"version":1,"nodes":[null]}',
+    '{"version":1,"nodes":[],"doubtful":{"endpoint":1,"count":1,"atMs":1}}',
+    '{"version":1,"nodes":[],"doubtful":{"endpoint":"https://a","count":0.5,"atMs":1}}',
+    textOf({ ...HERE, registeredAtMs: -1 }),
+    textOf({ ...HERE, registeredAtMs: 1.5 }),
+    textOf(HERE).replace("17", '"17"'),
+    textOf(HERE).replace('"https://here.example"', "1"),
+    textOf(HERE).slice(0, -20),
+    "",
+  ];
+  for (const text of bad) assertThrows(() => parseKnownNodes(text), SyntaxError);
+  onlySyntaxErrors(parseKnownNodes, [textOf(HERE, THERE)]);
+});
+
+Deno.test("parseNode() and parseRegistration() read uuid and token, or throw and quote nothing", () => {
+  const node = { uuid: "4092ad74-6d1e-44a6-bcf7-f3cc0210770f", token: "-mgxnkrs0wLO8FcU9UYXSUs" };
+  const answer = (data: unknown, status = "success") => JSON.stringify({ status, data });
+  assertEquals(parseRegistration(answer({ ...node, name: "x" })), node);
+  assertEquals(parseNode(parseJson(JSON.stringify(node, null, 2))), node);
+  const bad = [
+    ...[null, { uuid: node.uuid }, { token: node.token }, { ...node, token: "" }],
+    ...["a b", "a\r\nX-Header: 1", "x".repeat(257), 7].map((token) => ({ ...node, token })),
+    ...["../../etc", "x".repeat(65)].map((uuid) => ({ ...node, uuid })),
+  ];
+  const fails = (parse: () => unknown) =>
+    assertEquals(
+      assertThrows(parse, SyntaxError).message,
+      "Cannot read the node: there is no uuid with a token",
+    );
+  for (const data of bad) {
+    fails(() => parseNode(data));
+    fails(() => parseRegistration(answer(data)));
+  }
+  for (const text of [answer(node, "error"), JSON.stringify(node), "[]"]) {
+    fails(() => parseRegistration(text));
+  }
+  onlySyntaxErrors(parseRegistration, [answer(node)]);
 });
 
 Deno.test("withNode() puts a node first, and replaces the former one of its panel", () => {

@@ -1,217 +1,145 @@
 import { assertEquals } from "@std/assert";
+import { diagnoseFailure } from "../../lib/diagnosis/diagnose.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
-import type { FakeTime } from "../fake_time.ts";
+import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+import { cases, same } from "../cases.ts";
 import { panelLines } from "./panel_lines.ts";
+import { WAY } from "./ways.ts";
 
-const MINUTE_MS = 60_000;
-const REFUSED = new PanelError("Cannot send report: refused", { failure: "unreachable" });
-const BAD_INFO = new PanelError("Cannot send basic info: status 500", {
-  failure: "rejected",
-  status: 500,
-});
-/** What is logged of calls and their outcomes, as `panelLines()` has it. */
-function outage(use: (log: OutageLog, time: FakeTime) => void): string[] {
-  return panelLines((time) => use(new OutageLog(), time));
+const FAILURES: Readonly<Record<string, PanelFailure>> = {
+  refused: "unreachable",
+  silent: "timeout",
+  "401": "unauthorized",
+  "302": "redirected",
+  "502": "unavailable",
+  "403": "unavailable",
+  "no v2": "unsupported protocol",
+  closed: "disconnected",
+  "no column": "rejected",
+};
+
+/** An error without a diagnosis, which is named by its word. */
+function failureNamed(word: string, call: string): PanelError {
+  const status = /^\d+$/.test(word) ? { status: Number(word) } : {};
+  return new PanelError(`${call} ${word}`, { failure: FAILURES[word] ?? "rejected", ...status });
 }
 
-const STARTED = "warning Cannot send report: refused; trying again";
-
-Deno.test("OutageLog logs the start and the end of an outage, with the number of failed calls", () => {
-  const lines = outage((log, time) => {
-    log.onOutcome(undefined, "report");
-    for (let n = 0; n < 1_000; n++) log.onOutcome(REFUSED, "report");
-    time.tick(12_000);
-    log.onOutcome(undefined, "report");
-    log.onOutcome(undefined, "report");
-  });
-  assertEquals(lines, [STARTED, "info The panel answers again after 12 s and 1000 failed calls"]);
-});
-
-Deno.test("OutageLog names reports in an outage that began with another call, if they are answered", () => {
-  const refusal = (call: string) =>
-    new PanelError(`Cannot send ${call}: status 451`, { failure: "unavailable", status: 451 });
-  const lines = outage((log) => {
-    for (let n = 0; n < 3; n++) {
-      log.onOutcome(refusal("agent.pull"), "pull");
-      log.onOutcome(refusal("agent.report"), "report");
-    }
-    const silent = new OutageLog();
-    silent.onOutcome(REFUSED, "pull");
-    silent.onOutcome(REFUSED, "report");
-  });
-  assertEquals(lines, [
-    "warning Cannot send agent.pull: status 451; trying again",
-    "warning Cannot send agent.report: status 451; trying again",
-    STARTED,
-  ]);
-});
-
-Deno.test("OutageLog does not interpret the panel's text as a template", () => {
-  const lines = outage((log) => {
-    log.onOutcome(new Error("the panel says {error} {call}"), "report");
-  });
-  assertEquals(lines, ["warning the panel says {error} {call}; trying again"]);
-});
-
-Deno.test("OutageLog logs one outage for the whole panel, whichever calls fail", () => {
-  const lines = outage((log) => {
-    log.onOutcome(REFUSED, "report");
-    log.onOutcome(REFUSED, "task list");
-    log.onOutcome(undefined, "report");
-    log.onOutcome(undefined, "task list");
-  });
-  assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
-});
-
-const failures = [
-  ...["unreachable", "timeout", "unauthorized", "redirected", "unavailable", "disconnected"],
-  "unsupported protocol",
-] as const;
-for (const failure of failures) {
-  Deno.test(`OutageLog logs one outage when several calls end as ${failure}`, () => {
-    const lines = outage((log) => {
-      for (const call of ["report", "basic info", "task list"]) {
-        log.onOutcome(new PanelError(`Cannot send ${call}`, { failure }), call);
+/** The lines of outcomes and pauses, such as `report: refused ×3, 12 s, report: ok`. */
+function linesOf(script: string): string {
+  const lines = panelLines((time) => {
+    const log = new OutageLog();
+    for (const step of script.split(", ")) {
+      const [, seconds] = /^(\d+(?:\.\d)?) s$/.exec(step) ?? [];
+      const [, call = "", word = "", times = 1] = /^(.+): (.+?)(?: ×(\d+))?$/.exec(step) ?? [];
+      if (seconds !== undefined) time.tick(Number(seconds) * 1000);
+      else {
+        for (let n = 0; n < Number(times); n++) {
+          log.onOutcome(word === "ok" ? undefined : failureNamed(word, call), call);
+        }
       }
-    });
-    assertEquals(lines, ["warning Cannot send report; trying again"]);
-  });
-}
-
-Deno.test("OutageLog does not end an outage by the success of a call that never failed", () => {
-  const lines = outage((log) => {
-    log.onOutcome(REFUSED, "task list");
-    log.onOutcome(undefined, "report");
-    log.onOutcome(REFUSED, "task list");
-    log.onOutcome(undefined, "task list");
-  });
-  assertEquals(lines, [STARTED, "info The panel answers again after 0 s and 2 failed calls"]);
-});
-
-Deno.test("OutageLog logs a cause that has changed, in place of a reminder that comes next then", () => {
-  const proxy = new PanelError("status 502", { failure: "unavailable", status: 502 });
-  const lines = outage((log, time) => {
-    log.onOutcome(REFUSED, "report");
-    time.tick(MINUTE_MS);
-    for (let n = 0; n < 3; n++) log.onOutcome(proxy, "report");
-  });
-  assertEquals(lines, [
-    STARTED,
-    "warning status 502; trying again",
-    "warning Still failing for 1 min and 3 calls: status 502; trying again",
-  ]);
-});
-
-Deno.test("OutageLog keeps a refused call apart from outages of the panel", () => {
-  const lines = outage((log) => {
-    log.onOutcome(BAD_INFO, "basic info");
-    log.onOutcome(REFUSED, "report");
-    log.onOutcome(undefined, "report");
-    log.onOutcome(BAD_INFO, "basic info");
-    log.onOutcome(undefined, "basic info");
-  });
-  assertEquals(lines, [
-    "warning Cannot send basic info: status 500; trying again",
-    STARTED,
-    "info The panel answers again after 0 s and 1 failed call",
-    "info The basic info works again after 0 s and 2 failed calls",
-  ]);
-});
-
-Deno.test("OutageLog logs an outage again after 1, 5 and 15 minutes, and then every hour", () => {
-  const lines = outage((log, time) => {
-    for (let minute = 0; minute <= 181; minute += 0.5) {
-      log.onOutcome(REFUSED, "report");
-      time.tick(MINUTE_MS / 2);
     }
   });
-  const still = (duration: string, calls: number) =>
-    `warning Still failing for ${duration} and ${calls} calls: ${REFUSED.message}; trying again`;
-  assertEquals(lines, [
-    STARTED,
-    still("1 min", 3),
-    still("5 min", 11),
-    still("15 min", 31),
-    still("60 min", 121),
-    still("2 h", 241),
-    still("3 h", 361),
-  ]);
+  return lines.join(" | ").replaceAll("; trying again", "").replaceAll("warning ", "");
+}
+
+Deno.test("OutageLog logs the start, each new cause, reminders and the end of outages", async () => {
+  await same(
+    linesOf,
+    cases(`
+report: ok, report: refused ×1000, 12 s, report: ok, report: ok
+  → report refused | info The panel answers again after 12 s and 1000 failed calls
+report: ok, 9.9 s, report: refused, report: ok
+  → report refused | info The panel answers again after 9.9 s and 1 failed call
+report: refused, task list: silent, 10 s, report: ok, task list: ok
+  → report refused | info The panel answers again after 10 s and 2 failed calls
+task list: refused, report: ok, task list: refused, task list: ok
+  → task list refused | info The panel answers again after 0 s and 2 failed calls
+report: 502 ×2, 10 s, report: 403 ×2
+  → report 502 | report 403
+report: refused, 60 s, report: 502 ×2
+  → report refused | report 502 | Still failing for 1 min and 3 calls: report 502
+pull: 502, 10 s, report: 502
+  → pull 502 | report 502
+basic info: no column, report: refused, report: ok, basic info: no column, basic info: ok
+  → basic info no column | report refused | info The panel answers again after 0 s and 1 failed call | info The basic info works again after 0 s and 2 failed calls
+`),
+  );
 });
 
-Deno.test("OutageLog logs several outages in one line", () => {
-  const refused = new PanelError("Cannot send basic info: no column", { failure: "rejected" });
-  const lines = outage((log, time) => {
-    log.onOutcome(refused, "basic info");
-    log.onOutcome(REFUSED, "report");
-    time.tick(MINUTE_MS);
-    log.onOutcome(REFUSED, "report");
-    log.onOutcome(refused, "basic info");
-  });
-  assertEquals(lines.slice(2), [
-    "warning Still failing for 1 min and 1 call: Cannot send basic info: no column; " +
-    "for 1 min and 2 calls: Cannot send report: refused; trying again",
-  ]);
+Deno.test("OutageLog takes each failure of the panel as one outage for all calls", () => {
+  for (const word of Object.keys(FAILURES).filter((it) => it !== "closed" && it !== "no column")) {
+    const lines = linesOf(
+      ["report", "basic info", "task list"].map((it) => `${it}: ${word}`).join(", "),
+    );
+    assertEquals(lines, `report ${word}`);
+  }
 });
 
-Deno.test('OutageLog says "trying again" of several outages when one of the calls is made again', () => {
-  const full = new PanelError("Cannot send a result: full", { failure: "rejected", code: -32000 });
-  const lines = outage((log, time) => {
-    log.onOutcome(full, "probe result");
-    log.onOutcome(BAD_INFO, "basic info");
-    time.tick(MINUTE_MS);
-    log.onOutcome(full, "probe result");
-  });
-  assertEquals(lines.slice(2), [
-    "warning Still failing for 1 min and 2 calls: Cannot send a result: full; " +
-    "for 1 min and 1 call: Cannot send basic info: status 500; trying again",
-  ]);
+Deno.test("OutageLog logs starts and causes every 10 s at most, the last state always, and each end", async () => {
+  await same(
+    linesOf,
+    cases(`
+report: refused, 9 s, report: ok, report: refused, 0.5 s, report: refused, 0.5 s, report: refused, 1 s, report: ok
+  → report refused | info The panel answers again after 9 s and 1 failed call | report refused | info The panel answers again after 2 s and 3 failed calls
+report: refused, 3 s, report: 502, 3 s, report: 403, 4 s, report: 403
+  → report refused | report 403
+report: refused, 3 s, report: 502, 3 s, report: refused, 4 s, report: refused
+  → report refused
+report: refused, 1 s, report: ok, report: refused, 1 s, report: ok
+  → report refused | info The panel answers again after 1 s and 1 failed call
+`),
+  );
 });
 
-Deno.test("OutageLog starts over when an outage has ended", () => {
-  const lines = outage((log, time) => {
-    log.onOutcome(REFUSED, "report");
-    time.tick(30_000);
-    log.onOutcome(undefined, "report");
-    log.onOutcome(REFUSED, "report");
-    time.tick(50_000);
-    log.onOutcome(REFUSED, "report");
-    time.tick(10_000);
-    log.onOutcome(REFUSED, "report");
-  });
-  assertEquals(lines, [
-    STARTED,
-    "info The panel answers again after 30 s and 1 failed call",
-    STARTED,
-    "warning Still failing for 1 min and 3 calls: Cannot send report: refused; trying again",
-  ]);
+Deno.test("OutageLog logs a WebSocket that is opened again at once in one line, with the time without reports", async () => {
+  await same(
+    linesOf,
+    cases(`
+report: ok, 9.9 s, report: closed, report: ok
+  → Reporting again after 9.9 s: report closed
+report: ok, 5 s, report: closed, report: refused, 20 s, report: ok
+  → report refused | info The panel answers again after 25 s and 2 failed calls
+report: closed, report: ok, 1 s, report: closed, report: ok, 10 s, report: closed, report: ok
+  → Reporting again after 0 s: report closed | Reporting again after 10 s: report closed
+`),
+  );
 });
 
-Deno.test('OutageLog does not say "trying again" of results of probes, which are lost', () => {
-  const full = new PanelError("Cannot send agent.pingResult: full", {
-    failure: "rejected",
-    code: -32000,
-  });
-  const lines = outage((log, time) => {
-    log.onOutcome(full, "probe result");
-    time.tick(MINUTE_MS);
-    log.onOutcome(full, "probe result");
-    log.onOutcome(undefined, "probe result");
-    log.onOutcome(REFUSED, "probe result");
-  });
-  assertEquals(lines, [
-    "warning Cannot send agent.pingResult: full; it is not sent again",
-    "warning Still failing for 1 min and 2 calls: Cannot send agent.pingResult: full; it is not sent again",
-    "info The probe result works again after 60 s and 2 failed calls",
-    STARTED,
-  ]);
+Deno.test("OutageLog reminds after 1, 5 and 15 minutes, and then every hour, of all outages in one line", async () => {
+  const half = ["report: refused", "30 s"].join(", ");
+  const lines = linesOf(Array(2 * 181 + 1).fill(half).join(", "));
+  const still = ["1 min and 3", "5 min and 11", "15 min and 31", "60 min and 121", "2 h and 241"]
+    .concat("3 h and 361").map((it) => `Still failing for ${it} calls: report refused`);
+  assertEquals(lines, ["report refused", ...still].join(" | "));
+  await same(
+    linesOf,
+    cases(`
+basic info: no column, report: refused, 60 s, report: refused
+  → basic info no column | report refused | Still failing for 1 min and 1 call: basic info no column; for 1 min and 2 calls: report refused
+probe result: full, 60 s, probe result: full, probe result: ok
+  → probe result full; it is not sent again | Still failing for 1 min and 2 calls: probe result full | info The probe result works again after 60 s and 2 failed calls
+`),
+  );
 });
 
-Deno.test("OutageLog logs a status that has changed, though the failure is of the same kind", () => {
-  const failed = (status: number) =>
-    new PanelError(`status ${status}`, { failure: "unavailable", status });
-  const lines = outage((log) => {
-    for (const status of [502, 502, 403, 403]) log.onOutcome(failed(status), "report");
+Deno.test("OutageLog logs reason and action of a diagnosis, and no text of a panel as a template", () => {
+  const seen = { stage: "connect", error: "Cannot connect to x.example: refused {call}" } as const;
+  const error = new PanelError("Cannot send agent.report (POST …): {error}", {
+    failure: "unreachable",
+    seen,
   });
-  assertEquals(lines, ["warning status 502; trying again", "warning status 403; trying again"]);
+  const diagnosis = diagnoseFailure(seen, WAY);
+  const lines = (["report", "WebSocket", "basic info", "file result"] as const).flatMap((call) =>
+    panelLines(() => new OutageLog().onOutcome(error, call, diagnosis))
+  );
+  const [first = "", ...others] = lines;
+  assertEquals(
+    first,
+    `warning Cannot report: no connection to x.example: refused {call} → ${diagnosis.action}`,
+  );
+  assertEquals(others.map((line) => line.replace(/: no connection.*/, "")), [
+    "warning Reports are sent by POST",
+    "warning Cannot send basic info",
+    "warning Cannot send the file result",
+  ]);
 });

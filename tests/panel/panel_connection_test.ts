@@ -5,8 +5,6 @@ import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
-import { toWireReport } from "../../lib/panel/protocol.ts";
-import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { USER_AGENT } from "../../lib/version.ts";
@@ -124,23 +122,4 @@ Deno.test("PanelConnection.closeIdle() closes the connections that no call uses"
     connection.close();
     await realUntil(() => ended === 2);
   });
-});
-
-Deno.test("PanelConnection tells once of settings that a panel pushes, by whatever version", async () => {
-  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
-    const isRpc = request.url.includes("/v2/");
-    return Response.json(
-      isRpc ? { jsonrpc: "2.0", id: 1, result: { config: {} } } : { status: "success", config: {} },
-    );
-  });
-  const node = { endpoint: `http://127.0.0.1:${server.addr.port}`, token: "t" };
-  const lines = await collectedLog(async () => {
-    const connection = new PanelConnection(node, config, []);
-    const { signal } = new AbortController();
-    const call = { method: "agent.basicInfo", params: {}, timeoutMs: 10_000, signal };
-    await connection.clientV1.sendReport(toWireReport({ failures: [] }), call);
-    await connection.clientV2.call(call);
-    connection.close();
-  });
-  assertEquals(lines.filter((line) => line.includes("sends settings")).length, 1, `${lines}`);
 });

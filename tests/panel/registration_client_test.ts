@@ -4,6 +4,7 @@ import {
   RegistrationClient,
   type RegistrationOutcome,
 } from "../../lib/panel/registration_client.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
@@ -68,20 +69,6 @@ Deno.test("RegistrationClient.register() sends the key and the name, and gives t
   assertEquals(bodies, [JSON.stringify({ key: KEY })]);
 });
 
-Deno.test("RegistrationClient.register() doubts the address only when no panel answers 404", async () => {
-  const messages: string[] = [];
-  for (const body of ["404 page not found", '{"message":"Not found in install mode"}']) {
-    const outcome = await answered(404, body);
-    assert(outcome.kind === "failed");
-    messages.push(outcome.error.message);
-  }
-  const name = "Cannot register (POST /api/clients/register)";
-  assertEquals(messages, [
-    `${name}: status 404; another path, or another server?`,
-    `${name}: status 404, "Not found in install mode"`,
-  ]);
-});
-
 Deno.test("RegistrationClient leaves no connection open", async () => {
   let ended = 0;
   await withRawServer(async (peer) => {
@@ -112,43 +99,61 @@ Deno.test("RegistrationClient.register() uses the configured proxy", async () =>
   );
 });
 
-Deno.test("RegistrationClient.register() is refused by 401 and 403, with the panel's reason", async () => {
-  const words = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
-  for (const status of [401, 403]) {
-    const outcome = await answered(status, words);
-    assert(outcome.kind === "refused");
-    assertStringIncludes(outcome.error.message, `(POST /api/clients/register): status ${status}`);
-    assertEquals(outcome.error.status, status);
-    assertEquals(Deno.inspect(outcome).includes(KEY), false);
-  }
+Deno.test("RegistrationClient.register() tells refusals, failures, and answers by which there may be a node", async () => {
+  const invalid = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
+  await same(
+    async ([status, body]) => {
+      const outcome = await answered(status, body);
+      const text = Deno.inspect(outcome);
+      assertEquals([text.includes("s3cret"), text.includes(KEY)], [false, false]);
+      return outcome.kind;
+    },
+    [
+      [[401, invalid], "refused"],
+      [[403, invalid], "refused"],
+      [[403, "<html>go away"], "refused"],
+      [[302, ""], "failed"],
+      [[404, "404 page not found"], "failed"],
+      [[404, '{"status":"error","message":"Not found in install mode"}'], "failed"],
+      [[429, ""], "failed"],
+      [[500, '{"status":"error","message":"Failed to create client"}'], "failed"],
+      [[502, "<html>Bad Gateway</html>"], "failed"],
+      [[503, ""], "failed"],
+      [[200, "<!DOCTYPE html><html>"], "failed"],
+      [[200, '{"status":"success","data":{}}'], "doubtful"],
+      [[200, SUCCESS.slice(0, -9)], "doubtful"],
+      [[504, "<html>Gateway Time-out</html>"], "doubtful"],
+      [[408, ""], "doubtful"],
+      [[522, ""], "doubtful"],
+      [[524, ""], "doubtful"],
+    ] as const,
+  );
 });
 
-/** Answers by which nothing is registered, and those by which the panel may have made a node. */
-const ANSWERS: readonly [number, string, boolean][] = [
-  [302, "", false],
-  [404, "404 page not found", false],
-  [404, '{"status":"error","message":"Not found in install mode"}', false],
-  [429, "", false],
-  [500, '{"status":"error","message":"Failed to create client"}', false],
-  [502, "<html>Bad Gateway</html>", false],
-  [200, "<!DOCTYPE html><html>", false],
-  [200, '{"status":"success","data":{}}', true],
-  [200, SUCCESS.slice(0, -9), true],
-  [504, "<html>Gateway Time-out</html>", true],
-  [408, "", true],
-  [522, "", true],
-  [524, "", true],
-  [503, "", false],
-];
-
-for (const [status, body, isDoubtful] of ANSWERS) {
-  const name = `status ${status} and ${JSON.stringify(body.slice(0, 30))}`;
-  Deno.test(`RegistrationClient.register() ${isDoubtful ? "is in doubt" : "has failed"} at ${name}`, async () => {
-    const outcome = await answered(status, body);
-    assertEquals(outcome.kind, isDoubtful ? "doubtful" : "failed");
-    assertEquals(Deno.inspect(outcome).includes("s3cret"), false, "nothing is quoted of a token");
-  });
-}
+Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for what answers in place of a panel", async () => {
+  await same(
+    async ([status, body]) => {
+      const outcome = await answered(status, body);
+      assert(outcome.kind !== "registered");
+      const { cause, reason } = createClient("http://panel.example").diagnose(outcome.error) ?? {};
+      return `${cause}: ${reason}`;
+    },
+    [
+      [
+        [403, '{"message":"Invalid AutoDiscovery Key"}'],
+        'key of auto-discovery: the panel refuses the key of auto-discovery: status 403, "Invalid AutoDiscovery Key"',
+      ],
+      [
+        [403, "<title>Forbidden</title>"],
+        'forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "Forbidden"',
+      ],
+      [
+        [404, "404 page not found"],
+        'no panel: no Komari panel at this address: status 404, "404 page not found"',
+      ],
+    ] as const,
+  );
+});
 
 Deno.test("RegistrationClient.register() is doubtful when the connection ends after the request, not before", async () => {
   await withRawServer(async (peer) => {
@@ -206,13 +211,13 @@ Deno.test("RegistrationClient gives a panel 30 s to answer", async () => {
 });
 
 Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1 where there is none", async () => {
-  const v2 = "POST /api/clients/v2/rpc?token=s3cret%2F ";
+  const v2 = "GET /api/clients/v2/rpc?token=s3cret%2F ";
   const v1 = "GET /api/clients/ping/tasks?token=s3cret%2F ";
-  const v2Header = "POST /api/clients/v2/rpc HTTP";
+  const v2Header = "GET /api/clients/v2/rpc HTTP";
   const v1Header = "GET /api/clients/ping/tasks HTTP";
-  const unknown = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"unknown method"}}';
+  const known = '{"error":"Require WebSocket upgrade","status":"error"}';
   const answers: [head: string, status: string, body: string][] = [
-    [v2, "400 Bad Request", unknown],
+    [v2, "400 Bad Request", known],
     [v2, "401 Unauthorized", ""],
     [v2Header, "401 Unauthorized", ""],
     [v2, "502 Bad Gateway", ""],
@@ -223,7 +228,7 @@ Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1
     [v1Header, "401 Unauthorized", ""],
     // A panel that takes the token in a header only.
     [v2, "401 Unauthorized", ""],
-    [v2Header, "400 Bad Request", unknown],
+    [v2Header, "400 Bad Request", known],
   ];
   let count = 0;
   await withRawServer(async (peer) => {

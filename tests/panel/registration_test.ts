@@ -1,332 +1,354 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { describeError } from "../../lib/log/log.ts";
+import { NodeStore } from "../../lib/panel/node_store.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
+import {
+  type NodeRegistration,
+  openRegistration,
+  registrationWaitMs,
+} from "../../lib/panel/registration.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { ENDPOINT, NODE, RegisteringMachine } from "./fake_registration.ts";
-import { registrationWaitMs } from "../../lib/panel/registration.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { withRawServer } from "../net/raw_server.ts";
+import { patience } from "../patience.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
+import { ENDPOINT, NODE, RegisteringMachine } from "./registering_machine.ts";
 
-const down = new PanelError("Cannot register: refused", { failure: "unreachable" });
-const late = new PanelError("Cannot register: no answer within 30 s", { failure: "timeout" });
-const wrong = new PanelError("Cannot register: status 403", {
-  failure: "unavailable",
-  status: 403,
-});
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
-const FAILED: RegistrationOutcome = { kind: "failed", error: down };
-const REFUSAL: RegistrationOutcome = { kind: "refused", error: wrong };
+function failed(failure: PanelFailure, message = "Cannot register: it failed"): PanelError {
+  return new PanelError(message, { failure });
+}
+
+const FAILED: RegistrationOutcome = { kind: "failed", error: failed("unreachable") };
+const REFUSED: RegistrationOutcome = { kind: "refused", error: failed("unauthorized", "refused") };
+const DOUBTFUL: RegistrationOutcome = { kind: "doubtful", error: failed("timeout", "late") };
 
 /** The log of `use`, during which time passes only when it says so. */
 async function withTime(
   use: (time: FakeTime, lines: string[]) => Promise<void>,
 ): Promise<string[]> {
-  using time = new FakeTime({ now: 1_000 });
-  return await collectedLog((lines) => use(time, lines));
+  using time = new FakeTime({ now: 10 * DAY_MS });
+  const lines = await collectedLog((lines) => use(time, lines));
+  return lines.map((line) => line.replace(/^\S+ +(\S+) +panel:/, "$1"));
 }
 
-/** The log of a machine that registers while so much time passes. */
-function registering(machine: RegisteringMachine, ms: number): Promise<string[]> {
+/** The log of a machine that finds its node, or is stopped, while so much time passes. */
+function finding(machine: RegisteringMachine, ms: number, token?: string): Promise<string[]> {
   return withTime(async (time) => {
-    const finding = machine.find();
+    const found = machine.find();
     await time.run(ms);
-    assertEquals((await finding)?.token, "t");
+    machine.stop.abort();
+    await time.run(0);
+    assertEquals(await found, token);
   });
 }
 
-const withMachine = testsWith(() => new RegisteringMachine());
+/** Seconds between the attempts. */
+function waits({ askedAtSeconds }: RegisteringMachine): number[] {
+  return askedAtSeconds.slice(1).map((second, index) => second - (askedAtSeconds[index] ?? 0));
+}
 
-withMachine.test("NodeRegistration.find() gives the known node without a call", async (machine) => {
-  machine.store.nodes = [{ ...NODE, endpoint: "https://other.example" }, NODE];
+const { test } = testsWith(() => new RegisteringMachine());
+
+test("NodeRegistration.find() gives the known node without a call", async (machine) => {
+  machine.store.known = { nodes: [{ ...NODE, endpoint: "https://other.example" }, NODE] };
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  assertEquals(await machine.find(), NODE);
+  assertEquals(await machine.find(), "t");
   assertEquals(machine.store.calls, []);
 });
 
-withMachine.test("NodeRegistration.find() checks that it can save, registers, and saves, in that order", async (machine) => {
-  await withTime(async () => {
-    assertEquals(await machine.find(), { ...NODE, registeredAtMs: 1_000 });
-  });
-  assertEquals(machine.store.calls, ["locked", "checked", "asked", "saved t"]);
+test("NodeRegistration.find() saves that it asks, registers, and saves the node, in that order", async (machine) => {
+  const log = await finding(machine, 0, "t1");
+  assertEquals(machine.store.calls, ["in doubt 1", "asked", "saved t1"]);
+  const node = { endpoint: ENDPOINT, uuid: "u1", token: "t1", registeredAtMs: 10 * DAY_MS };
+  assertEquals(machine.store.known, { nodes: [node] });
+  assertEquals(log, [
+    "info Registered at the panel as node u1; saved in /state/auto-discovery.state",
+  ]);
 });
 
-withMachine.test("NodeRegistration.find() makes no call when nothing can be saved", async (machine) => {
+test("NodeRegistration.find() makes no call when nothing can be saved", async (machine) => {
   machine.store.error = new Error("Cannot write to the folder /state");
   const error = await assertRejects(() => machine.find(), Error, "--state-dir names a folder");
   assertStringIncludes(describeError(error), "Cannot write to the folder /state");
   assertEquals(machine.asked, 0);
 });
 
-const REFUSED = "error   panel: Cannot register this machine: the panel refuses the key of " +
-  "--auto-discovery, or something before the panel does: Cannot register: status 403; " +
-  "trying again within an hour";
-const REGISTERED = "info    panel: Registered at the panel as node u; saved in " +
-  "/state/auto-discovery.state";
-
-withMachine.test("NodeRegistration.find() logs a refused key, and registers when it is accepted", async (machine) => {
-  machine.answer = () => REFUSAL;
-  const log = await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(50 * 60_000);
-    assert(machine.asked >= 4 && machine.asked <= 7, `${machine.asked} tries`);
-    const { answer } = new RegisteringMachine();
-    machine.answer = answer;
-    await time.run(60 * 60_000);
-    assertEquals((await finding)?.token, "t");
+test("NodeRegistration.find() checks the folder again before each call", async (machine) => {
+  machine.outcomes.push(FAILED);
+  await withTime(async (time) => {
+    const found = assertRejects(() => machine.find(), Error, "its token can't be saved");
+    await time.run(0);
+    machine.store.error = new Error("full");
+    await time.run(MINUTE_MS);
+    await found;
   });
-  assertEquals(log.map((line) => line.replace(/^\S+ /, "")), [REFUSED, REGISTERED]);
-  const waits = machine.askedAtSeconds.map((second, index, all) =>
-    second - (all[index - 1] ?? second)
-  );
-  assert(waits.slice(1).every((wait) => wait >= 60 && wait <= 3600), waits.join());
-  assertEquals([machine.problems[0], machine.problems.at(-1)], [wrong.message, undefined]);
+  assertEquals(machine.asked, 1);
 });
 
-withMachine.test("NodeRegistration.find() logs a refused key once an hour at most", async (machine) => {
-  machine.answer = () => REFUSAL;
-  const loggedAt: number[] = [];
-  await withTime(async (time, lines) => {
-    const finding = machine.find().catch(() => {});
-    for (let minute = 0; minute < 24 * 60; minute++) {
-      await time.run(60_000);
-      while (loggedAt.length < lines.length) loggedAt.push(minute);
-    }
-    machine.stop.abort();
-    await finding;
-  });
-  assert(loggedAt.length >= 12 && loggedAt.length <= 24, `${loggedAt.length} lines`);
-  for (const [index, minute] of loggedAt.entries()) {
-    assert(minute - (loggedAt[index - 1] ?? -60) >= 60, loggedAt.join());
-  }
-  assert(machine.asked < 60, `${machine.asked} tries in a day`);
-});
-
-withMachine.test("NodeRegistration.find() retries soon when a panel stops answering after a refusal", async (machine) => {
-  machine.outcomes.push(FAILED, REFUSAL, FAILED);
-  const log = await registering(machine, 130_000);
-  assertEquals(log.map((line) => line.replace(/^\S+ /, "").replace(/after .*/, "after …")), [
-    "warning panel: Cannot register: refused; trying again",
-    "info    panel: The panel answers again after …",
-    REFUSED.replace(/after .*/, "after …"),
-    "warning panel: Cannot register: refused; trying again",
-    "info    panel: The panel answers again after …",
-    REGISTERED,
+test("NodeRegistration.find() logs a refusal, waits for minutes to an hour, and registers when it is accepted", async (machine) => {
+  machine.outcomes.push(...Array(5).fill(REFUSED));
+  const log = await finding(machine, 2 * 60 * MINUTE_MS, "t6");
+  assertEquals(log.map((line) => line.replace(/after .*|for .*/, "…")), [
+    "warning refused; trying again",
+    "warning Still failing …",
+    "warning Still failing …",
+    "warning Still failing …",
+    "info The panel answers again …",
+    "info Registered at the panel as node u6; saved in /state/auto-discovery.state",
   ]);
+  assert(waits(machine).every((wait) => wait >= 60 && wait <= 3600), `${waits(machine)}`);
+  assertEquals([machine.problems[0], machine.problems.at(-1)], ["refused", undefined]);
 });
 
-withMachine.test("NodeRegistration.find() counts failures anew after a refusal", async (machine) => {
-  machine.outcomes.push(...Array(8).fill(FAILED), REFUSAL, FAILED);
-  await registering(machine, 10 * 60_000);
-  const [refusedAt = 0, failedAt = 0, registeredAt = 0] = machine.askedAtSeconds.slice(8);
-  assert(failedAt - refusedAt >= 59, "after a refusal it waits a minute or two");
-  assert(registeredAt - failedAt <= 2, `${registeredAt - failedAt} s after the first failure`);
+test("NodeRegistration.find() counts failures anew after a refusal", async (machine) => {
+  machine.outcomes.push(...Array(8).fill(FAILED), REFUSED, FAILED);
+  await finding(machine, 10 * MINUTE_MS, "t11");
+  const [refusal = 0, failure = 0] = waits(machine).slice(8);
+  assert(refusal >= 59 && failure <= 2, `${waits(machine)}`);
 });
 
-for (const kind of ["refused", "failed"] as const) {
-  withMachine.test(`NodeRegistration.find() ends with the signal while it waits after "${kind}"`, async (machine) => {
-    machine.answer = () => ({ kind, error: wrong });
-    await collectedLog(async () => {
-      const finding = machine.find();
-      queueMicrotask(() => machine.stop.abort());
-      assertEquals(await finding, undefined);
-    });
-  });
-}
-
-withMachine.test("NodeRegistration.find() tries until the panel answers, and logs it again after 1, 5 and 15 minutes", async (machine) => {
+test("NodeRegistration.find() retries for as long as the panel can't be reached", async (machine) => {
   machine.answer = () => FAILED;
-  const log = await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(3_600_000);
-    const { answer } = new RegisteringMachine();
-    machine.answer = answer;
-    await time.run(30_000);
-    assertEquals((await finding)?.token, "t");
-  });
+  await finding(machine, 60 * MINUTE_MS);
   assert(machine.asked > 100 && machine.asked < 260, `${machine.asked} tries`);
-  assertEquals(
-    log.filter((line) => line.includes("refused; trying again")).length,
-    4,
-    log.join("\n"),
-  );
-  assertEquals(log.length, 6, "and once that it answers again, and that it is registered");
+  assertEquals(machine.store.known.doubtful, undefined, "nothing is in doubt");
 });
 
-withMachine.test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async (machine) => {
+test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async (machine) => {
   // A clear failure behind one makes no less of them.
-  machine.answer = () => machine.asked % 2 === 1 ? { kind: "doubtful", error: late } : FAILED;
-  await withTime(async (time) => {
-    const finding = machine.find().catch(() => {});
-    await time.run(24 * 3_600_000);
-    machine.stop.abort();
-    await finding;
-  });
-  assert(machine.asked < 60, `${machine.asked} tries in a day`);
+  machine.answer = () => machine.asked % 2 === 1 ? DOUBTFUL : FAILED;
+  await finding(machine, DAY_MS);
+  assert(machine.asked > 20 && machine.asked < 70, `${machine.asked} tries in a day`);
 });
 
-withMachine.test("NodeRegistration.find() waits for another process, and uses the node that it has registered", async (machine) => {
-  machine.store.isLocked = true;
-  const log = await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(5_000);
-    machine.store.nodes = [NODE];
-    machine.store.isLocked = false;
-    await time.run(1_000);
-    assertEquals(await finding, NODE);
-  });
-  assertEquals(machine.store.calls, ["locked"]);
-  assertEquals(log.filter((line) => line.includes("Waiting for another process")).length, 1);
+Deno.test("NodeRegistration.find() waits in the next process, too, after a lost answer, as none without memory does", async () => {
+  for (const remembers of [true, false]) {
+    const first = new RegisteringMachine();
+    first.answer = () => new Promise(() => {});
+    let asked = 0;
+    await withTime(async (time) => {
+      const killed = first.find();
+      await time.run(0);
+      let { known } = first.store;
+      for (let restart = 0; restart < 60; restart++) {
+        const next = new RegisteringMachine();
+        if (remembers) next.store.known = known;
+        next.answer = () => DOUBTFUL;
+        const found = next.find();
+        await time.run(20_000);
+        next.stop.abort();
+        await found;
+        ({ known } = next.store);
+        asked += next.asked;
+      }
+      first.answer = () => FAILED;
+      first.stop.abort();
+      killed.catch(() => {});
+    });
+    if (remembers) assert(asked >= 3 && asked <= 6, `${asked} nodes in 20 minutes`);
+    else assertEquals(asked, 60);
+  }
 });
 
-withMachine.test("NodeRegistration.find() imports an official agent's node that the panel knows", async (machine) => {
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  let tries = 0;
-  machine.isTokenKnown = () => tries++ === 0 ? Promise.reject(down) : Promise.resolve(true);
-  await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(1_000);
-    assertEquals(await finding, { endpoint: ENDPOINT, uuid: "o", token: "official" });
-  });
-  assertEquals(machine.store.calls, ["locked", "checked", "saved official"]);
-});
-
-withMachine.test("NodeRegistration.find() asks about an official agent's node less and less often", async (machine) => {
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  const askedAtMs: number[] = [];
-  machine.isTokenKnown = () => {
-    askedAtMs.push(performance.now());
-    return Promise.reject(down);
+test("NodeRegistration.find() waits no longer than usual after a clock that was ahead", async (machine) => {
+  machine.store.known = {
+    nodes: [],
+    doubtful: { endpoint: ENDPOINT, count: 1, atMs: 99 * DAY_MS },
   };
-  const log = await withTime(async (time) => {
-    const finding = machine.find();
-    await time.run(10 * 60_000);
-    machine.isTokenKnown = () => Promise.resolve(true);
-    await time.run(30_000);
-    assertEquals((await finding)?.token, "official");
-  });
-  assert(askedAtMs.length >= 20 && askedAtMs.length < 50, `${askedAtMs.length} tries`);
-  const waitsMs = askedAtMs.map((atMs, index) => atMs - (askedAtMs[index - 1] ?? 0)).slice(1);
-  assert(waitsMs.every((waitMs) => waitMs >= 500 && waitMs <= 30_000), waitsMs.join());
-  const imported = log.filter((line) => line.includes("node of the official agent"));
-  assertEquals(imported.length, 1);
+  const log = await finding(machine, MINUTE_MS, "t1");
+  assertStringIncludes(log[0] ?? "", "Registering in 1 min: the panel may have made a node");
+});
+
+test("NodeRegistration.find() uses a node that can't be saved, and says what a restart does", async (machine) => {
+  const { answer } = machine;
+  machine.answer = () => {
+    machine.store.error = new Error("Cannot write /state/auto-discovery.state");
+    return answer();
+  };
+  const log = await finding(machine, 0, "t1");
+  assertStringIncludes(log.join(), "auto-discovery.state; a restart makes another node");
+});
+
+test("NodeRegistration.find() imports an official agent's node that the panel knows, and asks until that is clear", async (machine) => {
+  machine.official = JSON.stringify({ uuid: "o", token: "official" });
+  let asked = 0;
+  machine.isTokenKnown = () =>
+    ++asked < 25 ? Promise.reject(failed("unreachable")) : Promise.resolve(true);
+  const log = await finding(machine, 15 * MINUTE_MS, "official");
+  assertEquals(machine.store.calls, ["saved official"]);
+  assertEquals(asked, 25);
+  assertEquals(log.filter((line) => line.includes("Imported the node")).length, 1);
   assertEquals(log.filter((line) => line.includes("Registered at")), []);
 });
 
-withMachine.test("NodeRegistration.find() ends with the signal while it asks about an official agent's node", async (machine) => {
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  machine.isTokenKnown = () => {
-    machine.stop.abort();
-    return Promise.reject(down);
-  };
-  assertEquals(await collectedLog(async () => assertEquals(await machine.find(), undefined)), []);
-});
-
-Deno.test("NodeRegistration.find() registers when an official agent's node is another panel's, or damaged", async () => {
-  for (const official of [JSON.stringify({ uuid: "o", token: "official" }), '{"uuid":"o"', "[]"]) {
+Deno.test("NodeRegistration.find() registers when an official agent's node is another panel's, damaged, or of the past", async () => {
+  const whole = JSON.stringify({ uuid: "o", token: "official" });
+  for (
+    const [official, nodes] of [[whole, 0], ['{"uuid":"o"', 0], ["[]", 0], [whole, 1]] as const
+  ) {
     const machine = new RegisteringMachine();
     machine.official = official;
+    machine.store.known = {
+      nodes: [{ ...NODE, endpoint: "https://other.example" }].slice(0, nodes),
+    };
     machine.isTokenKnown = () => Promise.resolve(false);
-    const log = await collectedLog(async () => {
-      assertEquals((await machine.find())?.token, "t");
-    });
-    assertStringIncludes(log.join("\n"), "/opt/a.json");
-    assertEquals(machine.asked, 1);
+    const log = await collectedLog(async () => assertEquals(await machine.find(), "t1"));
+    assertEquals(log.join().includes("/opt/a.json"), nodes === 0);
   }
 });
 
-withMachine.test("NodeRegistration.find() ignores an official agent's node once this agent has registered", async (machine) => {
+Deno.test("NodeRegistration.find() ends with the signal, whatever it waits for", async () => {
+  for (const outcome of [FAILED, REFUSED, DOUBTFUL]) {
+    const machine = new RegisteringMachine();
+    machine.answer = () => outcome;
+    await finding(machine, 5 * MINUTE_MS);
+  }
+  const machine = new RegisteringMachine();
   machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  machine.store.nodes = [{ ...NODE, endpoint: "https://other.example", token: "other" }];
-  assertEquals((await machine.find())?.token, "t");
-  assertEquals(machine.store.nodes.length, 2);
+  machine.isTokenKnown = () => Promise.reject(failed("unreachable"));
+  await finding(machine, MINUTE_MS);
 });
 
-const MINUTE_MS = 60_000;
-
-function failed(failure: PanelFailure): PanelError {
-  return new PanelError("Cannot send report", { failure });
-}
-
-/** Minutes at which it registers again, in vain, when a call each half minute ends as `outcome` says. */
-async function attempts(outcome: (minute: number) => unknown): Promise<number[]> {
-  using time = new FakeTime();
-  const machine = new RegisteringMachine();
-  machine.store.nodes = [NODE];
-  machine.answer = () => ({ kind: "failed", error: failed("unreachable") });
-  await collectedLog(async () => {
-    await using node = machine.registration({ rediscover: true });
+/** What happens to a node that reports by a call each half minute. */
+async function reporting(
+  machine: RegisteringMachine,
+  outcome: (minute: number, node: NodeRegistration) => unknown,
+  { minutes, rediscover = true }: { minutes: number; rediscover?: boolean },
+): Promise<string[]> {
+  return await withTime(async (time) => {
+    await using node = machine.registration({ rediscover });
     await node.find();
-    for (let minute = 0; minute <= 35; minute += 0.5) {
-      node.onOutcome(outcome(minute));
+    for (let minute = 0; minute < minutes; minute += 0.5) {
+      node.onOutcome(outcome(minute, node));
       await time.run(MINUTE_MS / 2);
     }
   });
-  return machine.askedAtSeconds.map((second) => second / 60);
 }
 
 const unknown = failed("unauthorized");
+/** The panel has forgotten the old token. */
+const forgotten = (_: number, { token }: NodeRegistration) => token === "t" ? unknown : undefined;
 
-const OUTCOMES:
-  readonly (readonly [what: string, outcome: (minute: number) => unknown, minutes: number[]])[] = [
-    ["of rejection", () => unknown, [10, 20.5, 31]],
-    ["of success", () => undefined, []],
-    ["without an answer", () => failed("unreachable"), []],
-    ["of late answers", () => failed("timeout"), []],
-    ["of refused contents", () => failed("rejected"), []],
-    ["of lost connections", () => failed("disconnected"), []],
-    ["of another error that says so", () => new Error("unauthorized"), []],
-    ["after a success", (minute) => minute === 9.5 ? undefined : unknown, [20, 30.5]],
-    ["after another failure", (minute) => minute === 9.5 ? failed("unavailable") : unknown, [
-      20,
-      30.5,
-    ]],
+Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of nothing but rejection", async () => {
+  const except = (other: unknown) => (minute: number) => minute === 9.5 ? other : unknown;
+  await same(async (outcome) => {
+    const machine = new RegisteringMachine();
+    machine.store.known = { nodes: [NODE] };
+    machine.answer = () => FAILED;
+    await reporting(machine, outcome, { minutes: 35.5 });
+    return machine.askedAtSeconds.map((second) => second / 60).join();
+  }, [
+    [() => unknown, "10,20.5,31"],
+    [() => undefined, ""],
+    [() => failed("unreachable"), ""],
+    [() => failed("rejected"), ""],
+    [() => new Error("unauthorized"), ""],
+    [except(undefined), "20,30.5"],
+    [except(failed("unavailable")), "20,30.5"],
+    [except(failed("websocket blocked")), "10,20.5,31"],
+  ]);
+});
+
+test("NodeRegistration.onOutcome() uses and saves the new node, and hides both tokens", async (machine) => {
+  machine.store.known = { nodes: [NODE] };
+  const log = await reporting(machine, forgotten, { minutes: 60 });
+  assertEquals(machine.store.known.nodes.map(({ token }) => token), ["t1"]);
+  assertEquals(machine.store.calls, ["in doubt 1", "asked", "saved t1"]);
+  assertEquals([machine.tokens, machine.store.isClosed], [["t", "t1"], true]);
+  assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
+});
+
+test("NodeRegistration.onOutcome() logs once which option would help where it may not register again", async (machine) => {
+  machine.store.known = { nodes: [NODE] };
+  const log = await reporting(machine, forgotten, { minutes: 120, rediscover: false });
+  assertEquals([machine.asked, log.length], [0, 1]);
+  assertStringIncludes(log.join(), "with --rediscover it registers again");
+});
+
+Deno.test("NodeRegistration.onOutcome() registers once a day at most, also with a clock that was ahead", async () => {
+  await same(
+    async ([sinceMinutes, minutes]) => {
+      const machine = new RegisteringMachine();
+      const registeredAtMs = 10 * DAY_MS + sinceMinutes * MINUTE_MS;
+      machine.store.known = { nodes: [{ ...NODE, registeredAtMs }] };
+      const log = await reporting(machine, forgotten, { minutes });
+      if (machine.asked === 0) assertStringIncludes(log.join(), "once a day at most");
+      return machine.asked;
+    },
     [
-      "with a blocked WebSocket between",
-      (minute) => minute === 9.5 ? failed("websocket blocked") : unknown,
-      [10, 20.5, 31],
-    ],
-  ];
-for (const [what, outcome, minutes] of OUTCOMES) {
-  Deno.test(`NodeRegistration.onOutcome() registers again at minutes "${minutes}": ten minutes ${what}`, async () => {
-    assertEquals(await attempts(outcome), minutes);
+      [[-1, 60], 0],
+      [[60, 60], 0],
+      [[25 * 60, 11], 1],
+      [[-24 * 60 + 35, 34], 0],
+      [[-24 * 60 + 35, 44], 1],
+    ] as const,
+  );
+});
+
+Deno.test("NodeRegistration.onOutcome() keeps the token when it can't register, and waits a day when that is in doubt", async () => {
+  await same(async (outcome) => {
+    const machine = new RegisteringMachine();
+    machine.store.known = { nodes: [NODE] };
+    if (outcome === undefined) machine.store.error = new Error("Cannot write");
+    else machine.answer = () => outcome;
+    const log = await reporting(machine, () => unknown, { minutes: 43 });
+    assertEquals(machine.tokens, ["t"]);
+    assertStringIncludes(log.join("\n"), "Cannot register again: ");
+    return machine.asked;
+  }, [[FAILED, 4], [DOUBTFUL, 1], [REFUSED, 4], [undefined, 0]]);
+});
+
+test("NodeRegistration ends when the attempt under way has, and uses what it brought", async (machine) => {
+  machine.store.known = { nodes: [NODE] };
+  const held = Promise.withResolvers<RegistrationOutcome>();
+  const outcome = machine.answer;
+  machine.answer = () => held.promise;
+  await withTime(async (time) => {
+    const node = machine.registration({ rediscover: true });
+    await node.find();
+    node.onOutcome(unknown);
+    await time.run(10 * MINUTE_MS);
+    node.onOutcome(unknown);
+    await time.run(0);
+    const ending = node[Symbol.asyncDispose]();
+    await time.run(1_000);
+    assertEquals([machine.asked, machine.store.isClosed], [1, false]);
+    held.resolve(await outcome());
+    await ending;
   });
-}
+  assertEquals(machine.store.known.nodes.map(({ token }) => token), ["t1"]);
+});
 
 const ALMOST_ONE = 0.999999999;
 
-function longest(failed: number, doubtful: number): number {
-  return Math.round(registrationWaitMs({ failed, doubtful, refused: 0 }, ALMOST_ONE) / 1000);
-}
-
-Deno.test("registrationWaitMs() grows to half a minute after clear failures", () => {
-  assertEquals([1, 2, 3, 4, 5, 6, 7, 1000].map((failed) => longest(failed, 0)), [
-    ...[1, 2, 4, 8, 16, 30, 30, 30],
-  ]);
-});
-
-Deno.test("registrationWaitMs() grows to an hour when each attempt may have made a node", () => {
-  assertEquals([1, 2, 3, 6, 7, 1000].map((doubtful) => longest(doubtful, doubtful)), [
-    ...[60, 120, 240, 1920, 3600, 3600],
-  ]);
-});
-
-Deno.test("registrationWaitMs() grows from a minute to an hour when the key is refused", () => {
-  const waits = (random: number) =>
-    [1, 2, 3, 4, 5, 6, 1000].map((refused) =>
-      Math.round(registrationWaitMs({ failed: 0, doubtful: 0, refused }, random) / 60_000)
+Deno.test("registrationWaitMs() grows to half a minute, and to an hour after lost answers and refusals", async () => {
+  const none = { failed: 0, doubtful: 0, refused: 0 };
+  const seconds = (counts: number[], kind: keyof typeof none, random: number) =>
+    counts.map((count) =>
+      Math.round(registrationWaitMs({ ...none, [kind]: count }, random) / 1000)
     );
-  assertEquals(waits(0), [1, 2, 4, 8, 16, 30, 30]);
-  assertEquals(waits(ALMOST_ONE), [2, 4, 8, 16, 32, 60, 60]);
+  await same(
+    ([kind, random]) => seconds([1, 2, 3, 6, 7, 1000], kind, random),
+    [
+      [["failed", ALMOST_ONE], [1, 2, 4, 30, 30, 30]],
+      [["doubtful", ALMOST_ONE], [60, 120, 240, 1920, 3600, 3600]],
+      [["refused", ALMOST_ONE], [120, 240, 480, 3600, 3600, 3600]],
+      [["refused", 0], [60, 120, 240, 1800, 1800, 1800]],
+    ] as const,
+  );
 });
 
 Deno.test("registrationWaitMs() is random in the upper half, so that many agents don't return at once", () => {
-  const many = fc.integer({ min: 1, max: 5000 });
-  const tries = fc.oneof(
-    fc.record({ failed: many, doubtful: fc.nat(5000), refused: fc.constant(0) }),
-    fc.record({ failed: fc.constant(0), doubtful: fc.nat(5000), refused: many }),
-  );
+  const count = fc.integer({ min: 1, max: 5000 });
+  const tries = fc.record({ failed: count, doubtful: fc.nat(5000), refused: fc.nat(5000) });
   fc.assert(
     fc.property(tries, fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }), (tries, random) => {
       const waitMs = registrationWaitMs(tries, random);
@@ -334,4 +356,78 @@ Deno.test("registrationWaitMs() is random in the upper half, so that many agents
       assert(waitMs >= longestMs / 2 && waitMs <= longestMs && waitMs >= 500, `${waitMs}`);
     }),
   );
+});
+
+/** Finds the token of a machine whose state is in `folder`. */
+async function findToken(
+  { folder, endpoint = "http://panel.example", args = [] }: {
+    folder: string;
+    endpoint?: string;
+    args?: readonly string[];
+  },
+): Promise<string> {
+  const config = configOf([
+    ...["-e", endpoint, "--auto-discovery", "d1scovery-k3y", "--state-dir", `${folder}/state`],
+    ...args,
+  ]);
+  const options = { signal: patience(), onToken: () => {}, observer: undefined };
+  await using node = await openRegistration(config, options);
+  assertEquals(await node.find(), true);
+  return node.token;
+}
+
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  using folder = new TempFolder();
+  Deno.mkdirSync(`${folder.path}/state`, { mode: 0o700 });
+  await collectedLog(() => use(folder.path));
+}
+
+Deno.test("openRegistration() imports the official agent's node, which it leaves alone from then on", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/official.json`;
+    Deno.writeTextFileSync(path, JSON.stringify({ uuid: "o", token: "official" }));
+    await withRawServer(async (peer) => {
+      while (await peer.request() !== undefined) {
+        await peer.answer('{"id":1,"error":{"code":-32601}}', [], "400 Bad Request");
+      }
+    }, async ({ origin }) => {
+      const args = ["--auto-discovery-file", path];
+      for (const token of ["official", "another"]) {
+        assertEquals(await findToken({ folder, endpoint: origin, args }), "official");
+        assertEquals(
+          JSON.parse(Deno.readTextFileSync(path)).token,
+          token === "another" ? "x" : token,
+        );
+        Deno.writeTextFileSync(path, JSON.stringify({ uuid: "x", token: "x" }));
+      }
+    });
+  });
+});
+
+Deno.test("openRegistration() throws when no node can be saved, unless there is one", async () => {
+  await withFolder(async (folder) => {
+    const path = `${folder}/state/auto-discovery.state`;
+    Deno.mkdirSync(path);
+    const error = await assertRejects(() => findToken({ folder }), Error);
+    assertStringIncludes(describeError(error), "Cannot read");
+    Deno.removeSync(path);
+    using store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
+    await store.open();
+    await store.save({ endpoint: "http://panel.example", uuid: "u", token: "known" });
+    assertEquals(await findToken({ folder }), "known");
+  });
+});
+
+Deno.test("openRegistration() takes a damaged file for none with --rediscover only", async () => {
+  await withFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/state/auto-discovery.state`, "{");
+    await assertRejects(() => findToken({ folder }), Error, "it is damaged");
+    await withRawServer(async (peer) => {
+      while (await peer.request() !== undefined) {
+        await peer.answer('{"status":"success","data":{"uuid":"n","token":"new"}}');
+      }
+    }, async ({ origin }) => {
+      assertEquals(await findToken({ folder, endpoint: origin, args: ["--rediscover"] }), "new");
+    });
+  });
 });

@@ -5,6 +5,7 @@ import type { DialFailure } from "../../lib/panel/link_machine.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { WebSocketOpener, type WebSocketPurpose } from "../../lib/panel/websocket_opener.ts";
 
+import { answer } from "./answers.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { upgrade } from "../net/raw_upgrade.ts";
@@ -48,7 +49,7 @@ Deno.test("WebSocketOpener.open() dials the path of the purpose, with the encode
 Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work from where nothing does", () => {
   const refused = new Deno.errors.ConnectionRefused("refused");
   const upgrade = (status: number, text = "", location?: string) =>
-    new UpgradeError(status, { text, location });
+    new UpgradeError(status, answer(status, text, { location }));
   const cases: [unknown, DialFailure, PanelFailure, string][] = [
     [upgrade(200, HTML), "answered", "unsupported protocol", "the answer is a page of HTML"],
     [upgrade(200, "hello"), "answered", "unsupported protocol", "the answer is no WebSocket"],
@@ -56,7 +57,7 @@ Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work fro
     [upgrade(403, HTML), "answered", "unavailable", "status 403"],
     [upgrade(404, "404 page not found"), "answered", "unavailable", "status 404"],
     [upgrade(502), "answered", "unavailable", "status 502"],
-    [upgrade(302, "", "/login?next=s3cret"), "answered", "redirected", "/login ("],
+    [upgrade(302, "", "/login?next=s3cret"), "answered", "redirected", "/login"],
     [new ResponseError("late", { kind: "timeout" }), "answered", "timeout", "late"],
     [new ResponseError("cut off", { kind: "closed" }), "answered", "unreachable", "cut off"],
     [new ResponseError("odd", { kind: "malformed" }), "answered", "unreadable", "odd"],

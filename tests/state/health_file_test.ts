@@ -216,19 +216,30 @@ inClosedFolder.test("HealthFile.open() follows no link that somebody has put the
   assertEquals([...Deno.readDirSync(`${parent.path}/theirs`)], []);
 });
 
-inClosedFolder.test("HealthFile.open() takes no folder that others can write to, says so, and takes the next", async (parent) => {
+inClosedFolder.test("HealthFile.open() closes its folder to others, but none that is shared on purpose", async (parent) => {
   const folder = `${parent.path}/open`;
   Deno.mkdirSync(folder);
-  for (const mode of [0o777, 0o1777, 0o775, 0o757]) {
+  for (const mode of [0o777, 0o775, 0o757]) {
     Deno.chmodSync(folder, mode);
-    const log = await said(() => {
-      const file = HealthFile.open([folder, `${parent.path}/own`], ABOUT);
-      assertEquals(file?.path, `${parent.path}/own/health`);
-      file?.close();
-    });
-    assertEquals(log, [`warning agent: No health file: other users may write to ${folder}`]);
+    HealthFile.open([folder], ABOUT)?.close();
+    assertEquals((Deno.statSync(folder).mode ?? 0) & 0o777, 0o755);
   }
-  assertEquals([...Deno.readDirSync(folder)], []);
+  Deno.chmodSync(folder, 0o1777);
+  const log = await said(() => {
+    const file = HealthFile.open([folder, `${parent.path}/own`], ABOUT);
+    assertEquals(file?.path, `${parent.path}/own/health`);
+    file?.close();
+  });
+  assertEquals(log, [`warning agent: No health file: other users may write to ${folder}`]);
+});
+
+asRoot.test("HealthFile.open() takes no file that others have put into its folder before", async () => {
+  using folder = new ClosedFolder();
+  Deno.chmodSync(folder.path, 0o777);
+  Deno.writeTextFileSync(`${folder.path}/health`, "");
+  Deno.chownSync(`${folder.path}/health`, 65534, 65534);
+  const [line = ""] = await refusal(folder.path);
+  assertMatch(line, /No health file: .*\/health belongs to another user/);
 });
 
 inClosedFolder.test("HealthFile.open() writes to nothing that a link in its folder leads to", async (folder) => {
@@ -321,7 +332,6 @@ inClosedFolder.test("HealthFile keeps the state of each panel, whatever is in it
   file?.setPanels([panel], { now: true });
   assertEquals(readHealth([folder.path])?.panels, [{
     ...panel,
-    kinds: {},
     error: { text: "坏了  \ud800", atMs: 4 },
   }]);
   file?.close();
@@ -335,7 +345,7 @@ function longPanels(count: number, character: string): PanelHealth[] {
     panel: `${at}.example/`.padEnd(300, "a"),
     transport: "v2 WebSocket",
     ...{ sinceMs, acceptedAtMs: sinceMs, failures: many, probes: many, shortConnections: many },
-    ...{ kinds: { icmp: many, tcp: many, http: many }, lastMinute: many, lost: many },
+    ...{ lastMinute: many, lost: many },
     ...{ shortestMs: 14_999, longestMs: 14_999 },
     lostTargets: Array.from({ length: 10 }, () => ({ kind: "tcp", target: "t".repeat(2048) })),
     error: { text: character.repeat(5000), atMs: sinceMs },

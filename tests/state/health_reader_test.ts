@@ -226,10 +226,10 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
     write(folder.path, { ...good, ...changes });
     return readHealth([folder.path]);
   };
-  const none = { failures: 0, probes: 0, kinds: {} };
-  assertEquals(read({})?.panels, [{ ...panel, ...none, transport: undefined, error: undefined }]);
-  const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4, alwaysLost: 3 };
-  const more = { shortConnections: 5, tokenKnownAtMs: 9, shortestMs: 1, longestMs: 2 };
+  const none = { failures: 0, probes: 0 };
+  assertEquals(read({})?.panels, [{ ...panel, ...none }]);
+  const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4 };
+  const more = { shortConnections: 5, shortestMs: 1, longestMs: 2 };
   const all = {
     ...panel,
     ...counts,
@@ -238,12 +238,11 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
     acceptedAtMs: 6,
     intervalMs: 8,
   };
-  const rest = { kinds: { icmp: 1, tcp: 2, http: 3 }, error: { text: "no", atMs: 7 } };
+  const lostTarget = { kind: "tcp", target: "a" } as const;
+  const rest = { lostTargets: [lostTarget], error: { text: "no", action: "do", atMs: 7 } };
   assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
-  const odd = { transport: 1, failures: "1", error: { text: "no" }, kinds: { icmp: "1", x: 1 } };
-  assertEquals(read({ panels: [{ ...panel, ...odd }] })?.panels, [
-    { ...panel, ...none, transport: undefined, error: undefined },
-  ]);
+  const odd = { transport: 1, failures: "1", error: { text: "no" }, lostTargets: [{ kind: "x" }] };
+  assertEquals(read({ panels: [{ ...panel, ...odd, x: 1 }] })?.panels, [{ ...panel, ...none }]);
   const problem = { part: "metrics", text: "no", sinceMs: 1 };
   const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
   const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
@@ -282,7 +281,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
     ...{ panel: text, transport: text, sinceMs: number, acceptedAtMs: number, failures: number },
     ...{ probes: number, lastMinute: number, lost: number, shortConnections: number },
     ...{ shortestMs: number, longestMs: number },
-    kinds: recordOf({ icmp: number, tcp: number, http: number, __proto__: ANYTHING }),
+    lostTargets: fc.oneof(fc.array(recordOf({ kind: text, target: text })), ANYTHING),
     error: fc.oneof(recordOf({ text, atMs: number }), ANYTHING),
   });
   const problem = recordOf({ part: fc.constantFrom("ping", "state", "x"), text, sinceMs: number });
@@ -304,7 +303,7 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
       memoryBytes: undefined,
       isPaused: false,
       service: undefined,
-      found: { status: "skipped", text: "" } as const,
+      found: { status: "skipped", text: "", advice: [] } as const,
       nowMs: 0,
     };
     // deno-lint-ignore no-control-regex
