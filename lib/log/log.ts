@@ -5,18 +5,15 @@
  */
 
 import {
-  configureSync,
-  type ContextLocalStorage,
-  getLogger as getCategory,
-  type Logger,
+  type LogContexts,
+  Logger,
   type LogLevel,
   type LogRecord,
-  withContext,
-} from "@logtape/logtape";
+  setLogOutput,
+  withLogProperties,
+} from "./logger.ts";
 import { LogRateLimit } from "./rate_limit.ts";
 import { oneLine, redactQueries, redactSecrets } from "./redact.ts";
-
-const ROOT = "komari-agent";
 
 /** The parts of the program that log. */
 export type LogComponent = "agent" | "net" | "panel" | "probe" | "remote" | "update";
@@ -31,7 +28,7 @@ const ERRORS_PER_MINUTE = 2;
 
 /** Settings of the log. */
 export interface LogOptions {
-  level: "debug" | "info" | "warning" | "error";
+  level: LogLevel;
   format: "text" | "json";
   /** Texts that are removed from every line, such as the token. */
   secrets: readonly string[];
@@ -42,17 +39,17 @@ export interface LogOptions {
   /** Writes a line, which has no line feed. */
   write: (line: string) => void;
   /** Remembers across `await` which panel a line is about; needed only with several panels. */
-  contexts?: ContextLocalStorage<Record<string, unknown>>;
+  contexts?: LogContexts | undefined;
 }
 
 /** Gets the logger of a component; silent until {@linkcode setUpLog} was called. */
 export function getLogger(component: LogComponent): Logger {
-  return getCategory([ROOT, component]);
+  return new Logger(component);
 }
 
 /** Names the panel in every line that `act` logs, now and in all that it starts. */
 export function withPanel<T>(panel: string, act: () => T): T {
-  return withContext({ panelName: panel }, act);
+  return withLogProperties({ panelName: panel }, act);
 }
 
 /** Starts writing the events of all components to `options.write`. */
@@ -61,22 +58,14 @@ export function setUpLog(options: LogOptions): void {
   const budgets = new Map<string | undefined, LineBudget>();
   const write = (record: LogRecord) => {
     // At level debug every line is wanted.
-    if (options.level === "debug" || !LIMITED.has(componentOf(record))) {
+    if (options.level === "debug" || !LIMITED.has(record.component)) {
       return options.write(format(record, options));
     }
     const budget = budgets.get(panelOf(record)) ?? new LineBudget();
     budgets.set(panelOf(record), budget);
     for (const allowed of budget.spend(record)) options.write(format(allowed, options));
   };
-  configureSync({
-    reset: true,
-    contextLocalStorage: options.contexts,
-    sinks: { out: write },
-    loggers: [
-      { category: ROOT, sinks: ["out"], lowestLevel: options.level },
-      { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
-    ],
-  });
+  setLogOutput({ level: options.level, contexts: options.contexts, write });
 }
 
 /** Bounds the lines about one panel, whatever it or the network does. */
@@ -95,7 +84,7 @@ class LineBudget {
     if (!isDropped && limit.allows()) return [record];
     if (!this.#notices.allows()) return [];
     const message = ["Too many lines: further ones are dropped for up to a minute"];
-    return [{ ...record, level: "warning", message, rawMessage: message.join("") }];
+    return [{ ...record, level: "warning", message }];
   }
 }
 
@@ -126,18 +115,16 @@ const CALL = /: [a-z]+ '([^']+)'(?: -> '[^']+')?/g;
 const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)|: getaddrinfo E\w+ \S+/g;
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
-  trace: 7,
   debug: 7,
   info: 6,
   warning: 4,
   error: 3,
-  fatal: 2,
 };
 
 function formatText(record: LogRecord, options: LogOptions): string {
   const panel = panelOf(record);
   const name = panel === undefined ? "" : `[${panel}] `;
-  const line = `${componentOf(record)}: ${name}${messageOf(record, options)}`;
+  const line = `${record.component}: ${name}${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
   const level = record.level.padEnd(7);
   if (options.terminal === undefined) return `${timeOf(record)} ${level} ${line}`;
@@ -148,11 +135,9 @@ function formatText(record: LogRecord, options: LogOptions): string {
 
 /** Colors of levels on a terminal, as ANSI numbers. */
 const COLORS: Readonly<Partial<Record<LogLevel, number>>> = {
-  trace: 90,
   debug: 90,
   warning: 33,
   error: 31,
-  fatal: 31,
 };
 
 function localTimeOf(record: LogRecord): string {
@@ -166,7 +151,7 @@ function formatJson(record: LogRecord, options: LogOptions): string {
   const fixed = {
     time: timeOf(record),
     level: record.level,
-    component: componentOf(record),
+    component: record.component,
     panel: panelOf(record) ?? panel,
     message: messageOf(record, options),
   };
@@ -190,10 +175,6 @@ function fieldsOf(record: LogRecord, options: LogOptions): Record<string, unknow
 
 function timeOf(record: LogRecord): string {
   return new Date(record.timestamp).toISOString();
-}
-
-function componentOf(record: LogRecord): string {
-  return record.category.at(-1) ?? ROOT;
 }
 
 /** The panel that the line is about; absent with a single panel. */
