@@ -4,7 +4,8 @@
  * Below the stage of a failure (`#`) stand its rows, of which the first that fits is the cause: its name
  * and, behind `~`, what it fits (all without that); the reason; and what to do, the likeliest first.
  * Conditions are statuses, a pattern of the error or answer, or the name of a test (`@`); `{name}` is a
- * value, and `{--flag VALUE}` an option as it is given here. Tests and values are those of `diagnose.ts`.
+ * value, and `{--flag VALUE}` an option as it is given here. The text is ASCII, since the minifier can't
+ * escape a raw one, and one other character doubles the program's text in memory. Tests and values are those of `diagnose.ts`.
  *
  * @module
  */
@@ -15,305 +16,305 @@ const TEXT = String.raw`
 # lookup
 = name server ~ /name server|no answer within|refused|unreachable/
 no address for {hop}: {server}
-→ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
-→ or ask another name server: {--custom-dns ADDRESS}
+-> see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+-> or ask another name server: {--custom-dns ADDRESS}
 = name ~ /no such name/
 no such name: {host}
-→ correct the name in {hopPlace}, or add a DNS record for it
-→ see what its DNS provider answers: dig +trace {host}
+-> correct the name in {hopPlace}, or add a DNS record for it
+-> see what its DNS provider answers: dig +trace {host}
 = lookup
 no address for {hop}: {why}
-→ see what the system finds: getent ahosts {host}
-→ or ask another name server: {--custom-dns ADDRESS}
+-> see what the system finds: getent ahosts {host}
+-> or ask another name server: {--custom-dns ADDRESS}
 
 # connect
 = dead proxy ~ @proxy
 no connection to {peer}: {why}
-→ start the proxy, or correct {proxy}; without it: {withoutProxy}
-→ see whether it listens: nc -vz {host} {port}
+-> start the proxy, or correct {proxy}; without it: {withoutProxy}
+-> see whether it listens: nc -vz {host} {port}
 = not on this machine ~ @loopback
 no connection to {peer}: {why}
-→ start the panel, if it is on this machine (ss -ltn shows what listens); else correct {endpoint}
+-> start the panel, if it is on this machine (ss -ltn shows what listens); else correct {endpoint}
 = refused ~ /refused/
 no connection to {peer}: {why}
-→ see on the panel's machine whether it listens on port {port}, not at 127.0.0.1 alone: ss -ltn; else correct {endpoint}
-→ see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
+-> see on the panel's machine whether it listens on port {port}, not at 127.0.0.1 alone: ss -ltn; else correct {endpoint}
+-> see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
 = own firewall ~ /does not let it through/
 no connection to {peer}: {why}
-→ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
-→ see whether SELinux or AppArmor refuses it: journalctl -k | grep -i denied
+-> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
+-> see whether SELinux or AppArmor refuses it: journalctl -k | grep -i denied
 = no usable family ~ /no address of that family/
 no connection to {peer}: {why}
-→ this machine has no {family}: give the panel's name an {otherFamily} address, too
-→ see whether it has an address that may be used, and a free port: ip addr; ss -s
+-> this machine has no {family}: give the panel's name an {otherFamily} address, too
+-> see whether it has an address that may be used, and a free port: ip addr; ss -s
 = host unreachable ~ /host is (?:unreachable|down)/
 no connection to {peer}: {why}
-→ see whether that machine is on: ping -c 3 {address}
-→ see which way leads there: {ip} route get {address}
-→ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
+-> see whether that machine is on: ping -c 3 {address}
+-> see which way leads there: {ip} route get {address}
+-> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = offline ~ /unreachable|leads nowhere|prohibited|is down/
 no connection to {peer}: {why}
-→ see whether this machine is online and has a route there: ip addr; {ip} route get {address}
-→ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
+-> see whether this machine is online and has a route there: ip addr; {ip} route get {address}
+-> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = dropped ~ /no answer/
 no connection to {peer}: {why}
-→ see from another machine whether it answers: curl -m 10 -I {origin}; if so, a firewall drops it: nft list ruleset
-→ see how far packets get: traceroute -n {address}
+-> see from another machine whether it answers: curl -m 10 -I {origin}; if so, a firewall drops it: nft list ruleset
+-> see how far packets get: traceroute -n {address}
 = connection
 no connection to {peer}: {why}
-→ see what answers there: curl -v {origin}
+-> see what answers there: curl -v {origin}
 
 # proxy
 = proxy's login ~ / 407\b|user or password|authentication method/ & @no login
 {hop} wants a login: {why}
-→ put the proxy's user and password into {proxy}: {kind}://USER:PASSWORD@HOST:PORT
+-> put the proxy's user and password into {proxy}: {kind}://USER:PASSWORD@HOST:PORT
 = proxy's password ~ / 407\b|user or password|authentication method/
 {hop} does not accept this login: {why}
-→ correct the user and password in {proxy}
+-> correct the user and password in {proxy}
 = proxy forbids ~ / 403\b|rules forbid/
 {hop} refuses {panel}: {why}
-→ have the proxy allow {panel}
-→ or reach {panel} without the proxy: {withoutProxy}
+-> have the proxy allow {panel}
+-> or reach {panel} without the proxy: {withoutProxy}
 = proxy unconnected ~ / 50[234]\b|unreachable|refused|general failure|TTL/
 {hop} does not reach {panel}: {why}
-→ see on the proxy's machine whether it reaches the panel: curl -v {origin}
-→ or reach {panel} without the proxy: {withoutProxy}
+-> see on the proxy's machine whether it reaches the panel: curl -v {origin}
+-> or reach {panel} without the proxy: {withoutProxy}
 = no proxy
 no connection through {hop}: {why}
-→ see whether {proxy} names a proxy of that kind, and no web server: curl -v -x {kind}://{host}:{port} {origin}
-→ or reach {panel} without the proxy: {withoutProxy}
+-> see whether {proxy} names a proxy of that kind, and no web server: curl -v -x {kind}://{host}:{port} {origin}
+-> or reach {panel} without the proxy: {withoutProxy}
 
 # tls
 = old TLS ~ /no TLS 1\.2/
 no TLS with {host} port {port}: {why}
-→ have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)
+-> have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)
 = ciphers ~ /no cipher in common/
 no TLS with {host} port {port}: {why}
-→ have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)
+-> have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)
 = no HTTP/1.1 ~ /no HTTP\/1\.1/
 no TLS with {host} port {port}: {why}
-→ have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)
+-> have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)
 = client certificate ~ /wants a certificate/
 no TLS with {host} port {port}: {why}
-→ let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+-> let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
 = no TLS ~ /does not speak TLS/
 {host} port {port} does not speak TLS
-→ if the panel has no TLS, write {plain} into {endpoint} (all on the way can read the token then); else correct the port
+-> if the panel has no TLS, write {plain} into {endpoint} (all on the way can read the token then); else correct the port
 = expired ~ /has expired/
 the certificate of {host} is not trusted: {why}
-→ if the date here is right (date), renew the certificate on the panel's server: certbot renew; systemctl reload nginx
+-> if the date here is right (date), renew the certificate on the panel's server: certbot renew; systemctl reload nginx
 = not yet valid ~ /not valid (?:yet|at this time)/
 the certificate of {host} is not trusted: {why}
-→ see whether the date here is right: date; if not, set it: timedatectl set-ntp true
+-> see whether the date here is right: date; if not, set it: timedatectl set-ntp true
 = kind of certificate ~ /X\.509 version 1|purposes|not supported/
 the certificate of {host} is not trusted: {why}
-→ make a new certificate with the name in it: openssl req -x509 -addext subjectAltName={subject} …
+-> make a new certificate with the name in it: openssl req -x509 -addext subjectAltName={subject} ...
 = other name ~ /another name/
 the certificate of {host} is not trusted: {why}
-→ correct the name in {endpoint}, or give the panel's server a certificate for {host}
+-> correct the name in {endpoint}, or give the panel's server a certificate for {host}
 = no site ~ /no site of that name/
 no TLS with {host} port {port}: {why}
-→ correct the name in {endpoint}, or give the panel's server a certificate for {host}
+-> correct the name in {endpoint}, or give the panel's server a certificate for {host}
 = self-signed ~ /self-signed/
 the certificate of {host} is not trusted: {why}
-→ if it is the panel's own, trust it: {client} | openssl x509 >FILE; {--ca-cert FILE}
+-> if it is the panel's own, trust it: {client} | openssl x509 >FILE; {--ca-cert FILE}
 = unknown issuer ~ /issuer is unknown/
 the certificate of {host} is not trusted: {why}
-→ give the panel's server the full chain (fullchain.pem); for an authority of your own: {--ca-cert FILE}
-→ see from another machine whether the issuer is the same; if not, something on the way answers: {client}
+-> give the panel's server the full chain (fullchain.pem); for an authority of your own: {--ca-cert FILE}
+-> see from another machine whether the issuer is the same; if not, something on the way answers: {client}
 = TLS
 no TLS with {host} port {port}: {why}
-→ see what answers there: {client}
-→ read the log of the server that ends TLS for the panel
+-> see what answers there: {client}
+-> read the log of the server that ends TLS for the panel
 
 # silent
 = hangs
 connected to {host}, and {why}
-→ see on the panel's machine whether the panel hangs: its log; top; df -h
-→ see whether a late answer comes: curl -v {url}
+-> see on the panel's machine whether the panel hangs: its log; top; df -h
+-> see whether a late answer comes: curl -v {url}
 
 # closed
 = closes without TLS ~ @plain
 connected to {host}, and {why}
-→ see whether that port speaks TLS: curl -kv {secure}; if so, write {secure} into {endpoint}
+-> see whether that port speaks TLS: curl -kv {secure}; if so, write {secure} into {endpoint}
 = closes
 connected to {host}, and {why}
-→ see what answers there: curl --http1.1 -v {url}
+-> see what answers there: curl --http1.1 -v {url}
 
 # token
 = variable for a token ~ @variable
 {why}: it is a variable that nothing has filled in
-→ put the token itself into {token}
+-> put the token itself into {token}
 = odd token ~ @odd
 {why}: it contains {odd}, which no token has
-→ put the node's token into {token}, as the panel's page shows it
+-> put the node's token into {token}, as the panel's page shows it
 = UUID for a token ~ @UUID
 {why}
-→ take the node's token from the panel's page (this one is a UUID, which names a node)
+-> take the node's token from the panel's page (this one is a UUID, which names a node)
 = long token ~ @long
 {why}
-→ take the node's token from the panel's page (this one has {length} characters, theirs have 22; a key of auto-discovery goes into --auto-discovery)
+-> take the node's token from the panel's page (this one has {length} characters, theirs have 22; a key of auto-discovery goes into --auto-discovery)
 = short token ~ @short
 {why}
-→ take the node's token from the panel's page (this one has {length} characters, theirs have 22)
+-> take the node's token from the panel's page (this one has {length} characters, theirs have 22)
 = deleted node ~ @accepted before
 the panel does not know this token any more
-→ see on the panel's page whether the node was deleted; if so, add it again, and put its new token into {token}
+-> see on the panel's page whether the node was deleted; if so, add it again, and put its new token into {token}
 = unknown token
 {why}
-→ see on the panel's page whether the node is still there, and put its token into {token}
+-> see on the panel's page whether the node is still there, and put its token into {token}
 
 # key
 = key of auto-discovery
 the panel refuses the key of auto-discovery: {why}
-→ compare it with the key on the panel's page of settings: {--auto-discovery KEY}
+-> compare it with the key on the panel's page of settings: {--auto-discovery KEY}
 
 # panel
 = panel's disk ~ /disk is full|no space left|disk quota/
 the disk of the panel is full: {why}
-→ make room on the panel's machine: df -h
+-> make room on the panel's machine: df -h
 = panel's version ~ /-32601|[Mm]ethod not found|[Uu]nknown method/
 the panel does not know this call: {why}
-→ update the panel, or this agent: their versions do not fit
+-> update the panel, or this agent: their versions do not fit
 = panel's error
 the panel answers with an error: {why}
-→ read the log of the panel
+-> read the log of the panel
 
 # disconnected
 = lost ~ /no answer within/
 the WebSocket was lost: {why}
-→ wait: it is opened again; if this repeats, see whether packets are lost on the way: mtr -rn {host}
+-> wait: it is opened again; if this repeats, see whether packets are lost on the way: mtr -rn {host}
 = closed
 the WebSocket was lost: {why}
-→ wait: it is opened again; if this repeats, see why in the log of the panel, and of the proxy in front of it
+-> wait: it is opened again; if this repeats, see why in the log of the panel, and of the proxy in front of it
 
 # short-lived
 = idle limit ~ @even
 the last {count} WebSockets were closed soon: they were open for {shortest} to {longest}
-→ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
-→ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+-> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+-> stop this agent, and see whether the panel still shows the node online: then another agent has this token
 = second agent
 the last {count} WebSockets were closed soon: they were open for {shortest} to {longest}
-→ stop this agent, and see whether the panel still shows the node online: then another agent has this token
-→ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
-→ see whether the panel itself restarts again and again
+-> stop this agent, and see whether the panel still shows the node online: then another agent has this token
+-> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+-> see whether the panel itself restarts again and again
 
 # websocket
 = WebSockets blocked ~ @no answer
 WebSockets are blocked: {why}
-→ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
+-> let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
 = Upgrade removed ~ /Require WebSocket upgrade/
 WebSockets are blocked: the Upgrade header is removed on the way
-→ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
+-> let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
 
 # answer
 = cloudflare leads back ~ @leads back & @by Cloudflare
 the server redirects the panel's address to itself: {answer}
-→ set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's server by HTTP, which leads back
+-> set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's server by HTTP, which leads back
 = leads back ~ @leads back
 the server redirects the panel's address to itself: {answer}
-→ have the server answer at {origin} rather than lead there (nginx: return 301 in the server of port 80 alone)
+-> have the server answer at {origin} rather than lead there (nginx: return 301 in the server of port 80 alone)
 = moved ~ @moved
 the panel has another address: {answer}
-→ write {moved} into {endpoint}
+-> write {moved} into {endpoint}
 = service token of Cloudflare Access ~ @Access & @sends cf-access-client-id
 Cloudflare Access asks for a login: {answer}
-→ see there whether the service token has expired, and whether a policy with the action Service Auth has it
+-> see there whether the service token has expired, and whether a policy with the action Service Auth has it
 = cloudflare access ~ @Access
 Cloudflare Access asks for a login: {answer}
-→ give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
+-> give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
 = cloudflare challenge ~ @challenge
 Cloudflare asks this machine to prove that it is a browser: {answer}
-→ have Cloudflare let /api/clients/ pass: skip that path in Security, WAF, and switch Bot Fight Mode off
-→ or give the panel a name that does not go through Cloudflare (DNS only)
+-> have Cloudflare let /api/clients/ pass: skip that path in Security, WAF, and switch Bot Fight Mode off
+-> or give the panel a name that does not go through Cloudflare (DNS only)
 = cloudflare ~ @Cloudflare's page
 Cloudflare answers in place of the panel: {answer}
-→ {cloudflare}
+-> {cloudflare}
 = web firewall ~ @web firewall
 a web firewall answers in place of the panel: {answer}
-→ have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
-→ or give the panel a name or a port that does not go through it
+-> have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+-> or give the panel a name or a port that does not go through it
 = password ~ @password & @sends authorization
 something in front of the panel asks for a password: {answer}
-→ correct the user and password that --header sends; the token is not the cause
+-> correct the user and password that --header sends; the token is not the cause
 = no password ~ @password
 something in front of the panel asks for a password: {answer}
-→ let /api/clients/ pass without it, or give --header 'Authorization: Basic …'; the token is not the cause
+-> let /api/clients/ pass without it, or give --header 'Authorization: Basic ...'; the token is not the cause
 = not set up ~ /install mode/
 this Komari panel is not set up yet: {answer}
-→ open {origin} in a browser, and set it up
+-> open {origin} in a browser, and set it up
 = komari page ~ @Komari's page & @no path
 the panel's page answers, and not its interface for agents: {answer}
-→ have the server there pass all paths on to the panel, also /api/, by POST as by GET (nginx: location / with proxy_pass)
+-> have the server there pass all paths on to the panel, also /api/, by POST as by GET (nginx: location / with proxy_pass)
 = komari page below a path ~ @Komari's page
 the panel's page answers, and not its interface for agents: {answer}
-→ have the server there take {path} off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
+-> have the server there take {path} off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
 = full disk of the panel ~ /disk is full|no space left|disk quota/
 the disk of the panel is full: {answer}
-→ make room on the panel's machine: df -h
+-> make room on the panel's machine: df -h
 = other site ~ 421
 the server there has no site of this name: {answer}
-→ correct the name in {endpoint}, or have the server there serve it (nginx: server_name)
+-> correct the name in {endpoint}, or have the server there serve it (nginx: server_name)
 = too large ~ 413
 the server refuses large requests: {answer}
-→ let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)
+-> let the proxy in front of the panel take larger requests (nginx: client_max_body_size 1m)
 = limited ~ 429
 the server limits requests: {answer}
-→ raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
+-> raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
 = failed ~ 500
 the server has failed: {answer}
-→ read the log of the panel, and of the proxy in front of it
+-> read the log of the panel, and of the proxy in front of it
 = no upstream ~ 502 504
 the proxy in front of the panel gets no answer from it: {answer}
-→ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+-> see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
 = unavailable ~ 503
 the server is not available: {answer}
-→ see on the panel's machine whether the panel runs, and read the log of the server in front of it
-→ raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
+-> see on the panel's machine whether the panel runs, and read the log of the server in front of it
+-> raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
 = forbidden ~ 403
 a server in front of the panel refuses this machine: {answer}
-→ let /api/clients/ pass there (nginx -T | grep deny; its error log)
-→ see whether it refuses other machines, too: curl -v {url}/api/clients/v2/rpc
+-> let /api/clients/ pass there (nginx -T | grep deny; its error log)
+-> see whether it refuses other machines, too: curl -v {url}/api/clients/v2/rpc
 = login page ~ @redirect
 the panel's calls are redirected: {answer}
-→ let /api/clients/ pass there without a login; or correct {endpoint}, if that is not the panel
+-> let /api/clients/ pass there without a login; or correct {endpoint}, if that is not the panel
 = no panel by proxy ~ @proxy & @plain
 no Komari panel at this address: {answer}
-→ correct {endpoint}, or {proxy} if that names a web server rather than a proxy
+-> correct {endpoint}, or {proxy} if that names a web server rather than a proxy
 = no panel
 no Komari panel at this address: {answer}
-→ correct the address and its path in {endpoint}
-→ if the panel is behind that server, have it pass requests on (nginx: server_name, proxy_pass)
+-> correct the address and its path in {endpoint}
+-> if the panel is behind that server, have it pass requests on (nginx: server_name, proxy_pass)
 
 # ping
 = no ping ~ /no "ping"/
 there is no "ping" command
-→ install iputils-ping (Debian, Ubuntu) or iputils (Fedora, Arch, Alpine)
+-> install iputils-ping (Debian, Ubuntu) or iputils (Fedora, Arch, Alpine)
 = rights of ping ~ /socket/
 "ping" may not open its socket
-→ run the agent as root, or grant it CAP_NET_RAW (AmbientCapabilities= in its unit, --cap-add NET_RAW for its container)
+-> run the agent as root, or grant it CAP_NET_RAW (AmbientCapabilities= in its unit, --cap-add NET_RAW for its container)
 = ping
 {error}
-→ see what it says: ping -c 1 127.0.0.1
+-> see what it says: ping -c 1 127.0.0.1
 
 # terminal
 = no script ~ /"script"/
 there is no "script" command
-→ install util-linux (util-linux-misc on Alpine)
+-> install util-linux (util-linux-misc on Alpine)
 
 # state
 = own disk ~ /[Nn]o space|is full|inodes/
 {error}
-→ make room on the disk of {folder}: df -h; df -i
+-> make room on the disk of {folder}: df -h; df -i
 = rights of the state ~ /denied|not permitted|may not/
 {error}
-→ give {folder} to the agent's user: chown -R USER {folder}
+-> give {folder} to the agent's user: chown -R USER {folder}
 = read-only state ~ /[Rr]ead-only/
 {error}
-→ make the disk of {folder} writable, or choose another folder: {--state-dir FOLDER}
+-> make the disk of {folder} writable, or choose another folder: {--state-dir FOLDER}
 = state
 {error}
-→ see what is there: namei -l {folder}; findmnt -T {folder}
+-> see what is there: namei -l {folder}; findmnt -T {folder}
 `;
 
 /** The rows by stage, in their order. */
@@ -325,10 +326,10 @@ export const CAUSES: Readonly<Record<string, readonly Row[]>> = Object.fromEntri
 );
 
 function rowOf(text: string): Row {
-  const [head = "", reason = "", ...actions] = text.trim().split("\n");
+  const [head = "", reason = "", ...actions] = text.trim().replaceAll("...", "…").split("\n");
   const [id = "", conditions] = head.split(" ~ ");
   return {
-    ...{ id, reason, actions: actions.map((line) => line.replace("→ ", "")) },
+    ...{ id, reason, actions: actions.map((line) => line.replace("-> ", "")) },
     conditions: conditions?.split(" & ") ?? [],
   };
 }
