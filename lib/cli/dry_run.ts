@@ -26,7 +26,7 @@ import {
   type WireBasicInfo,
   type WireReport,
 } from "../panel/protocol.ts";
-import { formatByteCount as bytes } from "../parse/byte_size.ts";
+import { formatByteCount as bytes } from "../parse/quantity.ts";
 import { VERSION } from "../version.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { displayWidth, padded } from "./layout.ts";
@@ -115,7 +115,7 @@ async function queryNvidia({ gpu, roots }: Machine, signal: AbortSignal) {
   const shell = startShell({ ...roots, gpu: true });
   try {
     gpu.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi({ signal }));
-    await gpu.nvidia.settled();
+    await gpu.nvidia.start();
   } finally {
     await shell?.close();
   }

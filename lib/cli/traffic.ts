@@ -14,7 +14,7 @@ import { openStates } from "../state/open_states.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
 import { basename } from "../parse/path.ts";
-import { formatByteCount } from "../parse/byte_size.ts";
+import { formatByteCount } from "../parse/quantity.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
   openMonthlyTraffic,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { parseByteCount } from "../parse/byte_size.ts";
+import { parseByteCount } from "../parse/quantity.ts";
 import { PROGRAM } from "../version.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { PROXY_VARIABLES } from "./environment.ts";

@@ -1,5 +1,4 @@
 import { attempt } from "../attempt.ts";
-import { parseOpenFiles } from "../parse/limits.ts";
 
 /** Files and connections that an agent has open at a time, at least. */
 export const LEAST_DESCRIPTORS = 64;
@@ -15,6 +14,6 @@ export function descriptorLimit(): number | undefined {
 
 /** The soft limit in the text of `/proc/PID/limits`. */
 export function parseDescriptorLimit(text: string): number | undefined {
-  const openFiles = parseOpenFiles(text);
-  return openFiles === Infinity ? undefined : openFiles;
+  const digits = /^Max open files +(\d{1,20}) /m.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -1,5 +1,5 @@
 import { lastOfNetwork } from "../parse/ip_address.ts";
-import { type AddressMessage, parseAddressMessage, parseRouteMessage } from "../parse/netlink.ts";
+import { type AddressMessage, parseAddressMessage, parseRouteSource } from "../parse/netlink.ts";
 import type { InterfaceAddress } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
 import { askForRoute, FAR_ADDRESSES } from "./routes.ts";
@@ -45,7 +45,7 @@ export function askRuntimeForAddresses(): InterfaceAddress[] {
 /** The address from which this machine reaches others of a family. */
 function preferredOf(netlink: Netlink, far: string): string | undefined {
   const answer = askForRoute(netlink, far);
-  return answer && parseRouteMessage(answer)?.source;
+  return answer && parseRouteSource(answer);
 }
 
 function preferenceFor(

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { encodePath } from "../parse/path_bytes.ts";
+import { encodePath } from "../parse/path.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "./ffi.ts";
 import type { FileSystemUse } from "./host.ts";
 

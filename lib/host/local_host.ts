@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import { decodePaths } from "../parse/path_bytes.ts";
+import { decodePaths } from "../parse/path.ts";
 import type {
   FileSystemUse,
   Host,

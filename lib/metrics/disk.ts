@@ -68,9 +68,6 @@ const RETRY_MS = 10_000;
 /** Time for the first answers of file systems that may hang, which come within a few milliseconds. */
 const FIRST_ANSWERS_MS = 300;
 
-/** Rule of a mount that only other users can reach. */
-const FOLDER_DENIED = "in a folder that this user may not enter";
-
 interface Answer {
   readonly mount: CountedMount;
   readonly pool: string | undefined;
@@ -236,10 +233,7 @@ export class DiskCollector {
     const use = this.#query(mount);
     if (use instanceof Error) {
       this.#failed ??= new UnmeasuredPart(mount.mountPoint, use);
-      return ignoreMount(mount, errorCode(use) === "EACCES" ? FOLDER_DENIED : "statfs failed");
-    }
-    if (use && this.#isHidden(mount, use)) {
-      return ignoreMount(mount, `hidden by the mount on ${mount.cover}`);
+      return ignoreMount(mount, "statfs failed");
     }
     const same = use &&
       answers.find((other) =>
@@ -251,13 +245,6 @@ export class DiskCollector {
     this.#watched.push({ mount, blocks: isSteady ? use?.blocks : undefined });
     if (use) answers.push({ mount, pool: mount.pool, use });
     return mount;
-  }
-
-  /** Whether the path leads to the file system that may lie over it. */
-  #isHidden({ cover, mayHang }: CountedMount, use: FileSystemUse): boolean {
-    if (cover === undefined || mayHang) return false;
-    const other = attempt(() => this.#host.statfs(cover));
-    return other !== undefined && hasSameUsage(use, other);
   }
 
   #query(mount: CountedMount): FileSystemUse | Error | undefined {

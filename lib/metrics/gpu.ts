@@ -1,48 +1,57 @@
 import type { Host } from "../host/host.ts";
+import { AmdGpu } from "./amd_gpu.ts";
 import type { Collector } from "./collector.ts";
-import { type GpuCollector, type GpuDecision, listDrmGpus, NVIDIA_VENDOR } from "./gpu_devices.ts";
-import { NvidiaGpuCollector } from "./nvidia_gpu.ts";
-import { SysfsGpuCollector, type SysfsGpuHost } from "./sysfs_gpu.ts";
+import { AMD, type GpuDecision, listGpus, listNames, NVIDIA } from "./gpu_devices.ts";
+import { NvidiaGpus } from "./nvidia_gpu.ts";
 
 /** The subject of all cards, which the subject of each contains. */
 export const GPU_SUBJECT = "graphics card";
 
+/**
+ * Interval between samples: a little less than 10 s, because reports 5 s or 10 s apart jitter.
+ * Longer than the 5 s after which drivers suspend an idle card, because each sample counts as activity.
+ */
+export const GPU_POLL_MS = 9_500;
+
 /** Collectors of all graphics cards; their files are opened here, before the process is sealed. */
 export class GpuCollectors {
-  readonly nvidia: NvidiaGpuCollector;
-  /** One per card with metrics in `/sys`, and one for all NVIDIA cards. */
-  readonly collectors: readonly GpuCollector[];
-  readonly #withoutMetrics: readonly (GpuDecision & { nvidia: boolean })[];
+  readonly nvidia: NvidiaGpus;
+  readonly #amd: readonly AmdGpu[];
+  readonly #others: readonly { readonly name: string; readonly folder: string }[];
 
-  constructor(host: SysfsGpuHost & Pick<Host, "roots" | "readText">) {
-    const found = listDrmGpus(host);
-    const cards = found.map((card) => new SysfsGpuCollector(host, card));
-    this.nvidia = new NvidiaGpuCollector(host, found);
-    this.collectors = [...cards.filter(({ hasMetrics }) => hasMetrics), this.nvidia];
-    this.#withoutMetrics = found.flatMap(({ name, folder, vendor }, index) => {
-      const nvidia = vendor === NVIDIA_VENDOR;
-      const rule = `no metrics in ${folder}`;
-      return cards[index]?.hasMetrics ? [] : [{ name, counted: false, rule, nvidia }];
-    });
+  constructor(host: Pick<Host, "roots" | "readText" | "list" | "open" | "exists">) {
+    const found = listGpus(host);
+    this.nvidia = new NvidiaGpus(host, found.filter(({ vendor }) => vendor === NVIDIA));
+    this.#amd = found.filter(({ vendor }) => vendor === AMD).map((card) => new AmdGpu(host, card))
+      .filter(({ hasMetrics }) => hasMetrics);
+    const measured = new Set(this.#amd.map(({ folder }) => folder));
+    this.#others = found.filter(({ folder, vendor }) => vendor !== NVIDIA && !measured.has(folder));
   }
 
-  /** Their rows in the table of collectors. */
+  /** Their rows in the table of collectors: one per card of AMD, and one for all of NVIDIA. */
   rows(): Collector[] {
-    return this.collectors.map((cards) => ({
+    return [...this.#amd, this.nvidia].map((cards) => ({
       subject: cards.subject,
+      maxAgeMs: GPU_POLL_MS,
       collect: () => ({ gpus: cards.collect() }),
       sources: () => ({}),
     }));
   }
 
+  /** Names of all cards once `nvidia-smi` has told its own; `undefined` before. */
+  names(): string | undefined {
+    const { names } = this.nvidia;
+    const others = [...this.#amd, ...this.#others].map(({ name }) => name);
+    return names.length === 0 ? undefined : listNames([...names, ...others]);
+  }
+
   /** Decisions on all cards: whether each is reported, and from which source. */
   decisions(): GpuDecision[] {
-    const ofNvidia = this.nvidia.decisions();
-    // NVIDIA's driver has no metrics in /sys; nvidia-smi reports the same card.
-    const silent = this.#withoutMetrics.filter(({ nvidia }) => !nvidia || ofNvidia.length === 0);
     return [
-      ...this.collectors.flatMap((collector) => collector.decisions()),
-      ...silent.map(({ name, counted, rule }) => ({ name, counted, rule })),
+      ...[...this.#amd, this.nvidia].flatMap((cards) => cards.decisions()),
+      ...this.#others.map(({ name, folder }) => {
+        return { name, counted: false, rule: `no metrics in ${folder}` };
+      }),
     ];
   }
 }

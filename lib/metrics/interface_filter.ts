@@ -59,20 +59,8 @@ const VIRTUAL_NAMES = [
 
 /** Kinds of interfaces whose traffic another interface carries, or that never leaves the machine. */
 const VIRTUAL_KINDS: ReadonlySet<string> = new Set([
-  ...[
-    "bridge",
-    "dummy",
-    "ifb",
-    "team",
-    "vrf",
-    "nlmon",
-    "vsockmon",
-    "vcan",
-    "vxcan",
-    "hsr",
-    "batadv",
-  ],
-  "openvswitch",
+  ...["bridge", "dummy", "ifb", "team", "vrf", "nlmon", "vsockmon", "vcan", "vxcan", "hsr"],
+  ...["batadv", "openvswitch"],
 ]);
 
 /** Kinds of tunnels, which count where they are the only link. */
@@ -101,18 +89,8 @@ export const KIND_UNKNOWN = "by name: kind unknown";
 
 /** Names of uplinks, where no interface has a device that shows it. */
 const UPLINKS = [
-  ...[
-    "eth*",
-    "en*",
-    "em[0-9]*",
-    "p[0-9]*p[0-9]*",
-    "ib[0-9]*",
-    "wl*",
-    "ww*",
-    "usb*",
-    "wan*",
-    "venet*",
-  ],
+  ...["eth*", "en*", "em[0-9]*", "p[0-9]*p[0-9]*", "ib[0-9]*", "wl*", "ww*", "usb*", "wan*"],
+  "venet*",
 ];
 
 /** What is known of an interface. */

@@ -7,9 +7,8 @@
 import type { Config } from "../config/config.ts";
 import type { Host, InterfaceAddress, Roots } from "../host/host.ts";
 import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
-import { parseLoadavg } from "../parse/loadavg.ts";
+import { parseLoadavg, parseUptime } from "../parse/uptime.ts";
 import { CPU_TICKS_BYTES } from "../parse/proc_stat.ts";
-import { parseUptime } from "../parse/uptime.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import type { Shell } from "../sandbox/shell.ts";
 import type { MachineFacts } from "../types.ts";
@@ -95,10 +94,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   );
   const uptime = open(`${proc}/uptime`);
   const uptimeSeconds = () => parseSource(uptime, parseUptime);
-  const processes = new ProcessCollector(host, {
-    countListed: () => lookup.processCount(),
-    countFolders: () => lookup.folderCount(),
-  });
+  const processes = new ProcessCollector(host, () => lookup.processCount());
   const gpu = config.gpu ? attemptGpus(host) : undefined;
 
   const collectors: Collector[] = [
@@ -174,8 +170,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     bootId: () => readBootId(host),
     facts() {
       facts ??= machineFacts(host);
-      // WSL shows its cards to nvidia-smi alone.
-      const gpuName = facts.gpuName ?? cards?.nvidia.names();
+      const gpuName = cards?.names() ?? facts.gpuName;
       return withOnlineCores({ ...facts, gpuName }, stat.read());
     },
     interfaceAddresses: () => host.interfaceAddresses(),

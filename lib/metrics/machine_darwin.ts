@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { Source } from "../host/host.ts";
 import { type CoreTimes, type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
-import { type InterfaceTraits, OWN_PROC } from "../host/interface_traits.ts";
+import { type InterfaceTraits, NO_TRAITS, OWN_PROC } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -22,6 +22,7 @@ import { type Collector, parseSource } from "./collector.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
 import { DISK_MAX_AGE_MS, LOAD_MAX_AGE_MS, type Machine, NETWORK_SUBJECT } from "./machine.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";
+import { usage } from "./memory.ts";
 import { NetworkCollector } from "./network.ts";
 import { PolledCommand } from "./polled_command.ts";
 
@@ -62,7 +63,6 @@ export async function openDarwinMachine(
   await settlesWithin(Promise.all([readSysctl(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS);
 
   const cpu = new DarwinCpuCollector(host);
-  const memory = new DarwinMemoryCollector(host, vmStat, memoryMode);
   const disk = new DarwinDiskCollector(host, mounts, includeMountPoints);
   const network = new NetworkCollector(interfaces, darwinInterfaceTraits, {
     globs: { include: config.includeNics, exclude: config.excludeNics },
@@ -78,7 +78,7 @@ export async function openDarwinMachine(
     },
     {
       subject: "memory",
-      collect: () => memory.collect(),
+      collect: () => darwinMemory(host, vmStat, memoryMode),
       sources: () => ({
         ram: `Deno.systemMemoryInfo()${
           usesVmStat ? ` and ${DARWIN_COMMANDS.memory}` : ""
@@ -170,49 +170,28 @@ export class DarwinCpuCollector {
   }
 }
 
-/** Measures memory and swap of a Mac, from `Deno.systemMemoryInfo()` and `vm_stat`. */
-export class DarwinMemoryCollector {
-  readonly #host: Pick<DarwinHost, "memory">;
-  readonly #vmStat: Source;
-  readonly #mode: MemoryMode;
-
-  constructor(
-    host: Pick<DarwinHost, "memory">,
-    vmStat: Source,
-    mode: MemoryMode,
-  ) {
-    this.#host = host;
-    this.#vmStat = vmStat;
-    this.#mode = mode;
-  }
-
-  /**
-   * Bytes. Used memory in mode `htop` is Activity Monitor's Memory Used: app memory, wired and
-   * compressed.
-   *
-   * @throws {Error} When `vm_stat` failed or its output is malformed.
-   */
-  collect(): { memory?: Usage; swap?: Usage } {
-    const { total, free, available, swapTotal, swapFree } = this.#host.memory();
-    const swap = usage(swapTotal, swapTotal - swapFree);
-    const used = this.#mode === "available"
-      ? total - available
-      : this.#mode === "all"
-      ? total - free
-      : this.#activityMonitorUsedBytes();
-    return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
-  }
-
-  #activityMonitorUsedBytes(): number | undefined {
-    const text = this.#vmStat.read();
-    if (text === undefined) return undefined;
-    const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);
-    return anonymousBytes - purgeableBytes + wiredBytes + compressorBytes;
-  }
-}
-
-function usage(totalBytes: number, usedBytes: number): Usage {
-  return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
+/**
+ * Memory and swap of a Mac in bytes, from `Deno.systemMemoryInfo()` and `vm_stat`. Used memory in mode
+ * `htop` is Activity Monitor's Memory Used: app memory, wired and compressed.
+ *
+ * @throws {Error} When `vm_stat` failed or its output is malformed.
+ */
+export function darwinMemory(
+  host: Pick<DarwinHost, "memory">,
+  vmStat: Source,
+  mode: MemoryMode,
+): { memory?: Usage; swap?: Usage } {
+  const { total, free, available, swapTotal, swapFree } = host.memory();
+  const swap = usage(swapTotal, swapTotal - swapFree);
+  const used = mode === "available"
+    ? total - available
+    : mode === "all"
+    ? total - free
+    : parseSource(vmStat, (text) => {
+      const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);
+      return anonymousBytes - purgeableBytes + wiredBytes + compressorBytes;
+    });
+  return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
 }
 
 /** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
@@ -223,15 +202,13 @@ const STACKED = /^(?:awdl|llw|ap|p2p|anpi|vlan|bond)\d+$/;
 
 /** Traits of an interface by its name, which on macOS is that of its driver. */
 export function darwinInterfaceTraits(name: string): InterfaceTraits {
+  // Of a bond its members count.
   return {
+    ...NO_TRAITS,
     device: DEVICES.test(name),
-    // The members of a bond are counted instead.
-    bond: false,
-    bondSlave: false,
     bridge: /^bridge\d+$/.test(name),
     tunnel: TUNNELS.test(name),
     stacked: STACKED.test(name),
-    ...{ deviceSlave: false, switchPort: false, bridgePort: false },
   };
 }
 

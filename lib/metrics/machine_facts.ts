@@ -1,10 +1,9 @@
 import type { Host } from "../host/host.ts";
 import { armPartName, type CpuInfo, parseCpuinfo } from "../parse/cpuinfo.ts";
-import { firstLine } from "../parse/lines.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { countLogicalCores } from "../parse/proc_stat.ts";
 import type { MachineFacts } from "../types.ts";
-import { gpuName } from "./gpu_devices.ts";
+import { listGpus, listNames } from "./gpu_devices.ts";
 import { virtualization } from "./virtualization.ts";
 
 /** Name and cores of the processor. */
@@ -20,7 +19,7 @@ export function cpuFacts(
 ): CpuFacts {
   const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "") ??
-    info?.processors ?? countOnline(host);
+    info?.processors;
   // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's. Where it shows
   // the same ones, it is exact: numbers of cores repeat on processors of several dies.
   const { cpus, cores } = countCoresInSys(host);
@@ -57,16 +56,6 @@ function boardName(model: string | undefined): string | undefined {
   return name === undefined || name === "" || /^\w+,\S+$/.test(name) ? undefined : name;
 }
 
-/** Counts the cores of `online`, such as `0-3,6`. */
-function countOnline(host: Pick<Host, "roots" | "readText">): number | undefined {
-  const text = host.readText(`${host.roots.sys}/devices/system/cpu/online`)?.trim() ?? "";
-  if (!/^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(text)) return undefined;
-  return text.split(",").reduce((sum, range) => {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    return sum + last - first + 1;
-  }, 0);
-}
-
 /** Counts processors, and their cores: threads of one core have the same sibling list. */
 function countCoresInSys(
   host: Pick<Host, "roots" | "readText" | "list">,
@@ -95,8 +84,8 @@ const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
 ];
 
 /**
- * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, the words of an older file, or the product name of a system
- * built on a distribution; `Linux` without either.
+ * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, or the product name of a system built on a
+ * distribution; `Linux` without either.
  */
 export function osName(host: Files): string | undefined {
   for (const name of SPECIAL_SYSTEMS) {
@@ -106,12 +95,8 @@ export function osName(host: Files): string | undefined {
   const release = osRelease(host);
   const name = lookupVariable(release, "NAME");
   const version = lookupVariable(release, "VERSION");
-  const { root, proc } = host.roots;
-  // Systems from before 2012 have another file, and minimal containers none.
   return lookupVariable(release, "PRETTY_NAME") ?? (name && joinWords(name, version)) ??
-    lookupVariable(host.readText(`${root}/etc/lsb-release`) ?? "", "DISTRIB_DESCRIPTION") ??
-    (firstLine(host.readText(`${root}/etc/redhat-release`) ?? "").trim() || undefined) ??
-    (host.readText(`${proc}/sys/kernel/ostype`)?.trim() || undefined);
+    (host.readText(`${host.roots.proc}/sys/kernel/ostype`)?.trim() || undefined);
 }
 
 function osRelease(host: Files): string {
@@ -193,7 +178,7 @@ export function machineFacts(
   return {
     arch: goArchitecture(host.arch),
     ...cpuFacts(host, cpu),
-    gpuName: gpuName(host),
+    gpuName: listNames(listGpus(host).map(({ name }) => name)),
     osName: osName(host),
     kernelVersion: kernel || undefined,
     virtualization: virtualization(host, cpu),

@@ -1,13 +1,7 @@
 import type { Host, Source } from "../host/host.ts";
-import { parseArcstats } from "../parse/arcstats.ts";
-import { type Meminfo, parseMeminfo } from "../parse/meminfo.ts";
+import { type Meminfo, parseArcstats, parseMeminfo } from "../parse/meminfo.ts";
 import type { MemoryMode, Usage } from "../types.ts";
-import {
-  type CgroupMemory,
-  type CgroupSwap,
-  openMemoryCgroup,
-  type TightestCgroup,
-} from "./memory_cgroup.ts";
+import { type CgroupMemory, openMemoryCgroup } from "./memory_cgroup.ts";
 
 /** Counting mode and sources beside `/proc/meminfo`. */
 export interface MemoryOptions {
@@ -15,9 +9,7 @@ export interface MemoryOptions {
   /** `/proc/spl/kstat/zfs/arcstats` on ZFS systems: the kernel counts the ARC as used. */
   readonly arcstats?: Source | undefined;
   /** The cgroup that limits, or may come to limit, the container in which the agent runs. */
-  readonly cgroup?:
-    | Pick<TightestCgroup, "folder" | "collect" | "collectSwap" | "problem">
-    | undefined;
+  readonly cgroup?: { collect(): CgroupMemory | undefined } | undefined;
 }
 
 /** How used memory is counted. */
@@ -41,10 +33,8 @@ export class MemoryCollector {
   /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   #effectiveMode: MemoryMode;
   #missing: Error | undefined;
-  /** The cgroup that the last call measured; `undefined` for the whole machine. */
-  #limitedBy: { readonly folder: string; readonly limitPath: string } | undefined;
-  /** The one whose swap it measured. */
-  #swapFolder: string | undefined;
+  /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
+  #limitedBy: string | undefined;
 
   constructor(meminfo: Source, options: MemoryOptions = {}) {
     this.#meminfo = meminfo;
@@ -64,24 +54,20 @@ export class MemoryCollector {
     const machine = parseMeminfo(text);
     const group = this.#options.cgroup?.collect();
     const binds = group !== undefined && group.limitBytes < machine.totalBytes;
-    const folder = this.#options.cgroup?.folder ?? "";
-    const limitPath = group?.isLimitedAbove ? `${folder}/memory.stat` : folder;
-    this.#limitedBy = binds ? { folder, limitPath } : undefined;
+    this.#limitedBy = binds ? group.folder : undefined;
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
     this.#missing = binds || addsUp(machine)
-      ? this.#options.cgroup?.problem
+      ? undefined
       : new Error("Cannot add up meminfo: free memory and caches are more than there is");
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
-    const ofGroup = binds ? group.swap : this.#options.cgroup?.collectSwap();
-    const swap = binds || ofGroup ? cgroupSwap(ofGroup, machine) : swapUsage(machine);
-    this.#swapFolder = ofGroup?.folder;
+    const swap = binds ? cgroupSwap(group.swap, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
   }
 
-  /** Says so when the kernel's numbers do not add up, or a container's limit could not be found. */
+  /** Says so when the kernel's numbers do not add up. */
   missingPart(): Error | undefined {
     return this.#missing;
   }
@@ -90,19 +76,16 @@ export class MemoryCollector {
   sources(meminfo: string): { ram: string; swap: string } {
     const mode = this.#effectiveMode;
     const why = mode === this.#mode ? "" : ", because this kernel has no MemAvailable";
-    if (this.#limitedBy !== undefined) {
-      const { folder, limitPath } = this.#limitedBy;
+    const folder = this.#limitedBy;
+    if (folder !== undefined) {
       const rule = `mode ${mode}${why}: ${CGROUP_RULES[mode]}`;
-      return {
-        ram: `the container's limit in ${limitPath}, ${rule}`,
-        swap: this.#swapFolder ?? folder,
-      };
+      return { ram: `the container's limit in ${folder}, ${rule}`, swap: folder };
     }
     const hasArc = this.#options.arcstats !== undefined && mode !== "all";
     const arc = hasArc ? ", the cache of ZFS taken off" : "";
     return {
       ram: `${meminfo}${arc}, mode ${mode}${why}: ${MEMINFO_RULES[mode]}`,
-      swap: this.#swapFolder ?? `${meminfo}: total - free - cached`,
+      swap: `${meminfo}: total - free - cached`,
     };
   }
 
@@ -162,7 +145,7 @@ function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
 }
 
 /** A cgroup may have a higher swap limit than the machine has swap. */
-function cgroupSwap(swap: CgroupSwap | undefined, machine: Meminfo): Usage | undefined {
+function cgroupSwap(swap: CgroupMemory["swap"], machine: Meminfo): Usage | undefined {
   if (swap === undefined || machine.swapTotalBytes === undefined) return undefined;
   const limitBytes = swap.limitBytes ?? machine.swapTotalBytes;
   return usage(Math.min(limitBytes, machine.swapTotalBytes), swap.usedBytes);
@@ -175,11 +158,11 @@ function swapUsage(counters: Meminfo): Usage | undefined {
 }
 
 /** Clamps a difference: a container's view mixes numbers of container and host. */
-function usage(totalBytes: number, usedBytes: number): Usage {
+export function usage(totalBytes: number, usedBytes: number): Usage {
   return { totalBytes, usedBytes: Math.min(Math.max(usedBytes, 0), totalBytes) };
 }
 
-type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "list" | "open">;
+type MemoryHost = Pick<Host, "roots" | "readText" | "exists" | "readLink" | "open">;
 
 /**
  * Opens the files for measuring memory, before the process is sealed.

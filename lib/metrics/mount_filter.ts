@@ -5,12 +5,7 @@ const NETWORK_TYPES = new Set([
   ...["lustre", "beegfs", "gpfs", "orangefs", "pvfs2"],
 ]);
 const SHARED_FOLDER_TYPES = new Set([
-  "virtiofs",
-  "vboxsf",
-  "prl_fs",
-  "vmhgfs",
-  "drvfs",
-  "fakeowner",
+  ...["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"],
 ]);
 /** In place of the type of a root that is no mount: a folder of a file system that may be mounted, too. */
 const CHROOT_TYPE = "chroot";
@@ -30,13 +25,7 @@ const ANSWERED_FROM_MEMORY = new Set([
 
 /** Disk file systems whose source is not a device file. */
 const TYPES_WITHOUT_DEVICE = new Set([
-  "zfs",
-  "btrfs",
-  "bcachefs",
-  "ubifs",
-  "jffs2",
-  "yaffs2",
-  "simfs",
+  ...["zfs", "btrfs", "bcachefs", "ubifs", "jffs2", "yaffs2", "simfs"],
 ]);
 
 /** Temporary trees, and trees that show files stored elsewhere. */
@@ -105,8 +94,6 @@ export interface CountedMount extends MountDecision {
   path: string;
   /** `statfs` may hang and must not be called synchronously. */
   mayHang: boolean;
-  /** Mount point that may lie over its path: then `statfs` answers for that one. */
-  cover?: string;
   /** ZFS pool, whose data sets share its free space. */
   pool?: string;
 }
@@ -161,13 +148,11 @@ export function filterMounts(
     const mayBeFile = !visible && !isWanted && mount.root !== "/" && !mayHang;
     if (mayBeFile && context.isFile(path)) return ignoreMount(mount, "file");
     for (const key of keys) names.set(key, mount.mountPoint);
-    const chosen = counted(mount, { path, isWanted, mayHang });
-    const cover = visible ? undefined : covers.perhaps.get(mount);
-    return cover === undefined ? chosen : { ...chosen, cover: cover.mountPoint };
+    return counted(mount, { path, isWanted, mayHang });
   };
-  const present = mounts.filter((mount) => !covers.sure.has(mount));
+  const present = mounts.filter((mount) => !covers.has(mount));
   for (const mount of present.toSorted(byPreference)) decisions.set(mount, decide(mount));
-  for (const [mount, { mountPoint }] of covers.sure) {
+  for (const [mount, { mountPoint }] of covers) {
     const cover = mountPoint === mount.mountPoint
       ? "another mount there"
       : `the mount on ${mountPoint}`;
@@ -197,35 +182,23 @@ export function missingMounts(
 function withRoot(mounts: readonly Mount[]): readonly Mount[] {
   const isChroot = mounts.length > 0 && mounts.every(({ mountPoint }) => mountPoint !== "/");
   if (!isChroot) return mounts;
-  const root = { id: "root", parentId: "root", device: "", root: "/", mountPoint: "/" };
+  const root = { device: "", root: "/", mountPoint: "/" };
   return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
 }
 
-/** The mounts whose mount point leads to another mount, with that other one. */
-interface Covers {
-  /** The other one lies over it. */
-  readonly sure: Map<Mount, Mount>;
-  /** The other one may lie over it, which `statfs` has to show. */
-  readonly perhaps: Map<Mount, Mount>;
-}
-
 /**
- * Finds mounts that another mount covers, on the same mount point or on a folder above it.
+ * Finds mounts that a later one covers, on the same mount point or on a folder above it, with that one.
  *
- * The kernel lists mounts in the order in which they were made. One that was made later covers for sure,
- * and so does one on the same mount point. An older one on a folder above may have been moved there by
- * `mount --move`, or only seem to be there: emulated kernels give parents that are not exact.
+ * The kernel lists mounts in the order in which they were made. The root may be made after mounts below
+ * it, which move along when the system changes to it.
  */
-function findCovers(mounts: readonly Mount[]): Covers {
-  const tree = new MountTree(mounts);
-  const position = new Map(mounts.map((mount, index) => [mount, index]));
-  const covers: Covers = { sure: new Map(), perhaps: new Map() };
+function findCovers(mounts: readonly Mount[]): Map<Mount, Mount> {
+  const last = new Map(mounts.map((mount, index) => [mount.mountPoint, { mount, index }]));
+  const covers = new Map<Mount, Mount>();
   for (const [index, mount] of mounts.entries()) {
-    const cover = tree.find(mount.mountPoint);
-    if (cover === undefined || cover === mount) continue;
-    const isLater = (position.get(cover) ?? 0) > index;
-    const isSure = isLater || cover.mountPoint === mount.mountPoint;
-    covers[isSure ? "sure" : "perhaps"].set(mount, cover);
+    const cover = foldersOn(mount.mountPoint).map((folder) => last.get(folder))
+      .find((it) => it !== undefined && it.index > index);
+    if (cover !== undefined) covers.set(mount, cover.mount);
   }
   return covers;
 }
@@ -235,54 +208,9 @@ export function rootFirst<M extends Pick<Mount, "mountPoint">>(mounts: readonly 
   return mounts.toSorted((a, b) => Number(b.mountPoint === "/") - Number(a.mountPoint === "/"));
 }
 
-/** In place of the parent of mounts whose parent is not in the list, as that of the root. */
-const OUTSIDE = "outside";
-
-/** Mounts by the mount on which each lies. */
-class MountTree {
-  readonly #children = new Map<string, Mount>();
-
-  constructor(mounts: readonly Mount[]) {
-    const ids = new Set(mounts.map(({ id }) => id));
-    for (const mount of mounts) {
-      const hasParent = mount.id !== mount.parentId && ids.has(mount.parentId);
-      const parent = hasParent ? mount.parentId : OUTSIDE;
-      this.#children.set(`${parent} ${mount.mountPoint}`, mount);
-    }
-  }
-
-  /**
-   * The mount to which a path leads. As the kernel does, it goes from folder to folder, and at each onto
-   * the mounts that lie there on the one where it is. So it never gets to a mount below a folder that
-   * another mount covers.
-   */
-  find(path: string): Mount | undefined {
-    let mount: Mount | undefined;
-    for (const folder of foldersOn(path)) mount = this.#uppermost(folder, mount);
-    return mount;
-  }
-
-  /** The last of the mounts that lie on each other at a folder of a mount, or that mount itself. */
-  #uppermost(folder: string, start: Mount | undefined): Mount | undefined {
-    let mount = start;
-    let next = this.#childOf(mount?.id, folder) ?? this.#childOf(OUTSIDE, folder);
-    // Ids of hostile text may form a circle.
-    for (let rest = this.#children.size; next !== undefined && rest > 0; rest--) {
-      mount = next;
-      next = this.#childOf(mount.id, folder);
-    }
-    return mount;
-  }
-
-  #childOf(parent: string | undefined, mountPoint: string): Mount | undefined {
-    return this.#children.get(`${parent} ${mountPoint}`);
-  }
-}
-
-/** The folders on the way to a path: `/`, `/srv` and `/srv/data` for the last of them. */
+/** The path and the folders above it but the root: `/srv` and `/srv/data` for the last of them. */
 function foldersOn(path: string): string[] {
-  const folders = ["/"];
-  if (path === "/") return folders;
+  const folders: string[] = [];
   for (let end = path.indexOf("/", 1); end !== -1; end = path.indexOf("/", end + 1)) {
     folders.push(path.slice(0, end));
   }
@@ -304,8 +232,8 @@ function identityKeys({ device, type, source }: Mount): string[] {
 }
 
 function visibleByDevice(own: readonly Mount[]): (mount: Mount) => string | undefined {
-  const { sure } = findCovers(own);
-  const reachable = rootFirst(own.filter((mount) => !sure.has(mount)));
+  const covers = findCovers(own);
+  const reachable = rootFirst(own.filter((mount) => !covers.has(mount)));
   const byDevice = Map.groupBy(reachable, ({ device }) => device);
   return ({ device, root }) => {
     const mounts = byDevice.get(device);

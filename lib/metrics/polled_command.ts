@@ -28,6 +28,11 @@ export class PolledCommand implements Source {
     return this.#output?.updatedAtMs ?? 0;
   }
 
+  /** How long the run in flight has taken so far; 0 without one. */
+  get inFlightMs(): number {
+    return this.#inFlight === undefined ? 0 : performance.now() - this.#startedAtMs;
+  }
+
   /**
    * The last output; `undefined` before the first.
    *

@@ -8,8 +8,6 @@ const FIRST_NAMESPACE = "pid:[4026531836]";
 /** The number of the kernel's own folders may be off by a few; hidden processes are dozens. */
 const TOLERANCE = 4;
 const MAX_TRIES = 5;
-/** Folders that come and go are counted as often: it takes as long as a listing of the processes. */
-const FOLDERS_MS = 5 * 60_000;
 
 /**
  * Counts processes at constant cost.
@@ -20,28 +18,14 @@ const FOLDERS_MS = 5 * 60_000;
  */
 export class ProcessCollector {
   readonly #count: () => number | undefined;
-  readonly #countFolders: () => Promise<number | undefined>;
-  /** The other folders in `/proc` when they were counted first and last. */
-  #folders: { readonly first: number; readonly last: number } | undefined;
-  #countFoldersAtMs = -Infinity;
   /** Whether the link count is used instead of a listing. */
   readonly byLinks: boolean;
 
-  /**
-   * `countListed` counts the process folders in `/proc`, which is used where the link count is not
-   * usable, and `countFolders` the other ones, which are links, too.
-   */
-  constructor(
-    host: ProcessHost,
-    { countListed, countFolders }: {
-      countListed: () => number | undefined;
-      countFolders: () => Promise<number | undefined>;
-    },
-  ) {
+  /** `countListed` counts the process folders in `/proc`, where the link count is not usable. */
+  constructor(host: ProcessHost, countListed: () => number | undefined) {
     const byLinks = linkCounter(host);
     this.byLinks = byLinks !== undefined;
     this.#count = byLinks ?? countListed;
-    this.#countFolders = countFolders;
   }
 
   /**
@@ -52,22 +36,7 @@ export class ProcessCollector {
   collect(): number {
     const count = this.#count();
     if (count === undefined) throw new Error("Cannot list all processes in /proc");
-    if (!this.byLinks) return count;
-    this.#followFolders();
-    const { first = 0, last = 0 } = this.#folders ?? {};
-    return count - (last - first);
-  }
-
-  /** Modules make folders and remove them, as that of a sound card that is plugged in. */
-  #followFolders(): void {
-    const nowMs = performance.now();
-    if (nowMs < this.#countFoldersAtMs) return;
-    this.#countFoldersAtMs = nowMs + FOLDERS_MS;
-    this.#countFolders().then((last) => {
-      // There is no shell before the seal.
-      if (last === undefined) this.#countFoldersAtMs = nowMs;
-      else this.#folders = { first: this.#folders?.first ?? last, last };
-    }, () => {});
+    return count;
   }
 }
 
@@ -85,13 +54,9 @@ function linkCounter(host: ProcessHost): (() => number) | undefined {
     const base = sample.churn === 0 ? sample.links - sample.processes : fixed;
     return () => linkCount() - base;
   }
-  if (sample.hasFirst && host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE) {
-    // Nothing is hidden: links that nothing listed explains are the kernel's own.
-    const base = sample.links - sample.processes;
-    return hidden > 0 && sample.churn === 0 ? () => linkCount() - base : undefined;
-  }
   // With `hidepid` the listing of the whole machine lacks other users' processes, the first one too.
-  const whole = hidden > 0 && host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE;
+  const whole = hidden > 0 && !sample.hasFirst &&
+    host.readLink(`${proc}/self/ns/pid`) === FIRST_NAMESPACE;
   return whole ? () => linkCount() - fixed : undefined;
 }
 

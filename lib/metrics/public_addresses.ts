@@ -13,29 +13,37 @@ import { USER_AGENT } from "../version.ts";
 import type { Machine } from "./machine.ts";
 
 /**
- * Services that return the caller's public address, by the family over which they are reached.
+ * The families, and services that return the caller's public address over each.
  *
  * All return plain text over HTTPS. The first three are of different operators, one of them in China,
  * so that one that is down or blocked costs no time.
  */
-const ADDRESS_SERVICES = {
-  ipv4: [
-    "https://1.1.1.1/cdn-cgi/trace",
-    "https://4.ipw.cn",
-    "https://api-ipv4.ip.sb/ip",
-    "https://ipv4.icanhazip.com",
-    "https://api.ipify.org",
-    "https://checkip.amazonaws.com",
-  ],
-  ipv6: [
-    "https://[2606:4700:4700::1111]/cdn-cgi/trace",
-    "https://6.ipw.cn",
-    "https://api-ipv6.ip.sb/ip",
-    "https://ipv6.icanhazip.com",
-    "https://api6.ipify.org",
-    "https://v6.ident.me",
-  ],
+const FAMILIES = {
+  ipv4: {
+    name: "IPv4",
+    number: 4,
+    custom: "customIpv4",
+    services: [
+      "https://1.1.1.1/cdn-cgi/trace",
+      "https://4.ipw.cn",
+      "https://api-ipv4.ip.sb/ip",
+      "https://ipv4.icanhazip.com",
+    ],
+  },
+  ipv6: {
+    name: "IPv6",
+    number: 6,
+    custom: "customIpv6",
+    services: [
+      "https://[2606:4700:4700::1111]/cdn-cgi/trace",
+      "https://6.ipw.cn",
+      "https://api-ipv6.ip.sb/ip",
+      "https://ipv6.icanhazip.com",
+    ],
+  },
 } as const;
+
+type Family = keyof Addresses;
 
 /**
  * Parses a service's response: the address alone, or a line `ip=ADDRESS`.
@@ -95,8 +103,11 @@ export async function queryServices(
     // Workers share one queue, so that a slow service blocks only one of them.
     for (const url of queue) {
       if (signal.aborted) return;
-      const text = await queryService(url, { getText: options.getText, signal });
-      const address = text === undefined ? undefined : parseAddressAnswer(text, family);
+      // A failed service is like one without an answer; redirects lead to login pages.
+      const { status, text } = await options.getText(url, { signal })
+        .catch(() => ({ status: 0, text: "" }));
+      const isShort = status === 200 && text.length <= MAX_ANSWER_LENGTH;
+      const address = isShort ? parseAddressAnswer(text, family) : undefined;
       if (address === undefined || answer) continue;
       answer = { address, host: new URL(url).host };
       found.abort();
@@ -104,20 +115,6 @@ export async function queryServices(
   }
   await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, askInTurn));
   return answer;
-}
-
-async function queryService(
-  url: string,
-  { getText, signal }: { getText: GetText; signal: AbortSignal },
-): Promise<string | undefined> {
-  try {
-    const { status, text } = await getText(url, { signal });
-    // Redirects lead to login pages.
-    if (status === 200 && text.length <= MAX_ANSWER_LENGTH) return text;
-  } catch {
-    // A failed service is like one without an answer.
-  }
-  return undefined;
 }
 
 /**
@@ -160,16 +157,8 @@ interface Answer {
   answeredBy: string;
 }
 
-interface KnownAnswer extends Answer {
-  readonly askedAtMs: number;
-}
-
 const NO_INTERFACE: Answer = { answeredBy: "absent: no interface has a public address" };
 
-type Family = keyof Addresses;
-
-const NUMBERS = { ipv4: 4, ipv6: 6 } as const;
-const NAMES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
 /** Time limit for all services together. */
 const TIMEOUT_MS = 5_000;
 const DAY_MS = 24 * 60 * 60_000;
@@ -186,7 +175,7 @@ export class PublicAddresses {
   readonly #config: Config;
   readonly #machine: Pick<Machine, "interfaces" | "interfaceAddresses">;
   readonly #getText: GetText;
-  readonly #answers = new Map<Family, KnownAnswer>();
+  readonly #answers = new Map<Family, Answer & { readonly dueAtMs: number }>();
   #fingerprint: string | undefined;
 
   constructor(
@@ -223,7 +212,7 @@ export class PublicAddresses {
   get answeredBy(): string {
     const parts = Array.from(
       this.#answers,
-      ([family, { answeredBy }]) => `${NAMES[family]} ${answeredBy}`,
+      ([family, { answeredBy }]) => `${FAMILIES[family].name} ${answeredBy}`,
     );
     return parts.sort().join(", ") || "not looked up yet";
   }
@@ -233,11 +222,12 @@ export class PublicAddresses {
     own: readonly InterfaceAddress[],
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const known = this.#answers.get(family);
-    if (known && isFresh(known, nowMs)) return known.address;
+    if (known !== undefined && nowMs < known.dueAtMs) return known.address;
     const answer = await this.#find(family, own, signal);
-    if (!signal.aborted) this.#answers.set(family, { ...answer, askedAtMs: nowMs });
+    const dueAtMs = nowMs + (answer.address === undefined ? RETRY_MS : DAY_MS);
+    if (!signal.aborted) this.#answers.set(family, { ...answer, dueAtMs });
     return answer.address;
   }
 
@@ -246,12 +236,13 @@ export class PublicAddresses {
     own: readonly InterfaceAddress[],
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { customIpv4, customIpv6, addressesFromNic, ipServices } = this.#config;
-    const address = family === "ipv4" ? customIpv4 : customIpv6;
+    const { name, number, custom, services } = FAMILIES[family];
+    const { [custom]: address, addressesFromNic, ipServices } = this.#config;
     if (address !== "") return { address, answeredBy: `from --custom-${family}` };
-    const interfaces = this.#machine.interfaces();
-    const isCounted = (name: string) => interfaces.some((it) => it.counted && it.name === name);
-    const ownPublic = publicInterfaceAddress(own, NAMES[family], { isCounted });
+    const counted = new Set(
+      this.#machine.interfaces().filter((it) => it.counted).map(({ name }) => name),
+    );
+    const ownPublic = publicInterfaceAddress(own, name, { isCounted: (it) => counted.has(it) });
     if (addressesFromNic) {
       return ownPublic
         ? { address: ownPublic.address, answeredBy: `from interface ${ownPublic.name}` }
@@ -260,20 +251,13 @@ export class PublicAddresses {
     if (ipServices === "off") return { answeredBy: "absent: --ip-services off" };
     // IPv4 is usually behind NAT, but IPv6 needs an address of its own.
     if (family === "ipv6" && !ownPublic) return NO_INTERFACE;
-    const getText = this.#getText;
-    const urls = ipServices === "default" ? ADDRESS_SERVICES[family] : ipServices;
+    const urls = ipServices === "default" ? services : ipServices;
     const answer = await withTimeout(
-      (signal) => queryServices(urls, NUMBERS[family], { getText, signal }),
+      (signal) => queryServices(urls, number, { getText: this.#getText, signal }),
       { timeoutMs: TIMEOUT_MS, signal },
     );
     return answer
       ? { address: answer.address, answeredBy: `from ${answer.host}` }
       : { answeredBy: "absent: no service answered" };
   }
-}
-
-function isFresh({ address, askedAtMs }: KnownAnswer, nowMs: number): boolean {
-  const ageMs = nowMs - askedAtMs;
-  // A clock that was set back must not keep an answer forever.
-  return ageMs >= 0 && ageMs < (address === undefined ? RETRY_MS : DAY_MS);
 }

@@ -9,15 +9,7 @@ const FIRST_NAMESPACE = "pid:[4026531836]";
 
 /** Values of `container=` that systemd-detect-virt knows. */
 const CONTAINER_MANAGERS: ReadonlySet<string> = new Set([
-  "docker",
-  "lxc",
-  "lxc-libvirt",
-  "podman",
-  "pouch",
-  "proot",
-  "rkt",
-  "systemd-nspawn",
-  "wsl",
+  ...["docker", "lxc", "lxc-libvirt", "podman", "pouch", "proot", "rkt", "systemd-nspawn", "wsl"],
 ]);
 
 /** Patterns of cgroup names, for containers without other markers. */

@@ -1,7 +1,7 @@
 import type { Mount } from "./mountinfo.ts";
-import { findLine, firstLine } from "./lines.ts";
+import { findLine, firstLine } from "./bounded_text.ts";
 
-/** The cgroup by which a controller governs a process. */
+/** The cgroup that accounts the memory of a process. */
 export interface Cgroup {
   /** cgroup version: 1 has a hierarchy per controller, 2 a single one. */
   version: 1 | 2;
@@ -10,16 +10,16 @@ export interface Cgroup {
 }
 
 /**
- * Parses `/proc/PID/cgroup`; `undefined` when no line names a cgroup of the controller.
+ * Parses `/proc/PID/cgroup`; `undefined` when no line names a cgroup of memory.
  *
  * Malformed lines are skipped: names of hierarchies may contain anything.
  */
-export function parseCgroup(text: string, controller: "memory" | "cpu"): Cgroup | undefined {
+export function parseCgroup(text: string): Cgroup | undefined {
   let unified: Cgroup | undefined;
   for (const line of text.split("\n")) {
     // ID:CONTROLLERS:PATH, and the path may contain colons too.
     const [, id, controllers = "", path = ""] = /^(\d+):([^:]*):(\/.*)$/.exec(line) ?? [];
-    if (controllers.split(",").includes(controller)) return { version: 1, path };
+    if (controllers.split(",").includes("memory")) return { version: 1, path };
     if (id === "0" && controllers === "") unified = { version: 2, path };
   }
   return unified;
@@ -49,7 +49,7 @@ function relativePath(path: string, root: string): string | undefined {
 }
 
 /** The folders from a path below a folder up to that one. */
-export function parentFolders(top: string, below: string): string[] {
+function parentFolders(top: string, below: string): string[] {
   const names = below.split("/").filter((name) => name !== "");
   return Array.from(
     { length: names.length + 1 },
@@ -75,7 +75,7 @@ export function parseMemoryLimit(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Reclaimable parts of a cgroup's memory, and the limits above it, in bytes. */
+/** Reclaimable parts of a cgroup's memory, and the limit above it, in bytes. */
 export interface CgroupMemoryStat {
   /** File pages that were not used recently. */
   inactiveFileBytes: number;
@@ -85,9 +85,7 @@ export interface CgroupMemoryStat {
   /** Swapped-out memory; only in version 1, and only where swap is accounted. */
   swapBytes: number | undefined;
   /** The lowest limit of the cgroup and its ancestors, visible or not; only in version 1. */
-  hierarchicalLimitBytes?: number | undefined;
-  /** The same of memory and swap together. */
-  hierarchicalSwapLimitBytes?: number | undefined;
+  hierarchicalLimitBytes: number | undefined;
 }
 
 /**
@@ -103,10 +101,7 @@ export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat 
     activeFileBytes: requiredCounter(text, `${prefix}active_file`),
     reclaimableBytes: optionalCounter(text, "slab_reclaimable"),
     swapBytes: optionalCounter(text, "total_swap"),
-    ...(version === 1 && {
-      hierarchicalLimitBytes: optionalLimit(text, "hierarchical_memory_limit"),
-      hierarchicalSwapLimitBytes: optionalLimit(text, "hierarchical_memsw_limit"),
-    }),
+    hierarchicalLimitBytes: optionalLimit(text, "hierarchical_memory_limit"),
   };
 }
 

@@ -8,7 +8,7 @@ export interface ArmPart {
 export interface CpuInfo {
   /** `model name`: x86, LoongArch, 32-bit ARM. */
   modelName: string | undefined;
-  /** Equivalent of a model name on POWER, MIPS, RISC-V and s390x. */
+  /** Equivalent of a model name on POWER, MIPS and RISC-V. */
   designName: string | undefined;
   /** Distinct ARM core designs in the order of the cores, as in big.LITTLE. */
   armParts: ArmPart[];
@@ -44,10 +44,9 @@ export function parseCpuinfo(text: string): CpuInfo {
   }
   return {
     modelName: first.get("model name")?.replace(/\s+/g, " "),
-    designName: first.get("cpu model") ?? first.get("cpu")?.split(",")[0] ?? first.get("uarch") ??
-      s390xName(first),
+    designName: first.get("cpu model") ?? first.get("cpu")?.split(",")[0] ?? first.get("uarch"),
     armParts: [...parts.values()],
-    processors: text.match(/^processor(?:\s*:| \d+:)/gm)?.length,
+    processors: text.match(/^processor\s*:/gm)?.length,
     physicalCores: cores.size === 0 ? undefined : cores.size,
     underHypervisor: / hypervisor(?: |$)/.test(` ${first.get("flags") ?? ""}`),
     vendor: first.get("vendor_id"),
@@ -76,62 +75,32 @@ function isPartNumber(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** s390x has one line per processor: `processor 0: version = FF, …, machine = 3906`. */
-function s390xName(fields: Map<string, string>): string | undefined {
-  const machine = /machine = (\w+)/.exec(fields.get("processor 0") ?? "")?.[1];
-  return machine && `${fields.get("vendor_id") ?? "IBM/S390"} ${machine}`;
-}
-
-/** By implementer: who that is, and its processors of 64 bits by their hexadecimal part numbers. */
+/** By implementer: who that is, and the designs of its servers and boards by their hexadecimal numbers. */
 const ARM_CORES: Readonly<Record<number, readonly [maker: string, ...parts: string[]]>> = {
   0x41: [
     "ARM",
-    "b76=ARM1176 c05=Cortex-A5 c07=Cortex-A7 c08=Cortex-A8 c09=Cortex-A9 c0d=Cortex-A17",
-    "c0e=Cortex-A17 c0f=Cortex-A15 d01=Cortex-A32 d02=Cortex-A34 d03=Cortex-A53",
-    "d04=Cortex-A35 d05=Cortex-A55 d06=Cortex-A65 d07=Cortex-A57 d08=Cortex-A72",
+    "b76=ARM1176 c05=Cortex-A5 c07=Cortex-A7 c08=Cortex-A8 c09=Cortex-A9 c0f=Cortex-A15",
+    "d03=Cortex-A53 d04=Cortex-A35 d05=Cortex-A55 d07=Cortex-A57 d08=Cortex-A72",
     "d09=Cortex-A73 d0a=Cortex-A75 d0b=Cortex-A76 d0c=Neoverse-N1 d0d=Cortex-A77",
-    "d14=Cortex-R82AE d15=Cortex-R82",
-    "d0e=Cortex-A76AE d40=Neoverse-V1 d41=Cortex-A78 d42=Cortex-A78AE d43=Cortex-A65AE",
-    "d44=Cortex-X1 d46=Cortex-A510 d47=Cortex-A710 d48=Cortex-X2 d49=Neoverse-N2",
-    "d4a=Neoverse-E1 d4b=Cortex-A78C d4c=Cortex-X1C d4d=Cortex-A715 d4e=Cortex-X3",
+    "d40=Neoverse-V1 d41=Cortex-A78 d44=Cortex-X1 d46=Cortex-A510 d47=Cortex-A710",
+    "d48=Cortex-X2 d49=Neoverse-N2 d4a=Neoverse-E1 d4d=Cortex-A715 d4e=Cortex-X3",
     "d4f=Neoverse-V2 d80=Cortex-A520 d81=Cortex-A720 d82=Cortex-X4 d83=Neoverse-V3AE",
-    "d84=Neoverse-V3 d85=Cortex-X925 d87=Cortex-A725 d88=Cortex-A520AE",
-    "d89=Cortex-A720AE d8a=C1-Nano d8b=C1-Pro d8c=C1-Ultra d8e=Neoverse-N3",
-    "d8f=Cortex-A320 d90=C1-Premium",
+    "d84=Neoverse-V3 d85=Cortex-X925 d87=Cortex-A725 d8e=Neoverse-N3",
   ],
   0x42: ["Broadcom", "100=Brahma-B53 516=ThunderX2"],
-  0x43: [
-    "Cavium",
-    "a0=ThunderX a1=ThunderX-88XX a2=ThunderX-81XX a3=ThunderX-83XX af=ThunderX2-99xx",
-    "b0=OcteonTX2 b1=OcteonTX2-98XX b2=OcteonTX2-96XX b3=OcteonTX2-95XX",
-    "b4=OcteonTX2-95XXN b5=OcteonTX2-95XXMM b6=OcteonTX2-95XXO b8=ThunderX3-T110",
-  ],
+  0x43: ["Cavium", "a1=ThunderX-88XX af=ThunderX2-99xx b8=ThunderX3-T110"],
   0x46: ["Fujitsu", "1=A64FX 3=MONAKA"],
-  0x48: [
-    "HiSilicon",
-    "d01=Kunpeng-920 d02=Kunpeng-920 d03=Kunpeng-920 d06=Kunpeng-950 d22=Kunpeng-920",
-    "d40=Cortex-A76 d41=Cortex-A77",
-  ],
-  0x4e: ["NVIDIA", "0=Denver 3=Denver-2 4=Carmel 10=Olympus"],
+  0x48: ["HiSilicon", "d01=Kunpeng-920 d02=Kunpeng-920 d03=Kunpeng-920 d06=Kunpeng-950"],
+  0x4e: ["NVIDIA", "4=Carmel 10=Olympus"],
   0x50: ["Ampere", "0=X-Gene"],
-  0x51: [
-    "Qualcomm",
-    "1=Oryon 201=Kryo 205=Kryo 211=Kryo 800=Falkor-V1/Kryo 801=Kryo-V2",
-    "802=Kryo-3XX-Gold 803=Kryo-3XX-Silver 804=Kryo-4XX-Gold 805=Kryo-4XX-Silver",
-    "c00=Falkor c01=Saphira",
-  ],
-  0x53: ["Samsung", "1=exynos-m1 2=exynos-m3 3=exynos-m4 4=exynos-m5"],
+  0x51: ["Qualcomm", "1=Oryon c00=Falkor c01=Saphira"],
+  0x53: ["Samsung"],
   0x56: ["Marvell"],
   0x61: [
     "Apple",
-    "0=Swift 1=Cyclone 2=Typhoon 3=Typhoon/Capri 4=Twister 5=Twister/Elba/Malta",
-    "6=Hurricane 7=Hurricane/Myst 8=Monsoon 9=Mistral b=Vortex c=Tempest f=Tempest-M9",
-    "10=Vortex/Aruba 11=Tempest/Aruba 12=Lightning 13=Thunder 20=Icestorm-A14",
-    "21=Firestorm-A14 22=Icestorm-M1 23=Firestorm-M1 24=Icestorm-M1-Pro",
-    "25=Firestorm-M1-Pro 26=Thunder-M10 28=Icestorm-M1-Max 29=Firestorm-M1-Max",
-    "30=Blizzard-A15 31=Avalanche-A15 32=Blizzard-M2 33=Avalanche-M2 34=Blizzard-M2-Pro",
-    "35=Avalanche-M2-Pro 36=Sawtooth-A16 37=Everest-A16 38=Blizzard-M2-Max",
-    "39=Avalanche-M2-Max",
+    "22=Icestorm-M1 23=Firestorm-M1 24=Icestorm-M1-Pro 25=Firestorm-M1-Pro",
+    "28=Icestorm-M1-Max 29=Firestorm-M1-Max 32=Blizzard-M2 33=Avalanche-M2",
+    "34=Blizzard-M2-Pro 35=Avalanche-M2-Pro 38=Blizzard-M2-Max 39=Avalanche-M2-Max",
   ],
   0x6d: ["Microsoft", "d49=Azure-Cobalt-100"],
   0x70: ["Phytium", "303=FTC310 660=FTC660 661=FTC661 662=FTC662 663=FTC663 664=FTC664 862=FTC862"],

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimals.ts";
-import { firstLine } from "./lines.ts";
+import { decimalAt, findLine, firstLine } from "./bounded_text.ts";
 
 /** Fields of `/proc/meminfo`, in bytes; `undefined` where an old kernel has no such field. */
 export interface Meminfo {
@@ -59,6 +58,31 @@ function optionalField(text: string, key: string): number | undefined {
   if (!Number.isSafeInteger(bytes) || !text.startsWith(" kB", (end < 0 ? text.length : end) - 3)) {
     const line = firstLine(text.slice(at));
     throw new SyntaxError(`Cannot parse meminfo: no number of kB in "${line}"`);
+  }
+  return bytes;
+}
+
+/** Size of the ZFS cache (ARC), in bytes. */
+export interface Arcstats {
+  sizeBytes: number;
+  /** The kernel never shrinks the cache below this. */
+  minimumBytes: number;
+}
+
+/**
+ * Parses `/proc/spl/kstat/zfs/arcstats`: a name, type and value per line.
+ *
+ * @throws {SyntaxError} When `size` or `c_min` is missing or not a number; the message quotes the line.
+ */
+export function parseArcstats(text: string): Arcstats {
+  return { sizeBytes: parseField(text, "size"), minimumBytes: parseField(text, "c_min") };
+}
+
+function parseField(text: string, name: string): number {
+  const line = findLine(text, `${name} `) ?? "";
+  const bytes = Number(/^\w+ +\d+ +(\d+)\s*$/.exec(line)?.[1]);
+  if (!Number.isSafeInteger(bytes)) {
+    throw new SyntaxError(`Cannot parse arcstats: no "${name}" in "${firstLine(line)}"`);
   }
   return bytes;
 }

@@ -1,11 +1,7 @@
-import { type OnMalformed, throwMalformed } from "./lines.ts";
+import { type OnMalformed, throwMalformed } from "./bounded_text.ts";
 
 /** A mounted file system, or a part of one (bind mount, subvolume). */
 export interface Mount {
-  /** The kernel's number, as its digits. */
-  readonly id: string;
-  /** Id of the mount that contains the mount point; may be missing in the list. */
-  readonly parentId: string;
   /** `major:minor`; the same for all mounts of one file system. */
   device: string;
   /** Path within the file system that is mounted; `/` for all of it. */
@@ -43,15 +39,13 @@ function parseLine(line: string): Mount | SyntaxError {
   const separator = line.indexOf(" - ");
   const head = line.slice(0, separator).split(" ", 5);
   const tail = line.slice(separator + 3).split(" ", 2);
-  const [id = "", parentId = "", device = "", root = "", mountPoint = ""] = head;
+  const [id, parentId, device = "", root = "", mountPoint = ""] = head;
   const [type = "", source = ""] = tail;
   const hasNumbers = /^\d{1,10} \d{1,10} \d+:\d+$/.test(`${id} ${parentId} ${device}`);
   if (separator < 0 || !hasNumbers || type === "" || !mountPoint.startsWith("/")) {
     return new SyntaxError(`Cannot parse mountinfo: "${line.slice(0, 200)}"`);
   }
   return {
-    id,
-    parentId,
     device,
     root: unescapeOctal(root),
     mountPoint: unescapeOctal(mountPoint),

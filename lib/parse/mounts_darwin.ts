@@ -1,4 +1,4 @@
-import { firstLine } from "./lines.ts";
+import { firstLine } from "./bounded_text.ts";
 
 /** A mounted file system of macOS. */
 export interface DarwinMount {

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimals.ts";
-import { firstLine, type OnMalformed, throwMalformed } from "./lines.ts";
+import { decimalAt, firstLine, type OnMalformed, throwMalformed } from "./bounded_text.ts";
 
 /** Byte counters of one interface since it was created. */
 export interface InterfaceCounters {

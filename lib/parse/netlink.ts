@@ -36,29 +36,11 @@ export interface AddressMessage {
   flags: number;
 }
 
-/** A route, as `RTM_NEWROUTE` describes it. */
-export interface RouteMessage {
-  /** `RTN_…` of `linux/rtnetlink.h`. */
-  kind: number;
-  /** Bits of the destination that count. */
-  prefix: number;
-  /** `undefined` for all addresses. */
-  destination: string | undefined;
-  /** Index of the interface; `undefined` where it leads nowhere. */
-  index: number | undefined;
-  /** The next machine on the way; `undefined` where the addresses are on the same link. */
-  gateway: string | undefined;
-  /** The address from which is sent. */
-  source: string | undefined;
-  /** Number of the table that has it. */
-  table: number;
-}
-
 /** `struct nlmsghdr`, with which each message begins. */
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
 const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
-const ROUTE = { type: 24, family: 16, prefix: 17, table: 20, kind: 23, attributes: 28 } as const;
+const ROUTE = { type: 24, family: 16, attributes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
@@ -72,12 +54,7 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
-const RTA_DST = 1;
-const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
 const RTA_PREFSRC = 7;
-const RTA_TABLE = 15;
-const RTA_VIA = 18;
 /** The upper bits of an attribute's type say how it is encoded. */
 const ATTRIBUTE_TYPE = 0x3fff;
 
@@ -134,27 +111,11 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
   };
 }
 
-/** Parses a route, as `RTM_NEWROUTE` describes it; `undefined` when it is another message. */
-export function parseRouteMessage(message: Uint8Array): RouteMessage | undefined {
+/** The address from which is sent, by the answer to `RTM_GETROUTE`; `undefined` when nothing tells. */
+export function parseRouteSource(message: Uint8Array): string | undefined {
   const view = viewOf(message, ROUTE.type, ROUTE.attributes);
-  if (view === undefined) return undefined;
-  const attributes = message.subarray(ROUTE.attributes);
-  const [family, via] = [view.getUint8(ROUTE.family), findAttribute(attributes, RTA_VIA)];
-  const addressOf = (attribute: number) => {
-    const bytes = findAttribute(attributes, attribute);
-    return bytes && toAddress(bytes, family);
-  };
-  const numberOf = (attribute: number) => numberIn(findAttribute(attributes, attribute));
-  return {
-    kind: view.getUint8(ROUTE.kind),
-    prefix: view.getUint8(ROUTE.prefix),
-    destination: addressOf(RTA_DST),
-    index: numberOf(RTA_OIF),
-    // That of a route of IPv4 may be one of IPv6, which is told with its family.
-    gateway: addressOf(RTA_GATEWAY) ?? (via && toAddress(via.subarray(2), via[0] ?? 0)),
-    source: addressOf(RTA_PREFSRC),
-    table: numberOf(RTA_TABLE) ?? view.getUint8(ROUTE.table),
-  };
+  const source = view && findAttribute(message.subarray(ROUTE.attributes), RTA_PREFSRC);
+  return source && toAddress(source, view.getUint8(ROUTE.family));
 }
 
 /** Bytes that an interface has passed, in the answer to `RTM_GETSTATS` for `rtnl_link_stats64` alone. */

@@ -1,5 +1,5 @@
 import type { InterfaceCounters } from "./net_dev.ts";
-import { firstLine } from "./lines.ts";
+import { firstLine } from "./bounded_text.ts";
 
 /** Name, MTU and network are present in every row. */
 const LEADING_COLUMNS = 3;

@@ -10,3 +10,35 @@ export function dirname(path: string): string {
 export function basename(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
+
+/**
+ * Paths are bytes, and need be no UTF-8: in a line that is none, each byte above 127 becomes a lone
+ * surrogate from U+DC80 on, which no text has, and from which the path is made again.
+ */
+const ESCAPE = 0xdc00;
+
+/** Decodes lines of paths; {@linkcode encodePath} gives the same bytes. */
+export function decodePaths(bytes: Uint8Array): string {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  if (!text.includes("\ufffd")) return text;
+  // A character for each byte.
+  const lines = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("").split("\n");
+  return lines.map(decodeLine).join("\n");
+}
+
+function decodeLine(line: string): string {
+  const bytes = Uint8Array.from(line, (character) => character.charCodeAt(0));
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    const escaped = (byte: number) => String.fromCharCode(byte < 0x80 ? byte : ESCAPE + byte);
+    return Array.from(bytes, escaped).join("");
+  }
+}
+
+/** The bytes of a path. */
+export function encodePath(path: string): Uint8Array<ArrayBuffer> {
+  return /^[\0-\x7f\udc80-\udcff]*$/.test(path)
+    ? Uint8Array.from(path, (character) => character.charCodeAt(0) & 0xff)
+    : new TextEncoder().encode(path);
+}

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimals.ts";
-import { firstLine } from "./lines.ts";
+import { decimalAt, firstLine } from "./bounded_text.ts";
 
 /** CPU states, in the kernel's order. */
 export type CpuState =

@@ -1,5 +1,4 @@
-import { decimalAt } from "./decimals.ts";
-import { findLine, firstLine } from "./lines.ts";
+import { decimalAt, findLine, firstLine } from "./bounded_text.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {

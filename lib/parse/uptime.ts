@@ -1,4 +1,5 @@
-import { firstLine } from "./lines.ts";
+import { firstLine } from "./bounded_text.ts";
+import type { LoadAverage } from "../types.ts";
 
 /**
  * Parses `/proc/uptime`: seconds since boot, with a fraction.
@@ -11,4 +12,23 @@ export function parseUptime(text: string): number {
     throw new SyntaxError(`Cannot parse uptime: no seconds in "${firstLine(text)}"`);
   }
   return Number(seconds);
+}
+
+const AVERAGES = /^(\d{1,15}\.\d+) (\d{1,15}\.\d+) (\d{1,15}\.\d+)\s/;
+
+/**
+ * Parses `/proc/loadavg`: runnable and uninterruptible tasks, averaged over 1, 5 and 15 minutes.
+ *
+ * @throws {SyntaxError} When it does not start with three numbers; the message quotes the line.
+ */
+export function parseLoadavg(text: string): LoadAverage {
+  const averages = AVERAGES.exec(text);
+  if (averages === null) {
+    throw new SyntaxError(`Cannot parse loadavg: no three numbers in "${firstLine(text)}"`);
+  }
+  return {
+    oneMinute: Number(averages[1]),
+    fiveMinutes: Number(averages[2]),
+    fifteenMinutes: Number(averages[3]),
+  };
 }

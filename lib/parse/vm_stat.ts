@@ -1,4 +1,4 @@
-import { firstLine } from "./lines.ts";
+import { firstLine } from "./bounded_text.ts";
 
 /** Memory of a Mac by use, in bytes. */
 export interface VmStat {

@@ -7,7 +7,6 @@
 #   ID ping ADDRESS     ID ok OUTPUT        lines of one ping, joined by tabs
 #                       ID missing          there is no such command
 #   ID processes        ID ok COUNT         0 where others are hidden: then the first one is, too
-#   ID folders          ID ok COUNT         of proc that are no processes, links to some included
 #   ID resolve NAME     ID ok ADDRESS…      as the system resolves it, in its order
 #                       ID missing          there is no getent
 #                       ID none ADDRESS…    no address; the name servers of the system
@@ -119,7 +118,7 @@ look_at() {
 check() {
   request=
   case $1 in
-    reap | processes | folders | nvidia-smi) [ -z "$2" ] && request=$1 ;;
+    reap | processes | nvidia-smi) [ -z "$2" ] && request=$1 ;;
     ping)
       case $2 in '' | *[!0-9A-Fa-f:.]*) ;; *) [ ${#2} -le 45 ] && request=$1 ;; esac
       ;;
@@ -162,7 +161,6 @@ while IFS=' ' read -r id verb word; do
     processes)
       if [ -e "$proc/1" ]; then count_found "$id" "$proc"/[1-9]*; else echo "$id ok 0"; fi
       ;;
-    folders) count_found "$id" "$proc"/[!0-9]*/ ;;
     *) echo "$id refused" ;;
   esac
 done

@@ -5,8 +5,8 @@ import {
 } from "../host/interface_traits.ts";
 import type { Shell } from "./shell.ts";
 
-/** The requests to the helper shell after the seal. */
-export type LookupShell = Pick<Shell, "countProcesses" | "countFolders">;
+/** The request to the helper shell after the seal. */
+export type LookupShell = Pick<Shell, "countProcesses">;
 
 /** Age up to which a count of the shell is given again: each costs as much as a report does. */
 const COUNT_MAX_AGE_MS = 10_000;
@@ -59,11 +59,6 @@ export class KernelLookup {
         : undefined;
     }
     return this.#processCount;
-  }
-
-  /** Number of the other folders in `/proc`, once the process is sealed; `undefined` when nothing tells. */
-  async folderCount(): Promise<number | undefined> {
-    return await this.#shell?.countFolders().catch(() => undefined);
   }
 
   #countByShell(): void {

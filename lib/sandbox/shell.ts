@@ -166,24 +166,11 @@ export class Shell {
    * @throws {Error} When the shell has ended.
    */
   async countProcesses(): Promise<number> {
-    return await this.#count("processes");
-  }
-
-  /**
-   * Counts the folders in proc that are no processes, and links to folders.
-   *
-   * @throws {Error} When the shell has ended.
-   */
-  async countFolders(): Promise<number> {
-    return await this.#count("folders");
-  }
-
-  async #count(what: string): Promise<number> {
-    const answer = await this.#ask(what);
+    const answer = await this.#ask("processes");
     const count = Number(answer);
     if (!answer || !Number.isSafeInteger(count)) {
       throw new SyntaxError(
-        `Cannot parse the count of ${what}: the shell answered ${JSON.stringify(answer)}`,
+        `Cannot parse the count of processes: the shell answered ${JSON.stringify(answer)}`,
       );
     }
     return count;

@@ -1,7 +1,7 @@
 import { attempt } from "../attempt.ts";
 import { getLogger } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
-import { formatByteCount } from "../parse/byte_size.ts";
+import { formatByteCount } from "../parse/quantity.ts";
 import type { TrafficBytes } from "../types.ts";
 import {
   addBytes,

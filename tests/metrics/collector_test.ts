@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseSource } from "../../lib/metrics/collector.ts";
-import { parseLoadavg } from "../../lib/parse/loadavg.ts";
-import { parseUptime } from "../../lib/parse/uptime.ts";
+import { parseLoadavg, parseUptime } from "../../lib/parse/uptime.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 
 Deno.test("parseSource() reads the source anew at each call", () => {

@@ -162,9 +162,10 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
   const { machine } = machineAt(OWN, FILES, ["--gpu"]);
   assertEquals(takeSnapshot(machine.collectors).gpus, undefined);
   machine.useShell(shell);
-  await machine.gpu?.nvidia.settled();
+  await machine.gpu?.nvidia.start();
   for (let turns = 0; turns < 5_000; turns++) {
-    if (takeSnapshot(machine.collectors).failures.length === 0) break;
+    const { failures, gpus } = takeSnapshot(machine.collectors);
+    if (failures.length === 0 && gpus !== undefined) break;
     await realTurn();
   }
   const { gpus, processes } = takeSnapshot(machine.collectors);

@@ -1,294 +1,156 @@
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { openMemoryCgroup } from "../../lib/metrics/memory_cgroup.ts";
-import { FakeTime } from "../fake_time.ts";
-import { fakeHost } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { fakeHost } from "./fake_host.ts";
 
 const MIB = 2 ** 20;
 const TOP = "/sys/fs/cgroup";
-const STAT_2 = `anon 1\ninactive_file ${30 * MIB}\nactive_file ${20 * MIB}\nslab_reclaimable 5\n`;
-const STAT_1 =
-  `inactive_file 1\nactive_file 1\ntotal_swap ${MIB}\ntotal_inactive_file ${30 * MIB}\n` +
-  `total_active_file ${20 * MIB}\n`;
+const OLD_TOP = `${TOP}/memory`;
+const UNLIMITED = "9223372036854771712";
+
+type Files = Record<string, string>;
 
 function mount(type: string, mountPoint: string, root = "/"): string {
   return `35 31 0:32 ${root} ${mountPoint} ro,relatime - ${type} ${type} rw\n`;
 }
 
+/** A cgroup of version 2 with a limit. */
+function group(folder: string, limit: string, used = `${200 * MIB}\n`): Files {
+  return {
+    [`${folder}/memory.max`]: limit,
+    [`${folder}/memory.current`]: used,
+    [`${folder}/memory.stat`]: `anon 1\ninactive_file ${30 * MIB}\nactive_file ${
+      20 * MIB
+    }\nslab_reclaimable 5\n`,
+  };
+}
+
 /** A container of version 2 with a namespace of its own. */
-function container(changed: Record<string, string> = {}): Record<string, string> {
+function container(changed: Files = {}): Files {
   return {
     "/.dockerenv": "",
     "/proc/self/cgroup": "0::/\n",
     "/proc/1/cgroup": "0::/\n",
     "/proc/self/mountinfo": mount("cgroup2", TOP),
-    [`${TOP}/memory.max`]: `${512 * MIB}\n`,
-    [`${TOP}/memory.current`]: `${200 * MIB}\n`,
-    [`${TOP}/memory.stat`]: STAT_2,
+    ...group(TOP, `${512 * MIB}\n`),
     [`${TOP}/memory.swap.max`]: "max\n",
     [`${TOP}/memory.swap.current`]: "4096\n",
     ...changed,
   };
 }
 
-Deno.test("openMemoryCgroup() reads a container's limit and use by version 2", () => {
-  const group = openMemoryCgroup(fakeHost(container()));
-  assertDataEquals(group?.folder, TOP);
-  assertDataEquals(group?.collect(), {
-    limitBytes: 512 * MIB,
-    isLimitedAbove: false,
-    currentBytes: 200 * MIB,
-    inactiveFileBytes: 30 * MIB,
-    activeFileBytes: 20 * MIB,
-    reclaimableBytes: 5,
-    swapBytes: undefined,
-    swap: { limitBytes: undefined, usedBytes: 4096, folder: TOP },
-  });
-});
-
-Deno.test("openMemoryCgroup() reads a container's limit and use by version 1", () => {
-  const folder = `${TOP}/memory`;
-  const files: Record<string, string> = {
+/** A container of version 1; `above` is the limit that its `memory.stat` tells. */
+function oldContainer(limit: string, above = UNLIMITED, changed: Files = {}): Files {
+  return {
+    "/.dockerenv": "",
     "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
     "/proc/1/cgroup": "4:memory:/docker/1\n",
     "/proc/self/mountinfo": mount("cgroup", `${TOP}/cpuset`, "/docker/1") +
-      mount("cgroup", folder, "/docker/1"),
+      mount("cgroup", OLD_TOP, "/docker/1"),
     [`${TOP}/cpuset/cpuset.cpus`]: "0\n",
-    [`${folder}/memory.limit_in_bytes`]: `${512 * MIB}\n`,
-    [`${folder}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
-    [`${folder}/memory.stat`]: STAT_1,
-    [`${folder}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
-  };
-  const group = openMemoryCgroup(fakeHost(files));
-  assertDataEquals(group?.folder, folder);
-  const memory = group?.collect();
-  files[`${folder}/memory.memsw.limit_in_bytes`] = `${511 * MIB}\n`;
-  assertDataEquals(group?.collect()?.swap, { limitBytes: 0, usedBytes: MIB, folder });
-  files[`${folder}/memory.stat`] = STAT_1.replace(/total_swap.*\n/, "");
-  assertDataEquals(group?.collect()?.swap, undefined, "it is not accounted");
-  assertDataEquals([memory?.limitBytes, memory?.currentBytes], [512 * MIB, 200 * MIB]);
-  assertDataEquals(memory?.inactiveFileBytes, 30 * MIB);
-  assertDataEquals(memory?.swap, { limitBytes: 256 * MIB, usedBytes: MIB, folder });
-});
-
-/** A container of version 1, whose ancestors are out of sight; the last limit is the one in memory.stat. */
-function oldContainer(limit: string, limitAbove: string): Record<string, string> {
-  const folder = `${TOP}/memory`;
-  const above = `hierarchical_memory_limit ${limitAbove}\nhierarchical_memsw_limit ${300 * MIB}\n`;
-  return {
-    "/.dockerenv": "",
-    "/proc/self/cgroup": "4:memory:/\n",
-    "/proc/1/cgroup": "4:memory:/\n",
-    "/proc/self/mountinfo": mount("cgroup", folder),
-    [`${folder}/memory.limit_in_bytes`]: `${limit}\n`,
-    [`${folder}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
-    [`${folder}/memory.stat`]: `${above}${STAT_1}`,
-    [`${folder}/memory.memsw.limit_in_bytes`]: `${UNLIMITED}\n`,
+    [`${OLD_TOP}/memory.limit_in_bytes`]: `${limit}\n`,
+    [`${OLD_TOP}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
+    [`${OLD_TOP}/memory.stat`]: `hierarchical_memory_limit ${above}\ninactive_file 1\n` +
+      `active_file 1\ntotal_swap ${MIB}\ntotal_inactive_file ${30 * MIB}\n` +
+      `total_active_file ${20 * MIB}\n`,
+    [`${OLD_TOP}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
+    ...changed,
   };
 }
 
-const UNLIMITED = "9223372036854771712";
+/** Limit in MiB and folder of what is measured. */
+function limitOf(files: Files): [limit: number, folder: string] | undefined {
+  const memory = openMemoryCgroup(fakeHost(files))?.collect();
+  return memory && [memory.limitBytes / MIB, memory.folder];
+}
 
-Deno.test("openMemoryCgroup() uses the limit of an ancestor that only memory.stat of version 1 tells", () => {
-  const files = oldContainer(UNLIMITED, `${256 * MIB}`);
-  const group = openMemoryCgroup(fakeHost(files));
-  const memory = group?.collect();
-  assertDataEquals([memory?.limitBytes, memory?.isLimitedAbove], [256 * MIB, true]);
-  assertDataEquals(memory?.swap, { limitBytes: 44 * MIB, usedBytes: MIB, folder: `${TOP}/memory` });
-  files[`${TOP}/memory/memory.limit_in_bytes`] = `${128 * MIB}\n`;
-  const own = group?.collect();
-  assertDataEquals([own?.limitBytes, own?.isLimitedAbove], [128 * MIB, false]);
-});
-
-for (const version of [1, 2] as const) {
-  Deno.test(`openMemoryCgroup() uses the lowest limit of swap, whichever cgroup of version ${version} has it`, () => {
-    const [file, text] = version === 1
-      ? ["memory.memsw.limit_in_bytes", `${350 * MIB}\n`]
-      : ["memory.swap.max", `${50 * MIB}\n`];
-    const folder = version === 1 ? `${TOP}/memory` : TOP;
-    const files = {
-      ...coveredContainer(version),
-      [`${folder}/pods/own/${file}`]: text,
-      [`${folder}/pods/memory.swap.current`]: "4096\n",
-      [`${folder}/pods/own/memory.swap.current`]: `${MIB}\n`,
-    };
-    const memory = openMemoryCgroup(fakeHost(files))?.collect();
-    assertDataEquals([memory?.limitBytes, memory?.swap], [
-      300 * MIB,
-      { limitBytes: 50 * MIB, usedBytes: MIB, folder: `${folder}/pods/own` },
-    ]);
+Deno.test("openMemoryCgroup() reads a container's limit and use by both versions", () => {
+  const part = { inactiveFileBytes: 30 * MIB, activeFileBytes: 20 * MIB };
+  const both = { limitBytes: 512 * MIB, currentBytes: 200 * MIB, ...part };
+  assertDataEquals<unknown>(openMemoryCgroup(fakeHost(container()))?.collect(), {
+    ...{ ...both, reclaimableBytes: 5, folder: TOP },
+    swap: { usedBytes: 4096 },
   });
-}
+  const files = oldContainer(`${512 * MIB}`);
+  assertDataEquals<unknown>(openMemoryCgroup(fakeHost(files))?.collect(), {
+    ...{ ...both, swapBytes: MIB, folder: OLD_TOP },
+    swap: { limitBytes: 256 * MIB, usedBytes: MIB },
+  });
+});
 
-Deno.test("TightestCgroup.collectSwap() measures a limit of swap where memory has none", () => {
+Deno.test("openMemoryCgroup() has swap only where it is accounted, and no less than nothing", () => {
+  const swap = (files: Files) => openMemoryCgroup(fakeHost(files))?.collect()?.swap;
+  const { [`${TOP}/memory.swap.current`]: _, ...without } = container();
+  assertDataEquals(swap(without), undefined);
+  const limit = `${512 * MIB}`;
+  const stat = `${OLD_TOP}/memory.stat`;
+  const { [stat]: text = "", ...old } = oldContainer(limit);
+  assertDataEquals(swap({ ...old, [stat]: text.replace(/total_swap.*\n/, "") }), undefined);
+  const less = { [`${OLD_TOP}/memory.memsw.limit_in_bytes`]: `${511 * MIB}\n` };
+  assertDataEquals(swap(oldContainer(limit, UNLIMITED, less)), { limitBytes: 0, usedBytes: MIB });
+  const limited = container({ [`${TOP}/memory.swap.max`]: `${MIB}\n` });
+  assertDataEquals(swap(limited), { limitBytes: MIB, usedBytes: 4096 });
+});
+
+Deno.test("openMemoryCgroup() measures the lowest limit of a container's cgroups, whenever it is set", () => {
   const files = container({
-    [`${TOP}/memory.max`]: "max\n",
-    [`${TOP}/memory.swap.max`]: `${MIB}\n`,
+    ...group(TOP, "max\n"),
+    "/proc/self/cgroup": "0::/pod/a\n",
+    ...group(`${TOP}/pod`, "max\n"),
+    ...group(`${TOP}/pod/a`, "max\n"),
   });
-  const group = openMemoryCgroup(fakeHost(files));
-  assertDataEquals(group?.collect(), undefined);
-  assertDataEquals(group?.collectSwap(), { limitBytes: MIB, usedBytes: 4096, folder: TOP });
-  files[`${TOP}/memory.swap.max`] = "max\n";
-  assertDataEquals(openMemoryCgroup(fakeHost(files))?.collectSwap(), undefined);
+  const memory = openMemoryCgroup(fakeHost(files));
+  const set = (folder: string, limit: string) => {
+    files[`${TOP}${folder}/memory.max`] = `${limit}\n`;
+    const now = memory?.collect();
+    return now && [now.limitBytes / MIB, now.folder.slice(TOP.length)];
+  };
+  assertEquals(memory?.collect(), undefined);
+  assertEquals(set("/pod", `${200 * MIB}`), [200, "/pod"]);
+  assertEquals(set("/pod/a", `${100 * MIB}`), [100, "/pod/a"]);
+  // Of those below one limit, the outermost has it, and all memory to which it applies.
+  assertEquals(set("", `${100 * MIB}`), [100, ""]);
+  assertEquals(set("", "max"), [100, "/pod/a"]);
+  assertEquals(set("/pod/a", "max"), [200, "/pod"]);
+  assertEquals(set("/pod", "max"), undefined);
 });
 
-Deno.test("openMemoryCgroup() measures the visible ancestor that has the limit, not one below it", () => {
-  const files = {
-    ...oldContainer(`${256 * MIB}`, `${256 * MIB}`),
-    "/proc/self/cgroup": "4:memory:/service\n",
-    [`${TOP}/memory/service/memory.limit_in_bytes`]: UNLIMITED,
-    [`${TOP}/memory/service/memory.usage_in_bytes`]: "4096",
-    [`${TOP}/memory/service/memory.stat`]: `hierarchical_memory_limit ${256 * MIB}\n${STAT_1}`,
-  };
-  assertDataEquals(openMemoryCgroup(fakeHost(files))?.folder, `${TOP}/memory`);
-});
-
-/** A container over whose cgroups those of its host are mounted; its own is two levels below. */
-function coveredContainer(version: 1 | 2): Record<string, string> {
-  const top = version === 1 ? `${TOP}/memory` : TOP;
-  const limit = version === 1 ? "memory.limit_in_bytes" : "memory.max";
-  const current = version === 1 ? "memory.usage_in_bytes" : "memory.current";
-  const stat = version === 1 ? STAT_1 : STAT_2;
-  const type = version === 1 ? "cgroup" : "cgroup2";
-  const group = (path: string, bytes: string, pids: string) => ({
-    [`${top}${path}/${limit}`]: bytes,
-    [`${top}${path}/${current}`]: `${MIB}\n`,
-    [`${top}${path}/memory.stat`]: stat,
-    [`${top}${path}/cgroup.procs`]: pids,
-  });
-  const line = version === 1 ? "4:memory:/\n" : "0::/\n";
-  return {
-    "/.dockerenv": "",
-    "/proc/self": "-> 70",
-    "/proc/self/cgroup": line,
-    "/proc/1/cgroup": line,
-    "/proc/self/mountinfo": mount(type, `${TOP}/cpuset`) + mount(type, top, "/../.."),
-    ...group("", `${900 * MIB}\n`, "0\n"),
-    ...group("/other.slice", `${50 * MIB}\n`, "0\n"),
-    ...group("/other.slice/a", `${50 * MIB}\n`, "0\n7\n170\n"),
-    ...group("/pods", `${300 * MIB}\n`, ""),
-    ...group("/pods/own", `${400 * MIB}\n`, "0\n1\n70\n"),
-  };
-}
-
-for (const version of [1, 2] as const) {
-  const top = version === 1 ? `${TOP}/memory` : TOP;
-
-  Deno.test(`openMemoryCgroup() says so when its cgroup is not below its host's of version ${version}`, () => {
-    const files = coveredContainer(version);
-    delete files[`${top}/pods/own/cgroup.procs`];
-    const group = openMemoryCgroup(fakeHost(files));
-    assertDataEquals(group?.collect(), undefined);
-    assertDataEquals(
-      group?.problem?.message,
-      `Cannot find the container's memory limit below ${top}`,
-    );
-  });
-}
-
-Deno.test("openMemoryCgroup() finds the container's cgroup below its host's when systemd runs in it", () => {
-  const own = `${TOP}/pods/own`;
-  const files = {
-    ...coveredContainer(2),
-    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
-    "/proc/1/cgroup": "0::/init.scope\n",
-    [`${own}/cgroup.procs`]: "",
-    [`${own}/system.slice/agent.service/cgroup.procs`]: "70\n",
-    [`${own}/system.slice/agent.service/memory.max`]: `${MIB}\n`,
-  };
-  assertDataEquals(openMemoryCgroup(fakeHost(files))?.collect()?.limitBytes, 300 * MIB);
-});
-
-Deno.test("openMemoryCgroup() finds no limit where version 1 has none, nor above", () => {
-  const table = [
-    ["0", "0"],
-    ["0", UNLIMITED],
-    [UNLIMITED, "9223372036854710272"],
-    ["9223372036854775807", "18446744073709551615"],
-  ] as const;
-  for (const [limit, limitAbove] of table) {
-    const group = openMemoryCgroup(fakeHost(oldContainer(limit, limitAbove)));
-    assertDataEquals([group?.folder, group?.collect()], [undefined, undefined], limitAbove);
+Deno.test("openMemoryCgroup() knows by memory.stat of version 1 of a limit out of sight", () => {
+  assertEquals(limitOf(oldContainer(UNLIMITED, `${256 * MIB}`)), [256, OLD_TOP]);
+  assertEquals(limitOf(oldContainer(`${128 * MIB}`, `${256 * MIB}`)), [128, OLD_TOP]);
+  for (const none of ["0", UNLIMITED, "9223372036854710272", "18446744073709551615"]) {
+    assertEquals(limitOf(oldContainer("0", none)), undefined, none);
+    assertEquals(limitOf(oldContainer(UNLIMITED, none)), undefined, none);
   }
 });
 
-Deno.test("openMemoryCgroup() uses the container's limit when systemd in it limits the agent's unit", () => {
-  const group = openMemoryCgroup(fakeHost(container({
-    "/proc/self/cgroup": "0::/system.slice/agent.service\n",
-    "/proc/1/cgroup": "0::/init.scope\n",
-    [`${TOP}/system.slice/agent.service/memory.max`]: `${64 * MIB}\n`,
-  })));
-  assertDataEquals(group?.folder, TOP);
+Deno.test("openMemoryCgroup() takes the container's limit, not that of the agent's unit in it", () => {
+  const unit = { "/proc/self/cgroup": "0::/system.slice/agent.service\n" };
+  const own = group(`${TOP}/system.slice/agent.service`, `${64 * MIB}\n`);
+  const init = { "/proc/1/cgroup": "0::/init.scope\n" };
+  assertEquals(limitOf(container({ ...unit, ...own, ...init })), [512, TOP]);
+  // Process 1 of the host's namespace is not the container's.
+  const pods = { "/proc/self/cgroup": "0::/pods/a\n", "/proc/1/cgroup": "0::/pod/init.scope\n" };
+  const pod = group(`${TOP}/pods/a`, `${64 * MIB}\n`);
+  assertEquals(limitOf(container({ ...pods, ...pod })), [64, `${TOP}/pods/a`]);
 });
 
-Deno.test("openMemoryCgroup() does not take process 1 of the host's namespace for the container's", () => {
-  const group = openMemoryCgroup(fakeHost(container({
-    "/proc/self/cgroup": "0::/pods/a\n",
-    "/proc/1/cgroup": "0::/pod/init.scope\n",
-    [`${TOP}/pods/a/memory.max`]: `${64 * MIB}\n`,
-  })));
-  assertDataEquals(group?.folder, `${TOP}/pods/a`);
-});
-
-Deno.test("openMemoryCgroup() returns undefined outside a container", () => {
+Deno.test("openMemoryCgroup() finds no limit outside a container, or where nothing tells of it", () => {
   const { "/.dockerenv": _, ...machine } = container();
-  assertDataEquals(openMemoryCgroup(fakeHost(machine)), undefined);
-});
-
-Deno.test("openMemoryCgroup() finds no limit where there is none, or nothing tells of it", () => {
-  const table: Record<string, string>[] = [
+  assertEquals(limitOf(machine), undefined);
+  const rows: Files[] = [
     { [`${TOP}/memory.max`]: "max\n" },
     { [`${TOP}/memory.max`]: "512M\n" },
     { "/proc/self/cgroup": "" },
     { "/proc/self/cgroup": "0::/../elsewhere\n" },
     { "/proc/self/mountinfo": "" },
     { "/proc/self/mountinfo": "malformed\n" },
+    // Its host's own are mounted over them.
+    { "/proc/self/mountinfo": mount("cgroup2", TOP, "/../..") },
   ];
-  for (const changed of table) {
-    const group = openMemoryCgroup(fakeHost(container(changed)));
-    assertDataEquals([group?.folder, group?.collect()], [undefined, undefined]);
+  for (const changed of rows) {
+    assertEquals(limitOf(container(changed)), undefined, Deno.inspect(changed));
   }
-});
-
-Deno.test("TightestCgroup.collect() takes a limit that is set after the start, within a minute", () => {
-  using time = new FakeTime();
-  const files = container({
-    "/proc/self/cgroup": "0::/pod\n",
-    [`${TOP}/memory.max`]: "max\n",
-    [`${TOP}/pod/memory.max`]: "max\n",
-    [`${TOP}/pod/memory.current`]: "4096\n",
-    [`${TOP}/pod/memory.stat`]: STAT_2,
-  });
-  const group = openMemoryCgroup(fakeHost(files));
-  assertDataEquals(group?.collect(), undefined);
-  files[`${TOP}/pod/memory.max`] = `${200 * MIB}\n`;
-  time.tick(59_999);
-  assertDataEquals(group?.collect(), undefined);
-  time.tick(1);
-  assertDataEquals(group?.collect()?.limitBytes, 200 * MIB);
-  assertDataEquals(group?.folder, `${TOP}/pod`);
-  files[`${TOP}/memory.max`] = `${100 * MIB}\n`;
-  time.tick(59_999);
-  assertDataEquals(group?.collect()?.limitBytes, 200 * MIB);
-  time.tick(1);
-  assertDataEquals(group?.collect()?.limitBytes, 100 * MIB);
-  assertDataEquals(group?.folder, TOP);
-});
-
-Deno.test("TightestCgroup.collect() goes on with the other limit when the tightest is removed", () => {
-  const files = coveredContainer(2);
-  const group = openMemoryCgroup(fakeHost(files));
-  assertDataEquals(group?.collect()?.limitBytes, 300 * MIB);
-  files[`${TOP}/pods/memory.max`] = "max\n";
-  assertDataEquals(group?.collect()?.limitBytes, 400 * MIB);
-  for (const folder of [`${TOP}/pods/own`, TOP]) files[`${folder}/memory.max`] = "max\n";
-  assertDataEquals(group?.collect(), undefined);
-});
-
-Deno.test("CgroupMemoryCollector.collect() leaves out swap that is not accounted, and throws when the kernel's text is malformed", () => {
-  const { [`${TOP}/memory.swap.current`]: _, ...files } = container();
-  const memory = openMemoryCgroup(fakeHost(files))?.collect();
-  assertDataEquals([memory?.limitBytes !== undefined, memory?.swap], [true, undefined]);
-  const group = openMemoryCgroup(fakeHost(container({ [`${TOP}/memory.stat`]: "anon\n" })));
-  assertThrows(() => group?.collect(), SyntaxError, '"anon"');
+  const malformed = container({ [`${TOP}/memory.stat`]: "anon\n" });
+  assertThrows(() => limitOf(malformed), SyntaxError, '"anon"');
 });

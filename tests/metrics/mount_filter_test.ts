@@ -144,18 +144,6 @@ Deno.test("filterMounts() uses the later of two mounts at one mount point", () =
   ]);
 });
 
-Deno.test("filterMounts() takes the upper of two mounts at one mount point, whichever is older", () => {
-  const text = `2 1 8:1 / / rw - ext4 /dev/sda1 rw
-3 4 8:2 / /a rw - ext4 /dev/sda2 rw
-4 2 8:3 / /a rw - ext4 /dev/sda3 rw
-`;
-  const decisions = decide(text);
-  assertDataEquals(
-    decisions.filter(({ counted }) => counted).map(({ source }) => source),
-    ["/dev/sda1", "/dev/sda2"],
-  );
-});
-
 function mount(mountPoint: string, type = "ext4", source = "/dev/sda1") {
   return { device: "8:1", root: "/", mountPoint, type, source };
 }
@@ -282,15 +270,6 @@ Deno.test("filterMounts() does not count a hidden mount that is included, and co
   const found = rules(decide(text, { include: ["/mnt/k/sub", "/mnt/k/other"] }));
   assertEquals(found["/mnt/k/sub"], "left out: hidden by the mount on /mnt/k");
   assertEquals(found["/mnt/k/other"], "counted: included by --include-mountpoint");
-});
-
-Deno.test("filterMounts() ends when ids of mounts form a loop", () => {
-  const text = `1 2 8:1 / / rw - ext4 /dev/sda1 rw
-2 1 8:2 / / rw - ext4 /dev/sda2 rw
-3 3 8:3 / /x rw - ext4 /dev/sda3 rw
-`;
-  const decisions = decide(text);
-  assertEquals(counted(decisions).includes("/x"), true);
 });
 
 Deno.test("filterMounts() counts two disks that the kernel gives one name, unless they are btrfs", () => {

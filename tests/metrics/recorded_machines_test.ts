@@ -34,20 +34,15 @@ function byRule(
   return groups;
 }
 
-/** What the graphics cards of a machine tell at a look, with `nvidia-smi` beside its trees. */
-async function cardsOf({ collectors, nvidia }: GpuCollectors) {
-  for (const collector of collectors) collector.collect();
-  await nvidia.settled();
-  return collectors.flatMap((collector) => collector.collect() ?? []);
-}
-
 /** What the panel gets of a machine, and what was decided on the way. */
 async function measured(name: string) {
   using time = new FakeTime();
   const host = new FakeMachine(name);
   const gpu = new GpuCollectors(host);
+  // Beside its trees is what nvidia-smi tells.
   gpu.nvidia.useNvidiaSmi(() => Promise.resolve(host.readText("/nvidia-smi.txt")));
-  const cards = await cardsOf(gpu);
+  await gpu.nvidia.start();
+  const cards = takeSnapshot(gpu.rows()).gpus ?? [];
   const machine = openLinuxMachine(host, configOf());
   await machine.refresh?.();
   const { collectors } = machine;
@@ -63,6 +58,8 @@ async function measured(name: string) {
   const report = toWireReport(rates.report(snapshot));
   await machine.refresh?.();
   host.advance(time);
+  takeSnapshot(gpu.rows());
+  await gpu.nvidia.start();
   const laterReport = toWireReport(rates.report(takeSnapshot(collectors)));
   const { sources, interfaces } = toDryRun(machine, {
     ...{ basicInfo, report: laterReport, secondsBetween: host.description.seconds },
@@ -77,7 +74,11 @@ async function measured(name: string) {
     interfaces: { by: sources.interfaces, ...byRule(interfaces) },
     mountPoints: { by: sources.mountPoints, ...byRule(mounts) },
     ...gpu.decisions().length > 0 && {
-      graphicsCards: { cards, laterCards: await cardsOf(gpu), ...byRule(gpu.decisions()) },
+      graphicsCards: {
+        cards,
+        laterCards: takeSnapshot(gpu.rows()).gpus ?? [],
+        ...byRule(gpu.decisions()),
+      },
     },
   };
 }

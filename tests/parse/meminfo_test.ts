@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseMeminfo } from "../../lib/parse/meminfo.ts";
+import { parseArcstats, parseMeminfo } from "../../lib/parse/meminfo.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const OLD_KERNEL = `MemTotal:      2059500 kB
@@ -77,4 +77,26 @@ Deno.test("parseMeminfo() reads back what the kernel would write, in any order",
       assertEquals(counters[field], (values.get(name) ?? 0) * 1024);
     }
   }));
+});
+
+/** In the form of OpenZFS 2; lines of other counters left out. */
+const ARCSTATS = `9 1 0x01 147 39984 7033712893 123456789012345
+name                            type data
+p                               4    8242135040
+c_min                           4    1030266880
+size                            4    12884901888
+compressed_size                 4    10737418240
+`;
+
+Deno.test("parseArcstats() reads the size, and the least that ZFS keeps, and throws a SyntaxError for any other text", () => {
+  assertEquals(parseArcstats(ARCSTATS), { sizeBytes: 12884901888, minimumBytes: 1030266880 });
+  const rows = [
+    ["", `"size" in ""`],
+    [ARCSTATS.replace("\nsize ", "\nsighs "), `"size"`],
+    [ARCSTATS.replace("1030266880", "many"), "c_min                           4    many"],
+    [ARCSTATS.replace("4    12884901888", "12884901888"), "12884901888"],
+    [ARCSTATS.replace("12884901888", "99999999999999999999"), "99999999999999999999"],
+  ] as const;
+  for (const [text, quoted] of rows) assertThrows(() => parseArcstats(text), SyntaxError, quoted);
+  onlySyntaxErrors(parseArcstats, [ARCSTATS]);
 });

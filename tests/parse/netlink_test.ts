@@ -3,7 +3,7 @@ import fc from "fast-check";
 import {
   parseAddressMessage,
   parseLinkMessage,
-  parseRouteMessage,
+  parseRouteSource,
   parseStatsMessage,
   splitMessages,
 } from "../../lib/parse/netlink.ts";
@@ -126,22 +126,12 @@ Deno.test("splitMessages() finds the next message at a multiple of four bytes", 
   assertEquals(splitMessages(hex(odd + DONE)).map(({ length }) => length), [17, 20]);
 });
 
-Deno.test("parseRouteMessage() reads the way to an address, and from which one is sent", () => {
-  assertEquals(parseRouteMessage(hex(ROUTE)), {
-    ...{ kind: 1, prefix: 32, destination: "1.1.1.1", index: 3, table: 254 },
-    ...{ gateway: "203.0.113.11", source: "203.0.113.10" },
-  });
-  // An IPv4 route by a gateway of IPv6, which refuses nothing.
-  const via = bytesOf(
-    "00000000 18000000 07000000 00000000 02000000 64 030001 00000000 16001200 0a00" +
-      "fe80000000000000 0000000000000001 0000",
-  );
-  assertEquals(parseRouteMessage(via), {
-    ...{ kind: 1, prefix: 0, destination: undefined, index: undefined, table: 100 },
-    ...{ gateway: "fe80::1", source: undefined },
-  });
-  assertEquals(parseRouteMessage(hex(ROUTE).subarray(0, 27)), undefined);
-  assertEquals(parseRouteMessage(hex(STATS)), undefined);
+Deno.test("parseRouteSource() reads from which address is sent, and of no other message", () => {
+  assertEquals(parseRouteSource(hex(ROUTE)), "203.0.113.10");
+  const without = ROUTE.replace("08000700cb00710a", "08001e00cb00710a");
+  assertEquals([without === ROUTE, parseRouteSource(hex(without))], [false, undefined]);
+  assertEquals(parseRouteSource(hex(ROUTE).subarray(0, 27)), undefined);
+  assertEquals(parseRouteSource(hex(STATS)), undefined);
 });
 
 Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message", () => {
@@ -163,7 +153,7 @@ Deno.test("messages of netlink with any bytes are read without an error", () => 
       }
       for (const message of [bytes, ...splitMessages(bytes)]) {
         parseAddressMessage(message);
-        parseRouteMessage(message);
+        parseRouteSource(message);
         parseStatsMessage(message);
         parseLinkMessage(message);
       }

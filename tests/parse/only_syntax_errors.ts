@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertThrows } from "@std/assert";
 import fc from "fast-check";
 
 /**
@@ -31,6 +31,11 @@ export function onlySyntaxErrors(parse: (text: string) => unknown, samples: stri
   fc.assert(fc.property(text, (text) => checkNumbers(attempt(() => parse(text)))), {
     numRuns: 500,
   });
+}
+
+/** Asserts that a parser throws for each of these lines, and quotes it. */
+export function throwsFor(parse: (text: string) => unknown, lines: readonly string[]): void {
+  for (const line of lines) assertThrows(() => parse(`${line}\n`), SyntaxError, `"${line}"`);
 }
 
 function attempt(parse: () => unknown): unknown {

@@ -21,7 +21,6 @@ const TRAITS: InterfaceTraits = { ...NO_TRAITS, device: true, index: undefined, 
 function shellOf(countProcesses: () => Promise<number>): LookupShell {
   return {
     countProcesses,
-    countFolders: () => Promise.resolve(12),
   };
 }
 
@@ -55,7 +54,6 @@ Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
   tree.processCount();
   tree.useShell({
     countProcesses: () => Promise.reject(new Error("gone")),
-    countFolders: () => Promise.reject(new Error("gone")),
   });
   tree.processCount();
   await settle();

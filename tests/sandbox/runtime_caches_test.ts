@@ -44,7 +44,7 @@ const after = ways();
 const [countAfter, inherited] = handles();
 // It goes on, and loads modules whose code the caches would keep.
 const { posix } = await import("node:path");
-const { parseLoadavg } = await import("${new URL("../../lib/parse/loadavg.ts", import.meta.url)}");
+const { parseLoadavg } = await import("${new URL("../../lib/parse/uptime.ts", import.meta.url)}");
 console.log(JSON.stringify({ before, after, more: countAfter - count, inherited, works: posix.sep === "/" && !!parseLoadavg }));
 `;
 

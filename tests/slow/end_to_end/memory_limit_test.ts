@@ -29,7 +29,7 @@ class LimitedGroup implements AsyncDisposable {
   }
 
   static make(): LimitedGroup {
-    const group = parseCgroup(Deno.readTextFileSync("/proc/self/cgroup"), "memory");
+    const group = parseCgroup(Deno.readTextFileSync("/proc/self/cgroup"));
     const mounts = parseMountinfo(Deno.readTextFileSync("/proc/self/mountinfo"));
     const folders = group === undefined ? [] : cgroupMountFolders(group, mounts);
     const top = folders.findLast((folder) => folder.includes("memory") || group?.version === 2);
