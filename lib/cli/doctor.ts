@@ -9,9 +9,8 @@ import type { Config } from "../config/config.ts";
 import type { Language } from "../config/language.ts";
 import type { Check, Finding } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
-import { counted } from "../parse/quantity.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { padded, wrap } from "./layout.ts";
+import { wrap } from "./layout.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 import { findUpdate } from "./update.ts";
 
@@ -24,14 +23,15 @@ export async function runDoctor(config: Config, context: CommandContext): Promis
   }
   const checks = await diagnose(config, { ...context, platform: supportedPlatform(), findUpdate });
   const isColored = Deno.stdout.isTerminal() && !Deno.noColor;
-  const layout = { ...{ inLanguage, isColored }, language: config.language };
+  const { language, verbose } = config;
+  const layout = { inLanguage, isColored, language, verbose };
   const columns = terminalColumns(env);
   context.print(config.json ? reportJson(checks) : reportText(checks, { ...layout, columns }));
   return checks.some(({ status }) => status === "failed") ? 1 : 0;
 }
 
-/** Columns of the titles. */
-const TITLE_WIDTH = 18;
+/** The lines that a problem takes at most, but for all details. */
+const PROBLEM_LINES = 3;
 const ADVICE_INDENT = 4;
 /** A column of text that is narrower can't be read. */
 const LEAST_COLUMNS = 20;
@@ -51,65 +51,68 @@ export interface ReportLayout {
   readonly isColored: boolean;
   /** Width of the terminal; longer lines go on below the text. */
   readonly columns?: number;
+  /** Whether to show all checks, and all of their advice. */
+  readonly verbose?: boolean;
 }
 
-/** The whole report, of checks that are in order: the causes first, below each what follows from it. */
+/**
+ * The report of checks that are in order: the problems, each in three lines at most, and how many checks
+ * have passed; `verbose` shows everything.
+ */
 export function reportText(checks: readonly Check[], layout: ReportLayout): string {
+  const { inLanguage, verbose = false } = layout;
   const isBad = ({ status }: Check) => status === "failed" || status === "warning";
-  const own = checks.filter((it) => it.follows === undefined);
-  const causes = own.filter(isBad);
-  const blocks = causes.map((cause) => {
-    const followers = checks.filter((it) =>
-      it.follows === cause.id && (it.panel === undefined || it.panel === cause.panel)
-    );
-    return causeText(cause, followers, layout);
-  });
-  const rest = own.filter((it) => !isBad(it));
-  const panels = [...new Set(rest.map(({ panel }) => panel))]
-    .toSorted((one, other) => Number(one !== undefined) - Number(other !== undefined));
-  const fine = panels.map((panel) =>
-    (panel === undefined ? "" : `${panel}\n`) +
-    rest.filter((it) => it.panel === panel).map((it) => lineOf(it, layout)).join("")
+  const problems = checks.filter((it) => isBad(it) && (verbose || it.follows === undefined));
+  const rest = checks.filter((it) => !isBad(it));
+  const passed = checks.filter(({ status }) => status === "ok").length;
+  const unmade = checks.filter((it) => it.status === "skipped" && it.follows !== undefined).length;
+  const summary = unmade === 0
+    ? `${passed} checks passed`
+    : `${passed} checks passed, ${unmade} not made`;
+  return [
+    ...problems.map((it) => problemText(it, layout)),
+    ...verbose ? rest.map((it) => headOf(it, layout).join("\n")) : [],
+    inLanguage(summary),
+  ].join("\n") + "\n";
+}
+
+/** A problem and what to do about it. */
+function problemText(check: Check, layout: ReportLayout): string {
+  const { inLanguage, columns = Infinity, verbose = false } = layout;
+  const head = headOf(check, layout);
+  const advice = check.advice.map((text) =>
+    wrapped(`→ ${inLanguage(text)}`, { indent: ADVICE_INDENT, columns }).split("\n")
+      .map((line, at) => at === 0 ? `  ${line}` : line)
   );
-  const failed = causes.filter(({ status }) => status === "failed").length;
-  const summary = causes.length === 0
-    ? "Everything is fine."
-    : `${failed} failed, ${counted(causes.length - failed, "warning")}.`;
-  return [...blocks, ...fine, `${summary}\n`].join("\n");
+  const all = [...head, ...advice.flat()];
+  if (verbose || all.length <= PROBLEM_LINES) return all.join("\n");
+  // What to do first is shown whole, and as much of the rest as there is room for.
+  const [first = [], ...more] = advice;
+  const shown = cut(first, PROBLEM_LINES - 1);
+  const lines = [...cut(head, PROBLEM_LINES - shown.length), ...shown];
+  for (const next of more) if (lines.length + next.length <= PROBLEM_LINES) lines.push(...next);
+  return lines.join("\n");
 }
 
-/** A broken link with its panel, its advice, and what follows from it. */
-function causeText(cause: Check, followers: readonly Check[], layout: ReportLayout): string {
-  const { language, inLanguage, columns = Infinity } = layout;
-  const below = (mark: string, text: string) => {
-    const lines = wrapped(inLanguage(text), { indent: ADVICE_INDENT + mark.length - 2, columns });
-    return `  ${mark} ${lines}\n`;
-  };
-  const { advice, panel } = cause;
-  const lines = advice.map((text, at) => below(advice.length === 1 ? "→" : `${at + 1}.`, text));
-  const colon = language === "zh" ? "：" : ": ";
-  const isMade = ({ status }: Check) => status !== "skipped";
-  const shown = followers.filter(isMade)
-    .map(({ title, text }) => `${inLanguage(title)}${colon}${inLanguage(text)}`);
-  const titles = followers.filter((it) => !isMade(it)).map(({ title }) => inLanguage(title));
-  const unchecked = titles.length === 0 ? [] : [`not checked: ${titles.join(", ")}`];
-  const consequences = [...shown, ...unchecked].map((text) => below("…", `and therefore: ${text}`));
-  const heading = panel === undefined ? "" : `${panel}\n`;
-  return [heading, lineOf(cause, layout), ...lines, ...consequences].join("");
+/** The first of several lines, with a mark where some are left out. */
+function cut(lines: readonly string[], count: number): string[] {
+  const shown = lines.slice(0, count);
+  const [last = ""] = shown.slice(-1);
+  return shown.length === lines.length
+    ? shown
+    : [...shown.slice(0, -1), last.replace(/.{0,2}$/, " …")];
 }
 
-function lineOf(
-  { status, title, text, ms }: Check,
+/** The lines of what was found. */
+function headOf(
+  { status, title, text, panel }: Check,
   { language, inLanguage, isColored, columns = Infinity }: ReportLayout,
-): string {
+): string[] {
   const { mark, color } = MARKS[status];
   const shownMark = isColored ? `\x1b[${color}m${mark}\x1b[0m` : mark;
-  // Its blank breaks no line.
-  const duration = inLanguage(`${ms} ms`).replace(" ", "\u00a0");
-  const shownTime = language === "zh" ? `（${duration}）` : ` (${duration})`;
-  const body = inLanguage(text) + (status === "skipped" ? "" : shownTime);
-  const head = `${shownMark} ${padded(inLanguage(title), TITLE_WIDTH)}`;
-  return `${head}${wrapped(body, { indent: TITLE_WIDTH + 2, columns })}\n`;
+  const of = panel === undefined ? "" : language === "zh" ? `（${panel}）` : ` (${panel})`;
+  const body = `${inLanguage(title)}${of}${language === "zh" ? "：" : ": "}${inLanguage(text)}`;
+  return `${shownMark} ${wrapped(body, { indent: 2, columns })}`.split("\n");
 }
 
 /** A text behind `indent` columns, whose further lines begin below it. */
@@ -118,7 +121,7 @@ export function wrapped(
   { indent, columns }: { indent: number; columns: number },
 ): string {
   const width = Math.max(LEAST_COLUMNS, columns - indent);
-  return wrap(text, width).join(`\n${" ".repeat(indent)}`).replaceAll("\u00a0", " ");
+  return wrap(text, width).join(`\n${" ".repeat(indent)}`);
 }
 
 /** The results as JSON, in English; `cause` is the id of the check that names it. */

@@ -39,7 +39,7 @@ export async function runInstall(
   try {
     const refusal = await act(config, system, { ...context, signal });
     const health = config.print ? undefined : readHealth(agentFolders(config, context.env));
-    const beside = await noteOnOthers(config, health);
+    const beside = await noteOnOthers(config, health, context.env);
     if (beside !== undefined) printLine(`Note: ${beside}`);
     return refusal === undefined ? 0 : 1;
   } catch (error) {

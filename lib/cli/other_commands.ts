@@ -39,8 +39,8 @@ export const OTHER_COMMANDS: OtherCommands = {
   async unseenService(config, { env, signal }) {
     const [{ findService }, { judgeService }] = await Promise.all([
       import("../doctor/found_service.ts"),
-      import("../doctor/service.ts"),
+      import("../doctor/service_state.ts"),
     ]);
-    return judgeService(await findService(config, { env, isSeen: false, signal }), undefined);
+    return judgeService(await findService(config, { env, signal }), undefined);
   },
 };

@@ -19,7 +19,7 @@ import type { CommandContext } from "./command.ts";
 import { otherConfig } from "../doctor/agent.ts";
 import { findService } from "../doctor/found_service.ts";
 import { wrapped } from "./doctor.ts";
-import { judgeService } from "../doctor/service.ts";
+import { judgeService } from "../doctor/service_state.ts";
 import { healthProblem, tells } from "./health.ts";
 import { padded } from "./layout.ts";
 import { stateTrouble } from "../doctor/state_trouble.ts";
@@ -53,7 +53,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
   const { env, signal } = context;
   const health = readHealth(agentFolders(config, env));
   const running = health?.isRunning ? health : undefined;
-  const found = await findService(config, { env, isSeen: running !== undefined, signal });
+  const found = await findService(config, { env, signal });
   const status: Status = {
     health,
     memoryBytes: running && memoryOf(running.pid),

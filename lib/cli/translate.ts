@@ -132,7 +132,13 @@ function translateText(text: string): string {
   const [, count, unit = ""] = DURATION.exec(text) ?? [];
   if (count !== undefined) return `${count} ${UNITS[unit]}`;
   if (!/[a-z]/i.test(text)) return text;
-  return byEntry(text) ?? byParts(text) ?? text;
+  const known = byEntry(text);
+  if (known !== undefined) return known;
+  // A reason, and what to do about it.
+  const [reason = "", ...actions] = text.split(" \u2192 ");
+  return actions.length > 0
+    ? [reason, ...actions].map(translateText).join(" \u2192 ")
+    : byParts(text) ?? text;
 }
 
 /** A value or a part: a single word in small letters is most likely a name that somebody gave. */

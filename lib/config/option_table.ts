@@ -371,8 +371,8 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "With --dry-run: show each interface and mount point that is left out in a line of its own",
-    { commands: ["report"] },
+    "Show all that is left out (--dry-run), or all checks (doctor)",
+    { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle(
     "--alive",

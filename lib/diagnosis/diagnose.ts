@@ -66,10 +66,14 @@ export function diagnoseFailure(seen: Seen, way: SeenWay): Diagnosis {
   );
 }
 
-/** Finds the cause of what does not work on this machine, by the words of the part that failed. */
-export function diagnoseOwn(stage: OwnStage, error: string): Diagnosis {
+/**
+ * Finds the cause of what does not work on this machine, by the words of the part that failed.
+ *
+ * @param folder That of the state, if the error names no file in it.
+ */
+export function diagnoseOwn(stage: OwnStage, error: string, folder?: string): Diagnosis {
   const [, path = "/"] = / (\/[^\s:]+)/.exec(error) ?? [];
-  const values: Readonly<Record<string, string>> = { error, folder: dirname(path) };
+  const values: Readonly<Record<string, string>> = { error, folder: folder ?? dirname(path) };
   const row = CAUSES[stage]?.find(({ conditions }) => conditions.every((it) => isIn(it, error)));
   return filled(row, { stage, error }, (name) => name.startsWith("--") ? name : values[name] ?? "");
 }

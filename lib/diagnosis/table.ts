@@ -300,7 +300,7 @@ there is no "ping" command
 # terminal
 = no script ~ /"script"/
 there is no "script" command
--> install util-linux (util-linux-misc on Alpine)
+-> install it (Debian: bsdutils; Alpine: util-linux-misc; Fedora: util-linux-script)
 
 # state
 = own disk ~ /[Nn]o space|is full|inodes/

@@ -7,13 +7,18 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import { parseProbe } from "../parse/probe_target.ts";
 import { duration } from "../parse/quantity.ts";
-import { variableFile, variableValue } from "../service/loaded_unit.ts";
-import type { LostTarget, PanelHealth } from "../state/health_file.ts";
+import { variableValue } from "../service/loaded_unit.ts";
+import type { LostTarget } from "../state/health_file.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
-import { closesSoon, reportProblem, seenProblem, withLostTargets } from "./agent_problems.ts";
+import {
+  closesSoon,
+  reportProblem,
+  seenProblem,
+  shortLived,
+  withLostTargets,
+} from "./agent_problems.ts";
 import { isPaused } from "./agent_process.ts";
 import {
   type Check,
@@ -25,10 +30,9 @@ import {
   skipped,
   warning,
 } from "./check.ts";
-import type { FoundService } from "./found_service.ts";
+import { candidates, type FoundService } from "./found_service.ts";
 import { given, reinstall } from "./options.ts";
-import { candidates, paused } from "./service.ts";
-import { seconds } from "./way.ts";
+import { paused } from "./service_state.ts";
 
 /** A failure of the running agent that may have to do with what is looked at. */
 const LATELY_MS = 60_000;
@@ -72,11 +76,7 @@ export function judgeAgent(
   if (problem !== undefined) return notReporting(text, { config, health, found });
   for (const [part, status, advice] of PROBLEMS) {
     const seen = seenProblem(health, part);
-    const file = variableFile(found.settings, "DENO_TLS_CA_STORE");
-    const correct = file !== undefined && /certificate store/.test(seen ?? "")
-      ? `correct DENO_TLS_CA_STORE in ${file}: allowed are system and mozilla`
-      : advice;
-    if (seen !== undefined) return finding(status, `${text}; ${seen}`, correct);
+    if (seen !== undefined) return finding(status, `${text}; ${seen}`, advice);
   }
   const words = (attempt(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`)) ?? "").split("\0");
   return words.some((word) => /^(?:-t|--token(?:=|$))/.test(word))
@@ -161,38 +161,12 @@ export function withReports(
 
 /** Judges the WebSockets of the running agent: whether they last. */
 export function judgeConnections(health: Health | undefined): Finding {
-  const closed = health?.panels.filter(closesSoon) ?? [];
-  const [first] = closed;
+  const closed = health?.panels.find(closesSoon);
   if (health === undefined) return skipped("no agent is seen to run here");
-  if (first === undefined) return ok("none is closed soon after it opened");
-  const names = closed.map(({ panel }) => panel).join(", ");
-  const { shortestMs, longestMs } = first;
-  const open = shortestMs === undefined || longestMs === undefined
-    ? ""
-    : `; the last ${SHORT_CONNECTIONS_LIMIT} were open for ${seconds(shortestMs)} to ${
-      seconds(longestMs)
-    }`;
-  const silent =
-    "see whether a proxy in front of the panel, or on the way, closes what is silent for so long, and have it wait " +
-    "longer (nginx: proxy_read_timeout 60s, or more)";
-  const another =
-    "see whether the panel shows the node as online while this agent is stopped: another agent, here or elsewhere, " +
-    "has the same token then; give each machine a node, and a token, of its own";
-  const isTimedOut = isEven(first);
-  return failed(
-    `the last ${first.shortConnections} WebSockets to ${names} were closed soon after they opened${open}`,
-    isTimedOut ? silent : another,
-    isTimedOut ? another : silent,
-    "see on the panel's machine whether the panel starts again and again",
-  );
-}
-
-/** Whether each was open for the same time, as by a time-out; so the first ones are by a second agent, too. */
-function isEven(
-  { shortConnections = 0, shortestMs = 0, longestMs = Infinity }: PanelHealth,
-): boolean {
-  return shortConnections >= SHORT_CONNECTIONS_LIMIT + 2 && shortestMs > 500 &&
-    longestMs - shortestMs < 200;
+  if (closed === undefined) return ok("none is closed soon after it opened");
+  const { reason, action, more } = shortLived(closed);
+  const text = health.panels.length === 1 ? reason : `${closed.panel}: ${reason}`;
+  return failed(text, action, ...more);
 }
 
 /** Targets that are lost always, and whose commands are given. */

@@ -1,5 +1,6 @@
 import { attempt } from "../attempt.ts";
-import { diagnoseOwn } from "../diagnosis/diagnose.ts";
+import type { Diagnosis } from "../diagnosis/cause.ts";
+import { diagnoseFailure, diagnoseOwn, placesOf, shapeOf } from "../diagnosis/diagnose.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
@@ -29,18 +30,16 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
 const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
   metrics: "free that port, or choose another one by --metrics",
   network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
-  terminal:
-    "install `script` (Debian: bsdutils; Alpine: util-linux-misc; Fedora: util-linux-script)",
 };
 
 /** The problems that the agent has seen, in the order of its parts. */
 export function agentProblems({ problems, panels }: Health): AgentProblem[] {
   return [
-    ...panels.filter(closesSoon).map(({ panel, shortConnections }) => ({
-      part: "connections" as const,
-      text: `${panels.length === 1 ? "the panel" : panel} closed the last ${shortConnections} ` +
-        "connections soon after they opened; `doctor` names what may be the cause",
-    })),
+    ...panels.filter(closesSoon).map((panel) => {
+      const { reason, action } = shortLived(panel);
+      const text = panels.length === 1 ? reason : `${panel.panel}: ${reason}`;
+      return { part: "connections" as const, text, action };
+    }),
     ...problems.map(({ part, text }) => {
       const reason = part === "ping" ? pingProblem(text) : text;
       const action = part === "state" || part === "terminal"
@@ -85,6 +84,19 @@ export function agentSays(problem: string): string {
 /** Whether WebSockets to a panel are closed again and again soon after they opened. */
 export function closesSoon({ shortConnections = 0 }: PanelHealth): boolean {
   return shortConnections >= SHORT_CONNECTIONS_LIMIT;
+}
+
+/** Why the WebSockets to a panel do not last. */
+export function shortLived(
+  { shortConnections: count = 0, shortestMs = 0, longestMs = 0 }: PanelHealth,
+): Diagnosis {
+  const url = new URL("https://panel");
+  const seen = {
+    ...{ stage: "short-lived", error: "" } as const,
+    shortLived: { count, shortestMs, longestMs },
+  };
+  const way = { url, proxy: undefined, token: shapeOf(""), sends: [] };
+  return diagnoseFailure(seen, { ...way, places: placesOf(new Map(), url) });
 }
 
 /** The answer where no agent is seen, and no service that would run one. */

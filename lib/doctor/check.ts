@@ -9,7 +9,6 @@
  */
 
 import { abortable } from "@std/async/abortable";
-import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
 
@@ -35,8 +34,8 @@ export interface Check extends Finding {
 /** A line of advice; none where it does not apply. */
 export type Line = string | false | undefined;
 
-/** Who has so many looks before him takes no more. */
-const MAX_LOOKS = 4;
+/** Nobody takes more. */
+const MAX_LOOKS = 3;
 
 export function finding(
   status: Finding["status"],
@@ -66,29 +65,25 @@ export function failed(text: string, ...advice: readonly Line[]): Finding {
   return finding("failed", text, ...advice);
 }
 
-/** Longer than any check waits by itself. */
-const CHECK_MS = 10_000;
-
-/** Makes one check; one that throws has failed, and one that is late says so. */
+/** Makes one check; one that throws has failed, and one that the deadline ends says so. */
 export async function makeCheck(
   id: string,
   title: string,
   look: (signal: AbortSignal) => Finding | Promise<Finding>,
-  { signal, timeoutMs = CHECK_MS }: { signal: AbortSignal; timeoutMs?: number },
+  { signal, deadline }: { signal: AbortSignal; deadline: AbortSignal },
 ): Promise<Check> {
   const startedAtMs = performance.now();
+  const limit = AbortSignal.any([signal, deadline]);
   let found: Finding;
   try {
-    found = await withTimeout(
-      (signal) => abortable((async () => await look(signal))(), signal),
-      { timeoutMs, signal },
-    );
+    found = await abortable((async () => await look(limit))(), limit);
   } catch (error) {
     signal.throwIfAborted();
     const text = describeError(error);
-    // What a library says stands beside words of our own.
-    const isOwn = isTimeout(error) || text.startsWith("Cannot ");
-    found = failed(isOwn ? text : `this check can't be made: ${text}`);
+    found = deadline.aborted
+      ? warning("it did not end in time")
+      // What a library says stands beside words of our own.
+      : failed(text.startsWith("Cannot ") ? text : `this check can't be made: ${text}`);
   }
   return { id, title, ...found, ms: Math.round(performance.now() - startedAtMs) };
 }

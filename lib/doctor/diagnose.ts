@@ -7,7 +7,7 @@
  * @module
  */
 
-import { settlesWithin, withTimeout } from "../async/timeout.ts";
+import { withTimeout } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
@@ -32,20 +32,20 @@ import {
   withoutSecrets,
 } from "./check.ts";
 import { findService, type FoundService, serviceVariables } from "./found_service.ts";
-import { machineLooks } from "./machine.ts";
+import { type Look, machineLooks, trySeal } from "./machine.ts";
 import { asRoot, type OfService, reinstall } from "./options.ts";
 import { inOrder } from "./order.ts";
 import { checkOtherAgents } from "./other_agents.ts";
 import { gatherPanel, judgePanel, type PanelEvidence } from "./panel.ts";
-import { judgeService } from "./service.ts";
+import { judgeService } from "./service_state.ts";
 import { wayTo } from "./way.ts";
 
-/** What waits longer is given up, so that the command ends within 20 s whatever hangs. */
-const TOTAL_MS = 18_000;
-/** On a busy machine the ways to the panels get its time first; other checks wait so long for them. */
-const PANELS_FIRST_MS = 2_000;
+/** All checks end within so long, whatever hangs. */
+const TOTAL_MS = 20_000;
 /** A look at a release that takes longer is no fault of this machine's. */
 const RELEASE_MS = 5_000;
+/** Of that, for the seal, which is tried when all others have ended. */
+const SEAL_MS = 2_500;
 
 /** What the checks need of the command that makes them. */
 export interface Surroundings {
@@ -68,43 +68,39 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
   const { env, signal, platform } = here;
   const health = runningAgent(asked, env);
   const startedAtMs = performance.now();
-  const found = await findService(asked, { env, isSeen: health !== undefined, signal });
+  const found = await findService(asked, { env, signal });
   const serviceMs = Math.round(performance.now() - startedAtMs);
   const config = withRegisteredToken(asService(asked, found, here));
   const { settings, unit, record } = found;
   const isMistaken = config.mistake !== undefined;
   const isUnread = record !== undefined && config.endpoint === "" && !isMistaken;
-  const ofPanels = isMistaken
-    ? []
-    : config.endpoint === ""
-    ? [makeCheck("panel", "Panel", () => noPanel(config, record?.config), { signal })]
-    : panelChecks(config, { asked, settings, health, signal });
-  const panels = Promise.all(ofPanels);
-  await settlesWithin(panels, PANELS_FIRST_MS, { signal });
+  const limits = { signal, deadline: AbortSignal.timeout(TOTAL_MS - SEAL_MS) };
+  const make = (...[id, title, look]: Look) => makeCheck(id, title, look, limits);
   const pids = [health?.pid ?? 0, Number(unit?.property("MainPID") ?? 0)].filter((pid) => pid > 0);
-  const beside = await Promise.all([
-    makeCheck("config", "Configuration", () => judgeConfig(config, { asked, found }), { signal }),
+  const ofMachine = machineLooks({ ...platform, config, settings, health, unit })
+    // State and remote control of a configuration that was not read are unknown.
+    .filter(([id]) => !isUnread || !["state", "remote"].includes(id));
+  const checks = await Promise.all([
+    ...isMistaken
+      ? []
+      : config.endpoint === ""
+      ? [make("panel", "Panel", () => noPanel(config, record?.config))]
+      : panelChecks(config, { asked, settings, health, ...limits }),
+    make("config", "Configuration", () => judgeConfig(config, { asked, found })),
     { ...judgeService(found, health), id: "service", title: "Service", ms: serviceMs },
-    makeCheck("agent", "Running agent", () => judgeAgent(config, health, found), { signal }),
-    makeCheck("agents", "Other agents", (signal) => {
-      return checkOtherAgents(config, { env, pids, signal });
-    }, { signal }),
-    makeCheck("connections", "Connections", () => judgeConnections(health), { signal }),
-    makeCheck("probes", "Probes", () => judgeProbes(config, health), { signal }),
-    makeCheck("version", "Version", (signal) => checkVersion(config, here, signal), { signal }),
+    make("agent", "Running agent", () => judgeAgent(config, health, found)),
+    make("agents", "Other agents", (signal) => checkOtherAgents(config, { env, pids, signal })),
+    make("connections", "Connections", () => judgeConnections(health)),
+    make("probes", "Probes", () => judgeProbes(config, health)),
+    make("version", "Version", (signal) => checkVersion(config, here, signal)),
+    ...ofMachine.map((look) => make(...look)),
   ]);
-  const ofMachine: Check[] = [];
-  const all = machineLooks({ ...platform, config, settings, health, unit });
-  // State and remote control of a configuration that was not read are unknown.
-  const looks = all.filter(([id]) => !isUnread || !["state", "remote"].includes(id));
-  for (const [id, title, look] of looks) {
-    // It ends what this process may do.
-    if (id === "seal") await panels;
-    ofMachine.push(await makeCheck(id, title, look, { signal }));
-  }
-  const made = (await panels).flat();
+  // It ends what this process may do.
+  const deadline = AbortSignal.timeout(SEAL_MS);
+  const seal = (signal: AbortSignal) => trySeal({ config, health, ...platform }, signal);
+  const last = await makeCheck("seal", "Seal", seal, { signal, deadline });
   const secrets = [...here.secrets, ...config.secrets];
-  return inOrder([...made, ...beside, ...ofMachine].map((it) => withoutSecrets(it, secrets)));
+  return inOrder([...checks.flat(), last].map((it) => withoutSecrets(it, secrets)));
 }
 
 /** The agent of the installed service or of this user, if it runs and this user can see it. */
@@ -148,12 +144,13 @@ function withRegisteredToken(config: Config): Config {
 /** The checks of the way to each panel; they name it if there are several. */
 function panelChecks(
   config: Config,
-  { asked, settings, health, signal }: {
+  { asked, settings, health, signal, deadline }: {
     /** The same with the variables of this shell. */
     asked: Config;
     settings: OfService["settings"];
     health: Health | undefined;
     signal: AbortSignal;
+    deadline: AbortSignal;
   },
 ): Promise<Check[]>[] {
   const panels = [config, ...config.furtherPanels];
@@ -162,8 +159,7 @@ function panelChecks(
     const way = wayTo({ ...config, ...panel }, settings);
     const evidence: PanelEvidence = { ms: {} };
     try {
-      const gather = (signal: AbortSignal) => gatherPanel(way, evidence, signal);
-      await withTimeout(gather, { timeoutMs: TOTAL_MS - PANELS_FIRST_MS, signal });
+      await gatherPanel(way, evidence, AbortSignal.any([signal, deadline]));
     } catch {
       signal.throwIfAborted();
     }

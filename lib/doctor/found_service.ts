@@ -5,9 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
-import { withTimeout } from "../async/timeout.ts";
 import type { Config } from "../config/config.ts";
-import { readProgramVersion } from "../host/program_version.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { lookupVariable } from "../parse/os_release.ts";
@@ -15,6 +13,7 @@ import { findInstallRecord, type InstallRecord } from "../service/install_record
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
 import {
   type LoadedUnit,
+  placeOf,
   readLoadedUnit,
   settingNames,
   type UnitSetting,
@@ -24,7 +23,7 @@ import { environmentFileOf, servicePaths, type ServiceScope } from "../service/s
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
 import { PROGRAM } from "../version.ts";
-import { asRoot, reinstall } from "./options.ts";
+import { asRoot, reinstall, restart } from "./options.ts";
 import { isMissing } from "./rights.ts";
 
 /** How a runtime, or the kernel, says that it can't run the program. */
@@ -47,8 +46,6 @@ export interface FoundService {
   readonly scope: ServiceScope;
   /** The folder where the service keeps its health file. */
   readonly runtimeFolder: string;
-  /** The version of the program on the disk; `undefined` where nothing runs, or it does not say. */
-  readonly programVersion: string | undefined;
   /** The configuration of the service, where this process has read it without a mistake. */
   readonly readConfig: string | undefined;
   /** The command that installs the service anew. */
@@ -58,10 +55,8 @@ export interface FoundService {
 /** Asks the service manager about the installed service; systemd also where nothing is recorded. */
 export async function findService(
   { serviceName, isConfigInstalled, configPath, mistake }: Config,
-  { env, isSeen, signal, system = boundedSystem(env) }: {
+  { env, signal, system = boundedSystem(env) }: {
     env: Readonly<Record<string, string>>;
-    /** Whether its agent is seen running. */
-    isSeen: boolean;
     signal: AbortSignal;
     system?: TargetSystem;
   },
@@ -76,10 +71,9 @@ export async function findService(
   const { tools } = system;
   const isSystemd = record === undefined || record.manager === "systemd";
   const installed = installedUnit(serviceName, record, scope);
-  const [state, unit, programVersion] = await Promise.all([
+  const [state, unit] = await Promise.all([
     record && serviceState(record, system, signal),
     isSystemd ? readLoadedUnit(serviceName, { scope, installed, tools, signal }) : undefined,
-    isSeen && record ? versionOf(record.program, signal) : undefined,
   ]);
   const { form, path } = thisProgram();
   // By this program where the installed one can't be run.
@@ -88,7 +82,7 @@ export async function findService(
   const command = reinstall({ serviceName });
   const install = isGone ? command.replace(PROGRAM, path) : command;
   return {
-    ...{ record, recordError, state, unit, scope, programVersion },
+    ...{ record, recordError, state, unit, scope },
     settings: unit === undefined ? [] : [...fileSettings(unit.settings), ...unit.settings],
     readConfig: isConfigInstalled && mistake === undefined ? configPath : undefined,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
@@ -153,17 +147,6 @@ export function serviceVariables(
   );
 }
 
-/** The version of a program; `undefined` where it does not say it. */
-async function versionOf(program: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const read = (signal: AbortSignal) => readProgramVersion(program, { signal });
-    return await withTimeout(read, { timeoutMs: TOOL_MS, signal });
-  } catch {
-    signal.throwIfAborted();
-    return undefined;
-  }
-}
-
 /** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */
 function boundedSystem(env: Readonly<Record<string, string>>): TargetSystem {
   const system = currentSystem({ env, printLine: () => {} });
@@ -181,5 +164,40 @@ function boundedSystem(env: Readonly<Record<string, string>>): TargetSystem {
         }
       },
     },
+  };
+}
+
+/** Settings by which no start fails, and nothing ends. */
+const HARMLESS =
+  /^(?:Description|Documentation|Wants|After|Before|Restart(?:Sec)?|StartLimit\w+|Syslog\w+|\w+Accounting|Nice)$/;
+/** Variables that `install` sets by what it finds on a machine. */
+const OF_INSTALL: readonly string[] = ["DENO", "DENO_DIR", "STATE_DIRECTORY"];
+const MAX_CANDIDATES = 6;
+
+/** Whether a setting is one that `install` writes. */
+export function isOfInstall(setting: UnitSetting, unit: LoadedUnit | undefined): boolean {
+  return setting.isOurs === true ||
+    (setting.file === unit?.property("FragmentPath") && setting.name === "Environment" &&
+      settingNames([setting]).every((name) => OF_INSTALL.includes(name)));
+}
+
+/** What a unit has that `install` does not write, as what may be the cause; `undefined` where it has nothing. */
+export function candidates(
+  { unit, install }: Pick<FoundService, "unit" | "install">,
+  purpose = "it starts",
+): { text: string; look: string } | undefined {
+  const added = unit?.settings.filter((it) => !isOfInstall(it, unit) && !HARMLESS.test(it.name)) ??
+    [];
+  const [first] = added;
+  if (unit === undefined || first === undefined) return undefined;
+  // Values may be secret.
+  const named = added.map((it) => `${settingNames([it]).join(", ") || it.name} (${placeOf(it)})`);
+  const names = [...new Set(named)].slice(0, MAX_CANDIDATES);
+  const { file } = first;
+  return {
+    text: `; the unit has more than \`install\` writes: ${names.join(", ")}`,
+    look: file === unit.property("FragmentPath")
+      ? `see whether ${purpose} by the unit as \`install\` writes it: ${install}`
+      : `see whether ${purpose} without ${file}: mv ${file} ${file}.off && ${restart(unit.name)}`,
   };
 }

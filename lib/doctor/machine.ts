@@ -9,8 +9,8 @@ import { unmatchedNotices } from "../agent/startup_log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import { UsageError } from "../config/usage_error.ts";
+import { diagnoseOwn } from "../diagnosis/diagnose.ts";
 import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
-import { readSystemAuthorities } from "../host/system_authorities.ts";
 import { isInContainer } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -18,42 +18,33 @@ import { mayHang } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine } from "../metrics/open_machine.ts";
 import { type CollectorFailure, takeSnapshot } from "../metrics/snapshot.ts";
-import { basename } from "../parse/path.ts";
 import { accountNames } from "../parse/passwd.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
-import { variableValue } from "../service/loaded_unit.ts";
-import { localTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import { agentSays, pingProblem, seenProblem } from "./agent_problems.ts";
-import { failed, type Finding, finding, type Line, ok, skipped, warning } from "./check.ts";
+import { failed, type Finding, finding, ok, skipped, warning } from "./check.ts";
 import { given } from "./options.ts";
 import { checkStateFolder, type Here } from "./state_folder.ts";
 import { usedUpOf } from "./state_trouble.ts";
 
 /** A check that is not made yet. */
-type Look = readonly [
+export type Look = readonly [
   id: string,
   title: string,
   look: (signal: AbortSignal) => Finding | Promise<Finding>,
 ];
 
-/** The checks of this machine, in their order. */
+/** The checks of this machine, in their order, but for the seal. */
 export function machineLooks(here: Here): readonly Look[] {
-  const { config, health } = here;
+  const { config } = here;
   let open: Promise<Machine> | undefined;
   const machine = () =>
     open ??= openMachine(config, here).then(async (opened) => {
       await opened.refresh?.();
       return opened;
     });
-  const isBare = isInContainer() && config.hostProc === "" && !config.isConfigInstalled;
   return [
-    ...isBare && config.mistake === undefined
-      ? [["container", "Container", () => skipped(OWN_NUMBERS)] as const]
-      : [],
-    ["dev_null", "/dev/null", checkDevNull],
-    ["authorities", "Authorities", checkAuthorities],
     ["open_files", "Open files", () => {
       const limit = descriptorLimit();
       if (limit === undefined) return ok("not limited");
@@ -67,10 +58,9 @@ export function machineLooks(here: Here): readonly Look[] {
         return judgeCounted(here, await machine(), "nics");
       } catch (error) {
         if (config.hostProc === "" || !(error instanceof UsageError)) throw error;
-        const mount = "docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc";
         return failed(
           describeError(error),
-          `let the machine's be there (${mount}), or leave HOST_PROC out`,
+          "let the host's be there (docker run -v /:/host:ro,rslave -e HOST_PROC=/host/proc), or leave HOST_PROC out",
         );
       }
     }],
@@ -88,73 +78,31 @@ export function machineLooks(here: Here): readonly Look[] {
     ["ping", "ICMP probes", async (signal) => await checkPing(here, await machine(), signal)],
     ["remote", "Remote control", () => judgeRemote(here)],
     ["state", "State folder", () => checkStateFolder(here)],
-    ...config.monthRotate === 0 ? [] : [
-      ["time_zone", "Time zone", async () => checkTimeZone(here, (await machine()).roots)] as const,
-    ],
     ...config.metrics === undefined
       ? []
       : [["metrics", "Metrics", () => checkMetrics(here)] as const],
-    // The last one: sealed, this process starts no programs.
-    ["seal", "Seal", async (signal) => {
-      if (health !== undefined && health.seal !== "") {
-        return finding(
-          isWhole(health.seal) || config.remoteControl ? "ok" : "warning",
-          health.seal,
-        );
-      }
-      if (config.remoteControl) return skipped("not used: remote control is on");
-      const shell = startShell({
-        ...hostRoots(config.hostProc),
-        ...{ os: here.os, asNobody: isRootUntilSealed(config) },
-      });
-      const needs = await sealNeeds(config, { names: new ShellNames(shell), shell, signal });
-      await shell?.close();
-      const gap = sealGap(await sealProcess(needs));
-      const can = "the kernel and the runtime can seal the agent";
-      return gap === undefined ? ok(can) : warning(`the agent can't be sealed as a whole: ${gap}`);
-    }],
   ];
 }
 
-/** The text for a container without the `/proc` of its host. */
-const OWN_NUMBERS =
-  "what this container sees is reported; for all numbers of its host, start it with --network host --pid host -v " +
-  "/:/host:ro,rslave -e HOST_PROC=/host/proc";
-
-/** Programs can't be started without it, and what they write to it would fill the disk. */
-function checkDevNull(): Finding {
-  const info = attempt(() => Deno.statSync("/dev/null"));
-  const mode = (info?.mode ?? 0) & 0o777;
-  if (info?.isCharDevice !== true) {
-    const state = info === undefined ? "is not there" : "is no device";
-    return failed(
-      `/dev/null ${state}`,
-      "make it anew: rm -f /dev/null && mknod -m 666 /dev/null c 1 3",
+/** The running agent's seal; where none runs, this process is sealed, and starts no programs any more. */
+export async function trySeal(
+  { config, health, os }: Pick<Here, "config" | "health" | "os">,
+  signal: AbortSignal,
+): Promise<Finding> {
+  if (health !== undefined && health.seal !== "") {
+    return finding(
+      isWhole(health.seal) || config.remoteControl ? "ok" : "warning",
+      health.seal,
     );
   }
-  return mode === 0o666 ? ok("a device that all may read and write") : failed(
-    `/dev/null has mode 0${mode.toString(8)}, so not everybody may read and write it`,
-    "chmod 666 /dev/null",
-  );
-}
-
-/** The authorities that are trusted: those of the runtime's store, and what was added to the system. */
-function checkAuthorities(): Finding {
-  const { files, ignored } = readSystemAuthorities();
-  const store = Deno.env.get("DENO_TLS_CA_STORE");
-  const known = store === undefined ? "the built-in ones" : `those of DENO_TLS_CA_STORE=${store}`;
-  const added = files.length === 0
-    ? `${known}, and none was added to this system`
-    : `${known}, and of this system ${files.map(basename).join(", ")}`;
-  if (ignored.length === 0) return ok(added);
-  const left = ignored.map(({ file, reason }) => `${file} (${reason})`).join(", ");
-  return warning(
-    `${added}; left out: ${left}`,
-    `see whether all may read it, and what is in it: ls -l ${
-      ignored[0]?.file
-    }; openssl x509 -noout -text -in ` +
-      ignored[0]?.file,
-  );
+  if (config.remoteControl) return skipped("not used: remote control is on");
+  const asNobody = isRootUntilSealed(config);
+  const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
+  const needs = await sealNeeds(config, { names: new ShellNames(shell), shell, signal });
+  await shell?.close();
+  const gap = sealGap(await sealProcess(needs));
+  const can = "the kernel and the runtime can seal the agent";
+  return gap === undefined ? ok(can) : warning(`the agent can't be sealed as a whole: ${gap}`);
 }
 
 /** More names are not shown. */
@@ -229,24 +177,16 @@ async function checkPing(
 ): Promise<Finding> {
   const seen = seenProblem(health, "ping");
   const shell = startShell({ ...roots, os, asNobody: isRootUntilSealed(config) });
-  const right: Line = isInContainer()
-    ? "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges"
-    : "have the service's unit written anew, which gives it that right: komari-agent-deno install";
-  const adviceOn = (reason: string): Line[] =>
-    /socket|CAP_NET_RAW/.test(reason)
-      ? [
-        right,
-        "see whether a file of its unit takes it (CapabilityBoundingSet=): systemctl cat komari-agent-deno",
-      ]
-      : [/there is no "ping": (install .*)$/.exec(reason)?.[1]];
+  const adviceOn = (reason: string) =>
+    !/socket|CAP_NET_RAW/.test(reason)
+      ? diagnoseOwn("ping", reason).action
+      : isInContainer()
+      ? "start the container with --cap-add NET_RAW, and in Docker without no-new-privileges"
+      : "see whether its unit takes that right (systemctl cat komari-agent-deno), or have it written anew: " +
+        "komari-agent-deno install";
   try {
-    const ms = await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
-    const agent = health === undefined
-      ? ""
-      : " for this user, and the running agent has seen no trouble";
-    return seen === undefined
-      ? ok(`ping works${agent} (127.0.0.1 in ${ms} ms)`)
-      : failed(agentSays(seen), ...adviceOn(seen));
+    await new IcmpProbe(shell).probe(["127.0.0.1"], { signal });
+    return seen === undefined ? ok("ping works") : failed(agentSays(seen), adviceOn(seen));
   } catch (error) {
     signal.throwIfAborted();
     const reason = describeError(error);
@@ -256,7 +196,7 @@ async function checkPing(
         "this user may not ping, and the running agent is another one, without trouble",
       );
     }
-    return warning(`they don't work: ${pingProblem(reason)}`, ...adviceOn(reason));
+    return warning(`they don't work: ${pingProblem(reason)}`, adviceOn(reason));
   } finally {
     await shell?.close();
   }
@@ -281,24 +221,7 @@ function judgeRemote(here: Here): Finding {
   const uid = attempt(() => Deno.statSync(`/proc/${health?.pid ?? "self"}`).uid) ?? Deno.uid() ?? 0;
   if (uid === 0) return ok("on, as root");
   const names = accountNames(attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "");
-  const user = `on, as user ${names.get(uid) ?? uid}, with its rights alone`;
-  return ok(
-    config.isConfigInstalled ? `${user}; for those of root: ${given(here, "--as-root")}` : user,
-  );
-}
-
-/** The billing period begins at midnight of this zone. */
-function checkTimeZone({ settings }: Here, { root }: Machine["roots"]): Finding {
-  const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
-  const local = localTime(variableValue(settings, "TZ") ?? Deno.env.get("TZ"), readText, root);
-  const [origin, hours] = [unknownZone(local), usedHours()];
-  if (origin === undefined) return ok(local.isGuessed ? hours : local.timeZone ?? hours);
-  const target = attempt(() => Deno.readLinkSync(origin));
-  const where = target === undefined ? origin : `${origin}, which leads to ${target},`;
-  return warning(
-    `the zone of ${where} is unknown, so ${hours} is used: the month begins at another hour`,
-    "set one of those that timedatectl list-timezones shows: timedatectl set-timezone NAME, or TZ",
-  );
+  return ok(`on, as user ${names.get(uid) ?? uid}, with its rights alone`);
 }
 
 /** Asks the agent that serves them; where none runs, whether the address is free. */

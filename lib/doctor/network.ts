@@ -58,46 +58,37 @@ export function judgeNetwork(
   if (evidence === undefined) return skipped("this system does not tell its interfaces");
   const { interfaces, routes } = evidence;
   const usable = interfaces.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
-  if (interfaces.length === 0 && !isReached) {
-    return failed(
-      "there is no network interface but the loopback",
-      "see which interfaces there are: ip link; of a container: start it without --network none",
-      "see whether its unit has PrivateNetwork=: systemctl cat komari-agent-deno",
-    );
-  }
   if (usable.length === 0 && !isReached) {
+    const [first] = interfaces;
     const states = interfaces.map(({ name, isUp, hasCarrier }) =>
-      !isUp ? [`${name} is down`, `switch ${name} on: ip link set ${name} up`] : !hasCarrier
-        ? [
-          `${name} has no carrier`,
-          `${name}: check the network of the virtual machine, its cable or Wi-Fi`,
-        ]
-        : [`${name} has no address`, `${name}: see why it gets none: journalctl -b | grep -i dhcp`]
+      `${name} ${!isUp ? "is down" : hasCarrier ? "has no address" : "has no carrier"}`
     );
     return failed(
-      `no interface has an address: ${states.map(([state]) => state).join(", ")}`,
-      ...states.map(([, advice]) => advice),
+      interfaces.length === 0
+        ? "there is no network interface but the loopback"
+        : `no interface has an address: ${states.join(", ")}`,
+      first !== undefined && !first.isUp && `switch it on: ip link set ${first.name} up`,
+      first?.hasCarrier === false &&
+        "check the network of the virtual machine, the cable or the Wi-Fi",
+      first?.isUp && first.hasCarrier && "see why it gets no address: journalctl -b | grep -i dhcp",
+      first === undefined &&
+        "see which there are: ip link; a container: start it without --network none",
+      first === undefined &&
+        "see whether its unit has PrivateNetwork=: systemctl cat komari-agent-deno",
     );
   }
   const shown = usable.map(({ name, addresses }) => `${name} ${addresses[0]}`).join(", ");
-  if (routes === undefined) return ok(shown);
   const family = ipFamily(host);
-  const isMissing = family === undefined ? routes.length === 0 : !routes.includes(family);
-  const text = `${shown}; ${
-    routes.length === 0 ? "no default route" : `default route of IPv${routes.join(" and IPv")}`
-  }`;
-  if (!isUnreachable || !isMissing || (family !== undefined && !hasFamily(usable, family))) {
-    return ok(text);
-  }
+  const lacksRoute = routes !== undefined &&
+    (family === undefined ? routes.length === 0 : !routes.includes(family));
+  const lacksFamily = family !== undefined &&
+    !usable.some(({ addresses }) => addresses.some((it) => ipFamily(it) === family));
+  if (!isUnreachable || !lacksRoute || lacksFamily) return ok(shown);
   const ip = family === 6 ? "ip -6" : "ip";
   return failed(
-    `${text}, and ${host} can't be reached`,
-    `see whether a route leads there: ${ip} route get ${family === undefined ? "1.1.1.1" : host}`,
+    `${shown}; there is no default route${
+      family === undefined ? "" : ` of IPv${family}`
+    }, and ${host} can't be reached`,
     `give it a gateway, and in the files of its network: ${ip} route add default via ADDRESS`,
   );
-}
-
-/** Whether an interface has an address of a family that leads out; without one the connection's error says so. */
-function hasFamily(interfaces: readonly InterfaceFacts[], family: 4 | 6): boolean {
-  return interfaces.some(({ addresses }) => addresses.some((it) => ipFamily(it) === family));
 }

@@ -57,22 +57,14 @@ export function originOf({ config, settings }: OfService, ...keys: readonly stri
   return file === undefined ? origin : `${variable} in ${file}`;
 }
 
-/** Where the panel's address is written, and how a change there is used. */
+/** Where the panel's address is written, and for the installed service the command that changes it. */
 export function endpointPlace(of: OfService): string {
   const { config } = of;
   const isFirst = config.furtherPanels.every(({ endpoint }) => endpoint !== config.endpoint);
   const place = originOf(of, isFirst ? "endpoint" : "panels");
   if (place === "" || place.startsWith("flag ")) return "-e";
-  if (!config.isConfigInstalled) return place;
-  const isOfUnit = place.includes(" in ");
-  return `${place} (and then: ${isOfUnit ? restart(config.serviceName) : reinstall(config)})`;
-}
-
-/** Has an address be configured; with a warning where that loses TLS. */
-export function writeAddress(address: string, of: OfService & { readonly url: URL }): string {
-  const losesTls = of.url.protocol === "https:" && address.startsWith("http:");
-  const write = `write ${address} into ${endpointPlace(of)}`;
-  return losesTls ? `${write}: without TLS all on the way can read the token` : write;
+  if (!config.isConfigInstalled || place.includes(" in ")) return place;
+  return isFirst ? `-e (${reinstall(config)} -e URL)` : `${place} (then: ${reinstall(config)})`;
 }
 
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */

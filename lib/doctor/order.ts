@@ -7,7 +7,7 @@
 import type { Check } from "./check.ts";
 
 /** The links between this machine and an accepted report, in the order in which they need each other. */
-const WAY: readonly string[] = ["network", "dns", "connect", "tls", "panel", "round_trip", "token"];
+const WAY: readonly string[] = ["network", "dns", "connect", "tls", "panel", "token"];
 const CHAIN: readonly string[] = [
   ...["config", "dev_null", "open_files"],
   ...[...WAY, "clock", "websocket", "service", "agent", "agents", "connections"],

@@ -8,12 +8,13 @@ import { attempt } from "../attempt.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
-import { findInstallRecord } from "../service/install_record.ts";
+import { agentFolders, findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
 import { boundedReader, runningOfficialAgents } from "../service/official_agent.ts";
 import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
+import { stateFolder } from "../state/paths.ts";
 import { failed, type Finding, ok, skipped, warning } from "./check.ts";
 import { asRoot } from "./options.ts";
 
@@ -55,7 +56,7 @@ export async function checkOtherAgents(
       `both report as one node; ${end}`,
     );
   }
-  const beside = await agentsBeside(config, pids);
+  const beside = await agentsBeside(config, { pids, env });
   if (beside !== undefined) return beside;
   if (officials.length > 0) {
     return warning(
@@ -71,9 +72,10 @@ export async function checkOtherAgents(
 /** Other processes that have one of a configuration's tokens; `undefined` where none is seen. */
 export async function agentsBeside(
   config: Config,
-  pids: readonly number[],
+  { pids, env }: { pids: readonly number[]; env: Readonly<Record<string, string>> },
 ): Promise<Finding | undefined> {
-  const found = await otherProcesses(tokensOf(config), { agents: pids });
+  const folders = [...agentFolders(config, env), stateFolder(config)];
+  const found = await otherProcesses(tokensOf(config), { agents: pids, folders });
   if (found.length === 0) return undefined;
   const shown = found.map(({ name, pid }) => `${name} (process ${pid})`).join(", ");
   const list = found.map(({ pid }) => pid).join(" ");
@@ -88,8 +90,9 @@ export async function agentsBeside(
 export async function noteOnOthers(
   config: Config,
   health: Health | undefined,
+  env: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
-  const found = health && await agentsBeside(config, [health.pid]);
+  const found = health && await agentsBeside(config, { pids: [health.pid], env });
   return found && `${found.text}: ${found.advice}`;
 }
 
@@ -110,8 +113,10 @@ const NAMED_FILES =
  */
 export async function otherProcesses(
   tokens: ReadonlySet<string>,
-  { agents: own, proc = "/proc", self = Deno.pid }: {
+  { agents: own, folders, proc = "/proc", self = Deno.pid }: {
     agents: readonly number[];
+    /** The folders of this agent: who has a file of them open is no other one. */
+    folders: readonly string[];
     proc?: string;
     self?: number;
   },
@@ -153,13 +158,23 @@ export async function otherProcesses(
           word === token || word === `-t${token}` || word.endsWith(`=${token}`)
         ) ||
         texts.some((text) => text.trim() === token || text.includes(JSON.stringify(token)));
+      if (!Array.from(tokens).some(has) || usesFolder(`${proc}/${pid}/fd`, folders)) return [];
       const program = words.slice(0, at + 1).findLast((word) => /^[^-].*\//.test(word));
-      return [...tokens].some(has) ? [{ name: basename(program ?? words[0] ?? ""), pid }] : [];
+      return [{ name: basename(program ?? words[0] ?? ""), pid }];
     }),
   )).flat();
   // An agent may have started others, such as its helper shell.
   const holders = new Set([self, ...own, ...found.map(({ pid }) => pid)]);
   return found.filter(({ pid }) => !holders.has(parents.get(pid) ?? 0));
+}
+
+/** Whether a process has a file of these folders open. */
+function usesFolder(descriptors: string, folders: readonly string[]): boolean {
+  const names = attempt(() => Array.from(Deno.readDirSync(descriptors), ({ name }) => name)) ?? [];
+  return names.some((name) => {
+    const target = attempt(() => Deno.readLinkSync(`${descriptors}/${name}`)) ?? "";
+    return folders.some((folder) => target.startsWith(`${folder}/`));
+  });
 }
 
 /** Not synchronously: the command line of a process whose memory hangs is waited for without end. */

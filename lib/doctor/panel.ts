@@ -5,35 +5,33 @@
  */
 
 import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { movedAddress } from "../diagnosis/diagnose.ts";
+import { reasonOf } from "../diagnosis/page.ts";
 import { roundMs } from "../log/log.ts";
 import type { HttpResponse } from "../net/http_client.ts";
-import { reasonOf } from "../diagnosis/page.ts";
-import { truncate } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import { movedAddress, TOKEN_LENGTH } from "../diagnosis/diagnose.ts";
 import { type Check, failed, type Finding, ok, skipped, warning } from "./check.ts";
-import { judgeClock } from "./clock.ts";
 import { type ConnectionEvidence, gatherConnection, judgeConnection } from "./connection.ts";
 import { gatherName, judgeName, type NameEvidence, sourceText } from "./name.ts";
 import { gatherNetwork, judgeNetwork, type NetworkEvidence } from "./network.ts";
-import { given, originOf, proxyNames, withoutProxy, writeAddress } from "./options.ts";
+import { given, originOf, proxyNames, withoutProxy } from "./options.ts";
 import { type Answerer, panelAmong, PanelCalls } from "./panel_calls.ts";
-import { gatherTls, judgeTls, type TlsEvidence } from "./tls.ts";
+import { gatherTls, judgeClock, judgeNoTls, judgeTls, type TlsEvidence } from "./tls.ts";
 import {
   addressOf,
   causeOf,
   failureText,
   hopOf,
+  type OpenWay,
   seenWay,
   usualAddresses,
   type Way,
+  writeAddress,
 } from "./way.ts";
 
 /** For the calls that find out what answers. */
 const CALLS_MS = 7_000;
 const MAX_ROUND_TRIP_MS = 1_000;
-/** More than fits into one packet, as reports with many values are. */
-const LARGE_REQUEST_BYTES = 4_000;
 
 /** All that is gathered of the way to a panel, up to the link that has failed. */
 export interface PanelEvidence {
@@ -41,8 +39,8 @@ export interface PanelEvidence {
   /** Absent for an address. */
   name?: NameEvidence;
   connection?: ConnectionEvidence;
-  /** `"plain"` without TLS. */
-  tls?: TlsEvidence | "plain";
+  /** Absent without TLS. */
+  tls?: TlsEvidence | undefined;
   answer?: AnswerEvidence;
   /** How long each link took. */
   readonly ms: Record<string, number>;
@@ -60,15 +58,14 @@ export interface AnswerEvidence {
   readonly page?: HttpResponse | undefined;
   readonly clockErrorMs?: number | undefined;
   readonly tokenPlace?: "query" | "header" | undefined;
-  /** The answers to a small call, to a large one and to the request for a WebSocket, or why there are none. */
   readonly roundTripMs?: number;
-  readonly large?: HttpResponse | string;
+  /** The answer to the request for a WebSocket, or why there is none. */
   readonly upgrade?: HttpResponse | string;
 }
 
 /** Gathers what is seen of the way to a panel, link by link; it ends at the first that fails. */
 export async function gatherPanel(
-  way: Way,
+  way: OpenWay,
   evidence: PanelEvidence,
   signal: AbortSignal,
 ): Promise<void> {
@@ -88,16 +85,15 @@ export async function gatherPanel(
   }
   evidence.connection = await timed("connect", () => gatherConnection(way, signal));
   if (evidence.connection.error !== undefined) return;
-  const tls = await timed("tls", () => gatherTls(way, signal));
-  evidence.tls = tls ?? "plain";
-  if (tls?.error !== undefined) return;
+  evidence.tls = await timed("tls", () => gatherTls(way, signal));
+  if (evidence.tls?.error !== undefined) return;
   evidence.answer = await timed("panel", () => gatherAnswer(way, signal));
 }
 
-async function gatherAnswer(way: Way, signal: AbortSignal): Promise<AnswerEvidence> {
+async function gatherAnswer(way: OpenWay, signal: AbortSignal): Promise<AnswerEvidence> {
   const calls = new PanelCalls(way);
   const among = (addresses: readonly string[]) => panelAmong(addresses, { calls, signal });
-  const usual = usualAddresses(way.url).map(({ address }) => address);
+  const usual = usualAddresses(way.url);
   try {
     const ask = (signal: AbortSignal) => calls.identify(signal);
     const found = await withTimeout(ask, { timeoutMs: CALLS_MS, signal });
@@ -111,7 +107,7 @@ async function gatherAnswer(way: Way, signal: AbortSignal): Promise<AnswerEviden
         ...isSite ? usual : [],
       ];
       // Others say by themselves what is wrong.
-      const isPassed = [200, 301, 302, 303, 307, 308, 400, 403, 404, 405].includes(answer.status);
+      const isPassed = isSite || [301, 302, 303, 307, 308, 400, 403].includes(answer.status);
       const [version, page] = await Promise.all([
         isPassed ? calls.version(signal) : undefined,
         isSite && answer.status !== 200 ? calls.page(signal) : undefined,
@@ -123,15 +119,12 @@ async function gatherAnswer(way: Way, signal: AbortSignal): Promise<AnswerEviden
     const startedAtMs = performance.now();
     await calls.unknownMethod(signal);
     const roundTripMs = performance.now() - startedAtMs;
-    const orFailure = (call: Promise<HttpResponse>) =>
-      call.catch((error) => {
-        signal.throwIfAborted();
-        return failureText(error);
-      });
-    const large = await orFailure(calls.unknownMethod(signal, LARGE_REQUEST_BYTES));
-    const upgrade = await orFailure(calls.upgrade(signal));
+    const upgrade = await calls.upgrade(signal).catch((error) => {
+      signal.throwIfAborted();
+      return failureText(error);
+    });
     const { clockErrorMs, tokenPlace } = calls;
-    return { found, version, clockErrorMs, tokenPlace, roundTripMs, large, upgrade };
+    return { found, version, clockErrorMs, tokenPlace, roundTripMs, upgrade };
   } catch (error) {
     signal.throwIfAborted();
     const isLate = isTimeout(error);
@@ -140,11 +133,11 @@ async function gatherAnswer(way: Way, signal: AbortSignal): Promise<AnswerEviden
 }
 
 /** The checks of the way to a panel, by what was gathered. Those behind one that has failed were not made. */
-export function judgePanel(evidence: PanelEvidence, way: Omit<Way, "dialer">): Check[] {
+export function judgePanel(evidence: PanelEvidence, way: Way): Check[] {
   const { network, name, connection, tls, answer } = evidence;
   const { host } = hopOf(way);
   const source = name === undefined ? "" : sourceText(name);
-  const known = { way, network, source };
+  const isPlain = way.url.protocol === "http:";
   const isReached = connection !== undefined && connection.error === undefined;
   const failures = [connection?.error, ...name?.answers.map(({ code }) => code) ?? []].join();
   const isUnreachable = /network is unreachable|may not send to it/.test(failures);
@@ -159,115 +152,69 @@ export function judgePanel(evidence: PanelEvidence, way: Omit<Way, "dialer">): C
             ? ipFamily(host) === undefined ? undefined : ok(`${host} is an address`)
             : judgeName(name, way),
       ],
-      ["connect", "TCP connection", () => connection && judgeConnection(connection, known)],
-      ["tls", "TLS", () => tls && judgeTls(tls === "plain" ? undefined : tls, way, source)],
+      [
+        "connect",
+        "TCP connection",
+        () => connection && judgeConnection(connection, { way, network, source }),
+      ],
+      ...isPlain ? [] : [["tls", "TLS", () => tls && judgeTls(tls, way, source)] as const],
       ["panel", "Panel", () => answer && judgeAnswer(answer, way, source)],
       ["clock", "Clock", () => answer && judgeClock(answer.clockErrorMs)],
-      ["round_trip", "Round trip", () => answer && judgeRoundTrip(answer, way)],
       ["token", "Token", () => answer && judgeToken(answer, way)],
       ["websocket", "WebSocket", () => answer && judgeUpgrade(answer, way)],
+      // How a panel is reached comes before by what.
+      ...isPlain ? [["encryption", "Encryption", () => judgeNoTls(way)] as const] : [],
     ];
   let broken: string | undefined;
-  const checks = links.map(([id, title, judge]) => {
+  return links.map(([id, title, judge]) => {
     const ms = evidence.ms[id] ?? 0;
     if (broken !== undefined) return { id, title, ms, ...skipped("not checked"), follows: broken };
     const found = judge() ?? skipped("not checked: there was no time for it");
     if (found.status === "failed") broken = id;
     return { id, title, ms, ...found };
   });
-  // How a panel is reached comes before by what.
-  return checks.map((it): Check =>
-    it.id === "tls" && it.status === "warning" && tls === "plain" && broken !== undefined
-      ? { ...it, status: "skipped", advice: [] }
-      : it
-  );
 }
 
-function judgeAnswer(evidence: AnswerEvidence, way: Omit<Way, "dialer">, source: string): Finding {
-  const { found, error, isLate, version, panelAt, page } = evidence;
-  const { url } = way;
+function judgeAnswer(evidence: AnswerEvidence, way: Way, source: string): Finding {
+  const { found, error = "", isLate, version, panelAt, page, roundTripMs = 0 } = evidence;
   const elsewhere = panelAt === undefined ? "" : `; a Komari panel answers at ${panelAt}`;
-  const write = panelAt !== undefined && writeAddress(panelAt, way);
+  const write = writeAddress(panelAt, way);
   const origin = source === "" ? "" : ` (${addressOf(way)}, ${source})`;
   if (found === undefined) {
-    const curl = `curl --http1.1 -v ${url.href}`;
-    return failed(
-      `${error}, once connected${origin}${elsewhere}`,
-      write,
-      isLate
-        ? `see on the panel's machine whether the panel hangs, and the load, memory and disk there; it is slow rather ` +
-          `than hung if an answer comes later: ${curl}`
-        : `see what answers there, and whether it knows the name ${url.hostname} (nginx: server_name): ${curl}`,
-      isLate && "see in the log of a proxy in front of the panel whom it waits for",
-    );
+    const { reason, advice } = causeOf({ stage: isLate ? "silent" : "closed", error }, way);
+    return failed(`${reason}${origin}${elsewhere}`, write, ...advice);
   }
   const { answer, protocol } = found;
   if (protocol !== undefined) {
-    return ok(`Komari${version === undefined ? "" : ` ${version}`}, protocol version ${protocol}`);
+    const text = `Komari${version === undefined ? "" : ` ${version}`}, protocol version ` +
+      `${protocol}, answers in ${roundMs(roundTripMs)} ms`;
+    return roundTripMs <= MAX_ROUND_TRIP_MS ? ok(text) : warning(
+      text,
+      `see whether the way is slow (ping -c 5 ${addressOf(way)}), or the panel's machine (top)`,
+    );
   }
-  const read = readAnswer(answer, way);
+  const read = causeOf({ stage: "answer", error: "", answer }, way);
   if (version !== undefined) {
     return failed(
-      `a Komari panel answers here (${version}), and its calls are refused: status ${answer.status}` +
-        reasonOf(answer.text) + serverOf(answer),
+      `a Komari panel answers here (${version}), and refuses an agent's calls: status ` +
+        answer.status + reasonOf(answer.text),
       "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
     );
   }
   // What is there tells more than the refusal of a call.
-  const shown = page?.status === 200 ? readAnswer(page, way) : read;
-  const what = shown === read
-    ? read.reason
-    : `GET ${url.href}: ${shown.reason}; an agent's call: status ${answer.status}`;
-  return panelAt === undefined
-    ? failed(`${what}${origin}`, ...shown.advice)
-    : failed(`${what}${origin}${elsewhere}`, write, ...shown.advice.slice(0, 1));
-}
-
-/** The cause that an answer in place of the panel's has. */
-function readAnswer(answer: HttpResponse, way: Omit<Way, "dialer">): ReturnType<typeof causeOf> {
-  return causeOf({ stage: "answer", error: "", answer }, way);
-}
-
-function serverOf({ headers }: HttpResponse): string {
-  const server = headers.get("server");
-  return server === undefined ? "" : `, by "${truncate(server, 40)}"`;
-}
-
-function judgeRoundTrip(
-  { roundTripMs = 0, large }: AnswerEvidence,
-  way: Omit<Way, "dialer">,
-): Finding {
-  const text = `${roundMs(roundTripMs)} ms`;
-  const both = `a small request is answered in ${text}, and one of ${LARGE_REQUEST_BYTES} bytes`;
-  const address = addressOf(way);
-  if (typeof large === "string") {
-    return failed(
-      `${both} is not: ${large}`,
-      `see whether large packets are lost on the way: ping -c 3 -M do -s 1472 ${address}; then a smaller MTU helps: ip ` +
-        "link set dev INTERFACE mtu 1280",
-      "see in the log of a proxy in front of the panel what it makes of larger requests",
-    );
-  }
-  if (large !== undefined && ![200, 400, 401].includes(large.status)) {
-    const read = readAnswer(large, way);
-    // Calls that are limited go on later.
-    const make = large.status === 429 || large.status === 503 ? warning : failed;
-    return make(`${both}: ${read.reason}`, ...read.advice);
-  }
-  return roundTripMs <= MAX_ROUND_TRIP_MS ? ok(text) : warning(
-    text,
-    `see whether the way is slow: ping -c 5 ${address}`,
-    "see on the panel's machine whether it is overloaded: top",
-  );
+  const shown = page?.status === 200
+    ? causeOf({ stage: "answer", error: "", answer: page }, way)
+    : read;
+  return failed(`${shown.reason}${origin}${elsewhere}`, write, ...shown.advice);
 }
 
 const REGISTERS_ITSELF = skipped("not checked: this node registers itself");
 
-function registersItself({ config }: Omit<Way, "dialer">): boolean {
+function registersItself({ config }: Way): boolean {
   return config.token === "" && config.autoDiscoveryKey !== "";
 }
 
-function judgeToken({ found, tokenPlace }: AnswerEvidence, way: Omit<Way, "dialer">): Finding {
+function judgeToken({ found, tokenPlace }: AnswerEvidence, way: Way): Finding {
   const { token, unknownVariables, furtherPanels, endpoint } = way.config;
   if (registersItself(way)) return REGISTERS_ITSELF;
   if (token === "") {
@@ -282,51 +229,28 @@ function judgeToken({ found, tokenPlace }: AnswerEvidence, way: Omit<Way, "diale
   const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);
   const keys = isFirst ? ["token", "token_file", "panels"] : ["panels"];
   const place = originOf(way, ...keys) || "this node's registration";
-  const refused = `the panel does not know this token (${place})${
+  const error = `the panel does not know this token (${place})${
     reasonOf(found?.answer.text ?? "")
   }`;
-  const seen = causeOf({ stage: "token", error: refused }, way);
-  if (seen.cause === "variable for a token" || seen.cause === "odd token") {
-    return failed(seen.reason, ...seen.advice);
-  }
-  return failed(
-    seen.reason,
-    token.length !== TOKEN_LENGTH && seen.action,
-    "see on the panel's page whether this node is still there; if not, add one, and give its token: " +
-      (isFirst && !place.includes(" in ")
-        ? given(way, "--token-file FILE")
-        : `write it into ${place}`),
-    `compare the one there with ${place}`,
-  );
+  const { reason, advice } = causeOf({ stage: "token", error }, way);
+  return failed(reason, ...advice);
 }
 
-function judgeUpgrade(
-  { found, upgrade }: AnswerEvidence,
-  way: Omit<Way, "dialer">,
-): Finding {
+function judgeUpgrade({ found, upgrade }: AnswerEvidence, way: Way): Finding {
   if (way.config.transport === "http") return skipped("not used: --transport http");
   if (found?.protocol === 1) return skipped("not used on panels of version 1");
   if (registersItself(way)) return REGISTERS_ITSELF;
-  const pass = causeOf({ stage: "websocket", error: "" }, way).action;
-  if (typeof upgrade === "object") {
-    if (upgrade.headers.has("sec-websocket-version")) return ok("upgrade requests reach the panel");
-    if (!upgrade.text.includes("Require WebSocket upgrade")) {
-      const { reason: text, advice } = readAnswer(upgrade, way);
-      const isRefused = [401, 403, 429, 503].includes(upgrade.status);
-      return warning(
-        `the request for one is refused: ${text}; reports can only go by HTTP then`,
-        ...isRefused ? advice : [pass],
-      );
-    }
-  }
+  const answer = typeof upgrade === "object" ? upgrade : undefined;
+  if (answer?.headers.has("sec-websocket-version")) return ok("upgrade requests reach the panel");
+  const error = typeof upgrade === "string" ? upgrade : "";
+  const { reason, advice } = causeOf({ stage: "websocket", error, answer }, way);
   const isForwarded = way.proxy?.kind === "http" && way.url.protocol === "http:";
-  const reason = typeof upgrade === "object" ? "the Upgrade header is removed on the way" : upgrade;
   return warning(
-    `blocked: ${reason}; reports can only go by HTTP then`,
+    `${reason}; reports go by POST then`,
     isForwarded &&
       `see whether the proxy of ${proxyNames(way)} passes WebSockets, and leave it out if not: ${
         withoutProxy(way)
       }`,
-    pass,
+    ...advice,
   );
 }

@@ -20,7 +20,7 @@ import { parsePanelMessage } from "../panel/messages.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
-import type { Way } from "./way.ts";
+import type { OpenWay } from "./way.ts";
 
 const RPC_PATH = "/api/clients/v2/rpc";
 /** RFC 6455 is version 13; a server names it when it refuses another one. */
@@ -39,12 +39,12 @@ export interface Answerer {
 
 /** The calls to one panel, over one client. */
 export class PanelCalls {
-  readonly #way: Way;
+  readonly #way: OpenWay;
   readonly #access: PanelAccess;
   readonly #client: HttpClient;
   #clockErrorMs: number | undefined;
 
-  constructor(way: Way) {
+  constructor(way: OpenWay) {
     this.#way = way;
     const { endpoint, token, tokenIn } = way.config;
     this.#access = { endpoint, token, tokenPlace: new LearnedTokenPlace(tokenIn) };
@@ -61,10 +61,9 @@ export class PanelCalls {
     return this.#access.tokenPlace?.current;
   }
 
-  /** Calls a method that no panel has, with so many bytes more. */
-  unknownMethod(signal: AbortSignal, padding = 0): Promise<HttpResponse> {
-    const params = padding === 0 ? {} : { padding: "x".repeat(padding) };
-    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params, id: 1 });
+  /** Calls a method that no panel has. */
+  unknownMethod(signal: AbortSignal): Promise<HttpResponse> {
+    const body = JSON.stringify({ jsonrpc: "2.0", method: UNKNOWN_METHOD, params: {}, id: 1 });
     return this.#request("POST", RPC_PATH, { signal, body });
   }
 

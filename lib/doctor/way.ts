@@ -5,14 +5,14 @@
  */
 
 import type { Config } from "../config/config.ts";
+import type { Diagnosis, Seen, SeenWay } from "../diagnosis/cause.ts";
+import { diagnoseFailure, portOf, shapeOf } from "../diagnosis/diagnose.ts";
 import { describeError } from "../log/log.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
-import type { Proxy } from "../parse/proxy.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import type { Diagnosis, Seen, SeenWay } from "../diagnosis/cause.ts";
-import { diagnoseFailure, portOf, shapeOf } from "../diagnosis/diagnose.ts";
+import type { Proxy } from "../parse/proxy.ts";
 import {
   endpointPlace,
   given,
@@ -22,18 +22,23 @@ import {
   withoutProxy,
 } from "./options.ts";
 
-/** The way to a panel. */
+/** The way to a panel, as far as it is judged. */
 export interface Way extends OfService {
   readonly url: URL;
   /** The proxy on it, if there is one. */
   readonly proxy: Proxy | undefined;
-  readonly dialer: NetDialer;
   /** The addresses of the name that a connection goes to, once they are known. */
+  readonly addresses: readonly string[];
+}
+
+/** A way that can be gone. */
+export interface OpenWay extends Way {
+  readonly dialer: NetDialer;
   addresses: readonly string[];
 }
 
 /** The way to the panel of a configuration. */
-export function wayTo(config: Config, settings: OfService["settings"]): Way {
+export function wayTo(config: Config, settings: OfService["settings"]): OpenWay {
   const url = new URL(config.endpoint);
   // A slow name server is a finding of its own, and takes no time from the links after it.
   const known = (host: string) =>
@@ -45,12 +50,19 @@ export function wayTo(config: Config, settings: OfService["settings"]): Way {
       lookUpHosts: async (host) => known(host) ?? await RUNTIME_NAMES.lookUpHosts(host),
     }),
   );
-  const way: Way = { url, config, settings, dialer, proxy: dialer.proxyFor(url), addresses: [] };
+  const way: OpenWay = {
+    url,
+    config,
+    settings,
+    dialer,
+    proxy: dialer.proxyFor(url),
+    addresses: [],
+  };
   return way;
 }
 
 /** The way, as the table of causes looks at it. */
-export function seenWay(way: Omit<Way, "dialer">): SeenWay {
+export function seenWay(way: Way): SeenWay {
   const { url, proxy, config } = way;
   return {
     ...{ url, proxy, token: shapeOf(config.token) },
@@ -65,11 +77,8 @@ export function seenWay(way: Omit<Way, "dialer">): SeenWay {
   };
 }
 
-/** The cause of a failure on the way. */
-export function causeOf(
-  seen: Seen,
-  way: Omit<Way, "dialer">,
-): Diagnosis & { advice: readonly string[] } {
+/** The cause of a failure on the way, and all that it advises. */
+export function causeOf(seen: Seen, way: Way): Diagnosis & { advice: readonly string[] } {
   const diagnosis = diagnoseFailure(seen, seenWay(way));
   return { ...diagnosis, advice: [diagnosis.action, ...diagnosis.more] };
 }
@@ -83,7 +92,7 @@ export function hopOf(
 }
 
 /** The address that is tried first, as far as it is known; else the name. */
-export function addressOf(way: Pick<Way, "url" | "proxy" | "addresses">): string {
+export function addressOf(way: Way): string {
   return way.addresses[0] ?? hopOf(way).host;
 }
 
@@ -91,11 +100,17 @@ export function addressOf(way: Pick<Way, "url" | "proxy" | "addresses">): string
 const USUAL_PORTS: readonly number[] = [443, 80, 25774];
 
 /** The addresses that panels usually have on the same host, other than the configured one. */
-export function usualAddresses(url: URL): { address: string; port: number }[] {
-  return USUAL_PORTS.filter((port) => port !== portOf(url)).map((port) => {
-    const scheme = port === 443 ? "https" : "http";
-    return { port, address: new URL(`${scheme}://${url.hostname}:${port}`).origin };
-  });
+export function usualAddresses(url: URL): string[] {
+  return USUAL_PORTS.filter((port) => port !== portOf(url)).map((port) =>
+    new URL(`${port === 443 ? "https" : "http"}://${url.hostname}:${port}`).origin
+  );
+}
+
+/** The advice to configure an address at which a panel answers, with a warning where it loses TLS. */
+export function writeAddress(address: string | undefined, way: Way): string | undefined {
+  const losesTls = way.url.protocol === "https:" && address?.startsWith("http:") === true;
+  return address && `write ${address} into ${endpointPlace(way)}` +
+      (losesTls ? ": without TLS all on the way can read the token" : "");
 }
 
 /** The message of an error; that of a dial error says everything without its cause. */

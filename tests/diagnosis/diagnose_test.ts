@@ -227,7 +227,7 @@ ping "ping" may not open its socket (ping: socket: Operation not permitted)
 ping /bin/sh could not be started to ping with
 → ping: /bin/sh could not be started to ping with ⇒ see what it says: ping -c 1 127.0.0.1
 terminal there is no "script" command
-→ no script: there is no "script" command ⇒ install util-linux (util-linux-misc on Alpine)
+→ no script: there is no "script" command ⇒ install it (Debian: bsdutils; Alpine: util-linux-misc; Fedora: util-linux-script)
 state Cannot write /var/lib/x/month.state: No space left on device
 → own disk: Cannot write /var/lib/x/month.state: No space left on device ⇒ make room on the disk of /var/lib/x: df -h; df -i
 state Cannot write /var/lib/x/month.state: Permission denied

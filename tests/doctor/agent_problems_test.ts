@@ -1,10 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  agentProblems,
-  closesSoon,
-  seenProblem,
-  withLostTargets,
-} from "../../lib/doctor/agent_problems.ts";
+import { agentProblems, seenProblem, withLostTargets } from "../../lib/doctor/agent_problems.ts";
 import { replaced } from "../replaced.ts";
 import { type PanelHealth, PROBLEM_PARTS, type ProblemPart } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
@@ -41,26 +36,25 @@ Deno.test("agentProblems() say of each part what it can't do", () => {
 });
 
 Deno.test("agentProblems() name connections that are closed soon, from the third in a row on", () => {
-  const table: [shortConnections: number | undefined, closes: boolean][] = [
-    [undefined, false],
-    [2, false],
-    [3, true],
-  ];
-  for (const [shortConnections, closes] of table) {
-    assertEquals(closesSoon({ ...PANEL, shortConnections }), closes);
-  }
-  const closing = { ...PANEL, shortConnections: 3 };
-  const text = (who: string) =>
-    `${who} closed the last 3 connections soon after they opened; \`doctor\` names what ` +
-    "may be the cause";
-  assertEquals(agentProblems(healthOf({ panels: [closing] })), [
-    { part: "connections", text: text("the panel") },
+  const of = (shortConnections: number | undefined) =>
+    agentProblems(healthOf({ panels: [{ ...PANEL, shortConnections }] })).map(({ text }) => text);
+  assertEquals([of(undefined), of(2)], [[], []]);
+  const closed = "the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.0 s";
+  const closing = { ...PANEL, shortConnections: 3, shortestMs: 400, longestMs: 9_000 };
+  const [one] = agentProblems(healthOf({ panels: [closing] }));
+  assertEquals([one?.part, one?.text, one?.action?.slice(0, 15)], [
+    "connections",
+    closed,
+    "stop this agent",
   ]);
   const problems = [{ part: "ping", text: "why", sinceMs: 0 }] as const;
   const several = agentProblems(
     healthOf({ panels: [PANEL, { ...closing, panel: "q.example" }], problems }),
   );
-  assertEquals(several.map(({ text }) => text), [text("q.example"), "ICMP probes don't work: why"]);
+  assertEquals(several.map(({ text }) => text), [
+    `q.example: ${closed}`,
+    "ICMP probes don't work: why",
+  ]);
 });
 
 Deno.test("agentProblems() say that there is no ping only where there is none", () => {

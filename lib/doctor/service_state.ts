@@ -1,28 +1,19 @@
 /**
- * Whether the installed service runs, and if not, why: by systemd, and by the end of its log.
+ * Whether the installed service runs, and if not, why: by what its manager says.
  *
  * @module
  */
 
 import { isInContainerImage } from "../host/this_program.ts";
-import { type ServiceState, serviceText } from "../service/installed_service.ts";
-import {
-  lastSetting,
-  type LoadedUnit,
-  placeOf,
-  settingNames,
-  settingText,
-  type UnitSetting,
-  unreadText,
-} from "../service/loaded_unit.ts";
-import { updateServiceName } from "../service/service_files.ts";
+import { serviceText } from "../service/installed_service.ts";
+import { lastSetting, type LoadedUnit, settingText, unreadText } from "../service/loaded_unit.ts";
 import { counted, duration } from "../parse/quantity.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
-import { failed, type Finding, finding, type Line, ok, skipped, warning } from "./check.ts";
-import { DAMAGED, type FoundService } from "./found_service.ts";
+import { failed, type Finding, finding, ok, skipped, warning } from "./check.ts";
+import { candidates, type FoundService } from "./found_service.ts";
 import { asRoot, restart } from "./options.ts";
-import { barrierTo, identityOf } from "./rights.ts";
+import { byLastError, type Known } from "./service_log.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
@@ -96,13 +87,12 @@ function ofService(found: FoundService, health: Health | undefined): Finding {
     : running(text, { state, health, found });
 }
 
-interface Known {
-  readonly state: ServiceState;
-  readonly found: FoundService;
-}
-
-function restartsOf(unit: LoadedUnit | undefined): number {
-  return Number(unit?.property("NRestarts") ?? 0);
+/** How often systemd has started a service again, and how it has ended before, behind a text. */
+function withRestarts(text: string, { state, found: { unit } }: Known): [string, number] {
+  const restarts = Number(unit?.property("NRestarts") ?? 0);
+  const death = restarts === 0 || state.lastDeath === "" ? "" : `: before, ${state.lastDeath}`;
+  const times = `; systemd has started it again ${counted(restarts, "time")}`;
+  return [restarts === 0 ? text : `${text}${times}${death}`, restarts];
 }
 
 /** A service whose agent is seen: what has ended it before, or hinders its next start. */
@@ -110,43 +100,17 @@ function running(
   text: string,
   { state, health, found }: Known & { health: Health },
 ): Finding {
-  const { unit, install, programVersion } = found;
-  const restarts = restartsOf(unit);
-  const again = restarts === 0
-    ? text
-    : `${text}; systemd has started it again ${counted(restarts, "time")}`;
-  const death = restarts > 0 ? state.lastDeath : "";
-  const seen = death === "" ? again : `${again}: before, ${death}`;
+  const { unit } = found;
+  const [seen, restarts] = withRestarts(text, { state, found });
   if (!["loaded", ""].includes(unit?.property("LoadState") ?? "")) {
     const trouble = unloaded(seen, { state, found });
     if (trouble !== undefined) return { ...trouble, status: "warning" };
   }
   if (state.isEnabled === false) return warning(seen, `start it at boot: ${state.enable}`);
-  if (state.updates === "stopped") {
-    return warning(
-      `${seen}; the timer of its updates is not running`,
-      `have it look for updates: ${state.enableUpdates}`,
-    );
-  }
-  if (state.updates === "failed") {
-    const [name, error] = [updateServiceName(state.name), state.updatesError];
-    return warning(
-      `${seen}; its last update job failed${error === "" ? "" : `: ${error}`}`,
-      `see more in its log: journalctl -u ${name} -n 20; and have it look again: systemctl start ${name}`,
-    );
-  }
-  if (programVersion !== undefined && programVersion !== health.version) {
-    return warning(
-      `${seen}; the agent that runs is of version ${health.version}, and its program on the disk of version ` +
-        `${programVersion}, which the next start takes`,
-      `if that is the version that you want, start it: systemctl restart ${state.name}`,
-      `else put the other one there: ${install}`,
-    );
-  }
   const runsForMs = Date.now() - (health.startedAtMs ?? 0);
   const log = `see why it ended: journalctl -u ${state.name} -n 50`;
   const lately = `${seen}, the last time ${duration(runsForMs)} ago`;
-  if (/SIGKILL|memory/.test(death) && runsForMs < LATELY_KILLED_MS) {
+  if (restarts > 0 && /SIGKILL|memory/.test(state.lastDeath) && runsForMs < LATELY_KILLED_MS) {
     return warning(
       lately,
       "see whether there is too little memory: free -m; journalctl -k | grep -i oom",
@@ -163,23 +127,15 @@ function running(
 /** A service that runs, and whose agent is not seen. */
 function unseen(text: string, { state, found }: Known): Finding {
   const { unit, runtimeFolder } = found;
-  const restarts = restartsOf(unit);
-  const log = state.logHint.replace(/ -f$/, " -n 30");
-  const again = restarts === 0
-    ? text
-    : `${text}; systemd has started it again ${counted(restarts, "time")}`;
+  const [again, restarts] = withRestarts(text, { state, found });
   // The log of a run before this one says nothing of it, unless systemd has started that again by itself.
-  if (restarts > 0 && state.lastError !== "") return byLastError(again, { state, found });
+  if (restarts > 0 && state.lastError !== "") return byLastError(text, { state, found });
   const pid = Number(unit?.property("MainPID") ?? 0);
   if (isPaused(pid)) return paused(text, pid);
-  const step = state.lastStep === "" ? "" : `: its last start failed at step ${state.lastStep}`;
-  const death = state.lastDeath === "" ? step : `: before, ${state.lastDeath}`;
   return failed(
-    `${again}${
-      restarts > 0 ? death : ""
-    }, and no agent of it is seen: its health file would be ${runtimeFolder}/health`,
+    `${again}, and no agent of it is seen: its health file would be ${runtimeFolder}/health`,
     "if it was started a moment ago, ask again in some seconds",
-    `see what it says: ${log}`,
+    `see what it says: ${state.logHint.replace(/ -f$/, " -n 30")}`,
     candidates(found)?.look ?? `have its files made again: systemctl restart ${state.name}`,
   );
 }
@@ -284,124 +240,7 @@ function stopped(text: string, { state, found }: Known): Finding {
   );
 }
 
-/** How errors in the log of a service are repaired; the first row that fits counts. */
-const ERRORS: readonly (readonly [
-  error: RegExp,
-  advice: (known: Known & { match: RegExpExecArray }) => readonly Line[],
-])[] = [
-  [DAMAGED, ({ found }) => [`put the program there again: ${found.install}`]],
-  [
-    /(?:Failed to locate executable|step EXEC spawning|Failed to execute) (\/\S+): No such file/,
-    ({ found }) => [candidates(found)?.look, `put the program there again: ${found.install}`],
-  ],
-  [
-    /step (?:USER|GROUP)\b/,
-    ({ found: { unit, install } }) => [
-      `make user ${
-        unit?.property("User")
-      } again, or correct User= and Group= of the unit: ${install}`,
-    ],
-  ],
-  [
-    / (\/\S+): permission denied/i,
-    ({ found, state, match: [, path = ""] }) => {
-      const user = found.unit?.property("User") || "root";
-      const identity = identityOf(user);
-      const use = /locate executable|EXEC|execute/.test(state.lastError) ? "run" : "read";
-      const barrier = identity && barrierTo(path, identity, use);
-      if (barrier === undefined) {
-        const look = `see its rights, and those of its disk: namei -l ${path}; findmnt -T ${path}`;
-        return [candidates(found)?.look, `${look}; journalctl -k | grep -i -e avc -e apparmor`];
-      }
-      return /^\/(?:root|home)(?:\/|$)/.test(barrier.path)
-        ? [`user ${user} may not use ${barrier.path}: put the file itself where it may read it`]
-        : [`let user ${user} pass ${barrier.path}: ${barrier.repair} && ${state.start}`];
-    },
-  ],
-  [/no space left/i, () => ["make room on the disk that it names: df -h; df -i"]],
-  [
-    /(?:Cannot use|Cannot read) .*?(\/\S+\.json)/,
-    ({ found, match: [, file = ""] }) => [
-      file === found.record?.config
-        ? `correct that, and have it used: ${found.install}`
-        : `correct ${file}, or ExecStart= that names it: systemctl cat ${found.state?.name}`,
-    ],
-  ],
-];
-
-/** The last error in the log of a service, and what to do about it. */
-function byLastError(text: string, { state, found }: Known): Finding {
-  const { lastError, start, logHint } = state;
-  const said = `${text}; the last error in its log: ${lastError}`;
-  if (
-    found.readConfig !== undefined && /\bCannot use /.test(lastError) &&
-    lastError.includes(found.readConfig)
-  ) {
-    return failed(`${said}; that is repaired by now`, `start it: ${start}`);
-  }
-  const [match, advice] = ERRORS.flatMap(([error, advice]) => {
-    const match = error.exec(lastError);
-    return match === null ? [] : [[match, advice] as const];
-  })[0] ?? [];
-  const added = candidates(found);
-  if (match !== undefined && advice !== undefined) {
-    return failed(said, ...advice({ state, found, match }));
-  }
-  // A variable that the error names, where a file of the unit sets it.
-  const set = found.settings.findLast((it) =>
-    !isOfInstall(it, found.unit) && it.name === "Environment" &&
-    settingNames([it]).some((name) => new RegExp(`\\b${name}\\b`).test(lastError))
-  );
-  if (set !== undefined) {
-    return failed(said, `correct that in ${placeOf(set)}, and then: ${restart(state.name)}`);
-  }
-  return /\bCannot /.test(lastError) && added === undefined
-    ? failed(said, `repair that, and then: ${start}; its log: ${logHint}`)
-    : failed(
-      `${said}${added?.text ?? ""}`,
-      added?.look,
-      `repair that, and then: ${start}; its log: ${logHint}`,
-    );
-}
-
 /** Exit codes by which systemd says at which step it could not set a process up (systemd.exec(5)). */
 const STEPS: Readonly<Record<string, string>> = {
-  ...{ "200": "CHDIR", "203": "EXEC", "205": "LIMITS", "209": "STDOUT", "214": "SETSCHEDULER" },
-  ...{ "215": "CPUAFFINITY", "216": "GROUP", "217": "USER", "218": "CAPABILITIES" },
-  ...{ "225": "NETWORK", "226": "NAMESPACE", "228": "SECCOMP", "233": "RUNTIME_DIRECTORY" },
-  ...{ "238": "STATE_DIRECTORY", "243": "CREDENTIALS" },
+  ...{ "200": "CHDIR", "203": "EXEC", "216": "GROUP", "217": "USER", "226": "NAMESPACE" },
 };
-
-/** Settings by which no start fails, and nothing ends. */
-const HARMLESS =
-  /^(?:Description|Documentation|Wants|After|Before|Restart(?:Sec)?|StartLimit\w+|Syslog\w+|\w+Accounting|Nice)$/;
-/** Variables that `install` sets by what it finds on a machine. */
-const OF_INSTALL: readonly string[] = ["DENO", "DENO_DIR", "STATE_DIRECTORY"];
-const MAX_CANDIDATES = 6;
-
-function isOfInstall(setting: UnitSetting, unit: LoadedUnit | undefined): boolean {
-  return setting.isOurs === true ||
-    (setting.file === unit?.property("FragmentPath") && setting.name === "Environment" &&
-      settingNames([setting]).every((name) => OF_INSTALL.includes(name)));
-}
-
-/** What a unit has that `install` does not write, as what may be the cause; `undefined` where it has nothing. */
-export function candidates(
-  { unit, install }: Pick<FoundService, "unit" | "install">,
-  purpose = "it starts",
-): { text: string; look: string } | undefined {
-  const added = unit?.settings.filter((it) => !isOfInstall(it, unit) && !HARMLESS.test(it.name)) ??
-    [];
-  const [first] = added;
-  if (unit === undefined || first === undefined) return undefined;
-  // Values may be secret.
-  const named = added.map((it) => `${settingNames([it]).join(", ") || it.name} (${placeOf(it)})`);
-  const names = [...new Set(named)].slice(0, MAX_CANDIDATES);
-  const { file } = first;
-  return {
-    text: `; the unit has more than \`install\` writes: ${names.join(", ")}`,
-    look: file === unit.property("FragmentPath")
-      ? `see whether ${purpose} by the unit as \`install\` writes it: ${install}`
-      : `see whether ${purpose} without ${file}: mv ${file} ${file}.off && ${restart(unit.name)}`,
-  };
-}
