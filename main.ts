@@ -18,7 +18,7 @@ import { runReport } from "./lib/cli/report.ts";
 import { readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
 import { type Config, requestedOutput, resolveConfig } from "./lib/config/config.ts";
-import type { Language } from "./lib/config/language.ts";
+import type { Language } from "./lib/config/environment.ts";
 import { isUsageError } from "./lib/config/usage_error.ts";
 import { getLogger } from "./lib/log/log.ts";
 import { redactSecrets } from "./lib/log/redact.ts";

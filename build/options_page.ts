@@ -6,7 +6,7 @@
 
 import { defaultText, optionUsage } from "../lib/cli/help.ts";
 import { translate } from "../lib/cli/translate.ts";
-import type { Language } from "../lib/config/language.ts";
+import type { Language } from "../lib/config/environment.ts";
 import { commandsOf, type Option } from "../lib/config/option.ts";
 import { OPTION_ROWS, rowsByGroup } from "../lib/config/option_table.ts";
 

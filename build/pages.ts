@@ -6,7 +6,7 @@
  */
 
 import manifest from "../deno.json" with { type: "json" };
-import type { Language } from "../lib/config/language.ts";
+import type { Language } from "../lib/config/environment.ts";
 import { OPTION_PAGES, writeOptionTables } from "./options_page.ts";
 
 /** Stands for the repository on GitHub while `deno.json` names none. */

@@ -29,10 +29,7 @@ export interface ShownOption {
 const HIDDEN = "********";
 
 /** Prints the configuration. */
-export function runConfigShow(
-  config: Config,
-  { env, print, inLanguage }: CommandContext,
-): number {
+export function runConfigShow(config: Config, { env, print, inLanguage }: CommandContext): number {
   const proxies = shownProxies(config, env);
   print(config.json ? configJson(config, proxies) : configTable(config, proxies, inLanguage));
   return 0;

@@ -6,7 +6,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Language } from "../config/language.ts";
+import type { Language } from "../config/environment.ts";
 import type { Check, Finding } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";

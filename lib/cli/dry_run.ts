@@ -192,10 +192,7 @@ const SHOWN: Readonly<Record<string, (report: WireReport) => [title: string, val
   swap: ({ swap }) => ["Swap", usage(swap)],
   disk: ({ disk }) => ["Disk", usage(disk)],
   load: ({ load }) => ["Load", Object.values(load).join(" ")],
-  network: ({ network }) => [
-    "Network",
-    `up ${bytes(network.up)}/s, down ${bytes(network.down)}/s`,
-  ],
+  network: ({ network }) => ["Network", `up ${bytes(network.up)}/s, down ${bytes(network.down)}/s`],
   traffic: ({ network }) => [
     "Traffic",
     `up ${bytes(network.totalUp)}, down ${bytes(network.totalDown)}`,
@@ -240,10 +237,7 @@ export function dryRunTable(
     typeof value === "number" && field.endsWith("_total") ? bytes(value) : String(value),
   ]);
   return [
-    table("Basic info", [
-      ...info,
-      ["(addresses)", sources.addresses ?? ""],
-    ]),
+    table("Basic info", [...info, ["(addresses)", sources.addresses ?? ""]]),
     table("Report", rows),
     table(titled("Interfaces", sources.interfaces), decisionRows(dryRun.interfaces)),
     table(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),

@@ -24,12 +24,7 @@ export function terminalColumns({ COLUMNS = "" }: Readonly<Record<string, string
 }
 
 /** Signs that the program uses, by what stands for them where there is only ASCII. */
-const ASCII: Readonly<Record<string, string>> = {
-  "✓": "+",
-  "✗": "x",
-  "→": "->",
-  "…": "...",
-};
+const ASCII: Readonly<Record<string, string>> = { "✓": "+", "✗": "x", "→": "->", "…": "..." };
 
 /** A function that makes texts fit for the character set that the locale names: UTF-8 if it names none. */
 export function inCharacterSet(env: Readonly<Record<string, string>>): (text: string) => string {

@@ -30,11 +30,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
   if (config.configPath !== undefined) {
     getLogger("agent").info("Configuration: {path}", { path: config.configPath });
   }
-  await context.runAgent(config, {
-    ...supportedPlatform(),
-    signal,
-    secrets,
-  });
+  await context.runAgent(config, { ...supportedPlatform(), signal, secrets });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;
 }

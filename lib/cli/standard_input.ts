@@ -1,4 +1,4 @@
-import type { Language } from "../config/language.ts";
+import type { Language } from "../config/environment.ts";
 import { printError } from "./output.ts";
 
 const PROMPT = { en: "Token: ", zh: "令牌：" } as const;

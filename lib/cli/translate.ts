@@ -9,7 +9,7 @@
  */
 
 import texts from "./chinese.json" with { type: "json" };
-import type { Language } from "../config/language.ts";
+import type { Language } from "../config/environment.ts";
 import { unpack } from "../io/packed_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { displayWidth, padded } from "./layout.ts";

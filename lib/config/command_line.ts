@@ -24,10 +24,7 @@ const FLAGS = OPTION_ROWS.flatMap(({ flag }) => flag ?? []);
  */
 export function parseArguments(args: readonly string[]): Arguments {
   const attached = attachValues(args);
-  const { _: words, ...given } = parseArgs(attached, {
-    string: ["_", ...FLAGS],
-    collect: FLAGS,
-  });
+  const { _: words, ...given } = parseArgs(attached, { string: ["_", ...FLAGS], collect: FLAGS });
   const flags = new Map<Option<unknown>, string>();
   for (const row of OPTION_ROWS) {
     const values = given[row.flag ?? ""] ?? [];
@@ -115,7 +112,7 @@ function pairsOf(attached: readonly string[], { mayLackTokens }: { mayLackTokens
 function unknownFlag(arg: string): UsageError {
   const [name = ""] = arg.split("=");
   const hint = didYouMean(name, FLAGS.map((flag) => `--${flag}`)) || "; --help lists them";
-  return new UsageError(`Cannot use flag ${name}: there is none of that name${hint}`);
+  return new UsageError(`Cannot use flag ${name}: no such flag${hint}`);
 }
 
 /** The command of one or two words; a group of commands alone asks for its help. */
@@ -133,7 +130,7 @@ function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "to
     const names = Object.keys(COMMANDS);
     const hint = didYouMean(name, names) || `; commands are ${names.join(", ")}`;
     throw new UsageError(
-      `Cannot use command "${redactUrl(name)}": there is none of that name${hint}`,
+      `Cannot use command "${redactUrl(name)}": no such command${hint}`,
     );
   }
   const extra = words[isOne ? 1 : 2];

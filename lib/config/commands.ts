@@ -36,11 +36,7 @@ export type Reading = "installed" | "record" | "proxies";
 const AGENT = ["agent", "measured", "month", "updates", "config"] as const;
 
 /** The sections of the help. */
-export const COMMAND_GROUPS = {
-  run: "Run",
-  look: "Look",
-  more: "More",
-} as const;
+export const COMMAND_GROUPS = { run: "Run", look: "Look", more: "More" } as const;
 
 /** Every command of the program, in the order of the help. Without any, the program reports. */
 export const COMMANDS = {
@@ -155,11 +151,7 @@ export const COMMANDS = {
     usage: "licenses",
     help: "show the licenses of the program and its parts",
   },
-  "help": {
-    group: "more",
-    usage: "help [COMMAND]",
-    help: "show the help of a command",
-  },
+  "help": { group: "more", usage: "help [COMMAND]", help: "show the help of a command" },
 } as const satisfies Readonly<Record<string, CommandRow>>;
 
 /** A command of the program. */

@@ -7,17 +7,23 @@ import { type Command, reads } from "./commands.ts";
 import { parseConfigObject, readOptionFile, type ReadText, settingsDigest } from "./config_file.ts";
 import { findToken, secretsOf } from "./credentials.ts";
 import {
+  type Language,
+  languageOf,
   proxiesFromEnvironment,
   type RuntimePaths,
   runtimePaths,
   type StatePaths,
   statePaths,
 } from "./environment.ts";
-import { type Language, languageOf } from "./language.ts";
-import { configNotices, unknownVariables } from "./notices.ts";
-import { flagLayer, layer } from "./layers.ts";
+import { type FileInput, flagLayer, layer, readOptionsFile, serviceOf } from "./layers.ts";
+import {
+  configNotices,
+  hasAuthorization,
+  refuseOtherCommands,
+  requireCompatible,
+  unknownVariables,
+} from "./notices.ts";
 import type { Option, OptionTexts } from "./option.ts";
-import { hasAuthorization, refuseOtherCommands, requireCompatible } from "./option_conflicts.ts";
 import {
   hasTag,
   OPTION_ROWS,
@@ -26,7 +32,6 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./option_table.ts";
-import { type FileInput, readOptionsFile, serviceOf } from "./options_file.ts";
 import { severalPanels, withoutUnused } from "./panels.ts";
 import { INTERVAL_SECONDS, type PanelSettings, parseCertificates, withHeaders } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
@@ -84,7 +89,7 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly origins: OptionTexts;
   /** A mistake in the installed configuration, whose options are left out; absent in most commands. */
   readonly mistake?: string;
-  /** Variables that look like an option by another name, one line each; they are among the notices. */
+  /** Variables of options that are misspelt, one line each; they are among the notices. */
   readonly unknownVariables: readonly string[];
   /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
@@ -183,13 +188,7 @@ function resolveLayers(input: ConfigInput): Config {
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
   const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env) : {};
-  const isSet = (variable: string) =>
-    variable === OPTIONS.endpoint.variable
-      ? first.endpoint !== ""
-      : variable === OPTIONS.token.variable
-      ? first.token !== "" || values.autoDiscoveryKey !== ""
-      : [...found.keys()].some((option) => option.variable === variable);
-  const unknown = unknownVariables(env, isSet);
+  const unknown = unknownVariables(env);
   const set = [...found].flatMap(([{ key, tags }, { text, origin }]) =>
     key === undefined ? [] : [{ key, text, origin, tags }]
   );

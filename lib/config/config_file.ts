@@ -1,6 +1,5 @@
 import { errorCode } from "../attempt.ts";
 import { parse as parseJsonc } from "@std/jsonc";
-import { codePoint } from "../parse/bounded_text.ts";
 import { isJsonObject, type JsonObject } from "../parse/json.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import { type Option, type OptionTexts, parseSwitch } from "./option.ts";
@@ -50,19 +49,11 @@ export function readConfigFile(
   if (!path) return values;
   const text = readOptionFile(options.option, path, options.readText);
   const parsed = parseConfigObject(text, `${options.option} ${path}`);
-  const [repeated] = repeatedKeys(text);
-  if (repeated !== undefined) {
-    const { key, first, again } = repeated;
-    const where = first === again
-      ? `twice in line ${first}`
-      : `in line ${first} and in line ${again}`;
-    throw new UsageError(`Cannot use key "${key}" of ${path}: it is there ${where}; delete one`);
-  }
   for (const [key, value] of Object.entries(parsed)) {
     const option = OPTION_ROWS.find((row) => row.key === key);
     if (option === undefined) {
       throw new UsageError(
-        `Cannot use key "${key}" of ${path}: there is none of that name${hintFor(key)}`,
+        `Cannot use key "${key}" of ${path}: no such key${hintFor(key)}`,
       );
     }
     if (value === null) continue;
@@ -80,27 +71,6 @@ export function readConfigFile(
     values.set(key, words.join(option.separator ?? ","));
   }
   return values;
-}
-
-/** Strings, those before a colon with it, comments, and brackets. */
-const TOKENS = /\x22(?:[^\x22\\]|\\.)*\x22(\s*:)?|\/\/.*|\/\*[^]*?\*\/|[{}[\]]/g;
-
-/** Keys that an object of a valid text has again, by their lines: a parser keeps the last one, and says nothing. */
-function repeatedKeys(text: string): { key: string; first: number; again: number }[] {
-  const found = [];
-  const open: Map<string, number>[] = [];
-  for (const { 0: token, 1: colon, index } of text.matchAll(TOKENS)) {
-    if (token === "{" || token === "[") open.push(new Map());
-    else if (token === "}" || token === "]") open.pop();
-    else if (colon !== undefined) {
-      const key = token.slice(1, -colon.length - 1);
-      const again = text.slice(0, index).split("\n").length;
-      const first = open.at(-1)?.get(key);
-      if (first !== undefined) found.push({ key, first, again });
-      open.at(-1)?.set(key, again);
-    }
-  }
-  return found;
 }
 
 /**
@@ -160,34 +130,17 @@ export function parseConfigObject(text: string, name: string): JsonObject {
   return parsed;
 }
 
-/** A quote as word processors and chats write it, at the start of a text, or of a string that it is to end. */
-const FOREIGN_QUOTE =
-  /^(?:"[^"\n]*(?=[\u2018-\u201f\uff02]))?(['\u2018-\u201f\u00ab\u00bb\u300c-\u300f\uff02])/;
-
 /** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
-  // As UTF-16 each letter of English has a byte that is zero.
   if (text.trim() === "") return "it is no valid JSON: it is empty";
-  if (text.includes("\0")) return "it is no text in UTF-8; save it as such";
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];
   if (position === undefined) return "it is no valid JSON: it ends too early";
-  // A number or a word with such a character at its end is taken for one word.
-  const [word = ""] = /^[\w.+-]+(?=[^\0-\x7f])/.exec(text.slice(Number(position))) ?? [];
-  const at = Number(position) + word.length;
-  const before = text.slice(0, at).split("\n");
-  const column = [...before.at(-1) ?? ""].length + 1;
-  const place = `it is no valid JSON at line ${before.length}, column ${column}`;
-  const [, quote] = FOREIGN_QUOTE.exec(text.slice(at)) ?? [];
-  const wide = text.slice(at, at + 1);
-  const usual = wide === "、" ? "," : wide.normalize("NFKC");
-  if (wide !== usual && /^[,:{}[\] ]$/.test(usual)) {
-    const shown = usual === " " ? `U+${codePoint(wide)}` : wide;
-    return `${place}: the character ${shown} is none of JSON's, which is "${usual}"`;
-  }
-  if (quote !== undefined) return `${place}: the quote ${quote} is none of JSON's, which are "`;
+  const before = text.slice(0, Number(position)).split("\n");
+  const line = before.at(-1) ?? "";
+  const place = `it is no valid JSON at line ${before.length}, column ${[...line].length + 1}`;
   // A comma that is missing is noticed at the next word.
-  const isFirst = before.length > 1 && (before.at(-1) ?? "").trim() === "";
+  const isFirst = before.length > 1 && line.trim() === "";
   return isFirst ? `${place}, or at the end of line ${before.length - 1}` : place;
 }
 

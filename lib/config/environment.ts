@@ -1,5 +1,6 @@
 /**
- * Environment variables that are no options: proxies, and the folders that systemd and XDG name.
+ * Environment variables that are no options: proxies, the folders that systemd and XDG name, and the
+ * language.
  *
  * @module
  */
@@ -110,4 +111,17 @@ function proxyUrl({ name, value }: Variable): string {
     throw new UsageError(`${error.message} (variable ${name})`);
   }
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+}
+
+/** A language of what is printed for people. */
+export type Language = "en" | "zh";
+
+/**
+ * The language of the environment: `LC_ALL`, else `LC_MESSAGES`, else `LANG`; English for the
+ * journal, whatever the locale of the machine.
+ */
+export function languageOf(env: Readonly<Record<string, string>>): Language {
+  if (env.JOURNAL_STREAM) return "en";
+  const locale = env.LC_ALL || env.LC_MESSAGES || env.LANG || "";
+  return /^zh(?![a-z])/i.test(locale) ? "zh" : "en";
 }

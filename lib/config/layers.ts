@@ -1,16 +1,18 @@
 /**
- * The layers of a configuration: where options are set, by the names that they have there.
+ * The layers of a configuration: where options are set, by the names that they have there, and the file.
  *
  * @module
  */
 
 import { attempt } from "../attempt.ts";
-import type { Layer, Option } from "./option.ts";
+import { type Command, reads } from "./commands.ts";
+import { readConfigFile, type ReadText } from "./config_file.ts";
+import type { Layer, Option, OptionTexts } from "./option.ts";
 import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The flags of a command line. */
-export type Flags = ReadonlyMap<Option<unknown>, string>;
+type Flags = ReadonlyMap<Option<unknown>, string>;
 
 /**
  * The layer of the command line, in which `--unset` returns options to their default.
@@ -47,5 +49,62 @@ export function layer(
   return {
     texts: new Map(texts),
     nameOf: (row) => ({ name: nameOf(row), origin: originOf(nameOf(row)) }),
+  };
+}
+
+/** By what the file is found and read. */
+export interface FileInput {
+  readonly env: Readonly<Record<string, string>>;
+  /** Reads a file that an option names. */
+  readonly readText: ReadText;
+  /** Possible configuration files of an installed service of this name, likeliest first. */
+  readonly installedConfigs?: (serviceName: string) => readonly string[];
+  /** The owner's id of a file that is neither this user's nor root's; else `undefined`. */
+  readonly foreignOwner?: (path: string) => number | undefined;
+}
+
+/** The name of the service that a command is about. */
+export function serviceOf(flags: Flags): string {
+  return flags.get(OPTIONS.serviceName) || OPTIONS.serviceName.initial;
+}
+
+/**
+ * Reads the file that a flag or variable names, or the installed service's.
+ *
+ * @throws {UsageError} When it can't be used, or the installed one is another user's, who could have
+ * written anything into it.
+ */
+export function readOptionsFile(
+  command: Command,
+  flags: Flags,
+  { env, readText, installedConfigs, foreignOwner }: FileInput,
+): { path: string | undefined; texts: OptionTexts; isInstalled: boolean } {
+  const ofFlag = flags.get(OPTIONS.configFile);
+  const named = ofFlag ?? (env.AGENT_CONFIG_FILE || undefined);
+  const namesPanel = (command === "report" || command === "doctor") &&
+    (flags.has(OPTIONS.endpoint) || Boolean(env.AGENT_ENDPOINT));
+  const installed = named === undefined && !namesPanel && reads(command, "installed")
+    ? installedConfigs?.(serviceOf(flags)).find((path) =>
+      attempt(() => readText(path)) !== undefined
+    )
+    : undefined;
+  const owner = installed === undefined ? undefined : foreignOwner?.(installed);
+  if (owner !== undefined) {
+    throw new UsageError(
+      `Cannot use the installed configuration ${installed}: another user (id ${owner}) owns it ` +
+        `and may have changed it; check it, and run \`chown root ${installed}\` and \`install\`, which ` +
+        "lets the service read it",
+    );
+  }
+  const path = named ?? installed;
+  const option = installed !== undefined
+    ? "the installed configuration"
+    : ofFlag !== undefined
+    ? "--config"
+    : "AGENT_CONFIG_FILE";
+  return {
+    path,
+    texts: readConfigFile(path, { option, readText }),
+    isInstalled: installed !== undefined,
   };
 }

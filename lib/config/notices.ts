@@ -1,7 +1,15 @@
-import { didYouMean } from "./did_you_mean.ts";
+/**
+ * What is said of options together: which can't be given so, or to a command, and advice.
+ *
+ * @module
+ */
+
+import type { Command } from "./commands.ts";
 import type { FoundToken } from "./credentials.ts";
-import type { Option } from "./option.ts";
-import { OPTION_ROWS, OPTIONS, type ResolvedOptions } from "./option_table.ts";
+import { didYouMean } from "./did_you_mean.ts";
+import { commandsOf, type Option } from "./option.ts";
+import { OPTION_ROWS, OPTIONS, type OptionValues, type ResolvedOptions } from "./option_table.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Facts beside the options themselves that notices are about. */
 export interface NoticeContext {
@@ -59,30 +67,53 @@ function noEffectNotices({ found, values }: ResolvedOptions): string[] {
   });
 }
 
-/** What people call the two options that an agent can't report without, behind `KOMARI_` or alone. */
-const GUESSED_NAMES: Readonly<Record<string, readonly string[]>> = {
-  AGENT_ENDPOINT: ["ENDPOINT", "SERVER", "SERVER_URL", "PANEL", "PANEL_URL", "URL"],
-  AGENT_TOKEN: ["TOKEN", "SECRET", "KEY"],
-};
-
-/** Names variables that look like an option by another name; `has`: whether a variable's option is set. */
-export function unknownVariables(
-  env: Readonly<Record<string, string>>,
-  has: (variable: string) => boolean,
-): string[] {
+/** Names variables of options that are misspelt. */
+export function unknownVariables(env: Readonly<Record<string, string>>): string[] {
   const known = OPTION_ROWS.flatMap(({ variable }) => variable ?? []);
   return Object.keys(env).sort().flatMap((name) => {
-    if (known.some((variable) => variable === name)) return [];
-    const [, prefix, rest = ""] = /^(AGENT_|KOMARI_AGENT_|KOMARI_)?(.+)$/.exec(name) ?? [];
-    if (prefix === "AGENT_") return unknown(name, didYouMean(name, known));
-    const meant = known.find((variable) =>
-      GUESSED_NAMES[variable]?.includes(rest) ||
-      (prefix !== undefined && variable === `AGENT_${rest}`)
-    );
-    return meant === undefined || has(meant) ? [] : unknown(name, `; did you mean ${meant}?`);
+    if (!name.startsWith("AGENT_") || known.includes(name)) return [];
+    const hint = didYouMean(name, known);
+    return hint === "" ? [] : [`variable ${name} is not known${hint}`];
   });
 }
 
-function unknown(name: string, hint: string): string[] {
-  return hint === "" ? [] : [`variable ${name} is not known${hint}`];
+/** @throws {UsageError} If options are set that have no meaning together. */
+export function requireCompatible(values: OptionValues): void {
+  const { updateKey, updateUrl, keepState, restore } = values;
+  if (updateKey !== "" && updateUrl === "") {
+    throw new UsageError("Cannot use --update-key without --update-url: give both");
+  }
+  if (values.tokenIn === "header" && hasAuthorization(values)) {
+    throw new UsageError(
+      "Cannot use --token-in header with an Authorization of --header: a request has one such " +
+        "header, and the token would be in it",
+    );
+  }
+  if (keepState && restore) throw new UsageError("Cannot use --keep-state and --restore together");
+}
+
+/** Whether a header of the configuration is the one that authorizes requests. */
+export function hasAuthorization({ headers }: OptionValues): boolean {
+  return headers.some(([name]) => name.toLowerCase() === "authorization");
+}
+
+/**
+ * Refuses options of the command line that the command does not take.
+ *
+ * @throws {UsageError} One line that names the option and the commands that take it.
+ */
+export function refuseOtherCommands({ found }: ResolvedOptions, command: Command): void {
+  for (const [option, { origin }] of found) {
+    const commands = option.variable === undefined ? commandsOf(option) : undefined;
+    if (commands === undefined || commands.includes(command)) continue;
+    const names = commands.map((name) => `"${name}"`);
+    const verb = names.length === 1 ? "takes" : "take";
+    throw new UsageError(`Cannot use ${origin} here: only ${enumerate(names)} ${verb} it`);
+  }
+}
+
+/** Texts as a list in a sentence: `a, b and c`. */
+function enumerate(texts: readonly string[]): string {
+  const last = texts.at(-1) ?? "";
+  return texts.length < 2 ? last : `${texts.slice(0, -1).join(", ")} and ${last}`;
 }

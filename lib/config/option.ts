@@ -13,10 +13,10 @@ import { UsageError } from "./usage_error.ts";
 
 /**
  * What is special about an option: it says who the panels are; root goes by it, so the record of an
- * installation has it; it is about the servers of releases; it says where other options are; the
- * official agent has it; it is about output only.
+ * installation has it; it is about the servers of releases; it says where other options are; it
+ * is about output only.
  */
-export type Tag = "panel" | "root" | "release" | "location" | "official" | "output";
+export type Tag = "panel" | "root" | "release" | "location" | "output";
 
 /** One row of the option table: three names, one meaning. */
 export interface Option<T> {
@@ -68,10 +68,7 @@ export const OPTION_GROUPS = {
   install: { title: "Install", commands: ["install"] },
   updates: { title: "Updates", commands: "updates" },
   demo: { title: "Demo", commands: ["demo"] },
-  official: {
-    title: "Without effect here",
-    commands: undefined,
-  },
+  official: { title: "Without effect here", commands: undefined },
 } as const satisfies Readonly<
   Record<string, { title: string; commands: readonly Command[] | OptionSet | undefined }>
 >;

@@ -63,14 +63,14 @@ const officialFlags = new OptionRows("official", { hasVariables: false });
 /** Every option of the program, in the order of the help. */
 export const OPTIONS = {
   endpoint: panel.text("-e, --endpoint URL", "URL of the panel", {
-    tags: ["panel", "official"],
+    tags: ["panel"],
     isRequired: true,
     parse: parseEndpoint,
   }),
   token: panel.text(
     "-t, --token TOKEN",
     "Token of this node; the process list shows it to other users, so prefer --token-file",
-    { tags: ["panel", "location", "official"], secret: true, isRequired: true, parse: parseToken },
+    { tags: ["panel", "location"], secret: true, isRequired: true, parse: parseToken },
   ),
   tokenFile: panel.text("--token-file FILE", "File with the token; - reads standard input", {
     tags: ["panel", "location"],
@@ -93,7 +93,6 @@ export const OPTIONS = {
     "The panel's auto-discovery key: register this node, and keep its token",
     {
       variable: "AGENT_AUTO_DISCOVERY_KEY",
-      tags: ["official"],
       secret: true,
       isRequired: true,
       parse: parseDiscoveryKey,
@@ -102,24 +101,20 @@ export const OPTIONS = {
   autoDiscoveryFile: panel.text(
     "--auto-discovery-file FILE",
     "The official agent's file of the registration, read at the first start",
-    {
-      tags: ["root"],
-      initialText: "none",
-    },
+    { tags: ["root"], initialText: "none" },
   ),
   rediscover: panel.toggle(
     "--rediscover",
     "Register again when the panel has rejected the token for 10 minutes",
   ),
-  transport: connection.choice(
-    "--transport",
-    "auto: WebSocket, else HTTP; http: HTTP only",
-    { initial: "auto", allowed: ["auto", "http"] },
-  ),
+  transport: connection.choice("--transport", "auto: WebSocket, else HTTP; http: HTTP only", {
+    initial: "auto",
+    allowed: ["auto", "http"],
+  }),
   protocolVersion: connection.choice(
     "--protocol-version",
     "Protocol version to try first; the agent falls back to the other",
-    { tags: ["official"], initial: 2, allowed: [1, 2] },
+    { initial: 2, allowed: [1, 2] },
   ),
   tokenIn: connection.choice(
     "--token-in",
@@ -129,36 +124,19 @@ export const OPTIONS = {
   reconnectIntervalSeconds: connection.number(
     "-c, --reconnect-interval SECONDS",
     "Delay before the first reconnection attempts; later delays are longer",
-    {
-      tags: ["official"],
-      initial: 2,
-      min: 0.1,
-      max: 86_400,
-    },
+    { initial: 2, min: 0.1, max: 86_400 },
   ),
   preferFamily: connection.choice(
     "--prefer-ip-version",
     "Try this IP version of the panel's addresses first",
-    {
-      tags: ["official"],
-      initial: undefined,
-      allowed: [4, 6],
-      initialText: "both",
-    },
+    { initial: undefined, allowed: [4, 6], initialText: "both" },
   ),
   nameServer: connection.checked<HostAndPort | undefined>(
     "--custom-dns HOST[:PORT]",
     "DNS server for the panel's name; IPv6 in brackets",
-    {
-      tags: ["official"],
-      initial: undefined,
-      parse: parseNameServer,
-      initialText: "the system's",
-    },
+    { initial: undefined, parse: parseNameServer, initialText: "the system's" },
   ),
-  compression: connection.toggleOff("--disable-compression", "Don't compress reports", {
-    tags: ["official"],
-  }),
+  compression: connection.toggleOff("--disable-compression", "Don't compress reports", {}),
   headers: connection.checked<readonly Header[]>(
     "--header 'NAME: VALUE'",
     "HTTP header for all requests to the panel; repeatable, one per line in the variable",
@@ -175,29 +153,23 @@ export const OPTIONS = {
   cfAccessClientId: connection.text(
     "--cf-access-client-id ID",
     "Client ID for a panel behind Cloudflare Access",
-    { tags: ["official"], secret: true, parse: parseHeaderValue },
+    { secret: true, parse: parseHeaderValue },
   ),
   cfAccessClientSecret: connection.text(
     "--cf-access-client-secret SECRET",
     "Client secret for a panel behind Cloudflare Access",
-    { tags: ["official"], secret: true, parse: parseHeaderValue },
+    { secret: true, parse: parseHeaderValue },
   ),
   caCertFile: connection.text(
     "--ca-cert FILE",
     "PEM file of certificates to trust besides the public authorities",
-    {
-      commands: "updates",
-      tags: ["root", "release"],
-      initialText: "none",
-    },
+    { commands: "updates", tags: ["root", "release"], initialText: "none" },
   ),
   anyCertificate: connection.toggle(
     "-u, --ignore-unsafe-cert",
     "Trust any certificate; insecure: anyone in between can read the token",
-    { tags: ["official"] },
   ),
   intervalSeconds: reports.number("-i, --interval SECONDS", "Time between two reports", {
-    tags: ["official"],
     initial: undefined,
     min: INTERVAL_SECONDS.min,
     max: INTERVAL_SECONDS.max,
@@ -206,12 +178,7 @@ export const OPTIONS = {
   metrics: reports.checked<ListenAddress | undefined>(
     "--metrics ADDRESS:PORT",
     "Serve metrics for Prometheus here; a port alone listens on 127.0.0.1",
-    {
-      commands: "agent",
-      initial: undefined,
-      parse: parseListenAddress,
-      initialText: "off",
-    },
+    { commands: "agent", initial: undefined, parse: parseListenAddress, initialText: "off" },
   ),
   allowLocalProbes: reports.toggle(
     "--allow-local-probes",
@@ -220,65 +187,47 @@ export const OPTIONS = {
   infoIntervalMinutes: reports.number(
     "--info-report-interval MINUTES",
     "Time between two reports of basic info",
-    { tags: ["official"], initial: 5, min: 0.1, max: 1440 },
+    { initial: 5, min: 0.1, max: 1440 },
   ),
   includeNics: measured.globs(
     "--include-nics",
     "Count only these interfaces: names or patterns such as eth*, en[ps]?, by commas",
     {
       commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
-      tags: ["official"],
       initialText: "automatic",
     },
   ),
   excludeNics: measured.globs(
     "--exclude-nics",
     "Don't count these interfaces; --include-nics wins",
-    {
-      tags: ["official"],
-      initialText: "none",
-    },
+    { initialText: "none" },
   ),
   includeMountPoints: measured.list(
     "--include-mountpoint",
     "Count only these mount points, by semicolons",
-    {
-      variable: "AGENT_INCLUDE_MOUNTPOINTS",
-      tags: ["official"],
-      separator: ";",
-      initialText: "automatic",
-    },
+    { variable: "AGENT_INCLUDE_MOUNTPOINTS", separator: ";", initialText: "automatic" },
   ),
   memoryMode: measured.choice(
     "--memory-mode",
     "Used memory: as htop shows it, total - available, or total - free",
     { initial: "htop", allowed: ["htop", "available", "all"] },
   ),
-  memoryIncludeCache: measured.toggle(
-    "--memory-include-cache",
-    "Same as --memory-mode all",
-    { tags: ["official"] },
-  ),
-  memoryExcludeBcf: measured.toggle(
-    "--memory-exclude-bcf",
-    "Same as --memory-mode htop",
-    { variable: "AGENT_MEMORY_REPORT_RAW_USED", tags: ["official"] },
-  ),
-  gpu: measured.toggle(
-    "--gpu",
-    "Report graphics cards: use, memory and temperature, every 10 s",
-    { variable: "AGENT_ENABLE_GPU", tags: ["official"] },
-  ),
-  hostProc: measured.text("FOLDER", "The host's /proc inside a container", {
-    variable: "HOST_PROC",
-    tags: ["official"],
-    parse: withoutSlash,
-    initialText: "/proc",
+  memoryIncludeCache: measured.toggle("--memory-include-cache", "Same as --memory-mode all", {}),
+  memoryExcludeBcf: measured.toggle("--memory-exclude-bcf", "Same as --memory-mode htop", {
+    variable: "AGENT_MEMORY_REPORT_RAW_USED",
   }),
+  gpu: measured.toggle("--gpu", "Report graphics cards: use, memory and temperature, every 10 s", {
+    variable: "AGENT_ENABLE_GPU",
+  }),
+  hostProc: measured.text(
+    "FOLDER",
+    "The host's /proc inside a container",
+    { variable: "HOST_PROC", parse: withoutSlash, initialText: "/proc" },
+  ),
   monthRotate: month.number(
     "--month-rotate DAY",
     "Report traffic since this day of the month, 1 to 31; 0: since boot",
-    { tags: ["official"], initial: 0, min: 0, max: 31, whole: true },
+    { initial: 0, min: 0, max: 31, whole: true },
   ),
   stateDir: month.text(
     "--state-dir FOLDER",
@@ -300,27 +249,19 @@ export const OPTIONS = {
     { variable: false, commands: ["traffic set"], initial: undefined, parse: parseByteCount },
   ),
   customIpv4: addresses.text("--custom-ipv4 ADDRESS", "This machine's public IPv4 address", {
-    tags: ["official"],
     parse: (value) => parseAddress(value, 4),
   }),
   customIpv6: addresses.text("--custom-ipv6 ADDRESS", "This machine's public IPv6 address", {
-    tags: ["official"],
     parse: (value) => parseAddress(value, 6),
   }),
   addressesFromNic: addresses.toggle(
     "--get-ip-addr-from-nic",
     "Take public addresses from the interfaces; query no service",
-    { tags: ["official"] },
   ),
   ipServices: addresses.checked<"default" | "off" | readonly string[]>(
     "--ip-services off|LIST",
     "URLs to query for the public addresses, by commas; off: none",
-    {
-      initial: "default",
-      hasOff: true,
-      parse: parseServices,
-      initialText: "well-known services",
-    },
+    { initial: "default", hasOff: true, parse: parseServices, initialText: "well-known services" },
   ),
   enableRemoteControl: remote.toggle(
     "--enable-remote-control",
@@ -334,16 +275,9 @@ export const OPTIONS = {
   disableWebSsh: remote.toggle(
     "--disable-web-ssh",
     "The official agent's off switch; wins over --enable-remote-control",
-    { tags: ["official"] },
   ),
-  disableRemoteFiles: remote.toggle(
-    "--disable-remote-files",
-    "Remote control without files",
-  ),
-  allowDowngrade: remote.toggle(
-    "--allow-downgrade",
-    "Let remote control install an older version",
-  ),
+  disableRemoteFiles: remote.toggle("--disable-remote-files", "Remote control without files"),
+  allowDowngrade: remote.toggle("--allow-downgrade", "Let remote control install an older version"),
   execTimeoutMinutes: remote.number(
     "--exec-timeout MINUTES",
     "Time limit of a command from the panel",
@@ -357,12 +291,7 @@ export const OPTIONS = {
   configFile: general.text(
     "--config FILE",
     "JSON file of options by their keys; may have comments",
-    {
-      variable: "AGENT_CONFIG_FILE",
-      commands: "config",
-      tags: ["location", "official"],
-      initialText: "none",
-    },
+    { variable: "AGENT_CONFIG_FILE", commands: "config", tags: ["location"], initialText: "none" },
   ),
   dryRun: generalFlags.toggle(
     "--dry-run",
@@ -374,11 +303,9 @@ export const OPTIONS = {
     "Show all that is left out (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
-  alive: generalFlags.toggle(
-    "--alive",
-    "Check only whether the agent runs",
-    { commands: ["health"] },
-  ),
+  alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
+    commands: ["health"],
+  }),
   json: generalFlags.toggle("--json", "Print JSON instead of text", { commands: "json" }),
   logLevel: general.choice("--log-level", "Minimum log level", {
     commands: "log",
@@ -386,21 +313,15 @@ export const OPTIONS = {
     initial: "info",
     allowed: ["debug", "info", "warning", "error"],
   }),
-  logFormat: general.choice("--log-format", "Log as text, or as a JSON object per line", {
-    commands: "log",
-    tags: ["output"],
-    initial: "text",
-    allowed: ["text", "json"],
-  }),
+  logFormat: general.choice(
+    "--log-format",
+    "Log as text, or as a JSON object per line",
+    { commands: "log", tags: ["output"], initial: "text", allowed: ["text", "json"] },
+  ),
   lang: general.choice(
     "--lang",
     "Language of the output; with $LANG alone, the agent's log stays English",
-    {
-      tags: ["output"],
-      initial: undefined,
-      allowed: ["en", "zh"],
-      initialText: "by $LANG",
-    },
+    { tags: ["output"], initial: undefined, allowed: ["en", "zh"], initialText: "by $LANG" },
   ),
   help: generalFlags.toggle(
     "-h, --help",
@@ -409,31 +330,21 @@ export const OPTIONS = {
   version: generalFlags.toggle("--version", "Show the version", {
     commands: ["report", "version"],
   }),
-  print: install.toggle(
-    "--print",
-    "Show what it would do, and change nothing",
-    { commands: ["install", "uninstall"] },
-  ),
+  print: install.toggle("--print", "Show what it would do, and change nothing", {
+    commands: ["install", "uninstall"],
+  }),
   asRoot: install.optionalToggle(
     "--as-root",
     "Run the service as root, for remote control of the whole machine",
   ),
   replace: install.toggle("--replace", "Replace the official agent"),
-  restore: install.toggle(
-    "--restore",
-    "Start the replaced official agent again",
-    { commands: ["uninstall"] },
-  ),
+  restore: install.toggle("--restore", "Start the replaced official agent again", {
+    commands: ["uninstall"],
+  }),
   unset: install.checked<readonly string[]>(
     "--unset NAME",
     "Return an option or a saved proxy to its default, by its flag, variable or key; repeatable",
-    {
-      separator: ",",
-      repeats: true,
-      initial: [],
-      parse: parseUnset,
-      initialText: "none",
-    },
+    { separator: ",", repeats: true, initial: [], parse: parseUnset, initialText: "none" },
   ),
   keepState: install.toggle(
     "--keep-state",
@@ -452,68 +363,44 @@ export const OPTIONS = {
   autoUpdate: updates.toggleOff(
     "--disable-auto-update",
     "Don't install new versions automatically",
-    { commands: ["report", "install"], tags: ["official"] },
-  ),
-  pin: updates.toggle(
-    "--pin",
-    "Keep the installed version: no automatic and no manual updates",
     { commands: ["report", "install"] },
   ),
+  pin: updates.toggle("--pin", "Keep the installed version: no automatic and no manual updates", {
+    commands: ["report", "install"],
+  }),
   updateUrl: updates.text(
     "--update-url URL",
     "Where to find the newest release, in the format of GitHub's API",
-    {
-      tags: ["root", "release"],
-      parse: parseEndpoint,
-      initialText: "the project's releases",
-    },
+    { tags: ["root", "release"], parse: parseEndpoint, initialText: "the project's releases" },
   ),
-  updateKey: updates.text(
-    "--update-key KEY",
-    "Public key of the releases at --update-url",
-    {
-      tags: ["root", "release"],
-      parse: parsePublicKey,
-      initialText: "the project's",
-    },
-  ),
+  updateKey: updates.text("--update-key KEY", "Public key of the releases at --update-url", {
+    tags: ["root", "release"],
+    parse: parsePublicKey,
+    initialText: "the project's",
+  }),
   mirror: updates.text(
     "--mirror PREFIX",
     "Prefix for GitHub addresses, such as https://mirror.example.com",
-    {
-      tags: ["root", "release"],
-      parse: parseEndpoint,
-      initialText: "none",
-    },
+    { tags: ["root", "release"], parse: parseEndpoint, initialText: "none" },
   ),
   installVersion: updateFlags.text(
     "--install-version VERSION",
     "This version instead of the newest; may be older",
-    {
-      parse: parseVersion,
-      initialText: "the newest",
-    },
+    { parse: parseVersion, initialText: "the newest" },
   ),
-  check: updateFlags.toggle(
-    "--check",
-    "Only say whether there is a newer version",
-  ),
+  check: updateFlags.toggle("--check", "Only say whether there is a newer version"),
   now: updateFlags.toggle("--now", "Install a newer version now"),
-  port: demo.number("--port PORT", "Port of the demo's page; if in use, the next free one", {
-    initial: 25774,
-    min: 1,
-    max: 65535,
-    whole: true,
-  }),
+  port: demo.number(
+    "--port PORT",
+    "Port of the demo's page; if in use, the next free one",
+    { initial: 25774, min: 1, max: 65535, whole: true },
+  ),
   fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all", {
     initialText: "none",
   }),
   maxRetries: official.ignored("-r, --max-retries N", "retries are unlimited"),
   officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
-  memoryModeAvailable: official.ignored(
-    "--memory-mode-available",
-    "use --memory-mode available",
-  ),
+  memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
   showWarning: officialFlags.ignored("--show-warning"),
   warningPanelHost: officialFlags.ignored("--warning-panel-host TEXT"),
   warningRunAsUser: officialFlags.ignored("--warning-run-as-user TEXT"),

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { codePoint } from "../parse/bounded_text.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { isJsonObject, parseJson } from "../parse/json.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
@@ -36,34 +35,16 @@ export function parseEndpoint(value: string): string {
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
-/** What is allowed in place of a text that is no URL, by what is wrong with it. */
+/** What is allowed in place of a text that is no URL: its own host, if it lacks only the scheme. */
 function allowedUrl(value: string): string {
-  if (/^[\x22\x27\x60\u2018-\u201f\u300c\u300d]/u.test(value)) return "a URL without quotes";
-  // As an input method for Chinese writes them; some can't be seen.
-  const [odd] = /[^!-~\p{L}\p{N}]/u.exec(value) ?? [];
-  if (odd !== undefined) {
-    const usual = value.normalize("NFKC").replaceAll("\u3002", ".")
-      .replace(/[^!-~\p{L}\p{N}]|[,;]+$/gu, "");
-    const example = httpUrl(usual) === undefined ? "https://panel.example.com" : usual;
-    return `a URL without "${odd}" (U+${codePoint(odd)}), such as ${example}`;
-  }
-  if (/^https?:\/\/[\da-f]*:[\da-f:]*:/i.test(value)) {
-    return "a URL with its IPv6 address in brackets, such as http://[2001:db8::1]:25774";
-  }
-  if (/^https?:\/\/[^/]+:(?:0+|\d{5,})(?:\/|$)/i.test(value)) {
-    return "a URL with a port from 1 to 65535";
-  }
-  return `a URL such as ${likeUrl(value) ?? "https://panel.example.com"}`;
-}
-
-/** The address that a text without the right scheme most likely stands for. */
-function likeUrl(value: string): string | undefined {
-  const [, scheme = "", host = "", port = ""] =
-    /^(?:([a-z]+):?\/{1,2})?([\w.-]+\.[\w-]+)(:\d{1,5})?(?![^/?#])/i.exec(value) ?? [];
+  const [, host = ""] =
+    /^(?:[a-z]+:?\/{1,2})?([\w.-]+\.[\w-]+(?::\d{1,5})?)(?![^/?#])/i.exec(value) ?? [];
+  const isHost = httpUrl(`https://${host}`) !== undefined;
+  const url = `https://${isHost ? host : "panel.example.com"}`;
   // Komari's own port, as any other, has no TLS by itself.
-  const isPlain = /^(?:ws|http)$/i.test(scheme) || scheme === "" && !/^(?:|:\d*443)$/.test(port);
-  const url = `${isPlain ? "http" : "https"}://${host}${port}`;
-  return host === "" || httpUrl(url) === undefined ? undefined : url;
+  return /:(?!443$)/.test(host) && isHost
+    ? `a URL such as ${url}, or http://${host} without TLS`
+    : `a URL such as ${url}`;
 }
 
 /** Panels make tokens of at least so many characters. */

@@ -89,12 +89,7 @@ export class PanelState extends Subscribers<StateChange> {
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
   #columns: StoredBasicInfo = {};
-  #counts: Counts = {
-    reports: 0,
-    basicInfos: 0,
-    pingResults: 0,
-    refused: 0,
-  };
+  #counts: Counts = { reports: 0, basicInfos: 0, pingResults: 0, refused: 0 };
 
   get counts(): Counts {
     return this.#counts;

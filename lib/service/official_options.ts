@@ -5,9 +5,19 @@ import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import { dirname } from "../parse/path.ts";
 import type { OfficialAgent } from "./official_agent.ts";
 
+/** The options of the official agent that have an effect here, by flag or variable. */
+const OFFICIAL = [
+  "endpoint,token,auto-discovery,protocol-version,reconnect-interval,prefer-ip-version",
+  "custom-dns,disable-compression,cf-access-client-id,cf-access-client-secret",
+  "ignore-unsafe-cert,interval,info-report-interval,include-nics,exclude-nics",
+  "include-mountpoint,memory-include-cache,memory-exclude-bcf,gpu,HOST_PROC,month-rotate",
+  "custom-ipv4,custom-ipv6,get-ip-addr-from-nic,disable-web-ssh,config",
+  "disable-auto-update",
+].flatMap((names) => names.split(","));
+
 /** The options of the official agent. */
-const OFFICIAL_ROWS = OPTION_ROWS.filter(({ group, tags }) =>
-  group === "official" || tags?.includes("official")
+const OFFICIAL_ROWS = OPTION_ROWS.filter(({ group, flag, variable = "" }) =>
+  group === "official" || OFFICIAL.includes(flag ?? variable)
 );
 
 /** A parsed command line of the official agent. */

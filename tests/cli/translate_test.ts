@@ -66,7 +66,7 @@ network traffic: Cannot read /x: Too many open files; uptime: Cannot read /y: no
 → 网络流量：无法读取 /x：打开的文件太多；运行时间：无法读取 /y：没有这个文件
 12; always lost: 8.8.8.8 (icmp), 1.1.1.1:80 (tcp)
 → 12；总是丢失：8.8.8.8（icmp）、1.1.1.1:80（tcp）
-Cannot use flag --intervall: there is none of that name; did you mean --interval?
+Cannot use flag --intervall: no such flag; did you mean --interval?
 → 无法使用选项 --intervall：没有这个选项；你是否想用 --interval？
 Cannot use "x" for flag --interval: allowed is a number from 1 to 3600
 → 无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数

@@ -12,7 +12,7 @@ Deno.test("parseArguments() takes commands of one and of two words", () => {
 
 Deno.test("parseArguments() refuses an unknown command and a word too many", () => {
   const table: [args: string[], words: string][] = [
-    [["trfc"], '"trfc": there is none of that name; commands are'],
+    [["trfc"], '"trfc": no such command; commands are'],
     [["traffic", "shw"], "did you mean traffic show?"],
     [["traffic", "show", "all"], "traffic show takes no more words"],
     [["demo", "set"], "demo takes no more words"],

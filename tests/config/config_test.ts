@@ -75,21 +75,6 @@ Deno.test("resolveConfig() says when a variable looks like one of ours with a sl
   const [notice = ""] = resolve([], { env: { AGENT_INTERVALL: "5" } }).notices;
   assertStringIncludes(notice, "AGENT_INTERVAL?");
   assertEquals(resolve([], { env: { AGENT_WORKDIR: "/home" } }).notices, []);
-  const guesses: [name: string, meant: string][] = [
-    ["KOMARI_ENDPOINT", "AGENT_ENDPOINT"],
-    ["KOMARI_SERVER", "AGENT_ENDPOINT"],
-    ["SERVER_URL", "AGENT_ENDPOINT"],
-    ["TOKEN", "AGENT_TOKEN"],
-    ["KOMARI_AGENT_TOKEN", "AGENT_TOKEN"],
-    ["KOMARI_INTERVAL", "AGENT_INTERVAL"],
-  ];
-  for (const [name, meant] of guesses) {
-    const { notices, unknownVariables } = resolve([], { env: { [name]: "x" } });
-    assertEquals(notices, [`variable ${name} is not known; did you mean ${meant}?`]);
-    assertEquals(unknownVariables, notices);
-    const known = { AGENT_ENDPOINT: "https://p.example", AGENT_TOKEN: "t", AGENT_INTERVAL: "3" };
-    assertEquals(resolve([], { env: { ...known, [name]: "x" } }).notices, [], "ours is set");
-  }
 });
 
 Deno.test("resolveConfig() never shows a secret, not even a wrong one", () => {

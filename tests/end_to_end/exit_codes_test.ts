@@ -7,7 +7,7 @@ import { inFolder } from "../temp_folder.ts";
 const ENDS: readonly [line: string, code: number, output: RegExp, error: RegExp][] = [
   ["version", 0, /^komari-agent-deno \d/, /^$/],
   ["help", 0, /^Reports this machine/, /^$/],
-  ["--wrong", 2, /^$/, /^Cannot use flag --wrong: there is none of that name.*\n$/],
+  ["--wrong", 2, /^$/, /^Cannot use flag --wrong: no such flag.*\n$/],
   ["-e https://p.example", 2, /^$/, /^Cannot report without --token TOKEN.*\n$/],
   ["--lang zh --wrong", 2, /^$/, /^无法使用选项 --wrong.*\n$/],
   ["traffic set", 2, /^$/, /^Cannot set the month's traffic: .* are needed\n$/],

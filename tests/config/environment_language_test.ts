@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { resolveConfig } from "../../lib/config/config.ts";
-import { languageOf } from "../../lib/config/language.ts";
+import { languageOf } from "../../lib/config/environment.ts";
 
 Deno.test("languageOf() takes LC_ALL before LC_MESSAGES before LANG", () => {
   assertEquals(languageOf({ LANG: "zh_CN.UTF-8" }), "zh");
