@@ -58,7 +58,7 @@ Deno.test("parseArguments() takes what follows -- for commands, and the last val
 });
 
 Deno.test("parseArguments() takes no value attached to the letter of a switch", () => {
-  assertThrows(() => parseArguments(["-ux"]), UsageError, "Cannot use flag -ux: there is none");
+  assertThrows(() => parseArguments(["-ux"]), UsageError, "Cannot use flag -ux: no such flag");
   const { command, flags } = parseArguments(["-u", "demo"]);
   assertEquals([command, [...flags.values()]], ["demo", ["true"]]);
 });
