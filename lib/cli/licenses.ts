@@ -23,6 +23,12 @@ const DENO_AUTHORS = "Copyright 2018-2026 the Deno authors";
 /** The packages in the bundle of the program, and the runtime that brings it to life. */
 export const BUNDLED_PACKAGES: readonly BundledPackage[] = [
   {
+    name: "@logtape/logtape",
+    version: versionOf("@logtape/logtape"),
+    homepage: "https://github.com/dahlia/logtape",
+    copyright: "Copyright 2024–2026 Hong Minhee",
+  },
+  {
     name: "deno-std",
     version: versionOf("deno-std"),
     homepage: "https://github.com/denoland/std",

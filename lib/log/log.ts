@@ -5,15 +5,18 @@
  */
 
 import {
-  type LogContexts,
-  Logger,
+  configureSync,
+  type ContextLocalStorage,
+  getLogger as getCategory,
+  type Logger,
   type LogLevel,
   type LogRecord,
-  setLogOutput,
-  withLogProperties,
-} from "./logger.ts";
+  withContext,
+} from "@logtape/logtape";
 import { LogRateLimit } from "./rate_limit.ts";
 import { oneLine, redactQueries, redactSecrets } from "./redact.ts";
+
+const ROOT = "komari-agent";
 
 /** The parts of the program that log. */
 export type LogComponent = "agent" | "net" | "panel" | "probe" | "remote" | "update";
@@ -28,7 +31,7 @@ const ERRORS_PER_MINUTE = 2;
 
 /** Settings of the log. */
 export interface LogOptions {
-  level: LogLevel;
+  level: "debug" | "info" | "warning" | "error";
   format: "text" | "json";
   /** Texts that are removed from every line, such as the token. */
   secrets: readonly string[];
@@ -39,17 +42,17 @@ export interface LogOptions {
   /** Writes a line, which has no line feed. */
   write: (line: string) => void;
   /** Remembers across `await` which panel a line is about; needed only with several panels. */
-  contexts?: LogContexts | undefined;
+  contexts?: ContextLocalStorage<Record<string, unknown>>;
 }
 
 /** Gets the logger of a component; silent until {@linkcode setUpLog} was called. */
 export function getLogger(component: LogComponent): Logger {
-  return new Logger(component);
+  return getCategory([ROOT, component]);
 }
 
 /** Names the panel in every line that `act` logs, now and in all that it starts. */
 export function withPanel<T>(panel: string, act: () => T): T {
-  return withLogProperties({ panelName: panel }, act);
+  return withContext({ panelName: panel }, act);
 }
 
 /** Starts writing the events of all components to `options.write`. */
@@ -58,14 +61,22 @@ export function setUpLog(options: LogOptions): void {
   const budgets = new Map<string | undefined, LineBudget>();
   const write = (record: LogRecord) => {
     // At level debug every line is wanted.
-    if (options.level === "debug" || !LIMITED.has(record.component)) {
+    if (options.level === "debug" || !LIMITED.has(componentOf(record))) {
       return options.write(format(record, options));
     }
     const budget = budgets.get(panelOf(record)) ?? new LineBudget();
     budgets.set(panelOf(record), budget);
     for (const allowed of budget.spend(record)) options.write(format(allowed, options));
   };
-  setLogOutput({ level: options.level, contexts: options.contexts, write });
+  configureSync({
+    reset: true,
+    contextLocalStorage: options.contexts,
+    sinks: { out: write },
+    loggers: [
+      { category: ROOT, sinks: ["out"], lowestLevel: options.level },
+      { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
+    ],
+  });
 }
 
 /** Bounds the lines about one panel, whatever it or the network does. */
@@ -84,7 +95,7 @@ class LineBudget {
     if (!isDropped && limit.allows()) return [record];
     if (!this.#notices.allows()) return [];
     const message = ["Too many lines: further ones are dropped for up to a minute"];
-    return [{ ...record, level: "warning", message }];
+    return [{ ...record, level: "warning", message, rawMessage: message.join("") }];
   }
 }
 
@@ -115,16 +126,18 @@ const CALL = /: [a-z]+ '([^']+)'(?: -> '[^']+')?/g;
 const FOR_PROGRAMMERS = /:? https:\/\/docs\.rs\/\S+| \(os error \d+\)|: getaddrinfo E\w+ \S+/g;
 
 const JOURNAL_LEVELS: Readonly<Record<LogLevel, number>> = {
+  trace: 7,
   debug: 7,
   info: 6,
   warning: 4,
   error: 3,
+  fatal: 2,
 };
 
 function formatText(record: LogRecord, options: LogOptions): string {
   const panel = panelOf(record);
   const name = panel === undefined ? "" : `[${panel}] `;
-  const line = `${record.component}: ${name}${messageOf(record, options)}`;
+  const line = `${componentOf(record)}: ${name}${messageOf(record, options)}`;
   if (options.forJournal) return `<${JOURNAL_LEVELS[record.level]}>${line}`;
   const level = record.level.padEnd(7);
   if (options.terminal === undefined) return `${timeOf(record)} ${level} ${line}`;
@@ -135,9 +148,11 @@ function formatText(record: LogRecord, options: LogOptions): string {
 
 /** Colors of levels on a terminal, as ANSI numbers. */
 const COLORS: Readonly<Partial<Record<LogLevel, number>>> = {
+  trace: 90,
   debug: 90,
   warning: 33,
   error: 31,
+  fatal: 31,
 };
 
 function localTimeOf(record: LogRecord): string {
@@ -151,7 +166,7 @@ function formatJson(record: LogRecord, options: LogOptions): string {
   const fixed = {
     time: timeOf(record),
     level: record.level,
-    component: record.component,
+    component: componentOf(record),
     panel: panelOf(record) ?? panel,
     message: messageOf(record, options),
   };
@@ -175,6 +190,10 @@ function fieldsOf(record: LogRecord, options: LogOptions): Record<string, unknow
 
 function timeOf(record: LogRecord): string {
   return new Date(record.timestamp).toISOString();
+}
+
+function componentOf(record: LogRecord): string {
+  return record.category.at(-1) ?? ROOT;
 }
 
 /** The panel that the line is about; absent with a single panel. */

@@ -31,6 +31,6 @@ Deno.test("billOfMaterials() throws when the lock file lacks a package", () => {
   assertThrows(
     () => billOfMaterials(INFO, "{}"),
     Error,
-    "Cannot find the SHA-512 of deno-std",
+    "Cannot find the SHA-512 of @logtape/logtape",
   );
 });
