@@ -26,7 +26,7 @@ export const BUNDLED_PACKAGES: readonly BundledPackage[] = [
     name: "@logtape/logtape",
     version: versionOf("@logtape/logtape"),
     homepage: "https://github.com/dahlia/logtape",
-    copyright: "Copyright 2024–2026 Hong Minhee",
+    copyright: "Copyright 2024–2025 Hong Minhee",
   },
   {
     name: "deno-std",

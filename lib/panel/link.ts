@@ -47,7 +47,6 @@ export class PanelLink {
   /** Ends the link; the calls in flight have a moment more. */
   readonly #signal: AbortSignal;
   readonly #log = getLogger("panel");
-  readonly #isVerbose = this.#log.isEnabledFor("debug");
   readonly #receiver: MessageReceiver;
   readonly #linkLog: LinkLog;
   readonly #answerTimeout = new AnswerTimeout();
@@ -101,10 +100,10 @@ export class PanelLink {
       this.#answerRequests.isDue(performance.now(), { intervalMs });
     if (!isAnswered) {
       this.#connection.sender.socket?.notifyReport(report);
-      if (this.#isVerbose) {
-        const fields = { event: "report", transport: transportName(transport) };
-        this.#log.debug("Report sent by {transport}", fields);
-      }
+      this.#log.debug(
+        "Report sent by {transport}",
+        () => ({ event: "report", transport: transportName(transport) }),
+      );
       return true;
     }
     const sending = this.#callReport(report, options);
@@ -234,11 +233,10 @@ export class PanelLink {
         : await sender.requireSocket().sendReport(report, timeoutMs);
       const answerMs = performance.now() - sentAtMs;
       if (isAnswered) this.#answerTimeout.record(answerMs);
-      if (this.#isVerbose) {
-        const name = transportName(transport);
-        const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
-        this.#log.debug("Report accepted by {transport} in {ms} ms", fields);
-      }
+      this.#log.debug(
+        "Report accepted by {transport} in {ms} ms",
+        () => ({ event: "report", transport: transportName(transport), ms: roundMs(answerMs) }),
+      );
       this.#linkLog.accepted(transport, this.#state);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
