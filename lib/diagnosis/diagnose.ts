@@ -73,7 +73,10 @@ export function diagnoseFailure(seen: Seen, way: SeenWay): Diagnosis {
  */
 export function diagnoseOwn(stage: OwnStage, error: string, folder?: string): Diagnosis {
   const [, path = "/"] = / (\/[^\s:]+)/.exec(error) ?? [];
-  const values: Readonly<Record<string, string>> = { error, folder: folder ?? dirname(path) };
+  const values: Readonly<Record<string, string>> = {
+    error,
+    folder: folder ?? (dirname(path) || "/"),
+  };
   const row = CAUSES[stage]?.find(({ conditions }) => conditions.every((it) => isIn(it, error)));
   return filled(row, { stage, error }, (name) => name.startsWith("--") ? name : values[name] ?? "");
 }

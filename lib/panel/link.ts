@@ -153,9 +153,6 @@ export class PanelLink {
         return;
       case "close":
         this.close();
-        return;
-      case "warn of duplicate agent":
-        this.#linkLog.duplicateAgent();
     }
   }
 

@@ -32,6 +32,8 @@ export class LinkLog {
   #postFailure: unknown;
   /** WebSockets in a row that were closed soon, without a word. */
   #shortConnections = 0;
+  /** When the current WebSocket has answered first. */
+  #provenAtMs = 0;
   /** How long the last of them were open. */
   #openMs: readonly number[] = [];
 
@@ -59,10 +61,15 @@ export class LinkLog {
     this.#postFailure = undefined;
     if (transport.carrier === "WebSocket") {
       if (transport.version === 2) this.#version = 2;
+      const nowMs = performance.now();
+      if (!before.proven) this.#provenAtMs = nowMs;
       // After several that did not last, one answer is no proof that this one will.
-      if (!before.proven && before.shortConnections >= SHORT_CONNECTIONS_LIMIT) return;
-      this.#socketFailure = undefined;
-      this.#notify(undefined, "WebSocket");
+      const lasts = nowMs - this.#provenAtMs >= LASTING_MS;
+      if (this.#shortConnections < SHORT_CONNECTIONS_LIMIT || lasts) {
+        this.#socketFailure = undefined;
+        this.#notify(undefined, "WebSocket");
+        this.#notify(undefined, "connections");
+      }
     }
     this.#notify(undefined, "report");
   }
@@ -98,21 +105,21 @@ export class LinkLog {
     const seen = { stage: "disconnected", error: message } as const;
     const error = new PanelError(message, { failure: "disconnected", seen });
     this.#socketFailure = error;
-    if (after.transport !== undefined) this.#logFallback(error);
-    // After several that did not last POST is tried, and its outcome is logged; so after a flood, but for
-    // version 1, where POST does not stand in for a WebSocket.
+    if (this.#shortConnections >= SHORT_CONNECTIONS_LIMIT) this.#tellShortLived(message);
+    else if (after.transport !== undefined) this.#logFallback(error);
+    // After a flood POST is tried, and its outcome is logged, but for version 1, where POST does not stand
+    // in for a WebSocket.
     else if (after.shortConnections < SHORT_CONNECTIONS_LIMIT || this.#version === 1) {
       this.#notify(error, "report");
     }
   }
 
-  /** Several connections in a row were closed soon. */
-  duplicateAgent(): void {
-    // Not a warning: those may have used up their part of the log.
-    this.#log.error(
-      "The panel closes each connection soon after it was opened: another agent runs with the same " +
-        "token, or a proxy on the way closes WebSockets; `doctor` says how to tell",
-    );
+  /** Several WebSockets in a row did not last: an outage of their own, whatever is reported meanwhile. */
+  #tellShortLived(message: string): void {
+    const [shortestMs, longestMs] = [Math.min(...this.#openMs), Math.max(...this.#openMs)];
+    const shortLived = { count: this.#shortConnections, shortestMs, longestMs };
+    const seen = { stage: "short-lived", error: message, shortLived } as const;
+    this.#notify(new PanelError(message, { failure: "websocket blocked", seen }), "connections");
   }
 
   /** POST works, which was tried. */
@@ -128,8 +135,10 @@ export class LinkLog {
     const failure = this.#socketFailure;
     // A WebSocket that worked and was lost is not blocked; nor is one of version 1 that a panel does not
     // have any more.
+    const isAvoided = shortConnections >= SHORT_CONNECTIONS_LIMIT &&
+      this.#shortConnections < SHORT_CONNECTIONS_LIMIT;
     const isFallback = version === 2 && this.#preferredVersion === 2 &&
-      (failure?.failure !== "disconnected" || shortConnections >= SHORT_CONNECTIONS_LIMIT);
+      (failure?.failure !== "disconnected" || isAvoided);
     if (isFallback && failure !== undefined) this.#logFallback(failure);
   }
 

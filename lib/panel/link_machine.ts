@@ -81,8 +81,7 @@ export type LinkEffect =
   /** Emit `timer` after a delay, which replaces an earlier one. */
   | { readonly kind: "wait"; readonly ms: number }
   /** Close the WebSocket; `closed` follows. */
-  | { readonly kind: "close" }
-  | { readonly kind: "warn of duplicate agent" };
+  | { readonly kind: "close" };
 
 /** The state of the link. */
 export interface LinkState {
@@ -242,17 +241,9 @@ function closed(
   const count = isShort || isRefused ? state.shortConnections + 1 : 0;
   // A refusal needs no repetition to be believed: POST is tried, and delays grow from now on.
   const shortConnections = isRefused ? Math.max(count, SHORT_CONNECTIONS_LIMIT) : count;
-  const isDuplicate = shortConnections === SHORT_CONNECTIONS_LIMIT && end === "closed";
-  const warnings: LinkEffect[] = isDuplicate ? [{ kind: "warn of duplicate agent" }] : [];
   // A connection that timed out is likely to do so again, and that takes long to notice.
   const proven = state.proven && end !== "timed out";
-  const { state: next, effects } = afterSocketClosed({
-    ...state,
-    socket: "none",
-    proven,
-    shortConnections,
-  }, conditions);
-  return { state: next, effects: [...warnings, ...effects] };
+  return afterSocketClosed({ ...state, socket: "none", proven, shortConnections }, conditions);
 }
 
 function afterSocketClosed(state: LinkState, conditions: LinkConditions): LinkStep {

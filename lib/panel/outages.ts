@@ -153,7 +153,11 @@ export class OutageLog implements PanelObserver {
       if (!this.#panelLines.allows()) return;
       this.#log.warning("Reporting again after {seconds} s: {reason}", { ...fields, reason: text });
     } else if (loggedKey !== undefined) {
-      const what = place === PANEL ? "The panel answers again" : `The ${call} works again`;
+      const what = place === PANEL
+        ? "The panel answers again"
+        : call === "connections"
+        ? "A connection lasts again"
+        : `The ${call} works again`;
       const calls = failures === 1 ? "call" : "calls";
       this.#log.info(`${what} after {seconds} s and {failures} failed ${calls}`, fields);
     }
@@ -169,6 +173,7 @@ const HEADS: ReadonlyMap<string, string> = new Map([
   ["probe result", "Cannot send the result of a probe"],
   ["pull", "Cannot fetch orders"],
   ["registration", "Cannot register"],
+  ["connections", "Connections do not last"],
 ]);
 
 function headOf(call: string): string {

@@ -36,6 +36,8 @@ export class PanelConnection {
   readonly #dialer: NetDialer;
   readonly #client: HttpClient;
   readonly #calls = new AbortController();
+  /** The token of the last report that was accepted. */
+  #acceptedToken: string | undefined;
 
   /** @param system How names are resolved. */
   constructor(
@@ -92,9 +94,10 @@ export class PanelConnection {
 
   /** Tells the observers how a call has ended, and why, where that is known. */
   tell(error: unknown, call: string): void {
+    if (error === undefined && call === "report") this.#acceptedToken = this.#node.token;
     const diagnosis = diagnosisOf(error, this.#node, {
-      config: this.#config,
-      dialer: this.#dialer,
+      ...{ config: this.#config, dialer: this.#dialer },
+      wasAccepted: this.#acceptedToken === this.#node.token,
     });
     for (const observer of this.observers) observer.onOutcome?.(error, call, diagnosis);
   }
@@ -138,12 +141,17 @@ export class PanelConnection {
 export function diagnosisOf(
   error: unknown,
   { endpoint, token }: PanelAccess,
-  { config, dialer }: { config: ConnectionConfig; dialer: NetDialer },
+  { config, dialer, wasAccepted = false }: {
+    config: ConnectionConfig;
+    dialer: NetDialer;
+    /** Whether the panel has accepted the token before. */
+    wasAccepted?: boolean;
+  },
 ): Diagnosis | undefined {
   if (!(error instanceof PanelError) || error.seen === undefined) return undefined;
   const url = new URL(endpoint);
   const { headers, origins = new Map() } = config;
-  return diagnoseFailure(error.seen, {
+  return diagnoseFailure({ ...error.seen, wasAccepted }, {
     url,
     proxy: dialer.proxyFor(url),
     token: shapeOf(token),

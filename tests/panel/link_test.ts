@@ -246,7 +246,7 @@ Deno.test("PanelLink.run() logs that reports are refused, by either carrier", as
       const refusal = new PanelError("Cannot send: refused", { failure: "rejected", code: -32601 });
       panel.onRpc = () => Promise.reject(refusal);
       await time.run(5_500);
-      assertEquals(panel.lines("Cannot report").length, 1, panel.log.join("\n"));
+      assertEquals(panel.lines("<4>").length, 1, panel.log.join("\n"));
     }, { config: { transport } });
   }
 });
