@@ -15,7 +15,7 @@ import {
 } from "./lib/cli/output.ts";
 import { loadOtherCommands } from "./lib/cli/load_commands.ts";
 import { runReport } from "./lib/cli/report.ts";
-import { readStandardInput } from "./lib/cli/standard_input.ts";
+import { readOwnText, readStandardInput } from "./lib/cli/standard_input.ts";
 import { listenForStop } from "./lib/cli/stop_signal.ts";
 import { type Config, requestedOutput, resolveConfig } from "./lib/config/config.ts";
 import type { Language } from "./lib/config/environment.ts";
@@ -52,8 +52,7 @@ async function main(): Promise<number> {
   const sources = {
     args,
     env,
-    readText: (path: string) =>
-      path === "-" ? readStandardInputOnce() : Deno.readTextFileSync(path),
+    readText: (path: string) => path === "-" ? readStandardInputOnce() : readOwnText(path),
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
     foreignOwner,
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),

@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Language } from "../config/environment.ts";
 import { printError } from "./output.ts";
 
@@ -34,4 +35,34 @@ function readHiddenLine(): string {
     else line.push(code);
   }
   return new TextDecoder().decode(Uint8Array.from(line));
+}
+
+/** The user of the container image. */
+const IMAGE_USER = 65532;
+
+/**
+ * Reads a file's text.
+ *
+ * @throws {Error} When it can't be read; where this user may not, with the command that changes that.
+ */
+export function readOwnText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.PermissionDenied)) throw cause;
+    throw new Error(denial(path), { cause });
+  }
+}
+
+/** Why this user may not read a file, and the command that changes that. */
+function denial(path: string): string {
+  const uid = Deno.uid();
+  const info = attempt(() => Deno.statSync(path));
+  if (info === undefined) {
+    return `user ${uid} may not enter its folder \u2192 see which one: namei -l ${path}`;
+  }
+  const mode = ((info.mode ?? 0) & 0o777).toString(8);
+  const place = uid === IMAGE_USER ? " (on the host: the file that is mounted there)" : "";
+  const command = info.uid === uid ? `chmod u+r ${path}` : `chown ${uid} ${path}`;
+  return `user ${uid} may not read it, which is user ${info.uid}'s with mode ${mode} \u2192 ${command}${place}`;
 }

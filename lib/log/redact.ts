@@ -43,13 +43,16 @@ const HTML_ENTITIES: ReadonlyMap<string, string> = new Map([
 const MAX_DECODINGS = 4;
 /** Shorter starts of a secret tell nothing, and what is shorter as a whole is one only as a word. */
 const MIN_START_LENGTH = 4;
+/** So many characters of a secret, from anywhere in it, are hidden: the rest could be guessed. */
+const MIN_RUN_LENGTH = 8;
 /** The end of a text that was cut off, where it may have been cut within an escape. */
 const CUT_OFF = /(?:%[0-9a-f]?|&#?\w{0,7}|\\\w{0,4})?\u2026/iy;
 const MAX_ESCAPE_LENGTH = 9;
 
 /**
  * Removes secrets: plain, encoded for a URL, HTML or JSON, also more than once, in any case, with
- * unseen characters inside, and the start of one that was cut off by `truncate()`.
+ * unseen characters inside, the start of one that was cut off by `truncate()`, and runs of eight and more
+ * of its characters.
  */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
   const wanted = secrets.map((secret) => ReadableText.of(secret).text).filter((it) => it !== "");
@@ -57,7 +60,7 @@ export function redactSecrets(text: string, secrets: readonly string[]): string 
   const found: Range[] = [];
   let readable = ReadableText.of(text);
   for (let count = 0;; count++) {
-    for (const secret of wanted) found.push(...readable.find(secret));
+    for (const secret of wanted) found.push(...readable.find(secret), ...readable.runsOf(secret));
     const decoded = count === MAX_DECODINGS ? readable : readable.decoded();
     if (decoded === readable) return hide(text, found);
     readable = decoded;
@@ -121,6 +124,18 @@ class ReadableText {
       }
       if (isShort && /\w/.test(this.text.charAt(at - 1) + this.text.charAt(end))) continue;
       yield [this.#ranges[at]?.[0] ?? 0, this.#ranges[end - 1]?.[1] ?? 0];
+    }
+  }
+
+  /** Where runs of a secret's characters are in the original text. */
+  *runsOf(secret: string): Generator<Range, void> {
+    if (secret.length < MIN_RUN_LENGTH) return;
+    for (let at = 0; at + MIN_RUN_LENGTH <= this.text.length; at++) {
+      let end = at + MIN_RUN_LENGTH;
+      if (!secret.includes(this.text.slice(at, end))) continue;
+      while (end < this.text.length && secret.includes(this.text.slice(at, end + 1))) end++;
+      yield [this.#ranges[at]?.[0] ?? 0, this.#ranges[end - 1]?.[1] ?? 0];
+      at = end - 1;
     }
   }
 

@@ -84,7 +84,6 @@ export class LinkLog {
   /** A WebSocket could not be opened. */
   dialFailed(error: PanelError, { after }: { after: LinkState }): void {
     this.#socketFailure = error;
-    this.#log.debug("{error}", { error: error.message });
     if (after.transport !== undefined) this.#logFallback(error);
     else if (after.trying === undefined) this.#notify(this.#postFailure ?? error, "report");
   }

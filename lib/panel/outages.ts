@@ -83,6 +83,7 @@ export class OutageLog implements PanelObserver {
         (error.failure === "rejected" && diagnosis !== undefined &&
           !OF_ONE_CALL.has(diagnosis.cause)));
     const text = diagnosis === undefined ? message : diagnosisLine(diagnosis);
+    if (diagnosis !== undefined) this.#log.debug("{error}", { error: message });
     const key = diagnosis?.cause ?? (general ? `${error.failure} ${error.status ?? ""}` : text);
     const place = general ? PANEL : call;
     const nowMs = performance.now();

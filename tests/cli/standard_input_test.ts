@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ownPlaces } from "../own_places.ts";
-import { readStandardInput } from "../../lib/cli/standard_input.ts";
+import { readOwnText, readStandardInput } from "../../lib/cli/standard_input.ts";
+import { same } from "../cases.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -84,4 +85,34 @@ Deno.test("readStandardInput() restores the terminal after Ctrl-C", () => {
 Deno.test("readStandardInput() asks in the user's language", () => {
   const events = atTerminal("x\r", () => assertEquals(readStandardInput("zh"), "x"));
   assertEquals(events[0], '"令牌："');
+});
+
+Deno.test("readOwnText() says whose a file is that this user may not read, and the command that helps", async () => {
+  const denied = () => {
+    throw new Deno.errors.PermissionDenied("denied");
+  };
+  const of = (owner: number | undefined, uid: number) => {
+    const statSync = () => owner === undefined ? denied() : { uid: owner, mode: 0o100600 };
+    using _ = replaced<object>(Deno, { readTextFileSync: denied, statSync, uid: () => uid });
+    return assertThrows(() => readOwnText("/run/token"), Error).message;
+  };
+  await same(
+    ([owner, uid]) => of(owner, uid),
+    [
+      [
+        [0, 1000],
+        "user 1000 may not read it, which is user 0's with mode 600 \u2192 chown 1000 /run/token",
+      ],
+      [
+        [1000, 1000],
+        "user 1000 may not read it, which is user 1000's with mode 600 \u2192 chmod u+r /run/token",
+      ],
+      [
+        [0, 65532],
+        "user 65532 may not read it, which is user 0's with mode 600 \u2192 chown 65532 /run/token (on the host: the file that is mounted there)",
+      ],
+      [[undefined, 7], "user 7 may not enter its folder \u2192 see which one: namei -l /run/token"],
+    ] as const,
+  );
+  assertThrows(() => readOwnText("/nowhere"), Deno.errors.NotFound);
 });

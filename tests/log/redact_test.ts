@@ -142,6 +142,21 @@ Deno.test("redactSecrets() finds the start of a secret that was cut off", () => 
   assertEquals(redactSecrets("t0k…, t0k.e, and …", [TOKEN]), "t0k…, t0k.e, and …");
 });
 
+Deno.test("redactSecrets() hides each eight characters of a secret, of which nine were shown before", () => {
+  const secret = "Zq8Lr2Vx9Kd4Tn7";
+  for (let from = 0; from < secret.length; from++) {
+    for (let to = from + 1; to <= secret.length; to++) {
+      const run = secret.slice(from, to);
+      for (const text of [run, encodeURIComponent(run), escaped(run, (hex) => `%${hex}`)]) {
+        const shown = redactSecrets(`(${text})`, [secret]);
+        assertEquals(shown, run.length >= 8 ? "(…)" : `(${text})`);
+      }
+    }
+  }
+  const two = `${secret.slice(0, 9)}-${secret.slice(4)}`;
+  assertEquals(redactSecrets(two, [secret]), "…-…");
+});
+
 Deno.test("redactSecrets() leaves nothing of a secret, wherever it stands", () => {
   fc.assert(fc.property(
     fc.string({ unit: "binary" }),
