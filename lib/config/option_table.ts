@@ -285,8 +285,8 @@ export const OPTIONS = {
   ),
   terminalIdleMinutes: remote.number(
     "--terminal-idle MINUTES",
-    "How long a terminal may be idle before it is closed",
-    { initial: 15, min: 0.01, max: 1440 },
+    "Close a terminal after so long without keys and output; 0 never closes it",
+    { initial: 60, min: 0, max: 1440 },
   ),
   configFile: general.text(
     "--config FILE",

@@ -37,22 +37,34 @@ export class BoundedOutput {
   }
 }
 
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 16 * 1024;
 
 /** Chunks that are read before timers and other connections get their turn. */
-const CHUNKS_PER_TURN = 4;
+const CHUNKS_PER_TURN = 16;
 
-/** Reads all of a program's output, so that the program never blocks, and keeps the beginning. */
-export class OutputReader {
-  readonly output: BoundedOutput;
+/** Keeps what it wants of a program's output. */
+export interface OutputSink {
+  /** Adds output; the bytes are good until it returns. */
+  add(bytes: Uint8Array): void;
+}
+
+/** Reads all of a program's output, so that the program never blocks. */
+export class OutputReader<Sink extends OutputSink = BoundedOutput> {
+  readonly output: Sink;
   /** Settles when the program has closed its end, or after {@linkcode cancel}; never rejects. */
   readonly ended: Promise<void>;
   readonly #reader: ReadableStreamBYOBReader;
+  #isDiscarding = false;
 
-  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>, options: { limitBytes: number }) {
-    this.output = new BoundedOutput(options.limitBytes);
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>, output: Sink) {
+    this.output = output;
     this.#reader = stream.getReader({ mode: "byob" });
     this.ended = this.#readAll();
+  }
+
+  /** Throws away what comes from now on. */
+  discard(): void {
+    this.#isDiscarding = true;
   }
 
   /** Stops reading. */
@@ -68,7 +80,7 @@ export class OutputReader {
       for (let chunks = 1;; chunks++) {
         const { value, done } = await this.#reader.read(new Uint8Array(buffer));
         if (done) return;
-        this.output.add(value);
+        if (!this.#isDiscarding) this.output.add(value);
         buffer = value.buffer;
         if (chunks % CHUNKS_PER_TURN === 0) await new Promise((turn) => setTimeout(turn, 0));
       }

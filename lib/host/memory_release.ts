@@ -63,6 +63,39 @@ export function collectGarbage(): void {
   collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }
 
+/** Garbage that the engine would keep until its next regular collection: it lets 100 MB pile up before. */
+const MUCH_BYTES = 256 * 1024;
+/** Time without more garbage before it is collected. */
+const COLLECT_AFTER_MS = 10_000;
+/** It is collected at once after so many bytes. */
+const MAX_UNCOLLECTED_BYTES = 8 * 1024 * 1024;
+
+/** Has large garbage collected soon: the rare messages of megabytes leave several times as much. */
+export class LargeGarbage {
+  #bytes = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Adds bytes that are no longer needed. */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes >= MAX_UNCOLLECTED_BYTES) this.#collect();
+    if (bytes < MUCH_BYTES && this.#bytes < MUCH_BYTES) return;
+    this.close();
+    // Even after a collection: what has brought it may be held for a moment.
+    this.#timer = setTimeout(() => this.#collect(), COLLECT_AFTER_MS);
+  }
+
+  /** Collects nothing any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #collect(): void {
+    this.#bytes = 0;
+    collectGarbage();
+  }
+}
+
 function openTrim(): (() => void) | undefined {
   try {
     const { symbols } = openLibrary(LASTING_SYMBOLS);

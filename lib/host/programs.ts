@@ -1,6 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import { OutputReader } from "./bounded_output.ts";
+import { BoundedOutput, OutputReader } from "./bounded_output.ts";
 import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
 
 /** How a program is started. */
@@ -64,7 +64,7 @@ export class Programs {
     } catch {
       return undefined;
     }
-    const reader = new OutputReader(child.stdout, { limitBytes });
+    const reader = new OutputReader(child.stdout, new BoundedOutput(limitBytes));
     const isInTime = await settlesWithin(reader.ended, timeoutMs);
     if (!isInTime) this.killGroup(child.pid, "SIGKILL");
     await reader.cancel();

@@ -1,6 +1,6 @@
 import { quoteShellWord } from "../parse/shell_words.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import { OutputReader } from "./bounded_output.ts";
+import { BoundedOutput, OutputReader } from "./bounded_output.ts";
 
 /** Folders of system programs, which the `PATH` of a user or a service may lack. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -102,8 +102,9 @@ export class ToolRunner implements Tools {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const limit = { limitBytes: MAX_OUTPUT_BYTES };
-    const readers = [process.stdout, process.stderr].map((it) => new OutputReader(it, limit));
+    const readers = [process.stdout, process.stderr].map((it) =>
+      new OutputReader(it, new BoundedOutput(MAX_OUTPUT_BYTES))
+    );
     const hasEnded = await settlesWithin(process.status, timeoutMs, { signal });
     if (!hasEnded) {
       kill(process, "SIGTERM");

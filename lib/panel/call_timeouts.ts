@@ -4,6 +4,8 @@ export const CALL_TIMEOUT_MS = {
   basicInfo: 20_000,
   probeResult: 10_000,
   commandResult: 30_000,
+  /** Up to 4 MiB of output, by a slow uplink. */
+  longCommandResult: 120_000,
   /** The list of a large folder takes a while. */
   fileResult: 30_000,
   startupConfig: 10_000,

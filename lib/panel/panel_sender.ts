@@ -17,6 +17,9 @@ import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
 /** JSON-RPC error of a panel that does not wait for a result any more, or has it already. */
 const NOT_AWAITED = -32004;
 
+/** The result of a command that is longer goes by POST: it would hold up reports for seconds. */
+const LONG_LENGTH = 256 * 1024;
+
 /** The configuration that a panel has asked for, without secrets. */
 export interface StartupConfig {
   readonly requestId: string;
@@ -70,9 +73,17 @@ export class PanelSender {
   async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
     const message = toWireCommandResult(result);
     if (this.transport.version === 2 && !this.#hasNoTaskResult) {
-      const timeoutMs = CALL_TIMEOUT_MS.commandResult;
+      const method = "agent.taskResult";
+      const params = { ...message };
       try {
-        return await this.#call("agent.taskResult", { ...message }, { timeoutMs, signal });
+        if (result.output.length > LONG_LENGTH) {
+          const timeoutMs = CALL_TIMEOUT_MS.longCommandResult;
+          await this.#clientV2.call({ method, params, timeoutMs, signal });
+        } else {
+          const timeoutMs = CALL_TIMEOUT_MS.commandResult;
+          await this.#call(method, params, { timeoutMs, signal });
+        }
+        return;
       } catch (error) {
         if (!isUnknownMethod(error)) throw error;
         this.#hasNoTaskResult = true;

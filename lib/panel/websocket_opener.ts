@@ -10,8 +10,8 @@ import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 /** Time for an upgrade: a proxy that never answers it must not delay reports for long. */
 const OPEN_TIMEOUT_MS = 5_000;
 
-/** Longest input of a terminal, which may be pasted. */
-const MAX_TERMINAL_MESSAGE_BYTES = 1024 * 1024;
+/** Longest input of a terminal that is taken at once, as a paste is. */
+export const MAX_TERMINAL_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /** The purpose of a WebSocket: reports in a version of the protocol, or a terminal. */
 export type WebSocketPurpose = { readonly version: 1 | 2 } | { readonly terminal: string };
@@ -50,7 +50,7 @@ export class WebSocketOpener {
           dialer,
           headers: [...headers, ...target.headers],
           maxMessageBytes: isTerminal ? MAX_TERMINAL_MESSAGE_BYTES : this.orderBytes,
-          maxSkippedBytes: isTerminal ? undefined : MAX_SKIPPED_BYTES,
+          maxSkippedBytes: MAX_SKIPPED_BYTES,
           openTimeoutMs: OPEN_TIMEOUT_MS,
           signal,
         });

@@ -1,37 +1,36 @@
+import { delay } from "@std/async/delay";
 import type { ProgramOptions, Programs } from "../host/programs.ts";
 import { describeError } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import { type BoundedOutput, OutputReader } from "../host/bounded_output.ts";
-import { ProcessTree } from "./process_tree.ts";
+import type { ProcessStat } from "../parse/process_stat.ts";
+import { CommandOutput, type CommandOutputs } from "./command_output.ts";
 
 /** Settings of a command. */
 export interface CommandOptions extends Omit<ProgramOptions, "args"> {
   readonly programs: Programs;
+  readonly outputs: CommandOutputs;
   readonly timeoutMs: number;
-  /** Kills the command. */
+  /** Kills the command's process group. */
   readonly signal: AbortSignal;
 }
 
 /** Output and exit code of a command. */
 export interface CommandOutcome {
-  readonly output: string;
+  readonly output: string | CommandOutput;
   readonly exitCode: number;
 }
-
-/** Limit of a command's output; the rest is cut off. */
-export const OUTPUT_LIMIT_BYTES = 1024 * 1024;
-
-/** Share of the limit that standard error has when both streams exceed it together. */
-const STDERR_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
 
 /** Time between SIGTERM and SIGKILL. */
 const TERM_GRACE_MS = 5000;
 
-/** Limit for reading what is left in the pipes when the shell has exited. */
-const DRAIN_MS = 1000;
+/** How often it is checked meanwhile whether all processes have exited. */
+const POLL_MS = 20;
 
-/** Limit for reading what is left in the pipes when all processes were killed. */
-const DRAIN_AFTER_KILL_MS = 250;
+/** How often processes are looked for that were started while others were killed. */
+const KILL_PASSES = 3;
+
+/** Time for output that is still in the pipes when the shell has exited. */
+const LATE_OUTPUT_MS = 200;
 
 /** Exit code of a command that timed out, as `timeout(1)` has it. */
 const TIMED_OUT = 124;
@@ -40,20 +39,20 @@ const TIMED_OUT = 124;
 export const NOT_STARTED = -1;
 
 /**
- * Runs `sh -s` with the command on its standard input, and returns standard output, then standard
+ * Runs `sh -s` with the command on its standard input; the output is standard output, then standard
  * error, each on its own line.
  *
- * When the shell has exited, its children have a second to finish their output, then all processes
- * of the session are killed. A process that is to go on has to leave the session, as with `setsid`.
- * A command that exceeds `timeoutMs` is sent SIGTERM and 5 s later SIGKILL; its exit code is 124.
+ * A command is over when its shell has exited: its background jobs live on, and what they print later
+ * than 0.2 s after it is thrown away. A command that exceeds `timeoutMs` is sent SIGTERM and 5 s later
+ * SIGKILL, with its process group and its descendants; its exit code is 124.
  *
- * @throws The signal's reason when it aborts; no process of the command is left then.
+ * @throws The signal's reason when it aborts.
  */
 export async function runCommand(
   command: string,
   options: CommandOptions,
 ): Promise<CommandOutcome> {
-  const { programs, env, cwd, signal } = options;
+  const { programs, outputs, env, cwd, signal } = options;
   signal.throwIfAborted();
   if (command.trim() === "") return { output: "No command provided", exitCode: 0 };
   let child: Deno.ChildProcess;
@@ -62,51 +61,65 @@ export async function runCommand(
   } catch (error) {
     return { output: describeError(error), exitCode: NOT_STARTED };
   }
-  const tree = new ProcessTree(programs, { rootPid: child.pid, sessionId: child.pid });
-  const limit = { limitBytes: OUTPUT_LIMIT_BYTES };
-  const stdout = new OutputReader(child.stdout, limit);
-  const stderr = new OutputReader(child.stderr, limit);
+  const stdout = outputs.read(child.stdout);
+  const stderr = outputs.read(child.stderr);
+  const over = new AbortController();
   // A shell that exits before it has read all of it is no error.
-  const written = new Blob([command, "\n"]).stream().pipeTo(child.stdin).catch(() => {});
-  let inTime: boolean;
-  try {
-    inTime = await settlesWithin(child.status, options.timeoutMs, { signal });
-    if (!inTime && !signal.aborted) {
-      await tree.signal("SIGTERM");
-      await settlesWithin(tree.exited(TERM_GRACE_MS), TERM_GRACE_MS, { signal });
-    }
-    if (inTime) {
-      await settlesWithin(Promise.all([stdout.ended, stderr.ended]), DRAIN_MS, { signal });
-    }
-  } finally {
-    await tree.kill();
-    // A process that has left the session may keep the pipes open for ever.
-    const ended = Promise.all([stdout.ended, stderr.ended, written]);
-    await settlesWithin(ended, DRAIN_AFTER_KILL_MS, { signal });
-    await Promise.all([stdout.cancel(), stderr.cancel()]);
-  }
+  new Blob([command, "\n"]).stream().pipeTo(child.stdin, over).catch(() => {});
+  const inTime = await settlesWithin(child.status, options.timeoutMs, { signal });
+  if (!inTime && !signal.aborted) await endTree(programs, { pid: child.pid, signal });
+  if (signal.aborted) programs.killGroup(child.pid, "SIGKILL");
   const { code } = await child.status;
-  signal.throwIfAborted();
+  over.abort();
+  await settlesWithin(Promise.all([stdout.ended, stderr.ended]), LATE_OUTPUT_MS, { signal });
+  outputs.drain(stdout);
+  outputs.drain(stderr);
   const seconds = options.timeoutMs / 1000;
-  const note = inTime ? "" : `[ended after ${seconds} s: the command took too long]`;
-  return {
-    output: joinOutput(stdout.output, stderr.output, { note }),
-    exitCode: inTime ? code : TIMED_OUT,
-  };
+  const output = new CommandOutput(outputs, {
+    streams: [stdout.output, stderr.output],
+    note: inTime ? "" : `[ended after ${seconds} s: the command took too long]`,
+  });
+  if (signal.aborted) output.release();
+  signal.throwIfAborted();
+  return { output, exitCode: inTime ? code : TIMED_OUT };
 }
 
-function joinOutput(out: BoundedOutput, err: BoundedOutput, { note }: { note: string }): string {
-  const errBytes = Math.min(
-    err.keptBytes,
-    Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),
-  );
-  const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errBytes);
-  const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
-  const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
-  let text = "";
-  for (const part of [out.text(outBytes), err.text(errBytes), cut, note]) {
-    if (part !== "" && text !== "" && !text.endsWith("\n")) text += "\n";
-    text += part;
+/** Ends a process group and all descendants of its leader: by SIGTERM, and what is left by SIGKILL. */
+async function endTree(
+  programs: Programs,
+  { pid: leader, signal }: { pid: number; signal: AbortSignal },
+): Promise<void> {
+  /** By pid; a process stays known when its parent has exited. */
+  const known = new Map<number, ProcessStat>();
+  const alive = () =>
+    [...known.values()].filter(({ pid, startTicks }) => {
+      const now = programs.process(pid);
+      return now !== undefined && !now.hasExited && now.startTicks === startTicks;
+    });
+  const send = async (name: Deno.Signal) => {
+    const all = await programs.processes();
+    const children = Map.groupBy(all, ({ parentPid }) => parentPid);
+    const next = all.filter(({ processGroupId }) => processGroupId === leader);
+    next.push(...alive());
+    for (let process = next.pop(); process !== undefined; process = next.pop()) {
+      known.set(process.pid, process);
+      next.push(...children.get(process.pid) ?? []);
+      // A list that is read while processes come and go may have a circle.
+      children.delete(process.pid);
+    }
+    // The whole group at once, before one of it can start another.
+    programs.killGroup(leader, name);
+    for (const { pid, processGroupId } of alive()) {
+      if (processGroupId !== leader) programs.kill(pid, name);
+    }
+  };
+  await send("SIGTERM");
+  for (const endMs = performance.now() + TERM_GRACE_MS; performance.now() < endMs;) {
+    if (signal.aborted || alive().length === 0) break;
+    await delay(POLL_MS);
   }
-  return text;
+  for (let pass = 0; pass < KILL_PASSES && alive().length > 0; pass++) {
+    await send("SIGKILL");
+    await delay(1);
+  }
 }

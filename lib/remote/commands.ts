@@ -1,4 +1,3 @@
-import { collectGarbage } from "../host/memory_release.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -7,40 +6,31 @@ import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
 import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
+import { CommandOutputs } from "./command_output.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
 
 type CommandOrder = PanelOrder & { kind: "command" };
 
-const PARALLEL_COMMANDS = 4;
+const PARALLEL_COMMANDS = 64;
 
 /** They are texts until they start, and a panel may send hundreds at once. */
 const MAX_WAITING = 1000;
 
-/** All commands that wait, together, in UTF-16 code units: the longest one, and as much again. */
-const MAX_WAITING_LENGTH = 2 * MAX_COMMAND_BYTES;
+/** All commands that wait or run, together, in UTF-16 code units: a shell reads them as it goes. */
+const MAX_LENGTH = 4 * MAX_COMMAND_BYTES;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 2;
 
 const RESULT_EXPIRES_MS = 60 * 60_000;
 
-/** Characters that stay of an output that a panel refuses; in JSON they may take six times as many bytes. */
+/** Characters that stay of an output that a panel refuses; in JSON each may take six bytes. */
 const CUT_LENGTH = 64 * 1024;
 
 /** An output that is no longer is sent as it is, and in no shorter form. */
 const NOTE_LENGTH = 400;
-
-/**
- * A command of this length, in UTF-16 code units, leaves several times as much garbage, which the engine
- * would keep until its next regular collection: 23 MB after commands of 4 MiB.
- */
-const LONG_LENGTH = 256 * 1024;
-/** Time without another long command before it is collected: the answer that brought one may be held back. */
-const COLLECT_AFTER_MS = 10_000;
-/** It is collected at once after so many code units: the engine lets 100 MB pile up before. */
-const MAX_UNCOLLECTED_LENGTH = 2 * MAX_COMMAND_BYTES;
 
 const DISABLED = "Remote control is disabled.";
 
@@ -50,7 +40,7 @@ const NOT_RUN = "The agent stopped before the command ran.";
 
 const NOT_ENDED = "The agent stopped before the command ended.";
 
-/** The panel's commands: a few run at a time, some wait, all others are refused. */
+/** The panel's commands: 64 run at a time, some wait, all others are refused. */
 export class Commands {
   readonly #programs: Programs | undefined;
   readonly #sender: PanelSender;
@@ -62,10 +52,9 @@ export class Commands {
   readonly #recent = new RecentIds();
   readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
   readonly #results = new ResultQueue();
+  readonly #outputs = new CommandOutputs();
   readonly #waiting = new Set<CommandOrder>();
-  #waitingLength = 0;
-  #uncollectedLength = 0;
-  #collectTimer: ReturnType<typeof setTimeout> | undefined;
+  #length = 0;
 
   /**
    * @param programs `undefined` when remote control is off: every command is refused then.
@@ -93,15 +82,15 @@ export class Commands {
       return this.#refuse(taskId, DISABLED);
     }
     if (this.#ended.signal.aborted) return this.#refuse(taskId, NOT_RUN);
-    const hasRoom = this.#waitingLength + command.length <= MAX_WAITING_LENGTH;
+    const hasRoom = this.#length + command.length <= MAX_LENGTH;
     const isAccepted = hasRoom && this.#queue.add(async () => {
-      this.#waitingLength -= command.length;
       if (this.#waiting.delete(order)) await this.#run(programs, order);
-      if (command.length >= LONG_LENGTH) this.#collectSoon(command.length);
+      this.#length -= command.length;
+      if (!this.#ended.signal.aborted) this.#results.garbage.add(command.length);
     });
     if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
     this.#waiting.add(order);
-    this.#waitingLength += command.length;
+    this.#length += command.length;
   }
 
   /** Answers a command that was not read, since it is too long. */
@@ -112,18 +101,17 @@ export class Commands {
   }
 
   /**
-   * Kills all commands, and tries once to tell the panel so, also for those that wait; resolves when
-   * nothing is left.
+   * Kills the process groups of all commands, and tries once to send a result for each, also for those
+   * that wait; resolves when nothing is left.
    */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    clearTimeout(this.#collectTimer);
     for (const { taskId } of this.#waiting) this.#results.add(this.#notStarted(taskId, NOT_RUN));
     this.#waiting.clear();
     const haveEnded = this.#queue.close();
     await settlesWithin(haveEnded.then(() => this.#results.drain()), STOP_RESULTS_MS);
     await haveEnded;
-    await this.#results.close();
+    await Promise.all([this.#results.close(), this.#outputs.close()]);
   }
 
   async #run(programs: Programs, { taskId, command }: CommandOrder): Promise<void> {
@@ -136,6 +124,7 @@ export class Commands {
       const { account, env } = execEnvironment(programs);
       const outcome = await runCommand(command, {
         programs,
+        outputs: this.#outputs,
         env: { HOME: account.home, ...env },
         cwd: account.home,
         timeoutMs: this.#timeoutMs,
@@ -159,18 +148,6 @@ export class Commands {
     }
   }
 
-  #collectSoon(length: number): void {
-    clearTimeout(this.#collectTimer);
-    if (this.#ended.signal.aborted) return;
-    this.#uncollectedLength += length;
-    const collect = () => {
-      this.#uncollectedLength = 0;
-      collectGarbage();
-    };
-    if (this.#uncollectedLength >= MAX_UNCOLLECTED_LENGTH) collect();
-    this.#collectTimer = setTimeout(collect, COLLECT_AFTER_MS);
-  }
-
   /** The level at which the next command is logged. */
   #nextLevel(): "info" | "debug" {
     if (this.#commandLog.allows()) return "info";
@@ -190,21 +167,27 @@ export class Commands {
     return this.#queued(taskId, { output, exitCode: NOT_STARTED });
   }
 
-  #queued(taskId: string, outcome: CommandOutcome): QueuedResult {
-    const result = { taskId, ...outcome, finishedAt: new Date() };
-    const { length } = outcome.output;
+  #queued(taskId: string, { output, exitCode }: CommandOutcome): QueuedResult {
+    const result = { taskId, exitCode, finishedAt: new Date() };
+    const isText = typeof output === "string";
+    const length = isText ? output.length : output.keptBytes;
+    // Made anew for each attempt: as text it takes more memory.
+    const whole = () => isText ? output : output.text();
     const forms = [
-      ...(length > CUT_LENGTH ? [cut(outcome.output)] : []),
-      ...(length > NOTE_LENGTH ? [noteFor(outcome.output)] : []),
+      ...(length > CUT_LENGTH ? [() => cut(whole())] : []),
+      ...(length > NOTE_LENGTH ? [() => noteFor(whole())] : []),
     ];
+    const sendAs = (text: () => string) => (signal: AbortSignal) =>
+      this.#sender.sendCommandResult({ ...result, output: text() }, signal);
     return {
       name: `the result of command ${taskId}`,
-      bytes: outcome.output.length * 2,
+      // The bytes of a command's output are bounded with those of all others.
+      bytes: isText ? length * 2 : 0,
+      messageBytes: length,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) => this.#sender.sendCommandResult(result, signal),
-      shorter: forms.map((output) => (signal: AbortSignal) =>
-        this.#sender.sendCommandResult({ ...result, output }, signal)
-      ),
+      send: sendAs(whole),
+      shorter: forms.map(sendAs),
+      onGone: () => isText ? undefined : output.release(),
     };
   }
 }

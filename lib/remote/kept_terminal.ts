@@ -30,7 +30,7 @@ export interface KeptTerminalOptions {
   readonly resumable: boolean;
   readonly programs: Programs;
   readonly opener: WebSocketOpener;
-  /** The terminal ends when no key was pressed for so long. */
+  /** The terminal ends after so long without keys and output; 0 never does. */
   readonly idleMs: number;
   /** Ends it at once. */
   readonly signal: AbortSignal;

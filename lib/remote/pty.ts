@@ -2,7 +2,7 @@ import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { Programs } from "../host/programs.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 import type { ExecEnvironment } from "./exec_environment.ts";
-import { ProcessTree } from "./process_tree.ts";
+import { settlesWithin } from "../async/timeout.ts";
 import type { TerminalSize } from "./terminal_messages.ts";
 
 /** Size of a terminal until the panel sets one. */
@@ -37,7 +37,7 @@ exec ${path} -l`;
 
 const CHUNK_BYTES = 32 * 1024;
 
-/** Grace period after SIGHUP. */
+/** Time for the shell to end after SIGHUP, before its terminal is taken away. */
 const HANGUP_GRACE_MS = 200;
 
 /** Limit of the error messages of `script`. */
@@ -123,19 +123,20 @@ export class Pty {
     if (this.#path !== "") this.#sizes.add(size);
   }
 
-  /** Hangs up and kills what does not exit then; no process is left afterwards. */
+  /**
+   * Hangs up, as the kernel does when a line is lost: the shell gets SIGHUP and passes it on to its
+   * jobs, and the kernel to those in the foreground. What ignores it, or is `disown`ed, lives on
+   * without a terminal.
+   */
   async close(): Promise<void> {
-    const tree = new ProcessTree(this.#programs, {
-      rootPid: this.#child.pid,
-      sessionId: this.#sessionId ?? this.#child.pid,
-    });
-    // `script` itself is spared: it reaps the shell.
-    await tree.signal("SIGHUP", { sparesRoot: true });
+    const shell = this.#sessionId ?? 0;
+    this.#programs.kill(shell, "SIGHUP");
     // A stopped process gets the signal only when it is continued.
-    await tree.signal("SIGCONT", { sparesRoot: true });
+    this.#programs.kill(shell, "SIGCONT");
     const drained = this.#reader.cancel().catch(() => {});
-    await tree.exited(HANGUP_GRACE_MS);
-    await tree.kill();
+    // `script` reaps the shell, and ends with it.
+    await settlesWithin(this.#child.status, HANGUP_GRACE_MS);
+    this.#programs.killGroup(this.#child.pid, "SIGKILL");
     await Promise.all([
       drained,
       this.#sizes.close(),

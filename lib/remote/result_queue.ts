@@ -1,5 +1,6 @@
 import { backoffMs } from "../async/backoff.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
+import { LargeGarbage } from "../host/memory_release.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { PanelError } from "../panel/panel_error.ts";
@@ -8,14 +9,18 @@ import { PanelError } from "../panel/panel_error.ts";
 export interface QueuedResult {
   /** Names it in the log: `the result of command 5`. */
   readonly name: string;
-  /** Bytes that it takes in memory, roughly. */
+  /** Bytes that it takes in memory, roughly, unless they are bounded elsewhere. */
   readonly bytes: number;
+  /** Bytes of the message, roughly; `bytes` by default. */
+  readonly messageBytes?: number;
   /** It is given up when it was not accepted for so long. */
   readonly expiresAfterMs: number;
   /** One attempt; rejects when the panel has not accepted it. */
   send(signal: AbortSignal): Promise<void>;
   /** The same with less and less of it, each once the panel or a proxy has refused the one before as too large. */
   readonly shorter?: readonly ((signal: AbortSignal) => Promise<void>)[];
+  /** Called when it was accepted or given up. */
+  onGone?(): void;
 }
 
 interface Entry {
@@ -33,10 +38,13 @@ interface Entry {
 
 const PARALLEL_ATTEMPTS = 4;
 
+/** A longer message takes several times as much memory while it is sent: one at a time. */
+const LARGE_BYTES = 256 * 1024;
+
 const DELAYS = { baseMs: 2_000, maxMs: 60_000 };
 
 /** Memory of all results that wait. */
-const CAPACITY_BYTES = 8 * 1024 * 1024;
+const CAPACITY_BYTES = 16 * 1024 * 1024;
 
 /** Results that wait when a refusal is added; further refusals are dropped. */
 const MAX_REFUSALS = 1000;
@@ -54,13 +62,10 @@ export class ResultQueue {
   readonly #lostLog = new LogRateLimit();
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
-  readonly #attempts = new BoundedQueue<Entry>({
-    run: (entry) => this.#try(entry),
-    concurrency: PARALLEL_ATTEMPTS,
-    // Their bytes are bounded.
-    capacity: Infinity,
-    isWanted: (entry) => this.#entries.has(entry),
-  });
+  readonly #attempts = this.#createAttempts(PARALLEL_ATTEMPTS);
+  readonly #largeAttempts = this.#createAttempts(1);
+  /** What long messages leave. */
+  readonly garbage = new LargeGarbage();
   #bytes = 0;
   #isFailing = false;
   #isClosed = false;
@@ -89,8 +94,8 @@ export class ResultQueue {
       if (this.#bytes <= CAPACITY_BYTES) break;
       this.#giveUp(oldest, "too many results wait for the panel");
     }
-    this.#attempts.prune();
-    this.#attempts.add(entry);
+    for (const attempts of [this.#attempts, this.#largeAttempts]) attempts.prune();
+    this.#attemptsOf(entry).add(entry);
     return entry.tried.promise;
   }
 
@@ -107,14 +112,29 @@ export class ResultQueue {
   /** Tries at once what waits for its next attempt, and resolves when each result was tried. */
   async drain(): Promise<void> {
     for (const entry of this.#entries) if (entry.timer !== undefined) this.#tryAgain(entry);
-    await this.#attempts.drain();
+    await Promise.all([this.#attempts.drain(), this.#largeAttempts.drain()]);
   }
 
   /** Drops all results, and resolves when no attempt is in flight. Later ones are tried once. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const entry of this.#entries) this.#remove(entry);
-    await this.#attempts.close();
+    await Promise.all([this.#attempts.close(), this.#largeAttempts.close()]);
+    this.garbage.close();
+  }
+
+  #createAttempts(concurrency: number): BoundedQueue<Entry> {
+    return new BoundedQueue<Entry>({
+      run: (entry) => this.#try(entry),
+      concurrency,
+      // Their bytes are bounded.
+      capacity: Infinity,
+      isWanted: (entry) => this.#entries.has(entry),
+    });
+  }
+
+  #attemptsOf({ result }: Entry): BoundedQueue<Entry> {
+    return messageBytesOf(result) > LARGE_BYTES ? this.#largeAttempts : this.#attempts;
   }
 
   async #try(entry: Entry): Promise<void> {
@@ -126,6 +146,7 @@ export class ResultQueue {
     } catch (error) {
       if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
+    if (!this.#isClosed) this.garbage.add(messageBytesOf(entry.result));
     entry.tried.resolve();
   }
 
@@ -160,7 +181,7 @@ export class ResultQueue {
   #tryAgain(entry: Entry): void {
     clearTimeout(entry.timer);
     entry.timer = undefined;
-    this.#attempts.add(entry);
+    this.#attemptsOf(entry).add(entry);
   }
 
   #giveUp(entry: Entry, reason: string): void {
@@ -176,8 +197,13 @@ export class ResultQueue {
     this.#bytes -= entry.result.bytes + OVERHEAD_BYTES;
     clearTimeout(entry.timer);
     entry.controller.abort();
+    entry.result.onGone?.();
     entry.tried.resolve();
   }
+}
+
+function messageBytesOf({ bytes, messageBytes = bytes }: QueuedResult): number {
+  return messageBytes;
 }
 
 /** Close frames that say that a message is too long (RFC 6455, section 7.4). */

@@ -6,13 +6,14 @@ import type { WebSocketConnection } from "../net/websocket.ts";
 import type { Programs } from "../host/programs.ts";
 import type { ExecEnvironment } from "./exec_environment.ts";
 import { Pty } from "./pty.ts";
+import { MAX_TERMINAL_MESSAGE_BYTES } from "../panel/websocket_opener.ts";
 import { parseTerminalMessage } from "./terminal_messages.ts";
 import { UnconfirmedOutput } from "./unconfirmed_output.ts";
 
 /** Settings of a terminal. */
 export interface TerminalOptions extends ExecEnvironment {
   readonly programs: Programs;
-  /** Ends the terminal when no key was pressed for so long. */
+  /** Ends the terminal after so long without keys and output; 0 never does. */
   readonly idleMs: number;
   /** Ends it at once. */
   readonly signal: AbortSignal;
@@ -44,8 +45,8 @@ const MAX_PENDING_INPUT_BYTES = 1024 * 1024;
 /** Output that the panel has not confirmed, or that came without a connection: shown on the next one. */
 const MAX_MISSED_BYTES = 64 * 1024;
 
-/** Pause between two pieces of output that are not shown now. */
-const UNSEEN_PAUSE_MS = 20;
+/** Output that is read before timers and other connections get their turn. */
+const BYTES_PER_TURN = 256 * 1024;
 
 /** A line to the user waits this long for a slow connection. */
 const SEND_LINE_MS = 500;
@@ -56,6 +57,8 @@ const PING_INTERVAL_MS = 15_000;
 const SILENCE_MS = 40_000;
 /** Time for an answer when the connection for reports was found dead. */
 const CHECK_MS = 5_000;
+
+const MAX_INPUT = `at most ${MAX_TERMINAL_MESSAGE_BYTES / 2 ** 20} MiB are taken at once`;
 
 const NO_SCRIPT =
   'Cannot open a terminal: there is no "script" command; install util-linux (util-linux-misc on Alpine)';
@@ -86,7 +89,8 @@ export class Terminal {
   /** Whether the panel answers pings, by any connection: one may be lost before its first pong. */
   #answersPings = false;
   #pendingInputBytes = 0;
-  #lastKeyAtMs = performance.now();
+  /** When the last key or output came. */
+  #lastUseAtMs = performance.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: TerminalOptions) {
@@ -100,7 +104,7 @@ export class Terminal {
 
   /**
    * Runs until the shell ends, the user closes the terminal, or {@linkcode end} is called; returns the
-   * reason, for the log. Afterwards its connection is closed and no process of it is left.
+   * reason, for the log. Afterwards its connection is closed, and its shell was hung up.
    */
   async run(socket: WebSocketConnection): Promise<string> {
     const { programs, env, idleMs, signal } = this.#options;
@@ -111,7 +115,7 @@ export class Terminal {
         return 'there is no "script" command';
       }
       pty = this.#pty = new Pty(programs, this.#options);
-      this.#watchKeys(idleMs);
+      if (idleMs > 0) this.#watchUse(idleMs);
       this.attach(socket);
       this.#readOutput(pty);
       return await abortable(this.#end.promise, signal).catch(() => "the agent ends");
@@ -144,6 +148,9 @@ export class Terminal {
     };
     this.#connection = connection;
     socket.onPong = (payload) => this.#confirm(connection, payload);
+    socket.onSkipped = ({ lengthBytes }) => {
+      sendLine(socket, `\r\n[${lengthBytes} bytes of input were left out: ${MAX_INPUT}]`);
+    };
     this.#serve(connection);
   }
 
@@ -229,13 +236,17 @@ export class Terminal {
   }
 
   async #passOutput(pty: Pty): Promise<void> {
+    let bytesOfTurn = 0;
     for (let bytes = await pty.read(); bytes; bytes = await pty.read()) {
+      this.#lastUseAtMs = performance.now();
       this.#output.add(bytes);
+      bytesOfTurn += bytes.length;
       const connection = this.#connection;
       if (connection !== undefined) await this.#send(connection);
-      // A program that never stops must not block other tasks, nor use a CPU for unseen output.
-      const pauseMs = this.#connection === undefined ? UNSEEN_PAUSE_MS : 0;
-      await new Promise((turn) => setTimeout(turn, pauseMs));
+      // A program that never stops must not block other tasks.
+      if (bytesOfTurn < BYTES_PER_TURN) continue;
+      bytesOfTurn = 0;
+      await new Promise((turn) => setTimeout(turn, 0));
     }
     const { startError } = pty;
     if (startError === "") return this.#end.resolve("the shell has ended");
@@ -289,7 +300,7 @@ export class Terminal {
 
   /** Waits only when much input is pending, for the end of a connection has to be noticed. */
   async #write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
-    this.#lastKeyAtMs = performance.now();
+    this.#lastUseAtMs = performance.now();
     this.#pendingInputBytes += bytes.length;
     const written = this.#pty?.write(bytes).then(
       () => void (this.#pendingInputBytes -= bytes.length),
@@ -301,13 +312,13 @@ export class Terminal {
     }
   }
 
-  #watchKeys(inMs: number): void {
+  #watchUse(inMs: number): void {
     const { idleMs } = this.#options;
     this.#idleTimer = setTimeout(async () => {
-      const leftMs = idleMs - (performance.now() - this.#lastKeyAtMs);
-      if (leftMs > 0) return this.#watchKeys(leftMs);
+      const leftMs = idleMs - (performance.now() - this.#lastUseAtMs);
+      if (leftMs > 0) return this.#watchUse(leftMs);
       const minutes = Math.round(idleMs / 60_000);
-      const idle = `no key was pressed for ${minutes} minute${minutes === 1 ? "" : "s"}`;
+      const idle = `no keys and no output for ${minutes} minute${minutes === 1 ? "" : "s"}`;
       await this.#sendLine(`\r\nThe terminal is closed: ${idle}`);
       this.#end.resolve(idle);
     }, inMs);

@@ -10,7 +10,7 @@ import { DIAL_MS, dialTerminal, KeptTerminal } from "./kept_terminal.ts";
 /** A request for a terminal. One that is not resumable ends with its connection. */
 type TerminalOrder = PanelOrder & { kind: "terminal" };
 
-const MAX_OPEN = 4;
+const MAX_OPEN = 32;
 
 /** Refusals that wait; further requests are dropped. */
 const MAX_REFUSALS = 64;
@@ -23,11 +23,12 @@ const DISABLED =
 
 const TOO_MANY = `Cannot open a terminal: ${MAX_OPEN} are open already. Close one and try again.`;
 
-/** The panel's terminals: a few at a time, and a line that says why for the others. */
+/** The panel's terminals: 32 at a time, and a line that says why for the others. */
 export class Terminals {
   readonly #programs: Programs | undefined;
   readonly #opener: WebSocketOpener;
   readonly #idleMs: number;
+  readonly #maxOpen: number;
   readonly #log = getLogger("remote");
   readonly #refusalLog = LogRateLimit.once();
   readonly #dropLog = LogRateLimit.once();
@@ -41,16 +42,18 @@ export class Terminals {
 
   /**
    * @param programs `undefined` when remote control is off: every request is refused then.
-   * @param options `idleMs`: a terminal ends when no key was pressed for so long.
+   * @param options `idleMs`: a terminal ends after so long without keys and output; 0 never does.
+   * `maxOpen`: terminals at a time.
    */
   constructor(
     programs: Programs | undefined,
     opener: WebSocketOpener,
-    { idleMs }: { idleMs: number },
+    { idleMs, maxOpen = MAX_OPEN }: { idleMs: number; maxOpen?: number },
   ) {
     this.#programs = programs;
     this.#opener = opener;
     this.#idleMs = idleMs;
+    this.#maxOpen = maxOpen;
   }
 
   /** Opens a terminal for the panel's request, or connects the one of the same id anew. */
@@ -65,7 +68,7 @@ export class Terminals {
       );
       return this.#refuse(requestId, DISABLED);
     }
-    if (this.#open.size >= MAX_OPEN && !this.#endDetached()) {
+    if (this.#open.size >= this.#maxOpen && !this.#endDetached()) {
       return this.#refuse(requestId, TOO_MANY);
     }
     const isLogged = this.#terminalLog.allows();

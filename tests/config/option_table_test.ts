@@ -12,7 +12,7 @@ const NUMBERS: readonly [flag: string, min: number, max: number, isWhole: boolea
   ["--info-report-interval", 0.1, 1440, false],
   ["--month-rotate", 0, 31, true],
   ["--exec-timeout", 0.01, 1440, false],
-  ["--terminal-idle", 0.01, 1440, false],
+  ["--terminal-idle", 0, 1440, false],
   ["--port", 1, 65535, true],
 ];
 

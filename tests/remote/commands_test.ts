@@ -1,9 +1,9 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime, timed } from "../fake_time.ts";
-import { collectedLog } from "../log/collected_log.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { ShellHome } from "../shell_home.ts";
 import { FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
@@ -52,27 +52,29 @@ timed.test("Commands.handle() refuses what comes after the agent was told to sto
   assertEquals(time.timers, 0);
 });
 
-Deno.test("Commands keeps the results of three long outputs for a panel that takes none", async () => {
+Deno.test("Commands keeps 32 MiB of all results for a panel that takes none, and loses no result", async () => {
   const sender = new FakeSender();
   const away = Promise.withResolvers<void>();
-  let tried = 0;
-  sender.beforeEach = () => {
-    tried++;
-    return away.promise;
-  };
+  sender.beforeEach = () => away.promise;
   const commands = new Commands(new Programs(), sender, { timeoutMs: HOUR_MS });
-  await collectedLog(async (lines) => {
-    using _home = new ShellHome();
-    const lost = () => lines.filter((line) => line.includes("Gave up the result of command 1: "));
-    for (let id = 1; id <= 4; id++) {
-      const command = "head -c 1048576 /dev/zero | tr '\\0' x";
-      commands.handle({ kind: "command", taskId: `${id}`, command });
-      await eventually(() => tried === id);
-      assertEquals(lost().length, id === 4 ? 1 : 0);
-    }
-    away.resolve();
-    await commands.close();
-  });
+  using _home = new ShellHome();
+  using folder = new TempFolder();
+  for (let id = 1; id <= 12; id++) {
+    const command = `head -c 4194304 /dev/zero | tr '\\0' x; touch ${folder.path}/${id}`;
+    commands.handle({ kind: "command", taskId: `${id}`, command });
+  }
+  await eventually(() => [...Deno.readDirSync(folder.path)].length === 12);
+  away.resolve();
+  await eventually(() => sender.commandResults.length === 12);
+  const lengths = sender.commandResults.map(({ output }) => output.length);
+  const total = lengths.reduce((a, b) => a + b);
+  assert(total > 30 * 2 ** 20, `${lengths}`);
+  // The first one was on its way.
+  assert(total < 37 * 2 ** 20, `${lengths}`);
+  assert(
+    sender.commandResults.some(({ output }) => output.endsWith("bytes of output were cut off]")),
+  );
+  await commands.close();
 });
 
 timed.test("Commands.close() gives the last results 3 s", async (time) => {

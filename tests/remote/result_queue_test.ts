@@ -145,7 +145,7 @@ timed.test("ResultQueue.add() tries four at a time", async (time) => {
   assertEquals({ most, size: results.queue.size }, { most: 4, size: 0 });
 });
 
-timed.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async (time) => {
+timed.test("ResultQueue.add() drops the oldest results beyond 16 MiB", async (time) => {
   const ended: string[] = [];
   using results = new QueueUnderTest((taskId, signal) =>
     new Promise((_, reject) => {
@@ -159,16 +159,16 @@ timed.test("ResultQueue.add() drops the oldest results beyond 8 MiB", async (tim
     for (let i = 0; i < 20; i++) results.add(`${i}`, "x".repeat(1024 * 1024));
     await time.run(0);
   });
-  assertEquals(results.queue.size, 3);
+  assertEquals(results.queue.size, 7);
   assertEquals(lines.length, 1, "one line a minute");
   await results.queue.close();
-  assertEquals(ended.at(-1), "19");
+  assertEquals(ended.at(-1), "13", "a large one is sent alone");
 });
 
 Deno.test("ResultQueue.add() bounds the number of small results as well", () => {
   using results = new QueueUnderTest(() => new Promise(() => {}));
-  for (let i = 0; i < 9_000; i++) results.add(`${i}`);
-  assert(results.queue.size <= 8192);
+  for (let i = 0; i < 17_000; i++) results.add(`${i}`);
+  assert(results.queue.size <= 16_384);
 });
 
 timed.test("ResultQueue.add() resolves after one try, whatever comes of it, and when it is dropped", async (time) => {

@@ -1,0 +1,201 @@
+import { OutputReader } from "../host/bounded_output.ts";
+
+/** Limit of one command's output; the rest is cut off. */
+export const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** Share of the limit that standard error has when both streams exceed it together. */
+const STDERR_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
+
+/** Limit of all outputs together, of commands that run and of results that wait for the panel. */
+const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** Finished commands whose background jobs may still print; the pipes of the oldest are closed. */
+const MAX_DRAINED = 256;
+
+const MIN_BLOCK_BYTES = 256;
+const MAX_BLOCK_BYTES = 64 * 1024;
+
+type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
+
+/** The outputs of all commands, bounded together: the longest one is cut first. */
+export class CommandOutputs {
+  readonly #limitBytes: number;
+  readonly #kept = new Set<StreamOutput>();
+  /** Readers of finished commands, oldest first. */
+  readonly #drained = new Set<OutputReader<StreamOutput>>();
+
+  constructor({ limitBytes = TOTAL_LIMIT_BYTES }: { limitBytes?: number } = {}) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Reads one stream of a command, and keeps the beginning of it. */
+  read(pipe: Pipe): OutputReader<StreamOutput> {
+    const output = new StreamOutput(() => this.#shorten());
+    this.#kept.add(output);
+    return new OutputReader(pipe, output);
+  }
+
+  /** Throws away what comes from now on, so that a background job can go on printing. */
+  async drain(reader: OutputReader<StreamOutput>): Promise<void> {
+    reader.discard();
+    this.#drained.add(reader);
+    const [oldest] = this.#drained;
+    if (this.#drained.size > MAX_DRAINED) oldest?.cancel();
+    await reader.ended;
+    this.#drained.delete(reader);
+  }
+
+  /** Forgets an output. */
+  release(output: StreamOutput): void {
+    this.#kept.delete(output);
+  }
+
+  /** Closes all pipes of finished commands. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#drained, (reader) => reader.cancel()));
+  }
+
+  #shorten(): void {
+    const outputs = [...this.#kept];
+    let total = outputs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+    while (total > this.#limitBytes) {
+      const longest = outputs.reduce((a, b) => b.memoryBytes > a.memoryBytes ? b : a);
+      total -= longest.shorten();
+    }
+  }
+}
+
+/** The beginning of one stream, in blocks that can be given up from its end on. */
+class StreamOutput {
+  readonly #onGrown: () => void;
+  #blocks: Uint8Array<ArrayBuffer>[] = [];
+  /** Bytes of the last block that are in use; all others are full. */
+  #lastBytes = 0;
+  #isCut = false;
+  #totalBytes = 0;
+  #keptBytes = 0;
+  #memoryBytes = 0;
+
+  /** @param onGrown Called when it takes more memory. */
+  constructor(onGrown: () => void) {
+    this.#onGrown = onGrown;
+  }
+
+  /** Bytes that were added. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Bytes that are kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Bytes that it takes in memory. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  /** Adds output; the bytes are copied. */
+  add(bytes: Uint8Array): void {
+    this.#totalBytes += bytes.length;
+    for (let rest = bytes; rest.length > 0 && !this.#isCut;) {
+      const block = this.#blocks.at(-1);
+      if (block === undefined || this.#lastBytes === block.length) {
+        if (this.#keptBytes >= OUTPUT_LIMIT_BYTES) return;
+        this.#grow(rest.length);
+        continue;
+      }
+      const part = rest.subarray(0, block.length - this.#lastBytes);
+      block.set(part, this.#lastBytes);
+      this.#lastBytes += part.length;
+      this.#keptBytes += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  /** Gives up its last block, and all that comes later; the bytes of memory that this frees. */
+  shorten(): number {
+    const bytes = this.#blocks.pop()?.length ?? 0;
+    this.#isCut = true;
+    this.#keptBytes -= this.#lastBytes;
+    this.#lastBytes = this.#blocks.at(-1)?.length ?? 0;
+    this.#memoryBytes -= bytes;
+    return bytes;
+  }
+
+  /**
+   * The first bytes as text, at most `limitBytes` of them. Invalid UTF-8 becomes a replacement
+   * character; a character that the limit would cut is left out.
+   */
+  text(limitBytes: number): string {
+    const decoder = new TextDecoder();
+    const shownBytes = Math.min(limitBytes, this.#keptBytes);
+    let text = "";
+    let restBytes = shownBytes;
+    for (const block of this.#blocks) {
+      text += decoder.decode(block.subarray(0, restBytes), { stream: true });
+      restBytes -= Math.min(restBytes, block.length);
+    }
+    return shownBytes < this.#totalBytes ? text : text + decoder.decode();
+  }
+
+  #grow(bytes: number): void {
+    const wanted = Math.max(bytes, this.#blocks.at(-1)?.length ?? 0, MIN_BLOCK_BYTES);
+    const block = new Uint8Array(
+      Math.min(2 * wanted, MAX_BLOCK_BYTES, OUTPUT_LIMIT_BYTES - this.#keptBytes),
+    );
+    this.#blocks.push(block);
+    this.#lastBytes = 0;
+    this.#memoryBytes += block.length;
+    this.#onGrown();
+  }
+}
+
+export type { StreamOutput };
+
+/** Both streams of a command, the first one before the second. */
+export class CommandOutput {
+  readonly #outputs: CommandOutputs;
+  readonly #streams: readonly [StreamOutput, StreamOutput];
+  readonly #note: string;
+
+  /** @param options `note`: the last line. */
+  constructor(
+    outputs: CommandOutputs,
+    { streams, note }: { streams: readonly [StreamOutput, StreamOutput]; note: string },
+  ) {
+    this.#outputs = outputs;
+    this.#streams = streams;
+    this.#note = note;
+  }
+
+  /** Bytes of the output that are kept. */
+  get keptBytes(): number {
+    const [out, err] = this.#streams;
+    return out.keptBytes + err.keptBytes;
+  }
+
+  /** The whole text, with a note where something was cut off. */
+  text(): string {
+    const [out, err] = this.#streams;
+    const errBytes = Math.min(
+      err.keptBytes,
+      Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),
+    );
+    const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errBytes);
+    const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
+    const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
+    let text = "";
+    for (const part of [out.text(outBytes), err.text(errBytes), cut, this.#note]) {
+      if (part !== "" && text !== "" && !text.endsWith("\n")) text += "\n";
+      text += part;
+    }
+    return text;
+  }
+
+  /** Forgets it. */
+  release(): void {
+    for (const stream of this.#streams) this.#outputs.release(stream);
+  }
+}
