@@ -12,6 +12,7 @@ export class FakeSocket implements WebSocketConnection {
   wasLost = false;
   protocolError = false;
   onFrame: ((payloadBytes: number) => number) | undefined;
+  onSkipped: WebSocketConnection["onSkipped"];
   onPong: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** Whether what is sent never gets away, as over a line that is stuck. */
   stuck = false;

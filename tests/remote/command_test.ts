@@ -9,7 +9,6 @@ import { Programs } from "../../lib/host/programs.ts";
 import { type CommandOptions, runCommand } from "../../lib/remote/command.ts";
 import { CommandOutputs, OUTPUT_LIMIT_BYTES } from "../../lib/remote/command_output.ts";
 import { timed } from "../fake_time.ts";
-import { realDeadline } from "../real_deadline.ts";
 import { isolatedTest } from "../own_process.ts";
 import { existsSync } from "node:fs";
 import { TempFolder } from "../temp_folder.ts";

@@ -162,36 +162,6 @@ withFiles.test("Files.handle() says so when its answer is too large for the pane
   assertEquals(tried[1], { requestId: "1", ok: false, error });
 });
 
-Deno.test("Files.handle() keeps answers of 27,800 files for a panel that takes none, and no more", async () => {
-  const { lstat } = Deno;
-  const seen = await lstat("/");
-  const entry = { isDirectory: false, isFile: true, isSymlink: false };
-  for (const [count, lost] of [[13_900, 0], [14_000, 1]] as const) {
-    using _ = restoring(Deno, "readDir", "lstat");
-    Deno.lstat = () => Promise.resolve(seen);
-    Deno.readDir = async function* () {
-      for (let at = 0; at < count; at++) yield { name: `${at}`, ...entry };
-    };
-    const lines = await collectedLog(async (lines) => {
-      await using files = new FilesUnderTest();
-      const { sender } = files;
-      const away = Promise.withResolvers<void>();
-      let tried = 0;
-      sender.beforeEach = () => {
-        tried++;
-        return away.promise;
-      };
-      for (const id of [1, 2]) {
-        files.handle(order(`${id}`, "list", { path: "/nowhere" }));
-        await eventually(() => tried === id, { told: () => lines.join("\n") });
-      }
-      away.resolve();
-    });
-    const gaveUp = lines.filter((line) => line.includes("Gave up the answer to file request 1"));
-    assertEquals(gaveUp.length, lost);
-  }
-});
-
 Deno.test("Files.handle() counts no answered request as a part of a flood", async () => {
   const panel = new FakePanel();
   let given = 0;

@@ -5,7 +5,6 @@ import { sendLine, Terminal, type TerminalOptions } from "../../lib/remote/termi
 import { writeExecutable } from "../executable.ts";
 import { exists } from "../exists.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
-import { realUntil } from "../real_deadline.ts";
 import { ShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
