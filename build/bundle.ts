@@ -3,7 +3,7 @@ import type { ProgramInfo } from "./program_info.ts";
 import { run } from "./run.ts";
 
 /** The files that the program is built from, besides `lib/`. */
-const SOURCES = ["main.ts", "deno.json", "deno.lock", "std.d.ts"];
+const SOURCES = ["main.ts", "deno.json", "deno.lock", "std.d.ts", "LICENSE"];
 
 /** The commands that run for a moment, and what stands for them in the agent's own script. */
 const OTHER_COMMANDS = "lib/cli/other_commands.ts";

@@ -13,7 +13,7 @@ import { readSavedProxies } from "../service/service_files.ts";
 import { environmentFileOf } from "../service/service_manager.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, type Say } from "./help.ts";
-import { displayWidth, padded } from "./layout.ts";
+import { columnWidths, tableText } from "./layout.ts";
 import { jsonText } from "./output.ts";
 
 /** An option in force. */
@@ -103,16 +103,11 @@ function configJson(config: Config, proxies: readonly ShownOption[]): string {
 function configTable(config: Config, proxies: readonly ShownOption[], say: Say): string {
   const { configPath, isConfigInstalled, notices } = config;
   const options = new Map(shownOptions(config, say).map((option) => [option.key, option]));
-  const shown = [...options.values(), ...proxies];
-  const widthOf = (texts: string[]) => Math.min(40, Math.max(...texts.map(displayWidth)));
-  const keys = widthOf(shown.map(({ key }) => key));
-  const values = widthOf(shown.map(({ value }) => value));
-  const section = (title: string, rows: readonly ShownOption[]) => {
-    const lines = rows.map(({ key, value, origin }) =>
-      `  ${padded(key, keys)}  ${padded(value, values)}  ${origin}`.trimEnd()
-    );
-    return [say(title), ...lines].join("\n");
-  };
+  const row = ({ key, value, origin }: ShownOption) => [key, value, origin];
+  const widths = columnWidths([...options.values(), ...proxies].map(row))
+    .map((width) => Math.min(width, 40));
+  const section = (title: string, rows: readonly ShownOption[]) =>
+    tableText(say(title), rows.map(row), widths);
   const sections = rowsByGroup(OPTION_ROWS.filter(({ key = "" }) => options.has(key))).map(
     ({ title, rows }) => section(title, rows.flatMap((row) => options.get(row.key ?? "") ?? [])),
   );

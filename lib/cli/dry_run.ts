@@ -14,7 +14,6 @@ import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import type { Collector } from "../metrics/collector.ts";
-import type { GpuDecision } from "../metrics/gpu_devices.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
@@ -29,7 +28,7 @@ import {
 import { formatByteCount as bytes } from "../parse/quantity.ts";
 import { VERSION } from "../version.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { displayWidth, padded } from "./layout.ts";
+import { tableText } from "./layout.ts";
 import { jsonText, logToStandardError } from "./output.ts";
 
 /** Maximum time between the two measurements, in seconds. */
@@ -170,43 +169,25 @@ export function toDryRun(
       counted,
       rule,
     })),
-    graphicsCards: machine.gpu?.decisions().map(cardDecision),
+    graphicsCards: machine.gpu?.decisions().map(({ name, counted, rule }) => ({
+      name,
+      counted,
+      rule,
+    })),
   };
 }
 
-/** Puts a card's known values behind its name. */
-function cardDecision({ name, counted, rule, gpu }: GpuDecision): Decision {
-  const { usePercent, memory, temperatureCelsius } = gpu ?? {};
-  const values = [
-    usePercent === undefined ? "" : `${usePercent.toFixed(1)} %`,
-    memory === undefined ? "" : `${bytes(memory.usedBytes)} of ${bytes(memory.totalBytes)}`,
-    temperatureCelsius === undefined ? "" : `${Math.round(temperatureCelsius)} °C`,
-  ].filter((text) => text !== "");
-  return { name: values.length === 0 ? name : `${name} (${values.join(", ")})`, counted, rule };
-}
+/** Parts of a report whose numbers are bytes. */
+const IN_BYTES = ["ram", "swap", "disk", "network"];
 
-/** Titles and values in the table, by the names of their sources. */
-const SHOWN: Readonly<Record<string, (report: WireReport) => [title: string, value: string]>> = {
-  cpu: ({ cpu }) => ["CPU", `${cpu.usage.toFixed(1)} %`],
-  ram: ({ ram }) => ["Memory", usage(ram)],
-  swap: ({ swap }) => ["Swap", usage(swap)],
-  disk: ({ disk }) => ["Disk", usage(disk)],
-  load: ({ load }) => ["Load", Object.values(load).join(" ")],
-  network: ({ network }) => ["Network", `up ${bytes(network.up)}/s, down ${bytes(network.down)}/s`],
-  traffic: ({ network }) => [
-    "Traffic",
-    `up ${bytes(network.totalUp)}, down ${bytes(network.totalDown)}`,
-  ],
-  connections: ({ connections }) => [
-    "Connections",
-    `${connections.tcp} TCP, ${connections.udp} UDP`,
-  ],
-  uptime: ({ uptime }) => ["Uptime", `${uptime} s`],
-  process: ({ process }) => ["Processes", String(process)],
-};
-
-function usage({ used, total }: { used: number; total: number }): string {
-  return `${bytes(used)} of ${bytes(total)}`;
+/** A part of a report by the names of its values, as the panel gets them. */
+function valueText(name: string, value: unknown): string {
+  const inUnits = (number: unknown) =>
+    typeof number === "number" && IN_BYTES.includes(name) ? bytes(number) : `${number}`;
+  if (typeof value !== "object" || value === null || "detailed_info" in value) {
+    return typeof value === "object" ? JSON.stringify(value) : String(value);
+  }
+  return Object.entries(value).map(([key, part]) => `${key}=${inUnits(part)}`).join(", ");
 }
 
 /**
@@ -221,17 +202,16 @@ export function dryRunTable(
   } = {},
 ): string {
   const table = (title: string, rows: readonly (readonly string[])[]) =>
-    section(inLanguage(title), rows.map((row) => row.map(inLanguage)));
+    tableText(inLanguage(title), rows.map((row) => row.map(inLanguage)));
   const decisionRows = (decisions: readonly Decision[]) =>
     (verbose ? decisions : foldIgnored(decisions)).map(decisionRow);
-  const { basicInfo, report } = dryRun;
-  const sources: DryRun["sources"] = { traffic: dryRun.sources.network ?? "", ...dryRun.sources };
-  const others = Object.entries(report).filter(([name]) => name in sources && !(name in SHOWN));
-  const rows = [
-    ...Object.entries(SHOWN).map(([name, show]) => [...show(report), sources[name] ?? ""]),
-    ...others.map(([name, value]) => [name, JSON.stringify(value), sources[name] ?? ""]),
-    ["Message", report.message === "" ? "none" : report.message, "failed measurements"],
-  ];
+  const { basicInfo, report, sources } = dryRun;
+  const sourceOf: DryRun["sources"] = { message: "failed measurements", ...sources };
+  const rows = Object.entries(report).map(([name, value]) => [
+    name,
+    valueText(name, value),
+    sourceOf[name] ?? "",
+  ]);
   const info = Object.entries(basicInfo).map(([field, value]): [string, string] => [
     field,
     typeof value === "number" && field.endsWith("_total") ? bytes(value) : String(value),
@@ -243,12 +223,8 @@ export function dryRunTable(
     table(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),
     ...(dryRun.graphicsCards === undefined
       ? []
-      : [table("Graphics cards", cardRows(dryRun.graphicsCards))]),
+      : [table("Graphics cards", decisionRows(dryRun.graphicsCards))]),
   ].join("\n\n") + "\n";
-}
-
-function cardRows(cards: readonly Decision[]): string[][] {
-  return cards.length === 0 ? [["none", "", "no card was found"]] : cards.map(decisionRow);
 }
 
 function titled(title: string, source: string | undefined): string {
@@ -284,16 +260,4 @@ function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (control) => {
     return `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`;
   });
-}
-
-/** A title, and rows whose columns are as wide as their widest cell on the terminal. */
-function section(title: string, rows: readonly (readonly string[])[]): string {
-  const widths = rows.reduce<number[]>(
-    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, displayWidth(cell))),
-    [],
-  );
-  const lines = rows.map((row) =>
-    "  " + row.map((cell, index) => padded(cell, widths[index] ?? 0)).join("  ").trimEnd()
-  );
-  return [title, ...lines].join("\n");
 }

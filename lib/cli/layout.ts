@@ -49,3 +49,23 @@ export function padded(text: string, width: number): string {
 export function displayWidth(text: string): number {
   return text.length + (text.match(/[\u2e80-\u9fff\uff00-\uff60]/g)?.length ?? 0);
 }
+
+/** A title, and rows whose columns are as wide as their widest cell. */
+export function tableText(
+  title: string,
+  rows: readonly (readonly string[])[],
+  widths: readonly number[] = columnWidths(rows),
+): string {
+  const lines = rows.map((row) =>
+    "  " + row.map((cell, index) => padded(cell, widths[index] ?? 0)).join("  ").trimEnd()
+  );
+  return [title, ...lines].join("\n");
+}
+
+/** The widths of the widest cells. */
+export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  return rows.reduce<number[]>(
+    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, displayWidth(cell))),
+    [],
+  );
+}

@@ -10,10 +10,8 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
-import { openStates } from "../state/open_states.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
-import { basename } from "../parse/path.ts";
 import { formatByteCount } from "../parse/quantity.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
@@ -37,15 +35,7 @@ export async function runTrafficSet(
   config: Config,
   { print, signal }: CommandContext,
 ): Promise<number> {
-  // Before root becomes the owner of the state, who may not read it.
-  const { intervalMs = 0, pid, isRunning } = readHealth(runtimeFolders(config)) ?? {};
-  const { path } = trafficStateFile(config);
-  if (pid !== undefined && isRunning && heldState(pid, path) !== undefined) {
-    throw new Error(
-      `Cannot set the month's traffic: ${path} was deleted while the agent has it open; \`doctor\` ` +
-        "has the command that keeps its content",
-    );
-  }
+  const { intervalMs = 0 } = readHealth(runtimeFolders(config)) ?? {};
   const doneBy = await setTraffic(config, { intervalMs, signal });
   if (!config.json) print(`${doneBy === "agent" ? TEXTS.agent : TEXTS.state}\n`);
   print(await showTraffic(config, doneBy));
@@ -53,9 +43,8 @@ export async function runTrafficSet(
 }
 
 const TEXTS = {
-  agent: "The running agent has taken over the totals, and reports them from now on.",
+  agent: "The running agent uses these totals from now on.",
   state: "No agent is running; the next one starts with these totals.",
-  deleted: "it was deleted, and the agent still has it; `doctor` has the command that keeps it",
 } as const;
 
 /**
@@ -86,12 +75,8 @@ export async function dropToOwner(folder: string): Promise<void> {
  */
 async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const file = trafficStateFile(config);
-  const health = readHealth(runtimeFolders(config));
-  // Read before root becomes the owner of the state, who may not look into the process.
-  const held = health?.isRunning ? heldState(health.pid, file.path) : undefined;
-  const content = held === undefined ? undefined : file.read(held);
   await dropToOwner(file.folder);
-  const { value: state, problems } = content ?? file.read();
+  const { value: state, problems } = file.read();
   if (state === undefined) {
     const why = problems.length === 0 ? `there is no ${file.path}` : problems.join("; ");
     throw new Error(
@@ -104,33 +89,19 @@ async function showTraffic(config: Config, doneBy?: Setter): Promise<string> {
   const period = billingPeriodAt(Date.now(), day);
   const next = billingPeriodAt(period.endMs, day).start;
   const interfaces = [...state.interfaces.keys()];
-  const isRunning = held !== undefined || isFolderLocked(file.folder);
+  const isRunning = isFolderLocked(file.folder);
   if (config.json) {
     const shown = { since: start, next, up: sentBytes, down: receivedBytes };
     return jsonText({ ...shown, interfaces, state: file.path, isRunning, setBy: doneBy });
   }
   const rows = [
     ["Since", `${start}, next reset ${next}`],
-    ...period.start < start
-      ? [[
-        "",
-        `the clock shows the month of ${period.start}: an agent believes it after ten minutes`,
-      ]]
-      : [],
     ["Up", `${formatByteCount(sentBytes)} (${sentBytes} bytes)`],
     ["Down", `${formatByteCount(receivedBytes)} (${receivedBytes} bytes)`],
     ["Interfaces", interfaces.join(", ") || "none"],
     ["State", `${file.path}, ${isRunning ? "an agent is running" : "no agent is running"}`],
-    ...held === undefined ? [] : [["", TEXTS.deleted]],
   ];
   return rows.map(([name = "", value]) => `${name.padEnd(11)} ${value}\n`).join("");
-}
-
-/** The descriptor of an agent that has a state open which was deleted, and has its place in no other file. */
-function heldState(pid: number, path: string): string | undefined {
-  if (attempt(() => Deno.lstatSync(path)) !== undefined) return undefined;
-  const name = basename(path);
-  return openStates(pid).find((it) => it.isDeleted && it.name === name)?.descriptor;
 }
 
 /** Who has set the totals: the running agent, or this command in the state of none. */
@@ -227,8 +198,8 @@ async function askAgent(
     requests.clear();
   }
   throw new Error(
-    `Cannot set the month's traffic: the agent that uses ${folder} did not take it over within ` +
-      `${waitMs / 1000} s; stop it first, and start it again afterwards`,
+    `Cannot set the month's traffic: the agent that uses ${folder} did not answer within ` +
+      `${waitMs / 1000} s; stop it, run this again, and start it`,
   );
 }
 

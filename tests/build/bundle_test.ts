@@ -8,7 +8,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 Deno.test("checkDisposals() throws when the minifier drops what closes a resource", async () => {
   using temp = new TempFolder();
   const folder = temp.path;
-  for (const name of ["deno.json", "deno.lock", "std.d.ts"]) {
+  for (const name of ["deno.json", "deno.lock", "std.d.ts", "LICENSE"]) {
     await Deno.copyFile(`${ROOT}${name}`, `${folder}/${name}`);
   }
   await Deno.mkdir(`${folder}/lib`);

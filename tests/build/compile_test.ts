@@ -7,7 +7,9 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** Runs the task in a copy of the checkout's sources, and gives what it left in `dist/`. */
 async function compile(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   using folder = new TempFolder();
-  for (const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "install.sh"]) {
+  for (
+    const name of ["main.ts", "deno.json", "deno.lock", "std.d.ts", "LICENSE", "lib", "install.sh"]
+  ) {
     await Deno.symlink(`${ROOT}${name}`, `${folder.path}/${name}`);
   }
   await Deno.mkdir(`${folder.path}/dist`);

@@ -10,7 +10,7 @@ const PAGE_FILE = "lib/demo/page/base.js";
 /** A copy of what the program needs, which a test may change. */
 async function copyOfCheckout(): Promise<TempFolder> {
   const folder = new TempFolder();
-  const names = ["main.ts", "deno.json", "deno.lock", "std.d.ts", "lib", "build"];
+  const names = ["main.ts", "deno.json", "deno.lock", "std.d.ts", "LICENSE", "lib", "build"];
   const { success } = await new Deno.Command("cp", {
     args: ["-r", ...names.map((name) => ROOT + name), folder.path],
   }).output();

@@ -93,7 +93,7 @@ test("traffic set is taken over by a running, sealed agent, which keeps the mont
   await place.totals();
   const set = await place.traffic("set", "--up", "5GiB", "--down", "7GiB");
   assertEquals(set.code, 0, set.output);
-  assertMatch(set.output, /^The running agent has taken over the totals/);
+  assertMatch(set.output, /^The running agent uses these totals/);
   assertMatch(set.output, /^Up +5\.0 GiB/m);
   assertEquals(first.lines("The month's traffic was set: up 5.0 GiB, down 7.0 GiB").length, 1);
   const { up, down } = await place.totals();

@@ -48,7 +48,7 @@ here.test("install, reboot and uninstall on a real systemd", () =>
     assert(exposure < 3, security);
     // The agent has to be able to read what root leaves for it.
     const taken = await machine.run(`${PROGRAM} traffic set --up 7GiB`);
-    assertStringIncludes(taken, "The running agent has taken over the totals");
+    assertStringIncludes(taken, "The running agent uses these totals");
     assertMatch(taken, /^Up +7\.0 GiB/m);
     await machine.run(`systemctl stop ${SERVICE}`);
     assertMatch(await machine.run(`${PROGRAM} traffic set --up 5GiB`), /^Up +5\.0 GiB/m);
