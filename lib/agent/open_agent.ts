@@ -63,7 +63,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   // 1. What starts programs. Connections to the panels are prepared while the rest is opened.
   const shell = startShell({
     ...hostRoots(config.hostProc),
-    ...{ os: options.os, gpu: config.gpu, asNobody: isRootUntilSealed(config) },
+    ...{ os: options.os, gpu: config.gpu, leavesRoot: isRootUntilSealed(config) },
   });
   opened.defer(async () => await shell?.close());
   const names = new ShellNames(shell);

@@ -21,12 +21,13 @@ export async function sealNeeds(
   config: Config,
   { names, shell, signal }: {
     names: ShellNames;
-    shell: Pick<Shell, "staysRoot"> | undefined;
+    shell: Pick<Shell, "user" | "staysRoot"> | undefined;
     signal: AbortSignal;
   },
 ): Promise<SealNeeds> {
   return {
     readsFiles: await abortable(names.failure, signal).catch(() => undefined),
+    user: shell?.user,
     rootShell: shell?.staysRoot,
     // Questions to a name server by UDP come from an address of their own.
     bindsSockets: config.nameServer !== undefined,

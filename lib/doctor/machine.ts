@@ -96,8 +96,8 @@ export async function trySeal(
     );
   }
   if (config.remoteControl) return skipped("not used: remote control is on");
-  const asNobody = isRootUntilSealed(config);
-  const shell = startShell({ ...hostRoots(config.hostProc), os, asNobody });
+  const leavesRoot = isRootUntilSealed(config);
+  const shell = startShell({ ...hostRoots(config.hostProc), os, leavesRoot });
   const needs = await sealNeeds(config, { names: new ShellNames(shell), shell, signal });
   await shell?.close();
   const gap = sealGap(await sealProcess(needs));
@@ -176,7 +176,7 @@ async function checkPing(
   signal: AbortSignal,
 ): Promise<Finding> {
   const seen = seenProblem(health, "ping");
-  const shell = startShell({ ...roots, os, asNobody: isRootUntilSealed(config) });
+  const shell = startShell({ ...roots, os, leavesRoot: isRootUntilSealed(config) });
   const adviceOn = (reason: string) =>
     !/socket|CAP_NET_RAW/.test(reason)
       ? diagnoseOwn("ping", reason).action

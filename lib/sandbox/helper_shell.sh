@@ -19,7 +19,7 @@
 # attacker in the agent's process can write anything into this pipe. At most 32 programs and 64
 # look-ups of names run at a time; a request for another one is answered "ID busy".
 #
-# Arguments are the roots of proc and sys, "gpu" with --gpu, and the runtime's name of the system: on
+# Arguments are the root of proc, "gpu" with --gpu, and the runtime's name of the system: on
 # macOS ping has another option for its time-out, and ping6 none, which ends after 10 s.
 #
 # It starts only ping, getent, and nvidia-smi with --gpu. Output is read line by line up to a limit, so
@@ -29,12 +29,12 @@
 
 trap '' HUP INT TERM
 exec 2>/dev/null
-proc=$1 sys=$2 tab='	'
+proc=$1 tab='	'
 ping4=$(command -v ping) ping6=$(command -v ping6) getent=$(command -v getent)
 wait4='-W 3' wait6='-W 3'
-[ "$4" = darwin ] && wait4='-t 3' wait6=''
+[ "$3" = darwin ] && wait4='-t 3' wait6=''
 smi='' limit='' same_group=''
-if [ "$3" = gpu ] && smi=$(command -v nvidia-smi) && limit=$(command -v timeout); then
+if [ "$2" = gpu ] && smi=$(command -v nvidia-smi) && limit=$(command -v timeout); then
   case $("$limit" --help 2>&1 </dev/null) in *--foreground*) same_group=--foreground ;; esac
 fi
 set --
@@ -114,14 +114,30 @@ look_at() {
   done
 }
 
+# Four numbers up to 255, or IPv6 with a colon: ping looks everything else up as a name.
+is_address() {
+  case $1 in
+    *[!0-9A-Fa-f:.]*) return 1 ;;
+    *:*) [ ${#1} -le 45 ] && return ;;
+    *.) return 1 ;;
+  esac
+  IFS=.
+  # shellcheck disable=SC2086 # Digits and dots.
+  set -- $1
+  unset IFS
+  [ $# -eq 4 ] || return
+  for number; do
+    case $number in '' | *[!0-9]* | ????*) return 1 ;; esac
+    [ "$number" -le 255 ] || return
+  done
+}
+
 # The request, if it is one that is answered: the verb alone, and a word of its kind and length.
 check() {
   request=
   case $1 in
     reap | processes | nvidia-smi) [ -z "$2" ] && request=$1 ;;
-    ping)
-      case $2 in '' | *[!0-9A-Fa-f:.]*) ;; *) [ ${#2} -le 45 ] && request=$1 ;; esac
-      ;;
+    ping) is_address "$2" && request=$1 ;;
     resolve | hosts)
       case $2 in '' | -* | *[!A-Za-z0-9._-]*) ;; *) [ ${#2} -le 253 ] && request=$1 ;; esac
       ;;

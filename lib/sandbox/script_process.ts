@@ -4,9 +4,6 @@ import { keepingCapability } from "../host/capabilities.ts";
 import { describeError } from "../log/log.ts";
 import { LineRpc } from "./line_rpc.ts";
 
-/** The user `nobody`, and the group of the same number. */
-export const NOBODY = 65534;
-
 const VARIABLE = "KOMARI_AGENT_MENU";
 
 /** The agent does not wait longer for a shell that is stopped or hangs. */
@@ -15,7 +12,7 @@ const CLOSE_TIMEOUT_MS = 500;
 /** A shell that runs a script which answers requests. */
 export interface ScriptProcess {
   readonly rpc: LineRpc;
-  /** Why it runs as root in spite of `asNobody`; `undefined` when it does not. */
+  /** Why it runs as root in spite of `user`; `undefined` when it does not. */
   readonly staysRoot: string | undefined;
   /** Ends the shell and all that it has started; pending requests fail. */
   close(): Promise<void>;
@@ -27,26 +24,26 @@ export interface ScriptProcess {
  * The script is passed in a variable: as an argument it would fill every process list. The variable is
  * unset before the script starts anything, so no program inherits it.
  *
- * @param options `shell`: `/bin/sh` by default; `args` and `env`: those of the script; `asNobody`: root's
- * shell is nobody's, with no right but that to raw sockets, if it can be; the rest as in
- * {@linkcode LineRpc}.
+ * @param options `shell`: `/bin/sh` by default; `args` and `env`: those of the script; `user`: the id
+ * of the user and group that root's shell shall have; the rest as in {@linkcode LineRpc}. A shell that is not
+ * root's has no capability but that for raw sockets.
  * @throws {Error} When there is no shell or it may not be started (`Cannot start …`).
  */
 export function startScript(
   script: string,
-  { shell = ["/bin/sh"], args = [], env, asNobody = false, ...answers }: {
+  { shell = ["/bin/sh"], args = [], env, user, ...answers }: {
     shell?: readonly [string, ...string[]] | undefined;
     args?: readonly string[];
     env: Readonly<Record<string, string>>;
-    asNobody?: boolean | undefined;
+    user?: number | undefined;
     onAnswer?: (id: number) => void;
     maxLineLength?: number;
   },
 ): ScriptProcess {
   const [command, ...prefix] = shell;
-  const start = (user: { uid?: number; gid?: number } = {}) =>
+  const start = (ids: { uid?: number; gid?: number } = {}) =>
     new Deno.Command(command, {
-      ...user,
+      ...ids,
       args: [...prefix, "-c", `eval "$${VARIABLE}"`, "komari-agent-deno-shell", ...args],
       // The agent's environment may hold its token, and every user's process list could show it.
       clearEnv: true,
@@ -61,14 +58,15 @@ export function startScript(
   let child: Deno.ChildProcess | undefined;
   let staysRoot: string | undefined;
   try {
-    if (asNobody) {
+    if (user !== undefined) {
       try {
-        child = keepingCapability("NET_RAW", () => start({ uid: NOBODY, gid: NOBODY }));
+        child = keepingCapability("NET_RAW", () => start({ uid: user, gid: user }));
       } catch (error) {
         staysRoot = `its helper shell can't be another user's (${describeError(error)})`;
       }
     }
-    child ??= start();
+    const isLimited = Deno.build.os === "linux" && Deno.uid() !== 0;
+    child ??= isLimited ? keepingCapability("NET_RAW", () => start()) : start();
   } catch (cause) {
     throw new Error(`Cannot start ${command}`, { cause });
   }

@@ -1,10 +1,11 @@
 import { attempt } from "../attempt.ts";
+import { dropCapabilities } from "../host/capabilities.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { describeError } from "../log/log.ts";
 import { hardenProcess, limitFileSizes } from "./hardening.ts";
 import { makeRuntimeCachesReadOnly } from "./runtime_caches.ts";
 import { buildSeccompFilter } from "./seccomp_filter.ts";
-import { NOBODY } from "./script_process.ts";
+import { findFreeUser, NOBODY } from "./free_user.ts";
 import { mayBind, type SealNeeds } from "./seccomp_policy.ts";
 import { nameUnixSockets } from "./unix_sockets.ts";
 
@@ -39,7 +40,7 @@ const FILTER_REASONS: ReadonlyMap<number, string> = new Map([
 ]);
 const USER_REASONS: ReadonlyMap<number, string> = new Map([
   [1, "the system forbids changing the user (EPERM)"],
-  [22, `the container has no user ${NOBODY} (EINVAL)`],
+  [22, "the container has no other user (EINVAL)"],
 ]);
 
 /** What this process has given up. */
@@ -50,8 +51,12 @@ export interface Seal {
   readonly readsFiles?: string | undefined;
   /** Whether the process was started as root. */
   readonly wasRoot?: boolean;
+  /** The user that it is of since; `undefined` when it was not root, or still is. */
+  readonly user?: number | undefined;
   /** Why it or its helper shell still is; `undefined` when neither is. */
   readonly staysRoot?: string | undefined;
+  /** Why it still has capabilities; `undefined` when it has none. */
+  readonly keepsCapabilities?: string | undefined;
 }
 
 /**
@@ -73,11 +78,16 @@ export async function sealProcess(
 ): Promise<Seal> {
   const wasRoot = isRoot();
   let kernelError = failureOf(() => prepareSeal(needs));
-  const staysRoot = wasRoot ? failureOf(giveUpRoot) ?? needs.rootShell : undefined;
+  const user = wasRoot ? needs.user ?? findFreeUser() : undefined;
+  const staysRoot = user === undefined
+    ? undefined
+    : failureOf(() => giveUpRoot(user)) ?? needs.rootShell;
+  const isLinux = Deno.build.os === "linux";
+  const keepsCapabilities = isLinux ? failureOf(dropCapabilities) : undefined;
   await lookAsSealed();
   kernelError ??= failureOf(() => installSeccompFilter(needs));
   sealByRuntime(needs);
-  return { kernelError, readsFiles: needs.readsFiles, wasRoot, staysRoot };
+  return { kernelError, readsFiles: needs.readsFiles, wasRoot, user, staysRoot, keepsCapabilities };
 }
 
 function failureOf(act: () => void): string | undefined {
@@ -110,10 +120,13 @@ function revoke(name: Deno.PermissionDescriptor["name"]): void {
 }
 
 /** Why the seal is not whole; `undefined` when it is. */
-export function sealGap({ kernelError, readsFiles, staysRoot }: Seal): string | undefined {
+export function sealGap(
+  { kernelError, readsFiles, staysRoot, keepsCapabilities }: Seal,
+): string | undefined {
   const gaps = [
     kernelError ?? (readsFiles && `files can be read: ${readsFiles}`),
     staysRoot && `it stays root: ${staysRoot}`,
+    keepsCapabilities,
   ].filter((gap) => gap !== undefined);
   return gaps.length === 0 ? undefined : gaps.join("; ");
 }
@@ -126,20 +139,22 @@ export function describeSeal(seal: Seal): string {
     : seal.kernelError === undefined
     ? `${SEALED}, but ${gap}`
     : `sealed by the runtime only: ${gap}`;
-  return seal.wasRoot && seal.staysRoot === undefined ? how + ROOT_UNTIL_SEALED : how;
+  if (!seal.wasRoot || seal.staysRoot !== undefined) return how;
+  return `${how}${ROOT_UNTIL_SEALED}${seal.user === NOBODY ? SHARED : `user ${seal.user}`})`;
 }
 
 const SEALED = "sealed by the kernel and the runtime";
-const ROOT_UNTIL_SEALED = " (root until sealed, then nobody)";
+const ROOT_UNTIL_SEALED = " (root until sealed, then ";
+const SHARED = "nobody, whose other programs may reach its helper shell";
 
 /** Whether this text of {@linkcode describeSeal} names a whole seal. */
 export function isWhole(text: string): boolean {
-  return text === SEALED || text === SEALED + ROOT_UNTIL_SEALED;
+  return text === SEALED || text.startsWith(SEALED + ROOT_UNTIL_SEALED);
 }
 
 /** Whether an agent of this text of {@linkcode describeSeal} was root until it sealed itself. */
 export function wasRoot(text: string): boolean {
-  return text.endsWith(ROOT_UNTIL_SEALED);
+  return text.includes(ROOT_UNTIL_SEALED);
 }
 
 /** Whether this process may do what root may, on Linux. */
@@ -168,24 +183,21 @@ function prepareSeal(needs: SealNeeds): void {
 }
 
 /**
- * Makes root's process one of `nobody`'s without any capability, for good: all its threads, which only
+ * Makes root's process one of another user without any capability, for good: all its threads, which only
  * the C library's own functions change. What is open stays open.
  *
+ * @param user The id of the user and of the group.
  * @throws {Error} When the system refuses; the process goes on as root then.
  */
-export function giveUpRoot(): void {
+export function giveUpRoot(user: number = findFreeUser()): void {
   awaitThreads();
   const libc = openLibrary(USER_SYMBOLS);
   using _ = libc;
   const { setgroups, setresgid, setresuid, __errno_location } = libc.symbols;
-  const isDone = setresgid(NOBODY, NOBODY, NOBODY, NO_STUB_VALUE) === 0 &&
+  const isDone = setresgid(user, user, user, NO_STUB_VALUE) === 0 &&
     setgroups(0n, 0n, NO_STUB_VALUE) === 0 &&
-    setresuid(NOBODY, NOBODY, NOBODY, NO_STUB_VALUE) === 0;
+    setresuid(user, user, user, NO_STUB_VALUE) === 0;
   if (!isDone) throw new Error(reasonOf(__errno_location(NO_STUB_VALUE), USER_REASONS));
-  // Whoever has started the process may have had the kernel let it keep them.
-  if (!/^CapPrm:\s+0+$/m.test(Deno.readTextFileSync("/proc/self/status"))) {
-    throw new Error("its capabilities stay, by its secure bits");
-  }
 }
 
 /** A thread may wait for a disk for so long. */

@@ -17,6 +17,8 @@ export interface SealNeeds {
   readonly listensLater?: boolean;
   /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
   readonly looksAtFiles?: boolean;
+  /** The user that root's process shall be of, as its helper shell is; by default one that is free. */
+  readonly user?: number | undefined;
   /** Why the helper shell of root's process runs as root; `undefined` when it does not. */
   readonly rootShell?: string | undefined;
   /** Whether the runtime is asked about the system, as on macOS, whose kernel has no files for it. */

@@ -4,6 +4,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import { withTimeout } from "../async/timeout.ts";
+import { findFreeUser } from "./free_user.ts";
 import script from "./helper_shell.sh" with { type: "text" };
 import { type ScriptProcess, startScript } from "./script_process.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
@@ -11,16 +12,16 @@ import { quoteStart } from "../parse/bounded_text.ts";
 
 /** Options of a helper shell. */
 export interface ShellOptions {
+  /** The root of `/proc`. */
   readonly proc: string;
-  readonly sys: string;
   /** `PATH` of its commands; the system's folders by default, whoever has started the agent. */
   path?: string;
   /** The shell to run; `/bin/sh` by default. */
   shell?: readonly [string, ...string[]];
   /** Whether it may start `nvidia-smi`. */
   gpu?: boolean;
-  /** Whether root's shell is nobody's, as its agent is once it is sealed. */
-  asNobody?: boolean | undefined;
+  /** Whether root's shell is another user's, as its agent is once it is sealed. */
+  leavesRoot?: boolean | undefined;
   /** The runtime's name of the system, which decides about options of `ping`; `linux` by default. */
   os?: string;
 }
@@ -55,6 +56,8 @@ const QUOTED_LENGTH = 200;
  * It ends when the agent does, also by SIGKILL, and its pings end with it.
  */
 export class Shell {
+  /** The user that it is of, if it was to be another one's than root's. */
+  readonly user: number | undefined;
   readonly #process: ScriptProcess;
   readonly #programs = new BoundedQueue<() => Promise<void>>({
     run: (program) => program(),
@@ -65,18 +68,19 @@ export class Shell {
 
   /** @throws {Error} When there is no shell or it may not be started (`Cannot start …`). */
   constructor(
-    { proc, sys, path = PROGRAM_PATH, shell, gpu = false, os = "", asNobody }: ShellOptions,
+    { proc, path = PROGRAM_PATH, shell, gpu = false, os = "", leavesRoot = false }: ShellOptions,
   ) {
+    this.user = leavesRoot ? findFreeUser() : undefined;
     this.#process = startScript(script, {
       shell,
-      asNobody,
-      args: [proc, sys, gpu ? "gpu" : "", os],
+      user: this.user,
+      args: [proc, gpu ? "gpu" : "", os],
       env: { ...resolverVariables(), PATH: path },
       onAnswer: (id) => this.#reapIn(id === 0 ? REAP_AGAIN_MS : REAP_DELAY_MS),
     });
   }
 
-  /** Why it runs as root in spite of `asNobody`; `undefined` when it does not. */
+  /** Why it runs as root in spite of `leavesRoot`; `undefined` when it does not. */
   get staysRoot(): string | undefined {
     return this.#process.staysRoot;
   }

@@ -28,7 +28,7 @@ function systemdSandbox({ sandbox, usesDevices, user }: ServicePlan): string[] {
     "AmbientCapabilities=CAP_NET_RAW",
     ...(user === "root"
       ? [
-        "# By the others the agent becomes nobody when it seals itself, and its shell keeps that one.",
+        "# By the others the agent becomes another user when it seals itself; its shell keeps that one.",
         "CapabilityBoundingSet=CAP_NET_RAW CAP_SETGID CAP_SETPCAP CAP_SETUID",
       ]
       : ["CapabilityBoundingSet=CAP_NET_RAW"]),

@@ -7,7 +7,7 @@ import { realDeadline } from "../real_deadline.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const { signal } = new AbortController();
-const ROOTS = { proc: "/proc", sys: "/sys" };
+const ROOTS = { proc: "/proc" };
 
 /** Names by a shell whose `getent` is a script; without one it finds none. */
 async function withGetent(
@@ -31,9 +31,9 @@ Deno.test("sealNeeds() asks for what the options need, and no more", async () =>
     assertEquals(await needsOf("--month-rotate", "1"), [undefined, false, true]);
     assertEquals(await needsOf("--month-rotate", "31"), [undefined, false, true]);
     assertEquals(await needsOf("--custom-dns", "192.0.2.53"), [undefined, true, false]);
-    const shell = { staysRoot: "its shell stays" };
-    const { rootShell } = await sealNeeds(configOf(), { names, shell, signal });
-    assertEquals(rootShell, "its shell stays");
+    const shell = { user: 61234, staysRoot: "its shell stays" };
+    const { user, rootShell } = await sealNeeds(configOf(), { names, shell, signal });
+    assertEquals([user, rootShell], [61234, "its shell stays"]);
   });
   const without = new ShellNames(undefined);
   const { readsFiles } = await sealNeeds(configOf(), { names: without, shell: undefined, signal });

@@ -157,7 +157,7 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
   writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\necho 'NVIDIA L4, 100, 10, 5, 40'\n");
   Deno.mkdirSync(`${folder.path}/proc/1`, { recursive: true });
   const path = `${folder.path}:/usr/bin:/bin`;
-  const shell = new Shell({ proc: `${folder.path}/proc`, sys: "/sys", path, gpu: true });
+  const shell = new Shell({ proc: `${folder.path}/proc`, path, gpu: true });
   await using _closes = { [Symbol.asyncDispose]: () => shell.close() };
   const { machine } = machineAt(OWN, FILES, ["--gpu"]);
   assertEquals(takeSnapshot(machine.collectors).gpus, undefined);

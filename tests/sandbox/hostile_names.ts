@@ -72,7 +72,7 @@ export async function takenName(
     writeExecutable(`${folder.path}/bin/${name}`, `#!/bin/sh\n: >"${folder.path}/home/$$"\n`);
   }
   const child = new Deno.Command(shell[0], {
-    args: [...shell.slice(1), "-c", script, "sh", "/proc", "/sys"],
+    args: [...shell.slice(1), "-c", script, "sh", "/proc"],
     clearEnv: true,
     env: { LC_ALL: "C", PATH: `${folder.path}/bin` },
     cwd: `${folder.path}/home`,

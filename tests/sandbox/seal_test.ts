@@ -1,5 +1,12 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { describeSeal, installSeccompFilter } from "../../lib/sandbox/seal.ts";
+import { same } from "../cases.ts";
+import {
+  describeSeal,
+  installSeccompFilter,
+  isWhole,
+  type Seal,
+  sealGap,
+} from "../../lib/sandbox/seal.ts";
 import { buildSeccompFilter } from "../../lib/sandbox/seccomp_filter.ts";
 import { onLinux } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
@@ -151,16 +158,37 @@ Deno.test("sealByRuntime() fails when a permission is not revoked", async () => 
   );
 });
 
-Deno.test("describeSeal() names the parts of the seal, and why one is missing", () => {
-  assertEquals(describeSeal({ kernelError: undefined }), "sealed by the kernel and the runtime");
-  assertEquals(
-    describeSeal({ kernelError: "macOS has no seccomp filters", readsFiles: "there is none" }),
-    "sealed by the runtime only: macOS has no seccomp filters",
-  );
-  assertEquals(
-    describeSeal({ kernelError: undefined, readsFiles: 'there is no "getent"' }),
-    'sealed by the kernel and the runtime, but files can be read: there is no "getent"',
-  );
+Deno.test("describeSeal() names the parts of the seal, and why one is missing", async () => {
+  const sealed = "sealed by the kernel and the runtime";
+  const wholeness = new Map<Seal, boolean>();
+  const described = (parts: Partial<Seal>) => {
+    const seal = { kernelError: undefined, ...parts };
+    const text = describeSeal(seal);
+    wholeness.set(seal, isWhole(text));
+    // `--require-seal` asks for the gap, and who reads the health file has the text alone.
+    assertEquals(isWhole(text), sealGap(seal) === undefined, text);
+    return text;
+  };
+  await same(described, [
+    [{}, sealed],
+    [
+      { kernelError: "macOS has no seccomp filters", readsFiles: "there is none" },
+      "sealed by the runtime only: macOS has no seccomp filters",
+    ],
+    [{ readsFiles: "there is no getent" }, `${sealed}, but files can be read: there is no getent`],
+    [{ keepsCapabilities: "it keeps some" }, `${sealed}, but it keeps some`],
+    [{ wasRoot: true, staysRoot: "it may not" }, `${sealed}, but it stays root: it may not`],
+    [{ wasRoot: true, user: 61200 }, `${sealed} (root until sealed, then user 61200)`],
+    [
+      { wasRoot: true, user: 65534 },
+      `${sealed} (root until sealed, then nobody, whose other programs may reach its helper shell)`,
+    ],
+    [
+      { wasRoot: true, user: 61200, readsFiles: "x" },
+      `${sealed}, but files can be read: x (root until sealed, then user 61200)`,
+    ],
+  ]);
+  assertEquals([...wholeness.values()], [true, false, false, false, false, true, true, false]);
 });
 
 /** What the C library answers in place of the true one, which is not called. */

@@ -8,7 +8,7 @@ import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
 import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
 
-const ROOTS = { proc: "/proc", sys: "/sys" };
+const ROOTS = { proc: "/proc" };
 
 /** A shell whose `getent` is a script; it has the system's other programs. */
 class GetentShell extends Shell implements AsyncDisposable {
@@ -149,7 +149,7 @@ Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no ot
   );
   const source = `
 import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
-const shell = new Shell({ proc: "/proc", sys: "/sys", path: "${folder.path}:/usr/bin:/bin" });
+const shell = new Shell({ proc: "/proc", path: "${folder.path}:/usr/bin:/bin" });
 console.log(await shell.lookUp("x"));
 await shell.close();
 `;
