@@ -6,7 +6,7 @@
 
 import { isInContainerImage } from "../host/this_program.ts";
 import { serviceText } from "../service/installed_service.ts";
-import { lastSetting, type LoadedUnit, settingText, unreadText } from "../service/loaded_unit.ts";
+import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
 import { counted, duration } from "../parse/quantity.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
@@ -38,8 +38,8 @@ export function judgeService(found: FoundService, health: Health | undefined): F
 
 /** A finding with what systemd has not read yet of the unit's files. */
 function withUnread(shown: Finding, { unit }: FoundService): Finding {
-  const unread = unit && unreadText(unit);
-  if (unit === undefined || unread === undefined || shown.status === "skipped") return shown;
+  if (unit?.property("NeedDaemonReload") !== "yes" || shown.status === "skipped") return shown;
+  const unread = "its files have changed since systemd read them";
   const status = shown.status === "ok" ? "warning" : shown.status;
   const reload = `have systemd read them: ${restart(unit.name)}`;
   return finding(status, `${shown.text}; ${unread}`, reload, ...shown.advice);

@@ -279,27 +279,7 @@ export async function serviceUser(
     );
   }
   if (exists) return { name: service, createCommands: [] };
-  const hasGroup = await hasEmptyGroup(service, { system, signal });
-  return { name: service, createCommands: createUserCommands(service, { system, hasGroup }) };
-}
-
-/**
- * Whether there is a group of the name of a user to be created, as one that was deleted leaves it.
- *
- * @throws {UsageError} When others are in it, who could read the token.
- */
-async function hasEmptyGroup(
-  name: string,
-  { system, signal }: { system: TargetSystem; signal: AbortSignal },
-): Promise<boolean> {
-  const { output } = await system.tools.run({ tool: "getent", args: ["group", name] }, { signal });
-  const [found, , , members = ""] = output.trim().split(":");
-  if (found !== name) return false;
-  if (members === "") return true;
-  throw new UsageError(
-    `Cannot create the user ${name}: its group has members (${members}), who could read the token; ` +
-      `remove the group: groupdel ${name}`,
-  );
+  return { name: service, createCommands: createUserCommands(service, system) };
 }
 
 /** Commands that remove a user created by the installation, and its group. */
@@ -309,20 +289,16 @@ export function removeUserCommands(name: string, { tools }: TargetSystem): ToolC
   return [user, group].map((tool) => ({ tool, args: [name], mayFail: true }));
 }
 
-function createUserCommands(
-  name: string,
-  { system: { tools }, hasGroup }: { system: TargetSystem; hasGroup: boolean },
-): ToolCommand[] {
+/** A group of that name that others may be in makes them fail. */
+function createUserCommands(name: string, { tools }: TargetSystem): ToolCommand[] {
   const home = "/nonexistent";
   if (tools.has("useradd")) {
     const shell = ["--shell", "/usr/sbin/nologin", "--home-dir", home, "--no-create-home"];
-    const group = hasGroup ? ["--gid", name] : ["--user-group"];
-    return [{ tool: "useradd", args: ["--system", ...group, ...shell, name] }];
+    return [{ tool: "useradd", args: ["--system", "--user-group", ...shell, name] }];
   }
   if (tools.has("adduser") && tools.has("addgroup")) {
     return [
-      // The group may exist; adduser fails if it is unusable.
-      { tool: "addgroup", args: ["-S", name], mayFail: true },
+      { tool: "addgroup", args: ["-S", name] },
       {
         tool: "adduser",
         args: ["-S", "-D", "-H", "-h", home, "-s", "/sbin/nologin", "-G", name, name],

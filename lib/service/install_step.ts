@@ -135,9 +135,6 @@ async function replaceFile(
   step: Extract<PathStep, { do: "file" | "copy" }>,
   { system, signal }: { system: TargetSystem; signal: AbortSignal },
 ): Promise<void> {
-  if (step.do === "copy" && isSameFile(step.from, path)) {
-    return await Deno.chmod(path, step.mode);
-  }
   const fresh = `${path}.new`;
   await Deno.mkdir(dirname(path), { recursive: true });
   await removeIfExists(fresh);
@@ -148,11 +145,6 @@ async function replaceFile(
   });
   await Deno.rename(fresh, path);
   await syncFolder(dirname(path));
-}
-
-function isSameFile(...paths: [one: string, other: string]): boolean {
-  const [a, b] = paths.map((path) => attempt(() => Deno.statSync(path)));
-  return a !== undefined && a.dev === b?.dev && a.ino === b.ino;
 }
 
 /** Asks the system for the ids, since not all users stand in /etc/passwd. */

@@ -31,8 +31,6 @@ export interface ServiceState {
   readonly lastLine: string;
   /** How its process before was ended, by its log, in words; empty where it has ended by itself. */
   readonly lastDeath: string;
-  /** The result that systemd has written of a process of it last, such as `watchdog`; empty for none. */
-  readonly lastResult: string;
   /** The step at which the last start has failed, such as `EXEC`, or in systemd's words how it ended; empty for none. */
   readonly lastStep: string;
   /** Whether this user may not read its log. */
@@ -79,7 +77,6 @@ export async function serviceState(
     lastError: lastError(output),
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
-    lastResult: [...output.matchAll(/: Failed with result '([\w-]+)'/g)].at(-1)?.[1] ?? "",
     lastStep: lastStep(output),
     isLogHidden,
     isStartLimited: isStartLimited(output),

@@ -6,7 +6,6 @@
 
 import { attempt } from "../attempt.ts";
 import type { Tools } from "../host/tool_runner.ts";
-import { basename, dirname } from "../parse/path.ts";
 import { boundedReader } from "./official_agent.ts";
 import type { ServiceScope } from "./service_manager.ts";
 
@@ -23,15 +22,10 @@ export interface UnitSetting {
 
 /** The properties of a unit that say whether and how it runs; empty where systemd does not know one. */
 const PROPERTIES = [
-  ...["LoadState", "LoadError", "UnitFileState", "ActiveState", "SubState", "Result", "Job"],
-  ...["ExecMainCode", "ExecMainStatus", "MainPID", "NRestarts", "ConditionResult", "User"],
-  "ActiveEnterTimestampMonotonic",
+  ...["LoadState", "ActiveState", "SubState", "Result", "Job", "ExecMainCode", "ExecMainStatus"],
+  ...["MainPID", "NRestarts", "User", "NeedDaemonReload", "FragmentPath", "DropInPaths"],
   // 0 until the unit is started for the first time since systemd has loaded it.
-  ...["ConditionTimestampMonotonic"],
-  ...["AssertResult", "Group", "SupplementaryGroups", "Restart"],
-  // A line for each command that runs before or behind the start of the program.
-  ...["ExecCondition", "ExecStartPre", "ExecStartPost"],
-  ...["NeedDaemonReload", "FragmentPath", "DropInPaths", "WantedBy"],
+  ...["ConditionTimestampMonotonic", "ConditionResult", "AssertResult"],
 ] as const;
 
 /** A unit as systemd has loaded it. */
@@ -42,8 +36,6 @@ export interface LoadedUnit {
   property(name: typeof PROPERTIES[number]): string;
   /** Its settings, also of its service; later ones of the same name are behind those that they replace. */
   readonly settings: readonly UnitSetting[];
-  /** Those of drop-ins that were written since systemd has read the others, and don't count yet. */
-  readonly unread?: readonly UnitSetting[];
 }
 
 /** Longer than a systemd that answers takes. */
@@ -82,35 +74,7 @@ export async function readLoadedUnit(
   const marked = settings.map((it) =>
     it.file === property("FragmentPath") && ours.has(lineOf(it)) ? { ...it, isOurs: true } : it
   );
-  const folders = [
-    dirname(property("FragmentPath")),
-    `/etc/systemd/${scope}`,
-    `/run/systemd/${scope}`,
-  ];
-  const known = new Set(paths.map((path) => basename(path)));
-  const unread = [...new Set(folders)].flatMap((folder) => dropIns(`${folder}/${name}.d`))
-    .filter((path) => !known.has(basename(path)))
-    .flatMap((path) => parseSettings(attempt(() => read(path)) ?? "", path));
-  return { name, property, settings: marked, unread };
-}
-
-function dropIns(folder: string): string[] {
-  const names = attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [];
-  return names.filter((name) => name.endsWith(".conf")).sort().map((name) => `${folder}/${name}`);
-}
-
-/** What systemd has not read of a unit that it has loaded, in words; `undefined` where it has read all. */
-export function unreadText({ property, unread = [] }: LoadedUnit): string | undefined {
-  if (property("LoadState") !== "loaded") return undefined;
-  // systemd does not see a folder that was made since it looked for folders.
-  const files = [...new Set(unread.map(({ file }) => file))].map((file) =>
-    `${file} (${settingNames(unread.filter((it) => it.file === file)).join(", ")})`
-  );
-  return files.length > 0
-    ? `systemd has not read ${files.join(", ")} yet`
-    : property("NeedDaemonReload") === "yes"
-    ? "its files have changed since systemd read them"
-    : undefined;
+  return { name, property, settings: marked };
 }
 
 /** The names of settings, and of the variables that they set. */
@@ -180,8 +144,5 @@ export function variableFile(
   settings: readonly UnitSetting[],
   variable: string,
 ): string | undefined {
-  const isOf = ({ name, value }: UnitSetting) =>
-    name === "Environment" &&
-    value.split(/[\s\x22\x27]+/).some((it) => it.startsWith(`${variable}=`));
-  return settings.findLast(isOf)?.file;
+  return settings.findLast((it) => variableValue([it], variable) !== undefined)?.file;
 }

@@ -1,15 +1,14 @@
 import { delay } from "@std/async/delay";
-import { type Health, readHealth } from "../state/health_reader.ts";
+import { attempt } from "../attempt.ts";
 import { RESTART_SIGNAL } from "../host/this_program.ts";
-import { runTools, type Tools } from "../host/tool_runner.ts";
-import { type AgentService, serviceOfUnit } from "./agent_service.ts";
-import {
-  isAttachedToTerminal,
-  isChildOfSystemd,
-  runsProgram,
-  sharesServiceWith,
-  unitOfProcess,
-} from "./processes.ts";
+import { runTools, type ToolCommand, type Tools } from "../host/tool_runner.ts";
+import { basename } from "../parse/path.ts";
+import { parseProcessStat } from "../parse/process_stat.ts";
+import { readInstallRecord } from "../service/install_record.ts";
+import { recordedManager } from "../service/managers.ts";
+import { scopeOf, servicePaths } from "../service/service_manager.ts";
+import type { TargetSystem } from "../service/target_system.ts";
+import { type Health, readHealth } from "../state/health_reader.ts";
 import type { UpdatedAgent } from "./trial.ts";
 
 /** An agent ends within a second, or four while results of commands are left; later it is killed. */
@@ -111,4 +110,147 @@ export class AgentProcess implements UpdatedAgent {
     const health = this.health();
     return health?.isRunning ? health.pid : undefined;
   }
+}
+
+/** The service of an agent, and how to restart it. */
+export interface AgentService {
+  readonly restart: readonly ToolCommand[];
+  /** The version that it is to keep; empty or absent when it may be updated. */
+  readonly pinned?: string;
+  /** The folder of its health file, if known. */
+  readonly runtimeFolder?: string;
+}
+
+/**
+ * Possible service names of a program: the one given, and the file's name, which `install` uses.
+ */
+export function serviceNames(path: string, given: string): string[] {
+  return [...new Set([given, basename(path)])];
+}
+
+/**
+ * The service that `install` created for a program and this user; `undefined` when there is none.
+ *
+ * @param names Its possible names.
+ * @throws {Error} When the installation record can't be read.
+ */
+export function agentService(
+  path: string,
+  names: readonly string[],
+  system: TargetSystem,
+): AgentService | undefined {
+  const { root } = system;
+  for (const name of names) {
+    const record = readInstallRecord(root + servicePaths(name, system).record);
+    if (record === undefined) continue;
+    if (attempt(() => Deno.realPathSync(root + record.program)) !== path) continue;
+    const { pinned, runtimeFolder } = record;
+    return { restart: recordedManager(record, system).restart, pinned, runtimeFolder };
+  }
+  return undefined;
+}
+
+/**
+ * The service of a unit whose main process this is; `undefined` when it is not, and without `service`
+ * when this user may not restart it.
+ *
+ * Its restart resets the failure counter first: systemd stops restarting a service that exits too
+ * often.
+ */
+export async function serviceOfUnit(
+  unit: SystemdUnit,
+  pid: number,
+  { tools, signal }: { tools: Tools; signal: AbortSignal },
+): Promise<{ service?: AgentService } | undefined> {
+  const scope = unit.scope === "user" ? ["--user"] : [];
+  const show = ["show", "--property=MainPID", unit.name];
+  const { output } = await tools.run({ tool: "systemctl", args: [...scope, ...show] }, { signal });
+  // An orphan of a service stays in its cgroup too.
+  if (output.trim() !== `MainPID=${pid}`) return undefined;
+  if (unit.scope !== scopeOf({ uid: Deno.uid() ?? 0 })) return {};
+  const systemctl = (verb: string, mayFail: boolean): ToolCommand => {
+    return { tool: "systemctl", args: ["--no-ask-password", ...scope, verb, unit.name], mayFail };
+  };
+  return { service: { restart: [systemctl("reset-failed", true), systemctl("restart", false)] } };
+}
+
+/** A systemd service. */
+export interface SystemdUnit {
+  /** With its extension, such as `agent.service`. */
+  readonly name: string;
+  readonly scope: "system" | "user";
+}
+
+/**
+ * The service of a process, by `/proc/PID/cgroup`; `undefined` when it belongs to none.
+ *
+ * A user's manager is a system service, and contains that user's services.
+ */
+export function systemdUnitOf(text: string): SystemdUnit | undefined {
+  for (const line of text.split("\n")) {
+    const [, path = ""] = /^(?:0::|\d+:name=systemd:)(\/.*)$/.exec(line) ?? [];
+    const services = path.split("/").filter((part) => /^[\w@:.\\-]+\.service$/.test(part));
+    const name = services.at(-1);
+    if (name === undefined || isUserManager(name)) continue;
+    return { name, scope: services.some(isUserManager) ? "user" : "system" };
+  }
+  return undefined;
+}
+
+function isUserManager(name: string): boolean {
+  return /^user@\d+\.service$/.test(name);
+}
+
+/** Appended by the kernel to the path of a replaced executable. */
+const DELETED = " (deleted)";
+
+/**
+ * Whether a process runs a program file, compiled or as a script among its arguments. Always true
+ * without `/proc`.
+ *
+ * The pid comes from a file that the agent writes, so it is checked before the process is
+ * signalled.
+ */
+export function runsProgram(pid: number, path: string): boolean {
+  if (Deno.build.os !== "linux") return true;
+  const program = attempt(() => Deno.readLinkSync(`/proc/${pid}/exe`));
+  if (program === path || program === path + DELETED) return true;
+  const cwd = attempt(() => Deno.readLinkSync(`/proc/${pid}/cwd`));
+  if (program === undefined || cwd === undefined) return false;
+  const words = readProcFile(pid, "cmdline").split("\0");
+  return words.filter((it) => it.includes("/") && !it.startsWith("-")).some((word) => {
+    const full = word.startsWith("/") ? word : `${cwd}/${word}`;
+    return attempt(() => Deno.realPathSync(full)) === path;
+  });
+}
+
+/** A file of a process below `/proc`; empty if it can't be read. */
+function readProcFile(pid: number | "self", name: string): string {
+  return attempt(() => Deno.readTextFileSync(`/proc/${pid}/${name}`)) ?? "";
+}
+
+/** Whether a process reads from a terminal, so a user started it, not a service. */
+export function isAttachedToTerminal(pid: number): boolean {
+  const input = attempt(() => Deno.readLinkSync(`/proc/${pid}/fd/0`)) ?? "";
+  return /^\/dev\/(?:pts\/|tty|console)/.test(input);
+}
+
+/** Whether systemd started a process, or adopted it as an orphan. */
+export function isChildOfSystemd(pid: number): boolean {
+  const parent = attempt(() => parseProcessStat(readProcFile(pid, "stat")).parentPid);
+  return parent !== undefined && readProcFile(parent, "comm").trim() === "systemd";
+}
+
+/**
+ * The systemd service that started a process directly; `undefined` when there is none. Only systemd
+ * knows whether it is the main process.
+ */
+export function unitOfProcess(pid: number): SystemdUnit | undefined {
+  return isChildOfSystemd(pid) ? systemdUnitOf(readProcFile(pid, "cgroup")) : undefined;
+}
+
+/** Whether this process ends when systemd restarts the service of another one. */
+export function sharesServiceWith(pid: number): boolean {
+  if (unitOfProcess(pid) === undefined) return false;
+  return readProcFile("self", "cgroup") === readProcFile(pid, "cgroup");
 }

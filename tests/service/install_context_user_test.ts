@@ -32,16 +32,6 @@ Deno.test("serviceUser() creates a user with the available tools", async () => {
   });
 });
 
-Deno.test("serviceUser() takes a group that a deleted user has left, unless others are in it", async () => {
-  const left = await userOf({ ...USERS, getent: "echo agent:x:998:" });
-  assertEquals(left.createCommands.map((line) => line.includes(" --gid agent ")), [true]);
-  await assertRejects(
-    () => userOf({ ...USERS, getent: "echo agent:x:998:ann,bob" }),
-    UsageError,
-    "Cannot create the user agent: its group has members (ann,bob), who could read the token",
-  );
-});
-
 Deno.test("serviceUser() uses an existing user, unless others share its group", async () => {
   const { name, createCommands } = await userOf({ ...USERS, id: "echo agent" });
   assertEquals([name, createCommands], ["agent", []]);

@@ -40,8 +40,8 @@ inFolder.test("readLoadedUnit() takes properties in systemd's words, and setting
   const output = [
     "LoadState=loaded",
     "ExecMainStatus=217",
-    "ExecStartPre={ path=/bin/true }",
-    "ExecStartPre={ path=/bin/false }",
+    "Job=1",
+    "Job=2",
     `FragmentPath=${unit}`,
     `DropInPaths=${dropIn} ${folder.path}/none.conf`,
   ].join("\n");
@@ -58,7 +58,7 @@ inFolder.test("readLoadedUnit() takes properties in systemd's words, and setting
   assertEquals(found?.name, "x.service");
   assertEquals(found?.property("ExecMainStatus"), "217");
   assertEquals(found?.property("Result"), "");
-  assertEquals(found?.property("ExecStartPre"), "{ path=/bin/true }\n{ path=/bin/false }");
+  assertEquals(found?.property("Job"), "1\n2");
   const settings = found?.settings ?? [];
   const limit = lastSetting(settings, "LimitAS");
   assertEquals(limit && settingText(limit), `LimitAS=2G in ${dropIn}:2`);

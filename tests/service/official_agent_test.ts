@@ -109,10 +109,10 @@ Deno.test("findOfficialAgents() reads what the official installers write", () =>
   assertEquals(readOf("launchd", fixture("com.komari.komari-agent.plist")), plist);
 });
 
-Deno.test("findOfficialAgents() names what was added to a service by hand", () => {
+Deno.test("findOfficialAgents() names what was added to a service by hand", async () => {
   const end = (kind: ManagerKind) => (text: string) => readOf(kind, text).split("|").at(-1);
   const start = "[Service]\nExecStart=/opt/komari/agent -e x";
-  same(end("systemd"), [
+  await same(end("systemd"), [
     [`${start}\n`, ""],
     [`${start}\n[Service]\nMemoryMax=64M\n`, ""],
     [`${start}\nEnvironment=AGENT_TOKEN=t\n`, "Environment="],
@@ -123,7 +123,7 @@ Deno.test("findOfficialAgents() names what was added to a service by hand", () =
     [`${start}\nExecStart=\nExecStart=/opt/komari/agent\n`, "ExecStart="],
   ]);
   const script = fixture("komari-agent.openrc");
-  same(end("openrc"), [
+  await same(end("openrc"), [
     [`${script}\nexport HTTPS_PROXY="http://proxy:1"\n`, "export HTTPS_PROXY"],
     [
       script.replace("-t token123", "-t $TOKEN"),

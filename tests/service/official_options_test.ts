@@ -92,9 +92,9 @@ Deno.test("importSettings() takes the token of a registered agent in place of it
   assertEquals(given("-t tok --auto-discovery d1scovery-k3y"), { token: "tok" });
 });
 
-Deno.test("importSettings() leaves remote control on unless it is off there", () => {
+Deno.test("importSettings() leaves remote control on unless it is off there", async () => {
   const isOn = (value: string) => imported(`--disable-web-ssh=${value}`).remoteControl;
-  same(isOn, [["1", false], ["true", false], ["0", true], ["false", true]]);
+  await same(isOn, [["1", false], ["true", false], ["0", true], ["false", true]]);
   assertEquals(imported("").remoteControl, true);
 });
 
@@ -119,12 +119,12 @@ Deno.test("importSettings() takes every option of the official agent that has a 
   assertEquals(given("--config /c", { "/c": text }), values);
 });
 
-Deno.test("readOfficialFlags() reads values as the official agent does, and skips what it does not know", () => {
+Deno.test("readOfficialFlags() reads values as the official agent does, and skips what it does not know", async () => {
   const read = (line: string) => {
     const { values, unknown } = readOfficialFlags(splitWords(line));
     return { ...Object.fromEntries(values), unknown: unknown.join(" ") };
   };
-  same(read, [
+  await same(read, [
     ["-e=https://x -t -dash -i1.5 --month-rotate=5 -u=false --include-nics a,b", {
       ...{ endpoint: "https://x", token: "-dash", interval: "1.5", month_rotate: "5" },
       ...{ ignore_unsafe_cert: "false", include_nics: "a,b", unknown: "" },

@@ -1,17 +1,31 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
+import fc from "fast-check";
 import { attempt } from "../../lib/attempt.ts";
-import { AgentProcess } from "../../lib/update/agent_process.ts";
-import { toolLine } from "../../lib/host/tool_runner.ts";
+import { type ToolCommand, toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
+import {
+  AgentProcess,
+  type AgentService,
+  agentService,
+  isAttachedToTerminal,
+  runsProgram,
+  serviceNames,
+  sharesServiceWith,
+  systemdUnitOf,
+} from "../../lib/update/agent_process.ts";
+import { VERSION } from "../../lib/version.ts";
+import { same } from "../cases.ts";
+import { writeExecutable } from "../executable.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
+import { onLinux } from "../only_on.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
-import { TempFolder } from "../temp_folder.ts";
-import { onLinux } from "../only_on.ts";
+import { ARGS, machineOf, NAME } from "../service/fake_system.ts";
+import { inFolder, TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
+import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 
-const HOLDER = new URL("health_process.ts", import.meta.url).pathname;
 const PROGRAM = Deno.realPathSync(Deno.execPath());
 const NO_TOOLS = { run: () => Promise.resolve({ code: 127, output: "" }) };
 const never = () => new AbortController().signal;
@@ -26,7 +40,10 @@ class Impostor implements AsyncDisposable {
   readonly #folder = new TempFolder();
   readonly folder = this.#folder.path;
   readonly child: Deno.ChildProcess = new Deno.Command(PROGRAM, {
-    args: ["run", "-A", "--no-prompt", "--no-check", HOLDER, this.folder],
+    args: [
+      ...["run", "-A", "--no-prompt", "--no-check"],
+      ...[new URL("health_process.ts", import.meta.url).pathname, this.folder],
+    ],
     stdin: "null",
   }).spawn();
 
@@ -57,14 +74,6 @@ class Impostor implements AsyncDisposable {
 
 const withImpostor = testsWith(() => Impostor.start());
 
-withImpostor.test("AgentProcess.health() is that of the service's agent, where another one runs", async (ofService) => {
-  await using other = await Impostor.start();
-  const service = { restart: [], runtimeFolder: ofService.folder };
-  const folders = [other.folder];
-  const agent = new AgentProcess({ path: PROGRAM, folders, service, tools: NO_TOOLS });
-  assertEquals(agent.health()?.pid, ofService.child.pid);
-});
-
 withImpostor.test("AgentProcess.restart() ends the agent with the restart code and waits", async (impostor) => {
   const { agent, health } = impostor.agent;
   await agent.requireRestart(health, never());
@@ -74,17 +83,7 @@ withImpostor.test("AgentProcess.restart() ends the agent with the restart code a
   await agent.restart(never());
 });
 
-onLinux.test("AgentProcess.restart() signals no process of another program", async () => {
-  await using impostor = await Impostor.start();
-  const { health } = impostor.agent;
-  const agent = agentIn(impostor.folder, { path: "/opt/x" });
-  const why = "does not run /opt/x";
-  await assertRejects(() => agent.requireRestart(health, never()), Error, why);
-  await assertRejects(() => agent.restart(never()), Error, why);
-  assertEquals(agent.health()?.isRunning, true);
-});
-
-withImpostor.test("AgentProcess.restart() uses the service manager when a service is known", async (impostor) => {
+withImpostor.test("AgentProcess.restart() uses the manager of a known service, and signals no other program", async (impostor) => {
   const { folder } = impostor;
   const ran: string[] = [];
   let code = 0;
@@ -98,18 +97,39 @@ withImpostor.test("AgentProcess.restart() uses the service manager when a servic
       },
     },
   });
-  const service = { restart: [], runtimeFolder: "/nowhere" };
-  const other = new AgentProcess({ path: PROGRAM, folders: [folder], service, tools: NO_TOOLS });
-  assertEquals(other.health()?.isRunning, true, "its health file may be where it was before");
   await agent.restart(never());
   code = 5;
   await assertRejects(() => agent.restart(never()), Error, "no such unit");
   assertEquals(ran, ["systemctl restart x", "systemctl restart x"]);
-  assertEquals(agent.health()?.isRunning, true);
+
+  const service = { restart: [], runtimeFolder: "/nowhere" };
+  const moved = new AgentProcess({ path: PROGRAM, folders: [folder], service, tools: NO_TOOLS });
+  assertEquals(moved.health()?.isRunning, true, "its health file may be where it was before");
+  if (Deno.build.os !== "linux") return;
+  const other = agentIn(folder, { path: "/opt/x" });
+  const { health } = impostor.agent;
+  const why = "does not run /opt/x";
+  await assertRejects(() => other.requireRestart(health, never()), Error, why);
+  await assertRejects(() => other.restart(never()), Error, why);
+  assertEquals(other.health()?.isRunning, true);
 });
 
-withImpostor.test("AgentProcess.restart() kills an agent that does not end within ten seconds", async (impostor) => {
-  const { agent } = impostor.agent;
+withImpostor.test("AgentProcess.restart() kills an agent that does not end within ten seconds, and gives up in the end", async (impostor) => {
+  const { agent, health } = impostor.agent;
+  const { pid } = impostor.child;
+  {
+    const stuck = agentIn(impostor.folder);
+    stuck.health = () => health;
+    const signals: unknown[] = [];
+    using _unheard = replaced(Deno, { kill: (...sent) => void signals.push(sent) });
+    using time = new FakeTime();
+    const restarting = stuck.restart(never());
+    restarting.catch(() => {});
+    await time.run(20_000);
+    assertEquals(signals, [[pid, "SIGUSR2"], [pid, "SIGKILL"]]);
+    await time.run(100);
+    await assertRejects(() => restarting, Error, `Cannot stop process ${pid}`);
+  }
   impostor.child.kill("SIGSTOP");
   using time = new FakeTime();
   const restarting = agent.restart(never());
@@ -122,19 +142,261 @@ withImpostor.test("AgentProcess.restart() kills an agent that does not end withi
   await restarting;
 });
 
-withImpostor.test("AgentProcess.restart() gives up on an agent that can't be killed", async (impostor) => {
-  const { agent, health } = impostor.agent;
-  const { pid } = impostor.child;
-  agent.health = () => health;
-  const signals: unknown[] = [];
-  {
-    using _unheard = replaced(Deno, { kill: (...sent) => void signals.push(sent) });
-    using time = new FakeTime();
-    const restarting = agent.restart(never());
-    restarting.catch(() => {});
-    await time.run(20_000);
-    assertEquals(signals, [[pid, "SIGUSR2"], [pid, "SIGKILL"]]);
-    await time.run(100);
-    await assertRejects(() => restarting, Error, `Cannot stop process ${pid}`);
+const PATH = "/opt/x/agent";
+const PARENT = FAKE_PID + 1;
+const IS_ROOT = Deno.uid() === 0;
+const FLAGS = IS_ROOT ? "" : " --user";
+const SYSTEM_GROUP = "0::/system.slice/agent.service\n";
+const USER_GROUP = "0::/user.slice/user-1.slice/user@1.service/app.slice/agent.service\n";
+
+/** A process that runs the program in the background, started by a shell. */
+const IN_BACKGROUND: Readonly<Record<string, string>> = {
+  [`${FAKE_PID}/exe`]: PATH,
+  [`${FAKE_PID}/fd/0`]: "/dev/null",
+  [`${FAKE_PID}/stat`]: statOf(PARENT),
+  [`${FAKE_PID}/cgroup`]: "0::/\n",
+  [`${PARENT}/comm`]: "sh\n",
+  "self/cgroup": "0::/user.slice/session-1.scope\n",
+};
+const OF_SYSTEMD = { ...IN_BACKGROUND, [`${PARENT}/comm`]: "systemd\n" };
+const OF_UNIT = { ...OF_SYSTEMD, [`${FAKE_PID}/cgroup`]: IS_ROOT ? SYSTEM_GROUP : USER_GROUP };
+const OF_OTHERS = { ...OF_SYSTEMD, [`${FAKE_PID}/cgroup`]: IS_ROOT ? USER_GROUP : SYSTEM_GROUP };
+const ASKED = `systemctl${FLAGS} show --property=MainPID agent.service`;
+const ASKED_OF_OTHERS = `systemctl${
+  IS_ROOT ? " --user" : ""
+} show --property=MainPID agent.service`;
+const RESTART = ["reset-failed agent.service", "restart agent.service"]
+  .map((words) => `systemctl --no-ask-password${FLAGS} ${words}`);
+
+/** An agent that such a process is, with what is run for it and the signals that it gets. */
+class FakeAgentProcess implements Disposable {
+  readonly ran: string[] = [];
+  readonly signals: unknown[] = [];
+  readonly agent: AgentProcess;
+  readonly health: Health;
+  /** Called when a signal is sent; the agent has ended then, unless it says otherwise. */
+  onSignal: () => Health | undefined = () => undefined;
+  readonly #played = new DisposableStack();
+
+  constructor(
+    entries: Readonly<Record<string, string>>,
+    { service, isRunning = true, mainPid = FAKE_PID }: {
+      service?: AgentService;
+      isRunning?: boolean;
+      mainPid?: number;
+    } = {},
+  ) {
+    this.#played.use(new FakeProc(entries));
+    this.health = {
+      ...{ pid: FAKE_PID, version: "1.2.3", intervalMs: 1000, acceptedAtMs: 1, startedAtMs: 0 },
+      ...{ panels: [], problems: [], seal: "", isRunning },
+    };
+    const run = (command: ToolCommand): Promise<ToolResult> => {
+      this.ran.push(toolLine(command));
+      return Promise.resolve({ code: 0, output: `MainPID=${mainPid}\n` });
+    };
+    this.agent = new AgentProcess({ path: PATH, folders: [], service, tools: { run } });
+    let health: Health | undefined = this.health;
+    this.agent.health = () => health;
+    const kill = (...sent: unknown[]) => {
+      this.signals.push(sent);
+      health = this.onSignal();
+    };
+    this.#played.use(replaced<object>(Deno, { kill }));
   }
+
+  /** Restarts it as an update does, and gives what was run and sent. */
+  async restarted(): Promise<[ran: string[], signals: unknown[]]> {
+    await this.agent.requireRestart(this.health, never());
+    await this.agent.restart(never());
+    return [this.ran, this.signals];
+  }
+
+  [Symbol.dispose](): void {
+    this.#played.dispose();
+  }
+}
+
+onLinux.test("AgentProcess.requireRestart() refuses an agent that nobody would start again", async () => {
+  const input = `${FAKE_PID}/fd/0`;
+  const own = { ...OF_UNIT, "self/cgroup": OF_UNIT[`${FAKE_PID}/cgroup`] ?? "" };
+  const table: [entries: Record<string, string>, words: string, mainPid?: number][] = [
+    [{ ...OF_UNIT, [input]: "/dev/pts/3" }, "at a terminal"],
+    [{ ...IN_BACKGROUND, [input]: "/dev/console" }, "at a terminal"],
+    [{ ...IN_BACKGROUND, [input]: "/dev/tty1" }, "at a terminal"],
+    [own, "from within the agent's own service"],
+    [OF_SYSTEMD, "belongs to no service"],
+    // An orphan of a service is not its main process.
+    [OF_UNIT, "belongs to no service", FAKE_PID + 2],
+  ];
+  for (const [entries, words, mainPid = FAKE_PID] of table) {
+    using fake = new FakeAgentProcess(entries, { mainPid });
+    const { agent, health } = fake;
+    await assertRejects(() => agent.requireRestart(health, never()), Error, words);
+    assertEquals(fake.signals, []);
+  }
+});
+
+onLinux.test("AgentProcess.restart() restarts the unit whose main process the agent is, or signals it", async () => {
+  const signalled = [[FAKE_PID, "SIGUSR2"]];
+  const table: [entries: Record<string, string>, ran: string[], signals: unknown[]][] = [
+    [OF_UNIT, [ASKED, ...RESTART], []],
+    [IN_BACKGROUND, [], signalled],
+    // Asked before and again, since it may have come meanwhile.
+    [OF_OTHERS, [ASKED_OF_OTHERS, ASKED_OF_OTHERS], signalled],
+  ];
+  for (const [entries, ran, signals] of table) {
+    using fake = new FakeAgentProcess(entries);
+    assertEquals(await fake.restarted(), [ran, signals]);
+  }
+  using known = new FakeAgentProcess(OF_SYSTEMD, {
+    service: { restart: [{ tool: "rc", args: ["x"] }] },
+  });
+  assertEquals(await known.restarted(), [["rc x"], []], "nobody is asked");
+  using unasked = new FakeAgentProcess(OF_UNIT);
+  await unasked.agent.restart(never());
+  assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
+});
+
+Deno.test("AgentProcess.restart() signals nobody by an old number, and waits no longer when it is aborted", async () => {
+  using ended = new FakeAgentProcess(IN_BACKGROUND, { isRunning: false });
+  assertEquals(await ended.agent.restart(never()), false, "nobody is waited for");
+  assertEquals(ended.signals, []);
+  using fake = new FakeAgentProcess(IN_BACKGROUND);
+  const user = new AbortController();
+  fake.onSignal = () => {
+    user.abort(new Error("stopped"));
+    return fake.health;
+  };
+  await assertRejects(() => fake.agent.restart(user.signal), Error, "stopped");
+});
+
+Deno.test("agentService() finds the service of a program by its name, and no other", async () => {
+  await using fake = machineOf("openrc", {}, { folders: ["srv/agents"] });
+  const where = ["--install-dir", "/srv/agents", "--install-service-name", "node-2"];
+  await fake.install([...ARGS, "--pin", ...where]);
+  const path = Deno.realPathSync(`${fake.root}/srv/agents/node-2`);
+  const names = serviceNames(path, NAME);
+  assertEquals([names, serviceNames(`/opt/${NAME}`, NAME)], [[NAME, "node-2"], [NAME]]);
+  assertEquals(agentService(path, names, fake.system), {
+    restart: [{ tool: "rc-service", args: ["node-2", "restart"] }],
+    pinned: VERSION,
+    runtimeFolder: "/run/node-2",
+  });
+  assertEquals(agentService(path, [NAME], fake.system), undefined);
+  assertEquals(agentService(`${path}-other`, names, fake.system), undefined);
+  const record = "/etc/node-2/install.json";
+  const text = fake.text(record);
+  fake.write("/etc/node-1/install.json", text.replaceAll("/srv/agents/node-2", "/opt/other"));
+  assertEquals(agentService(path, ["node-1", "node-2"], fake.system)?.runtimeFolder, "/run/node-2");
+  // The record may name a link to it.
+  Deno.symlinkSync("agents/node-2", `${fake.root}/srv/link`);
+  fake.write(record, text.replaceAll("/srv/agents/node-2", "/srv/link"));
+  assertEquals(agentService(path, names, fake.system)?.pinned, VERSION);
+  fake.write(record, "{}");
+  assertThrows(() => agentService(path, names, fake.system), Error, "Cannot read");
+});
+
+onLinux.test("runsProgram() knows a program by its file, and a script among the words", async () => {
+  assertEquals(runsProgram(Deno.pid, PROGRAM), true);
+  using temp = new TempFolder();
+  const folder = Deno.realPathSync(temp.path);
+  const path = `${folder}/agent`;
+  Deno.copyFileSync("/bin/sleep", path);
+  const child = new Deno.Command(path, { args: ["1000"] }).spawn();
+  assertEquals(runsProgram(child.pid, path), true);
+  writeExecutable(`${path}.new`, "#!/bin/sh\necho there\nread -r word\n");
+  Deno.renameSync(`${path}.new`, path);
+  assertEquals(runsProgram(child.pid, path), true, "also when another has taken its place");
+  assertEquals(runsProgram(child.pid, `${folder}/other`), false);
+  child.kill("SIGKILL");
+  await child.status;
+  assertEquals(runsProgram(child.pid, path), false);
+
+  Deno.symlinkSync(path, `${folder}/link`);
+  for (const called of ["./agent", path, "./link"]) {
+    const script = new Deno.Command(called, { cwd: folder, stdin: "piped", stdout: "piped" })
+      .spawn();
+    const reader = script.stdout.getReader();
+    await reader.read();
+    assertEquals(runsProgram(script.pid, path), true, called);
+    assertEquals(runsProgram(script.pid, `${folder}/link`), false);
+    await reader.cancel();
+    await script.stdin.close();
+    await script.status;
+  }
+});
+
+inFolder.test("runsProgram() takes no word without a slash, and no flag, for a script", async (temp) => {
+  if (Deno.build.os !== "linux") return;
+  const folder = Deno.realPathSync(temp.path);
+  Deno.writeTextFileSync(`${folder}/agent`, "");
+  Deno.mkdirSync(`${folder}/-x`);
+  const isRun = (word: string) => {
+    using _proc = new FakeProc({
+      [`${FAKE_PID}/exe`]: "/bin/sh",
+      [`${FAKE_PID}/cwd`]: folder,
+      [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
+    });
+    return runsProgram(FAKE_PID, `${folder}/agent`);
+  };
+  await same(isRun, [["./agent", true], ["agent", false], ["-x/../agent", false]]);
+});
+
+onLinux.test("isAttachedToTerminal() knows terminals and consoles, and no other devices", async () => {
+  const isTerminal = (input: string) => {
+    using _proc = new FakeProc({ [`${FAKE_PID}/fd/0`]: input });
+    return isAttachedToTerminal(FAKE_PID);
+  };
+  await same(isTerminal, [
+    ...["/dev/pts/0", "/dev/tty1", "/dev/console"].map((it) => [it, true] as const),
+    ...["/dev/null", "socket:[7]", "/x/dev/tty"].map((it) => [it, false] as const),
+  ]);
+});
+
+onLinux.test("sharesServiceWith() is true within one service of systemd alone", async () => {
+  const group = SYSTEM_GROUP;
+  const isShared = ([own, parent]: readonly [string, string]) => {
+    using _proc = new FakeProc({
+      "self/cgroup": own,
+      [`${FAKE_PID}/cgroup`]: group,
+      [`${FAKE_PID}/stat`]: statOf(PARENT),
+      [`${PARENT}/comm`]: `${parent}\n`,
+    });
+    return sharesServiceWith(FAKE_PID);
+  };
+  await same(isShared, [
+    [[group, "systemd"], true],
+    [["0::/system.slice/other.service\n", "systemd"], false],
+    [[group, "sh"], false],
+  ]);
+  assertEquals(sharesServiceWith(2 ** 22 + 1), false, "nobody");
+});
+
+Deno.test("systemdUnitOf() reads cgroup v1 and v2, and tells a user's service from the manager", async () => {
+  const older =
+    "12:cpu,cpuacct:/system.slice/cpu.service\n1:name=systemd:/system.slice/agent.service\n0::/\n";
+  const of = (text: string) => {
+    const unit = systemdUnitOf(text);
+    return unit && `${unit.name} ${unit.scope}`;
+  };
+  await same(of, [
+    [SYSTEM_GROUP, "agent.service system"],
+    ["0::/machine/libpod-1/system.slice/agent.service/sub\n", "agent.service system"],
+    [older, "agent.service system"],
+    ["0::/system.slice/system-x.slice/x@a\\x2db.service", "x@a\\x2db.service system"],
+    [USER_GROUP, "agent.service user"],
+    ["0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", undefined],
+    ["", undefined],
+    ["0::/\n", undefined],
+    ["0::/user.slice/user-0.slice/session-1.scope\n", undefined],
+    ["0::/system.slice/run-r1.scope\n", undefined],
+    ["2:memory:/system.slice/agent.service\n", undefined],
+    ["0::/system.slice/--help;x.service\n", undefined],
+    ["agent.service", undefined],
+  ]);
+  fc.assert(fc.property(fc.string(), (path) => {
+    const name = systemdUnitOf(`0::/${path}.service`)?.name;
+    assertEquals(name === undefined || /^[\w@:.\\-]+$/.test(name), true);
+  }));
 });

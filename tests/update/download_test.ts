@@ -5,10 +5,9 @@ import { describeError } from "../../lib/log/log.ts";
 import { Downloads } from "../../lib/update/download.ts";
 import { startHttpProxy, startSocksProxy } from "../net/fake_proxies.ts";
 import { USER_AGENT } from "../../lib/version.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { CLOSED_PORT } from "../free_port.ts";
 
 type Answer = (request: Request) => Response | Promise<Response>;
 
@@ -156,12 +155,6 @@ Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
   assertEquals(await got.catch((error: unknown) => error), reason);
 });
 
-Deno.test("Downloads.text() throws when the connection is refused", async () => {
-  const downloads = new Downloads({ proxies: {}, caCerts: [] });
-  const words = await failure(text(downloads, `http://127.0.0.1:${CLOSED_PORT}/x`));
-  assertStringIncludes(words, "refused");
-});
-
 /** A file of its own to download into. */
 class Target extends TempFolder {
   readonly filePath = `${this.path}/file`;
@@ -279,35 +272,4 @@ Deno.test("Downloads verify certificates and never leave HTTPS", async () => {
   assertEquals(await text(trusting, `${origin}/x`), "verified");
   assertStringIncludes(await failure(text(trusting, `${origin}/leave`)), "from HTTPS to");
   assertStringIncludes(await failure(text(strict, `${origin}/x`)), "certificate");
-});
-
-Deno.test("Downloads.file() gives a file half an hour", async () => {
-  let asked = Promise.withResolvers<void>();
-  const trickle = () => {
-    const body = new ReadableStream({
-      async pull(controller) {
-        asked.resolve();
-        await delay(25_000);
-        controller.enqueue(new Uint8Array(1));
-      },
-    }, { highWaterMark: 0 });
-    return new Response(body);
-  };
-  await using server = new Server(trickle);
-  const { origin, downloads } = server;
-  using target = new Target();
-  using time = new FakeTime();
-  const request = { file: target.file, maxBytes: 1_000, signal: never() };
-  const failing = failure(downloads.file(origin, request));
-  for (let bytes = 1; bytes <= 72; bytes++) {
-    await asked.promise;
-    asked = Promise.withResolvers();
-    await time.run(24_999);
-    if (bytes === 72) break;
-    assertEquals((await Deno.stat(target.filePath)).size, bytes - 1, "it goes on");
-    await time.run(1);
-    while ((await Deno.stat(target.filePath)).size < bytes) await realTurn();
-  }
-  await time.run(1);
-  assertStringIncludes(await failing, "no answer within 1800 s");
 });

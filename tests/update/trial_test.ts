@@ -4,6 +4,7 @@ import { StateFile } from "../../lib/state/state_file.ts";
 import { formatUpdateState, parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -13,17 +14,13 @@ const NEW = {
   ...{ seal: "", panels: [], problems: [], isRunning: true },
 };
 
-/** Tries a new version with an agent that says one thing after the other, and then the last one. */
+/**
+ * Tries a new version with an agent that says one thing after the other, and then the last one; gives
+ * how it ended, and the looks at the agent's health.
+ */
 async function outcomeOf(
   printed: readonly (Partial<Health> | undefined)[],
-): Promise<TrialOutcome["kind"]> {
-  return (await countedOutcomeOf(printed)).kind;
-}
-
-/** As {@linkcode outcomeOf}, with the number of looks at the agent's health. */
-async function countedOutcomeOf(
-  printed: readonly (Partial<Health> | undefined)[],
-): Promise<{ kind: TrialOutcome["kind"]; looks: number }> {
+): Promise<[kind: TrialOutcome["kind"], looks: number]> {
   let looks = 0;
   using folder = new TempFolder();
   using time = new FakeTime();
@@ -49,35 +46,23 @@ async function countedOutcomeOf(
   const { signal } = new AbortController();
   const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
   await time.until(starting, { withinMs: 600_000, stepMs: 500 });
-  return { kind: (await starting).kind, looks };
+  return [(await starting).kind, looks];
 }
 
-Deno.test("TrialRun.start() accepts a version that reports", async () => {
-  assertEquals(await outcomeOf([undefined, { acceptedAtMs: undefined }, {}]), "updated");
-});
-
-Deno.test("TrialRun.start() needs two consecutive reports of one process", async () => {
-  assertEquals(await outcomeOf([{}, { acceptedAtMs: undefined }]), "rolled back");
-  const expected = "rolled back";
-  assertEquals(await outcomeOf([{ pid: 3 }, { pid: 4 }, { acceptedAtMs: undefined }]), expected);
-});
-
-const MUTE: Record<string, Partial<Health> | undefined> = {
-  "is not there": undefined,
-  "has ended": { isRunning: false },
-  "has had no report accepted": { acceptedAtMs: undefined },
-  "is still the old one": { version: "1.2.3" },
-};
-
-for (const [kind, health] of Object.entries(MUTE)) {
-  Deno.test(`TrialRun.start() goes back when the agent ${kind}`, async () => {
-    assertEquals(await outcomeOf([health]), "rolled back");
-  });
-}
-
-Deno.test("TrialRun.start() looks every half second, for a minute, and 10 s until the old version runs", async () => {
-  // One before it starts, and one before the version before is started again.
-  assertEquals(await countedOutcomeOf([undefined]), { kind: "rolled back", looks: 122 + 21 });
+Deno.test("TrialRun.start() accepts a version by two consecutive reports of one process, and goes back else", async () => {
+  const silent = { acceptedAtMs: undefined };
+  const kind = async (printed: Parameters<typeof outcomeOf>[0]) => (await outcomeOf(printed))[0];
+  await same(kind, [
+    [[undefined, silent, {}], "updated"],
+    [[{}, silent], "rolled back"],
+    [[{ pid: 3 }, { pid: 4 }, silent], "rolled back"],
+    [[{ isRunning: false }], "rolled back"],
+    [[silent], "rolled back"],
+    [[{ version: "1.2.3" }], "rolled back"], // It is still the old one.
+  ]);
+  // Every half second for a minute, and 10 s until the old version runs; one look before it starts, and
+  // one before the version before is started again.
+  assertEquals(await outcomeOf([undefined]), ["rolled back", 122 + 21]);
 });
 
 inFolder.test("TrialRun.resume() counts how often it was taken up, before it goes on", async (folder) => {
