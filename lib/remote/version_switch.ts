@@ -30,7 +30,9 @@ export class VersionSwitch {
   readonly #obstacle: string | undefined;
   readonly #allowDowngrade: boolean;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = LogRateLimit.once();
+  /** The last refusal: the same one is logged once a minute at most, and another at once. */
+  #refusal = "";
+  #refusalLog = new LogRateLimit();
   readonly #soonLog = new LogRateLimit();
   #isRunning = false;
   #startedAtMs = -Infinity;
@@ -49,7 +51,7 @@ export class VersionSwitch {
     this.#allowDowngrade = allowDowngrade;
   }
 
-  /** Starts an update, or logs once why not. */
+  /** Starts an update, or logs why not: the protocol has no answer. */
   handle({ version }: PanelOrder & { kind: "switch version" }): void {
     const programs = this.#programs;
     const refusal = programs === undefined
@@ -99,10 +101,14 @@ export class VersionSwitch {
   }
 
   #refuse(version: string, refusal: string): void {
-    this.#refusalLog.write(() =>
-      this.#log.warning("Refused to switch to version {version}: {refusal}", {
+    const shown = `${quoteStart(version)}: ${refusal}`;
+    if (shown !== this.#refusal) this.#refusalLog = new LogRateLimit();
+    this.#refusal = shown;
+    this.#refusalLog.write((more) =>
+      this.#log.warning("Refused to switch to version {version}: {refusal}{more}", {
         version: quoteStart(version),
         refusal,
+        more,
       })
     );
   }

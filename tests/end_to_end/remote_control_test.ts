@@ -31,8 +31,9 @@ here.test("an agent with remote control does all that a panel of main can order"
     // A terminal whose user has gone is no reason to warn.
     assertEquals(agent.lines(" warning ").filter((line) => line.includes("Terminal")), []);
     const refusals = agent.lines("Refused to switch to version");
-    assertEquals(refusals.length, 1, agent.output);
+    assertEquals(refusals.length, 2, agent.output);
     assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
+    assertMatch(refusals[1] ?? "", / warning +remote: .*"1\.2\.\*": .*sources?/);
   });
 });
 

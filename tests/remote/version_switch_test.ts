@@ -113,7 +113,7 @@ timed.test("VersionSwitch.handle() says that an order within ten minutes is igno
   assert(lines[1]?.endsWith(words), lines[1]);
 });
 
-Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () => {
+Deno.test("VersionSwitch.handle() refuses all else, and says so", async () => {
   const programs = new FakePrograms();
   const inexact = "only the latest version, or one by its exact name, can be installed";
   const installed = "it is installed already";
@@ -138,6 +138,31 @@ Deno.test("VersionSwitch.handle() refuses all else, and says so once", async () 
     assert(lines[0]?.endsWith(refusal), lines[0]);
   }
   assertEquals(programs.lines, []);
+});
+
+timed.test("VersionSwitch.handle() logs each other refusal at once, and the same one once a minute", async (time) => {
+  const programs = new FakePrograms();
+  const lines = await collectedLog(() => {
+    const versions = new VersionSwitch(programs);
+    for (const version of [VERSION, VERSION, VERSION, "snapshot", VERSION]) {
+      versions.handle({ kind: "switch version", version });
+      time.tick(1_000);
+    }
+    time.tick(60_000);
+    versions.handle({ kind: "switch version", version: VERSION });
+    versions.handle({ kind: "switch version", version: VERSION });
+    time.tick(60_000);
+    versions.handle({ kind: "switch version", version: VERSION });
+    return Promise.resolve();
+  });
+  const again = `"${VERSION}": it is installed already`;
+  assertEquals(lines.map((line) => line.replace(/.* version (?=")/, "")), [
+    again,
+    '"snapshot": there are no signed snapshots',
+    again,
+    again,
+    `${again} (and 1 more since the last line)`,
+  ]);
 });
 
 const lookup = `${thisProgram().path} update --json`;
@@ -231,16 +256,11 @@ Deno.test("updateObstacle() says that updates are off, or that sources have none
   assertEquals(updateObstacle(configOf()), "this program runs from its sources");
 });
 
-Deno.test("updateObstacle() says what brings a newer version, in a container and of a package", () => {
+Deno.test("updateObstacle() says what brings a newer version in a container", () => {
   const { statSync } = Deno;
-  const image = "in a container a newer version comes with a newer image";
-  using _ = restoring(Deno, "statSync", "readTextFileSync", "realPathSync");
-  Deno.realPathSync = () => "/usr/bin/komari-agent-deno";
-  for (const [kind, manager] of [["deb", "apt"], ["rpm", "dnf"]] as const) {
-    Deno.readTextFileSync = () => `${kind}\n`;
-    assertEquals(updateObstacle(configOf()), `a newer package brings it, by ${manager}`);
-  }
+  using _ = restoring(Deno, "statSync");
   Deno.statSync = () => statSync(new URL(import.meta.url));
+  const image = "in a container a newer version comes with a newer image";
   assertEquals(updateObstacle(configOf()), image);
   assertEquals(updateObstacle(configOf(["--pin"])), "--pin is set");
 });
