@@ -65,7 +65,7 @@ export class ReportSchedule {
   }
 }
 
-/** Panels up to 1.5 close a WebSocket 11 s after the last data frame. */
+/** Panels up to 1.5 close a WebSocket 11 s after the last data frame, whatever pings come. */
 const LONGEST_SOCKET_INTERVAL_MS = 10_000;
 
 /**
@@ -94,7 +94,9 @@ export class ReportTimer {
   #firesAtMs = 0;
   /** Whether a report is to be sent then: not while one by POST is in flight. */
   #isAwaited = false;
-  #isClampLogged = false;
+  /** Whether the current WebSocket is kept by pings, however seldom reports are. */
+  #isKept = false;
+  #isCapLogged = false;
 
   /**
    * @param intervalSeconds Time between two reports; by default each kind of transport has its own.
@@ -108,7 +110,33 @@ export class ReportTimer {
   /** Starts for a transport that was just reported by; `send` gives whether the panel has accepted. */
   start(transport: Transport, send: () => Promise<boolean>): void {
     this.stop();
-    this.#logClamped(transport);
+    this.#isKept = false;
+    this.#run(transport, send);
+  }
+
+  /** Whether reports by a transport are more frequent than they should be. */
+  isCapped({ carrier }: Transport): boolean {
+    const wantedMs = (this.#intervalSeconds ?? 0) * 1000;
+    return carrier === "WebSocket" && !this.#isKept && wantedMs > LONGEST_SOCKET_INTERVAL_MS;
+  }
+
+  /** Reports at the whole interval from now on, if pings keep the current WebSocket; logs it once if not. */
+  setKept(isKept: boolean): void {
+    if (isKept && this.#current !== undefined) {
+      const { transport, send } = this.#current;
+      this.stop();
+      this.#isKept = true;
+      this.#run(transport, send);
+    } else if (!isKept && !this.#isCapLogged) {
+      this.#isCapLogged = true;
+      getLogger("panel").info(
+        "Reports are sent every 10 s, not every {seconds} s: this panel closes a WebSocket that is silent for 11 s",
+        { seconds: this.#intervalSeconds },
+      );
+    }
+  }
+
+  #run(transport: Transport, send: () => Promise<boolean>): void {
     const intervalMs = this.intervalMs(transport);
     const schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs: this.#phaseMs });
     this.#current = { transport, intervalMs, schedule, send };
@@ -125,8 +153,8 @@ export class ReportTimer {
   /** Time between two reports by a transport, in milliseconds. */
   intervalMs({ carrier }: Transport): number {
     if (carrier === "POST") return (this.#intervalSeconds ?? INTERVAL_SECONDS.post) * 1000;
-    const seconds = this.#intervalSeconds ?? INTERVAL_SECONDS.webSocket;
-    return Math.min(seconds * 1000, LONGEST_SOCKET_INTERVAL_MS);
+    const ms = (this.#intervalSeconds ?? INTERVAL_SECONDS.webSocket) * 1000;
+    return this.#isKept ? ms : Math.min(ms, LONGEST_SOCKET_INTERVAL_MS);
   }
 
   /** Lets the timer fire when the next report is due, after one that has succeeded or failed. */
@@ -151,16 +179,5 @@ export class ReportTimer {
     // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
     const succeeded = reports.transport.carrier === "WebSocket" || await reporting;
     if (reports === this.#current) this.#awaitNext(reports, { succeeded });
-  }
-
-  /** Logs once that the interval is longer than a WebSocket allows. */
-  #logClamped({ carrier }: Transport): void {
-    const seconds = this.#intervalSeconds ?? 0;
-    if (carrier === "POST" || seconds * 1000 <= LONGEST_SOCKET_INTERVAL_MS) return;
-    if (this.#isClampLogged) return;
-    this.#isClampLogged = true;
-    getLogger("panel").info(
-      "Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s",
-    );
   }
 }

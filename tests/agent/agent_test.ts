@@ -16,6 +16,7 @@ import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
@@ -26,6 +27,11 @@ import { testsWith } from "../tests_with.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
+
+interface LiveOptions {
+  readonly infoIntervalMs?: number;
+  readonly intervalSeconds?: number;
+}
 
 /** A panel by version 1 and a machine; each call is noted with the time at which it came. */
 class FakeWorld {
@@ -45,6 +51,7 @@ class FakeWorld {
   order: (order: PanelOrder) => void = () => {};
   control: RemoteControl | undefined;
   moveTo: (transport: Transport | undefined) => void = () => {};
+  report: (transport: Transport) => Promise<boolean> = () => Promise.resolve(false);
   /** How often the remote control was told that the connection may be dead. */
   deadConnections = 0;
   snapshots = 0;
@@ -59,7 +66,10 @@ class FakeWorld {
     return this.#connection;
   }
 
-  agent(signal: AbortSignal, { infoIntervalMs = 300_000 } = {}): Agent {
+  agent(
+    signal: AbortSignal,
+    { infoIntervalMs = 300_000, intervalSeconds }: LiveOptions = {},
+  ): Agent {
     setUpLog({
       level: "info",
       format: "text",
@@ -72,6 +82,7 @@ class FakeWorld {
       transport: "http",
       protocolVersion: 1,
       infoIntervalMinutes: infoIntervalMs / 60_000,
+      ...intervalSeconds !== undefined && { intervalSeconds },
     } as const;
     const connection = this.#connection = fakeConnection(config);
     const { clientV1 } = connection;
@@ -124,6 +135,7 @@ class FakeWorld {
     });
     this.order = (order) => agent.onOrder(order);
     this.moveTo = (transport) => agent.onTransport(transport);
+    this.report = (transport) => agent.report(transport);
     return agent;
   }
 
@@ -141,7 +153,7 @@ class FakeWorld {
 async function live(
   world: FakeWorld,
   use: (time: FakeTime) => Promise<void>,
-  options: { infoIntervalMs?: number } = {},
+  options: LiveOptions = {},
 ): Promise<void> {
   using time = new FakeTime();
   const stop = new AbortController();
@@ -493,4 +505,48 @@ Deno.test("Agent.run() looks within two minutes whether the token is known, whil
 Deno.test("Agent.run() closes the WebSocket of a panel that does not know the token any more, and no other", async () => {
   assertEquals((await checkTokens(2, () => Promise.resolve(false))).closed > 0, true);
   assertEquals((await checkTokens(2, () => Promise.reject(refused))).closed, 0, "it can't ask");
+});
+
+Deno.test("Agent.report() asks once a connection whether pings keep it, only where the interval is long", async () => {
+  await same(
+    async ([intervalSeconds, isKept, version]) => {
+      const asked: number[] = [];
+      let keptAlive = 0;
+      const world = new FakeWorld();
+      await live(world, async (time) => {
+        const { connection } = world;
+        connection.sender.acceptsPings = () => {
+          asked.push(Math.round(performance.now()));
+          return Promise.resolve(isKept);
+        };
+        const answering = (version: 1 | 2) => {
+          const socket = new PanelSocket(new FakeSocket(), {
+            version,
+            receiver: new FakeReceiver(),
+            acknowledgements: connection.acknowledgements,
+          });
+          socket.sendReport = () => Promise.resolve();
+          socket.notifyReport = () => {};
+          socket.keepAlive = () => void keptAlive++;
+          return socket;
+        };
+        for (let n = 0; n < 2; n++) {
+          connection.sender.socket = answering(version);
+          const transport: Transport = { version, carrier: "WebSocket" };
+          world.moveTo(transport);
+          await world.report(transport);
+          await time.run(65_000);
+          world.moveTo(undefined);
+        }
+        connection.sender.socket = undefined;
+      }, { intervalSeconds });
+      return `asked ${asked.length}, kept ${keptAlive}, reported ${world.snapshots}`;
+    },
+    [
+      [[30, true, 2], "asked 2, kept 2, reported 7"],
+      [[30, false, 2], "asked 2, kept 0, reported 15"],
+      [[30, true, 1], "asked 0, kept 0, reported 15"],
+      [[10, true, 2], "asked 0, kept 0, reported 15"],
+    ] as const,
+  );
 });

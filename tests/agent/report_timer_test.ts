@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { ReportSchedule, ReportTimer } from "../../lib/agent/report_timer.ts";
 import { type Transport, transportName } from "../../lib/panel/transport.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { panelLines } from "../panel/panel_lines.ts";
 import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
@@ -78,19 +79,46 @@ Deno.test("ReportTimer clamps the interval of a WebSocket", async () => {
   });
 });
 
-Deno.test("ReportTimer logs once that it clamps an interval, and only then", () => {
-  const started = (intervalSeconds: number, ...transports: Transport[]) =>
-    panelLines(() => {
-      const report = () => Promise.resolve(true);
-      const timer = new ReportTimer(intervalSeconds);
-      for (const transport of transports) timer.start(transport, report);
-      timer.stop();
-    });
-  const line =
-    "info Reports are sent every 10 s: the panel closes a WebSocket that is idle for 11 s";
-  assertEquals(started(11, V2_POST, V2_WEBSOCKET, V1_WEBSOCKET), [line]);
-  assertEquals(started(10, V2_WEBSOCKET), []);
-  assertEquals(started(60, V1_POST), []);
+Deno.test("ReportTimer reports every 10 s at most by a WebSocket that pings do not keep, and logs why once", async () => {
+  const report = () => Promise.resolve(true);
+  await same(
+    ([seconds, transport, ...kept]) => {
+      const shown: unknown[] = [];
+      const lines = panelLines(() => {
+        const timer = new ReportTimer(seconds);
+        timer.start(transport, report);
+        shown.push(timer.isCapped(transport), timer.intervalMs(transport));
+        for (const isKept of kept) timer.setKept(isKept);
+        shown.push(timer.isCapped(transport), timer.intervalMs(transport));
+        timer.start(transport, report);
+        shown.push(timer.intervalMs(transport));
+        timer.stop();
+      });
+      const reason =
+        "info Reports are sent every 10 s, not every 30 s: this panel closes a WebSocket " +
+        "that is silent for 11 s";
+      for (const line of lines) assertEquals(line, reason);
+      return [...shown, lines.length].join();
+    },
+    [
+      [[30, V2_WEBSOCKET], "true,10000,true,10000,10000,0"],
+      [[30, V2_WEBSOCKET, false, false], "true,10000,true,10000,10000,1"],
+      [[30, V2_WEBSOCKET, true], "true,10000,false,30000,10000,0"],
+      [[10, V2_WEBSOCKET], "false,10000,false,10000,10000,0"],
+      [[30, V1_POST], "false,30000,false,30000,30000,0"],
+    ] as const,
+  );
+});
+
+Deno.test("ReportTimer.setKept() goes on with the same reports, at their interval", async () => {
+  await withTimer(30, async ({ time, timer, start, due }) => {
+    start(V2_WEBSOCKET);
+    await time.run(10_000);
+    timer.setKept(true);
+    await time.run(60_000);
+    assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 40000", "v2 WebSocket 70000"]);
+    timer.stop();
+  });
 });
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", async () => {

@@ -438,7 +438,11 @@ export class TestPanel extends StandInPanel {
     this.#configRequests.delete(requestId);
     resolve?.(config);
     if (resolve !== undefined) return rpcResult({ status: "success" }, id);
-    this.#contract.reject("rpc: agent.startupConfig.result answers no request", atMs);
+    // By an id that the panel has not given an agent learns its version.
+    const isQuestion = "error" in jsonFields(params);
+    if (!isQuestion) {
+      this.#contract.reject("rpc: agent.startupConfig.result answers no request", atMs);
+    }
     return rpcError({ code: -32004, message: "request not found" }, id);
   }
 
