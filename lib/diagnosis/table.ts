@@ -14,6 +14,9 @@ import type { Row } from "./cause.ts";
 
 const TEXT = String.raw`
 # lookup
+= configured name server ~ /configured name server/
+no address for {hop}: {why}
+-> correct {--custom-dns ADDRESS}, or leave it out
 = name server ~ /name server|no answer within|refused|unreachable/
 no address for {hop}: {server}
 -> see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)

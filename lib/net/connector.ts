@@ -1,4 +1,5 @@
 import { getLogger, roundMs } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { closeQuietly, type DialCall } from "./byte_stream.ts";
@@ -23,6 +24,9 @@ export interface ConnectOptions extends DialCall {
 /** The system asks its second name server after 5 s. */
 const LOOKUP_MS = 8_000;
 
+/** A lookup that takes so long has waited for a name server that does not answer. */
+const SLOW_LOOKUP_MS = 4_000;
+
 const CONNECT_MS = 10_000;
 
 /** Addresses that are tried: a name server may list hundreds. */
@@ -35,6 +39,7 @@ export class Connector {
   readonly #system: SystemResolver;
   readonly #nameServer: HostAndPort | undefined;
   readonly #log = getLogger("net");
+  readonly #slowLog = LogRateLimit.once();
 
   constructor(
     { preferFamily, nameServer }: ConnectorOptions,
@@ -84,11 +89,18 @@ export class Connector {
         { timeoutMs: LOOKUP_MS, signal },
       );
       const addresses = this.#ordered(found).slice(0, ADDRESSES_LIMIT);
+      const ms = performance.now() - startedAtMs;
+      if (ms >= SLOW_LOOKUP_MS && this.#slowLog.allows()) {
+        this.#log.warning(
+          "Resolving {host} took {seconds} s \u2192 see whether the first name server answers: cat /etc/resolv.conf",
+          { host, seconds: Math.round(ms / 1000) },
+        );
+      }
       this.#log.debug("Resolved {host} in {ms} ms: {addresses}", {
         event: "resolved",
         host,
         addresses: addresses.join(", "),
-        ms: roundMs(performance.now() - startedAtMs),
+        ms: roundMs(ms),
       });
       return addresses;
     } catch (cause) {

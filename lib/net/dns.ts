@@ -191,7 +191,10 @@ export class NameServerResolver {
 
   async #ask(host: string, signal: AbortSignal): Promise<readonly string[]> {
     const { host: server, port } = this.#address;
-    const [ipAddr = server] = await this.#system.resolve(server, { signal });
+    const [ipAddr = server] = await this.#system.resolve(server, { signal }).catch(() => {
+      signal.throwIfAborted();
+      throw new Error(`the configured name server ${server} has no address`);
+    });
     const late = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const questions = (["A", "AAAA"] as const).map(async (type) => {
@@ -209,6 +212,9 @@ export class NameServerResolver {
       .filter((address) => ipFamily(address) !== undefined);
     if (addresses.length > 0) return addresses;
     const cause = answers.find((answer) => answer.status === "rejected")?.reason;
+    if (cause instanceof Deno.errors.TimedOut) {
+      throw new Error(`the configured name server ${server} port ${port} does not answer`);
+    }
     throw new Error(`Cannot resolve ${host}: it has no address`, { cause });
   }
 }

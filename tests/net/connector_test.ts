@@ -1,7 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Connector } from "../../lib/net/connector.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { DialError } from "../../lib/net/errors.ts";
+import { FakeTime } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { TestNameServer } from "./fake_name_server.ts";
@@ -83,4 +85,20 @@ Deno.test("Connector.lookUp() puts IPv4 first where a name server is asked, whos
   const preferring = new Connector({ nameServer, preferFamily: 6 });
   const preferred = await preferring.lookUp("panel.test", { signal });
   assertEquals(preferred.map((address) => address.includes(":")), [true, true, false, false]);
+});
+
+Deno.test("Connector.lookUp() says once that a name server let it wait", async () => {
+  using time = new FakeTime();
+  const lookUp = () =>
+    new Promise<string[]>((done) => setTimeout(() => done(["192.0.2.1"]), 5_000));
+  const connector = new Connector({}, new SystemResolver({ lookUp, lookUpHosts: lookUp }));
+  const log = await collectedLog(async () => {
+    for (let n = 0; n < 2; n++) {
+      const found = connector.lookUp("panel.test", { signal });
+      await time.run(5_000);
+      assertEquals(await found, ["192.0.2.1"]);
+    }
+  });
+  assertEquals(log.length, 1);
+  assertStringIncludes(log[0] ?? "", "Resolving panel.test took 5 s → see whether the first name");
 });

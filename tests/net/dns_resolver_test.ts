@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { lookUpHostsFile, NameServerResolver, SystemResolver } from "../../lib/net/dns.ts";
+import { lookupErrorMessage } from "../../lib/net/error_messages.ts";
+import { replaced } from "../replaced.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
 import { TestNameServer } from "./fake_name_server.ts";
@@ -111,4 +113,23 @@ sanitized.test("NameServerResolver.resolveAll() rejects after 5 s when the serve
   await realUntil(() => server.questions.length >= 2);
   assertEquals(await time.until(asked, { withinMs: 60_000, stepMs: 100 }), 5000);
   await assertRejects(() => asked, DOMException, "no answer within 5 s");
+});
+
+sanitized.test("NameServerResolver.resolveAll() tells a server that does not answer from a name that is not there", async () => {
+  const failure = async (host: string, names: NameServerResolver) =>
+    lookupErrorMessage(await assertRejects(() => names.resolveAll(host, { signal }), Error));
+  await using server = await TestNameServer.start({ "old.test": { A: ["192.0.2.3"] } });
+  const at = (host: string, port: number) => new NameServerResolver({ host, port }, system);
+  assertEquals(await failure("a.test", at("127.0.0.1", server.port)), "no such name");
+  assertEquals(
+    await failure("a.test", at("nowhere", 53)),
+    "the configured name server nowhere has no address",
+  );
+  using _ = replaced(Deno, {
+    resolveDns: () => Promise.reject(new Deno.errors.TimedOut("proto error: request timed out")),
+  });
+  assertEquals(
+    await failure("a.test", at("192.0.2.1", 53)),
+    "the configured name server 192.0.2.1 port 53 does not answer",
+  );
 });
