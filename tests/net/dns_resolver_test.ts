@@ -125,7 +125,7 @@ sanitized.test("NameServerResolver.resolveAll() tells a server that does not ans
     await failure("a.test", at("nowhere", 53)),
     "the configured name server nowhere has no address",
   );
-  using _ = replaced(Deno, {
+  using _ = replaced<object>(Deno, {
     resolveDns: () => Promise.reject(new Deno.errors.TimedOut("proto error: request timed out")),
   });
   assertEquals(

@@ -43,8 +43,8 @@ const pullParamsSchema = fields({ capabilities: texts, ack_event_ids: texts }, [
   "ack_event_ids",
 ]);
 
-/** Methods that agents try although a panel up to 1.4 does not know them: the second checks a token. */
-const NEWER_METHODS = ["agent.taskResult", "agent.noop"];
+/** Methods that agents try although older panels do not know them: by the last they learn the version. */
+const NEWER_METHODS = ["agent.taskResult", "agent.noop", "agent.startupConfig.result"];
 
 /** Checks messages against the contract of a generation. */
 export class ContractChecker {
