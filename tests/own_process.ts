@@ -1,5 +1,7 @@
 import { assert } from "@std/assert";
-import { PATIENCE_MS } from "./patience.ts";
+
+/** For a process that starts a Deno, and compiles what it runs. */
+const PATIENCE_MS = 180_000;
 
 /** The name of the one test that a process of its own runs. */
 const VARIABLE = "TEST_IN_OWN_PROCESS";
@@ -27,7 +29,7 @@ export function isolatedTest(
         args: [...words, `--filter=${name}`, `${file}`],
         env: { [VARIABLE]: name, NO_COLOR: "1" },
         // What it waits for has its own patience, and is told by it.
-        signal: AbortSignal.timeout(2 * PATIENCE_MS),
+        signal: AbortSignal.timeout(PATIENCE_MS),
       }).output();
       const decoder = new TextDecoder();
       const output = decoder.decode(stdout) + decoder.decode(stderr);

@@ -10,7 +10,8 @@ import { restoring } from "../restoring.ts";
 
 // No option, since other tests may run in this process.
 const SECRET = "AGENT_SECRET_OF_A_SWITCH";
-Deno.env.set(SECRET, "a-secret");
+Deno.test.beforeAll(() => Deno.env.set(SECRET, "a-secret"));
+Deno.test.afterAll(() => Deno.env.delete(SECRET));
 
 /** Starts nothing, and remembers what it was asked for. */
 class FakePrograms extends Programs {
