@@ -184,6 +184,17 @@ Deno.test("each error of the other rooms has its Chinese", () => {
   );
 });
 
+Deno.test("each rule by which an interface or a mount point counts has its Chinese", () => {
+  const files = ["interface_filter", "mount_filter"].map((name) => `metrics/${name}.ts`);
+  const rules = sourceTexts("metrics/").filter(({ file, text }) =>
+    files.includes(file) && isSentence(text)
+  );
+  assert(rules.length > 20, `${rules.length}`);
+  const hiders = ["another mount there", "the mount on {}"];
+  assertKnown(rules.filter(({ text }) => ![...hiders, "hidden by {}"].includes(text)));
+  assertKnown(hiders.map((text) => ({ file: "", text: `hidden by ${text}` })));
+});
+
 Deno.test("each line of the log from level info on has its Chinese", () => {
   assertKnown(
     sourceTexts("").filter(({ file, text, isLogged }) =>

@@ -82,9 +82,9 @@ asRoot.test("the program uses what is installed on its machine: configuration, r
   const units = `${folder.path}/etc/systemd/system`;
   Deno.mkdirSync(units, { recursive: true });
   const unit = "[Service]\nExecStart=/opt/komari/agent -e https://p.example -t t0ken\n" +
-    "Environment=HTTPS_PROXY=gopher://p.example\n";
+    "Environment=HTTPS_PROXY=http://p.example\n";
   Deno.writeTextFileSync(`${units}/komari-agent.service`, unit);
   await using replacement = start("install", "--replace");
-  await replacement.says("has the scheme gopher://; supported are");
+  await replacement.says("komari-agent.service: it was edited by hand (Environment=)");
   assertEquals((await replacement.ends()).code, 2);
 });
