@@ -52,6 +52,8 @@ function diagnose(line: string) {
 
 /** All causes: below each failure the name of its row, the reason and what to do. */
 const FAILURES = cases(`
+lookup Cannot resolve panel.example: the configured name server 192.0.2.9 port 53 does not answer
+→ configured name server: no address for panel.example: the configured name server 192.0.2.9 port 53 does not answer ⇒ correct --custom-dns ADDRESS, or leave it out
 lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
 → name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no answer within 8 s

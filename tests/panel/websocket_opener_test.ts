@@ -133,8 +133,8 @@ Deno.test("WebSocketOpener.open() takes orders up to the limit, and skips longer
   });
 });
 
-Deno.test("WebSocketOpener.open() takes input of terminals up to 1 MiB", async () => {
-  const limit = 1024 * 1024;
+Deno.test("WebSocketOpener.open() takes input of terminals up to 8 MiB", async () => {
+  const limit = 8 * 1024 * 1024;
   await withRawServer(async (peer) => {
     await upgrade(peer);
     await peer.write(serverFrame(1, "a".repeat(limit)));
