@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { CpuCollector } from "../../lib/metrics/cpu.ts";
-import { FakeTime } from "../fake_time.ts";
+import { cases, same } from "../cases.ts";
+import { timed } from "../fake_time.ts";
 import { fakeSource, fakeSourceSequence } from "./fake_host.ts";
 import { ratedCpu } from "./rated.ts";
 
@@ -11,60 +12,36 @@ function percents(...ticks: string[]): (number | undefined)[] {
   return ticks.map(look);
 }
 
-/** What a counter of the kernel shows that fell below 0. */
-const BELOW = "18446744073709551000";
+// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest of nice; LOW fell below 0.
+const LOW = "18446744073709551000";
+const TABLE = cases(
+  `
+  the mean since boot, then the use since then: 30 0 0 70, 40 0 0 160 → 30 10
+  iowait as idle: 0 0 0 100, 0 0 0 140 40 0 0 20 → 0 20
+  nice, irq, softirq and steal as busy: 0 0 0 100, 1 2 3 100 80 4 5 5 → 0 20
+  no time of guests twice: 50 0 0 50 0 0 0 0 50 0 → 50
+  the last value while no time has passed: 30 0 0 70, 30 0 0 70, 30 0 0 70 → 30 30 30
+  no fall of iowait: 10 0 0 940 50, 20 0 0 950 10 → 1 50
+  no fall of steal: 10 0 0 900 0 0 0 90, 20 0 0 930 0 0 0 5 → 10 25
+  a core's time once that returns: 100 0 0 100, 60 0 0 110, 100 0 0 120 → 50 0 0
+  anew from fewer cores: 1000 0 0 9000, 500 0 0 4500, 600 0 0 4800 → 10 10 25
+  100 where idle time falls by a tick: 1000 0 0 9000, 1800 0 0 8999 → 10 100
+  all since idle time was out of range: 1000 0 0 9000, 1010 0 0 LOW, 1020 0 0 9060 20 → 10 10 20
+  the others where one is out of range: 10 0 0 90 LOW 0 0 LOW, 20 0 0 180 LOW 0 0 LOW → 10 10
+  no more than 100: 6898735948855979 0 0 0 → 100
+  the last value when a core goes, and when it returns: 1000 0 0 9000, 1030 0 0 9070,
+    1050 0 0 4600, 1070 0 0 4680, 1090 0 0 9150, 1130 0 0 9210 → 10 30 30 20 20 40
+`.replaceAll("LOW", LOW).replaceAll(/,\n\s+/g, ", "),
+);
 
-// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest of nice
-const TABLE: readonly [what: string, ticks: readonly string[], percents: number[]][] = [
-  ["the mean since boot, then the use since the look before", ["30 0 0 70", "40 0 0 160"], [
-    30,
-    10,
-  ]],
-  ["iowait as idle", ["0 0 0 100", "0 0 0 140 40 0 0 20"], [0, 20]],
-  ["nice, irq, softirq and steal as busy", ["0 0 0 100", "1 2 3 100 80 4 5 5"], [0, 20]],
-  ["no time of guests twice", ["50 0 0 50 0 0 0 0 50 0"], [50]],
-  ["the last value while no time has passed", ["30 0 0 70", "30 0 0 70", "30 0 0 70"], [
-    30,
-    30,
-    30,
-  ]],
-  ["no fall of iowait", ["10 0 0 940 50", "20 0 0 950 10"], [1, 50]],
-  ["no fall of steal", ["10 0 0 900 0 0 0 90", "20 0 0 930 0 0 0 5"], [10, 25]],
-  ["a core's time once that returns", ["100 0 0 100", "60 0 0 110", "100 0 0 120"], [50, 0, 0]],
-  ["anew from counters of fewer cores", ["1000 0 0 9000", "500 0 0 4500", "600 0 0 4800"], [
-    ...[10, 10, 25],
-  ]],
-  ["100 where idle time falls by a tick", ["1000 0 0 9000", "1800 0 0 8999"], [10, 100]],
-  ["all since idle time was out of range", [
-    "1000 0 0 9000",
-    `1010 0 0 ${BELOW}`,
-    "1020 0 0 9060 20",
-  ], [
-    ...[10, 10, 20],
-  ]],
-  ["the others where one is out of range", [
-    ...[`10 0 0 90 ${BELOW} 0 0 ${BELOW}`, `20 0 0 180 ${BELOW} 0 0 ${BELOW}`],
-  ], [10, 10]],
-  ["no more than 100", ["6898735948855979 0 0 0"], [100]],
-  ["the last value when a core and its idle time go, and when they return", [
-    ...["1000 0 0 9000", "1030 0 0 9070", "1050 0 0 4600", "1070 0 0 4680", "1090 0 0 9150"],
-    "1130 0 0 9210",
-  ], [10, 30, 30, 20, 20, 40]],
-];
-
-for (const [what, ticks, expected] of TABLE) {
-  Deno.test(`CpuCollector.collect() counts ${what}`, () => {
-    assertEquals(percents(...ticks), expected);
-  });
-}
-
-Deno.test("CpuCollector.collect() throws when no time ever passed", () => {
-  const look = ratedCpu(new CpuCollector(fakeSource(() => "cpu  0 0 0 0 0 0 0 0 0 0")));
-  assertThrows(look, Error, "Cannot use stat: CPU times stand still");
+Deno.test("CpuCollector.collect() counts busy time as htop does, once, and never against a counter that falls", async () => {
+  await same(
+    (row) => percents(...(row.split(": ")[1] ?? "").split(", ")).join(" "),
+    TABLE,
+  );
 });
 
-Deno.test("CpuCollector.collect() throws when the times have stood still for two seconds, and recovers", () => {
-  using time = new FakeTime();
+timed.test("CpuCollector.collect() throws when the times stand still for two seconds or are malformed, and recovers", (time) => {
   let line = "cpu  30 0 0 70 0 0 0 0 0 0";
   const look = ratedCpu(new CpuCollector(fakeSource(() => line)));
   assertEquals(look(), 30);
@@ -74,6 +51,12 @@ Deno.test("CpuCollector.collect() throws when the times have stood still for two
   assertThrows(look, Error, "Cannot use stat: CPU times stand still");
   line = "cpu  31 0 0 71 0 0 0 0 0 0";
   assertEquals(look(), 50);
+  line = "cpu  ?";
+  assertThrows(look, SyntaxError, '"cpu  ?"');
+  line = "cpu  32 0 0 80 0 0 0 0 0 0";
+  assertEquals(look(), 10);
+  const never = new CpuCollector(fakeSource(() => "cpu  0 0 0 0 0 0 0 0 0 0"));
+  assertThrows(() => never.collect(), Error, "stand still");
 });
 
 Deno.test("CpuCollector.missingPart() names times that are out of range or fell, until they are right again", () => {
@@ -89,29 +72,15 @@ Deno.test("CpuCollector.missingPart() names times that are out of range or fell,
   const cpu = new CpuCollector(fakeSourceSequence(...lines.map(([line]) => line)));
   for (const [line, problem] of lines) {
     cpu.collect();
-    const message = cpu.missingPart()?.message;
-    assertEquals(message, problem && `Cannot use stat: ${problem}`, line);
+    assertEquals(cpu.missingPart()?.message, problem && `Cannot use stat: ${problem}`, line);
   }
 });
 
-Deno.test("CpuCollector.collect() throws when the file is malformed, and recovers", () => {
-  const look = ratedCpu(
-    new CpuCollector(fakeSourceSequence("cpu  30 0 0 70", "cpu  ?", "cpu  40 0 0 160")),
-  );
-  look();
-  assertThrows(look, SyntaxError, '"cpu  ?"');
-  assertEquals(look(), 10);
-});
-
 Deno.test("CpuCollector.collect() stays between 0 and 100 for any counters", () => {
-  const line = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), {
-    minLength: 4,
-    maxLength: 10,
-  }).map((columns) => columns.join(" "));
+  const column = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  const line = fc.array(column, { minLength: 4, maxLength: 10 }).map((it) => it.join(" "));
   fc.assert(fc.property(fc.array(line, { minLength: 1 }), (lines) => {
-    const all = percents("1 1 1 1", ...lines).slice(1);
-    assertEquals(all.length, lines.length);
-    for (const percent of all) {
+    for (const percent of percents("1 1 1 1", ...lines)) {
       assert(percent === undefined || (percent >= 0 && percent <= 100), `got ${percent}`);
     }
   }));

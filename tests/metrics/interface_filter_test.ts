@@ -7,296 +7,168 @@ import {
   type InterfaceContext,
   type InterfaceGlobs,
 } from "../../lib/metrics/interface_filter.ts";
+import { cases, same } from "../cases.ts";
 
-const VIRTUAL: InterfaceTraits = NO_TRAITS;
-const DEVICE: InterfaceTraits = { ...VIRTUAL, device: true };
+type Facts = Parameters<typeof decideInterface>[1];
+type Around = Partial<InterfaceContext & InterfaceGlobs>;
 
-/** The surroundings of an interface, which by default tell nothing. */
-function around(
-  { include = [], exclude = [], ...rest }: Partial<InterfaceContext & InterfaceGlobs> = {},
-): InterfaceContext {
-  return {
-    globs: { include, exclude },
-    ...{ noDevices: false, isOnlyLink: false, hasTraffic: false, ...rest },
-  };
-}
-
-/** The decision on an interface with these traits. */
-function decide(name: string, traits: InterfaceTraits | undefined, context = around()) {
-  return decideInterface(name, { traits }, context);
-}
-
-Deno.test("decideInterface() counts interfaces with a device, whatever their name", () => {
-  const table: [name: string, traits: InterfaceTraits, counted: boolean, rule: string][] = [
-    ["eth0", DEVICE, true, "has a device"],
-    ["wlo1", DEVICE, true, "has a device"],
-    ["wwan0", DEVICE, true, "has a device"],
-    ["br-lan", DEVICE, true, "has a device"],
-    ["lo", VIRTUAL, false, "loopback"],
-    ["lo0", VIRTUAL, false, "loopback"],
-    ["docker0", { ...VIRTUAL, bridge: true }, false, "virtual: docker*"],
-    ["veth12ab", VIRTUAL, false, "virtual: veth*"],
-    ["br0", VIRTUAL, false, "virtual: br?"],
-    ["vif1.0", DEVICE, false, "virtual: vif*"],
-    ["loopback0", DEVICE, false, "virtual: loopback0"],
-    ["office", { ...VIRTUAL, bridge: true }, false, "virtual: no device"],
-    ["bond0", { ...VIRTUAL, bond: true, stacked: true }, true, "bond"],
-    ["eth0", { ...DEVICE, bondSlave: true, master: "bond0" }, false, "bond slave of bond0"],
-    ["eth0", { ...DEVICE, bondSlave: true }, false, "bond slave of another interface"],
-    ["eno1", { ...DEVICE, master: "vmbr0" }, true, "has a device"],
-    ["enP1", { ...DEVICE, deviceSlave: true, master: "eth0" }, false, "already counted by eth0"],
-    ["lan1", { ...DEVICE, switchPort: true }, false, "switch port: its uplink is counted"],
-  ];
-  for (const [name, traits, counted, rule] of table) {
-    assertEquals(decide(name, traits), { counted, rule }, name);
-  }
-});
-
-Deno.test("decideInterface() uses the name where no interface has a device", () => {
-  const table: [name: string, traits: InterfaceTraits | undefined, counted: boolean][] = [
-    ["eth0", VIRTUAL, true],
-    ["eth0", undefined, true],
-    ["venet0", VIRTUAL, true],
-    ["ens18", undefined, true],
-    ["wlo1", undefined, true],
-    ["lo", undefined, false],
-    ["eth0.10", VIRTUAL, false],
-    ["tun0", VIRTUAL, false],
-    ["wg0", VIRTUAL, false],
-    ["fwln100i0", VIRTUAL, false],
-    ["office", { ...VIRTUAL, bridge: true }, false],
-    ["office", { ...VIRTUAL, tunnel: true }, false],
-    ["office", { ...VIRTUAL, stacked: true }, false],
-  ];
-  for (const [name, traits, counted] of table) {
-    assertEquals(
-      decide(name, traits, around({ noDevices: true })).counted,
-      counted,
-      name,
-    );
-  }
-});
-
-Deno.test("decideInterface() uses the name of an interface with unknown traits", () => {
-  assertEquals(decide("wwan0", undefined), {
-    counted: true,
-    rule: "by name: kind unknown",
-  });
-  assertEquals(decide("veth1", undefined).counted, false);
-});
-
-Deno.test("decideInterface() counts a dial-up link unless another interface may include it", () => {
-  assertEquals(decide("ppp0", VIRTUAL).counted, true);
-  assertEquals(decide("ppp0", VIRTUAL, around({ hasTraffic: true })), {
-    counted: false,
-    rule: "inside another interface: ppp*",
-  });
-});
-
-Deno.test("decideInterface() lets an explicit include take precedence", () => {
-  const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
-  assertEquals(decide("vmbr0", { ...VIRTUAL, bridge: true }, around(lists)), {
-    counted: true,
-    rule: "included by --include-nics vmbr*",
-  });
-  assertEquals(decide("lo", undefined, around(lists)).counted, true);
-  assertEquals(decide("eth0", DEVICE, around(lists)), {
-    counted: false,
-    rule: "not in --include-nics",
-  });
-});
-
-Deno.test("decideInterface() counts nothing else beside the one interface of an include", () => {
-  const only = around({ include: ["wg0"] });
-  assertEquals(decide("eth0", DEVICE, only).counted, false);
-  assertEquals(decide("wg0", VIRTUAL, only).counted, true);
-});
-
-Deno.test("decideInterface() knows software interfaces by the names that their makers give", () => {
-  const names = [
-    ...["docker0", "podman1", "br-1f2e", "br0", "br10", "veth12ab", "virbr0", "vnet3", "lxdbr0"],
-    ...["incusbr0", "vmbr0", "fwbr100i0", "fwln100i0", "fwpr100p0", "tap0", "tun0", "vif1.0"],
-    ...["xenbr0", "ovs-system", "cni0", "cali1a2b", "cilium_host", "lxc1a2b", "flannel.1"],
-    ...["kube-ipvs0", "nodelocaldns", "weave", "wg0", "tailscale0", "ztabc", "utun3", "nebula1"],
-    ...["gre0", "erspan0", "sit0", "tunl0", "ip6tnl0", "ip_vti0", "vxlan0", "geneve0"],
-    ...["macvlan0", "macvtap0", "ipvlan0", "vlan5", "eth0.10", "dummy0", "ifb0", "teql0"],
-    ...["nlmon0", "ve-web", "he-ipv6"],
-  ];
-  const counted = names.filter((name) =>
-    decide(name, undefined, around({ noDevices: true, isOnlyLink: true })).counted
-  );
-  assertEquals(counted, []);
-});
-
-Deno.test("decideInterface() knows the bridge's uplink among its ports by its name", () => {
-  const port = { ...VIRTUAL, bridgePort: true };
-  const uplinks = ["eth0", "enp1s0", "wlan0", "wwan0", "usb0", "wan", "venet0"];
-  const counted = [...uplinks, "guest", "lan1"].filter((name) =>
-    decide(name, port, around({ noDevices: true })).counted
-  );
-  assertEquals(counted, uplinks);
-});
-
-Deno.test("decideInterface() leaves out excluded interfaces", () => {
-  assertEquals(
-    decide("eth1", DEVICE, around({ exclude: ["wlan0", "eth?"] })),
-    { counted: false, rule: "excluded by --exclude-nics eth?" },
-  );
-  assertEquals(
-    decide("veth1", DEVICE, around({ exclude: ["eth?"] })).counted,
-    true,
-  );
-});
-
-Deno.test("decideInterface() counts a tunnel that is the only link, as in a rootless container", () => {
-  const tunnel = { ...VIRTUAL, tunnel: true };
-  for (const name of ["tap0", "eth0", "enp1s0"]) {
-    assertEquals(decide(name, tunnel, around({ noDevices: true, isOnlyLink: true })), {
-      counted: true,
-      rule: "tunnel: the only link",
-    });
-    assertEquals(
-      decide(name, tunnel, around({ noDevices: true })).counted,
-      false,
-    );
-    assertEquals(decide(name, tunnel, around({ isOnlyLink: true })).counted, false);
-  }
-});
+/** A container, which has no devices; and one in which nothing else counts. */
+const NONE = { noDevices: true };
+const ALONE = { noDevices: true, isOnlyLink: true };
 
 /** What the kernel says of an interface of a kind. */
-function link(kind: string | undefined, is: Partial<LinkKind> = {}): LinkKind {
+function link(kind: string | undefined, is: Partial<LinkKind> = {}): Facts {
   const none = { isLoopback: false, isStacked: false, isMonitor: false, hasDevice: false };
-  return { name: "", kind, ...none, ...is };
+  return { link: { name: "", kind, ...none, ...is } };
 }
 
-Deno.test("decideInterface() leaves out by their kind what another interface carries, whatever the name", () => {
-  const kinds = ["xfrm", "vti", "vti6", "vrf", "dummy", "team", "gre", "ipip", "sit", "ifb"];
-  for (const kind of kinds) {
-    for (const noDevices of [false, true]) {
-      const decision = decideInterface("office", { link: link(kind) }, around({ noDevices }));
-      assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` }, kind);
-    }
-  }
-  // A container's own links.
-  for (const kind of [undefined, "veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
-    const decision = decideInterface("net1", { link: link(kind) }, around({ noDevices: true }));
-    assertEquals(decision.counted, true, kind);
-  }
+/** What `/sys` says of one with these traits; nothing is known without. */
+function sys(traits?: Partial<InterfaceTraits>): Facts {
+  return traits === undefined ? {} : { traits: { ...NO_TRAITS, ...traits } };
+}
+
+/** The rule behind `+` if it counts; by default there are devices, and nothing else is known. */
+function rule(
+  name: string,
+  facts: Facts,
+  { include = [], exclude = [], ...rest }: Around = {},
+): string {
+  const context = { noDevices: false, isOnlyLink: false, hasTraffic: false, ...rest };
+  const decision = decideInterface(name, facts, { globs: { include, exclude }, ...context });
+  return `${decision.counted ? "+" : "-"} ${decision.rule}`;
+}
+
+Deno.test("decideInterface() counts interfaces with a device, whatever their name, and bonds for their members", async () => {
+  await same(([name, traits]) => rule(name, sys(traits)), [
+    ...["eth0", "wlo1", "wwan0", "br-lan"].map((name) =>
+      [[name, { device: true }], "+ has a device"] as const
+    ),
+    [["lo", {}], "- loopback"],
+    [["lo0", {}], "- loopback"],
+    [["docker0", { bridge: true }], "- virtual: docker*"],
+    [["veth12ab", {}], "- virtual: veth*"],
+    [["br0", {}], "- virtual: br?"],
+    [["vif1.0", { device: true }], "- virtual: vif*"],
+    [["loopback0", { device: true }], "- virtual: loopback0"],
+    [["office", { bridge: true }], "- virtual: no device"],
+    [["bond0", { bond: true, stacked: true }], "+ bond"],
+    [["eth0", { device: true, bondSlave: true, master: "bond0" }], "- bond slave of bond0"],
+    [["eth0", { device: true, bondSlave: true }], "- bond slave of another interface"],
+    [["eno1", { device: true, master: "vmbr0" }], "+ has a device"],
+    [["enP1", { device: true, deviceSlave: true, master: "eth0" }], "- already counted by eth0"],
+    [["lan1", { device: true, switchPort: true }], "- switch port: its uplink is counted"],
+    [["wwan0", undefined], "+ by name: kind unknown"],
+    [["veth1", undefined], "- virtual: veth*"],
+    [["ppp0", {}], "+ separate link: ppp*"],
+  ] as [readonly [string, Partial<InterfaceTraits>?], string][]);
+  assertEquals(rule("ppp0", sys({}), { hasTraffic: true }), "- inside another interface: ppp*");
 });
 
-Deno.test("decideInterface() counts a tunnel by its kind that is the only link, but none of the kernel's own", () => {
-  const alone = around({ noDevices: true, isOnlyLink: true });
-  for (const [name, kind] of [["ipsec0", "xfrm"], ["office", "gre"], ["home", "tun"]] as const) {
-    const facts = { link: link(kind) };
-    assertEquals(decideInterface(name, facts, alone).rule, "tunnel: the only link");
-    assertEquals(decisionOrder(name, facts), 3);
+Deno.test("decideInterface() goes by the name where no interface has a device and no kind is known", () => {
+  const counted = (names: string, traits?: Partial<InterfaceTraits>, around: Around = NONE) =>
+    names.split(" ").filter((name) => rule(name, sys(traits), around).startsWith("+")).join(" ");
+  const uplinks = "eth0 venet0 ens18 wlo1 em1 p1p2 ib0 usb0 wan wwan0";
+  assertEquals(counted(`${uplinks} lo eth0.10`), uplinks);
+  assertEquals(counted("eth0 lan1 tun0 wg0 fwln100i0", {}), "eth0 lan1");
+  for (const traits of [{ bridge: true }, { tunnel: true }, { stacked: true }]) {
+    assertEquals(counted("office", traits), "");
   }
-  const table = [["sit0", "sit"], ["tunl0", "ipip"], ["gre0", "gre"], ["ip_vti0", "vti"]] as const;
-  for (const [name, kind] of table) {
-    const facts = { link: link(kind) };
-    assertEquals(decideInterface(name, facts, alone).counted, false, name);
-    assertEquals(decisionOrder(name, facts), 0, name);
-  }
-  assertEquals(decideInterface("dummy7", { link: link("dummy") }, alone).counted, false);
-});
-
-Deno.test("decideInterface() asks no name where the kernel tells the kind", () => {
-  const byName = around({ noDevices: true });
-  for (const kind of ["veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
-    for (const name of ["tun5", "br-lan", "eth0.5", "docker0", "dummy0", "wg0", "ppp0"]) {
-      assertEquals(decideInterface(name, { link: link(kind) }, byName), {
-        counted: true,
-        rule: `kind ${kind}: no interface has a device`,
-      });
-      const here = link(kind, { isStacked: true });
-      assertEquals(decideInterface(name, { link: here }, around()).counted, false);
-    }
-  }
-  const table = [["eth0", "bridge"], ["ens3", "dummy"], ["eth1", "wireguard"]] as const;
-  for (const [name, kind] of table) {
-    const decision = decideInterface(name, { link: link(kind) }, byName);
-    assertEquals(decision, { counted: false, rule: `virtual: kind ${kind}` });
-  }
-  const dialUp = { link: link("ppp") };
-  assertEquals(decideInterface("wan0", dialUp, byName).rule, "separate link: ppp*");
-  assertEquals(decideInterface("wan0", dialUp, around({ hasTraffic: true })).counted, false);
-});
-
-Deno.test("decideInterface() takes one of a pair for the host's end by its name, unless it is the only link", () => {
-  const names = ["veth12ab", "cali1a2b", "lxc1a2b", "fwln100i0", "ve-web", "azv1", "eni1a2b"];
-  for (const name of names) {
-    const facts = { link: link("veth") };
-    assertEquals(decideInterface(name, facts, around({ noDevices: true })).counted, false, name);
-    assertEquals(decideInterface(name, facts, around({ noDevices: true, isOnlyLink: true })), {
-      counted: true,
-      rule: "kind veth: the only link",
-    });
-  }
-});
-
-Deno.test("decideInterface() leaves out a pair both ends of which are here, and what is on another interface", () => {
-  const alone = around({ noDevices: true, isOnlyLink: true });
-  const rules = {
-    veth: "virtual: both ends are here",
-    vlan: "virtual: on top of another interface",
-  };
-  for (const [kind, rule] of Object.entries(rules)) {
-    const decision = decideInterface("eth1", { link: link(kind, { isStacked: true }) }, alone);
-    assertEquals(decision, { counted: false, rule });
-  }
-  const pair = { link: link("veth", { isStacked: true }) };
-  assertEquals(decideInterface("veth1", pair, alone).counted, false);
-});
-
-Deno.test("decisionOrder() has a container's link on a bridge after the tap of a rootless network", () => {
-  const port = { traits: { ...NO_TRAITS, bridgePort: true }, link: link("veth") };
-  const order = [["tap0", { link: link("tun") }], ["vethab", port], ["eth0", port]] as const;
-  assertEquals(order.map(([name, facts]) => decisionOrder(name, facts)), [3, 4, 0]);
-});
-
-Deno.test("decisionOrder() has a tunnel after what may carry it", () => {
-  const order = (name: string, kind: string) => decisionOrder(name, { link: link(kind) });
-  assertEquals(
-    [order("tun5", "veth"), order("veth5", "veth"), order("wan", "ppp"), order("eth0", "tun")],
-    [0, 1, 2, 3],
-  );
-});
-
-Deno.test("decideInterface() leaves out a loopback of another name, and monitors of a radio", () => {
-  for (const noDevices of [false, true]) {
-    const loopback = { link: link(undefined, { isLoopback: true }) };
-    assertEquals(decideInterface("eth0", loopback, around({ noDevices })).rule, "loopback");
-    const monitor = { traits: DEVICE, link: link(undefined, { isMonitor: true }) };
-    assertEquals(decideInterface("wlan0", monitor, around({ noDevices })), {
-      counted: false,
-      rule: "monitor of a radio",
-    });
-  }
-});
-
-Deno.test("decideInterface() says so where an interface counts beside others and nothing tells what it is", () => {
-  const rule = (name: string, facts = {}, isOnlyLink = false) =>
-    decideInterface(name, facts, around({ noDevices: true, isOnlyLink })).rule;
-  const byName = "by name: no interface has a device";
-  assertEquals(rule("docfba1c342"), "by name: kind unknown");
-  assertEquals(rule("docfba1c342", {}, true), byName);
-  for (const name of ["eth0", "ens3", "em1", "p1p2", "ib0"]) assertEquals(rule(name), byName, name);
-  assertEquals(rule("lan1", { traits: VIRTUAL }), byName);
-  assertEquals(rule("lan1", { link: link(undefined) }), byName);
+  // Names that makers of software interfaces give.
+  const software = "docker0 podman1 br-1f2e br0 br10 veth12ab virbr0 vnet3 lxdbr0 incusbr0 vmbr0 " +
+    "fwbr100i0 fwln100i0 fwpr100p0 tap0 tun0 vif1.0 xenbr0 ovs-system cni0 cali1a2b cilium_host " +
+    "lxc1a2b flannel.1 kube-ipvs0 nodelocaldns weave wg0 tailscale0 ztabc utun3 nebula1 gre0 " +
+    "erspan0 sit0 tunl0 ip6tnl0 ip_vti0 vxlan0 geneve0 macvlan0 macvtap0 ipvlan0 vlan5 eth0.10 " +
+    "dummy0 ifb0 teql0 nlmon0 ve-web he-ipv6";
+  assertEquals(counted(software, undefined, ALONE), "");
+  // A bridge's uplink among its ports.
+  assertEquals(counted("eth0 enp1s0 wlan0 guest lan1", { bridgePort: true }), "eth0 enp1s0 wlan0");
+  const [byName, unknown] = ["+ by name: no interface has a device", "+ by name: kind unknown"];
+  assertEquals(rule("docfba1c342", {}, NONE), unknown);
+  assertEquals(rule("docfba1c342", {}, ALONE), byName);
+  assertEquals([rule("ens3", {}, NONE), rule("lan1", link(undefined), NONE)], [byName, byName]);
   assertEquals([decisionOrder("docfba1c342", {}), decisionOrder("eth0", {})], [1, 0]);
 });
 
-Deno.test("decideInterface() counts an uplink from another network beside a card, as in a container that was given one", () => {
-  const counts = (name: string, kind: string, is = {}, traits = VIRTUAL) =>
-    decideInterface(name, { traits, link: link(kind, is) }, around()).counted;
+Deno.test("decideInterface() takes the lists first, and an include before an exclude", () => {
+  const lists = { include: ["vmbr*", "lo"], exclude: ["vmbr0"] };
+  assertEquals(rule("vmbr0", sys({ bridge: true }), lists), "+ included by --include-nics vmbr*");
+  assertEquals(rule("lo", {}, lists), "+ included by --include-nics lo");
+  assertEquals(rule("eth0", sys({ device: true }), lists), "- not in --include-nics");
+  const exclude = ["wlan0", "eth?"];
+  const card = sys({ device: true });
+  assertEquals(rule("eth1", card, { exclude }), "- excluded by --exclude-nics eth?");
+  assertEquals(rule("veth1", card, { exclude }), "+ has a device");
+});
+
+Deno.test("decideInterface() goes by the kind alone where the kernel tells it", () => {
+  for (const kind of "xfrm vti vti6 vrf dummy team gre ipip sit ifb bridge wireguard".split(" ")) {
+    for (const around of [{}, NONE]) {
+      for (const name of ["office", "eth0"]) {
+        assertEquals(rule(name, link(kind), around), `- virtual: kind ${kind}`);
+      }
+    }
+  }
+  // A container's own links, of any name.
+  for (const kind of ["veth", "netkit", "macvlan", "ipvlan", "vlan"]) {
+    for (const name of "tun5 br-lan eth0.5 docker0 dummy0 wg0 ppp0".split(" ")) {
+      assertEquals(rule(name, link(kind), NONE), `+ kind ${kind}: no interface has a device`);
+      assertEquals(rule(name, link(kind, { isStacked: true }))[0], "-");
+    }
+  }
+  assertEquals(rule("wan0", link("ppp"), NONE), "+ separate link: ppp*");
+  assertEquals(rule("wan0", link("ppp"), { hasTraffic: true })[0], "-");
+  for (const around of [{}, NONE]) {
+    assertEquals(rule("eth0", link(undefined, { isLoopback: true }), around), "- loopback");
+    const monitor = { ...sys({ device: true }), ...link(undefined, { isMonitor: true }) };
+    assertEquals(rule("wlan0", monitor, around), "- monitor of a radio");
+  }
+});
+
+Deno.test("decideInterface() counts a tunnel or the host's end of a pair that is the only link, but none of the kernel's own", () => {
+  for (const name of ["tap0", "eth0", "enp1s0"]) {
+    const tunnel = sys({ tunnel: true });
+    assertEquals(rule(name, tunnel, ALONE), "+ tunnel: the only link");
+    assertEquals(rule(name, tunnel, NONE)[0], "-");
+    assertEquals(rule(name, tunnel, { isOnlyLink: true })[0], "-");
+  }
+  for (const [name, kind] of cases("ipsec0 → xfrm\noffice → gre\nhome → tun")) {
+    assertEquals(rule(name, link(kind), ALONE), "+ tunnel: the only link");
+    assertEquals(decisionOrder(name, link(kind)), 3);
+  }
+  for (
+    const [name, kind] of cases("sit0 → sit\ntunl0 → ipip\ngre0 → gre\nip_vti0 → vti\nd7 → dummy")
+  ) {
+    assertEquals([rule(name, link(kind), ALONE)[0], decisionOrder(name, link(kind))], ["-", 0]);
+  }
+  for (const name of "veth12ab cali1a2b lxc1a2b fwln100i0 ve-web azv1 eni1a2b".split(" ")) {
+    assertEquals(rule(name, link("veth"), NONE)[0], "-", name);
+    assertEquals(rule(name, link("veth"), ALONE), "+ kind veth: the only link");
+  }
+});
+
+Deno.test("decideInterface() counts an uplink from another network beside a card, and none whose other part is here", () => {
+  const counts = (name: string, kind: string, is = {}, traits = {}) =>
+    rule(name, { ...sys(traits), ...link(kind, is) })[0] === "+";
   for (const name of ["eth0", "eth12", "host0"]) assertEquals(counts(name, "veth"), true, name);
   for (const kind of ["macvlan", "ipvlan", "vlan"]) assertEquals(counts("net1", kind), true, kind);
-  // On a host these have their other part here, or are the ends of its containers.
   for (const kind of ["veth", "macvlan", "vlan"]) {
     assertEquals(counts("eth0", kind, { isStacked: true }), false, kind);
     assertEquals(counts("eth0", kind, { master: "br0" }), false, kind);
   }
-  assertEquals(counts("eth0", "veth", {}, { ...VIRTUAL, bridgePort: true }), false);
+  assertEquals(counts("eth0", "veth", {}, { bridgePort: true }), false);
   for (const name of ["veth1", "office", "tap0"]) assertEquals(counts(name, "veth"), false, name);
   assertEquals(counts("eth0", "dummy"), false);
+  const here = { isStacked: true };
+  assertEquals(rule("eth1", link("veth", here), ALONE), "- virtual: both ends are here");
+  assertEquals(rule("eth1", link("vlan", here), ALONE), "- virtual: on top of another interface");
+});
+
+Deno.test("decisionOrder() has links after what may carry them, a rootless network's tap before ports of its bridge", () => {
+  const port = { ...sys({ bridgePort: true }), ...link("veth") };
+  const order = [
+    ...[decisionOrder("tun5", link("veth")), decisionOrder("veth5", link("veth"))],
+    ...[decisionOrder("wan", link("ppp")), decisionOrder("eth0", link("tun"))],
+    ...[decisionOrder("vethab", port), decisionOrder("eth0", port)],
+  ];
+  assertEquals(order, [0, 1, 2, 3, 4, 0]);
 });

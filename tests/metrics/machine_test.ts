@@ -6,19 +6,20 @@ import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { CPU_TICKS_BYTES } from "../../lib/parse/proc_stat.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { realTurn, timed } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { configOf } from "./config_of.ts";
-import { type FakeHost, fakeHost, fakeSource } from "./fake_host.ts";
 import { assertDataEquals } from "./assert_data.ts";
+import { configOf } from "./config_of.ts";
+import { fakeHost } from "./fake_host.ts";
+
+type Files = Record<string, string>;
 
 const OWN: Roots = { proc: "/proc", sys: "/sys", root: "/" };
 const HOSTS: Roots = { proc: "/host/proc", sys: "/host/sys", root: "/host" };
+const MOUNTINFO = "/proc/self/mountinfo";
 
 /** The trees of one machine, each of whose numbers is made of `n`. */
-function trees(roots: Roots, n: number): Record<string, string> {
-  const { proc } = roots;
-  const root = roots.root === "/" ? "" : roots.root;
+function trees({ proc, sys, root }: Roots, n: number): Files {
   return {
     [`${proc}/stat`]: `cpu  ${n} 0 0 ${100 - n} 0 0 0 0\n${"cpu0 1 1 1 1\n".repeat(n)}`,
     [`${proc}/meminfo`]: `MemTotal: ${n} kB\nMemFree: 0 kB\nSwapTotal: ${n} kB\nSwapFree: 0 kB\n`,
@@ -26,13 +27,13 @@ function trees(roots: Roots, n: number): Record<string, string> {
     [`${proc}/uptime`]: `${n}.5 1.0\n`,
     [`${proc}/cpuinfo`]: `model name : Processor ${n}\n`,
     [`${proc}/sys/kernel/osrelease`]: `6.${n}.0\n`,
-    [`${root}/etc/os-release`]: `PRETTY_NAME="System ${n}"\n`,
-    [`${roots.sys}/class/dmi/id/sys_vendor`]: n === 7 ? "QEMU\n" : "VMware\n",
+    [`${root === "/" ? "" : root}/etc/os-release`]: `PRETTY_NAME="System ${n}"\n`,
+    [`${sys}/class/dmi/id/sys_vendor`]: n === 7 ? "QEMU\n" : "VMware\n",
   };
 }
 
 /** The files of a network namespace. */
-function network(folder: string, n: number): Record<string, string> {
+function network(folder: string, n: number): Files {
   const zeros = " 0".repeat(7);
   return {
     [`${folder}/dev`]: `head |\nhead |\n  eth0: ${n}${zeros} ${n}${zeros}\n`,
@@ -42,232 +43,137 @@ function network(folder: string, n: number): Record<string, string> {
 }
 
 /** A container of 7s on a machine of 40s. */
-const FILES: Readonly<Record<string, string>> = {
-  ...trees(OWN, 7),
-  ...network("/proc/net", 7),
-  "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/a rw\n9 1 8:2 / /host rw - ext4 /dev/b rw\n",
-  "/proc/1/stat": "",
-  ...trees(HOSTS, 40),
+const FILES: Readonly<Files> = {
+  ...{ ...trees(OWN, 7), ...network("/proc/net", 7), "/proc/1/stat": "" },
+  [MOUNTINFO]: "1 0 8:1 / / rw - ext4 /dev/a rw\n9 1 8:2 / /host rw - ext4 /dev/b rw\n",
   // What the host's /proc calls `net` is still the reader's own.
-  ...network("/host/proc/net", 7),
-  ...network("/host/proc/1/net", 40),
+  ...{ ...trees(HOSTS, 40), ...network("/host/proc/net", 7), ...network("/host/proc/1/net", 40) },
   "/host/proc/1/mountinfo": "1 0 8:2 / / rw - ext4 /dev/b rw\n",
-  "/host/proc/40/stat": "",
-  "/host/proc/41/stat": "",
+  ...{ "/host/proc/40/stat": "", "/host/proc/41/stat": "" },
 };
 
-function hostAt(roots: Roots, fake: FakeHost): Host {
-  return {
-    ...fake,
-    arch: "x86_64",
-    roots,
+/** A machine, which files of it were opened, and how long each text was that was read of them. */
+function machineAt(
+  roots: Roots,
+  { files = FILES, args = ["--include-nics", "eth0"], ...parts }:
+    & { files?: Readonly<Files>; args?: readonly string[] }
+    & Partial<Host> = {},
+) {
+  const fake = fakeHost(files);
+  const opened = new Map<string, OpenOptions | undefined>();
+  const read: Record<string, (number | undefined)[]> = {};
+  const host: Host = {
+    ...{ ...fake, arch: "x86_64", roots },
+    open(path, options) {
+      opened.set(path, options);
+      const file = fake.open(path, options);
+      const lengths = read[path] ??= [];
+      return {
+        read() {
+          const text = file.read();
+          lengths.push(text?.length);
+          return text;
+        },
+      };
+    },
     openLinkCount: () => undefined,
-    statfs: (path) => {
+    statfs(path) {
+      (read[path] ??= []).push(0);
       const blocks = path.startsWith("/host") ? 40 : 7;
       return { blockSizeBytes: 1024, blocks, freeBlocks: 0, availableBlocks: 0 };
     },
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
     openLinks: () => undefined,
+    ...parts,
   };
+  return { machine: openLinuxMachine(host, configOf([...args])), opened, read };
 }
 
-function machineAt(
-  roots: Roots,
-  files = FILES,
-  args = ["--include-nics", "eth0"],
-): { machine: Machine; opened: string[] } {
-  const opened: string[] = [];
-  const fake = fakeHost(files);
-  const host = {
-    ...hostAt(roots, fake),
-    open(path: string, options?: OpenOptions) {
-      opened.push(path);
-      return fake.open(path, options);
-    },
-  };
-  return { machine: openLinuxMachine(host, configOf(args)), opened };
-}
-
+/** All numbers of a snapshot, in KiB and whole seconds; the disk and the processes apart. */
 function numbers({ collectors }: Machine) {
-  const { failures, ...snapshot } = takeSnapshot(collectors);
-  assertDataEquals(failures, []);
-  return {
-    cpu: Math.round(new Rates().report({ failures, ...snapshot }).cpuPercent ?? NaN),
-    memory: (snapshot.memory?.totalBytes ?? NaN) / 1024,
-    swap: (snapshot.swap?.totalBytes ?? NaN) / 1024,
-    disk: (snapshot.disk?.totalBytes ?? NaN) / 1024,
-    load: snapshot.load?.oneMinute,
-    traffic: snapshot.traffic?.sentBytes,
-    tcp: snapshot.connections?.tcp,
-    udp: snapshot.connections?.udp,
-    uptime: Math.floor(snapshot.uptimeSeconds ?? NaN),
-    processes: snapshot.processes,
-  };
+  const snapshot = takeSnapshot(collectors);
+  const { memory, swap, disk, load, traffic, connections, uptimeSeconds, processes } = snapshot;
+  assertEquals(snapshot.failures, []);
+  const kib = (usage: { totalBytes: number } | undefined) => (usage?.totalBytes ?? NaN) / 1024;
+  return [
+    Math.round(new Rates().report(snapshot).cpuPercent ?? NaN),
+    ...[kib(memory), kib(swap), load?.oneMinute, traffic?.sentBytes, connections?.tcp],
+    ...[connections?.udp, Math.floor(uptimeSeconds ?? NaN), kib(disk), processes],
+  ];
 }
 
-function all(n: number, processes: number): ReturnType<typeof numbers> {
-  return {
-    ...{ cpu: n, memory: n, swap: n, disk: n, load: n, traffic: n, tcp: n, udp: n, uptime: n },
-    processes,
+Deno.test("openLinuxMachine() measures what the container sees, or with HOST_PROC the host", () => {
+  const sevens = Array(8).fill(7);
+  // Both file systems are mounted there.
+  assertEquals(numbers(machineAt(OWN).machine), [...sevens, 47, 1]);
+  // A container's cgroup with the limit of 7, on a host that is a container, too.
+  const limit = {
+    "/host/run/systemd/container": "lxc\n",
+    "/host/proc/self/cgroup": "0::/\n",
+    "/host/proc/self/mountinfo": "1 0 0:9 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+    "/sys/fs/cgroup/memory.max": "7168\n",
+    "/sys/fs/cgroup/memory.current": "0\n",
+    "/sys/fs/cgroup/memory.stat": "inactive_file 0\nactive_file 0\n",
   };
-}
+  const { machine, opened } = machineAt(HOSTS, { files: { ...FILES, ...limit } });
+  assertEquals(numbers(machine), [...Array(8).fill(40), 40, 3]);
+  const paths = [...opened.keys()];
+  // By its own mounts it knows where the host's are seen.
+  assertEquals(paths.filter((path) => !path.startsWith("/host/proc/")), [MOUNTINFO]);
+  assertEquals(paths.filter((path) => /(?<!1)\/net\//.test(path)), []);
+});
 
-Deno.test("openLinuxMachine() looks at load and disks less often than at the rest", () => {
-  using time = new FakeTime();
-  const fake = fakeHost(FILES);
-  const looks: Record<"load" | "disk" | "uptime", number[]> = { load: [], disk: [], uptime: [] };
-  const host: Host = {
-    ...hostAt(OWN, fake),
-    open: (path) =>
-      fakeSource(() => {
-        if (path === "/proc/loadavg") looks.load.push(performance.now());
-        if (path === "/proc/uptime") looks.uptime.push(performance.now());
-        return fake.readText(path);
-      }),
-    statfs(path) {
-      if (path === "/") looks.disk.push(performance.now());
-      return { blockSizeBytes: 1024, blocks: 7, freeBlocks: 0, availableBlocks: 0 };
-    },
-  };
-  const sampler = new Sampler(openLinuxMachine(host, configOf()).collectors);
+timed.test("openLinuxMachine() looks at load and disks less often than at the rest", (time) => {
+  const { machine, read } = machineAt(OWN, { args: ["--include-mountpoint", "/"] });
+  const sampler = new Sampler(machine.collectors);
   for (let second = 0; second < 11; second++) {
     sampler.sample();
     time.tick(1_000);
   }
-  assertEquals(looks.load, [0, 3_000, 6_000, 9_000]);
-  assertEquals(looks.disk, [0, 5_000, 10_000]);
-  assertEquals(looks.uptime.length, 11);
+  const looks = ["/proc/loadavg", "/", "/proc/uptime"].map((path) => read[path]?.length);
+  assertEquals(looks, [4, 3, 11]);
 });
 
-Deno.test("openLinuxMachine() measures what the container sees without HOST_PROC", () => {
-  // Both file systems are mounted there.
-  assertDataEquals(numbers(machineAt(OWN).machine), { ...all(7, 1), disk: 47 });
-});
-
-Deno.test("openLinuxMachine() counts no processes after the seal without a shell", () => {
-  const { machine } = machineAt(OWN);
-  assertDataEquals(takeSnapshot(machine.collectors).processes, 1);
-  machine.useShell(undefined);
-  assertDataEquals(takeSnapshot(machine.collectors).failures, ["cannot measure process count"]);
-});
-
-Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask for NVIDIA's cards", async () => {
-  using folder = new TempFolder();
-  writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\necho 'NVIDIA L4, 100, 10, 5, 40'\n");
-  Deno.mkdirSync(`${folder.path}/proc/1`, { recursive: true });
-  const path = `${folder.path}:/usr/bin:/bin`;
-  const shell = new Shell({ proc: `${folder.path}/proc`, path, gpu: true });
-  await using _closes = { [Symbol.asyncDispose]: () => shell.close() };
-  const { machine } = machineAt(OWN, FILES, ["--gpu"]);
-  assertEquals(takeSnapshot(machine.collectors).gpus, undefined);
-  machine.useShell(shell);
-  await machine.gpu?.nvidia.start();
-  for (let turns = 0; turns < 5_000; turns++) {
-    const { failures, gpus } = takeSnapshot(machine.collectors);
-    if (failures.length === 0 && gpus !== undefined) break;
-    await realTurn();
-  }
-  const { gpus, processes } = takeSnapshot(machine.collectors);
-  assertEquals([gpus?.map(({ name }) => name), processes], [["NVIDIA L4"], 1]);
-  // No file here tells of it, as in WSL.
-  assertEquals(machine.facts().gpuName, "NVIDIA L4");
-});
-
-Deno.test("openLinuxMachine() opens mounts as texts of paths, whose lines may be long", () => {
-  const table = [
-    [OWN, ["/proc/self/mountinfo"]],
-    [HOSTS, ["/host/proc/1/mountinfo", "/proc/self/mountinfo"]],
-  ] as const;
-  for (const [roots, paths] of table) {
-    const fake = fakeHost(FILES);
-    const opened = new Map<string, unknown>();
-    const host: Host = {
-      ...hostAt(roots, fake),
-      open(path, options) {
-        if (options?.hasPaths) opened.set(path, options);
-        return fake.open(path, options);
-      },
-    };
-    openLinuxMachine(host, configOf());
-    const options = { hasLongLines: true, hasPaths: true };
-    const [measured, ...visible] = paths.map((path) => [path, options] as const);
-    assertEquals([...opened], [[measured?.[0], { ...options, isRequired: true }], ...visible]);
+Deno.test("openLinuxMachine() opens files as they have to be read", () => {
+  const mounts = { hasLongLines: true, hasPaths: true };
+  const rows = [[OWN, "self"], [HOSTS, "1"]] as const;
+  for (const [roots, process] of rows) {
+    const { machine, opened, read } = machineAt(roots);
+    const path = `${roots.proc}/${process}/mountinfo`;
+    assertEquals(opened.get(path), { ...mounts, isRequired: true });
+    if (roots === HOSTS) assertEquals(opened.get(MOUNTINFO), mounts);
+    // The start of stat is for the CPU, and all of it for the cores.
+    takeSnapshot(machine.collectors);
+    const n = roots === OWN ? 7 : 40;
+    assertEquals(machine.facts().logicalCores, n);
+    const all = FILES[`${roots.proc}/stat`]?.length ?? NaN;
+    assertEquals(read[`${roots.proc}/stat`], [Math.min(all, CPU_TICKS_BYTES), all]);
+    assertEquals(all > CPU_TICKS_BYTES, n === 40);
   }
 });
 
-Deno.test("openLinuxMachine() reads the start of stat for the CPU, and all of it for the cores", () => {
-  const fake = fakeHost(FILES);
-  const lengths: (number | undefined)[] = [];
-  const host: Host = {
-    ...hostAt(HOSTS, fake),
-    open(path, options) {
-      const file = fake.open(path, options);
-      if (path !== "/host/proc/stat") return file;
-      return fakeSource(() => {
-        const text = file.read();
-        lengths.push(text?.length);
-        return text;
-      });
-    },
+Deno.test("openLinuxMachine() names what is missing, in part or in all", () => {
+  const rows = {
+    ...{ stat: "CPU use", meminfo: "memory", "self/mountinfo": "disk space", loadavg: "load" },
+    ...{ "net/dev": "network traffic", "net/sockstat": "connections", uptime: "uptime" },
   };
-  const machine = openLinuxMachine(host, configOf());
-  takeSnapshot(machine.collectors);
-  assertEquals(machine.facts().logicalCores, 40);
-  assertEquals(lengths, [CPU_TICKS_BYTES, FILES["/host/proc/stat"]?.length]);
-});
-
-/** A container's cgroup with the limit of 7, on a host that is a container, too. */
-const OWN_LIMIT = {
-  "/host/run/systemd/container": "lxc\n",
-  "/host/proc/self/cgroup": "0::/\n",
-  "/host/proc/self/mountinfo": "1 0 0:9 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
-  "/sys/fs/cgroup/memory.max": "7168\n",
-  "/sys/fs/cgroup/memory.current": "0\n",
-  "/sys/fs/cgroup/memory.stat": "inactive_file 0\nactive_file 0\n",
-};
-
-Deno.test("openLinuxMachine() measures the host with HOST_PROC", () => {
-  const { machine, opened } = machineAt(HOSTS, { ...FILES, ...OWN_LIMIT });
-  assertDataEquals(numbers(machine), all(40, 3));
-  const others = opened.filter((path) => !path.startsWith("/host/proc/"));
-  // By its own mounts it knows where the host's are seen.
-  assertDataEquals(others, ["/proc/self/mountinfo"]);
-  const nets = opened.filter((path) => /\/net\//.test(path));
-  assertDataEquals(nets.filter((path) => !path.startsWith("/host/proc/1/net/")), []);
-});
-
-const cases = [
-  ["stat", "CPU use"],
-  ["meminfo", "memory"],
-  ["self/mountinfo", "disk space"],
-  ["loadavg", "load"],
-  ["net/dev", "network traffic"],
-  ["net/sockstat", "connections"],
-  ["uptime", "uptime"],
-] as const;
-for (const [file, failure] of cases) {
-  Deno.test(`openLinuxMachine() names ${failure} when there is no ${file}`, () => {
+  for (const [file, subject] of Object.entries(rows)) {
     const { [`/proc/${file}`]: _, ...files } = FILES;
     const reasons: string[] = [];
-    const { machine } = machineAt(OWN, files);
-    const { failures } = takeSnapshot(machine.collectors, ({ error }) => {
-      reasons.push(error instanceof Error ? error.message : "");
-    });
-    assertDataEquals(failures, [`cannot measure ${failure}`]);
-    assertDataEquals(reasons, [`Cannot read /proc/${file}: no such file`]);
-  });
-}
-
-Deno.test("openLinuxMachine() names what is missing of mounts, interfaces and connections", () => {
+    const { collectors } = machineAt(OWN, { files }).machine;
+    const { failures } = takeSnapshot(collectors, ({ error }) => void reasons.push(String(error)));
+    assertEquals([failures, reasons], [
+      [`cannot measure ${subject}`],
+      [`Error: Cannot read /proc/${file}: no such file`],
+    ]);
+  }
   const odd = (name: string, line: string) => ({ [name]: `${FILES[name] ?? ""}${line}\n` });
-  const { machine } = machineAt(OWN, {
-    ...FILES,
-    ...odd("/proc/self/mountinfo", "malformed"),
-    ...odd("/proc/net/dev", "bad: 1"),
+  const files = {
+    ...{ ...FILES, ...odd(MOUNTINFO, "malformed"), ...odd("/proc/net/dev", "bad: 1") },
     "/proc/net/sockstat": "TCP: inuse 7 orphan 0 tw 0 alloc 0 mem 0\n",
-  });
-  assertEquals(takeSnapshot(machine.collectors).failures, [
+  };
+  assertEquals(takeSnapshot(machineAt(OWN, { files }).machine.collectors).failures, [
     "cannot measure part of disk space",
     "cannot measure part of network traffic",
     "cannot measure part of connections",
@@ -275,14 +181,11 @@ Deno.test("openLinuxMachine() names what is missing of mounts, interfaces and co
 });
 
 Deno.test("openLinuxMachine() follows the configured lists and mode", () => {
-  const files = {
-    ...FILES,
-    ...network("/proc/net", 7),
-    "/proc/meminfo": "MemTotal: 100 kB\nMemFree: 30 kB\nMemAvailable: 80 kB\nCached: 10 kB\n",
-  };
+  const meminfo = "MemTotal: 100 kB\nMemFree: 30 kB\nMemAvailable: 80 kB\nCached: 10 kB\n";
   const measured = (...args: string[]) => {
-    const { machine } = machineAt(OWN, files, args);
-    const { memory, disk, traffic } = takeSnapshot(machine.collectors);
+    const files = { ...FILES, "/proc/meminfo": meminfo };
+    const { collectors } = machineAt(OWN, { files, args }).machine;
+    const { memory, disk, traffic } = takeSnapshot(collectors);
     const bytes = [memory?.usedBytes, disk?.totalBytes].map((it = NaN) => it / 1024);
     return [...bytes, traffic?.sentBytes];
   };
@@ -292,69 +195,79 @@ Deno.test("openLinuxMachine() follows the configured lists and mode", () => {
   assertEquals(measured("--exclude-nics", "eth0"), [60, 47, 0]);
 });
 
+Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its network", () => {
+  for (
+    const [roots, expected] of [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const
+  ) {
+    const address = { name: "eth0", family: "IPv4", address: "8.8.8.8" } as const;
+    const asked: string[] = [];
+    const nothing = () => undefined;
+    const { machine } = machineAt(roots, {
+      interfaceAddresses: () => [address],
+      openLinks(path) {
+        asked.push(path);
+        const find = (name: string) => void asked.push(name);
+        return { changes: () => new Set<number>(), find, counters: nothing, kind: nothing };
+      },
+    });
+    takeSnapshot(machine.collectors);
+    assertEquals([asked, machine.interfaceAddresses()], [[expected, "eth0"], [address]]);
+  }
+});
+
 Deno.test("Machine.refresh() waits for file systems that programs serve", async () => {
-  const text = `${FILES["/proc/self/mountinfo"]}8 1 8:9 / /ntfs rw - fuseblk /dev/c rw\n`;
-  const use = { blockSizeBytes: 1024, blocks: 100, freeBlocks: 0, availableBlocks: 0 };
-  const host: Host = {
-    ...hostAt(OWN, fakeHost({ ...FILES, "/proc/self/mountinfo": text })),
-    statfsAsync: () => Promise.resolve(use),
-  };
-  const machine = openLinuxMachine(host, configOf());
+  const { machine } = machineAt(OWN, {
+    files: { ...FILES, [MOUNTINFO]: `${FILES[MOUNTINFO]}8 1 8:9 / /n rw - fuseblk /dev/c rw\n` },
+    statfsAsync: () =>
+      Promise.resolve({ blockSizeBytes: 1024, blocks: 100, freeBlocks: 0, availableBlocks: 0 }),
+  });
   await machine.refresh?.();
   assertEquals(takeSnapshot(machine.collectors).disk?.totalBytes, (47 + 100) * 1024);
 });
 
-Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its network", () => {
-  const table = [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const;
-  for (const [roots, expected] of table) {
-    const address = { name: "eth0", family: "IPv4", address: "8.8.8.8" } as const;
-    const found: string[] = [];
-    const host: Host = {
-      ...hostAt(roots, fakeHost(FILES)),
-      interfaceAddresses: () => [address],
-      openLinks(path) {
-        assertEquals(path, expected);
-        const find = (name: string) => void found.push(name);
-        const nothing = () => undefined;
-        return { changes: () => new Set<number>(), find, counters: nothing, kind: nothing };
-      },
-    };
-    const machine = openLinuxMachine(host, configOf());
-    takeSnapshot(machine.collectors);
-    assertEquals(found, ["eth0"]);
-    assertEquals(machine.interfaceAddresses(), [address]);
-  }
+Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask for NVIDIA's cards", async () => {
+  using folder = new TempFolder();
+  writeExecutable(`${folder.path}/nvidia-smi`, "#!/bin/sh\necho 'NVIDIA L4, 100, 10, 5, 40'\n");
+  Deno.mkdirSync(`${folder.path}/proc/1`, { recursive: true });
+  const path = `${folder.path}:/usr/bin:/bin`;
+  const shell = new Shell({ proc: `${folder.path}/proc`, path, gpu: true });
+  await using _closes = { [Symbol.asyncDispose]: () => shell.close() };
+  const { machine } = machineAt(OWN, { args: ["--gpu"] });
+  const look = () => takeSnapshot(machine.collectors);
+  assertEquals([look().gpus, look().processes], [undefined, 1]);
+  machine.useShell(undefined);
+  assertEquals(look().failures, ["cannot measure process count"]);
+  machine.useShell(shell);
+  await machine.gpu?.nvidia.start();
+  for (let turns = 0; turns < 5_000 && look().failures.length > 0; turns++) await realTurn();
+  const { gpus, processes } = look();
+  assertEquals([gpus?.map(({ name }) => name), processes], [["NVIDIA L4"], 1]);
+  // No file here tells of it, as in WSL.
+  assertEquals(machine.facts().gpuName, "NVIDIA L4");
 });
 
-Deno.test("Machine.facts() describes the machine of the given roots", () => {
-  const own = machineAt(OWN).machine.facts();
-  const host = machineAt(HOSTS).machine.facts();
-  const told = [own, host].map((facts) => [
-    facts.cpuName,
-    facts.logicalCores,
-    facts.kernelVersion,
-    facts.osName,
-    facts.virtualization,
-  ]);
-  assertDataEquals(told, [
+Deno.test("Machine.facts() describes the machine of the given roots, and counts its cores anew", () => {
+  const files = { ...FILES };
+  const own = machineAt(OWN, { files }).machine;
+  const host = machineAt(HOSTS).machine;
+  const told = [own, host].map((machine) => {
+    const { cpuName, logicalCores, kernelVersion, osName, virtualization } = machine.facts();
+    return [cpuName, logicalCores, kernelVersion, osName, virtualization];
+  });
+  assertEquals(told, [
     ["Processor 7", 7, "6.7.0", "System 7", "qemu"],
     ["Processor 40", 40, "6.40.0", "System 40", "vmware"],
   ]);
-});
-
-Deno.test("Machine.facts() counts anew the cores that are online, and nothing else", () => {
-  const files = { ...FILES };
-  const { machine } = machineAt(OWN, files);
-  const facts = machine.facts();
+  const facts = own.facts();
   files["/proc/stat"] = "cpu  1 0 0 1\ncpu0 1 1 1 1\n";
   files["/proc/cpuinfo"] = "model name : another\n";
-  assertDataEquals(machine.facts(), { ...facts, logicalCores: 1 });
+  assertDataEquals(own.facts(), { ...facts, logicalCores: 1 });
 });
 
 Deno.test("Machine.bootId() is the kernel's, and empty where it has none", () => {
   const path = "/proc/sys/kernel/random/boot_id";
-  const id = (text: string) => machineAt(OWN, { ...FILES, [path]: text }).machine.bootId();
-  assertEquals(id("0b4c7e6a-5d1f\n"), "0b4c7e6a-5d1f");
-  assertEquals(id("no id at all"), "");
+  const id = (text: string) =>
+    machineAt(OWN, { files: { ...FILES, [path]: text } }).machine.bootId();
+  assertEquals([id("0b4c7e6a-5d1f\n"), id("no id at all")], ["0b4c7e6a-5d1f", ""]);
   assertEquals(machineAt(OWN).machine.bootId(), "");
 });

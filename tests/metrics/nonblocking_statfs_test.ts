@@ -7,137 +7,96 @@ import { testsWith } from "../tests_with.ts";
 
 const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
 
-class SlowDisk {
+/** Disks that answer when they are told to, in the order in which they were asked. */
+class SlowDisks {
   readonly asked: PromiseWithResolvers<FileSystemUse>[] = [];
+  readonly statfs = new NonblockingStatfs({
+    statfsAsync: () => {
+      const call = Promise.withResolvers<FileSystemUse>();
+      this.asked.push(call);
+      return call.promise;
+    },
+  });
 
-  statfsAsync(): Promise<FileSystemUse> {
-    const call = Promise.withResolvers<FileSystemUse>();
-    this.asked.push(call);
-    return call.promise;
+  async answer(at: number, error?: Error): Promise<void> {
+    if (error) this.asked[at]?.reject(error);
+    else this.asked[at]?.resolve(USE);
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
   }
 }
 
-/** Lets everything that is settled take its course. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-}
+const withDisks = testsWith(() => new SlowDisks());
 
-const withDisk = testsWith(() => new SlowDisk());
-
-withDisk.test("NonblockingStatfs.query() forgets its result when the next one is an error", async (disk) => {
-  const patient = new NonblockingStatfs(disk);
-  patient.query("/nfs");
-  disk.asked[0]?.resolve(USE);
-  await settle();
-  patient.query("/nfs");
-  disk.asked[1]?.reject(new Error("stale handle"));
-  await settle();
-  assertEquals(patient.query("/nfs"), undefined);
-  assertEquals(disk.asked.length, 3);
+withDisks.test("NonblockingStatfs.prune() forgets results and errors, and never starts a second call for a path", async (disks) => {
+  const { statfs } = disks;
+  statfs.query("/a");
+  await disks.answer(0);
+  assertEquals([statfs.query("/a"), statfs.last("/a")], [USE, USE]);
+  await disks.answer(1, new Error("stale handle"));
+  assertEquals(statfs.problem("/a")?.message, "stale handle");
+  assertEquals(statfs.query("/a"), undefined, "an error leaves no result");
+  for (let number = 0; number < 9; number++) statfs.query(`/${number}`);
+  statfs.prune(new Set(["/b"]));
+  assertEquals([statfs.problem("/a"), statfs.query("/a")], [undefined, undefined]);
+  await disks.answer(2);
+  assertEquals(disks.asked.length, 2 + 8, "what waited is not asked any more");
 });
 
-withDisk.test("NonblockingStatfs.prune() forgets other paths, but never starts a second call for one", async (disk) => {
-  const patient = new NonblockingStatfs(disk);
-  patient.query("/a");
-  disk.asked[0]?.resolve(USE);
-  await settle();
-  patient.query("/a");
-  patient.prune(new Set(["/b"]));
-  assertEquals(patient.query("/a"), undefined);
-  assertEquals(disk.asked.length, 2);
-});
-
-withDisk.test("NonblockingStatfs.prune() asks nothing of other paths that wait, and forgets their errors", async (disk) => {
-  const patient = new NonblockingStatfs(disk);
-  patient.query("/a");
-  disk.asked[0]?.reject(new Error("stale handle"));
-  await settle();
-  assertEquals(patient.problem("/a")?.message, "stale handle");
-  for (let number = 0; number < 9; number++) patient.query(`/${number}`);
-  patient.prune(new Set());
-  assertEquals(patient.problem("/a"), undefined);
-  disk.asked[1]?.resolve(USE);
-  await settle();
-  assertEquals(disk.asked.length, 1 + 8);
+withDisks.test("NonblockingStatfs.query() has eight calls in flight, and starts the others as those end", async (disks) => {
+  const paths = Array.from({ length: 20 }, (_, number) => `/${number}`);
+  for (let time = 0; time < 3; time++) paths.forEach((path) => disks.statfs.query(path));
+  assertEquals(disks.asked.length, 8);
+  // Seven hang; the others have their turn all the same.
+  for (let turn = 7; turn < 20; turn++) await disks.answer(turn);
+  assertEquals(disks.asked.length, 20);
+  assertEquals(paths.filter((path) => disks.statfs.query(path) !== undefined).length, 13);
 });
 
 timed.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async (time) => {
-  const disk = new SlowDisk();
-  const patient = new NonblockingStatfs(disk);
+  const disks = new SlowDisks();
+  const { statfs } = disks;
   const lines = await collectedLog(async (lines) => {
-    patient.query("/nfs");
+    statfs.query("/nfs");
     for (const atMs of [1_000, 2_999, 3_000, 4_000, 500_000]) {
       time.tick(atMs - performance.now());
-      patient.query("/nfs");
+      statfs.query("/nfs");
       assertEquals(lines.length, atMs < 3_000 ? 0 : 1);
     }
     // Late is no sign that all is well: the next one has to be in time.
-    disk.asked[0]?.resolve(USE);
-    await settle();
-    patient.query("/nfs");
+    await disks.answer(0);
+    statfs.query("/nfs");
     time.tick(3_000);
-    patient.query("/nfs");
-    disk.asked[1]?.resolve(USE);
-    await settle();
+    assertEquals(statfs.query("/nfs"), USE);
+    await disks.answer(1);
     assertEquals(lines.length, 1);
-    patient.query("/nfs");
+    statfs.query("/nfs");
     time.tick(2_999);
-    disk.asked[2]?.resolve(USE);
-    await settle();
+    await disks.answer(2);
+    statfs.query("/nfs");
+    time.tick(3_000);
+    statfs.query("/nfs");
   });
   assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
     "/nfs timed out: it is not counted",
     "/nfs works again",
-  ]);
-});
-
-timed.test("NonblockingStatfs.query() logs that the last known usage is reported", async (time) => {
-  const disk = new SlowDisk();
-  const patient = new NonblockingStatfs(disk);
-  const lines = await collectedLog(async () => {
-    patient.query("/nfs");
-    disk.asked[0]?.resolve(USE);
-    await settle();
-    patient.query("/nfs");
-    time.tick(3_000);
-    assertEquals(patient.query("/nfs"), USE);
-  });
-  assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
     "/nfs timed out: its last known usage is reported",
   ]);
 });
 
-withDisk.test("NonblockingStatfs.query() has eight calls in flight, and starts the others as those end", async (disk) => {
-  const patient = new NonblockingStatfs(disk);
-  const paths = Array.from({ length: 20 }, (_, number) => `/${number}`);
-  for (let time = 0; time < 3; time++) paths.forEach((path) => patient.query(path));
-  assertEquals(disk.asked.length, 8);
-  // Seven hang; the others have their turn all the same.
-  for (let turn = 7; turn < 20; turn++) {
-    disk.asked[turn]?.resolve(USE);
-    await settle();
-  }
-  assertEquals(disk.asked.length, 20);
-  assertEquals(paths.filter((path) => patient.query(path) !== undefined).length, 13);
-});
-
 timed.test("NonblockingStatfs.problem() names what has no answer, and what failed", async (time) => {
-  const disk = new SlowDisk();
-  const patient = new NonblockingStatfs(disk);
-  patient.query("/a");
-  assertEquals(patient.problem("/a"), undefined);
+  const disks = new SlowDisks();
+  const problem = () => disks.statfs.problem("/a")?.message;
+  disks.statfs.query("/a");
   time.tick(249);
-  assertEquals(patient.problem("/a"), undefined);
+  assertEquals(problem(), undefined);
   time.tick(1);
-  assertEquals(patient.problem("/a")?.message, 'Cannot statfs "/a": no answer');
+  assertEquals(problem(), 'Cannot statfs "/a": no answer');
   time.tick(2_750);
-  patient.query("/a");
-  assertEquals(patient.problem("/a")?.message, 'Cannot statfs "/a": no answer');
-  disk.asked[0]?.reject(new Error("Cannot statfs: not connected"));
-  await settle();
-  assertEquals(patient.problem("/a")?.message, "Cannot statfs: not connected");
-  patient.query("/a");
-  disk.asked[1]?.resolve(USE);
-  await settle();
-  assertEquals(patient.problem("/a"), undefined);
+  disks.statfs.query("/a");
+  assertEquals(problem(), 'Cannot statfs "/a": no answer');
+  await disks.answer(0, new Error("Cannot statfs: not connected"));
+  assertEquals(problem(), "Cannot statfs: not connected");
+  disks.statfs.query("/a");
+  await disks.answer(1);
+  assertEquals(problem(), undefined);
 });

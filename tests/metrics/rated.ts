@@ -3,12 +3,16 @@ import type { CpuTime, Speeds, TimedBytes, TrafficBytes } from "../../lib/types.
 
 /** Looks at traffic as one panel gets it: its totals, and the speeds since the look before. */
 export function rated(
-  network: { collect(): TrafficBytes | undefined; readonly passed?: TimedBytes | undefined },
+  network: {
+    collect(): TrafficBytes | undefined;
+    readonly passed?: TimedBytes | undefined;
+    passedAt?(): TimedBytes;
+  },
 ): () => (TrafficBytes & Partial<Speeds>) | undefined {
   const rates = new Rates();
   return () => {
     const traffic = network.collect();
-    const { passed } = network;
+    const passed = network.passedAt?.() ?? network.passed;
     if (traffic === undefined) return undefined;
     const { speeds } = rates.report({ ...(passed && { passed }), failures: [] });
     return { ...traffic, ...speeds };

@@ -5,8 +5,10 @@ import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { toWireReport } from "../../lib/panel/protocol.ts";
-import type { CpuTime, Report } from "../../lib/types.ts";
+import type { Report } from "../../lib/types.ts";
 import { FakeTime } from "../fake_time.ts";
+import { testsWith } from "../tests_with.ts";
+import { fakeRow } from "./fake_collectors.ts";
 
 /** A machine under a fake clock that is sampled for several panels. */
 class World implements Disposable {
@@ -16,30 +18,40 @@ class World implements Disposable {
   idleTicks = 0;
   sentBytes = 0;
 
-  constructor(sharedAgeMs: number) {
+  constructor(sharedAgeMs = 0) {
     const cpu = new CpuCollector({ read: () => `cpu  ${this.busyTicks} 0 0 ${this.idleTicks}` });
+    const zeros = " 0".repeat(7);
     const network = new NetworkCollector(
-      { read: () => `eth0: ${3 * this.sentBytes} 0 0 0 0 0 0 0 ${this.sentBytes} 0 0 0 0 0 0 0\n` },
+      { read: () => `eth0: ${3 * this.sentBytes}${zeros} ${this.sentBytes}${zeros}\n` },
       () => undefined,
       { globs: { include: ["eth0"], exclude: [] } },
     );
     this.sampler = new Sampler([
-      { subject: "CPU use", collect: () => ({ cpuTime: cpu.collect() }), sources: () => ({}) },
-      {
-        subject: "network traffic",
+      fakeRow("CPU use", {}, { collect: () => ({ cpuTime: cpu.collect() }) }),
+      fakeRow("network traffic", {}, {
         collect: () => ({ traffic: network.collect(), passed: network.passed }),
-        sources: () => ({}),
-      },
+      }),
     ], sharedAgeMs);
     this.sampler.sample();
   }
 
   /** Lets time pass, in which something is done and sent. */
-  pass(ms: number, { busyTicks, bytes }: { busyTicks: number; bytes: number }): void {
+  pass(ms: number, busyTicks = 0, bytes = 0): void {
     this.time.tick(ms);
     this.busyTicks += busyTicks;
     this.idleTicks += ms;
     this.sentBytes += bytes;
+  }
+
+  /** A panel from now on. */
+  rates(): Rates {
+    return new Rates(this.sampler.latest?.snapshot);
+  }
+
+  /** CPU and bytes sent in a second, in the next report of a panel. */
+  report(rates: Rates): [cpu: number | undefined, speed: number | undefined] {
+    const { cpuPercent, speeds } = rates.report(this.sampler.take());
+    return [cpuPercent, speeds?.sentBytesPerSecond];
   }
 
   [Symbol.dispose](): void {
@@ -47,109 +59,93 @@ class World implements Disposable {
   }
 }
 
-/** What a panel adds up of its reports. */
-class Panel {
-  readonly rates: Rates;
-  readonly intervalMs: number;
-  nextMs: number;
-  #before: Report | undefined;
-  readonly sums = { sentBytes: 0, receivedBytes: 0, busyTicks: 0 };
-  readonly grown = { sentBytes: 0, receivedBytes: 0, busyTicks: 0 };
+const inWorld = testsWith(() => new World());
 
-  constructor(intervalMs: number, sampler: Sampler) {
-    this.intervalMs = intervalMs;
+/** The sums of a panel's rates by their times, and what its totals have grown by. */
+class Panel {
+  readonly sums = [0, 0, 0];
+  readonly grown = [0, 0, 0];
+  nextMs: number;
+  #before: Report;
+  readonly #rates: Rates;
+
+  constructor(readonly intervalMs: number, readonly world: World) {
     this.nextMs = intervalMs;
-    this.rates = new Rates(sampler.latest?.snapshot);
-    this.#before = this.rates.report(sampler.take());
+    this.#rates = world.rates();
+    this.#before = this.#rates.report(world.sampler.take());
   }
 
-  report(sampler: Sampler): void {
-    const before = this.#before;
-    const now = this.rates.report(sampler.take());
+  report(): void {
+    const [now, before] = [this.#rates.report(this.world.sampler.take()), this.#before];
     this.#before = now;
-    const ms = (now.passed?.atMs ?? NaN) - (before?.passed?.atMs ?? NaN);
-    const ticks = ticksBetween(before?.cpuTime, now.cpuTime);
-    for (const [way, speed] of Object.entries(now.speeds ?? {})) {
-      const name = way === "sentBytesPerSecond" ? "sentBytes" : "receivedBytes";
-      this.sums[name] += speed * ms / 1000;
-      this.grown[name] += (now.traffic?.[name] ?? NaN) - (before?.traffic?.[name] ?? NaN);
+    const grew = (of: (report: Report) => number | undefined) =>
+      (of(now) ?? NaN) - (of(before) ?? NaN);
+    const ms = grew(({ passed }) => passed?.atMs);
+    const { sentBytesPerSecond = 0, receivedBytesPerSecond = 0 } = now.speeds ?? {};
+    const steps = [
+      [sentBytesPerSecond * ms / 1000, grew(({ traffic }) => traffic?.sentBytes)],
+      [receivedBytesPerSecond * ms / 1000, grew(({ traffic }) => traffic?.receivedBytes)],
+      [
+        (now.cpuPercent ?? NaN) / 100 * grew(({ cpuTime }) => cpuTime?.all),
+        grew(({ cpuTime }) => cpuTime?.busy),
+      ],
+    ];
+    for (const [at, [sum = NaN, grown = NaN]] of steps.entries()) {
+      this.sums[at] = (this.sums[at] ?? NaN) + sum;
+      this.grown[at] = (this.grown[at] ?? NaN) + grown;
     }
-    this.sums.busyTicks += (now.cpuPercent ?? NaN) / 100 * ticks.all;
-    this.grown.busyTicks += ticks.busy;
     const { usage } = toWireReport(now).cpu;
     assert(usage >= 0.001 && usage <= 100);
   }
 }
 
-function ticksBetween(before: CpuTime | undefined, now: CpuTime | undefined): CpuTime {
-  return {
-    busy: (now?.busy ?? NaN) - (before?.busy ?? NaN),
-    all: (now?.all ?? NaN) - (before?.all ?? NaN),
-  };
-}
-
 Deno.test("Rates: the sum of each panel's speeds by their times is what its totals grew by", () => {
   const intervals = fc.array(fc.integer({ min: 200, max: 10_000 }), { minLength: 1, maxLength: 5 });
-  const works = fc.array(
-    fc.record({
-      ms: fc.integer({ min: 1, max: 3_000 }),
-      busyTicks: fc.nat({ max: 5_000 }),
-      bytes: fc.nat({ max: 1_000_000 }),
-    }),
-    { minLength: 1, maxLength: 60 },
-  );
-  fc.assert(fc.property(intervals, works, fc.boolean(), (intervalsMs, work, isShared) => {
+  const work = fc.tuple(fc.integer({ min: 1, max: 3_000 }), fc.nat(5_000), fc.nat(1_000_000));
+  const works = fc.array(work, { minLength: 1, maxLength: 60 });
+  fc.assert(fc.property(intervals, works, fc.boolean(), (intervalsMs, works, isShared) => {
     using world = new World(isShared ? Math.min(...intervalsMs) / 2 : 0);
-    const { sampler } = world;
-    const panels = intervalsMs.map((ms) => new Panel(ms, sampler));
-    for (const { ms, ...done } of work) {
-      world.pass(ms, done);
+    const panels = intervalsMs.map((ms) => new Panel(ms, world));
+    for (const work of works) {
+      world.pass(...work);
       for (const panel of panels) {
         if (performance.now() < panel.nextMs) continue;
         panel.nextMs = performance.now() + panel.intervalMs;
-        panel.report(sampler);
+        panel.report();
       }
       // Prometheus looks, too, and takes nothing of any panel's rates.
-      sampler.sample();
+      world.sampler.sample();
     }
     for (const { sums, grown } of panels) {
-      for (const name of ["sentBytes", "receivedBytes", "busyTicks"] as const) {
-        assertAlmostEquals(sums[name], grown[name], 1e-3, name);
-      }
+      for (const [at, sum] of sums.entries()) assertAlmostEquals(sum, grown[at] ?? NaN, 1e-3);
     }
   }));
 });
 
 Deno.test("Rates.report() is over a panel's own interval beside one that reports more often", () => {
   using world = new World(500);
-  const { sampler } = world;
-  const [slow, fast] = [0, 0].map(() => new Rates(sampler.latest?.snapshot));
-  sampler.take();
+  const [slow, fast] = [world.rates(), world.rates()];
+  world.sampler.take();
   for (let second = 1; second <= 10; second++) {
     // All that happens is in the last second but one.
-    const isBusy = second === 9;
-    world.pass(1_000, { busyTicks: isBusy ? 1_000 : 0, bytes: isBusy ? 5_000 : 0 });
-    const report = fast?.report(sampler.take());
-    const found = [report?.cpuPercent, report?.speeds?.sentBytesPerSecond];
-    assertEquals(found, isBusy ? [50, 5_000] : [0, 0]);
+    world.pass(1_000, ...(second === 9 ? [1_000, 5_000] as const : []));
+    assertEquals(world.report(fast), second === 9 ? [50, 5_000] : [0, 0]);
   }
-  const report = slow?.report(sampler.take());
-  assertAlmostEquals(report?.cpuPercent ?? NaN, 100 / 11);
-  assertEquals(report?.speeds, { sentBytesPerSecond: 500, receivedBytesPerSecond: 1_500 });
+  const [cpu = NaN, speed] = world.report(slow);
+  assertAlmostEquals(cpu, 100 / 11);
+  assertEquals([speed, slow.latest?.speeds?.receivedBytesPerSecond], [500, 1_500]);
 });
 
-Deno.test("Rates.report() has the use since boot and no speed where it is the very first sample", () => {
-  using world = new World(0);
-  world.busyTicks = 30;
+inWorld.test("Rates.report() has the use since boot and no speed where it is the very first sample", (world) => {
+  world.pass(0, 30);
   world.idleTicks = 70;
   world.sampler.sample();
-  const rates = new Rates(world.sampler.latest?.snapshot);
-  const { cpuPercent, speeds } = rates.report(world.sampler.take());
-  assertEquals([cpuPercent, speeds], [30, undefined]);
-  const late = new Rates(world.sampler.latest?.snapshot);
-  world.pass(1_000, { busyTicks: 1_000, bytes: 500 });
-  const first = late.report(world.sampler.take());
-  assertEquals([first.cpuPercent, first.speeds?.sentBytesPerSecond], [50, 500], "a later one");
+  const rates = world.rates();
+  assertEquals(rates.latest, undefined);
+  assertEquals([world.report(rates), rates.latest?.cpuPercent], [[30, undefined], 30]);
+  const late = world.rates();
+  world.pass(1_000, 1_000, 500);
+  assertEquals(world.report(late), [50, 500], "a later one");
 });
 
 Deno.test("Rates.report() goes on from before a gap in the samples, and names nothing meanwhile", () => {
@@ -165,11 +161,5 @@ Deno.test("Rates.report() goes on from before a gap in the samples, and names no
   assertEquals([cpuPercent, speeds], [undefined, undefined]);
   const after = at(3_000, 1_100);
   assertEquals([after.cpuPercent, after.speeds?.sentBytesPerSecond], [50, 500]);
-});
-
-Deno.test("Rates.latest gives the rates of the last report", () => {
-  const rates = new Rates();
-  assertEquals(rates.latest, undefined);
-  rates.report({ cpuTime: { busy: 1, all: 4 }, failures: [] });
-  assertEquals(rates.latest, { cpuPercent: 25, speeds: undefined });
+  assertEquals(at(3_000, 1_100).cpuPercent, 50, "no time has passed");
 });

@@ -1,192 +1,152 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
 import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { timed } from "../fake_time.ts";
 import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
 
-const LOAD = { oneMinute: 1, fiveMinutes: 2, fifteenMinutes: 3 };
+/** Snapshots whose uptime tells how often it was measured, by the age up to which its row is kept. */
+function counting({ maxAgeMs = 0, rowMaxAgeMs }: { maxAgeMs?: number; rowMaxAgeMs?: number } = {}) {
+  const state = { asked: 0, value: (asked: number): number | undefined => asked };
+  const rows = fakeRow("uptime", {}, {
+    ...(rowMaxAgeMs !== undefined && { maxAgeMs: rowMaxAgeMs }),
+    collect: () => ({ uptimeSeconds: state.value(++state.asked) }),
+    missingPart: () => state.asked === 2 ? new Error("part") : undefined,
+  });
+  const sampler = new Sampler([rows], maxAgeMs);
+  return { state, sampler, take: () => sampler.take().uptimeSeconds };
+}
 
 Deno.test("takeSnapshot() leaves out values without data, which is not a failure", () => {
   const snapshot = takeSnapshot([fakeRow("load", { load: undefined }), fakeRow("memory", {})]);
-  assertEquals([snapshot.load, snapshot.memory, snapshot.swap], [undefined, undefined, undefined]);
-  assertEquals(snapshot.failures, []);
+  assertEquals([snapshot.load, snapshot.memory, snapshot.failures], [undefined, undefined, []]);
 });
 
-Deno.test("takeSnapshot() uses the last known value of a failed collector, and names it in failures", () => {
-  const load = fakeRow("load", {}, { lastKnown: () => ({ load: { ...LOAD, oneMinute: 3 } }) });
-  breakRow(load);
-  const snapshot = takeSnapshot([load]);
-  assertEquals(snapshot.load?.oneMinute, 3);
-  assertEquals(snapshot.failures, ["cannot measure load"]);
+Deno.test("takeSnapshot() names a missing part beside the value, bounded and on one line", () => {
+  const seen: string[] = [];
+  const part = `/srv/a\n${"b".repeat(100)}`;
+  const rows = [
+    fakeRow("load", { uptimeSeconds: 1 }, { missingPart: () => new Error("Cannot read a part") }),
+    fakeRow("disk space", {}, {
+      missingPart: () => new UnmeasuredPart(part, new Error("Cannot statfs")),
+    }),
+  ];
+  const { uptimeSeconds, failures } = takeSnapshot(rows, ({ subject, error }) => {
+    seen.push(`${subject}: ${error instanceof Error ? error.message : ""}`);
+  });
+  assertEquals([uptimeSeconds, failures], [1, [
+    "cannot measure part of load",
+    `cannot measure part of disk space "/srv/a\\n${"b".repeat(32)}…"`,
+  ]]);
+  assertEquals(seen, ["part of load: Cannot read a part", "part of disk space: Cannot statfs"]);
 });
 
-Deno.test("takeSnapshot() combines the cards of all GPU collectors", () => {
-  const second = fakeRow("graphics card B", {});
-  breakRow(second);
-  const snapshot = takeSnapshot([
-    fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 5 }] }),
-    second,
-    fakeRow("graphics card C", { gpus: undefined }),
+timed.test("Sampler.sample() combines graphics cards, and keeps the values of a failing one for a minute", (time) => {
+  const first = fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 5 }] });
+  const sampler = new Sampler([
+    ...[first, fakeRow("graphics card C", { gpus: undefined })],
     fakeRow("the rest", { gpus: [{ name: "D" }, { name: "E" }] }),
   ]);
-  assertEquals(snapshot.gpus?.map(({ name }) => name), ["A", "D", "E"]);
-  assertEquals(snapshot.failures, ["cannot measure graphics card B"]);
+  const names = () => sampler.sample().gpus?.map(({ name }) => name);
+  assertEquals(names(), ["A", "D", "E"]);
+  breakRow(first);
+  time.tick(60_000);
+  assertEquals(names(), ["A", "D", "E"]);
+  time.tick(1);
+  assertEquals(names(), ["D", "E"]);
+  assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
 });
 
-/** A machine whose collectors can be exchanged. */
-function machine() {
+timed.test("Sampler.sample() keeps every value for a minute, and none for longer or over one without data", (time) => {
   const rows = fakeTable();
-  return { rows, sampler: new Sampler(Object.values(rows)) };
-}
-
-timed.test("Sampler.sample() logs a failure once, when its reason changes, and its end once", (time) => {
-  const lines: string[] = [];
-  setUpLog({
-    level: "info",
-    format: "text",
-    secrets: [],
-    forJournal: true,
-    write: (line) => lines.push(line),
-  });
-  const { rows: { load }, sampler } = machine();
-  sampler.sample();
-  breakRow(load);
-  time.tick(5_000);
-  sampler.sample();
-  assertEquals(sampler.sample().failures, ["cannot measure load"]);
-  load.collect = () => {
-    throw new Error("No such device");
-  };
-  sampler.sample();
-  sampler.sample();
-  load.collect = () => ({ load: undefined });
-  sampler.sample();
-  sampler.sample();
-  assertEquals(lines, [
-    '<4>agent: Cannot measure load: Cannot parse loadavg: "x"',
-    "<4>agent: Cannot measure load: No such device",
-    "<6>agent: Measuring load works again",
-  ]);
+  const sampler = new Sampler(Object.values(rows));
+  const { failures: _, ...values } = sampler.sample();
+  for (const row of Object.values(rows)) breakRow(row);
+  time.tick(60_000);
+  const { failures, ...kept } = sampler.sample();
+  assertEquals([kept, failures.length], [values, Object.keys(rows).length]);
+  time.tick(1);
+  const { failures: still, ...left } = sampler.sample();
+  assertEquals([JSON.stringify(left), still], ["{}", failures]);
+  rows.uptime.collect = () => ({ uptimeSeconds: undefined });
+  assertEquals(sampler.sample().failures.length, failures.length - 1);
+  breakRow(rows.uptime);
+  assertEquals(sampler.sample().uptimeSeconds, undefined);
 });
 
-Deno.test("Sampler.sample() tells an observer what fails, and at last that nothing does", () => {
+timed.test("Sampler.sample() gives a row's values again until they are too old, and asks for what is not known", (time) => {
+  const { sampler, state } = counting({ rowMaxAgeMs: 1_000 });
+  const at = (nowMs: number) => {
+    time.tick(nowMs - performance.now());
+    const { uptimeSeconds, failures } = sampler.sample();
+    return failures.length === 0 ? uptimeSeconds : [uptimeSeconds, ...failures];
+  };
+  const part = [2, "cannot measure part of uptime"];
+  assertEquals([0, 500, 999, 1_000, 1_999, 2_000, 2_999].map(at), [1, 1, 1, part, part, 3, 3]);
+  state.value = () => {
+    throw new Error("no");
+  };
+  const failure = [3, "cannot measure uptime"];
+  assertEquals([3_000, 3_100].map(at), [failure, failure]);
+  state.value = () => undefined;
+  assertEquals([3_200, 3_300].map(at), [undefined, undefined]);
+  state.value = (asked) => asked;
+  assertEquals([3_400, 3_500].map(at), [8, 8]);
+  // One known value is enough.
+  const memory = { totalBytes: 10, usedBytes: 4 };
+  let asked = 0;
+  const collect = () => (asked++, { memory, swap: undefined });
+  const other = new Sampler([fakeRow("memory", {}, { maxAgeMs: 1_000, collect })]);
+  for (let look = 0; look < 2; look++) other.sample();
+  assertEquals(asked, 1);
+});
+
+timed.test("Sampler.sample() logs a failure once, when its reason changes, and its end once, and tells an observer", (time) => {
+  const lines: string[] = [];
+  const write = (line: string) => lines.push(line);
+  setUpLog({ level: "info", format: "text", secrets: [], forJournal: true, write });
   const { load, uptime } = fakeTable();
   const told: Record<string, string>[] = [];
   const sampler = new Sampler([load, uptime], 0, {
     onFailures: (failing) => void told.push(Object.fromEntries(failing)),
   });
-  sampler.sample();
+  const sampleTwice = () => [sampler.sample(), sampler.sample()];
+  sampleTwice();
   assertEquals(told, []);
-  const { collect } = load;
   breakRow(load);
-  sampler.sample();
-  load.collect = collect;
-  sampler.sample();
-  sampler.sample();
-  assertEquals(told, [{ load: 'Cannot parse loadavg: "x"' }, {}]);
-});
-
-timed.test("Sampler.sample() keeps every value for a minute, and none for longer", (time) => {
-  const { rows, sampler } = machine();
-  const { failures: _, ...values } = sampler.sample();
-  for (const row of Object.values(rows)) breakRow(row);
-  time.tick(60_000);
-  const { failures, ...kept } = sampler.sample();
-  assertEquals(kept, values);
-  assertEquals(failures.length, Object.keys(rows).length);
-  time.tick(1);
-  const { failures: still, ...left } = sampler.sample();
-  assertEquals(JSON.stringify(left), "{}");
-  assertEquals(still, failures);
-});
-
-timed.test("Sampler.sample() keeps the values of a failing card for a minute", (time) => {
-  const first = fakeRow("graphics card A", { gpus: [{ name: "A", usePercent: 1 }] });
-  const second = fakeRow("graphics card B", { gpus: [{ name: "B", usePercent: 2 }] });
-  const sampler = new Sampler([first, second]);
-  const names = () => sampler.sample().gpus?.map(({ name }) => name);
-  assertEquals(names(), ["A", "B"]);
-  breakRow(first);
-  time.tick(60_000);
-  assertEquals(names(), ["A", "B"]);
-  time.tick(1);
-  assertEquals(names(), ["B"]);
-  assertEquals(sampler.sample().failures, ["cannot measure graphics card A"]);
-});
-
-Deno.test("takeSnapshot() names a missing part beside the value", () => {
-  const load = fakeRow("load", { load: LOAD }, {
-    missingPart: () => new Error("Cannot read a part"),
-  });
-  const seen: string[] = [];
-  const onFailure = ({ subject, error }: { subject: string; error: unknown }) => {
-    seen.push(`${subject}: ${error instanceof Error ? error.message : ""}`);
+  time.tick(5_000);
+  sampleTwice();
+  load.collect = () => {
+    throw new Error("No such device");
   };
-  const snapshot = takeSnapshot([load], onFailure);
-  assertEquals(snapshot.load?.oneMinute, 1);
-  assertEquals(snapshot.failures, ["cannot measure part of load"]);
-  assertEquals(seen, ["part of load: Cannot read a part"]);
-  assertEquals(new Sampler([load]).sample().failures, ["cannot measure part of load"]);
+  sampleTwice();
+  load.collect = () => ({ load: undefined });
+  sampleTwice();
+  const [first, second] = ['Cannot parse loadavg: "x"', "No such device"];
+  assertEquals(told, [...[first, first, second, second].map((load) => ({ load })), {}]);
+  assertEquals(lines, [
+    `<4>agent: Cannot measure load: ${first}`,
+    `<4>agent: Cannot measure load: ${second}`,
+    "<6>agent: Measuring load works again",
+  ]);
 });
 
-Deno.test("takeSnapshot() names an unmeasured part in the message, bounded and on one line", () => {
-  const part = `/srv/a\n${"b".repeat(100)}`;
-  const disk = {
-    subject: "disk space",
-    collect: () => ({}),
-    missingPart: () => new UnmeasuredPart(part, new Error("Cannot statfs")),
-    sources: () => ({}),
-  };
-  const [failure = ""] = takeSnapshot([disk]).failures;
-  assertEquals(failure, `cannot measure part of disk space "/srv/a\\n${"b".repeat(32)}…"`);
-});
-
-/** Snapshots that tell which they are by their uptime; the first is taken at the start. */
-function setUp(maxAgeMs: number) {
-  let count = 0;
-  const row = fakeRow("uptime", {}, { collect: () => ({ uptimeSeconds: count++ }) });
-  const sampler = new Sampler([row], maxAgeMs);
-  sampler.sample();
-  return { sampler, take: () => sampler.take().uptimeSeconds };
-}
-
-timed.test("Sampler.take() gives the first snapshot once if it is fresh", (time) => {
-  const { take } = setUp(0);
-  time.tick(999);
-  assertEquals([take(), take(), take()], [0, 1, 2]);
-});
-
-timed.test("Sampler.take() takes the first snapshot again when the panel was late, or it is older than any may be", (time) => {
-  const first = setUp(0);
-  time.tick(1_000);
-  assertEquals(first.take(), 1);
-  const { take } = setUp(2_000);
-  time.tick(1_999);
-  assertEquals(take(), 0);
-  time.tick(1);
-  assertEquals(take(), 1);
-});
-
-timed.test("Sampler.take() gives several panels one snapshot while it is young", (time) => {
-  const { take } = setUp(500);
-  assertEquals([take(), take(), take()], [0, 0, 0]);
-  time.tick(499);
-  assertEquals(take(), 0);
-  time.tick(1);
-  assertEquals([take(), take()], [1, 1]);
-  time.tick(500);
-  assertNotEquals(take(), 1);
-});
-
-timed.test("Sampler.latest is the last snapshot and its time", (time) => {
-  assertEquals(new Sampler([]).latest, undefined);
-  const { sampler, take } = setUp(500);
-  time.tick(400);
-  take();
+timed.test("Sampler.take() gives the first snapshot once if it is fresh, and a young one to several panels", (time) => {
+  const { sampler, take } = counting();
   const latest = () => [sampler.latest?.snapshot.uptimeSeconds, sampler.latest?.takenAtMs];
-  assertEquals(latest(), [0, 0]);
-  time.tick(100);
-  take();
-  assertEquals(latest(), [1, 500]);
+  assertEquals(latest(), [undefined, undefined]);
+  sampler.sample();
+  time.tick(999);
+  assertEquals([take(), take(), take()], [1, 2, 3]);
+  assertEquals(latest(), [3, 999]);
+  const late = counting();
+  late.sampler.sample();
+  time.tick(1_000);
+  assertEquals(late.take(), 2);
+  const shared = counting({ maxAgeMs: 2_000 });
+  shared.sampler.sample();
+  time.tick(1_999);
+  assertEquals([shared.take(), shared.take()], [1, 1]);
+  time.tick(1);
+  assertEquals([shared.take(), shared.take()], [2, 2]);
 });
