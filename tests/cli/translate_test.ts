@@ -129,7 +129,7 @@ const SCRIPTS = ["launchd", "openrc", "systemd", "service_files"]
 /** Texts with words that no user reads as they stand here. */
 const NOT_SHOWN = [
   // Commands, and kinds of steps and results.
-  /^(?:config|traffic) \w+(?: (?:\[|--).*)?$|^help report$|^--ip-services |^sudo |^kill \{\}$|^systemctl (?:stop|unmask|add-wants) |^(?:docker|podman|install) [^:]*\{\}$|^rm \{\}$|^chmod |^chgrp |^(?:komari-agent-deno install )?--ca-cert |^--prefer-ip-version |^install -D |^nft insert rule |^ct state |^-p \{\} |^\{\} dport |^komari-agent-deno install(?:\{\}| --replace| -e URL --token-file -)$|^ --install-service-name/,
+  /^(?:config|traffic) \w+(?: (?:\[|--).*)?$|^help report$|^--ip-services |^sudo |^(?:kill|chown) [^ ]*(?: \{\})*$|^kill -CONT |^systemctl (?:stop|unmask|add-wants) |^(?:docker|podman|install) [^:]*\{\}$|^rm \{\}$|^chmod |^chgrp |^(?:komari-agent-deno install )?--ca-cert |^--prefer-ip-version |^install -D |^nft insert rule |^ct state |^-p \{\} |^\{\} dport |^komari-agent-deno install(?:\{\}| --replace| -e URL --token-file -)$|^ --install-service-name/,
   /^remove (?:empty )?folder$/,
   /^(?:no mounts|no folder|new folder|not newer|failed before|not stable|rolled back|rolling back)$/,
   // Licenses.
@@ -155,10 +155,17 @@ function withoutNames(template: string): string {
   return template.replaceAll(/\{#?\w+\}/g, "{}");
 }
 
+/** Whether a text has an entry, by itself or with the reason and the action behind it. */
+function isKnown(text: string): boolean {
+  const plain = text.replace(/^[,;] | ?\((.*)\)$/g, "$1").replaceAll("{}{}", "{}");
+  return [text, plain, `${text}: {} → {}`, text.replace(/\{\}$/, "{} → {}")]
+    .some((it) => known.has(it)) || known.has(plain.replace(/ s$/, ""));
+}
+
 /** Asserts that each line of these texts has an entry. */
 function assertKnown(texts: readonly { file: string; text: string }[]): void {
   const missing = texts.flatMap(({ file, text }) =>
-    text.split("\n").filter((line) => !known.has(withoutNames(line.trim())))
+    text.split("\n").filter((line) => !isKnown(withoutNames(line.trim())))
       .map((line) => `${file}: ${line}`)
   );
   assertEquals(missing, [], "add each to lib/cli/chinese.json, with {name} for a value");
@@ -228,4 +235,77 @@ Deno.test("each entry of the Chinese names only values of its English", () => {
     const names = namesIn(english);
     for (const name of namesIn(text)) assert(names.includes(name), `${english}: {${name}}`);
   }
+});
+
+/** Entries of what the system and the runtime say, or that the code puts together from words. */
+const COMPOSED = `
+accepted {#age} ago, interval {#seconds}
+NOT REPORTING for {#age}: {reason} → {action}
+NOT REPORTING to {panel} for {#age}: {reason} → {action}
+address already in use
+Address already in use
+Address family not supported by protocol
+Broken pipe
+Cannot assign requested address
+Cannot measure connections
+Cannot measure load
+Cannot measure memory
+Cannot measure uptime
+Cannot report without {missing}; {hint}
+Cannot start /bin/sh
+cannot measure connections
+cannot measure load
+cannot measure memory
+cannot measure uptime
+Cannot use {origin} here: only {commands} take it
+Connection refused
+Connection reset by peer
+Connection timed out
+Device or resource busy
+Directory not empty
+Disk quota exceeded
+File exists
+Input/output error
+Interfaces, by {source}
+Invalid argument
+Is a directory
+Mount points, by {source}
+Network is unreachable
+No route to host
+No such file or directory
+Not a directory
+No space left on device
+Operation not permitted
+Out of memory
+Permission denied
+Read-only file system
+Resource temporarily unavailable
+Signal timed out.
+Stale file handle
+sudo komari-agent-deno install
+Text file busy
+The signal has been aborted
+Too many open files
+for {#duration} and 1 call: {reason}
+its runtime ended by itself ({setting})
+this needs Deno 2.9 or newer, named by $DENO or on the path
+"{first}" and "{last}"
+{#count} warnings
+{#count} days behind the panel's
+{#days} {unit} behind the panel's
+{path} is damaged: it has {#size} of {#bytes} bytes
+{text}; systemd has started it again {#count} time
+{text}; systemd has started it again {#count} times
+`;
+
+Deno.test("no entry of the Chinese is for a text that is gone", () => {
+  const sources = sourceTexts("").map(({ text }) => text.replaceAll("{}", " ")).join("\n");
+  const isThere = (words: readonly string[]) => sources.includes(words.join(" "));
+  const dead = Object.keys(chinese).filter((english) =>
+    english.split(/\{#?\w+\}|\n/).map((part) => part.replace(/^[ ;:,.()]+|[ ;:,.()]+$/g, ""))
+      .filter((part) => /[A-Za-z]{3}/.test(part)).map((part) => part.split(" "))
+      .some((words) => !isThere(words.slice(0, 3)) && !isThere(words.slice(-3)))
+  );
+  const composed = COMPOSED.trim().split("\n");
+  assertEquals(dead.filter((english) => !composed.includes(english)), []);
 });
