@@ -200,13 +200,15 @@ function printResults(
   results: readonly PanelResult[],
   { printLine }: TargetSystem,
 ): string | undefined {
+  const silent: string[] = [];
   for (const { panel, isAccepted, error } of results) {
-    const why = error === undefined ? "" : `: ${error}`;
-    printLine(
-      isAccepted ? `${panel} accepts its reports.` : `${panel} has accepted no report${why}`,
-    );
+    if (isAccepted) {
+      printLine(`${panel} accepts its reports.`);
+      continue;
+    }
+    printLine(`${panel} has accepted no report${error === undefined ? "" : `: ${error}`}`);
+    silent.push(panel);
   }
-  const silent = results.filter(({ isAccepted }) => !isAccepted).map(({ panel }) => panel);
   return silent.length === 0
     ? undefined
     : `${silent.join(" and ")} accepted no report within ${LIMIT}`;

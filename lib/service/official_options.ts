@@ -20,19 +20,14 @@ const OFFICIAL_ROWS = OPTION_ROWS.filter(({ group, flag, variable = "" }) =>
   group === "official" || OFFICIAL.includes(flag ?? variable)
 );
 
-/** A parsed command line of the official agent. */
-export interface OfficialFlags {
-  /** Option texts by configuration key. */
-  readonly values: ReadonlyMap<string, string>;
-  /** Unknown flags, without their values. */
-  readonly unknown: readonly string[];
-}
-
 /**
  * Parses a command line as the official agent does: a switch takes its value after `=` only, other
- * flags after `=` or as the next word, even one that begins with `-`.
+ * flags after `=` or as the next word, even one that begins with `-`. Texts are by configuration key;
+ * unknown flags are without their values.
  */
-export function readOfficialFlags(args: readonly string[]): OfficialFlags {
+export function readOfficialFlags(
+  args: readonly string[],
+): { values: ReadonlyMap<string, string>; unknown: readonly string[] } {
   const values = new Map<string, string>();
   const unknown: string[] = [];
   for (let at = 0; at < args.length; at++) {
@@ -53,13 +48,10 @@ export function readOfficialFlags(args: readonly string[]): OfficialFlags {
   return { values, unknown };
 }
 
-interface Flag {
-  readonly name: string;
-  readonly row: Option<unknown> | undefined;
-  readonly attached: string | undefined;
-}
-
-function parseFlag(arg: string): Flag {
+/** The name of a flag, its row if it is known, and a value that is attached to it. */
+function parseFlag(
+  arg: string,
+): { name: string; row: Option<unknown> | undefined; attached: string | undefined } {
   const [, name = "", attached] = /^(--[^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
   if (name !== "") {
     return { name, row: OFFICIAL_ROWS.find(({ flag }) => `--${flag}` === name), attached };

@@ -105,21 +105,6 @@ Deno.test("Downloads.text() throws when the text is too long or endless", async 
   assertStringIncludes(await failure(server.text()), "longer than 100 bytes");
 });
 
-Deno.test("Downloads.text() throws when the transfer stalls", async () => {
-  const silent = () => {
-    const body = new ReadableStream({
-      start: (controller) => controller.enqueue(new TextEncoder().encode("begin")),
-    });
-    return new Response(body);
-  };
-  await using server = new Server(silent);
-  using time = new FakeTime();
-  const failing = failure(server.text());
-  const ms = await time.until(failing, { withinMs: 60_000, stepMs: 1_000 });
-  assertStringIncludes(await failing, "the transfer stalled");
-  assert(ms >= 30_000, `${ms}`);
-});
-
 Deno.test("Downloads.text() throws when all redirects together take too long", async () => {
   let asked = Promise.withResolvers<void>();
   const slow = async () => {
@@ -136,23 +121,6 @@ Deno.test("Downloads.text() throws when all redirects together take too long", a
     await time.run(20_000);
   }
   assertStringIncludes(await failing, "no answer within 60 s");
-});
-
-Deno.test("Downloads.text() rejects with the reason when aborted", async () => {
-  const asked = Promise.withResolvers<void>();
-  const answer: Answer = () => {
-    asked.resolve();
-    return new Promise<Response>((resolve) =>
-      stop.signal.addEventListener("abort", () => resolve(new Response("late")))
-    );
-  };
-  const stop = new AbortController();
-  await using server = new Server(answer);
-  const got = server.text("", stop.signal);
-  await asked.promise;
-  const reason = new Error("enough");
-  stop.abort(reason);
-  assertEquals(await got.catch((error: unknown) => error), reason);
 });
 
 /** A file of its own to download into. */
@@ -181,29 +149,6 @@ Deno.test("Downloads.file() writes at most the given number of bytes", async () 
       assertEquals(await Deno.readFile(target.filePath), bytes);
     }
   }
-});
-
-Deno.test("Downloads.file() throws when the connection closes early", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const served = listener.accept().then(async (connection) => {
-    await connection.read(new Uint8Array(4096));
-    const answer = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
-    await connection.write(new TextEncoder().encode(answer));
-    connection.close();
-  });
-  const downloads = new Downloads({ proxies: {}, caCerts: [] });
-  {
-    using target = new Target();
-    const url = `http://127.0.0.1:${listener.addr.port}/x`;
-    const words = await failure(
-      downloads.file(url, { file: target.file, maxBytes: 10, signal: never() }),
-    );
-    assertStringIncludes(
-      words,
-      `Cannot download ${url}: the connection was closed in the middle of the answer`,
-    );
-  }
-  await served;
 });
 
 Deno.test("Downloads send the proxy's password to the proxy only", async () => {
