@@ -8,7 +8,6 @@ import { collectedLog } from "../log/collected_log.ts";
 import { ShellHome } from "../shell_home.ts";
 import { FakePanel, type FakeSender } from "./fake_panel.ts";
 import { eventually } from "./processes_below.ts";
-import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 
 const programs = new Programs();
