@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -37,10 +38,10 @@ export class FileArguments {
     this.#home = home;
   }
 
-  /** The path of the request, quoted and shortened for the log. */
-  get subject(): string {
-    const path = this.#args["path"] ?? this.#args["source"];
-    return typeof path === "string" ? quoteStart(path, 200) : "no path";
+  /** The path of the request, or the one that is moved or copied; empty when there is none. */
+  get named(): string {
+    const name = this.has("path") ? "path" : "source";
+    return this.has(name) ? attempt(() => this.path(name)) ?? "" : "";
   }
 
   /** Whether an argument was given. */

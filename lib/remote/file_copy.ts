@@ -1,11 +1,14 @@
 import { errorCode } from "../attempt.ts";
 import type { FileArguments } from "./file_arguments.ts";
+import { type FileContext, FileError } from "./file_context.ts";
+import type { FolderEntry, FolderReader } from "./folder_reader.ts";
 import { HeldFolder } from "./held_folder.ts";
 import {
   createPrivateFile,
   FILE_BUFFER_BYTES,
   isSameFile,
   openUnlinked,
+  targetOf,
   writeFully,
 } from "./regular_file.ts";
 
@@ -15,12 +18,17 @@ const { posix } = await import("node:path");
 /** Deeper folders are refused: each level keeps two folders open. */
 const MAX_DEPTH = 256;
 
+/** Files of a folder that are copied at a time. */
+const PARALLEL_FILES = 8;
+
 /** State of one copy. */
 interface CopyContext {
   readonly signal: AbortSignal;
+  readonly folders: FolderReader;
   /** Makes the names of temporary files unique. */
   readonly temporaryName: string;
-  /** Devices, FIFOs and sockets that were left out. */
+  temporaryFiles: number;
+  /** Devices, FIFOs, sockets, and names that are not UTF-8, which were left out. */
   skipped: number;
   /** The folder that is made; a mount may show it somewhere in the source. */
   copy?: HeldFolder;
@@ -33,7 +41,7 @@ interface CopyContext {
  * @throws {Error} When it can't be moved. After a failure between two file systems the source is
  * whole, and a part of it may be at the destination.
  */
-export async function moveFile(args: FileArguments, signal: AbortSignal): Promise<object> {
+export async function moveFile(args: FileArguments, context: FileContext): Promise<object> {
   const source = args.pathBelowRoot("source");
   const destination = args.pathBelowRoot("destination");
   await Deno.lstat(source);
@@ -42,10 +50,14 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
   try {
     await Deno.rename(source, destination);
   } catch (error) {
+    if (errorCode(error) === "EINVAL") {
+      throw new FileError(source, `a folder cannot be moved into itself, to ${destination}`);
+    }
     if (errorCode(error) !== "EXDEV") throw error;
-    const skipped = await copyAll(source, { destination, signal });
+    const skipped = await copyAll(source, { destination, context });
     if (skipped > 0) {
-      throw new Error(`${skipped} devices, FIFOs or sockets can't be moved; the source was kept`);
+      const what = `${skipped} devices, FIFOs, sockets or names that are not UTF-8`;
+      throw new FileError(source, `${what} can't be moved; the source was kept`);
     }
     await Deno.remove(source, { recursive: true });
   }
@@ -53,21 +65,24 @@ export async function moveFile(args: FileArguments, signal: AbortSignal): Promis
 }
 
 /**
- * Copies a file, a link or a folder with all in it. Links are copied as links; devices, FIFOs and
- * sockets in a folder are left out and counted. Each file appears whole at its destination, and no
- * link that lies there, or that is put at the place of a source meanwhile, is followed.
+ * Copies a file, a link or a folder with all in it. Links are copied as links, and one at the
+ * destination is followed; devices, FIFOs, sockets and names that are not UTF-8 are left out and
+ * counted. Each file appears whole at its destination, and no link that lies below it, or that is put
+ * at the place of a source meanwhile, is followed.
  *
  * @throws {Error} When it can't be copied; what was copied before stays.
  */
-export async function copyFile(args: FileArguments, signal: AbortSignal): Promise<object> {
+export async function copyFile(args: FileArguments, context: FileContext): Promise<object> {
   const source = args.pathBelowRoot("source");
-  const destination = args.pathBelowRoot("destination");
-  await Deno.lstat(source);
-  await Deno.mkdir(posix.dirname(destination), { recursive: true });
+  const named = args.pathBelowRoot("destination");
+  const { isSymlink } = await Deno.lstat(source);
+  await Deno.mkdir(posix.dirname(named), { recursive: true });
+  // A link to a file must not take the place of that file.
+  const destination = isSymlink ? named : await targetOf(named);
   if (await isSameEntry(source, destination)) {
-    throw new TypeError("source and destination are the same");
+    throw new FileError(source, "source and destination are the same");
   }
-  const skipped = await copyAll(source, { destination, signal });
+  const skipped = await copyAll(source, { destination, context });
   return skipped === 0 ? { copied: true } : { copied: true, skipped };
 }
 
@@ -78,21 +93,22 @@ async function isSameEntry(a: string, b: string): Promise<boolean> {
     isSameFile(await folderOf(a), await folderOf(b));
 }
 
-/** Copies, and gives the number of devices, FIFOs and sockets that were left out. */
+/** Copies, and gives the number of what was left out. */
 async function copyAll(
   source: string,
-  { destination, signal }: { destination: string; signal: AbortSignal },
+  { destination, context: { signal, folders } }: { destination: string; context: FileContext },
 ): Promise<number> {
   const info = await Deno.lstat(source);
   if (info.isDirectory) await refuseCopyIntoItself(source, destination);
   const temporaryName = `.komari-copy-${crypto.randomUUID()}.part`;
-  const context: CopyContext = { signal, temporaryName, skipped: 0 };
+  const context = { signal, folders, temporaryName, temporaryFiles: 0, skipped: 0 };
   // The folders above are those that the path names; from here on no link is followed.
   const into = await HeldFolder.open(posix.dirname(destination), { followsLink: true });
   await using _ = into;
-  await copyEntry({ source, into, name: posix.basename(destination), depth: 0 }, context);
+  const name = posix.basename(destination);
+  await copyEntry({ source, shown: source, into, name, depth: 0 }, context);
   // Of a single one the caller has to know.
-  if (context.skipped > 0 && !info.isDirectory) throw new TypeError("not a regular file");
+  if (context.skipped > 0 && !info.isDirectory) throw new FileError(source, "not a regular file");
   return context.skipped;
 }
 
@@ -102,40 +118,50 @@ async function refuseCopyIntoItself(source: string, destination: string): Promis
   const into = await Deno.realPath(posix.dirname(destination));
   const to = posix.join(into, posix.basename(destination));
   if (from === "/" || to.startsWith(`${from}/`)) {
-    throw new TypeError("cannot copy a folder into itself");
+    throw new FileError(source, `cannot copy a folder into itself, to ${destination}`);
   }
 }
 
 /** An entry to be copied, and the name and the folder that the copy gets. */
 interface Entry {
+  /** By the descriptor of its folder. */
   readonly source: string;
+  /** The same by the path that the order named. */
+  readonly shown: string;
   readonly into: HeldFolder;
   readonly name: string;
   readonly depth: number;
 }
 
+/** Copies an entry. @throws {Error} When it can't be copied, with its path. */
 async function copyEntry(entry: Entry, context: CopyContext): Promise<void> {
-  const { source, into, name, depth } = entry;
+  const { source, shown, into, name, depth } = entry;
   context.signal.throwIfAborted();
-  if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
-  const info = await Deno.lstat(source);
-  if (info.isSymlink) {
-    await replaceWith(into.entry(name), { into, context }, async (temporary) => {
-      await Deno.symlink(await Deno.readLink(source), temporary);
-    });
-  } else if (info.isFile) {
-    await replaceWith(into.entry(name), { into, context }, async (temporary) => {
-      await copyContent(source, { temporary, info, signal: context.signal });
-    });
-  } else if (info.isDirectory) {
-    await copyFolder(entry, { info, context });
-  } else {
-    context.skipped++;
+  try {
+    if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
+    const info = await Deno.lstat(source);
+    if (info.isSymlink) {
+      await replaceWith(into.entry(name), { into, context }, async (temporary) => {
+        await Deno.symlink(await Deno.readLink(source), temporary);
+      });
+    } else if (info.isFile) {
+      await replaceWith(into.entry(name), { into, context }, async (temporary) => {
+        await copyContent(source, { temporary, info, signal: context.signal });
+      });
+    } else if (info.isDirectory) {
+      await copyFolder(entry, { info, context });
+    } else {
+      context.skipped++;
+    }
+  } catch (error) {
+    throw error instanceof FileError || context.signal.aborted
+      ? error
+      : new FileError(shown, error);
   }
 }
 
 async function copyFolder(
-  { source, into, name, depth }: Entry,
+  { source, shown, into, name, depth }: Entry,
   { info, context }: { info: Deno.FileInfo; context: CopyContext },
 ): Promise<void> {
   const from = await HeldFolder.open(source);
@@ -153,9 +179,19 @@ async function copyFolder(
   // A mount may show the source here; after a move both would be deleted.
   await to.requireOther(info);
   context.copy ??= to;
-  for (const name of await from.names()) {
-    await copyEntry({ source: from.entry(name), into: to, name, depth: depth + 1 }, context);
-  }
+  const entries = await from.entries(context.folders);
+  const copy = ({ name }: FolderEntry) => {
+    if (!name.isWellFormed()) return void context.skipped++;
+    const entry = { source: from.entry(name), shown: `${shown}/${name}`, into: to, name };
+    return copyEntry({ ...entry, depth: depth + 1 }, context);
+  };
+  const files = entries.filter(({ isFolder }) => !isFolder).values();
+  // The others stop at a failure, before the folder is closed.
+  const failures = await Promise.allSettled(Array.from({ length: PARALLEL_FILES }, async () => {
+    for (const file of files) await copy(file);
+  }));
+  for (const failure of failures) if (failure.status === "rejected") throw failure.reason;
+  for (const folder of entries) if (folder.isFolder) await copy(folder);
   // Only now: the copy may lack the right to write into itself.
   await to.becomeLike(from);
 }
@@ -166,7 +202,7 @@ async function replaceWith(
   { into, context }: { into: HeldFolder; context: CopyContext },
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = into.entry(context.temporaryName);
+  const temporary = into.entry(`${context.temporaryName}${++context.temporaryFiles}`);
   try {
     await make(temporary);
     await Deno.rename(temporary, destination);
@@ -176,6 +212,7 @@ async function replaceWith(
   }
 }
 
+/** Copies what a file has at the start; what grows meanwhile is left out. */
 async function copyContent(
   source: string,
   options: { temporary: string; info: Deno.FileInfo; signal: AbortSignal },
@@ -184,17 +221,20 @@ async function copyContent(
   const input = await openUnlinked(source, info);
   await using _ = input;
   await using output = await createPrivateFile(temporary);
-  const buffer = new Uint8Array(FILE_BUFFER_BYTES);
-  for (let position = 0;;) {
+  // Files of the kernel say that they are empty.
+  const size = info.size === 0 ? Infinity : info.size;
+  const buffer = new Uint8Array(Math.min(size, FILE_BUFFER_BYTES));
+  for (let position = 0; position < size;) {
     signal.throwIfAborted();
-    const { bytesRead } = await input.read(buffer, 0, buffer.length, position);
+    const length = Math.min(buffer.length, size - position);
+    const { bytesRead } = await input.read(buffer, 0, length, position);
     if (bytesRead === 0) break;
     await writeFully(output, buffer.subarray(0, bytesRead), position);
     position += bytesRead;
   }
   // Without the bits that give the rights of the owner: the copy may have another one.
-  const { mode, atime, mtime } = await input.stat();
-  await output.chmod(mode & 0o777);
+  await output.chmod((info.mode ?? 0o600) & 0o777);
   // A file system that keeps no time is no reason to fail.
-  await output.utimes(atime, mtime).catch(() => {});
+  const { atime, mtime } = info;
+  if (atime !== null && mtime !== null) await output.utimes(atime, mtime).catch(() => {});
 }

@@ -53,16 +53,40 @@ export async function describeFile(path: string, owners: OwnerNames): Promise<Fi
   const own = await Deno.lstat(path);
   const target = own.isSymlink ? await Deno.readLink(path).catch(() => undefined) : undefined;
   const shown = own.isSymlink ? await Deno.stat(path).catch(() => own) : own;
+  return toFileInfo(path, { owners, shown, isLink: own.isSymlink, target });
+}
+
+/** What is shown of a file, in the fields of `stat`. */
+interface Shown {
+  readonly mode: number | null;
+  readonly uid: number | null;
+  readonly gid: number | null;
+  readonly size: number;
+  readonly mtime: Date | null;
+}
+
+/** The wire's form; characters of the path that are not UTF-8 are replaced. */
+export function toFileInfo(
+  path: string,
+  { owners, shown, isLink, target }: {
+    owners: OwnerNames;
+    shown: Shown;
+    isLink: boolean;
+    target?: string | undefined;
+  },
+): FileInfo {
   const uid = shown.uid ?? 0;
   const gid = shown.gid ?? 0;
+  const mode = shown.mode ?? 0;
+  const text = path.toWellFormed();
   return {
-    name: path.slice(path.lastIndexOf("/") + 1) || "/",
-    path,
-    is_dir: shown.isDirectory,
-    is_symlink: own.isSymlink,
+    name: text.slice(text.lastIndexOf("/") + 1) || "/",
+    path: text,
+    is_dir: TYPE_LETTERS.get(mode & S_IFMT) === "d",
+    is_symlink: isLink,
     size: shown.size,
-    mode: modeText(shown),
-    mode_octal: ((shown.mode ?? 0) & 0o7777).toString(8).padStart(4, "0"),
+    mode: modeText(mode),
+    mode_octal: (mode & 0o7777).toString(8).padStart(4, "0"),
     uid,
     gid,
     owner: owners.users.get(uid) ?? String(uid),
@@ -73,24 +97,25 @@ export async function describeFile(path: string, owners: OwnerNames): Promise<Fi
 }
 
 /** Type and permissions of a file as `ls -l` shows them. */
-function modeText(info: Deno.FileInfo): string {
-  const mode = info.mode ?? 0;
+function modeText(mode: number): string {
   const bits = [0o400, 0o200, 0o100, 0o40, 0o20, 0o10, 0o4, 0o2, 0o1];
   const letters = bits.map((bit, at) => (mode & bit) === 0 ? "-" : "rwx".charAt(at % 3));
   for (const [bit, at, letter] of [[0o4000, 2, "s"], [0o2000, 5, "s"], [0o1000, 8, "t"]] as const) {
     if ((mode & bit) !== 0) letters[at] = letters[at] === "x" ? letter : letter.toUpperCase();
   }
-  return typeLetter(info) + letters.join("");
+  return (TYPE_LETTERS.get(mode & S_IFMT) ?? "-") + letters.join("");
 }
 
-function typeLetter(info: Deno.FileInfo): string {
-  if (info.isDirectory) return "d";
-  if (info.isSymlink) return "l";
-  if (info.isFifo) return "p";
-  if (info.isSocket) return "s";
-  if (info.isBlockDevice) return "b";
-  return info.isCharDevice ? "c" : "-";
-}
+/** The bits of a mode that say what kind of file it is, and `ls -l`'s letters for them. */
+const S_IFMT = 0o170000;
+const TYPE_LETTERS: ReadonlyMap<number, string> = new Map([
+  [0o040000, "d"],
+  [0o120000, "l"],
+  [0o010000, "p"],
+  [0o140000, "s"],
+  [0o060000, "b"],
+  [0o020000, "c"],
+]);
 
 async function readAccountFile(path: string): Promise<string> {
   try {

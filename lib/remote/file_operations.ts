@@ -1,12 +1,29 @@
 import { createPrivateFile, isSameFile, openForWriting, targetOf } from "./regular_file.ts";
 import type { FileArguments } from "./file_arguments.ts";
-import { describeFile, type FileInfo, readOwnerNames } from "./file_info.ts";
+import { type FileContext, FileError } from "./file_context.ts";
+import {
+  describeFile,
+  type FileInfo,
+  type OwnerNames,
+  readOwnerNames,
+  toFileInfo,
+} from "./file_info.ts";
+import type { FolderReader } from "./folder_reader.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
-/** A folder with more entries than this is not listed: the answer would be too large. */
-const MAX_ENTRIES = 20_000;
+/** A list is refused when its answer would be longer. */
+const MAX_LIST_BYTES = 8 * 1024 * 1024;
+
+/** Least bytes of an entry in the answer, for one that is only counted. */
+const MIN_ENTRY_BYTES = 200;
+
+/** Lists with more entries take megabytes. */
+const LONG_LIST = 2_000;
+
+/** Files of a list that are looked at at a time. */
+const PARALLEL_LOOKS = 16;
 
 /** Largest user and group number; the one above means "unchanged" to the kernel. */
 const MAX_ID = 2 ** 32 - 2;
@@ -15,29 +32,55 @@ const MAX_ID = 2 ** 32 - 2;
  * Lists a folder: folders first, then by name regardless of case. What disappears meanwhile is left
  * out.
  *
- * @throws {Error} When it is no folder, can't be read or has more than 20,000 entries.
+ * @throws {Error} When it is no folder, can't be read, or the list would have more than 8 MiB.
  */
-export async function listFolder(args: FileArguments, signal: AbortSignal): Promise<FileInfo[]> {
+export async function listFolder(args: FileArguments, context: FileContext): Promise<FileInfo[]> {
+  const { signal, folders } = context;
   const path = args.path("path");
   const owners = await readOwnerNames();
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(path)) {
-    if (names.length === MAX_ENTRIES) {
-      throw new RangeError(`the folder has more than ${MAX_ENTRIES} entries: use a terminal`);
-    }
-    names.push(name);
-  }
-  const infos: FileInfo[] = [];
-  for (const name of names) {
+  let count = 0;
+  for await (const entries of folders.read(path)) {
     signal.throwIfAborted();
-    const info = await describeFile(path === "/" ? `/${name}` : `${path}/${name}`, owners)
-      .catch(() => undefined);
-    if (info !== undefined) infos.push(info);
+    count += entries.length;
+    // Beyond that they are only counted.
+    if (count * MIN_ENTRY_BYTES > MAX_LIST_BYTES) names.length = 0;
+    else names.push(...entries.map(({ name }) => name));
   }
+  const tooLong = () =>
+    new FileError(path, `the folder has ${count} entries, too many for a list: use a terminal`);
+  if (names.length < count) throw tooLong();
+  if (count > LONG_LIST) context.untilSent.use(await context.longLists.take());
+  const infos: FileInfo[] = [];
+  const encoder = new TextEncoder();
+  let bytes = 0;
+  const rest = names.values();
+  await Promise.all(Array.from({ length: PARALLEL_LOOKS }, async () => {
+    for (const name of rest) {
+      signal.throwIfAborted();
+      if (bytes > MAX_LIST_BYTES) throw tooLong();
+      const info = await lookAt(path === "/" ? "" : path, name, { folders, owners });
+      if (info === undefined) continue;
+      infos.push(info);
+      bytes += encoder.encode(JSON.stringify(info)).length + 1;
+    }
+  }));
   const keys = new Map(infos.map((info) => [info, info.name.toLowerCase()]));
   return infos.sort((a, b) =>
     Number(b.is_dir) - Number(a.is_dir) || compare(keys.get(a) ?? "", keys.get(b) ?? "")
   );
+}
+
+async function lookAt(
+  folder: string,
+  name: string,
+  { folders, owners }: { folders: FolderReader; owners: OwnerNames },
+): Promise<FileInfo | undefined> {
+  const path = `${folder}/${name}`;
+  if (name.isWellFormed()) return await describeFile(path, owners).catch(() => undefined);
+  const shown = await folders.look(folder, name);
+  const isLink = shown !== undefined && (shown.mode & 0o170000) === 0o120000;
+  return shown && toFileInfo(path, { owners, shown, isLink });
 }
 
 /** Lists where paths begin: `/` alone. */
@@ -59,9 +102,9 @@ export async function statFile(args: FileArguments): Promise<FileInfo> {
 export async function createFile(args: FileArguments): Promise<object> {
   const target = await targetOf(args.pathBelowRoot("path"));
   const before = await Deno.lstat(target).catch(() => undefined);
-  if (before?.isDirectory) throw new Error("cannot replace a directory with a file");
+  if (before?.isDirectory) throw new FileError(target, "cannot replace a directory with a file");
   if (before !== undefined && !before.isSymlink) {
-    if (!before.isFile) throw new TypeError("not a regular file");
+    if (!before.isFile) throw new FileError(target, "not a regular file");
     const handle = await openForWriting(target);
     await using _ = handle;
     await handle.truncate();

@@ -1,10 +1,11 @@
-import { describeError, getLogger } from "../log/log.ts";
+import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { PanelOrder } from "../panel/orders.ts";
-import { truncate } from "../parse/bounded_text.ts";
+import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import type { FileResult } from "../types.ts";
 import { FileArguments } from "./file_arguments.ts";
+import { type FileContext, fileErrorText } from "./file_context.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
 import {
   changeMode,
@@ -19,19 +20,20 @@ import {
 import { searchFiles } from "./file_search.ts";
 import { sendFilePart } from "./file_transfer.ts";
 import { FileUploads } from "./file_uploads.ts";
-import { createTaskQueue, RecentIds } from "./task_queue.ts";
+import { FolderReader } from "./folder_reader.ts";
+import { createTaskQueue, RecentIds, Turns } from "./task_queue.ts";
 
 /** How an operation is run. */
 interface Operation {
   /** Operations of a lane wait for each other only. */
-  readonly lane: "quick" | "slow" | "transfer";
+  readonly lane: "quick" | "slow" | "search" | "transfer";
   /** The panel gets an answer within this time, finished or not. */
   readonly answerMs: number;
   /** Goes on after a late answer, for half of it would be worse; ended when the agent ends. */
   readonly continues?: boolean;
   /** Changes what is on the disk, which the log tells. */
   readonly changes?: boolean;
-  run(args: FileArguments, signal: AbortSignal): Promise<unknown>;
+  run(args: FileArguments, context: FileContext): Promise<unknown>;
 }
 
 /** A request that is run. */
@@ -70,10 +72,13 @@ export class FileRequests {
     // Their bytes are bounded.
     quick: createTaskQueue({ concurrency: 4, capacity: Infinity }),
     slow: createTaskQueue({ concurrency: 2, capacity: Infinity }),
+    search: createTaskQueue({ concurrency: 2, capacity: Infinity }),
     transfer: createTaskQueue({ concurrency: 4, capacity: Infinity }),
   };
   #waitingBytes = 0;
   readonly #uploads: FileUploads;
+  readonly #folders = new FolderReader();
+  readonly #longLists = new Turns(1);
   readonly #operations: ReadonlyMap<string, Operation>;
 
   /**
@@ -112,8 +117,8 @@ export class FileRequests {
   /** Ends all that is in progress and removes what was not uploaded whole. */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    const { quick, slow, transfer } = this.#lanes;
-    await Promise.all([quick.close(), slow.close(), transfer.close(), this.#uploads.close()]);
+    const lanes = Object.values(this.#lanes).map((lane) => lane.close());
+    await Promise.all([...lanes, this.#uploads.close()]);
   }
 
   #enqueue(request: Request, bytes: number): void {
@@ -139,14 +144,19 @@ export class FileRequests {
       // Nothing may be changed for a request that the panel takes for failed.
       if (state === "answered" || this.#ended.signal.aborted) return;
       state = "running";
-      const signal = AbortSignal.any([this.#ended.signal, late.signal]);
+      using untilSent = new DisposableStack();
       try {
-        const result = await operation.run(args, signal);
+        const result = await operation.run(args, {
+          signal: AbortSignal.any([this.#ended.signal, late.signal]),
+          folders: this.#folders,
+          longLists: this.#longLists,
+          untilSent,
+        });
         this.#logOutcome(request, "done");
         // A list may take megabytes: the next one is read when this one is on its way.
         await answer({ result });
       } catch (error) {
-        const text = fileErrorText(error);
+        const text = fileErrorText(error, args.named);
         this.#logOutcome(request, text);
         if (!this.#ended.signal.aborted) await answer({ error: text });
       } finally {
@@ -162,7 +172,11 @@ export class FileRequests {
 
   #logOutcome({ op, operation, args }: Request, outcome: string): void {
     const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
-    this.#log[level]("File request {op} of {path}: {outcome}", { op, path: args.subject, outcome });
+    this.#log[level]("File request {op} of {path}: {outcome}", {
+      op,
+      path: quoteStart(args.named, 200),
+      outcome,
+    });
   }
 }
 
@@ -185,24 +199,16 @@ function allOperations(
     ["delete", { ...tree, run: deleteFile }],
     ["move", { ...tree, run: moveFile }],
     ["copy", { ...tree, run: copyFile }],
-    ["search", { lane: "slow", answerMs: SLOW_MS, run: searchFiles }],
+    ["search", { lane: "search", answerMs: SLOW_MS, run: searchFiles }],
     ["download_stream", {
       ...transfer,
-      run: (args, signal) => sendFilePart(args, { transfers, signal }),
+      run: (args, { signal }) => sendFilePart(args, { transfers, signal }),
     }],
-    ["upload_stream", { ...transfer, run: (args, signal) => uploads.receivePart(args, signal) }],
+    ["upload_stream", {
+      ...transfer,
+      run: (args, { signal }) => uploads.receivePart(args, signal),
+    }],
     ["upload_commit", { ...change, answerMs: SLOW_MS, run: (args) => uploads.commit(args) }],
     ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
   ]);
-}
-
-/**
- * The reason of a failure in the words that panels look for, in small letters: `permission denied`,
- * `no such file or directory`. Paths and the runtime's own additions are left out.
- */
-export function fileErrorText(error: unknown): string {
-  const text = describeError(error);
-  // "ENOENT: no such file or directory, open '/x'", "Not a directory: readdir '/x'"
-  const [, words = text] = /^(?:E[A-Z0-9]+: )?(.*?)(?:[,:] [a-z]+ '|$)/s.exec(text) ?? [];
-  return words.toLowerCase();
 }

@@ -1,8 +1,6 @@
 import type { FileArguments } from "./file_arguments.ts";
+import type { FileContext } from "./file_context.ts";
 import { openForReading } from "./regular_file.ts";
-
-// Not by `import … from`, which a bundle would load at every start of the agent.
-const { posix } = await import("node:path");
 
 /** One file found; the names are those of the wire. */
 export interface SearchMatch {
@@ -39,11 +37,15 @@ const MAX_TEXT_LENGTH = 300;
 /** Folders that wait to be searched; more of them end the search early. */
 const MAX_PENDING_FOLDERS = 50_000;
 
+/** Folders that one search reads at a time. */
+const PARALLEL_FOLDERS = 8;
+
 /** Views of the kernel without end; searched only when the search begins there. */
 const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
 
 /**
- * Searches a folder and all below it for a name, or with `content` for a line, regardless of case.
+ * Searches a folder and all below it for a name, or with `content` for a line, regardless of case; with
+ * `content` also a single file.
  *
  * Links are not followed, binary files and those over 10 MiB not read. After 500 matches or 60 s it
  * gives what it has.
@@ -53,7 +55,7 @@ const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
  */
 export async function searchFiles(
   args: FileArguments,
-  signal: AbortSignal,
+  { signal, folders }: FileContext,
 ): Promise<SearchResult> {
   const root = args.path("path");
   const query = args.text("query").toLowerCase();
@@ -61,39 +63,48 @@ export async function searchFiles(
   const endMs = performance.now() + MAX_DURATION_MS;
   const isContent = args.flag("content");
   const matches: SearchMatch[] = [];
-  // There is nothing below a file, and panels don't expect an error.
-  const pending = (await Deno.stat(root)).isFile ? [] : [root];
-  for await (const { path, entry } of walk(pending)) {
+  const pending: string[] = [];
+  const isOver = () => {
     signal.throwIfAborted();
-    if (performance.now() >= endMs || pending.length >= MAX_PENDING_FOLDERS) {
-      return { matches, limited: true };
-    }
-    const { name, isDirectory, isFile } = entry;
-    if (!isContent) {
-      if (name.toLowerCase().includes(query)) matches.push({ path, line: 0, is_dir: isDirectory });
-    } else if (isFile) {
-      const found = await findLine(path, { query, endMs }).catch(() => undefined);
-      if (found !== undefined) matches.push({ path, ...found, is_dir: false });
-    }
-    if (matches.length === MAX_MATCHES) return { matches, limited: true };
-  }
-  return { matches, limited: false };
-}
-
-/** All entries below the one folder in `pending`, which has those that are still to be read. */
-async function* walk(pending: string[]): AsyncGenerator<{ path: string; entry: Deno.DirEntry }> {
-  const [root] = pending;
-  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    try {
-      for await (const entry of Deno.readDir(folder)) {
-        const path = posix.join(folder, entry.name);
-        if (entry.isDirectory && !KERNEL_FOLDERS.has(path)) pending.push(path);
-        yield { path, entry };
+    return performance.now() >= endMs || matches.length >= MAX_MATCHES ||
+      pending.length >= MAX_PENDING_FOLDERS;
+  };
+  const searchContent = async (path: string) => {
+    const found = await findLine(path, { query, endMs }).catch(() => undefined);
+    if (found !== undefined) matches.push({ path, ...found, is_dir: false });
+  };
+  const searchFolder = async (folder: string) => {
+    const files: string[] = [];
+    for await (const entries of folders.read(folder, { followsLink: folder === root })) {
+      for (const { name, isFolder, isFile } of entries) {
+        const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
+        // By a name that is not UTF-8 nothing can be opened.
+        const canOpen = name.isWellFormed();
+        if (isFolder && canOpen && !KERNEL_FOLDERS.has(path)) pending.push(path);
+        if (isContent && isFile && canOpen) files.push(path);
+        const shown = name.toWellFormed();
+        if (!isContent && shown.toLowerCase().includes(query)) {
+          matches.push({ path: path.toWellFormed(), line: 0, is_dir: isFolder });
+        }
       }
-    } catch (error) {
-      if (folder === root) throw error;
+      if (isOver()) return;
     }
+    for (const path of files) if (!isOver()) await searchContent(path);
+  };
+  const info = await Deno.stat(root);
+  if (info.isFile) {
+    if (isContent) await searchContent(root);
+  } else await searchFolder(root);
+  while (pending.length > 0 && !isOver()) {
+    const next = pending.splice(-PARALLEL_FOLDERS);
+    await Promise.all(next.map((folder) =>
+      searchFolder(folder).catch(() => {
+        signal.throwIfAborted();
+      })
+    ));
   }
+  const limited = matches.length >= MAX_MATCHES || isOver();
+  return { matches: matches.slice(0, MAX_MATCHES), limited };
 }
 
 /** The first line of a text file that has the query; `undefined` when there is none. */

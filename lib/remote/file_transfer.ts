@@ -1,5 +1,6 @@
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { FileArguments } from "./file_arguments.ts";
+import { FileError } from "./file_context.ts";
 import { openForReading } from "./regular_file.ts";
 
 /**
@@ -20,14 +21,16 @@ export async function sendFilePart(
   await using handle = await openForReading(path);
   const { size, mtime } = await handle.stat();
   const expected = args.has("file_size") ? args.integer("file_size", { min: 0 }) : size;
-  const isSame = size === expected && isSameTime(args.text("modified_at"), mtime);
-  if (!isSame || offset + lengthBytes > size) throw new Error(CHANGED);
+  // What a log has grown by since then is left out.
+  const isSame = size > expected ||
+    (size === expected && isSameTime(args.text("modified_at"), mtime));
+  if (!isSame || offset + lengthBytes > expected) throw new FileError(path, CHANGED);
   let sentBytes = 0;
   await transfers.send(transfer, {
     lengthBytes,
     async read(into) {
       const { bytesRead } = await handle.read(into, 0, into.length, offset + sentBytes);
-      if (bytesRead === 0) throw new Error(CHANGED);
+      if (bytesRead === 0) throw new FileError(path, CHANGED);
       sentBytes += bytesRead;
       return bytesRead;
     },

@@ -25,9 +25,7 @@ const DISABLED = "web control is disabled";
 
 const STOPPED = "the agent stops: try again later";
 
-const TOO_LARGE = "the answer is too large for this panel: use a terminal";
-
-/** Memory of one file in a list, roughly; the longest list must fit into the queue. */
+/** One file in the answer, roughly; the longest list must fit into the queue. */
 const FILE_INFO_BYTES = 300;
 
 /**
@@ -98,6 +96,8 @@ export class Files {
   #queued(result: FileResult): QueuedResult {
     const count = Array.isArray(result.result) ? result.result.length : 1;
     const { requestId } = result;
+    const size = count === 1 ? "" : ` of ${count} files`;
+    const error = `the answer${size} is too large for this panel: use a terminal`;
     const { sender } = this.#panel;
     return {
       name: `the answer to file request ${requestId}`,
@@ -105,7 +105,7 @@ export class Files {
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal) => sender.sendFileResult(result, signal),
       shorter: [
-        (signal) => sender.sendFileResult({ requestId, ok: false, error: TOO_LARGE }, signal),
+        (signal) => sender.sendFileResult({ requestId, ok: false, error }, signal),
       ],
     };
   }

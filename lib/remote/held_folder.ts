@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import type { FolderEntry, FolderReader } from "./folder_reader.ts";
 import { isSameFile, requireSameFile } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -58,9 +59,9 @@ export class HeldFolder implements AsyncDisposable {
     return `${this.#path}/${name}`;
   }
 
-  /** The names of its entries. */
-  async names(): Promise<string[]> {
-    return await Array.fromAsync(Deno.readDir(this.#path), ({ name }) => name);
+  /** Its entries. */
+  async entries(folders: FolderReader): Promise<FolderEntry[]> {
+    return await folders.list(this.#path);
   }
 
   /** Takes over mode and time of another; a file system that keeps no time is no reason to fail. */

@@ -1,5 +1,6 @@
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { FileError } from "./file_context.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { constants } = await import("node:fs");
@@ -19,9 +20,9 @@ const NOT_REGULAR = "not a regular file";
 export async function openForReading(path: string): Promise<FileHandle> {
   // Opening alone can have an effect: a tape rewinds, a watchdog starts.
   const { isFile } = await Deno.stat(path);
-  if (!isFile) throw new TypeError(NOT_REGULAR);
+  if (!isFile) throw new FileError(path, NOT_REGULAR);
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), requireFile);
+  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), requireFileAt(path));
 }
 
 /**
@@ -71,7 +72,7 @@ export async function createPrivateFile(path: string): Promise<FileHandle> {
  */
 export async function openForWriting(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK), requireFile);
+  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK), requireFileAt(path));
 }
 
 /** Where a file is written: through a link that leads somewhere, else at the path itself. */
@@ -92,8 +93,10 @@ export async function writeFully(
   }
 }
 
-function requireFile(opened: Stats): void {
-  if (!opened.isFile()) throw new TypeError(NOT_REGULAR);
+function requireFileAt(path: string): (opened: Stats) => void {
+  return (opened) => {
+    if (!opened.isFile()) throw new FileError(path, NOT_REGULAR);
+  };
 }
 
 /** Gives a handle that passes a check, and closes any other. */

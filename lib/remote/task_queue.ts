@@ -10,6 +10,29 @@ export function createTaskQueue(
   return new BoundedQueue({ ...options, run: (task) => Promise.resolve().then(task) });
 }
 
+/** Lets so many go on at a time; the others wait in order. */
+export class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Waits for a turn, which lasts until the result is disposed of. */
+  async take(): Promise<Disposable> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return {
+      [Symbol.dispose]: () => {
+        const next = this.#waiting.shift();
+        if (next === undefined) this.#free++;
+        else next();
+      },
+    };
+  }
+}
+
 const REMEMBERED_IDS = 1024;
 
 /** The last ids that came: a panel sends its requests again after a lost connection. */

@@ -23,23 +23,18 @@ Deno.test("describeFile() names owner and group by their numbers, and each kind 
   const seen = await lstat("/");
   const owners = { users: new Map([[1, "user one"]]), groups: new Map([[2, "group two"]]) };
   const described = async (what: Partial<Deno.FileInfo>) => {
-    Deno.lstat = () => Promise.resolve({ ...seen, isDirectory: false, ...what });
+    Deno.lstat = () => Promise.resolve({ ...seen, ...what });
     return await describeFile("/none/x", owners).finally(() => Deno.lstat = lstat);
   };
   const known = await described({ uid: 1, gid: 2 });
   assertEquals([known.uid, known.gid, known.owner, known.group], [1, 2, "user one", "group two"]);
   const unknown = await described({ uid: 2, gid: 1 });
   assertEquals([unknown.uid, unknown.gid, unknown.owner, unknown.group], [2, 1, "2", "1"]);
-  const table = [
-    ["d", { isDirectory: true }],
-    ["p", { isFifo: true }],
-    ["s", { isSocket: true }],
-    ["b", { isBlockDevice: true }],
-    ["c", { isCharDevice: true }],
-    ["-", { isFile: true }],
-  ] as const;
-  for (const [letter, what] of table) {
-    assertEquals((await described({ ...what, mode: 0o124 })).mode, `${letter}--x-w-r--`);
+  for (
+    const [kind, letter] of [[4, "d"], [1, "p"], [12, "s"], [6, "b"], [2, "c"], [8, "-"]] as const
+  ) {
+    const { mode } = await described({ mode: kind * 0o10000 + 0o124 });
+    assertEquals(mode, `${letter}--x-w-r--`);
   }
 });
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { FileInfo } from "../../lib/remote/file_info.ts";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
-import { openFiles, withFiles } from "./file_requests_fixture.ts";
+import { contextOf, FakeFolders, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
-import { onlyIf } from "../only_on.ts";
 
 const isRoot = Deno.uid() === 0;
 
@@ -48,35 +48,82 @@ withFiles.test("listRoots() gives the root folder, and an empty path is the root
   assertEquals([same.path, same.name], ["/", "/"]);
 });
 
-withFiles.test("FileRequests gives the reasons in the words that panels look for", async (files) => {
+withFiles.test("FileRequests gives path and reason in the words that panels look for", async (files) => {
   const { folder } = files;
+  await Deno.mkdir(`${folder}/Tree/below`, { recursive: true });
   await Deno.writeTextFile(`${folder}/file`, "");
-  const missing = { path: `${folder}/No Such`, mode: "644", uid: 0 };
-  for (const op of ["list", "stat", "delete", "chmod", "chown"]) {
-    assertMatch(await files.error(op, missing), /^no such file or directory$/, op);
+  const path = (name: string) => ({ path: `~/${name}`, mode: "644", uid: 0 });
+  const way = (source: string, destination: string) => ({
+    source: `~/${source}`,
+    destination: `~/${destination}`,
+  });
+  const missing = "No Such: no such file or directory";
+  const cases: [op: string, args: Record<string, unknown>, error: string][] = [
+    ...["list", "stat", "delete", "chmod", "chown", "search"].map((
+      op,
+    ): [string, Record<string, unknown>, string] => [
+      op,
+      { ...path("No Such"), query: "x" },
+      missing,
+    ]),
+    ["move", way("No Such", "b"), missing],
+    ["copy", way("No Such", "b"), missing],
+    ["create", path("Tree"), "Tree: cannot replace a directory with a file"],
+    ["create", path("file/x"), "file: file exists"],
+    ["mkdir", path("file"), "file: file exists"],
+    ["list", path("file"), "file: not a directory"],
+    [
+      "move",
+      way("Tree", "Tree/below/x"),
+      `Tree: a folder cannot be moved into itself, to ${folder}/Tree/below/x`,
+    ],
+    [
+      "copy",
+      way("Tree", "Tree/below/x"),
+      `Tree: cannot copy a folder into itself, to ${folder}/Tree/below/x`,
+    ],
+    [
+      "stat",
+      path("\ufffd"),
+      "\ufffd: no such file or directory (a name that is not UTF-8 can be used in a terminal only)",
+    ],
+  ];
+  for (const [op, args, error] of cases) {
+    assertEquals(await files.error(op, args), `${folder}/${error}`, op);
   }
-  const move = { source: `${folder}/No Such`, destination: `${folder}/b` };
-  assertEquals(await files.error("move", move), "no such file or directory");
-  assertEquals(await files.error("copy", move), "no such file or directory");
-  assertEquals(
-    await files.error("create", { path: folder }),
-    "cannot replace a directory with a file",
-  );
-  assertEquals(await files.error("create", { path: `${folder}/file/x` }), "file exists");
-  assertEquals(await files.error("list", { path: `${folder}/file` }), "not a directory");
-  const long = await files.error("create", { path: `${folder}/${"x".repeat(300)}` });
-  assertMatch(long, /name too long$/);
+  assertMatch(await files.error("create", path("x".repeat(300))), /name too long$/);
 });
 
-const here = onlyIf(!isRoot);
-
-here.test('FileRequests says "permission denied" when the system does', async () => {
-  await using files = openFiles();
-  await Deno.mkdir(`${files.folder}/closed`, { mode: 0 });
-  assertEquals(
-    await files.error("list", { path: `${files.folder}/closed` }),
-    "permission denied",
-  );
+/** Shell words that make names: one of each kind of its folder is not UTF-8. */
+withFiles.test("listFolder() and searchFiles() show names that are not UTF-8, with what is known of them", async (files) => {
+  const script =
+    "mkdir d; cd d; printf xyz > \"$(printf 'a\\377')\"; mkdir \"$(printf 'b\\377')\"; " +
+    "ln -s x \"$(printf 'c\\377')\"; chmod 640 a*; touch -d @1000 a*; touch 'd\ufffd' \u00e9";
+  const { success } = await new Deno.Command("sh", { args: ["-c", script], cwd: files.folder })
+    .output();
+  assert(success);
+  const list = await files.result("list", { path: "~/d" });
+  assert(Array.isArray(list));
+  const of = ({ name, size, mode, is_dir, is_symlink, modified_at }: FileInfo) =>
+    [name, is_dir || is_symlink ? 0 : size, mode, is_dir, is_symlink, modified_at.slice(0, 4)].join(
+      " ",
+    );
+  const year = new Date().getFullYear();
+  assertEquals(list.map(of), [
+    `b\ufffd 0 drwxr-xr-x true false ${year}`,
+    "a\ufffd 3 -rw-r----- false false 1970",
+    `c\ufffd 0 lrwxrwxrwx false true ${year}`,
+    `d\ufffd 0 -rw-r--r-- false false ${year}`,
+    `\u00e9 0 -rw-r--r-- false false ${year}`,
+  ]);
+  const found = await files.result("search", { path: "~/d", query: "\ufffd" });
+  assert(typeof found === "object" && found !== null && "matches" in found);
+  assertEquals(Array.isArray(found.matches) && found.matches.length, 4);
+  assertEquals(await files.result("copy", { source: "~/d", destination: "~/e" }), {
+    copied: true,
+    skipped: 3,
+  });
+  assertEquals(files.names("e"), ["d\ufffd", "\u00e9"]);
 });
 
 withFiles.test("FileRequests refuses paths that are relative, too long or have a NUL", async (files) => {
@@ -110,7 +157,6 @@ withFiles.test("createFile() and makeFolder() make what is not there", async (fi
   assertEquals(await files.result("mkdir", { path: "~/d/f", mode: "1777" }), { created: true });
   assertEquals((await Deno.stat(`${folder}/d/f`)).mode! & 0o7777, 0o1777);
   assertMatch(await files.error("mkdir", { path: "~/f", mode: "rwx" }), /no octal mode/);
-  assertEquals(await files.error("mkdir", { path: "~/new" }), "file exists");
 });
 
 withFiles.test("createFile() makes the folders that are missing, as the official agent does", async (files) => {
@@ -187,19 +233,19 @@ withFiles.test("listFolder() and statFile() look at devices and FIFOs without op
   assertMatch(String(info.mode), /^c/);
 });
 
-Deno.test("listFolder() refuses a folder with more than 20,000 entries", async () => {
-  const { signal } = new AbortController();
-  const listed = async (count: number) => {
-    const entry = { isDirectory: false, isFile: true, isSymlink: false };
-    // None of them is there.
-    using _ = restoring(Deno, "readDir");
-    Deno.readDir = async function* () {
-      for (let at = 0; at < count; at++) yield { name: `not-here-${at}`, ...entry };
-    };
-    return await listFolder(new FileArguments({ path: "/nowhere" }, "/"), signal);
-  };
-  assertEquals(await listed(20_000), []);
-  await assertRejects(() => listed(20_001), RangeError, "more than 20000 entries");
+Deno.test("listFolder() lists up to 8 MiB, one long list at a time, and then says how many there are", async () => {
+  const path = "/proc/self";
+  // Names that are there take 250 bytes and more each, and all others are left out.
+  const names = (count: number) =>
+    Array.from({ length: count }, (_, at) => at % 2 ? "fd" : `${at}`);
+  const list = (count: number, folders = new FakeFolders(() => names(count))) =>
+    listFolder(new FileArguments({ path }, "/"), contextOf(undefined, folders));
+  assertEquals((await list(30_000)).length, 15_000);
+  const tooMany = (count: number) =>
+    `${path}: the folder has ${count} entries, too many for a list`;
+  await assertRejects(() => list(41_944), Error, tooMany(41_944));
+  const all = new FakeFolders(() => Array(40_000).fill(`${"./".repeat(20)}fd`));
+  await assertRejects(() => list(0, all), Error, tooMany(40_000));
 });
 
 Deno.test("changeOwner() takes numbers up to the last one that the kernel gives", async () => {
@@ -226,15 +272,12 @@ Deno.test("changeOwner() takes numbers up to the last one that the kernel gives"
 });
 
 Deno.test("listFolder() gives paths without a slash to spare, and ends when it is told", async () => {
-  const roots = await listFolder(
-    new FileArguments({ path: "/" }, "/"),
-    new AbortController().signal,
-  );
+  const args = new FileArguments({ path: "/" }, "/");
+  const roots = await listFolder(args, contextOf());
   assert(roots.length > 0);
   for (const { path, name } of roots) assertEquals(path, `/${name}`);
-  const over = AbortSignal.abort(new Error("the time is over"));
-  const listing = () => listFolder(new FileArguments({ path: "/" }, "/"), over);
-  await assertRejects(listing, Error, "the time is over");
+  const over = contextOf(AbortSignal.abort(new Error("the time is over")));
+  await assertRejects(() => listFolder(args, over), Error, "the time is over");
 });
 
 Deno.test("deleteFile() deletes no folder that is the root folder by another path", async () => {

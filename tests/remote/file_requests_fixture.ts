@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
+import type { FileContext } from "../../lib/remote/file_context.ts";
+import { type FolderEntry, FolderReader } from "../../lib/remote/folder_reader.ts";
+import { Turns } from "../../lib/remote/task_queue.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { openBelow } from "../open_below.ts";
 import { FakeTransfers } from "./fake_panel.ts";
@@ -89,3 +92,26 @@ export function openFiles(options: { transfers?: FileTransferClient } = {}): Fil
 
 /** Tests with file requests in a folder of their own. */
 export const withFiles = testsWith(openFiles);
+
+/** What an operation gets from the queue of requests. */
+export function contextOf(
+  signal = new AbortController().signal,
+  folders = new FolderReader(),
+): FileContext {
+  return { signal, folders, longLists: new Turns(1), untilSent: new DisposableStack() };
+}
+
+/** Folders that a test makes up: names below a path, with a slash behind those of folders. */
+export class FakeFolders extends FolderReader {
+  constructor(readonly namesOf: (path: string) => readonly string[]) {
+    super();
+  }
+
+  override async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
+    await Promise.resolve();
+    yield this.namesOf(path).map((name) => {
+      const isFolder = name.endsWith("/");
+      return { name: name.replace(/\/$/, ""), isFolder, isFile: !isFolder };
+    });
+  }
+}

@@ -75,11 +75,14 @@ asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on
     const upload = { path: "~/disk/file", upload_id: "u1", total_size: 4 * MIB };
     const part = { chunk_index: 0, offset: 0, chunk_size: 8 * MIB, first: true };
     const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
-    assertEquals(await files.error("upload_stream", args), "no space left on device");
+    assertEquals(
+      await files.error("upload_stream", args),
+      `${disk}/file: no space left on device`,
+    );
     await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
     await Deno.writeFile(`${files.folder}/large`, new Uint8Array(2 * MIB));
     const copy = { source: "~/large", destination: "~/disk/copy" };
-    assertEquals(await files.error("copy", copy), "no space left on device");
+    assertEquals(await files.error("copy", copy), `${files.folder}/large: no space left on device`);
     assertEquals([...Deno.readDirSync(disk)], []);
   });
 });

@@ -3,8 +3,8 @@ import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { searchFiles } from "../../lib/remote/file_search.ts";
 import { openForReading } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
-import { withFiles } from "./file_requests_fixture.ts";
-import { restoring } from "../restoring.ts";
+import type { FolderReader } from "../../lib/remote/folder_reader.ts";
+import { contextOf, FakeFolders, withFiles } from "./file_requests_fixture.ts";
 
 withFiles.test("searchFiles() finds names regardless of case, and does not follow links", async (files) => {
   const { folder } = files;
@@ -23,13 +23,13 @@ withFiles.test("searchFiles() finds names regardless of case, and does not follo
   assertEquals(result.limited, false);
 });
 
-withFiles.test("searchFiles() finds nothing in a file, as the official agent does", async (files) => {
-  await Deno.writeTextFile(`${files.folder}/needle`, "needle");
-  for (const content of [false, true]) {
-    const args = { path: "~/needle", query: "needle", content };
-    assertEquals(await files.result("search", args), { matches: [], limited: false });
-  }
-  await files.error("search", { path: "~/missing", query: "needle" });
+withFiles.test("searchFiles() searches a single file for content, and not for its name", async (files) => {
+  const path = `${files.folder}/needle`;
+  await Deno.writeTextFile(path, "one\na needle");
+  const search = async (content: boolean) =>
+    matchesOf(await files.result("search", { path, query: "needle", content }));
+  assertEquals(await search(false), []);
+  assertEquals(await search(true), [{ path, line: 2, text: "a needle", is_dir: false }]);
 });
 
 withFiles.test("searchFiles() finds the first line of text files, whatever the buffers cut", async (files) => {
@@ -69,20 +69,12 @@ withFiles.test("searchFiles() stops at 500 matches", async (files) => {
   assertEquals(result.limited, true);
 });
 
-withFiles.test("searchFiles() stops after a minute with what it has", async (files) => {
-  for (let i = 0; i < 50; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
+Deno.test("searchFiles() stops after a minute with what it has", async () => {
   using time = new FakeTime();
   time.tickAtEachLook(10_000);
-  const result = await files.result("search", { path: files.folder, query: "f" });
-  assert(matchesOf(result).length < 10);
-  assert(typeof result === "object" && result !== null && "limited" in result);
-  assertEquals(result.limited, true);
-});
-
-withFiles.test("searchFiles() fails when there is no folder or no query", async (files) => {
-  const error = await files.error("search", { path: "~/none", query: "x" });
-  assertEquals(error, "no such file or directory");
-  assertMatch(await files.error("search", { path: "~", query: "" }), /query is required/);
+  const folders = new FakeFolders((path) => path.length < 50 ? ["f/"] : []);
+  const { matches, limited } = await search("/tmp", "f", folders);
+  assertEquals([matches.length > 1 && matches.length < 7, limited], [true, true]);
 });
 
 interface Match {
@@ -98,33 +90,26 @@ function matchesOf(result: unknown): Match[] {
   return result.matches;
 }
 
+function search(path: string, query: string, folders: FolderReader, signal?: AbortSignal) {
+  return searchFiles(new FileArguments({ path, query }, "/"), contextOf(signal, folders));
+}
+
 Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async () => {
-  const seen = async (count: number) => {
-    const entry = { isDirectory: true, isFile: false, isSymlink: false };
-    using _ = restoring(Deno, "readDir");
-    Deno.readDir = async function* (path) {
-      const isRoot = !String(path).includes("/f");
-      for (let at = 0; isRoot && at < count; at++) yield { name: `f${at}`, ...entry };
-    };
-    return await searchFiles(new FileArguments({ path: "/tmp", query: "none" }, "/"), signal);
+  const seen = (count: number) => {
+    const names = Array.from({ length: count }, (_, at) => `f${at}/`);
+    return search("/tmp", "none", new FakeFolders((path) => path === "/tmp" ? names : []));
   };
-  const { signal } = new AbortController();
   assertEquals(await seen(49_999), { matches: [], limited: false });
   assertEquals(await seen(50_000), { matches: [], limited: true });
 });
 
 Deno.test("searchFiles() searches the kernel's folders only when it begins there", async () => {
-  const { signal } = new AbortController();
-  const entry = { isDirectory: true, isFile: false, isSymlink: false };
-  using _ = restoring(Deno, "readDir");
-  Deno.readDir = async function* (path) {
-    const names = path === "/" ? ["dev", "proc", "sys", "srv"] : ["needle"];
-    if (!String(path).endsWith("needle")) { for (const name of names) yield { name, ...entry }; }
-  };
-  const found = async (path: string) => {
-    const args = new FileArguments({ path, query: "needle" }, "/");
-    return (await searchFiles(args, signal)).matches.map(({ path }) => path);
-  };
+  const folders = new FakeFolders((path) => {
+    if (path.endsWith("needle")) return [];
+    return path === "/" ? ["dev/", "proc/", "sys/", "srv/"] : ["needle/"];
+  });
+  const found = async (path: string) =>
+    (await search(path, "needle", folders)).matches.map(({ path }) => path);
   assertEquals(await found("/"), ["/srv/needle"]);
   for (const path of ["/dev", "/proc", "/sys"]) {
     assertEquals(await found(path), [`${path}/needle`]);
@@ -137,30 +122,20 @@ withFiles.test("searchFiles() reads a character that the buffer cuts", async (fi
   assertEquals(matchesOf(await files.result("search", args)).length, 1);
 });
 
-withFiles.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async (files) => {
-  const { readDir } = Deno;
-  const { folder } = files;
-  await Deno.mkdir(`${folder}/closed`);
+withFiles.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async ({ folder }) => {
   await Deno.writeTextFile(`${folder}/needle`, "needle");
-  const entry = { isDirectory: false, isFile: true, isSymlink: false };
-  using _ = restoring(Deno, "readDir");
-  Deno.readDir = async function* (path) {
+  const folders = new FakeFolders((path) => {
     if (path === `${folder}/closed`) throw new Deno.errors.PermissionDenied("closed");
-    // It has gone meanwhile.
-    yield { name: "gone-needle", ...entry };
-    yield* readDir(path);
-  };
-  for (const content of [false, true]) {
-    const args = { path: folder, query: "needle", content };
-    const found = matchesOf(await files.result("search", args)).map(({ path }) => path);
-    const expected = content ? ["needle"] : ["gone-needle", "needle"];
-    assertEquals(found.sort(), expected.map((name) => `${folder}/${name}`));
-  }
-  const args = { path: `${folder}/closed`, query: "needle" };
-  assertEquals(await files.error("search", args), "closed");
+    return ["closed/", "gone-needle", "needle"];
+  });
+  const expected = ["gone-needle", "needle"].map((name) => `${folder}/${name}`);
+  assertEquals((await search(folder, "needle", folders)).matches.map(({ path }) => path), expected);
+  const content = new FileArguments({ path: folder, query: "needle", content: true }, "/");
+  const { matches } = await searchFiles(content, contextOf(undefined, folders));
+  assertEquals(matches.map(({ path }) => path), expected.slice(1));
+  await assertRejects(() => search(`${folder}/closed`, "needle", folders), Error, "closed");
   const over = AbortSignal.abort(new Error("the time is over"));
-  const asked = new FileArguments({ path: folder, query: "needle" }, "/");
-  await assertRejects(() => searchFiles(asked, over), Error, "the time is over");
+  await assertRejects(() => search(folder, "needle", folders, over), Error, "the time is over");
 });
 
 withFiles.test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async (files) => {

@@ -74,6 +74,17 @@ withFiles.test("sendFilePart() refuses a file of another size and parts beyond i
   assertEquals(pieces, 0);
 });
 
+withFiles.test("sendFilePart() sends what a growing file had at the start", async (files) => {
+  const args = await download(files);
+  const grow = () => Deno.writeFile(`${files.folder}/file`, new Uint8Array(99), { append: true });
+  await grow();
+  files.transfers.beforePiece = grow;
+  assertEquals(await files.result("download_stream", args), { sent: 2500 });
+  assertEquals(files.transfers.sent.get("t1"), CONTENT.slice(1000, 3500));
+  const end = { ...args, offset: 4000, length: 1001 };
+  assertMatch(await files.error("download_stream", end), /\/file: the file has changed/);
+});
+
 withFiles.test("sendFilePart() fails when the file becomes shorter meanwhile", async (files) => {
   const args = await download(files);
   let pieces = 0;
