@@ -156,7 +156,7 @@ function problemOf(
   { found, stateTrouble, mistake }: Status,
   health: Health,
 ): { reason: string; action: string } | undefined {
-  const look = "run `komari-agent doctor`, which looks at each link";
+  const look = "run `komari-agent-deno doctor`, which looks at each link";
   // A panel that wants to control this machine in vain is no trouble of its owner's.
   const seen = agentProblems(health).find(({ part }) => part !== "remote");
   if (seen !== undefined) return { reason: seen.text, action: seen.action ?? look };

@@ -21,7 +21,7 @@ export interface ReportState {
 }
 
 /** What to do where no cause was seen. */
-const LOOK = "run `komari-agent doctor`, which looks at each link";
+const LOOK = "run `komari-agent-deno doctor`, which looks at each link";
 
 /** Whether the panel takes reports. */
 export function isReportingTo(state: ReportState, nowMs: number): boolean {

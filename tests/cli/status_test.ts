@@ -136,7 +136,7 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
     ],
     [
       panels({ ...PANEL, acceptedAtMs: NOW - 60_000 }),
-      "NOT REPORTING for 60 s: no failure was seen, and no report was accepted → run `komari-agent doctor`, which looks at each link",
+      "NOT REPORTING for 60 s: no failure was seen, and no report was accepted → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [
       { isPaused: true },
@@ -144,13 +144,13 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
     ],
     [
       { health: undefined, found: NOT_INSTALLED },
-      "NOT REPORTING: no agent of this user runs here, and none is installed as a service → run `komari-agent doctor`, which looks at each link",
+      "NOT REPORTING: no agent of this user runs here, and none is installed as a service → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [{ health: undefined, found: stopped }, "NOT REPORTING: x is stopped → start x"],
     [{ health: dead, found: stopped }, "NOT REPORTING: x is stopped → start x"],
     [
       { health: dead, found: NOT_INSTALLED },
-      "NOT REPORTING: the agent exited unexpectedly → run `komari-agent doctor`, which looks at each link",
+      "NOT REPORTING: the agent exited unexpectedly → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [
       { found: notAtBoot },
@@ -170,15 +170,15 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
     ],
     [
       { stateTrouble: "/x is read-only" },
-      "REPORTING to p.example/x, BUT /x is read-only → run `komari-agent doctor`, which looks at each link",
+      "REPORTING to p.example/x, BUT /x is read-only → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [
       seenIn([], "registration", "refused"),
-      "NOT REPORTING: this machine can't be registered: refused → run `komari-agent doctor`, which looks at each link",
+      "NOT REPORTING: this machine can't be registered: refused → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [
       panels(),
-      "NOT REPORTING: no report was accepted yet → run `komari-agent doctor`, which looks at each link",
+      "NOT REPORTING: no report was accepted yet → run `komari-agent-deno doctor`, which looks at each link",
     ],
     [
       { mistake: "Cannot use key interval" },
