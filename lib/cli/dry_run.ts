@@ -38,10 +38,9 @@ const MAX_SECONDS = 5;
 export async function runDryRun(config: Config, context: CommandContext): Promise<number> {
   const platform = supportedPlatform();
   logToStandardError(config, config.secrets, { write: context.printError });
-  const secondsBetween = secondsBetweenMeasurements(config.intervalSeconds);
-  if (!config.json || Deno.stderr.isTerminal()) {
-    context.printError(`Measuring twice, ${secondsBetween} s apart …`);
-  }
+  const { intervalSeconds = INTERVAL_SECONDS.webSocket } = config;
+  const secondsBetween = Math.min(intervalSeconds, MAX_SECONDS);
+  if (!config.json) context.printError(`Measuring twice, ${secondsBetween} s apart …`);
   const result = await measureTwice(config, { ...platform, secondsBetween, context });
   context.print(
     config.json
@@ -49,11 +48,6 @@ export async function runDryRun(config: Config, context: CommandContext): Promis
       : dryRunTable(result, { ...config, inLanguage: context.inLanguage }),
   );
   return 0;
-}
-
-/** The interval, if it is short. */
-export function secondsBetweenMeasurements(intervalSeconds: number | undefined): number {
-  return Math.min(intervalSeconds ?? INTERVAL_SECONDS.webSocket, MAX_SECONDS);
 }
 
 async function measureTwice(
@@ -235,7 +229,7 @@ function titled(title: string, source: string | undefined): string {
 const SHOWN_NAMES = 2;
 
 /** Puts everything that one rule leaves out into one decision, in the place of the first. */
-export function foldIgnored(decisions: readonly Decision[]): Decision[] {
+function foldIgnored(decisions: readonly Decision[]): Decision[] {
   const ignored = Map.groupBy(decisions.filter(({ counted }) => !counted), ({ rule }) => rule);
   return decisions.flatMap((decision) => {
     const alike = decision.counted ? [] : ignored.get(decision.rule) ?? [];

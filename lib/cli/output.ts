@@ -81,18 +81,9 @@ export function logUnhandledErrors(): void {
 
 /** The error that ended the program, in one line for its user. */
 export function explainError(error: unknown): string {
-  if (isUsageError(error)) return error.message + ownerText(error.message);
+  if (isUsageError(error)) return error.message;
   const hint = isForbidden(error) ? "; run it with --allow-all" : "";
   return describeError(error) + hint;
-}
-
-/** Whose a file is that can't be read, and whose this process is; empty where that is not to be seen. */
-function ownerText(message: string): string {
-  const [, path] = / (\/\S+): permission denied$/.exec(message) ?? [];
-  const { uid, mode } = path === undefined ? {} : attempt(() => Deno.statSync(path)) ?? {};
-  if (typeof uid !== "number" || typeof mode !== "number") return "";
-  return `; it belongs to user ${uid} with mode 0${(mode & 0o777).toString(8)}, and this is user ` +
-    `${Deno.uid()}`;
 }
 
 /** Whether the runtime lacks a permission. */

@@ -1,100 +1,88 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { runConfigShow, shownOptions } from "../../lib/cli/config_show.ts";
-import { type Config, resolveConfig } from "../../lib/config/config.ts";
-import { FakeContext } from "./fake_context.ts";
-import { inFolder } from "../temp_folder.ts";
 import { translate } from "../../lib/cli/translate.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
+import { same } from "../cases.ts";
+import { inFolder } from "../temp_folder.ts";
+import { FakeContext } from "./fake_context.ts";
 
-const FILE = JSON.stringify({
+const FILE = {
   endpoint: "https://p.example",
   token: "s3cret-token",
-  header: undefined,
   headers: { "X-Secret": "s3cret-header" },
   interval: 5,
-});
+};
+const PANELS = ["p", "q"].map((name) => ({
+  endpoint: `https://${name}.example`,
+  token: `s3cret-${name}`,
+}));
 
-function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
+function configOf(
+  args: string,
+  { env = {}, file = FILE }: { env?: Record<string, string>; file?: unknown } = {},
+): Config {
   return resolveConfig({
-    args: ["config", "show", ...args],
+    args: ["config", "show", ...args.split(" ").filter((word) => word !== "")],
     env,
-    readText: (path) => path === "/run/c/token" || path === "t" ? "s3cret-token" : FILE,
+    readText: (path) =>
+      path === "/run/c/token" || path === "t" ? "s3cret-token" : JSON.stringify(file),
     readMode: () => 0o644,
   });
 }
 
-function output(config: Config): string {
-  const context = new FakeContext();
+/** What the command prints, in the configuration's language. */
+function output(config: Config, env: Record<string, string> = {}): string {
+  const inLanguage = (english: string) => translate(english, config.language);
+  const context = Object.assign(new FakeContext(env), { inLanguage });
   assertEquals(runConfigShow(config, context), 0);
   return context.printed;
 }
 
-function shown(config: Config, key: string): [value?: string, origin?: string] {
-  const option = shownOptions(config, (english) => english).find((it) => it.key === key);
-  return [option?.value, option?.origin];
-}
-
-Deno.test("shownOptions() have the value in force and its origin", () => {
-  const config = configOf(["--config", "c", "--gpu"], { AGENT_INTERVAL: "7" });
-  assertEquals(shown(config, "endpoint"), ["https://p.example", "key endpoint of c"]);
-  assertEquals(shown(config, "interval"), ["7", "variable AGENT_INTERVAL"]);
-  assertEquals(shown(config, "enable_gpu"), ["true", "flag --gpu"]);
-  assertEquals(shown(config, "transport"), ["auto", "default"]);
-  assertEquals(shown(config, "config_file"), ["c", "flag --config"]);
-  assertEquals(shown(config, "max_retries"), [undefined, undefined]);
-  assertEquals(shown(configOf(["-r", "4"]), "max_retries"), ["4", "flag --max-retries"]);
-});
-
-Deno.test("shownOptions() name the origin of a token that no option holds", () => {
-  assertEquals(shown(configOf(["--token-file", "t"]), "token"), ["********", "flag --token-file"]);
-  const env = { CREDENTIALS_DIRECTORY: "/run/c" };
-  assertEquals(shown(configOf([], env), "token"), ["********", "$CREDENTIALS_DIRECTORY/token"]);
-  assertEquals(shown(configOf([]), "token"), ["", "default"]);
+Deno.test("shownOptions() have the value in force and its origin", async () => {
+  const config = configOf("--config c --gpu", { env: { AGENT_INTERVAL: "7" } });
+  const file = configOf("--token-file t");
+  const credential = configOf("", { env: { CREDENTIALS_DIRECTORY: "/run/c" } });
+  const several = configOf("--config c", { file: { panels: PANELS } });
+  const shown = ([config, key]: readonly [Config, string]) => {
+    const option = shownOptions(config, (english) => english).find((it) => it.key === key);
+    return `${option?.value} | ${option?.origin}`;
+  };
+  await same(shown, [
+    [[config, "endpoint"], "https://p.example | key endpoint of c"],
+    [[config, "interval"], "7 | variable AGENT_INTERVAL"],
+    [[config, "enable_gpu"], "true | flag --gpu"],
+    [[config, "transport"], "auto | default"],
+    [[config, "config_file"], "c | flag --config"],
+    [[config, "max_retries"], "undefined | undefined"],
+    [[configOf("-r 4"), "max_retries"], "4 | flag --max-retries"],
+    [[file, "token"], "******** | flag --token-file"],
+    [[credential, "token"], "******** | $CREDENTIALS_DIRECTORY/token"],
+    [[configOf(""), "token"], " | default"],
+    [[several, "panels"], "https://p.example, https://q.example | key panels of c"],
+    [[several, "endpoint"], "https://p.example | key panels of c"],
+    [[several, "token"], "******** | key panels of c"],
+  ]);
 });
 
 Deno.test("runConfigShow() hides every secret, and names a file that others can read", () => {
-  for (const args of [[], ["--json"], ["--lang", "zh"]]) {
-    const text = output(configOf(["--config", "c", ...args]));
+  const hidden = "--ip-services https://me:s3cret@a.example/,https://b.example/s3cret-token";
+  for (const more of ["", "--json", "--lang zh"]) {
+    const text = output(configOf(`--config c ${hidden} ${more}`));
     assertEquals(text.includes("s3cret"), false, text);
+    assertStringIncludes(text, "https://********@a.example/,https://b.example/…");
     assertStringIncludes(text, "c holds a secret and can be read by all users");
   }
 });
 
-Deno.test("runConfigShow() hides a login within an address", () => {
-  const args = ["--ip-services", "https://me:s3cret@a.example/,https://b.example/@home"];
-  const text = output(configOf(args));
-  assertStringIncludes(text, "https://********@a.example/,https://b.example/@home");
+Deno.test("runConfigShow() prints JSON by keys", () => {
+  const { file, options } = JSON.parse(output(configOf("--config c --json")));
+  assertEquals([file, options.interval], ["c", { value: "5", origin: "key interval of c" }]);
 });
 
-Deno.test("runConfigShow() prints JSON by keys, and hides a secret within another value", () => {
-  const services = ["--ip-services", "https://ip.example.com/s3cret-token"];
-  const { file, options } = JSON.parse(output(configOf(["--config", "c", "--json", ...services])));
-  assertEquals(file, "c");
-  assertEquals(options.interval, { value: "5", origin: "key interval of c" });
-  assertEquals(options.ip_services.value, "https://ip.example.com/…");
-});
-
-Deno.test("shownOptions() name the panels of a list, without their tokens", () => {
-  const panels = [
-    { endpoint: "https://p.example", token: "s3cret-1" },
-    { endpoint: "https://q.example", token: "s3cret-2" },
-  ];
-  const config = resolveConfig({
-    args: ["config", "show", "--config", "c"],
-    env: {},
-    readText: () => JSON.stringify({ panels }),
-    readMode: () => 0o600,
-  });
-  const origin = "key panels of c";
-  assertEquals(shown(config, "panels"), ["https://p.example, https://q.example", origin]);
-  assertEquals(shown(config, "endpoint"), ["https://p.example", origin]);
-  assertEquals(shown(config, "token"), ["********", origin]);
-});
-
-Deno.test("runConfigShow() lays options out by their groups, and proxies without passwords", () => {
-  const config = configOf([
-    ...["-e", "https://p.example", "-t", "s3cret", "--transport", "http", "--interval", "60"],
-  ]);
-  const lines = output(config).split("\n");
+Deno.test("runConfigShow() lays options out by their groups, with proxies and notes", () => {
+  const args = "-e https://p.example -t s3cret --transport http --interval 60";
+  const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };
+  const lines = output(configOf(args), env).split("\n");
   assertEquals(lines.slice(0, 5), [
     "Configuration file: none",
     "",
@@ -102,67 +90,41 @@ Deno.test("runConfigShow() lays options out by their groups, and proxies without
     `  ${"endpoint".padEnd(23)}  ${"https://p.example".padEnd(40)}  flag --endpoint`,
     `  ${"token".padEnd(23)}  ${"********".padEnd(40)}  flag --token`,
   ]);
-  assertStringIncludes(lines.join("\n"), "\n\nNote: --interval 60 is long");
   for (const line of lines) assertEquals(line, line.trimEnd());
-  assertEquals(lines.includes("Proxies"), false);
+  const text = lines.join("\n");
+  assertMatch(
+    text,
+    /^Proxies\n {2}HTTPS_PROXY +http:\/\/\*{8}@p\.example:3128 +variable HTTPS_PROXY$/m,
+  );
+  assertMatch(text, /^ {2}NO_PROXY +localhost +variable NO_PROXY\n\nNote: --interval 60 is long/m);
+  assertEquals(output(configOf(args)).includes("Proxies"), false);
+  const chinese = output(configOf("--lang zh"), env);
+  assertMatch(chinese, /^配置文件：无\n\n面板\n[^]*\n\n代理\n/);
+  assertMatch(chinese, /^ {2}rediscover +关闭 +默认$/m);
 });
 
-Deno.test("runConfigShow() names the variables of proxies, and hides their passwords", () => {
-  const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };
-  const context = new FakeContext(env);
-  assertEquals(runConfigShow(configOf(["--json"]), context), 0);
-  const { file, proxies } = JSON.parse(context.printed);
-  assertEquals(file, undefined);
-  assertEquals(proxies, {
-    HTTPS_PROXY: { value: "http://********@p.example:3128", origin: "variable HTTPS_PROXY" },
-    NO_PROXY: { value: "localhost", origin: "variable NO_PROXY" },
-  });
-  const [table, chinese] = [[], ["--lang", "zh"]].map((args) => {
-    const shown = new FakeContext(env);
-    const config = configOf(args);
-    const inLanguage = (english: string) => translate(english, config.language);
-    runConfigShow(config, Object.assign(shown, { inLanguage }));
-    return shown.printed;
-  });
-  assertStringIncludes(table ?? "", "\n\nProxies\n  HTTPS_PROXY  ");
-  assertMatch(table ?? "", /^ {2}NO_PROXY +localhost +variable NO_PROXY$/m);
-  assertStringIncludes(chinese ?? "", "配置文件：无\n\n面板\n");
-  assertStringIncludes(chinese ?? "", "\n\n代理\n");
-  assertMatch(chinese ?? "", /^ {2}rediscover +关闭 +默认$/m);
-});
-
-inFolder.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", (folder) => {
-  const lines = [
-    "HTTP_PROXY=me@corp:s3@cret@p.example:1",
-    "HTTPS_PROXY=http://u:s3@cret@p.example",
-  ];
-  Deno.writeTextFileSync(`${folder.path}/environment`, `${lines.join("\n")}\nNO_PROXY=a@b,c\n`);
-  const installed = { configPath: `${folder.path}/config.json`, isConfigInstalled: true };
-  const context = new FakeContext();
-  runConfigShow({ ...configOf(["--json"]), ...installed }, context);
-  const { HTTP_PROXY, HTTPS_PROXY } = JSON.parse(context.printed).proxies;
-  const expected = ["********@p.example:1", "http://********@p.example"];
-  assertEquals([HTTP_PROXY.value, HTTPS_PROXY.value], expected);
-  const own = new FakeContext({ https_proxy: "me@corp:s3@cret@p.example:1" });
-  runConfigShow(configOf(["--json"]), own);
-  const { value } = JSON.parse(own.printed).proxies.HTTPS_PROXY;
-  assertEquals(value, "http://********@p.example:1");
+Deno.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", async () => {
+  const proxy = (url: string) =>
+    JSON.parse(output(configOf("--json"), { HTTPS_PROXY: url })).proxies.HTTPS_PROXY.value;
+  await same(proxy, [
+    ["me@corp:s3@cret@p.example:1", "http://********@p.example:1"],
+    ["http://u:s3@cret@p.example", "http://********@p.example"],
+  ]);
 });
 
 inFolder.test("runConfigShow() names the installed service's file and its saved proxies", (folder) => {
-  Deno.writeTextFileSync(`${folder.path}/environment`, "HTTP_PROXY=http://u:pw@p.example:1\n");
-  const path = `${folder.path}/config.json`;
-  const config = { ...configOf([]), configPath: path, isConfigInstalled: true };
-  const context = new FakeContext({ HTTPS_PROXY: "http://not-of-the-service:1" });
-  runConfigShow(config, context);
-  const lines = context.printed.split("\n");
-  assertEquals(lines[0], `Configuration file: ${path} (of the installed service)`);
-  const [proxy = "", ...more] = lines.filter((line) => /^ {2}HTTPS?_PROXY/.test(line));
-  assertMatch(proxy, /^ {2}HTTP_PROXY +http:\/\/\*{8}@p\.example:1 +\/.*\/environment$/);
-  assertEquals(more, []);
-  assertMatch(context.printed, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
-  Deno.removeSync(`${folder.path}/environment`);
-  const without = new FakeContext(context.env);
-  runConfigShow(config, without);
-  assertEquals(without.printed.includes("not-of-the-service"), false);
+  const saved = `${folder.path}/environment`;
+  Deno.writeTextFileSync(saved, "HTTP_PROXY=me@corp:s3@cret@p.example:1\nNO_PROXY=a@b,c\n");
+  const installed = { configPath: `${folder.path}/config.json`, isConfigInstalled: true };
+  const env = { HTTPS_PROXY: "http://not-of-the-service:1" };
+  const shown = () => output({ ...configOf(""), ...installed }, env);
+  const text = shown();
+  assertStringIncludes(text, `Configuration file: ${installed.configPath} (of the installed serv`);
+  assertMatch(
+    text,
+    /^Proxies\n {2}HTTP_PROXY +\*{8}@p\.example:1 +\/.*\/environment\n {2}NO_PROXY/m,
+  );
+  assertMatch(text, /^ {2}config_file +\S+\/config\.json +the installed service$/m);
+  Deno.removeSync(saved);
+  assertEquals(shown().includes("not-of-the-service"), false);
 });
