@@ -40,7 +40,7 @@ export interface InstallContext {
   /** The proxies that are saved, with those given now. */
   readonly proxies: ProxyUrls;
   /** Whether a link to the program can be created in a folder on the `PATH`. */
-  readonly link: "free" | "new folder" | "taken" | "no folder";
+  readonly link: "free" | "new folder" | "taken";
   /** The user whose services still stop at logout; `undefined` where that does not apply. */
   readonly lingerUser: string | undefined;
 }
@@ -168,10 +168,7 @@ export async function readInstallContext(
     proxies: withSavedProxies(config, previous && root + paths.environmentFile),
     deno,
     changeableDeno: deno === undefined ? undefined : changeablePart(deno),
-    link: linkState(root + paths.link, {
-      isOurs: previous?.links.includes(paths.link) ?? false,
-      makesFolder: scope === "user",
-    }),
+    link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
     lingerUser: isSystemd && scope === "user" ? await findLingerUser(system, signal) : undefined,
   };
 }
@@ -208,12 +205,9 @@ async function detectSandbox(
   return code === NAMESPACE_FAILED_CODE ? "no mounts" : "full";
 }
 
-/** A user's own folder of programs is made, as other installers do; login shells look into it. */
-function linkState(
-  path: string,
-  { isOurs, makesFolder }: { isOurs: boolean; makesFolder: boolean },
-): InstallContext["link"] {
-  if (!pathExists(dirname(path))) return makesFolder ? "new folder" : "no folder";
+/** The folder is made, as other installers do; login shells look into a user's own. */
+function linkState(path: string, isOurs: boolean): InstallContext["link"] {
+  if (!pathExists(dirname(path))) return "new folder";
   return isOurs || !pathExists(path) ? "free" : "taken";
 }
 

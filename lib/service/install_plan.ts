@@ -157,7 +157,7 @@ function planRecord(
   const { system, paths, previous, user } = context;
   const { name, scope, program, config, stateFolder, runtimeFolder, logFile } = service;
   const written = files.map(({ path }) => path).filter((path) => path !== config);
-  const links = ["free", "new folder"].includes(context.link) ? [paths.link] : [];
+  const links = context.link === "taken" ? [] : [paths.link];
   const folders = [
     dirname(program),
     paths.configFolder,
@@ -274,10 +274,8 @@ export function printSummary(
     `  Log            ${manager.logHint}`,
     `  Uninstall      ${command} uninstall${ofService}`,
     isCommand && scope === "user" && `  Command        ${paths.link}`,
-    link === "new folder" &&
+    link === "new folder" && scope === "user" &&
     `  ${dirname(paths.link)} is new: log in again, so that it is in the PATH`,
-    link === "no folder" &&
-    `  ${paths.link} was not created: there is no such folder; run ${program}`,
     link === "taken" && `  ${paths.link} was not created: another file has that name`,
     lingerUser !== undefined && !isLingering(lingerUser, system) &&
     `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,

@@ -73,7 +73,7 @@ function panelResults(
  */
 export interface InstallTrial {
   readonly plan: InstallPlan;
-  /** The names of the panels that have accepted reports lately; empty with older agents. */
+  /** The names of the panels that have accepted reports lately. */
   readonly worked: ReadonlySet<string>;
   readonly saved: SavedFiles;
 }
@@ -137,9 +137,7 @@ export async function rollBackTrial(
     ...(user.createCommands.length > 0 ? removeUserCommands(user.name, system) : []),
   ]);
   const folder = root + (previous?.runtimeFolder ?? service.runtimeFolder);
-  // Older agents name no panels.
-  const panels = worked.size > 0 ? [...worked] : [""];
-  const results = await waitForReports({ folder, sinceMs: 0, panels, before }, signal);
+  const results = await waitForReports({ folder, sinceMs: 0, panels: [...worked], before }, signal);
   return results.every(({ isAccepted }) => isAccepted);
 }
 

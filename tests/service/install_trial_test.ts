@@ -21,8 +21,6 @@ const TYPO = ["-e", "https://tow.example", "-t", "t0ken-2"];
  */
 class Machine extends FakeSystem {
   readonly up = new Set(["one.example", "two.example"]);
-  /** Older agents name no panels. */
-  namesPanels = true;
   /** Commands that fail, by their beginning. */
   failing = "";
   /** A restart ends nothing: the same agent goes on. */
@@ -82,7 +80,7 @@ class Machine extends FakeSystem {
           : { error: { text: "connection refused", atMs: Date.now() } }),
       };
     });
-    if (this.namesPanels) this.#health?.setPanels(states, { now: true });
+    this.#health?.setPanels(states, { now: true });
     if (this.text(CONFIG).includes("9100")) {
       this.#health?.setProblem("metrics", "127.0.0.1 port 9100: Address already in use");
     }
@@ -299,11 +297,9 @@ whileWorking.test("install() returns to the installation before when a step fail
   }
 });
 
-Deno.test("install() says whether the installation before reports again, also of older agents", async () => {
-  const table = [[true, true], [true, false], [false, true], [false, false]] as const;
-  for (const [namesPanels, isUpAgain] of table) {
+Deno.test("install() says whether the installation before reports again", async () => {
+  for (const isUpAgain of [true, false]) {
     await using machine = new Machine(OPENRC);
-    machine.namesPanels = namesPanels;
     assertEquals(await machine.install(ONE), undefined);
     machine.up.delete("one.example");
     const system = machine.heard((line) => {
@@ -338,16 +334,6 @@ Deno.test("install() returns to the updates and the user before", async () => {
   assertEquals(updated.content(), withUpdates);
   const last = updated.calls().filter((line) => line.includes("-update ")).slice(-2);
   assertEquals(last, [`rc-update add ${NAME}-update default`, `rc-service ${NAME}-update restart`]);
-});
-
-Deno.test("install() has systemd read the unit before again, and then starts it", async () => {
-  await using machine = await working([], SYSTEMD);
-  const before = machine.content();
-  const refusal = await machine.install([...TYPO, "--gpu"]);
-  assertStringIncludes(refusal ?? "", "the installation before is back");
-  assertEquals(machine.content(), before);
-  const expected = ["systemctl daemon-reload", `systemctl restart ${NAME}.service`];
-  assertEquals(machine.calls().slice(-2), expected);
 });
 
 whileWorking.test("install() says that the installation before can't be put back", async (machine) => {
