@@ -1,6 +1,6 @@
 /**
- * Where the CPU time of a report goes, in the real agent at its real pace: by stage, by thread, and by
- * system call. `deno task profile` runs it; it judges nothing.
+ * Where the CPU time of a report goes, in the real agent at its real pace: by stage and by thread.
+ * `deno task profile` runs it; it judges nothing.
  *
  * @module
  */
@@ -34,7 +34,7 @@ function threads(pid: number): { name: string; us: number; switches: number }[] 
 /** Times the profiled agent: the threads from outside, the stages from inside. */
 async function profile(program: string): Promise<void> {
   using panel = await openPanel();
-  const child = start([Deno.execPath()], program, panel);
+  const child = start(program, panel);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   const totals = async (): Promise<Totals> => {
@@ -79,38 +79,6 @@ async function profile(program: string): Promise<void> {
   await child.status;
 }
 
-/** Counts the system calls of the agent as it is released. */
-async function countSystemCalls(program: string): Promise<void> {
-  using panel = await openPanel();
-  const trace = `${folder}/trace`;
-  const child = start(["strace", "-f", "-ttt", "-o", trace, Deno.execPath()], program, panel);
-  await panel.reports(WARM_UP);
-  const from = Date.now() / 1000;
-  await panel.reports(WARM_UP + REPORTS);
-  const until = Date.now() / 1000;
-  child.kill("SIGKILL");
-  await child.status;
-  const counts = new Map<string, number>();
-  let main = "";
-  for (const line of Deno.readTextFileSync(trace).split("\n")) {
-    const [, pid = "", time, call = ""] = /^(\d+) +([\d.]+) (\w+)\(/.exec(line) ?? [];
-    if (main === "") main = pid;
-    if (Number(time) < from || Number(time) > until || call === "") continue;
-    const name = pid === main ? call : `${call}, of another thread`;
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
-  console.log("\nSystem calls per report\n");
-  const sorted = Array.from(counts).toSorted(([, a], [, b]) => b - a);
-  let sum = 0;
-  for (const [name, count] of sorted) {
-    sum += count;
-    if (count / REPORTS >= 0.05) {
-      console.log(`${name.padEnd(32)} ${(count / REPORTS).toFixed(1).padStart(6)}`);
-    }
-  }
-  console.log(`${"all".padEnd(32)} ${(sum / REPORTS).toFixed(1).padStart(6)}`);
-}
-
 async function openPanel() {
   const panel = await startTestPanel();
   return {
@@ -122,13 +90,12 @@ async function openPanel() {
 }
 
 function start(
-  [command = "", ...before]: string[],
   program: string,
   { url, token }: { url: string; token: string },
 ): Deno.ChildProcess {
-  return new Deno.Command(command, {
+  return new Deno.Command(Deno.execPath(), {
     args: [
-      ...[...before, "run", ...RUN_FLAGS, program],
+      ...["run", ...RUN_FLAGS, program],
       ...["-e", url, "-t", token, "--interval", String(INTERVAL_SECONDS), "--ip-services", "off"],
     ],
     // An agent of this machine may have the usual folder's health file.
@@ -139,14 +106,9 @@ function start(
 }
 
 try {
-  const [profiled, released] = [`${folder}/profiled_agent.js`, `${folder}/agent.js`];
-  await bundleProgram("profiled_agent.ts", profiled);
-  await bundleProgram("../main.ts", released);
-  await profile(profiled);
-  await countSystemCalls(released).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.log("\nCannot count system calls: strace is not installed");
-  });
+  const program = `${folder}/profiled_agent.js`;
+  await bundleProgram("profiled_agent.ts", program);
+  await profile(program);
 } finally {
   await Deno.remove(folder, { recursive: true });
 }

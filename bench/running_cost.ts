@@ -7,8 +7,6 @@ import type { Resources } from "./resources.ts";
 
 /** The first 70 s are left out: the agent releases memory for the last time a minute after its start. */
 const SPAN: Span = { warmUpReports: 70, windows: 12, reportsPerWindow: 10 };
-/** Includes one reading of all mounts, which are read once a minute. */
-const SHORT_SPAN: Span = { ...SPAN, windows: 6 };
 
 /** What a host of many containers has. */
 export const CROWD: Crowd = {
@@ -17,7 +15,6 @@ export const CROWD: Crowd = {
   mounts: 2_000,
   processes: 5_000,
 };
-const CROWD_AIM = 1.1;
 
 /** An agent on a quiet machine, and one on a crowded machine. */
 export interface Hosts {
@@ -98,41 +95,11 @@ export async function compareRunning(
     },
   ];
   if (quietUs && crowdedUs) {
-    comparisons.push(crowdComparison("crowded host", { ours: crowdedUs, theirs: quietUs, noise }));
+    // By the mean, since mounts are read in one of six windows.
+    const crowd = { ...cpu(crowdedUs, quietUs), aim: 1.1, judgedBy: "mean" as const };
+    comparisons.push({ what: "CPU per report, crowded host / quiet host", ...crowd });
   }
   return comparisons;
-}
-
-/** Measures which part of a crowd costs how much, all parts at the same time. */
-export async function compareCrowds(resources: Resources): Promise<Comparison[]> {
-  const parts = Object.entries(CROWD);
-  const turns = new Turns(parts.length + 2);
-  const measure = async (crowd: Partial<Crowd>) => {
-    const host = await resources.openNamespace(crowd);
-    return () => turns.next(() => host.measure(SHORT_SPAN));
-  };
-  const [quiet, twin] = [await measure({}), await measure({})];
-  const crowded = [];
-  for (const [part, count] of parts) crowded.push(await measure({ [part]: count }));
-  const [quietUs, twinUs, all] = await Promise.all([
-    quiet(),
-    twin(),
-    Promise.all(crowded.map((measureOne) => measureOne())),
-  ]);
-  const noise = noiseOf(quietUs, twinUs);
-  return all.map((ours, index) => {
-    const [part = "", count = 0] = parts[index] ?? [];
-    return crowdComparison(`${count} ${part}`, { ours, theirs: quietUs, noise });
-  });
-}
-
-/** By the mean, since mounts are read in one of six windows. */
-function crowdComparison(
-  name: string,
-  values: Pick<Comparison, "ours" | "theirs" | "noise">,
-): Comparison {
-  const what = `CPU per report, ${name} / quiet host`;
-  return { what, unit: "µs", ...values, aim: CROWD_AIM, judgedBy: "mean" };
 }
 
 /** Delays programs, so that they start one after another and report in turns within each second. */
