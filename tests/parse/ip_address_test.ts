@@ -11,41 +11,22 @@ import {
   isWithin,
   lastOfNetwork,
 } from "../../lib/parse/ip_address.ts";
+import { cases, same } from "../cases.ts";
 
-Deno.test("ipFamily() returns the family of literals", () => {
-  for (const text of ["0.0.0.0", "1.2.3.4", "255.255.255.255"]) assertEquals(ipFamily(text), 4);
-  const ipv6 = ["::", "::1", "2606::1", "1:2:3:4:5:6:7:8", "1::", "FE80::A", "::ffff:1.2.3.4"];
-  for (const text of [...ipv6, "1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:7::"]) {
-    assertEquals(ipFamily(text), 6, text);
+Deno.test("ipFamily() returns the family of literals, and undefined for other text", () => {
+  const ipv6 = ":: ::1 2606::1 1:2:3:4:5:6:7:8 1:: FE80::A ::ffff:1.2.3.4 1:2:3:4:5:6:1.2.3.4 " +
+    "1:2:3:4:5:6:7::";
+  for (const text of "0.0.0.0 1.2.3.4 255.255.255.255".split(" ")) assertEquals(ipFamily(text), 4);
+  for (const text of ipv6.split(" ")) assertEquals(ipFamily(text), 6, text);
+  const others = ". : ::: 1.2.3 1.2.3.4.5 01.2.3.4 256.1.1.1 1e1.1.1.1 0x1.1.1.1 +1.2.3.4 " +
+    "1.2.3.4:80 [::1] ::1/64 1::2::3 1:2:3:4:5:6:7 1:2:3:4:5:6:7:8:9 12345:: ::g 1.2.3.4:: " +
+    "::1.2.3.4:1 :1:: 1::2: ١.1.1.1 1:2:3:4:5:6:7:1.2.3.4 1::2:3:4:5:6:7:8 host";
+  for (const text of [...others.split(" "), "", "1.2.3.4 ", "\n::1", "::1\n"]) {
+    assertEquals(ipFamily(text), undefined, JSON.stringify(text));
   }
-});
-
-Deno.test("ipFamily() returns undefined for other text", () => {
-  const bad = [
-    "",
-    ".",
-    ":",
-    ":::",
-    "1.2.3",
-    "1.2.3.4.5",
-    "01.2.3.4",
-    "256.1.1.1",
-    "1.2.3.4 ",
-    "1e1.1.1.1",
-  ];
-  bad.push("0x1.1.1.1", "+1.2.3.4", "1.2.3.4:80", "[::1]", "::1/64", "1::2::3", "1:2:3:4:5:6:7");
-  bad.push(
-    "1:2:3:4:5:6:7:8:9",
-    "12345::",
-    "::g",
-    "1.2.3.4::",
-    "::1.2.3.4:1",
-    ":1::",
-    "1::2:",
-    "١.1.1.1",
-  );
-  bad.push("1:2:3:4:5:6:7:1.2.3.4", "1::2:3:4:5:6:7:8", "\n::1", "::1\n", "host");
-  for (const text of bad) assertEquals(ipFamily(text), undefined, JSON.stringify(text));
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+    assertEquals<number | undefined>(ipFamily(text), isIP(text));
+  }));
 });
 
 Deno.test("ipFamily() accepts a zone only with the option zone", () => {
@@ -60,55 +41,35 @@ Deno.test("ipFamily() accepts a zone only with the option zone", () => {
   assertEquals(ipFamily("1.2.3.4%eth0", { zone: true }), undefined);
 });
 
-Deno.test("addressScope() knows the special ranges and their bounds", () => {
-  const table: Record<string, string[]> = {
-    public: ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.0.1"],
-    private: ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "fd00::1"],
-    "link-local": ["169.254.1.1", "fe80::1", "febf::1", "fe80::1%eth0"],
-    loopback: ["127.0.0.1", "127.255.0.1", "::1"],
-    unspecified: ["0.0.0.0", "0.1.2.3", "::"],
-    multicast: ["224.0.0.1", "239.255.255.255", "ff00::1", "ff02::1"],
-    broadcast: ["255.255.255.255"],
-    reserved: ["192.0.2.1", "198.18.0.1", "198.51.100.7", "203.0.113.9"],
-  };
-  table.public?.push("172.32.0.1", "192.0.1.1", "198.20.0.1", "203.0.112.1", "223.255.255.255");
-  table.public?.push(
-    "2606:4700:4700::1111",
-    "2400:3200::1",
-    "2001:200::1",
-    "3ffe::1",
-    "3fff:1000::",
-  );
-  table.private?.push("fc00::", "fdff::", "fec0::1");
-  table.reserved?.push("255.255.255.254", "::ffff:8.8.8.8", "64:ff9b::1", "2001:db8::1");
-  table.reserved?.push("2001::1", "2002:808:808::1", "3fff::1", "4000::1", "192.0.0.8");
-  // The neighbours of each range, and its ends.
-  table.public?.push("1.0.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0");
-  table.public?.push("192.167.255.255", "192.169.0.0", "192.0.3.1", "192.1.0.1", "192.88.98.1");
-  table.public?.push("192.88.100.1", "192.89.99.1", "198.17.255.255", "198.51.99.1");
-  table.public?.push("198.51.101.1", "198.52.100.1", "203.0.114.1", "203.1.113.1", "2000::1");
-  table.public?.push("2001:db7::1", "2001:db9::1", "2003::1", "3ffe:ffff::1");
-  table.private?.push("10.255.255.255", "172.16.0.0", "192.168.0.0", "192.168.255.255");
-  table.private?.push("100.64.0.0", "100.127.255.255", "feff::1");
-  table.reserved?.push("192.0.0.255", "192.88.99.1", "198.19.255.255", "240.0.0.1");
-  table.reserved?.push("1fff::1", "2001:1ff::1", "3fff:fff::1", "fbff::1", "fe00::1", "fe7f::1");
-  table.reserved?.push("::2", "1::1");
-  table["link-local"]?.push("169.254.0.0", "169.254.255.255", "fe80::", "fe8f::1");
-  for (const [scope, texts] of Object.entries(table)) {
-    for (const text of texts) assertEquals<string | undefined>(addressScope(text), scope, text);
+/** Addresses of each range, its ends, and its neighbours. */
+const SCOPES = cases(`
+  public → 1.1.1.1 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 172.15.0.1 172.32.0.1
+    → 192.0.1.1 198.20.0.1 203.0.112.1 223.255.255.255 2606:4700:4700::1111 2400:3200::1
+    → 2001:200::1 3ffe::1 3fff:1000:: 1.0.0.0 126.255.255.255 128.0.0.0 169.253.255.255
+    → 169.255.0.0 192.167.255.255 192.169.0.0 192.0.3.1 192.1.0.1 192.88.98.1 192.88.100.1
+    → 192.89.99.1 198.17.255.255 198.51.99.1 198.51.101.1 198.52.100.1 203.0.114.1
+    → 203.1.113.1 2000::1 2001:db7::1 2001:db9::1 2003::1 3ffe:ffff::1
+  private → 10.0.0.1 172.16.0.1 172.31.255.255 192.168.0.1 100.64.0.1 fd00::1 fc00:: fdff::
+    → fec0::1 10.255.255.255 172.16.0.0 192.168.0.0 192.168.255.255 100.64.0.0
+    → 100.127.255.255 feff::1
+  link-local → 169.254.1.1 fe80::1 febf::1 fe80::1%eth0 169.254.0.0 169.254.255.255 fe80::
+    → fe8f::1
+  loopback → 127.0.0.1 127.255.0.1 ::1
+  unspecified → 0.0.0.0 0.1.2.3 ::
+  multicast → 224.0.0.1 239.255.255.255 ff00::1 ff02::1
+  broadcast → 255.255.255.255
+  reserved → 192.0.2.1 198.18.0.1 198.51.100.7 203.0.113.9 255.255.255.254 ::ffff:8.8.8.8
+    → 64:ff9b::1 2001:db8::1 2001::1 2002:808:808::1 3fff::1 4000::1 192.0.0.8 192.0.0.255
+    → 192.88.99.1 198.19.255.255 240.0.0.1 1fff::1 2001:1ff::1 3fff:fff::1 fbff::1 fe00::1
+    → fe7f::1 ::2 1::1`.replaceAll(/\n    →/g, ""));
+
+Deno.test("addressScope() knows the special ranges and their bounds, and never throws", () => {
+  for (const [scope, texts] of SCOPES) {
+    for (const text of texts.split(" ")) {
+      assertEquals<string | undefined>(addressScope(text), scope, text);
+      assertEquals(isPublicAddress(text), scope === "public");
+    }
   }
-  assertEquals(addressScope("host"), undefined);
-  assertEquals(isPublicAddress("8.8.8.8"), true);
-  assertEquals(isPublicAddress("host"), false);
-});
-
-Deno.test("ipFamily() agrees with the runtime on generated addresses", () => {
-  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
-    assertEquals<number | undefined>(ipFamily(text), isIP(text));
-  }));
-});
-
-Deno.test("addressScope() never throws", () => {
   fc.assert(fc.property(fc.string(), (text) => {
     assertEquals(addressScope(text) === undefined, ipFamily(text, { zone: true }) === undefined);
   }));
@@ -144,36 +105,35 @@ Deno.test("ipv4Within() gives the addresses of IPv4 that one of IPv6 may lead to
   for (const address of none) assertEquals(ipv4Within(address), [], address);
 });
 
-Deno.test("lastOfNetwork() gives the last address of a network of IPv4", () => {
-  const table: [string, number, string | undefined][] = [
-    ["192.0.2.7", 24, "192.0.2.255"],
-    ["192.0.2.130", 26, "192.0.2.191"],
-    ["10.1.2.3", 8, "10.255.255.255"],
-    ["10.1.2.3", 0, "255.255.255.255"],
-    ["192.0.2.1", 30, "192.0.2.3"],
-    ["192.0.2.1", 31, undefined],
-    ["192.0.2.1", 32, undefined],
-    ["2001:db8::1", 24, undefined],
-  ];
-  for (const [address, length, last] of table) assertEquals(lastOfNetwork(address, length), last);
+Deno.test("lastOfNetwork() gives the last address of a network of IPv4", async () => {
+  const last = (text: string) => {
+    const [address = "", length] = text.split("/");
+    return lastOfNetwork(address, Number(length));
+  };
+  await same(last, [
+    ["192.0.2.7/24", "192.0.2.255"],
+    ["192.0.2.130/26", "192.0.2.191"],
+    ["10.1.2.3/8", "10.255.255.255"],
+    ["10.1.2.3/0", "255.255.255.255"],
+    ["192.0.2.1/30", "192.0.2.3"],
+    ["192.0.2.1/31", undefined],
+    ["192.0.2.1/32", undefined],
+    ["2001:db8::1/24", undefined],
+  ]);
 });
 
 Deno.test("isWithin() compares an address with another one, or a network", () => {
-  const table: [address: string, text: string, expected: boolean | undefined][] = [
-    ["192.0.2.7", "192.0.2.7", true],
-    ["192.0.2.7", "192.0.2.8", false],
-    ["192.0.2.7", "192.0.2.0/24", true],
-    ["192.0.3.7", "192.0.2.0/23", true],
-    ["192.0.4.7", "192.0.2.0/23", false],
-    ["192.0.2.7", "0.0.0.0/0", true],
-    ["192.0.2.7", "::/0", false],
-    ["2001:db8::7", "2001:db8::/32", true],
-    ["2001:db8::7", "2001:db8:0:1::/64", false],
-    ["192.0.2.7", "@blocked", undefined],
-  ];
-  for (const [address, text, expected] of table) {
-    assertEquals(isWithin(address, text), expected, text);
+  const rows = cases(`
+    192.0.2.7 → 192.0.2.7 192.0.2.0/24 0.0.0.0/0
+    192.0.3.7 → 192.0.2.0/23
+    2001:db8::7 → 2001:db8::/32`);
+  for (const [address, networks] of rows) {
+    for (const network of networks.split(" ")) assertEquals(isWithin(address, network), true);
   }
+  assertEquals(["192.0.2.8", "::/0"].map((it) => isWithin("192.0.2.7", it)), [false, false]);
+  assertEquals(isWithin("192.0.4.7", "192.0.2.0/23"), false);
+  assertEquals(isWithin("2001:db8::7", "2001:db8:0:1::/64"), false);
+  assertEquals(isWithin("192.0.2.7", "@blocked"), undefined);
 });
 
 Deno.test("isLoopbackHost() knows this machine by name and address", () => {

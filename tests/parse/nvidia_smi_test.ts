@@ -1,56 +1,30 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { parseNvidiaSmi } from "../../lib/parse/nvidia_smi.ts";
+import { same } from "../cases.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-Deno.test("parseNvidiaSmi() reads a card per line", () => {
-  const text = "NVIDIA A100-SXM4-80GB, 81920, 40536, 97, 63\n" +
-    "NVIDIA A100-SXM4-80GB, 81920, 0, 0, 31\n";
-  assertEquals(parseNvidiaSmi(text), [
-    {
-      name: "NVIDIA A100-SXM4-80GB",
-      memory: { totalBytes: 81920 * MEBIBYTE, usedBytes: 40536 * MEBIBYTE },
-      usePercent: 97,
-      temperatureCelsius: 63,
-    },
-    {
-      name: "NVIDIA A100-SXM4-80GB",
-      memory: { totalBytes: 81920 * MEBIBYTE, usedBytes: 0 },
-      usePercent: 0,
-      temperatureCelsius: 31,
-    },
+Deno.test("parseNvidiaSmi() leaves out values that a card does not report, or that are out of range", async () => {
+  const mib = (total: number, used: number) => ({
+    memory: { totalBytes: total * MEBIBYTE, usedBytes: used * MEBIBYTE },
+  });
+  await same((line) => parseNvidiaSmi(line)[0], [
+    ["NVIDIA GB10, [N/A], [N/A], 3, 41", {
+      name: "NVIDIA GB10",
+      usePercent: 3,
+      temperatureCelsius: 41,
+    }],
+    [
+      "GeForce GT 710, 978, 1, [Not Supported], 38",
+      { name: "GeForce GT 710", ...mib(978, 1), temperatureCelsius: 38 },
+    ],
+    ["Orin (nvgpu), N/A, N/A, N/A, N/A", { name: "Orin (nvgpu)" }],
+    ["[Unknown Error], [Unknown Error], 0, [GPU is lost], [Unknown Error]", { name: "NVIDIA" }],
+    ["X, 0, 0, 101, 1000", { name: "X" }],
+    ["X, -1, 5, -1, -274", { name: "X" }],
+    ["X, 10, 11, 100, -5", { name: "X", ...mib(10, 10), usePercent: 100, temperatureCelsius: -5 }],
   ]);
-});
-
-Deno.test("parseNvidiaSmi() leaves out values that a card does not report", () => {
-  const of = (line: string) => parseNvidiaSmi(line)[0];
-  assertEquals(of("NVIDIA GB10, [N/A], [N/A], 3, 41"), {
-    name: "NVIDIA GB10",
-    usePercent: 3,
-    temperatureCelsius: 41,
-  });
-  assertEquals(of("GeForce GT 710, 978, 1, [Not Supported], 38"), {
-    name: "GeForce GT 710",
-    memory: { totalBytes: 978 * MEBIBYTE, usedBytes: MEBIBYTE },
-    temperatureCelsius: 38,
-  });
-  assertEquals(of("Orin (nvgpu), N/A, N/A, N/A, N/A"), { name: "Orin (nvgpu)" });
-  assertEquals(of("[Unknown Error], [Unknown Error], 0, [GPU is lost], [Unknown Error]"), {
-    name: "NVIDIA",
-  });
-});
-
-Deno.test("parseNvidiaSmi() ignores values out of range", () => {
-  const of = (line: string) => parseNvidiaSmi(line)[0];
-  assertEquals(of("X, 0, 0, 101, 1000"), { name: "X" });
-  assertEquals(of("X, -1, 5, -1, -274"), { name: "X" });
-  assertEquals(of("X, 10, 11, 100, -5"), {
-    name: "X",
-    memory: { totalBytes: 10 * MEBIBYTE, usedBytes: 10 * MEBIBYTE },
-    usePercent: 100,
-    temperatureCelsius: -5,
-  });
 });
 
 Deno.test("parseNvidiaSmi() skips other lines", () => {

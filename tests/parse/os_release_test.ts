@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { lookupVariable } from "../../lib/parse/os_release.ts";
+import { same } from "../cases.ts";
 
 const table = [
   ['PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"', "Debian GNU/Linux 12 (bookworm)"],
@@ -27,13 +28,8 @@ const table = [
   ["MY_PRETTY_NAME=x", undefined],
   ["PRETTY_NAME_2=x", undefined],
 ] as const;
-for (const [line, value] of table) {
-  Deno.test(`lookupVariable() returns ${value} when the line is ${JSON.stringify(line)}`, () => {
-    assertEquals(lookupVariable(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), value);
-  });
-}
-
-Deno.test("lookupVariable() uses the last of several lines", () => {
+Deno.test("lookupVariable() reads a value as a shell does, of the last of several lines", async () => {
+  await same((line) => lookupVariable(`ID=x\n${line}\nVERSION_ID="1"\n`, "PRETTY_NAME"), table);
   assertEquals(lookupVariable("NAME=one\nNAME=two\n", "NAME"), "two");
 });
 

@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertNotMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { parseProbe, parseProbeTarget, urlHost } from "../../lib/parse/probe_target.ts";
-import { type Probe, PROBE_TYPES, type ProbeKind } from "../../lib/types.ts";
+import {
+  parseProbe,
+  parseProbeTarget,
+  type ProbeTarget,
+  urlHost,
+} from "../../lib/parse/probe_target.ts";
+import { PROBE_TYPES, type ProbeKind } from "../../lib/types.ts";
+import { cases } from "../cases.ts";
 
 const KINDS: readonly ProbeKind[] = ["icmp", "tcp", "http"];
 
@@ -36,74 +42,25 @@ Deno.test("parseProbeTarget() accepts a path without a scheme for HTTP only", ()
 
 Deno.test("parseProbeTarget() rejects options, tricks and mistakes", () => {
   const long = `${"a".repeat(63)}.`.repeat(4) + "example";
+  const words = "-f -- host:0 host:65536 host:99999999 user@host http://user@host/ http://@host/ " +
+    "http://user:word@host/ ftp://host/ file:///etc/passwd ://host http:// http:/// http://-f/ " +
+    "http://a..b/ [::1 ::1] [1.1.1.1] [::1]443 fe80::1%eth0 [fe80::1%eth0]:80 256.1.1.1 a,b " +
+    "$(reboot) `reboot` a;b a|b a'b a%20b . .. .host";
   const texts = [
-    "",
-    "-f",
-    "-f 1.1.1.1",
-    "--",
-    "1.1.1.1 ",
-    " 1.1.1.1",
-    "a b",
-    "a\tb",
-    "a\nb",
-    "a\0b",
-    "a\u0085b",
-    "a\u2028b",
-    "\u00a0",
-    "host:0",
-    "host:65536",
-    "host:99999999",
-    "user@host",
-    "http://user@host/",
-    "http://user:word@host/",
-    "http://@host/",
-    "ftp://host/",
-    "file:///etc/passwd",
-    "://host",
-    "http://",
-    "http:///",
-    "http://-f/",
-    "http://a..b/",
-    long,
-    `http://${long}/`,
-    `${"a".repeat(64)}.example`,
-    "a".repeat(3000),
-    "[::1",
-    "::1]",
-    "[1.1.1.1]",
-    "[::1]443",
-    "fe80::1%eth0",
-    "[fe80::1%eth0]:80",
-    "256.1.1.1",
-    "a,b",
-    "$(reboot)",
-    "`reboot`",
-    "a;b",
-    "a|b",
-    "a'b",
-    "a%20b",
-    ".",
-    "..",
-    ".host",
+    ...["", "-f 1.1.1.1", "1.1.1.1 ", " 1.1.1.1", "a b", "a\tb", "a\nb", "a\0b", "a\u0085b"],
+    ...["a\u2028b", "\u00a0", long, `http://${long}/`, `${"a".repeat(64)}.example`],
+    ...["a".repeat(3000), ...words.split(" ")],
   ];
   for (const text of texts) {
     for (const kind of KINDS) {
       assertThrows(() => parseProbeTarget(kind, text), SyntaxError, "Cannot parse probe target");
     }
   }
-  const cases = [
-    "host:",
-    "[::1]:",
-    "127.1",
-    "0x7f.0.0.1",
-    "010.0.0.1",
-    "a:b:c",
-    "host:http",
-    "a/b",
-  ];
-  for (const text of cases) {
-    assertThrows(() => parseProbeTarget("icmp", text), SyntaxError, JSON.stringify(text));
-    assertThrows(() => parseProbeTarget("tcp", text), SyntaxError, JSON.stringify(text));
+  const hosts = "host: [::1]: 127.1 0x7f.0.0.1 010.0.0.1 a:b:c host:http a/b".split(" ");
+  for (const text of hosts) {
+    for (const kind of ["icmp", "tcp"] as const) {
+      assertThrows(() => parseProbeTarget(kind, text), SyntaxError, JSON.stringify(text));
+    }
   }
 });
 
@@ -202,42 +159,31 @@ Deno.test("parseProbeTarget() returns only hosts that are safe as an argument, f
 });
 
 Deno.test("parseProbe() gives a part for each result, with the targets that are tried in turn", () => {
-  const icmp = (host: string) => ({ kind: "icmp", host });
-  const tcp = (host: string, port: number) => ({ kind: "tcp", host, port });
-  const cases: [Omit<Probe, "id">, [string, unknown[], boolean?][]][] = [
-    [{ kind: "icmp", target: "h" }, [["icmp", [icmp("h")]]]],
-    [{ kind: "tcp", target: "h" }, [["tcp", [tcp("h", 80)]]]],
-    [{ kind: "auto", target: "h" }, [["icmp", [icmp("h"), tcp("h", 443), tcp("h", 80)]]]],
-    [{ kind: "auto", target: "::1" }, [["icmp", [icmp("::1"), tcp("::1", 443), tcp("::1", 80)]]]],
-    [{ kind: "auto", target: "h:22" }, [["tcp", [tcp("h", 22)]]]],
-    [{ kind: "auto", target: "[::1]:22" }, [["tcp", [tcp("::1", 22)]]]],
-    [{ kind: "auto", target: "-f" }, [["icmp", []]]],
-    [
-      { kind: "dual", target: "h" },
-      [["icmp", [icmp("h")]], ["tcp", [tcp("h", 443), tcp("h", 80)]]],
-    ],
-    [{ kind: "dual", target: "h:22" }, [["icmp", [icmp("h")]], ["tcp", [tcp("h", 22)]]]],
-    [{ kind: "dual", target: "a b" }, [["icmp", []], ["tcp", []]]],
-    [
-      { kind: "tcp", target: "h:22", reference: "r" },
-      [["tcp", [tcp("h", 22)]], ["tcp", [tcp("r", 80)], true]],
-    ],
-    [
-      { kind: "auto", target: "h:22", reference: "r:1" },
-      [["tcp", [tcp("h", 22)]], ["icmp", [icmp("r")], true]],
-    ],
-    [{ kind: "icmp", target: "h", reference: "-f" }, [["icmp", [icmp("h")]], ["icmp", [], true]]],
-  ];
-  for (const [probe, expected] of cases) {
-    const parts = parseProbe({ id: 1, ...probe });
-    assertEquals<unknown[][]>(
-      parts.map(({ kind, targets, isReference }) => [kind, targets, isReference]),
-      expected.map(([kind, targets, isReference = false]) => [kind, targets, isReference]),
-      JSON.stringify(probe),
-    );
-    for (const { targets, refusal } of parts) {
+  const rows = cases(`
+    icmp h → icmp h
+    tcp h → tcp h:80
+    auto h → icmp h, h:443, h:80
+    auto ::1 → icmp ::1, ::1:443, ::1:80
+    auto h:22 → tcp h:22
+    auto [::1]:22 → tcp ::1:22
+    auto -f → icmp
+    dual h → icmp h | tcp h:443, h:80
+    dual h:22 → icmp h | tcp h:22
+    dual a;b → icmp | tcp
+    tcp h:22 r → tcp h:22 | reference tcp r:80
+    auto h:22 r:1 → tcp h:22 | reference icmp r
+    icmp h -f → icmp h | reference icmp`);
+  for (const [row, expected] of rows) {
+    const [type, target = "", reference] = row.split(" ");
+    const kind = PROBE_TYPES.find((it) => it === type) ?? "http";
+    const parts = parseProbe({ id: 1, kind, target, ...(reference && { reference }) });
+    const told = parts.map(({ kind, targets, isReference, refusal }) => {
       assertEquals(refusal === undefined, targets.length > 0);
-    }
+      const of = (it: ProbeTarget) =>
+        it.kind === "tcp" ? `${it.host}:${it.port}` : it.kind === "icmp" ? it.host : "";
+      return `${isReference ? "reference " : ""}${kind} ${targets.map(of).join(", ")}`.trim();
+    });
+    assertEquals(told.join(" | "), expected, row);
   }
 });
 

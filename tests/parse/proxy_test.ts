@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { isExemptFromProxy, parseProxy, type Proxy } from "../../lib/parse/proxy.ts";
+import { cases } from "../cases.ts";
 
 Deno.test("parseProxy() reads proxy URLs of the environment", () => {
   const table: [string, Proxy][] = [
@@ -19,18 +20,14 @@ Deno.test("parseProxy() reads proxy URLs of the environment", () => {
       "http://me:p%40s%3As@proxy.lan:3128",
       { kind: "http", host: "proxy.lan", port: 3128, login: { user: "me", password: "p@s:s" } },
     ],
-    ["me@proxy.lan", {
-      kind: "http",
-      host: "proxy.lan",
-      port: 80,
-      login: { user: "me", password: "" },
-    }],
-    ["socks5://me:p@ss:word@[::1]", {
-      kind: "socks5",
-      host: "::1",
-      port: 1080,
-      login: { user: "me", password: "p@ss:word" },
-    }],
+    [
+      "me@proxy.lan",
+      { kind: "http", host: "proxy.lan", port: 80, login: { user: "me", password: "" } },
+    ],
+    [
+      "socks5://me:p@ss:word@[::1]",
+      { kind: "socks5", host: "::1", port: 1080, login: { user: "me", password: "p@ss:word" } },
+    ],
   ];
   for (const [text, proxy] of table) assertEquals(parseProxy(text), proxy, text);
 });
@@ -74,43 +71,36 @@ Deno.test("parseProxy() returns a proxy or throws a RangeError, for any text", (
   }));
 });
 
-const TABLE: readonly [list: string, exempt: readonly string[], not: readonly string[]][] = [
-  ["", [], ["panel.example", "127.0.0.1", "localhost"]],
-  ["*", ["panel.example", "127.0.0.1", "::1"], []],
-  ["example.com", ["example.com", "a.example.com", "EXAMPLE.com.", "a.b.example.com"], [
-    "notexample.com",
-    "example.com.evil",
-    "com",
-  ]],
-  [".example.com", ["example.com", "a.example.com"], ["notexample.com"]],
-  ["Example.COM.", ["example.com"], []],
-  ["other, example.com\tthird", ["other", "example.com", "third"], ["ther", "exam"]],
-  ["example.com:8443", ["example.com 8443", "a.example.com 8443"], ["example.com"]],
-  ["10.0.0.1", ["10.0.0.1"], ["10.0.0.10", "110.0.0.1"]],
-  ["10.0.0.1:8443", ["10.0.0.1 8443"], ["10.0.0.1"]],
-  ["10.0.0.0/8", ["10.255.0.1"], ["11.0.0.1", "a.10.0.0.0", "::a00:1"]],
-  ["192.0.2.128/25", ["192.0.2.128", "192.0.2.255"], ["192.0.2.127"]],
-  ["0.0.0.0/0", ["8.8.8.8"], ["2001:db8::1", "panel.example"]],
-  ["192.0.2.1/32", ["192.0.2.1"], ["192.0.2.0"]],
-  ["192.0.2.1/33,192.0.2.1/x,192.0.2/24,/8", [], ["192.0.2.1"]],
-  ["2001:db8::1", ["2001:db8::1", "2001:DB8:0::1"], ["2001:db8::2"]],
-  ["[2001:db8::1]", ["2001:db8::1"], []],
-  ["[2001:db8::1]:8443", ["2001:db8::1 8443"], ["2001:db8::1"]],
-  ["fd00::/8", ["fd12::1"], ["fe00::1", "10.0.0.1"]],
-  ["2001:db8::/33", ["2001:db8:7fff::1"], ["2001:db8:8000::1"]],
-  [".,:,..,[],:80", [], ["panel.example", "a..", "127.0.0.1"]],
-  ["0.0.1", [], ["10.0.0.1"]],
-];
+/** A list, and what is exempt of it (`+`) or not. */
+const LISTS = cases(`
+  * → +panel.example +127.0.0.1 +::1
+  example.com → +example.com +a.example.com +EXAMPLE.com. +a.b.example.com -notexample.com
+    → -example.com.evil -com
+  .example.com → +example.com +a.example.com -notexample.com
+  Example.COM. → +example.com
+  other, example.com\tthird → +other +example.com +third -ther -exam
+  example.com:8443 → +example.com@8443 +a.example.com@8443 -example.com
+  10.0.0.1 → +10.0.0.1 -10.0.0.10 -110.0.0.1
+  10.0.0.1:8443 → +10.0.0.1@8443 -10.0.0.1
+  10.0.0.0/8 → +10.255.0.1 -11.0.0.1 -a.10.0.0.0 -::a00:1
+  192.0.2.128/25 → +192.0.2.128 +192.0.2.255 -192.0.2.127
+  0.0.0.0/0 → +8.8.8.8 -2001:db8::1 -panel.example
+  192.0.2.1/32 → +192.0.2.1 -192.0.2.0
+  192.0.2.1/33,192.0.2.1/x,192.0.2/24,/8 → -192.0.2.1
+  2001:db8::1 → +2001:db8::1 +2001:DB8:0::1 -2001:db8::2
+  [2001:db8::1] → +2001:db8::1
+  [2001:db8::1]:8443 → +2001:db8::1@8443 -2001:db8::1
+  fd00::/8 → +fd12::1 -fe00::1 -10.0.0.1
+  2001:db8::/33 → +2001:db8:7fff::1 -2001:db8:8000::1
+  .,:,..,[],:80 → -panel.example -a.. -127.0.0.1
+  0.0.1 → -10.0.0.1`.replaceAll("\n    →", ""));
 
-/** `host`, or `host port`. */
-function target(text: string): { host: string; port: number } {
-  const [host = "", port = "443"] = text.split(" ");
-  return { host, port: Number(port) };
-}
-
-for (const [list, exempt, not] of TABLE) {
-  Deno.test(`isExemptFromProxy() matches ${JSON.stringify(list)}`, () => {
-    for (const text of exempt) assertEquals(isExemptFromProxy(list, target(text)), true, text);
-    for (const text of not) assertEquals(isExemptFromProxy(list, target(text)), false, text);
-  });
-}
+Deno.test("isExemptFromProxy() matches names, addresses, networks and ports of a list", () => {
+  for (const [list, targets] of [...LISTS, ["", "-panel.example -127.0.0.1 -localhost"]]) {
+    for (const text of targets?.split(" ") ?? []) {
+      const [host = "", port = "443"] = text.slice(1).split("@");
+      const isExempt = isExemptFromProxy(list ?? "", { host, port: Number(port) });
+      assertEquals(isExempt, text.startsWith("+"), `${list}: ${text}`);
+    }
+  }
+});
