@@ -16,8 +16,8 @@ import { type Collector, parseSource } from "./collector.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
-import { GPU_SUBJECT, GpuCollectors } from "./gpu.ts";
-import { machineFacts, withOnlineCores } from "./machine_facts.ts";
+import { GpuCollectors } from "./gpu.ts";
+import { machineFacts } from "./machine_facts.ts";
 import { openMemory } from "./memory.ts";
 import type { MountDecision } from "./mount_filter.ts";
 import { type InterfaceStatus, NetworkCollector } from "./network.ts";
@@ -41,7 +41,7 @@ export interface Machine {
   uptimeSeconds(): number | undefined;
   /** Id of this boot, which is read before the process is sealed; empty where it is unknown. */
   bootId(): string;
-  /** Facts about the machine, which are read before the process is sealed; cores may come and go later. */
+  /** Facts about the machine, which are read before the process is sealed. */
   facts(): MachineFacts;
   interfaceAddresses(): InterfaceAddress[];
   /** Goes on in a sealed process, with the help of a shell if there is one. */
@@ -73,7 +73,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const cpu = new CpuCollector(
     host.open(`${proc}/stat`, { isRequired: true, startBytes: CPU_TICKS_BYTES }),
   );
-  const stat = host.open(`${proc}/stat`);
   const memory = openMemory(host, { mode: config.memoryMode, isOwn });
   // An overlay's line has the folders of all its layers.
   const mounts = { hasLongLines: true, hasPaths: true };
@@ -95,7 +94,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const uptime = open(`${proc}/uptime`);
   const uptimeSeconds = () => parseSource(uptime, parseUptime);
   const processes = new ProcessCollector(host, () => lookup.processCount());
-  const gpu = config.gpu ? attemptGpus(host) : undefined;
+  const gpu = config.gpu ? new GpuCollectors(host) : undefined;
 
   const collectors: Collector[] = [
     {
@@ -147,16 +146,15 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
         process: processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
       }),
     },
-    ...gpu instanceof GpuCollectors ? gpu.rows() : gpu === undefined ? [] : [gpu],
+    ...gpu?.rows() ?? [],
   ];
 
-  const cards = gpu instanceof GpuCollectors ? gpu : undefined;
   let facts: MachineFacts | undefined;
   return {
     roots: host.roots,
     collectors,
     network,
-    gpu: cards,
+    gpu,
     decisionSources: {
       interfaces: `${net}/dev and ${sys}/class/net` +
         (isOwn || links !== undefined
@@ -170,31 +168,15 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     bootId: () => readBootId(host),
     facts() {
       facts ??= machineFacts(host);
-      const gpuName = cards?.names() ?? facts.gpuName;
-      return withOnlineCores({ ...facts, gpuName }, stat.read());
+      return { ...facts, gpuName: gpu?.names() ?? facts.gpuName };
     },
     interfaceAddresses: () => host.interfaceAddresses(),
     refresh: () => disk.firstAnswers(),
     useShell(shell) {
       lookup.useShell(shell);
-      cards?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
+      gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     },
   };
-}
-
-/** Graphics cards, or where they can't be opened, a row that fails: they stop nothing else. */
-function attemptGpus(host: Host): GpuCollectors | Collector {
-  try {
-    return new GpuCollectors(host);
-  } catch (error) {
-    return {
-      subject: GPU_SUBJECT,
-      collect() {
-        throw error;
-      },
-      sources: () => ({}),
-    };
-  }
 }
 
 function readBootId(host: Pick<Host, "roots" | "readText">): string {

@@ -28,18 +28,6 @@ export function cpuFacts(
   return { cpuName, logicalCores, physicalCores };
 }
 
-/** Updates the facts with the cores that are online in a text of `/proc/stat`. */
-export function withOnlineCores(facts: MachineFacts, stat: string | undefined): MachineFacts {
-  const logicalCores = countLogicalCores(stat ?? "");
-  if (logicalCores === undefined) return facts;
-  const { physicalCores } = facts;
-  return {
-    ...facts,
-    logicalCores,
-    physicalCores: physicalCores && Math.min(physicalCores, logicalCores),
-  };
-}
-
 function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
   const { modelName } = info;
   // 32-bit ARM puts the instruction set here: `ARMv7 Processor rev 4 (v7l)`.

@@ -31,7 +31,6 @@ export function containerKind(host: ContainerFiles): string | undefined {
   if (host.exists(`${proc}/vz`) && !host.exists(`${proc}/bc`)) return "openvz";
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`) ?? "";
   if (/microsoft|WSL/i.test(kernel)) return "wsl";
-  if (isTracedByProot(host)) return "proot";
   const manager = host.readText(`${root}/run/host/container-manager`)?.trim() ||
     host.readText(`${root}/run/systemd/container`)?.trim() ||
     containerVariable(host.readText(`${proc}/1/environ`));
@@ -42,15 +41,6 @@ export function containerKind(host: ContainerFiles): string | undefined {
   if (host.exists(`${root}/run/.containerenv`)) return "podman";
   if (host.exists(`${root}/.dockerenv`)) return "docker";
   return manager ? "container-other" : containerKindByTraces(host);
-}
-
-/** proot has no namespaces: it traces the programs that it shows another root. */
-function isTracedByProot(host: ContainerFiles): boolean {
-  const { proc, root } = host.roots;
-  if (root !== "/") return false;
-  const tracer = /^TracerPid:\s*([1-9]\d*)$/m.exec(host.readText(`${proc}/self/status`) ?? "")?.[1];
-  return tracer !== undefined &&
-    host.readText(`${proc}/${tracer}/comm`)?.startsWith("proot") === true;
 }
 
 function containerVariable(environment: string | undefined): string | undefined {
@@ -68,20 +58,7 @@ function containerKindByTraces(host: ContainerFiles): string | undefined {
   // Process 1 may be another user's; the agent is in the same namespace, unless the root is a host's.
   const namespace = host.readLink(`${proc}/1/ns/pid`) ??
     (root === "/" ? host.readLink(`${proc}/self/ns/pid`) : undefined);
-  const isOwn = namespace !== undefined && namespace !== FIRST_NAMESPACE;
-  return isOwn || (root === "/" && hasOwnGroups(host)) ? "container-other" : undefined;
-}
-
-/** Whether the root of the cgroups is one below the kernel's first. */
-function hasOwnGroups(host: ContainerFiles): boolean {
-  const groups = `${host.roots.sys}/fs/cgroup`;
-  // The first cgroup alone lacks a type; older kernels have none at all, nor the list of features.
-  if (host.exists(`${groups}/cgroup.events`)) {
-    return host.exists(`${groups}/cgroup.type`) ||
-      !host.exists(`${host.roots.sys}/kernel/cgroup/features`);
-  }
-  // In version 1 the first one alone has the other file.
-  return host.exists(`${groups}/systemd`) && !host.exists(`${groups}/systemd/release_agent`);
+  return namespace === undefined || namespace === FIRST_NAMESPACE ? undefined : "container-other";
 }
 
 const DMI_FILES = [

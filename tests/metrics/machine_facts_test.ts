@@ -1,11 +1,6 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import {
-  cpuFacts,
-  machineFacts,
-  osName,
-  withOnlineCores,
-} from "../../lib/metrics/machine_facts.ts";
+import { cpuFacts, machineFacts, osName } from "../../lib/metrics/machine_facts.ts";
 import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
 import { same } from "../cases.ts";
 import { onLinux } from "../only_on.ts";
@@ -100,17 +95,6 @@ Deno.test("cpuFacts() counts cores by cpuinfo, and by the topology in /sys where
   // In LXC they may be another machine's.
   const machine = siblings("0", "1", "2", "3", "4", "5", "6", "7");
   assertEquals(cores(dies, { ...threads, ...machine }), [4, 2]);
-});
-
-Deno.test("withOnlineCores() follows the threads, and returns no more cores than threads", async () => {
-  const before = { arch: "amd64", logicalCores: 8, physicalCores: 4 };
-  await same((text) => withOnlineCores(before, text), [
-    [stat(6), { ...before, logicalCores: 6 }],
-    [stat(3), { ...before, logicalCores: 3, physicalCores: 3 }],
-    ["", before],
-    ["malformed", before],
-  ]);
-  assertDataEquals(withOnlineCores({ arch: "amd64" }, stat(3)), { arch: "amd64", logicalCores: 3 });
 });
 
 const RELEASE = "/etc/os-release";

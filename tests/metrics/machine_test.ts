@@ -8,7 +8,6 @@ import { Shell } from "../../lib/sandbox/shell.ts";
 import { writeExecutable } from "../executable.ts";
 import { realTurn, timed } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
 import { fakeHost } from "./fake_host.ts";
 
@@ -143,13 +142,11 @@ Deno.test("openLinuxMachine() opens files as they have to be read", () => {
     const path = `${roots.proc}/${process}/mountinfo`;
     assertEquals(opened.get(path), { ...mounts, isRequired: true });
     if (roots === HOSTS) assertEquals(opened.get(MOUNTINFO), mounts);
-    // The start of stat is for the CPU, and all of it for the cores.
+    // Only the start of stat is for the CPU: the rest is long on a server of many cores.
     takeSnapshot(machine.collectors);
-    const n = roots === OWN ? 7 : 40;
-    assertEquals(machine.facts().logicalCores, n);
     const all = FILES[`${roots.proc}/stat`]?.length ?? NaN;
-    assertEquals(read[`${roots.proc}/stat`], [Math.min(all, CPU_TICKS_BYTES), all]);
-    assertEquals(all > CPU_TICKS_BYTES, n === 40);
+    assertEquals(read[`${roots.proc}/stat`], [Math.min(all, CPU_TICKS_BYTES)]);
+    assertEquals(all > CPU_TICKS_BYTES, roots === HOSTS);
   }
 });
 
@@ -246,22 +243,16 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
   assertEquals(machine.facts().gpuName, "NVIDIA L4");
 });
 
-Deno.test("Machine.facts() describes the machine of the given roots, and counts its cores anew", () => {
-  const files = { ...FILES };
-  const own = machineAt(OWN, { files }).machine;
-  const host = machineAt(HOSTS).machine;
-  const told = [own, host].map((machine) => {
-    const { cpuName, logicalCores, kernelVersion, osName, virtualization } = machine.facts();
+Deno.test("Machine.facts() describes the machine of the given roots", () => {
+  const told = [OWN, HOSTS].map((roots) => {
+    const { cpuName, logicalCores, kernelVersion, osName, virtualization } = machineAt(roots)
+      .machine.facts();
     return [cpuName, logicalCores, kernelVersion, osName, virtualization];
   });
   assertEquals(told, [
     ["Processor 7", 7, "6.7.0", "System 7", "qemu"],
     ["Processor 40", 40, "6.40.0", "System 40", "vmware"],
   ]);
-  const facts = own.facts();
-  files["/proc/stat"] = "cpu  1 0 0 1\ncpu0 1 1 1 1\n";
-  files["/proc/cpuinfo"] = "model name : another\n";
-  assertDataEquals(own.facts(), { ...facts, logicalCores: 1 });
 });
 
 Deno.test("Machine.bootId() is the kernel's, and empty where it has none", () => {

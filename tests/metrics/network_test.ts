@@ -373,15 +373,6 @@ timed.test("NetworkCollector.collect() counts a tunnel only where it is the only
   assertEquals(kernel.step()[0], 77);
   kernel.make("eth0", 0, "veth");
   assertEquals(kernel.counted(), ["eth0"]);
-  // What is excluded carries a tunnel, too, unless it would not count anyway.
-  for (
-    const [name, kind, counted] of [["eth0", "veth", []], ["br0", "bridge", ["tun0"]]] as const
-  ) {
-    const kernel = new Kernel(time, { exclude: [name] });
-    kernel.make(name, 70, kind);
-    kernel.make("tun0", 60, "tun");
-    assertEquals(kernel.counted(), [...counted], name);
-  }
 });
 
 timed.test("NetworkCollector.collect() counts a dial-up link beside idle cards, and carries on as it began", (time) => {
