@@ -148,13 +148,13 @@ export function optionUsage(option: Option<unknown>): string {
   return `${short}--${option.flag}${value}`;
 }
 
-/** An option's default in words; `undefined` if there is none, or for a switch that is off. */
+/** An option's default in words; `undefined` for a switch that is off, and where one must be given. */
 export function defaultText(option: Option<unknown>, say: Say): string | undefined {
-  if (option.initialText !== undefined) return say(option.initialText);
-  const { initial } = option;
-  return typeof initial === "number" || (typeof initial === "string" && initial !== "")
-    ? String(initial)
-    : undefined;
+  const { initial, initialText, placeholder, isRequired } = option;
+  if (initialText !== undefined) return say(initialText);
+  if (placeholder === undefined || isRequired || initial === undefined) return undefined;
+  const text = String(initial);
+  return text === "" ? say("none") : text;
 }
 
 function optionEntry(option: Option<unknown>, say: Say): string {
@@ -164,7 +164,7 @@ function optionEntry(option: Option<unknown>, say: Say): string {
   const isNamed = variable !== undefined && flag !== undefined &&
     variable !== `AGENT_${flag.replaceAll("-", "_").toUpperCase()}`;
   const notes = [
-    ...initial === undefined || option.initialText === "none" ? [] : [say("default: ") + initial],
+    ...initial === undefined || initial === say("none") ? [] : [say("default: ") + initial],
     ...isNamed ? [`$${variable}`] : [],
   ];
   const inBrackets = `${say(" (")}${notes.join(say("; "))}${say(")")}`;

@@ -61,12 +61,6 @@ function attachValues(args: readonly string[]): string[] {
     const isAttached = equals !== "" || text !== "";
     const isSwitch = row?.placeholder === undefined;
     if (row === undefined || (isSwitch && text !== "" && equals === "")) throw unknownFlag(arg);
-    const [next = ""] = rest;
-    if (isSwitch && !isAttached && /^(?:true|false|1|0)$/.test(next)) {
-      throw new UsageError(
-        `Cannot use ${arg} ${next}: a switch has its value after =, as in ${arg}=${next}`,
-      );
-    }
     const value = isAttached ? text : isSwitch ? "true" : takeValue(row, arg, rest);
     attached.push(`--${row.flag}=${value}`);
   }

@@ -36,25 +36,11 @@ export function configNotices(options: ResolvedOptions, context: NoticeContext):
     `${tokenFile.option} ${tokenFile.path} can be read by all users of this machine; run chmod o= on it`,
     secretConfig && ((readMode(secretConfig) ?? 0) & 0o004) !== 0 &&
     `${secretConfig} holds a secret and can be read by all users of this machine; run chmod o= on it`,
-    discoveryNotice(options, context),
     // Over a WebSocket no report comes later than after 10 s.
     intervalSeconds !== undefined && intervalSeconds > 30 && transport === "http" &&
     `--interval ${intervalSeconds} is long: a panel shows a node as offline 35 s after its last report`,
     ...noEffectNotices(options),
   ].filter((notice) => typeof notice === "string");
-}
-
-function discoveryNotice(
-  { found, values }: ResolvedOptions,
-  { token: { token } }: NoticeContext,
-): string | undefined {
-  const key = found.get(OPTIONS.autoDiscoveryKey);
-  if (key !== undefined && token !== "") {
-    return `${key.origin} is not used: a token was given, and this node needs no other`;
-  }
-  return key === undefined && values.rediscover
-    ? `${found.get(OPTIONS.rediscover)?.origin} has no effect without --auto-discovery KEY`
-    : undefined;
 }
 
 /** Names each option without effect whose value is not its default. */
@@ -106,14 +92,7 @@ export function refuseOtherCommands({ found }: ResolvedOptions, command: Command
   for (const [option, { origin }] of found) {
     const commands = option.variable === undefined ? commandsOf(option) : undefined;
     if (commands === undefined || commands.includes(command)) continue;
-    const names = commands.map((name) => `"${name}"`);
-    const verb = names.length === 1 ? "takes" : "take";
-    throw new UsageError(`Cannot use ${origin} here: only ${enumerate(names)} ${verb} it`);
+    const names = commands.map((name) => `"${name}"`).join(", ");
+    throw new UsageError(`Cannot use ${origin} here: it is an option of ${names}`);
   }
-}
-
-/** Texts as a list in a sentence: `a, b and c`. */
-function enumerate(texts: readonly string[]): string {
-  const last = texts.at(-1) ?? "";
-  return texts.length < 2 ? last : `${texts.slice(0, -1).join(", ")} and ${last}`;
 }

@@ -214,7 +214,7 @@ export class OptionRows {
   }
 
   /** Patterns between commas, as {@linkcode matchesGlob} takes them. */
-  globs(usage: string, help: string, row: Row<readonly string[]>): Option<readonly string[]> {
+  globs(usage: string, help: string, row: Row<readonly string[]> = {}): Option<readonly string[]> {
     const separator = ",";
     return this.checked(usage, help, {
       ...row,

@@ -79,14 +79,7 @@ export const OPTIONS = {
   panels: panel.checked<readonly PanelSettings[]>(
     "JSON",
     "More panels: a JSON array of objects with endpoint and token, optionally interval and enable_remote_control; or repeat -e and -t",
-    {
-      variable: "AGENT_PANELS",
-      tags: ["panel"],
-      initial: [],
-      secret: true,
-      parse: parsePanels,
-      initialText: "none",
-    },
+    { variable: "AGENT_PANELS", tags: ["panel"], initial: [], secret: true, parse: parsePanels },
   ),
   autoDiscoveryKey: panel.text(
     "--auto-discovery KEY",
@@ -101,7 +94,7 @@ export const OPTIONS = {
   autoDiscoveryFile: panel.text(
     "--auto-discovery-file FILE",
     "The official agent's file of the registration, read at the first start",
-    { tags: ["root"], initialText: "none" },
+    { tags: ["root"] },
   ),
   rediscover: panel.toggle(
     "--rediscover",
@@ -136,7 +129,7 @@ export const OPTIONS = {
     "DNS server for the panel's name; IPv6 in brackets",
     { initial: undefined, parse: parseNameServer, initialText: "the system's" },
   ),
-  compression: connection.toggleOff("--disable-compression", "Don't compress reports", {}),
+  compression: connection.toggleOff("--disable-compression", "Don't compress reports"),
   headers: connection.checked<readonly Header[]>(
     "--header 'NAME: VALUE'",
     "HTTP header for all requests to the panel; repeatable, one per line in the variable",
@@ -147,7 +140,6 @@ export const OPTIONS = {
       repeats: true,
       initial: [],
       parse: parseHeaders,
-      initialText: "none",
     },
   ),
   cfAccessClientId: connection.text(
@@ -163,7 +155,7 @@ export const OPTIONS = {
   caCertFile: connection.text(
     "--ca-cert FILE",
     "PEM file of certificates to trust besides the public authorities",
-    { commands: "updates", tags: ["root", "release"], initialText: "none" },
+    { commands: "updates", tags: ["root", "release"] },
   ),
   anyCertificate: connection.toggle(
     "-u, --ignore-unsafe-cert",
@@ -200,7 +192,6 @@ export const OPTIONS = {
   excludeNics: measured.globs(
     "--exclude-nics",
     "Don't count these interfaces; --include-nics wins",
-    { initialText: "none" },
   ),
   includeMountPoints: measured.list(
     "--include-mountpoint",
@@ -212,7 +203,7 @@ export const OPTIONS = {
     "Used memory: as htop shows it, total - available, or total - free",
     { initial: "htop", allowed: ["htop", "available", "all"] },
   ),
-  memoryIncludeCache: measured.toggle("--memory-include-cache", "Same as --memory-mode all", {}),
+  memoryIncludeCache: measured.toggle("--memory-include-cache", "Same as --memory-mode all"),
   memoryExcludeBcf: measured.toggle("--memory-exclude-bcf", "Same as --memory-mode htop", {
     variable: "AGENT_MEMORY_REPORT_RAW_USED",
   }),
@@ -291,7 +282,7 @@ export const OPTIONS = {
   configFile: general.text(
     "--config FILE",
     "JSON file of options by their keys; may have comments",
-    { variable: "AGENT_CONFIG_FILE", commands: "config", tags: ["location"], initialText: "none" },
+    { variable: "AGENT_CONFIG_FILE", commands: "config", tags: ["location"] },
   ),
   dryRun: generalFlags.toggle(
     "--dry-run",
@@ -344,7 +335,7 @@ export const OPTIONS = {
   unset: install.checked<readonly string[]>(
     "--unset NAME",
     "Return an option or a saved proxy to its default, by its flag, variable or key; repeatable",
-    { separator: ",", repeats: true, initial: [], parse: parseUnset, initialText: "none" },
+    { separator: ",", repeats: true, initial: [], parse: parseUnset },
   ),
   keepState: install.toggle(
     "--keep-state",
@@ -381,7 +372,7 @@ export const OPTIONS = {
   mirror: updates.text(
     "--mirror PREFIX",
     "Prefix for GitHub addresses, such as https://mirror.example.com",
-    { tags: ["root", "release"], parse: parseEndpoint, initialText: "none" },
+    { tags: ["root", "release"], parse: parseEndpoint },
   ),
   installVersion: updateFlags.text(
     "--install-version VERSION",
@@ -395,9 +386,7 @@ export const OPTIONS = {
     "Port of the demo's page; if in use, the next free one",
     { initial: 25774, min: 1, max: 65535, whole: true },
   ),
-  fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all", {
-    initialText: "none",
-  }),
+  fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all"),
   maxRetries: official.ignored("-r, --max-retries N", "retries are unlimited"),
   officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),

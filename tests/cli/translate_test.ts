@@ -257,7 +257,6 @@ cannot measure connections
 cannot measure load
 cannot measure memory
 cannot measure uptime
-Cannot use {origin} here: only {commands} take it
 Connection refused
 Connection reset by peer
 Connection timed out
@@ -289,7 +288,6 @@ Too many open files
 for {#duration} and 1 call: {reason}
 its runtime ended by itself ({setting})
 this needs Deno 2.9 or newer, named by $DENO or on the path
-"{first}" and "{last}"
 {#count} warnings
 {#count} days behind the panel's
 {#days} {unit} behind the panel's

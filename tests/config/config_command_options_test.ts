@@ -5,16 +5,16 @@ import { resolve } from "./resolved.ts";
 
 Deno.test("resolveConfig() names the commands that take an option when the given one does not", () => {
   const wrong: [args: string, subject: string][] = [
-    ["--fault server-error", 'only "demo" takes it'],
-    ["install --port 8080", 'only "demo" takes it'],
+    ["--fault server-error", 'an option of "demo"'],
+    ["install --port 8080", 'an option of "demo"'],
     ["traffic show --up 5", '"traffic set"'],
     ["--now", '"update"'],
     ["--as-root", '"install"'],
     ["uninstall --replace", '"install"'],
     ["update --install-dir /opt/x", '"install"'],
     ["install --restore", '"uninstall"'],
-    ["--print", '"install" and "uninstall"'],
-    ["demo --install-service-name x", '"traffic set" and "health" take it'],
+    ["--print", '"install", "uninstall"'],
+    ["demo --install-service-name x", '"traffic set", "health"'],
   ];
   for (const [args, subject] of wrong) {
     assertThrows(() => resolve(args.split(" ")), UsageError, subject);

@@ -130,12 +130,7 @@ Deno.test("resolveConfig() splits lists", () => {
   assertEquals(ofFile.includeMountPoints, ["/x", "/y"]);
 });
 
-Deno.test("resolveConfig() says when a key to register with is not used, or is missing", () => {
-  const notices = (...args: string[]) => resolve(args).notices.join();
-  assertEquals(notices("--auto-discovery", KEY, "--rediscover"), "");
-  assertStringIncludes(notices("-t", "t", "--auto-discovery", KEY), "--auto-discovery is not used");
-  assertStringIncludes(notices("-t", "t", "--rediscover"), "no effect without --auto-discovery");
-  assertEquals(notices("-t", "t", "--rediscover=false"), "");
+Deno.test("resolveConfig() keeps a key to register with, and never shows it", () => {
   const { autoDiscoveryKey, secrets } = resolve(["--auto-discovery", KEY]);
   assertEquals([autoDiscoveryKey, secrets], [KEY, [KEY]]);
 });

@@ -66,5 +66,5 @@ Deno.test("resolveConfig() refuses --unset for what is no option, or is set besi
     ["--unset interval -i 3", "Cannot use --unset interval together with --interval"],
   ];
   for (const [words, why] of table) assertThrows(() => configOf(words.split(" ")), UsageError, why);
-  assertStringIncludes(refusal(["--unset", "interval"]), 'only "install" takes it');
+  assertStringIncludes(refusal(["--unset", "interval"]), 'an option of "install"');
 });

@@ -101,7 +101,9 @@ export function buildTiles() {
       parts.push(tile.meterElement);
     }
     parts.push(tile.smallElement);
-    byId("tiles").append(make("div", { className: "card tile" }, parts));
+    // The last one fills its row.
+    const className = tile === tiles.at(-1) ? "card tile wide" : "card tile";
+    byId("tiles").append(make("div", { className }, parts));
   }
   byId("tiles").append(
     make("div", { id: "cards", className: "card wide", hidden: true }, [
