@@ -6,7 +6,7 @@ const RULES: readonly (readonly [name: string, pattern: RegExp])[] = [
   ["a Latin colon, comma or semicolon", new RegExp(`${HAN} ?[:;,](?!//)|[:;,] ?${HAN}`)],
   ["Latin parentheses around Chinese", new RegExp(`${HAN} ?\\([^()]*\\)|\\([^()]*${HAN}[^()]*\\)`)],
   ["a blank between two Chinese characters", new RegExp(`${HAN} ${HAN}`)],
-  ["another word for the seal", /密封|隔离|沙盒/],
+  ["another word for the seal", /密封|封闭|隔离|沙盒/],
 ];
 
 /** Words of English sentences, which commands and names do not have. */
