@@ -7,31 +7,21 @@ import { denoOutput } from "../deno_output.ts";
 
 const IPV4 = "sockets: used 290\nTCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n";
 const IPV6 = "TCP6: inuse 6\nUDP6: inuse 3\n";
-const none = fakeSource(() => undefined);
 
-Deno.test("ConnectionCollector.collect() adds both families and TIME_WAIT", () => {
-  const connections = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => IPV6));
-  assertEquals(connections.collect(), { tcp: 19, udp: 5 });
-});
-
-Deno.test("ConnectionCollector.collect() counts IPv4 only on a machine without IPv6", () => {
-  assertEquals(new ConnectionCollector(fakeSource(() => IPV4), none).collect(), {
-    tcp: 13,
-    udp: 2,
-  });
-});
-
-Deno.test("ConnectionCollector.collect() counts the rest when a protocol is missing, and names it", () => {
-  const ipv6 = { text: "UDP6: inuse 3\n" };
-  const connections = new ConnectionCollector(fakeSource(() => IPV4), fakeSource(() => ipv6.text));
-  assertEquals(connections.collect(), { tcp: 13, udp: 5 });
-  assertEquals(connections.missingPart()?.message, "Cannot read sockstat6: no line of TCP");
-  const old = new ConnectionCollector(fakeSource(() => "TCP: inuse 3 tw 1\n"), none);
-  assertEquals(old.collect(), { tcp: 4, udp: 0 });
-  assertEquals(old.missingPart()?.message, "Cannot read sockstat: no line of UDP");
-  ipv6.text = IPV6;
-  assertEquals(connections.collect(), { tcp: 19, udp: 5 });
-  assertEquals(connections.missingPart(), undefined);
+Deno.test("ConnectionCollector.collect() adds both families and TIME_WAIT, and names a protocol that is missing", () => {
+  const rows: [ipv4: string, ipv6: string | undefined, number, number, problem?: string][] = [
+    [IPV4, IPV6, 19, 5],
+    [IPV4, undefined, 13, 2],
+    [IPV4, "UDP6: inuse 3\n", 13, 5, "Cannot read sockstat6: no line of TCP"],
+    ["TCP: inuse 3 tw 1\n", undefined, 4, 0, "Cannot read sockstat: no line of UDP"],
+  ];
+  let [ipv4, ipv6]: [string, string | undefined] = ["", ""];
+  const connections = new ConnectionCollector(fakeSource(() => ipv4), fakeSource(() => ipv6));
+  for (const [text, text6, tcp, udp, problem] of [...rows, ...rows]) {
+    [ipv4, ipv6] = [text, text6];
+    assertEquals(connections.collect(), { tcp, udp });
+    assertEquals(connections.missingPart()?.message, problem);
+  }
 });
 
 const inOwnNetwork = onlyIf(hasOwnNetwork);

@@ -14,7 +14,7 @@ import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
-import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { parseNetstatIb } from "../../lib/parse/netstat_ib.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
@@ -143,32 +143,8 @@ timed.test("openDarwinMachine() runs each command once per report, and slow ones
   assertEquals(closed, 0);
   await machine.close?.();
   assertEquals(closed, 1);
-});
-
-timed.test("openDarwinMachine() looks at load and disks less often than at the rest", async (time) => {
-  await using mac = new FakeMac("macbook-arm64");
-  const looks: Record<string, number> = {};
-  const count = <T>(name: string, value: T): T => {
-    looks[name] = (looks[name] ?? 0) + 1;
-    return value;
-  };
-  const { host } = mac;
-  const { collectors } = await openDarwinMachine(
-    {
-      ...host,
-      load: () => count("load", host.load()),
-      uptime: () => count("uptime", host.uptime()),
-      statfs: (path) => count(path, host.statfs(path)),
-    },
-    mac.shell,
-    configOf(["--include-mountpoint", "/"]),
-  );
-  const sampler = new Sampler(collectors);
-  for (let second = 0; second < 11; second++) {
-    sampler.sample();
-    time.tick(1_000);
-  }
-  assertEquals(looks, { load: 4, "/": 3, uptime: 11 });
+  const ages = machine.collectors.flatMap(({ subject, maxAgeMs }) => maxAgeMs ? [subject] : []);
+  assertEquals(ages, ["disk space", "load"]);
 });
 
 onMacBook.test("openDarwinMachine() follows the configured lists and mode", async (mac) => {

@@ -1,73 +1,48 @@
 import { darwinBootId, darwinFacts } from "../../lib/metrics/machine_facts_darwin.ts";
+import { same } from "../cases.ts";
 import { assertDataEquals } from "./assert_data.ts";
 
-const host = { arch: "aarch64", cores: () => [{ user: 1, nice: 0, sys: 0, idle: 1, irq: 0 }] };
-const facts = (sysctl: string) => darwinFacts(host, sysctl);
+const core = { user: 1, nice: 0, sys: 0, idle: 1, irq: 0 };
+const facts = (sysctl: string, cores = [core]) =>
+  darwinFacts({ arch: "aarch64", cores: () => cores }, sysctl);
 
-Deno.test("darwinFacts() reads sysctl, and the GPU of Apple silicon", () => {
+Deno.test("darwinFacts() reads sysctl, leaves out unknown facts, and falls back to node:os for cores", () => {
+  const about = { arch: "arm64", osName: "macOS" };
   assertDataEquals(
-    facts(`hw.logicalcpu: 12
-hw.physicalcpu: 12
-kern.hv_vmm_present: 0
-hw.model: Mac14,6
-kern.osproductversion: 15.1
-kern.osrelease: 24.1.0
-machdep.cpu.brand_string: Apple M2 Max
-`),
+    facts(
+      "hw.logicalcpu: 12\nhw.physicalcpu: 8\nkern.hv_vmm_present: 0\nhw.model: Mac14,6\n" +
+        "kern.osproductversion: 15.1\nkern.osrelease: 24.1.0\n" +
+        "machdep.cpu.brand_string: Apple M2 Max\n",
+    ),
     {
-      arch: "arm64",
-      osName: "macOS 15.1",
-      cpuName: "Apple M2 Max",
-      logicalCores: 12,
-      physicalCores: 12,
-      gpuName: "Apple M2 Max",
-      kernelVersion: "24.1.0",
-      virtualization: "none",
+      ...{ ...about, osName: "macOS 15.1", cpuName: "Apple M2 Max", gpuName: "Apple M2 Max" },
+      ...{ logicalCores: 12, physicalCores: 8, kernelVersion: "24.1.0", virtualization: "none" },
     },
   );
-});
-
-Deno.test("darwinFacts() leaves out unknown facts, and falls back to node:os for cores", () => {
-  assertDataEquals(facts(""), { arch: "arm64", osName: "macOS", logicalCores: 1 });
-  assertDataEquals(facts("hw.logicalcpu: many\nhw.physicalcpu: 0\nkern.osrelease: \n"), {
-    arch: "arm64",
-    osName: "macOS",
-    logicalCores: 1,
-  });
-  assertDataEquals(darwinFacts({ ...host, cores: () => [] }, ""), {
-    arch: "arm64",
-    osName: "macOS",
-  });
-});
-
-Deno.test("darwinFacts() has no GPU of other processors, nor of virtual ones", () => {
-  const names = [
-    "Intel(R) Core(TM) i5-8500B CPU @ 3.00GHz",
-    "Apple processor",
-    "Apple M1 (Virtual)",
-  ];
-  for (const name of names) {
-    assertDataEquals(facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, undefined, name);
+  for (const text of ["", "hw.logicalcpu: many\nhw.physicalcpu: 0\nkern.osrelease: \n"]) {
+    assertDataEquals(facts(text), { ...about, logicalCores: 1 });
   }
+  assertDataEquals(facts("", []), about);
 });
 
-Deno.test("darwinFacts() names the hypervisor by the model", () => {
-  const table = [
-    ["1", "VMware20,1", "vmware"],
-    ["1", "Parallels18,1", "parallels"],
-    ["1", "VirtualMac2,1", "apple"],
-    ["1", "iMacPro1,1", "vm-other"],
-    ["0", "VMware20,1", "none"],
-  ] as const;
-  for (const [present, model, kind] of table) {
-    const text = `hw.model: ${model}\nkern.hv_vmm_present: ${present}\n`;
-    assertDataEquals(facts(text).virtualization, kind, model);
-  }
-});
-
-Deno.test("darwinBootId() returns the boot id in lower case, or none", () => {
-  assertDataEquals(darwinBootId("kern.bootsessionuuid: 0B4C7E6A-5D1F\n"), "0b4c7e6a-5d1f");
-  for (const text of ["", "kern.bootsessionuuid: \n", "kern.bootsessionuuid: ../x\n"]) {
-    assertDataEquals(darwinBootId(text), "");
-  }
+Deno.test("darwinFacts() knows the GPU of Apple silicon alone, and the hypervisor by the model", async () => {
+  await same((name) => facts(`machdep.cpu.brand_string: ${name}\n`).gpuName, [
+    ["Intel(R) Core(TM) i5-8500B CPU @ 3.00GHz", undefined],
+    ["Apple processor", undefined],
+    ["Apple M1 (Virtual)", undefined],
+  ]);
+  const of = (model: string) => `hw.model: ${model.slice(2)}\nkern.hv_vmm_present: ${model[0]}\n`;
+  await same((model) => facts(of(model)).virtualization, [
+    ["1 VMware20,1", "vmware"],
+    ["1 Parallels18,1", "parallels"],
+    ["1 VirtualMac2,1", "apple"],
+    ["1 iMacPro1,1", "vm-other"],
+    ["0 VMware20,1", "none"],
+  ]);
+  await same(darwinBootId, [
+    ["kern.bootsessionuuid: 0B4C7E6A-5D1F\n", "0b4c7e6a-5d1f"],
+    ["", ""],
+    ["kern.bootsessionuuid: \n", ""],
+    ["kern.bootsessionuuid: ../x\n", ""],
+  ]);
 });

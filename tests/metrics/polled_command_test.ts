@@ -1,20 +1,25 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
-import { timed } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 
-/** Somebody who is asked, and answers when told to. */
-class Oracle {
-  asked = 0;
+/** A command that answers when it is told to. */
+class Command {
+  runs = 0;
   #pending: PromiseWithResolvers<string> | undefined;
-  readonly text: PolledCommand;
+  readonly polled: PolledCommand;
 
-  constructor(everyMs?: number) {
-    const ask = () => {
-      this.asked++;
+  constructor(readonly time: FakeTime, intervalMs?: number) {
+    this.polled = new PolledCommand(() => {
+      this.runs++;
       this.#pending = Promise.withResolvers<string>();
       return this.#pending.promise;
-    };
-    this.text = new PolledCommand(ask, everyMs);
+    }, intervalMs);
+  }
+
+  /** What a reading at a time gives, and how often the command has been run by then. */
+  at(ms: number): [output: string | undefined, runs: number] {
+    this.time.tick(ms - performance.now());
+    return [this.polled.read(), this.runs];
   }
 
   async answer(text: string | Error): Promise<void> {
@@ -24,68 +29,31 @@ class Oracle {
   }
 }
 
-timed.test("PolledCommand.read() returns the last output and starts the next run", async (time) => {
-  const oracle = new Oracle();
-  assertEquals(oracle.text.read(), undefined);
-  await oracle.answer("first");
-  time.tick(3_000 - performance.now());
-  assertEquals(oracle.text.read(), "first");
-  assertEquals(oracle.asked, 2);
-  time.tick(3_020 - performance.now());
-  await oracle.answer("second\nline");
-  assertEquals(oracle.text.read(), "second\nline");
-  assertEquals(oracle.text.atMs, 3_020);
-  time.tick(3_799 - performance.now());
-  oracle.text.read();
-  assertEquals(oracle.asked, 2, "it is too young to be asked for again");
-  time.tick(1);
-  oracle.text.read();
-  assertEquals(oracle.asked, 3);
-});
-
-timed.test("PolledCommand.read() has one run in flight", async (time) => {
-  const oracle = new Oracle();
-  for (const nowMs of [0, 3_000, 6_000]) {
-    time.tick(nowMs - performance.now());
-    oracle.text.read();
-  }
-  assertEquals(oracle.asked, 1);
-  await oracle.answer("at last");
-  time.tick(9_000 - performance.now());
-  assertEquals(oracle.text.read(), "at last");
-  assertEquals(oracle.asked, 2);
-});
-
-timed.test("PolledCommand.read() keeps its interval", async (time) => {
-  const oracle = new Oracle(10_000);
-  oracle.text.read();
-  await oracle.answer("first");
-  time.tick(9_999 - performance.now());
-  oracle.text.read();
-  assertEquals(oracle.asked, 1);
-  time.tick(10_000 - performance.now());
-  oracle.text.read();
-  assertEquals(oracle.asked, 2);
+timed.test("PolledCommand.read() returns the last output and starts the next run, one at a time", async (time) => {
+  const command = new Command(time);
+  assertEquals([0, 3_000, 6_000].map((ms) => command.at(ms)[1]), [1, 1, 1]);
+  assertEquals(command.polled.inFlightMs, 6_000);
+  await command.answer("first");
+  assertEquals([command.polled.inFlightMs, command.polled.atMs], [0, 6_000]);
+  assertEquals(command.at(9_000), ["first", 2]);
+  time.tick(20);
+  await command.answer("second\nline");
+  assertEquals([command.at(9_020), command.polled.atMs], [["second\nline", 2], 9_020]);
+  assertEquals(command.at(9_799), ["second\nline", 2], "it is too young to be asked for again");
+  assertEquals(command.at(9_800)[1], 3);
+  const slow = new Command(time, 10_000);
+  slow.at(10_000);
+  await slow.answer("first");
+  assertEquals([slow.at(19_999), slow.at(20_000)], [["first", 1], ["first", 2]]);
 });
 
 timed.test("PolledCommand.read() throws when the last run failed, until one succeeds", async (time) => {
-  const oracle = new Oracle();
-  oracle.text.read();
-  await oracle.answer("first");
-  time.tick(3_000 - performance.now());
-  oracle.text.read();
-  await oracle.answer(new Error("gone"));
-  time.tick(6_000 - performance.now());
-  assertThrows(() => oracle.text.read(), Error, "gone");
-  await oracle.answer("back");
-  assertEquals(oracle.text.read(), "back");
-});
-
-Deno.test("PolledCommand.refresh() resolves when the run has ended, also when it failed", async () => {
-  const oracle = new Oracle();
-  const refreshed = oracle.text.refresh();
-  assertEquals(oracle.text.refresh(), refreshed, "that is under way");
-  await oracle.answer(new Error("gone"));
+  const command = new Command(time);
+  const refreshed = command.polled.refresh();
+  assertEquals(command.polled.refresh(), refreshed, "that is under way");
+  await command.answer(new Error("gone"));
   await refreshed;
-  assertThrows(() => oracle.text.read(), Error, "gone");
+  assertThrows(() => command.at(6_000), Error, "gone");
+  await command.answer("back");
+  assertEquals(command.at(6_000)[0], "back");
 });

@@ -75,12 +75,10 @@ Deno.test("containerKind() describes the host when the roots are the host's", ()
 
 const CLOCKS = "/sys/devices/system/clocksource/clocksource0/available_clocksource";
 
-function dmi(texts: Record<string, string>): Record<string, string> {
-  const entries = Object.entries(texts).map(([name, text]) =>
-    [`/sys/class/dmi/id/${name}`, `${text}\n`] as const
+const dmi = (texts: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [`/sys/class/dmi/id/${name}`, `${text}\n`]),
   );
-  return Object.fromEntries(entries);
-}
 
 const QEMU_PC = dmi({ sys_vendor: "QEMU", product_name: "Standard PC (i440FX + PIIX, 1996)" });
 
