@@ -13,12 +13,11 @@ import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { Collector } from "../metrics/collector.ts";
+import { type Collector, takeSnapshot } from "../metrics/snapshot.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { openMachine, type Platform } from "../metrics/open_machine.ts";
 import { createGetText, PublicAddresses } from "../metrics/public_addresses.ts";
 import { Rates } from "../metrics/rates.ts";
-import { takeSnapshot } from "../metrics/snapshot.ts";
 import {
   toWireBasicInfo,
   toWireReport,

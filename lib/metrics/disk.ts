@@ -3,7 +3,7 @@ import { attempt, errorCode } from "../attempt.ts";
 import type { FileSystemUse, Host, Source } from "../host/host.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
 import type { Usage } from "../types.ts";
-import { UnmeasuredPart } from "./collector.ts";
+import { UnmeasuredPart } from "./snapshot.ts";
 import {
   type CountedMount,
   filterMounts,

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { AmdGpu } from "./amd_gpu.ts";
-import type { Collector } from "./collector.ts";
+import type { Collector } from "./snapshot.ts";
 import { AMD, type GpuDecision, listGpus, listNames, NVIDIA } from "./gpu_devices.ts";
 import { NvidiaGpus } from "./nvidia_gpu.ts";
 

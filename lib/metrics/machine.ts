@@ -12,7 +12,7 @@ import { CPU_TICKS_BYTES } from "../parse/proc_stat.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import type { Shell } from "../sandbox/shell.ts";
 import type { MachineFacts } from "../types.ts";
-import { type Collector, parseSource } from "./collector.ts";
+import { type Collector, parseSource } from "./snapshot.ts";
 import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";

@@ -18,7 +18,7 @@ import { parseSysctl } from "../parse/sysctl.ts";
 import { parseVmStat } from "../parse/vm_stat.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { Connections, CpuTime, LoadAverage, MemoryMode, Usage } from "../types.ts";
-import { type Collector, parseSource } from "./collector.ts";
+import { type Collector, parseSource } from "./snapshot.ts";
 import { DarwinDiskCollector } from "./disk_darwin.ts";
 import { DISK_MAX_AGE_MS, LOAD_MAX_AGE_MS, type Machine, NETWORK_SUBJECT } from "./machine.ts";
 import { darwinBootId, darwinFacts } from "./machine_facts_darwin.ts";

@@ -12,7 +12,7 @@ import { StateFile } from "../state/state_file.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { StatePersister } from "../state/state_persister.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { Collector } from "../metrics/collector.ts";
+import type { Collector } from "../metrics/snapshot.ts";
 import { type Machine, NETWORK_SUBJECT } from "../metrics/machine.ts";
 import { MonthlyTraffic } from "./monthly_traffic.ts";
 import { type NetStaticSum, sumNetStatic } from "./net_static.ts";

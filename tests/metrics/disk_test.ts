@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { FileSystemUse } from "../../lib/host/host.ts";
-import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
+import { UnmeasuredPart } from "../../lib/metrics/snapshot.ts";
 import { DiskCollector, hasSameUsage, sumUsage } from "../../lib/metrics/disk.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { same } from "../cases.ts";

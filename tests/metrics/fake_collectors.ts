@@ -1,4 +1,4 @@
-import type { Collector, Measurements } from "../../lib/metrics/collector.ts";
+import type { Collector, Measurements } from "../../lib/metrics/snapshot.ts";
 
 /** A row of a table that may be exchanged in a test. */
 export type FakeRow = { -readonly [Key in keyof Collector]: Collector[Key] };

@@ -351,3 +351,17 @@ Deno.test("queryServices() queries three at once, and aborts the others after th
   };
   assertEquals(await query(["https://late.example", "https://a.example"], racing), "9.9.9.9");
 });
+
+Deno.test("queryServices() stops reading an endless body", async () => {
+  let sent = 0;
+  const ended = Promise.withResolvers<void>();
+  const pull = (controller: ReadableStreamDefaultController) => {
+    sent++;
+    controller.enqueue(new Uint8Array(512).fill(0x20));
+  };
+  const body = () => new ReadableStream({ pull, cancel: () => ended.resolve() });
+  await using services = new Services(() => new Response(body()));
+  assertEquals(await query(services.urls), undefined);
+  await ended.promise;
+  assert(sent < 10_000);
+});

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
-import { UnmeasuredPart } from "../../lib/metrics/collector.ts";
-import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler, takeSnapshot, UnmeasuredPart } from "../../lib/metrics/snapshot.ts";
 import { timed } from "../fake_time.ts";
 import { breakRow, fakeRow, fakeTable } from "./fake_collectors.ts";
 

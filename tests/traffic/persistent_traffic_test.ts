@@ -1,10 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import type { Config } from "../../lib/config/config.ts";
-import type { Collector } from "../../lib/metrics/collector.ts";
+import { type Collector, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
-import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import {
   persistTraffic,
   readTraffic,
