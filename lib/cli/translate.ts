@@ -112,6 +112,11 @@ const MARK = new RegExp(
   "g",
 );
 
+/** Between a reason and what to do about it. */
+const ARROW = " \u2192 ";
+/** The head of a log line, the panel that it is about, and the rest. */
+const LOGGED = /^((?:\S+Z )?(?:[a-z]+ +)?[a-z]+): (\[[^\]]*\] )?(?=[A-Z])(.*)$/s;
+
 /** The text in a language, as a whole or line by line; what has no entry stays English. */
 export function translate(text: string, language: Language): string {
   if (language === "en") return text;
@@ -134,11 +139,10 @@ function translateText(text: string): string {
   if (!/[a-z]/i.test(text)) return text;
   const known = byEntry(text);
   if (known !== undefined) return known;
-  // A reason, and what to do about it.
-  const [reason = "", ...actions] = text.split(" \u2192 ");
-  return actions.length > 0
-    ? [reason, ...actions].map(translateText).join(" \u2192 ")
-    : byParts(text) ?? text;
+  if (!text.includes(ARROW)) return byParts(text) ?? text;
+  const [, head, panel = "", rest = ""] = LOGGED.exec(text) ?? [];
+  if (head !== undefined) return `${head}\uFF1A${panel}${translateText(rest)}`;
+  return text.split(ARROW).map(translateText).join(ARROW);
 }
 
 /** A value or a part: a single word in small letters is most likely a name that somebody gave. */
@@ -173,13 +177,15 @@ function byEntry(text: string): string | undefined {
 
 /** Puts values into the Chinese of an entry, translated too; blanks are for Latin letters beside Chinese. */
 function fillIn(chinese: string, values: Readonly<Record<string, string>>): string {
-  return chinese.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
+  // The blanks around an arrow stay.
+  const held = chinese.replaceAll(ARROW, "\0");
+  return held.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
     const text = values[name] ?? "";
     const value = comma === ""
       ? translatePart(text)
       : text.split(", ").map(translateItem).join(comma);
     return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
-  });
+  }).replaceAll("\0", ARROW);
 }
 
 /**

@@ -14,6 +14,16 @@ Deno.test("translate() leaves English as it is", () => {
 Deno.test("translate() puts sentences, errors and columns together from their parts", async () => {
   await same(zh, cases(SENTENCES));
   await same(zh, [
+    [
+      "2026-12-01T19:38:29.694Z warning panel: [p.example/x] Cannot report: no connection to " +
+      "127.0.0.1 port 9: connection refused → run `komari-agent-deno doctor`, which looks at each link",
+      "2026-12-01T19:38:29.694Z warning panel：[p.example/x] 无法上报：无法连接 127.0.0.1 端口 9：" +
+      "连接被拒绝 → 请运行 `komari-agent-deno doctor`，它会检查每个环节",
+    ],
+    [
+      "NOT REPORTING: no report was accepted yet → correct it",
+      "未在上报：还没有上报被接受 → 请改正",
+    ],
     ["  Program        /opt/x", "  程序           /opt/x"],
     [
       "Since       2026-01-01, next reset 2026-02-01\nState       none\n",
