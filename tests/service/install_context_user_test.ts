@@ -70,11 +70,3 @@ Deno.test("serviceUser() takes the names that every tool takes", async () => {
     await assertRejects(() => create(name), UsageError, `Cannot create a user named ${name},`);
   }
 });
-
-Deno.test("removeUserCommands() may fail, since most tools remove the group with its user", async () => {
-  await using fake = new FakeSystem({ folders: [], fakes: USERS });
-  assertEquals(removeUserCommands("x", fake.system), [
-    { tool: "userdel", args: ["x"], mayFail: true },
-    { tool: "groupdel", args: ["x"], mayFail: true },
-  ]);
-});

@@ -14,7 +14,6 @@ import {
   NAME,
   onOpenRc,
   RELEASES,
-  USERS,
 } from "./fake_system.ts";
 
 onOpenRc.test("install() creates everything on OpenRC, and uninstall() removes all of it", async (fake) => {
@@ -143,11 +142,17 @@ Deno.test("install() reports that the service is not running", async () => {
   assertStringIncludes(fake.output, "was started but is not running");
 });
 
-onOpenRc.test("install() ignores a report from before the start", async (fake) => {
-  using agent = fake.acceptedAgent(`/run/${NAME}`);
-  acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
-  const refusal = await fake.install(ARGS);
-  assertStringIncludes(refusal ?? "", "no report");
+onOpenRc.test("install() ignores a report from before the start, and of a dead agent", async (fake) => {
+  let health = "";
+  {
+    using agent = fake.acceptedAgent(`/run/${NAME}`);
+    health = fake.text(`/run/${NAME}/health`);
+    acceptAt(agent, { intervalMs: 1000, atMs: Date.now() - 86_400_000 });
+    assertStringIncludes(await fake.install(ARGS) ?? "", "no report");
+  }
+  // A dead agent leaves its health behind.
+  fake.write(`/run/${NAME}/health`, health);
+  assertStringIncludes(await fake.install() ?? "", "no report");
 });
 
 Deno.test("install() takes the report of an agent that is faster than what follows its start", async () => {
@@ -338,13 +343,6 @@ onOpenRc.test("install() keeps the service's user, and returns it to its own whe
   assertEquals(given, [], "root has written nothing into a folder that is new");
 });
 
-Deno.test("install() enables no lingering for root, whose service is the system's", async () => {
-  const id = `[ "$1" = -un ] && echo root && exit\n${USERS.id}`;
-  await using fake = machineOf("systemd", { id });
-  await fake.install(ARGS);
-  assertEquals(fake.calls().filter((line) => line.startsWith("loginctl")), []);
-});
-
 Deno.test("install() records that it enabled lingering", async () => {
   await using fake = machineOf("user", {
     loginctl: 'file="$ROOT/var/lib/systemd/linger/$3"\n' +
@@ -489,21 +487,6 @@ onOpenRc.test("install() with --pin stays at its version until that is unset", a
   await install("--pin");
   await install("--unset", "pin");
   assertEquals([record(), hasUpdates()], ["", true]);
-});
-
-Deno.test("install() without root makes the folder of the command, and names it", async () => {
-  const home = "/home/ann";
-  await using machine = machineOf("user");
-  const before = machine.tree();
-  await machine.install(ARGS);
-  const link = `${home}/.local/bin/${NAME}`;
-  const expected = `${home}/.local/share/${NAME}/${NAME}`;
-  assertEquals(Deno.readLinkSync(machine.root + link), expected);
-  const printed = machine.output;
-  assertStringIncludes(printed, `  Command        ${link}`);
-  assertStringIncludes(printed, `${home}/.local/bin is new: log in again`);
-  await machine.uninstall();
-  assertEquals(machine.tree(), before);
 });
 
 const ENVIRONMENT = `/etc/${NAME}/environment`;

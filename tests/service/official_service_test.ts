@@ -1,11 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { toolLine } from "../../lib/host/tool_runner.ts";
 import { applySteps } from "../../lib/service/install_step.ts";
 import {
-  officialManager,
   type OfficialRecord,
   officialRecordStep,
-  type OfficialService,
   readOfficialRecord,
   removeOfficialRecord,
   startOfficial,
@@ -107,22 +104,4 @@ Deno.test("startOfficial() enables and starts the service, and checks that it ke
   tools.answer = (line) => line.includes("restart") ? void user.abort(new Error("stopped")) : 0;
   using _time = new FakeTime();
   await assertRejects(() => startOfficial(OFFICIAL, system, user.signal), Error, "stopped");
-});
-
-Deno.test("officialManager() runs each manager's commands on one service only", () => {
-  const at = (official: OfficialService) => {
-    const of = officialManager(official, { home: "/root", uid: 501 });
-    return [of.stop, of.disable, [...of.enable, ...of.restart]].map((them) => them.map(toolLine));
-  };
-  const unit = "komari-agent.service";
-  assertEquals(at(OFFICIAL), [
-    [`systemctl stop ${unit}`],
-    [`systemctl disable ${unit}`, `systemctl reset-failed ${unit}`],
-    [`systemctl enable ${unit}`, `systemctl restart ${unit}`],
-  ]);
-  const label = "com.komari.komari-agent";
-  const [stop, , start] = at({ ...OFFICIAL, manager: "launchd", serviceName: label });
-  assertEquals(stop, [`launchctl bootout system/${label}`]);
-  const plist = `/Library/LaunchDaemons/${label}.plist`;
-  assertEquals(start?.at(-1), `launchctl bootstrap system ${plist}`);
 });

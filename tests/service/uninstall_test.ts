@@ -161,16 +161,6 @@ Deno.test("uninstall() changes nothing when the user's service manager does not 
   assertEquals(fake.tree(), before);
 });
 
-Deno.test("uninstall() keeps the record of a replaced agent when keepsOfficialRecord", async () => {
-  for (const keepsOfficialRecord of [true, false]) {
-    await using fake = await installed();
-    fake.write(`/etc/${NAME}/replaced.json`, "{}");
-    await fake.uninstall({ keepsOfficialRecord });
-    const left = fake.tree().filter((line) => line.includes("replaced.json"));
-    assertEquals(left.length, keepsOfficialRecord ? 1 : 0);
-  }
-});
-
 whileInstalled.test("uninstall() throws when the record is damaged", async (fake) => {
   fake.write(`/etc/${NAME}/install.json`, "{}");
   await assertRejects(() => fake.uninstall(), Error, "Cannot read");
