@@ -123,11 +123,12 @@ Deno.test("an agent goes on trying to register, tells of it once, and ends at on
   using place = await Place.open();
   await place.panel.setFault(panelFault("server-error"));
   await using agent = place.agent("--auto-discovery", KEY);
-  await agent.says("Cannot register: the answer is status 502");
+  await agent.says("Cannot register: ");
   await place.panel.state.until(({ counts }) => counts.calls >= 2);
   // The next call is the other one's.
   assertEquals((await agent.stop()).code, 0, agent.output);
-  assertEquals(agent.lines("status 502").length, 1, agent.output);
+  assertEquals(agent.lines("Cannot register: ").length, 1, agent.output);
+  assertStringIncludes(agent.lines("Cannot register: ")[0] ?? "", "502");
   await place.panel.setFault(panelFault("silence"));
   await using other = place.agent("--auto-discovery", KEY, "--state-dir", `${place.folder}/other`);
   const { calls } = place.panel.state.counts;
