@@ -1,7 +1,5 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { attempt } from "../../lib/attempt.ts";
 import { type ToolCommand, toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import {
@@ -17,130 +15,16 @@ import {
 import { VERSION } from "../../lib/version.ts";
 import { same } from "../cases.ts";
 import { writeExecutable } from "../executable.ts";
-import { FakeTime, realTurn } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
 import { onLinux } from "../only_on.ts";
-import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { ARGS, machineOf, NAME } from "../service/fake_system.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
-import { testsWith } from "../tests_with.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 
 const PROGRAM = Deno.realPathSync(Deno.execPath());
-const NO_TOOLS = { run: () => Promise.resolve({ code: 127, output: "" }) };
 const never = () => new AbortController().signal;
-
-/** The agent of a program that has its health file in the folder, and no service. */
-function agentIn(folder: string, { path = PROGRAM } = {}): AgentProcess {
-  return new AgentProcess({ path, folders: [folder], service: undefined, tools: NO_TOOLS });
-}
-
-/** A process that passes for an agent, in a folder of its own. */
-class Impostor implements AsyncDisposable {
-  readonly #folder = new TempFolder();
-  readonly folder = this.#folder.path;
-  readonly child: Deno.ChildProcess = new Deno.Command(PROGRAM, {
-    args: [
-      ...["run", "-A", "--no-prompt", "--no-check"],
-      ...[new URL("health_process.ts", import.meta.url).pathname, this.folder],
-    ],
-    stdin: "null",
-  }).spawn();
-
-  static async start(): Promise<Impostor> {
-    const impostor = new Impostor();
-    const agent = agentIn(impostor.folder);
-    await realDeadline((async () => {
-      while (agent.health()?.acceptedAtMs === undefined) await delay(20);
-    })());
-    return impostor;
-  }
-
-  /** The agent that this process seems to be, and its health. */
-  get agent(): { agent: AgentProcess; health: Health } {
-    const agent = agentIn(this.folder);
-    const health = agent.health();
-    assert(health !== undefined);
-    return { agent, health };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // It may have ended.
-    attempt(() => this.child.kill("SIGKILL"));
-    await this.child.status;
-    this.#folder[Symbol.dispose]();
-  }
-}
-
-const withImpostor = testsWith(() => Impostor.start());
-
-withImpostor.test("AgentProcess.restart() ends the agent with the restart code and waits", async (impostor) => {
-  const { agent, health } = impostor.agent;
-  await agent.requireRestart(health, never());
-  await agent.restart(never());
-  assertEquals(agent.health(), undefined);
-  assertEquals((await impostor.child.status).code, 75);
-  await agent.restart(never());
-});
-
-withImpostor.test("AgentProcess.restart() uses the manager of a known service, and signals no other program", async (impostor) => {
-  const { folder } = impostor;
-  const ran: string[] = [];
-  let code = 0;
-  const agent = new AgentProcess({
-    ...{ path: PROGRAM, folders: ["/nowhere"] },
-    service: { restart: [{ tool: "systemctl", args: ["restart", "x"] }], runtimeFolder: folder },
-    tools: {
-      run(command) {
-        ran.push(toolLine(command));
-        return Promise.resolve({ code, output: "no such unit" });
-      },
-    },
-  });
-  await agent.restart(never());
-  code = 5;
-  await assertRejects(() => agent.restart(never()), Error, "no such unit");
-  assertEquals(ran, ["systemctl restart x", "systemctl restart x"]);
-
-  const service = { restart: [], runtimeFolder: "/nowhere" };
-  const moved = new AgentProcess({ path: PROGRAM, folders: [folder], service, tools: NO_TOOLS });
-  assertEquals(moved.health()?.isRunning, true, "its health file may be where it was before");
-  if (Deno.build.os !== "linux") return;
-  const other = agentIn(folder, { path: "/opt/x" });
-  const { health } = impostor.agent;
-  const why = "does not run /opt/x";
-  await assertRejects(() => other.requireRestart(health, never()), Error, why);
-  await assertRejects(() => other.restart(never()), Error, why);
-  assertEquals(other.health()?.isRunning, true);
-});
-
-withImpostor.test("AgentProcess.restart() kills an agent that does not end within ten seconds, and gives up in the end", async (impostor) => {
-  const { agent, health } = impostor.agent;
-  const { pid } = impostor.child;
-  {
-    const stuck = agentIn(impostor.folder);
-    stuck.health = () => health;
-    const signals: unknown[] = [];
-    using _unheard = replaced(Deno, { kill: (...sent) => void signals.push(sent) });
-    using time = new FakeTime();
-    const restarting = stuck.restart(never());
-    restarting.catch(() => {});
-    await time.run(20_000);
-    assertEquals(signals, [[pid, "SIGUSR2"], [pid, "SIGKILL"]]);
-    await time.run(100);
-    await assertRejects(() => restarting, Error, `Cannot stop process ${pid}`);
-  }
-  impostor.child.kill("SIGSTOP");
-  using time = new FakeTime();
-  const restarting = agent.restart(never());
-  await time.run(9_900);
-  assertEquals(agent.health()?.isRunning, true);
-  await time.run(100);
-  assertEquals((await impostor.child.status).signal, "SIGKILL");
-  while (agent.health()?.isRunning) await realTurn();
-  await time.run(100);
-  await restarting;
-});
 
 const PATH = "/opt/x/agent";
 const PARENT = FAKE_PID + 1;
@@ -256,6 +140,44 @@ onLinux.test("AgentProcess.restart() restarts the unit whose main process the ag
   using unasked = new FakeAgentProcess(OF_UNIT);
   await unasked.agent.restart(never());
   assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
+});
+
+onLinux.test("AgentProcess.restart() kills an agent that does not end within ten seconds, and gives up in the end", async () => {
+  using fake = new FakeAgentProcess(IN_BACKGROUND);
+  fake.onSignal = () => fake.health;
+  using time = new FakeTime();
+  const restarting = fake.agent.restart(never());
+  restarting.catch(() => {});
+  await time.run(9_900);
+  assertEquals(fake.signals, [[FAKE_PID, "SIGUSR2"]]);
+  await time.run(10_100);
+  assertEquals(fake.signals, [[FAKE_PID, "SIGUSR2"], [FAKE_PID, "SIGKILL"]]);
+  await time.run(100);
+  await assertRejects(() => restarting, Error, `Cannot stop process ${FAKE_PID}`);
+});
+
+onLinux.test("AgentProcess.restart() touches no process of another program, and a service by its manager alone", async () => {
+  using other = new FakeAgentProcess({ ...IN_BACKGROUND, [`${FAKE_PID}/exe`]: "/opt/other" });
+  const why = `does not run ${PATH}`;
+  await assertRejects(() => other.agent.requireRestart(other.health, never()), Error, why);
+  await assertRejects(() => other.agent.restart(never()), Error, why);
+  assertEquals(other.signals, []);
+  const tools = { run: () => Promise.resolve({ code: 5, output: "no such unit" }) };
+  const service = { restart: [{ tool: "rc", args: ["x"] }], runtimeFolder: "/nowhere" };
+  const failing = new AgentProcess({ path: PATH, folders: ["/none"], service, tools });
+  await assertRejects(() => failing.restart(never()), Error, "no such unit");
+});
+
+inFolder.test("AgentProcess.health() is that of the service's agent, or of a folder before", ({ path }) => {
+  const tools = { run: () => Promise.resolve({ code: 0, output: "" }) };
+  using _ofService = openHealth(`${path}/service`, { version: "1.0.0" });
+  using _other = openHealth(`${path}/other`, { version: "2.0.0" });
+  const versionOf = (runtimeFolder: string) => {
+    const service = { restart: [], runtimeFolder };
+    const agent = new AgentProcess({ path: PATH, folders: [`${path}/other`], service, tools });
+    return agent.health()?.version;
+  };
+  assertEquals([versionOf(`${path}/service`), versionOf("/nowhere")], ["1.0.0", "2.0.0"]);
 });
 
 Deno.test("AgentProcess.restart() signals nobody by an old number, and waits no longer when it is aborted", async () => {
