@@ -91,12 +91,12 @@ function linesOf(rows: typeof EXAMPLES, say: Say): string[] {
 }
 
 function commandSections(command: Command, say: Say): string[] {
-  const { usage, help, details, example }: CommandRow = COMMANDS[command];
+  const { args = "[OPTIONS]", help, details, example }: CommandRow = COMMANDS[command];
   const own = say(help);
   const sentence = `${own.slice(0, 1).toUpperCase()}${own.slice(1)}${say(".")}`;
   const paragraph = (text: string) => wrap(text, WIDTH).join("\n");
   const head = [
-    `${PROGRAM} ${usage}`,
+    `${PROGRAM} ${command} ${args}`,
     [sentence, ...details === undefined ? [] : wrap(say(details), WIDTH)].join("\n"),
     ...example === undefined ? [] : [section("Example", [`  ${PROGRAM} ${example}`], say)],
   ];

@@ -2,8 +2,8 @@
 export interface CommandRow {
   /** Its section of the help. */
   readonly group: keyof typeof COMMAND_GROUPS;
-  /** Text after the program's name on the command line. */
-  readonly usage: string;
+  /** Text after its name on the command line, if not any options. */
+  readonly args?: string;
   readonly help: string;
   /** A longer explanation for the help of the command itself. */
   readonly details?: string;
@@ -42,7 +42,7 @@ export const COMMAND_GROUPS = { run: "Run", look: "Look", more: "More" } as cons
 export const COMMANDS = {
   "report": {
     group: "run",
-    usage: "[report] -e URL -t TOKEN [OPTIONS]",
+    args: "-e URL -t TOKEN [OPTIONS]",
     takes: [...AGENT, "json", "log"],
     reads: ["installed", "proxies"],
     help: "report to a panel; this is the default command",
@@ -52,7 +52,6 @@ export const COMMANDS = {
   },
   "demo": {
     group: "run",
-    usage: "demo [OPTIONS]",
     takes: ["measured", "month", "config", "log"],
     help: "try it without a panel",
     details: "Starts a small panel on this machine, reports to it, and shows all values on a page.",
@@ -60,7 +59,7 @@ export const COMMANDS = {
   },
   "install": {
     group: "run",
-    usage: "install -e URL -t TOKEN [OPTIONS]",
+    args: "-e URL -t TOKEN [OPTIONS]",
     takes: [...AGENT, "service", "log"],
     reads: ["installed", "record", "proxies"],
     help: "run it as a service of systemd or OpenRC",
@@ -70,14 +69,13 @@ export const COMMANDS = {
   },
   "uninstall": {
     group: "run",
-    usage: "uninstall [OPTIONS]",
     takes: ["service", "config"],
     help: "remove the service and all its files",
     example: "uninstall --keep-state",
   },
   "update": {
     group: "run",
-    usage: "update [--check|--now]",
+    args: "[--check|--now]",
     takes: ["updates", "service", "config", "json", "log"],
     reads: ["record", "proxies"],
     help: "look for a newer version, or install it",
@@ -86,7 +84,6 @@ export const COMMANDS = {
   },
   "status": {
     group: "look",
-    usage: "status [--json]",
     takes: ["service", "config", "json"],
     reads: ["installed"],
     help: "show whether the agent reports, and what it does",
@@ -96,7 +93,6 @@ export const COMMANDS = {
   },
   "doctor": {
     group: "look",
-    usage: "doctor [OPTIONS]",
     takes: [...AGENT, "service", "json"],
     reads: ["installed", "proxies"],
     help: "find out what is wrong, and what to do",
@@ -106,7 +102,6 @@ export const COMMANDS = {
   },
   "config show": {
     group: "look",
-    usage: "config show [OPTIONS]",
     takes: [...AGENT, "service", "json"],
     reads: ["installed"],
     help: "check and show the configuration",
@@ -116,14 +111,13 @@ export const COMMANDS = {
   },
   "traffic show": {
     group: "look",
-    usage: "traffic show [--json]",
     takes: ["month", "service", "config", "json"],
     reads: ["installed"],
     help: "show the month's traffic",
   },
   "traffic set": {
     group: "look",
-    usage: "traffic set --up BYTES --down BYTES",
+    args: "--up BYTES --down BYTES",
     takes: ["month", "service", "config", "json"],
     reads: ["installed"],
     help: "set the month's traffic",
@@ -132,7 +126,7 @@ export const COMMANDS = {
   },
   "health": {
     group: "more",
-    usage: "health [--alive] [--json]",
+    args: "[--alive] [--json]",
     takes: ["service", "config", "json"],
     reads: ["installed"],
     help: "check for supervisors and containers",
@@ -140,18 +134,9 @@ export const COMMANDS = {
       "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",
     example: "health --alive",
   },
-  "version": {
-    group: "more",
-    usage: "version [--json]",
-    takes: ["json"],
-    help: "show the version",
-  },
-  "licenses": {
-    group: "more",
-    usage: "licenses",
-    help: "show the licenses of the program and its parts",
-  },
-  "help": { group: "more", usage: "help [COMMAND]", help: "show the help of a command" },
+  "version": { group: "more", takes: ["json"], help: "show the version" },
+  "licenses": { group: "more", help: "show the licenses of the program and its parts" },
+  "help": { group: "more", args: "[COMMAND]", help: "show the help of a command" },
 } as const satisfies Readonly<Record<string, CommandRow>>;
 
 /** A command of the program. */
