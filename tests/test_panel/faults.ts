@@ -84,10 +84,8 @@ const furtherFaults = {
   "no-extra-columns": { calls: calls["basic info"], lacksNewerColumns: true },
   "upgrade-400": refusingUpgrades(400),
   "upgrade-404": refusingUpgrades(404),
-  "upgrade-405": refusingUpgrades(405),
   "upgrade-429": refusingUpgrades(429),
   "upgrade-502": refusingUpgrades(502),
-  "upgrade-520": refusingUpgrades(520),
   /** Answers WebSocket upgrades with 200 and a page. */
   "upgrade-html": {
     calls: UPGRADES,

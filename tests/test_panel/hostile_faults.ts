@@ -14,8 +14,6 @@ const CLOSED_PORT = 1;
 export const hostileFaults = {
   /** Answers every call with a body that never ends. */
   "endless": fillerFault(Infinity),
-  /** Answers every call with 64 MiB. */
-  "huge": fillerFault(1024),
   /** Sends a task list that is cut off. */
   "bad-tasks": {
     calls: ["GET /api/clients/ping/tasks"],
