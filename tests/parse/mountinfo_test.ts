@@ -7,46 +7,28 @@ function fixture(machine: string): string {
   return Deno.readTextFileSync(url);
 }
 
-Deno.test("parseMountinfo() reads a virtual machine's mounts", () => {
+Deno.test("parseMountinfo() reads captured mounts, with blanks and parts of file systems", () => {
   const mounts = parseMountinfo(fixture("debian-vm"));
-  assertEquals(mounts.length, 19);
-  assertEquals(mounts[5], {
-    device: "254:0",
-    root: "/",
-    mountPoint: "/",
-    type: "ext4",
-    source: "/dev/vda",
-  });
+  assertEquals([mounts.length, mounts[5]], [19, {
+    ...{ device: "254:0", root: "/", mountPoint: "/", type: "ext4", source: "/dev/vda" },
+  }]);
+  const found = parseMountinfo(fixture("storage-server"));
+  assertEquals(found.find(({ source }) => source === "/dev/loop0")?.mountPoint, "/mnt/my disk");
+  assertEquals(found.find(({ mountPoint }) => mountPoint === "/mnt/bf")?.root, "/etc/hosts");
 });
 
-Deno.test("parseMountinfo() unescapes blanks and reads bind mounts of folders and files", () => {
-  const mounts = parseMountinfo(fixture("storage-server"));
-  const disk = mounts.find(({ source }) => source === "/dev/loop0");
-  assertEquals(disk?.mountPoint, "/mnt/my disk");
-  const file = mounts.find(({ mountPoint }) => mountPoint === "/mnt/bf");
-  assertEquals(file?.root, "/etc/hosts");
-});
-
-Deno.test("parseMountinfo() reads lines with tags and any number of them", () => {
+Deno.test("parseMountinfo() reads any number of tags, an empty source and every octal escape", () => {
   for (const tags of ["", "shared:1 ", "shared:1 master:2 propagate_from:3 unbindable "]) {
     const [mount] = parseMountinfo(`1 0 8:1 / /a rw,noatime ${tags}- xfs /dev/sda1 rw\n`);
     assertEquals(mount, {
-      device: "8:1",
-      root: "/",
-      mountPoint: "/a",
-      type: "xfs",
-      source: "/dev/sda1",
+      ...{ device: "8:1", root: "/", mountPoint: "/a", type: "xfs", source: "/dev/sda1" },
     });
   }
-});
-
-Deno.test("parseMountinfo() accepts an empty source and every octal escape", () => {
   const [mount] = parseMountinfo(
     String.raw`1 0 0:5 / /a\040b\011c\134040\043\777\9 rw - tmpfs  rw`,
   );
-  assertEquals(mount?.source, "");
+  assertEquals([mount?.source, mount?.mountPoint], ["", String.raw`/a b	c\040#\777\9`]);
   assertEquals(parseMountinfo("1 0 0:5 / /a rw - tmpfs\n\n")[0]?.source, "");
-  assertEquals(mount?.mountPoint, String.raw`/a b	c\040#\777\9`);
 });
 
 Deno.test("parseMountinfo() throws and quotes the line when it is malformed", () => {

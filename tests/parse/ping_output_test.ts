@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
+import { same } from "../cases.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
 const IPUTILS = `PING 127.0.0.1 (127.0.0.1) 56(84) bytes of data.
@@ -29,30 +30,30 @@ ping: socket: Operation not permitted
 ping: => missing cap_net_raw+p capability or setuid?
 `;
 
-Deno.test("parsePingOutput() reads the round trip of each implementation", () => {
-  const replies: [string, number][] = [
-    [IPUTILS, 0.286],
-    ["PING ::1(::1) 56 data bytes\n64 bytes from ::1: icmp_seq=1 ttl=64 time=1034 ms\n", 1034],
-    ["PING ::1 (::1): 56 data bytes\n64 bytes from ::1: seq=0 ttl=64 time=0.024 ms\n", 0.024],
-    ["64 bytes from 10.0.0.1: icmp_seq=0 ttl=64 time=2,5 ms\n".replace(",", "."), 2.5],
-    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time<1 ms", 1],
-    ["Warning: time of day goes back (-3us), taking countermeasures\n" + IPUTILS, 0.286],
-    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=3.1 ms (DUP!)\r\n", 3.1],
-  ];
-  for (const [text, ms] of replies) assertEquals(parsePingOutput(text), { kind: "reply", ms });
-});
-
-Deno.test("parsePingOutput() returns lost when an echo got no reply", () => {
-  const unreachable = `PING 10.6.0.9 (10.6.0.9) 56(84) bytes of data.
-From 10.6.0.1 icmp_seq=1 Destination Host Unreachable
-
---- 10.6.0.9 ping statistics ---
-1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms
-`;
-  const firewall = "ping: sendmsg: Operation not permitted\n" + IPUTILS_LOST;
-  for (const text of [IPUTILS_LOST, BUSYBOX_LOST, unreachable, firewall]) {
-    assertEquals(parsePingOutput(text), { kind: "lost" });
-  }
+Deno.test("parsePingOutput() reads the round trip of each implementation, and that an echo got no reply", async () => {
+  const unreachable = "From 10.6.0.1 icmp_seq=1 Destination Host Unreachable\n";
+  const firewall = "ping: sendmsg: Operation not permitted\n";
+  const lost = { kind: "lost" };
+  const reply = (ms: number) => ({ kind: "reply", ms });
+  await same(parsePingOutput, [
+    [IPUTILS, reply(0.286)],
+    [
+      "PING ::1(::1) 56 data bytes\n64 bytes from ::1: icmp_seq=1 ttl=64 time=1034 ms\n",
+      reply(1034),
+    ],
+    [
+      "PING ::1 (::1): 56 data bytes\n64 bytes from ::1: seq=0 ttl=64 time=0.024 ms\n",
+      reply(0.024),
+    ],
+    ["64 bytes from 10.0.0.1: icmp_seq=0 ttl=64 time=2.5 ms\n", reply(2.5)],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time<1 ms", reply(1)],
+    ["Warning: time of day goes back (-3us), taking countermeasures\n" + IPUTILS, reply(0.286)],
+    ["64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=3.1 ms (DUP!)\r\n", reply(3.1)],
+    [IPUTILS_LOST, lost],
+    [BUSYBOX_LOST, lost],
+    [IPUTILS_LOST.replace("\n\n", `\n${unreachable}\n`), lost],
+    [firewall + IPUTILS_LOST, lost],
+  ]);
 });
 
 Deno.test("parsePingOutput() tells what could not be sent, and that ping lacks a permission, with the first complaint", () => {
