@@ -186,10 +186,10 @@ the panel answers with an error: {why}
 # disconnected
 = lost ~ /no answer within/
 the WebSocket was lost: {why}
--> wait: it is opened again; if this repeats, see whether packets are lost on the way: mtr -rn {host}
+-> nothing to do if it happens once, as when an address changes; if it repeats, see whether packets are lost: mtr -rn {host}
 = closed
 the WebSocket was lost: {why}
--> wait: it is opened again; if this repeats, see why in the log of the panel, and of the proxy in front of it
+-> nothing to do if it happens once, as when the panel restarts; if it repeats, read its log, and that of the proxy before it
 
 # short-lived
 = idle limit ~ @even

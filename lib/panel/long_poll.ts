@@ -32,7 +32,7 @@ export async function longPoll(connection: PanelConnection, options: PollOptions
       failure = error;
     }
     if (signal.aborted) return;
-    for (const observer of connection.observers) observer.onOutcome?.(failure, "pull");
+    connection.tell(failure, "pull");
     useless = useful ? 0 : useless + 1;
     const { retryAfterMs = 0 } = failure instanceof PanelError ? failure : {};
     const pauseMs = Math.max(backoffMs(useless, PAUSES), retryAfterMs);

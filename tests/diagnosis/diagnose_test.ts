@@ -151,9 +151,9 @@ panel the panel answered "Method not found"
 panel the panel answered "internal error"
 → panel's error: the panel answers with an error: "internal error" ⇒ read the log of the panel
 disconnected Cannot keep the WebSocket: no answer within 5 s
-→ lost: the WebSocket was lost: no answer within 5 s ⇒ wait: it is opened again; if this repeats, see whether packets are lost on the way: mtr -rn panel.example
+→ lost: the WebSocket was lost: no answer within 5 s ⇒ nothing to do if it happens once, as when an address changes; if it repeats, see whether packets are lost: mtr -rn panel.example
 disconnected Cannot keep the WebSocket: the connection was lost
-→ closed: the WebSocket was lost: the connection was lost ⇒ wait: it is opened again; if this repeats, see why in the log of the panel, and of the proxy in front of it
+→ closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read its log, and that of the proxy before it
 short-lived open=3,400,9100 closed
 → second agent: the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
 short-lived open=6,60000,60100 closed
