@@ -5,7 +5,6 @@ import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
-import { hasUpdateService, updateServiceName } from "./service_files.ts";
 
 const MAX_ERROR_LENGTH = 300;
 /** Longer than a service manager that answers takes. */
@@ -31,18 +30,10 @@ export interface ServiceState {
   readonly lastLine: string;
   /** How its process before was ended, by its log, in words; empty where it has ended by itself. */
   readonly lastDeath: string;
-  /** The step at which the last start has failed, such as `EXEC`, or in systemd's words how it ended; empty for none. */
-  readonly lastStep: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
   /** Whether it was started so often that systemd starts it only after `reset-failed`. */
   readonly isStartLimited: boolean;
-  /** Whether the job that looks for updates waits for its time, or has failed; absent without one. */
-  readonly updates?: "waiting" | "stopped" | "failed" | undefined;
-  /** Why the last look for updates failed, by its log; empty where that does not say, or it did not. */
-  readonly updatesError: string;
-  /** The command that has it look for updates. */
-  readonly enableUpdates: string;
 }
 
 /** The state of the service of a record, by its manager. */
@@ -52,15 +43,12 @@ export async function serviceState(
   signal: AbortSignal,
 ): Promise<ServiceState> {
   const manager = recordedManager(record, system);
-  const hasTimer = record.manager === "systemd" && hasUpdateService(record);
   const options = { signal, timeoutMs: ANSWER_MS };
   const succeeds = async (command: ToolCommand) =>
     toAnswer(await system.tools.run(command, options));
-  const [isActive, isEnabled, isTimed, hasFailed] = await Promise.all([
+  const [isActive, isEnabled] = await Promise.all([
     succeeds(manager.isActive),
     succeeds(manager.isEnabled),
-    hasTimer ? succeeds(ofUpdates(record, "is-active", "timer")) : undefined,
-    hasTimer ? succeeds(ofUpdates(record, "is-failed", "service")) : undefined,
   ]);
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
@@ -77,20 +65,8 @@ export async function serviceState(
     lastError: lastError(output),
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
-    lastStep: lastStep(output),
     isLogHidden,
     isStartLimited: isStartLimited(output),
-    updates: isTimed === undefined
-      ? undefined
-      : hasFailed
-      ? "failed"
-      : isTimed
-      ? "waiting"
-      : "stopped",
-    updatesError: hasFailed
-      ? lastWords((await system.tools.run(updatesLog(record), options)).output)
-      : "",
-    enableUpdates: manager.enableUpdates.map(toolLine).join(" && "),
   };
 }
 
@@ -104,22 +80,6 @@ function toAnswer({ code, output }: ToolResult): boolean | undefined {
 /** The runtime colors what it says, also in a log. */
 function withoutColors(text: string): string {
   return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
-}
-
-function ofUpdates(
-  { service, scope }: InstallRecord,
-  question: "is-active" | "is-failed",
-  kind: "timer" | "service",
-): ToolCommand {
-  const user = scope === "user" ? ["--user"] : [];
-  const unit = `${updateServiceName(service)}.${kind}`;
-  return { tool: "systemctl", args: [...user, question, "--quiet", unit] };
-}
-
-function updatesLog({ service, scope }: InstallRecord): ToolCommand {
-  const user = scope === "user" ? ["--user"] : [];
-  const unit = updateServiceName(service);
-  return { tool: "journalctl", args: [...user, "-u", unit, "-n", "20", "--no-pager", "-o", "cat"] };
 }
 
 /** Whether systemd has refused to start a unit, which it did too often, since it last started it. */
@@ -139,12 +99,6 @@ function lastLine(tail: string): string {
   const since = lines.findLastIndex((line) => /^Started /.test(line));
   const line = lines.slice(since + 1).findLast((line) => line !== "" && !OF_SYSTEMD.test(line));
   return truncate(line ?? "", MAX_ERROR_LENGTH);
-}
-
-/** Why a program failed, by the end of its log, else what it said last. */
-function lastWords(tail: string): string {
-  const plain = withoutColors(tail);
-  return lastError(plain) || lastLine(plain);
 }
 
 /** The last line by which the program, or the runtime, has said why it ended. */
@@ -167,11 +121,6 @@ function lastError(tail: string): string {
       !/^Failed to start .*\.$|Failed to run 'start' task|, ignoring: /.test(line)
     ) ?? said.findLast((line) => /: Failed at step /.test(line));
   return truncate(error?.replace(/^# /, "") ?? "", MAX_ERROR_LENGTH);
-}
-
-function lastStep(tail: string): string {
-  const words = /: (?:Failed at step |Main process exited, code=exited, status=\d+\/)(\w+)/g;
-  return [...tail.matchAll(words)].at(-1)?.[1] ?? "";
 }
 
 /** How the last process was ended, by what systemd has written of it. */

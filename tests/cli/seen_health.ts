@@ -19,8 +19,7 @@ export function problemHealth(part: ProblemPart, text: string): Health {
 /** A service of systemd's that runs and starts at boot. */
 export const SERVICE: ServiceState = {
   ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true },
-  ...{ lastError: "", lastLine: "", lastDeath: "", lastStep: "", updatesError: "" },
+  ...{ lastError: "", lastLine: "", lastDeath: "" },
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
   ...{ isLogHidden: false, isStartLimited: false },
-  enableUpdates: "systemctl enable --now x-update.timer",
 };

@@ -16,7 +16,6 @@ interface Given {
   readonly manager?: ManagerKind;
   readonly failing?: RegExp;
   readonly failure?: ToolResult;
-  readonly files?: readonly string[];
   /** Lines of the log, apart by ` | `. */
   readonly log?: string;
 }
@@ -32,7 +31,7 @@ async function stateOf(given: Given): Promise<ServiceState> {
       return Promise.resolve(failing?.test(line) ? failure : { code: 0, output });
     },
   };
-  const record = { ...RECORD, manager, files: given.files ?? [] };
+  const record = { ...RECORD, manager };
   return await serviceState(record, { tools, home: "", uid: 0 }, new AbortController().signal);
 }
 
@@ -42,12 +41,11 @@ const byLog = (field: keyof ServiceState) => async (log: string) => (await state
 Deno.test("serviceState() asks the manager, and names its commands", async () => {
   const usual: ServiceState = {
     ...{ name: NAME, manager: "systemd", isActive: true, isEnabled: true, lastError: "" },
-    ...{ lastLine: "", lastDeath: "", lastStep: "", isLogHidden: false },
+    ...{ lastLine: "", lastDeath: "", isLogHidden: false },
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
-    ...{ isStartLimited: false, updatesError: "", updates: undefined },
-    enableUpdates: `systemctl enable --now ${NAME}-update.timer`,
+    ...{ isStartLimited: false },
   };
   await same(stateOf, [
     [{}, usual],
@@ -58,20 +56,6 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
   const plist = `/Library/LaunchDaemons/${NAME}.plist`;
   assertEquals(start, `launchctl bootstrap system ${plist}`, "the last one is what starts it");
   assertEquals(enable, `launchctl enable system/${NAME}`);
-});
-
-Deno.test("serviceState() asks for the timer of updates, and whether the last one failed", async () => {
-  const files = [`/x/${NAME}-update.timer`];
-  await same(async (given: Given) => (await stateOf({ files, ...given })).updates, [
-    [{ failing: /is-failed --quiet \S+-update\.service$/ }, "waiting"],
-    [{ failing: /is-failed|is-active --quiet \S+-update\.timer$/ }, "stopped"],
-    [{ failing: /is-enabled/ }, "failed"],
-    [{ failing: /is-enabled/, files: [] }, undefined],
-  ]);
-  await same(async (log: string) => (await stateOf({ files, log })).updatesError, [
-    ["Started x. | Cannot look for it | x.service: Failed", "Cannot look for it"],
-    ["Started x. | Version 2 did not report", "Version 2 did not report"],
-  ]);
 });
 
 Deno.test("serviceState() claims nothing that its manager has not said", async () => {
@@ -140,11 +124,6 @@ Deno.test("serviceState() reads how it ended, and what it said, from systemd's l
     [`${OOM} | ${KILLED} | ${exited("exited", "1/FAILURE")} | Started x.`, ""],
     ["Started x.", ""],
   ]);
-  const steps = `${step("EXEC", "a")} | ${step("CHDIR", "b")}`;
-  await same(byLog("lastStep"), [[steps, "CHDIR"], [
-    `${steps} | ${exited("exited", "217/USER")}`,
-    "USER",
-  ]]);
   const tooOften = `${X} Start request repeated too quickly.`;
   await same(byLog("isStartLimited"), [[`Started x. | ${tooOften}`, true], [
     `${tooOften} | Started x.`,
