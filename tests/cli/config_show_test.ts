@@ -50,6 +50,7 @@ Deno.test("shownOptions() have the value in force and its origin", async () => {
   await same(shown, [
     [[config, "endpoint"], "https://p.example | key endpoint of c"],
     [[config, "interval"], "7 | variable AGENT_INTERVAL"],
+    [[config, "headers"], "******** | key headers of c"],
     [[config, "enable_gpu"], "true | flag --gpu"],
     [[config, "transport"], "auto | default"],
     [[config, "config_file"], "c | flag --config"],

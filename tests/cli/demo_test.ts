@@ -19,21 +19,25 @@ Deno.test("runDemo() lists the faults, and refuses one that there is not", async
   await assertRejects(() => runDemo(wrong, new FakeContext()), UsageError, "Cannot use fault");
 });
 
-Deno.test("runDemo() asks nobody for addresses but those that are named", async () => {
-  const named = ["--ip-services", "https://a.example"];
+inFolder.test("runDemo() asks nobody for addresses but those that are named, and has folders of its own", async (home) => {
+  const named = ["--ip-services", "https://a.example", "--state-dir", "/mine"];
   const given: unknown[] = [];
+  const env = { RUNTIME_DIRECTORY: `${home.path}/run`, STATE_DIRECTORY: `${home.path}/state` };
   for (const words of [[], named]) {
     const context = new FakeContext();
-    const runAgent: typeof context.runAgent = ({ ipServices }) => {
-      given.push(ipServices);
+    const runAgent: typeof context.runAgent = ({ ipServices, runtimeDir, stateDir }) => {
+      given.push([ipServices, runtimeDir, stateDir]);
       return Promise.resolve();
     };
-    const config = configOf(["demo", "--port", String(freePort()), ...words]);
+    const config = configOf(["demo", "--port", String(freePort()), ...words], env);
     const demo = () => runDemo(config, Object.assign(context, { runAgent }));
     // It sends the log to standard error, which ends with this.
     await collectedLog(async () => void await demo());
   }
-  assertEquals(given, ["off", ["https://a.example"]]);
+  assertEquals(given, [
+    ["off", `${home.path}/run-demo`, `${home.path}/state-demo`],
+    [["https://a.example"], `${home.path}/run-demo`, "/mine"],
+  ]);
 });
 
 inFolder.test("runDemo() reports to its own panel, with the log on its page, until it is asked to end", async (home) => {
