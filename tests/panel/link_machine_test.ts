@@ -237,187 +237,115 @@ const TABLES: readonly (readonly [LinkSettings, string])[] = [
   [
     AUTO,
     `
-    the start
-      start | none | dial v2
-    a WebSocket that opens
-      start, opened | v2 WebSocket | report by v2 WebSocket
-    a report that is answered
-      up | v2 WebSocket | nothing
-    a report that is refused (-32000, -32601)
-      start, opened, v2 WebSocket rejected | v2 WebSocket | nothing
-    a connection refused
-      start, refused | none | wait 1000
-    a failure of TLS
-      start, refused, due | none | dial v2
-    a failure of DNS
-      start, silent | none | wait 1000
-    a hang at connect
-      start, silent, due | none | dial v2
-    an upgrade that is answered otherwise
-      start, blocked | none | report by v2 POST
-    POST that works where the upgrade does not
-      by post | v2 POST | wait 3000
-    POST that is answered 401, 302, 429 or 5xx as well
-      start, blocked, v2 POST lost | none | wait 1000
-    POST that is refused for what it says
-      start, blocked, v2 POST rejected | v2 POST | wait 3000
-    POST that is not version 2: 404, 405, HTML
-      start, blocked, v2 POST unsupported | none | report by v1 POST
-    a panel without version 2
-      by old post | v1 POST | nothing
-    a wrong path, or a panel that is not set up
-      start, blocked, v2 POST unsupported, v1 POST lost | none | wait 1000
-    the older interface, lost: the newer one is tried again
-      by old post, v1 POST lost, due | none | dial v2
-    a WebSocket that is lost
-      up, closed | none | dial v2
-    an answer that comes after its WebSocket was closed
-      up, closed, v2 WebSocket accepted | none | nothing
-    a report that got lost: the end of the WebSocket will come
-      up, v2 WebSocket lost | v2 WebSocket | nothing
-    a WebSocket that goes mute
-      up, v2 WebSocket lost, timed out | none | report by v2 POST
-    a WebSocket that was mute from the start
-      start, opened, timed out early | none | report by v2 POST
-    a close right after the upgrade
-      start, opened, closed at once | none | report by v2 POST
-    a WebSocket tried again while POST works
-      by post, due | v2 POST | dial v2
-    one that opens: one report tries it
-      by post, due, opened | v2 POST | report by v2 WebSocket
-    one that proves itself
-      by post, due, opened, v2 WebSocket accepted | v2 WebSocket | nothing
-    one that proves itself by a refusal
-      by post, due, opened, v2 WebSocket rejected | v2 WebSocket | nothing
-    one whose first report gets no answer
-      by post, due, opened, v2 WebSocket lost | v2 POST | nothing
-    one that does not
-      by post, due, opened, timed out early | v2 POST | wait 6000
-    POST that fails after it worked
-      by post, v2 POST lost | none | wait 1000
-    one report that POST refuses after it worked
-      by post, v2 POST rejected | v2 POST | nothing
-    a report that tries POST: nothing else starts
-      start, blocked, due | none | nothing
-    POST that fails while a WebSocket is dialled
-      by post, due, v2 POST lost, due, blocked | none | report by v2 POST
-    a late answer by POST after the WebSocket took over
-      by post, due, opened, v2 WebSocket accepted, v2 POST accepted | v2 WebSocket | nothing
-    a late failure of POST after the WebSocket took over
-      by post, due, opened, v2 WebSocket accepted, v2 POST lost | v2 WebSocket | nothing
-    a panel with nothing but the older WebSocket
-      start, blocked, neither | none | dial v1
-    the last resort, while it is dialled
-      start, blocked, neither, due | none | nothing
-    the last resort, opened
-      start, blocked, neither, opened | v1 WebSocket | report by v1 WebSocket
-    the last resort, refused
-      start, blocked, neither, blocked | none | wait 1000
-    the last resort, accepted
-      last resort | v1 WebSocket | wait 45000
-    the last resort, a report later
-      last resort, v1 WebSocket accepted | v1 WebSocket | nothing
-    the last resort, after a minute
-      last resort, due | v1 WebSocket | report by v2 POST
-    the last resort, where nothing better came
-      last resort, due, neither | v1 WebSocket | wait 45000
-    the last resort, with POST silent
-      last resort, due, v2 POST lost | v1 WebSocket | wait 45000
-    the last resort, left
-      last resort, due, v2 POST accepted | v2 POST | close
-    the last resort, left and closed
-      last resort, due, v2 POST accepted, closed | v2 POST | wait 3000
-    the last resort, lost
-      last resort, closed | none | wait 1000
-    the last resort, closed at once
-      start, blocked, neither, opened, closed at once | none | wait 1000
-    the last resort, lost while POST is tried
-      last resort, due, closed | none | nothing
-    the last resort, lost while POST is tried in vain
-      last resort, due, closed, v2 POST unsupported | none | report by v1 POST
-    version 1 lost to an update of the panel
-      by old post, v1 POST unsupported | none | wait 1000
+    start | none | dial v2 | the start
+    start, opened | v2 WebSocket | report by v2 WebSocket | a WebSocket that opens
+    up | v2 WebSocket | nothing | a report that is answered
+    start, opened, v2 WebSocket rejected | v2 WebSocket | nothing | a report that is refused (-32000, -32601)
+    start, refused | none | wait 1000 | a connection refused
+    start, refused, due | none | dial v2 | a failure of TLS
+    start, silent | none | wait 1000 | a failure of DNS
+    start, silent, due | none | dial v2 | a hang at connect
+    start, blocked | none | report by v2 POST | an upgrade that is answered otherwise
+    by post | v2 POST | wait 3000 | POST that works where the upgrade does not
+    start, blocked, v2 POST lost | none | wait 1000 | POST that is answered 401, 302, 429 or 5xx as well
+    start, blocked, v2 POST rejected | v2 POST | wait 3000 | POST that is refused for what it says
+    start, blocked, v2 POST unsupported | none | report by v1 POST | POST that is not version 2: 404, 405, HTML
+    by old post | v1 POST | nothing | a panel without version 2
+    start, blocked, v2 POST unsupported, v1 POST lost | none | wait 1000 | a wrong path, or a panel that is not set up
+    by old post, v1 POST lost, due | none | dial v2 | the older interface, lost: the newer one is tried again
+    up, closed | none | dial v2 | a WebSocket that is lost
+    up, closed, v2 WebSocket accepted | none | nothing | an answer that comes after its WebSocket was closed
+    up, v2 WebSocket lost | v2 WebSocket | nothing | a report that got lost: the end of the WebSocket will come
+    up, v2 WebSocket lost, timed out | none | report by v2 POST | a WebSocket that goes mute
+    start, opened, timed out early | none | report by v2 POST | a WebSocket that was mute from the start
+    start, opened, closed at once | none | report by v2 POST | a close right after the upgrade
+    by post, due | v2 POST | dial v2 | a WebSocket tried again while POST works
+    by post, due, opened | v2 POST | report by v2 WebSocket | one that opens: one report tries it
+    by post, due, opened, v2 WebSocket accepted | v2 WebSocket | nothing | one that proves itself
+    by post, due, opened, v2 WebSocket rejected | v2 WebSocket | nothing | one that proves itself by a refusal
+    by post, due, opened, v2 WebSocket lost | v2 POST | nothing | one whose first report gets no answer
+    by post, due, opened, timed out early | v2 POST | wait 6000 | one that does not
+    by post, v2 POST lost | none | wait 1000 | POST that fails after it worked
+    by post, v2 POST rejected | v2 POST | nothing | one report that POST refuses after it worked
+    start, blocked, due | none | nothing | a report that tries POST: nothing else starts
+    by post, due, v2 POST lost, due, blocked | none | report by v2 POST | POST that fails while a WebSocket is dialled
+    by post, due, opened, v2 WebSocket accepted, v2 POST accepted | v2 WebSocket | nothing | a late answer by POST after the WebSocket took over
+    by post, due, opened, v2 WebSocket accepted, v2 POST lost | v2 WebSocket | nothing | a late failure of POST after the WebSocket took over
+    start, blocked, neither | none | dial v1 | a panel with nothing but the older WebSocket
+    start, blocked, neither, due | none | nothing | the last resort, while it is dialled
+    start, blocked, neither, opened | v1 WebSocket | report by v1 WebSocket | the last resort, opened
+    start, blocked, neither, blocked | none | wait 1000 | the last resort, refused
+    last resort | v1 WebSocket | wait 45000 | the last resort, accepted
+    last resort, v1 WebSocket accepted | v1 WebSocket | nothing | the last resort, a report later
+    last resort, due | v1 WebSocket | report by v2 POST | the last resort, after a minute
+    last resort, due, neither | v1 WebSocket | wait 45000 | the last resort, where nothing better came
+    last resort, due, v2 POST lost | v1 WebSocket | wait 45000 | the last resort, with POST silent
+    last resort, due, v2 POST accepted | v2 POST | close | the last resort, left
+    last resort, due, v2 POST accepted, closed | v2 POST | wait 3000 | the last resort, left and closed
+    last resort, closed | none | wait 1000 | the last resort, lost
+    start, blocked, neither, opened, closed at once | none | wait 1000 | the last resort, closed at once
+    last resort, due, closed | none | nothing | the last resort, lost while POST is tried
+    last resort, due, closed, v2 POST unsupported | none | report by v1 POST | the last resort, lost while POST is tried in vain
+    by old post, v1 POST unsupported | none | wait 1000 | version 1 lost to an update of the panel
   `,
   ],
   [
     CONTROLLED,
     `
-    a panel without version 2, with remote control
-      by old post | v1 POST | dial v1
-    the older WebSocket
-      by old post, opened | v1 WebSocket | report by v1 WebSocket
-    the older WebSocket, blocked
-      by old post, blocked | v1 POST | wait 3000
-    the older WebSocket, lost: the newer one is tried again
-      by old post, opened, v1 WebSocket accepted, closed | none | dial v2
+    by old post | v1 POST | dial v1 | a panel without version 2, with remote control
+    by old post, opened | v1 WebSocket | report by v1 WebSocket | the older WebSocket
+    by old post, blocked | v1 POST | wait 3000 | the older WebSocket, blocked
+    by old post, opened, v1 WebSocket accepted, closed | none | dial v2 | the older WebSocket, lost: the newer one is tried again
   `,
   ],
   [
     HTTP,
     `
-    HTTP only
-      start | none | report by v2 POST
-    HTTP only, accepted
-      start, v2 POST accepted | v2 POST | nothing
-    HTTP only, lost
-      start, v2 POST lost | none | wait 1000
-    HTTP only, lost: tried again
-      start, v2 POST lost, due | none | report by v2 POST
-    HTTP only, lost later
-      start, v2 POST accepted, v2 POST lost | none | wait 1000
-    HTTP only without version 2
-      start, v2 POST unsupported | none | report by v1 POST
-    HTTP only by version 1
-      start, v2 POST unsupported, v1 POST accepted | v1 POST | nothing
-    HTTP only where there is neither
-      start, neither | none | wait 1000
+    start | none | report by v2 POST | HTTP only
+    start, v2 POST accepted | v2 POST | nothing | HTTP only, accepted
+    start, v2 POST lost | none | wait 1000 | HTTP only, lost
+    start, v2 POST lost, due | none | report by v2 POST | HTTP only, lost: tried again
+    start, v2 POST accepted, v2 POST lost | none | wait 1000 | HTTP only, lost later
+    start, v2 POST unsupported | none | report by v1 POST | HTTP only without version 2
+    start, v2 POST unsupported, v1 POST accepted | v1 POST | nothing | HTTP only by version 1
+    start, neither | none | wait 1000 | HTTP only where there is neither
   `,
   ],
   [
     { ...HTTP, remoteControl: true },
     `
-    HTTP only, with remote control
-      start, v2 POST unsupported, v1 POST accepted | v1 POST | nothing
+    start, v2 POST unsupported, v1 POST accepted | v1 POST | nothing | HTTP only, with remote control
   `,
   ],
   [
     OLDER,
     `
-    version 1
-      start | none | report by v1 POST
-    version 1, accepted
-      start, v1 POST accepted | v1 POST | nothing
-    version 1 that a panel dropped
-      start, v1 POST unsupported | none | report by v2 POST
-    version 1 that a panel dropped, which takes version 2
-      start, v1 POST unsupported, v2 POST accepted | v2 POST | nothing
-    version 1 where there is only a WebSocket
-      start, v1 POST unsupported, v2 POST unsupported | none | dial v1
+    start | none | report by v1 POST | version 1
+    start, v1 POST accepted | v1 POST | nothing | version 1, accepted
+    start, v1 POST unsupported | none | report by v2 POST | version 1 that a panel dropped
+    start, v1 POST unsupported, v2 POST accepted | v2 POST | nothing | version 1 that a panel dropped, which takes version 2
+    start, v1 POST unsupported, v2 POST unsupported | none | dial v1 | version 1 where there is only a WebSocket
   `,
   ],
   [
     HTTP_OLDER,
     `
-    version 1 by HTTP only
-      start | none | report by v1 POST
+    start | none | report by v1 POST | version 1 by HTTP only
   `,
   ],
   [
     { ...OLDER, remoteControl: true },
     `
-    version 1 with remote control
-      start | none | dial v1
-    version 1 with remote control, blocked
-      start, blocked | none | report by v1 POST
-    version 1 with remote control, by POST
-      start, blocked, v1 POST accepted | v1 POST | wait 3000
+    start | none | dial v1 | version 1 with remote control
+    start, blocked | none | report by v1 POST | version 1 with remote control, blocked
+    start, blocked, v1 POST accepted | v1 POST | wait 3000 | version 1 with remote control, by POST
   `,
   ],
 ];
 
 for (const [settings, table] of TABLES) {
-  const rows = table.matchAll(/^ *(.+)\n *(.+) \| (.+) \| (.+)$/gm);
-  for (const [, what, events = "", transport, effects] of rows) {
+  const rows = table.matchAll(/^ *(.+) \| (.+) \| (.+) \| (.+)$/gm);
+  for (const [, events = "", transport, effects, what] of rows) {
     Deno.test(`stepLink() answers ${what} with "${effects}"`, () => {
       const happened = events.split(", ").flatMap((words) => {
         const found = EVENTS[words];

@@ -10,134 +10,84 @@ import { testsWith } from "../tests_with.ts";
 
 const inNovember = testsWith(() => new FakeMonth("2026-11-10T12:00:00"));
 
-inNovember.test("MonthlyTraffic.collect() counts a counter that swings by its highest, over restarts too", (world) => {
-  for (let swing = 0; swing < 3; swing++) {
-    for (const bytes of [1_000_000_000, 995_000_000, 996_000_000]) {
-      world.counters.set("eth0", bytes);
-      assertEquals(world.look(), ["2026-11-01", 1_000_000_000]);
-      world.start();
+/** The verbs of {@linkcode STORIES}; a number alone is looked for: what was sent in the month. */
+const VERBS: Readonly<Record<string, (world: FakeMonth, ...words: string[]) => void>> = {
+  pass: (world, bytes = "", name) => world.pass(Number(bytes), name),
+  shows: (world, bytes = "", name = "eth0") => void world.counters.set(name, Number(bytes)),
+  vanish: (world, name = "") => void world.counters.delete(name),
+  remove: (world, name = "") => void world.remove(name),
+  rename: (world, from = "", to = "") => world.rename(from, to),
+  start: (world) => void world.start(),
+  reboot: (world) => world.reboot(),
+  clock: (world, time = "") => world.setClock(time),
+  wait: (world, minutes = "") => world.wait(Number(minutes) * MINUTE_MS),
+  day: (world, day = "") => void (world.day = Number(day)),
+  include: (world, globs = "") => void (world.include = globs.split("+")),
+  look: (world) => void world.look(),
+};
+
+/** What a month counts: where it begins, when the machine was booted, and what happens then. */
+const STORIES = `
+a counter that swings counts by its highest, over restarts too
+  2026-11-10T12:00:00: shows 1000000000, 1000000000, start, shows 995000000, 1000000000, start, shows 996000000, 1000000000, start, shows 1000000000, 1000000000, start, shows 996000000, 1000000000, pass 4000010, 1000000010
+interfaces that disappear, return and restart make no jump
+  2026-11-10T12:00:00: pass 100, pass 1000 eth1, 1100, vanish eth1, start, 1100, shows 1010 eth1, 1110, shows 4 eth1, 1114, shows 2 eth1, start, 1116
+an interface that is renamed makes no jump, while the agent runs and while it is stopped
+  2026-11-10T12:00:00: pass 5000, 5000, rename eth0 eth7, pass 10 eth7, 5010, rename eth7 eth8, pass 100 eth8, start, 5110
+a name that another interface has taken makes no jump
+  2026-11-10T12:00:00: pass 1000 eth9, 1000, rename eth9 eth10, pass 50 eth9, start, 1050
+an interface that is away at the start, and comes back under another name, makes no jump
+  2026-11-10T12:00:00: pass 1000 eth8, 1000, remove eth8, start, look, pass 1007 eth8, rename eth8 eth11, 1007
+names that are swapped while it is stopped make no jump
+  2026-11-10T12:00:00: pass 1000, pass 50000 eth1, 51000, rename eth0 eth2, rename eth1 eth0, rename eth2 eth1, pass 10 eth0, pass 3 eth1, start, 51013, pass 7 eth1, 51020
+an interface that was made anew while it was stopped counts whole
+  2026-11-10T12:00:00 booted 2026-10-01T12:00:00: look, pass 1000000 eth1, 1000000, vanish eth1, pass 1000005 eth1, start, 2000005
+one that returns on another boot counts whole
+  2026-11-10T12:00:00: pass 100, pass 1000 eth1, 1100, vanish eth1, reboot, 1100, pass 1005 eth1, 2105
+one that returns on another boot with its index counts whole
+  2026-11-10T12:00:00: pass 100, pass 1000 eth1, 1100, remove eth1, reboot, 1100, pass 1005 eth1, 2105
+a machine that was booted before the reset starts with 0
+  2026-11-10T12:00:00 booted 2026-10-31T23:59:59: pass 5000, start, 2026-11-01, 0
+one that was booted at the reset, or after it, starts with its counters
+  2026-11-10T12:00:00 booted 2026-11-01T00:00:00: pass 5000, start, 2026-11-01, 5000
+  2026-11-10T12:00:00 booted 2026-11-01T00:00:01: pass 5000, start, 2026-11-01, 5000
+an existing interface that starts to count makes no jump
+  2026-11-10T12:00:00 booted 2026-03-01T00:00:00: pass 1, pass 1000000 wlan0, look, include eth*+wlan*, start, 0, pass 3 wlan0, 3
+nor when the day changes at the same time
+  2026-11-25T12:00:00 booted 2026-11-22T00:00:00: pass 5, pass 1000000 wlan0, 2026-11-01, 5, day 20, include eth*+wlan*, start, 2026-11-20, 5
+the month goes on while the clock shows the past again and again
+  2026-11-10T12:00:00: pass 100, look, clock 1970-01-01T00:00:05, 2026-11-01, 100, wait 9, 100, clock 2026-11-10T13:00:00, 100, clock 1970-01-01T00:00:05, 2026-11-01, 100, wait 9, 100, clock 2026-11-10T13:00:00, 2026-11-01, 100
+also over a boot
+  2026-11-10T12:00:00: pass 100, look, clock 1970-01-01T00:00:05, reboot, pass 10, 2026-11-01, 110, wait 9, 2026-11-01, 110, clock 2026-11-10T12:10:00, pass 1, 2026-11-01, 111
+the month goes on after a clock ran ahead, once the right time is believed
+  2026-11-10T12:00:00: pass 100, look, clock 2038-01-19T03:14:08, 2038-01-01, 0, pass 10, look, clock 2026-11-10T12:01:00, 2038-01-01, 10, pass 1, wait 10, 2026-11-01, 111, start, 2026-11-01, 111
+the right month goes on when the past was wrong
+  2026-11-10T12:00:00: pass 100, look, clock 2026-08-01T00:00:00, look, wait 4320, pass 10, 2026-08-01, 110, clock 2026-11-13T12:00:00, 2026-11-01, 110
+a month that a wrong clock had started early begins again
+  2026-11-14T00:00:00: pass 100, look, clock 2026-12-14T00:00:00, look, clock 2026-11-14T00:00:00, look, wait 1440, pass 20, 2026-11-01, 120, wait 23040, 2026-12-01, 0
+the total stays when the day of the month changes
+  2026-11-20T12:00:00: pass 100, look, day 15, start, 2026-11-15, 100, day 28, start, 2026-10-28, 100
+`;
+
+for (const [, what = "", plots = ""] of STORIES.matchAll(/^(\S.*)\n((?: {2}.*\n)+)/gm)) {
+  Deno.test(`MonthlyTraffic.collect() keeps this: ${what}`, () => {
+    for (
+      const [, now = "", bootedAt, steps = ""] of plots.matchAll(/ (\S+)(?: booted (\S+))?: (.*)/g)
+    ) {
+      using world = new FakeMonth(now, bootedAt === undefined ? {} : { bootedAt });
+      for (const [at, step] of steps.split(", ").entries()) {
+        const [verb = "", ...words] = step.split(" ");
+        const told = `step ${at + 1}, ${step}`;
+        if (/^\d+$/.test(step)) assertEquals(world.look()[1], Number(step), told);
+        else if (/^\d+-/.test(step)) assertEquals(world.look()[0], step, told);
+        else {
+          assert(VERBS[verb] !== undefined, told);
+          VERBS[verb](world, ...words);
+        }
+      }
     }
-  }
-  world.pass(4_000_010);
-  assertEquals(world.look(), ["2026-11-01", 1_000_000_010]);
-});
-
-inNovember.test("MonthlyTraffic.collect() does not jump when interfaces disappear, return and restart", (world) => {
-  world.pass(100);
-  world.pass(1_000, "eth1");
-  assertEquals(world.look()[1], 1_100);
-  world.counters.delete("eth1");
-  world.start();
-  assertEquals(world.look()[1], 1_100, "gone before the start");
-  world.counters.set("eth1", 1_010);
-  assertEquals(world.look()[1], 1_110, "back with its counters");
-  world.counters.set("eth1", 4);
-  assertEquals(world.look()[1], 1_114, "restarted while the agent was running");
-  world.counters.set("eth1", 2);
-  world.start();
-  assertEquals(world.look()[1], 1_116, "restarted while it was stopped");
-});
-
-inNovember.test("MonthlyTraffic.collect() does not jump when an interface is renamed", (world) => {
-  world.pass(5_000);
-  assertEquals(world.look()[1], 5_000);
-  world.rename("eth0", "eth7");
-  world.pass(10, "eth7");
-  assertEquals(world.look()[1], 5_010, "renamed while the agent was running");
-  world.rename("eth7", "eth8");
-  world.pass(100, "eth8");
-  world.start();
-  assertEquals(world.look()[1], 5_110, "renamed while it was stopped");
-  world.pass(1_000, "eth9");
-  assertEquals(world.look()[1], 6_110, "a new interface");
-  world.rename("eth9", "eth10");
-  world.pass(50, "eth9");
-  world.start();
-  assertEquals(world.look()[1], 6_160, "renamed, and another one has its name");
-  const bytes = world.remove("eth8");
-  world.start();
-  world.look();
-  world.pass(bytes + 7, "eth8");
-  world.rename("eth8", "eth11");
-  assertEquals(world.look()[1], 6_167, "away at the start, and back under another name");
-});
-
-Deno.test("MonthlyTraffic.collect() counts an interface whole that was made anew while it was stopped", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-10-01T12:00:00" });
-  world.look();
-  world.pass(1_000_000, "eth1");
-  assertEquals(world.look()[1], 1_000_000);
-  world.counters.delete("eth1");
-  world.pass(1_000_005, "eth1");
-  world.start();
-  assertEquals(world.look()[1], 2_000_005);
-});
-
-Deno.test("MonthlyTraffic.collect() starts with the counters of a machine that was booted after the reset", () => {
-  const table = [
-    ["2026-10-31T23:59:59", 0],
-    ["2026-11-01T00:00:00", 5_000],
-    ["2026-11-01T00:00:01", 5_000],
-  ] as const;
-  for (const [bootedAt, sent] of table) {
-    using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt });
-    world.pass(5_000);
-    world.start();
-    assertEquals(world.look(), ["2026-11-01", sent], bootedAt);
-  }
-});
-
-Deno.test("MonthlyTraffic.collect() does not jump when an existing interface starts to count", () => {
-  using world = new FakeMonth("2026-11-10T12:00:00", { bootedAt: "2026-03-01T00:00:00" });
-  world.pass(1);
-  world.pass(1_000_000, "wlan0");
-  world.look();
-  world.include = ["eth*", "wlan*"];
-  world.start();
-  assertEquals(world.look()[1], 0);
-  world.pass(3, "wlan0");
-  assertEquals(world.look()[1], 3);
-});
-
-Deno.test("MonthlyTraffic.collect() does not jump when the day changes and an interface starts to count", () => {
-  using world = new FakeMonth("2026-11-25T12:00:00", { bootedAt: "2026-11-22T00:00:00" });
-  world.pass(5);
-  world.pass(1_000_000, "wlan0");
-  assertEquals(world.look(), ["2026-11-01", 5]);
-  world.day = 20;
-  world.include = ["eth*", "wlan*"];
-  world.start();
-  assertEquals(world.look(), ["2026-11-20", 5]);
-});
-
-inNovember.test("MonthlyTraffic.collect() keeps the month while the clock shows the past again and again", (world) => {
-  world.pass(100);
-  world.look();
-  for (let time = 0; time < 3; time++) {
-    world.setClock("1970-01-01T00:00:05");
-    assertEquals(world.look(), ["2026-11-01", 100]);
-    world.wait(9 * MINUTE_MS);
-    assertEquals(world.look(), ["2026-11-01", 100]);
-    world.setClock("2026-11-10T13:00:00");
-    assertEquals(world.look(), ["2026-11-01", 100]);
-  }
-});
-
-inNovember.test("MonthlyTraffic.collect() continues the month after a clock ran ahead", (world) => {
-  world.pass(100);
-  world.look();
-  world.setClock("2038-01-19T03:14:08");
-  assertEquals(world.look(), ["2038-01-01", 0]);
-  world.pass(10);
-  world.look();
-  world.setClock("2026-11-10T12:01:00");
-  assertEquals(world.look(), ["2038-01-01", 10], "it may be this one that is wrong");
-  world.pass(1);
-  world.wait(10 * MINUTE_MS);
-  assertEquals(world.look(), ["2026-11-01", 111]);
-  world.start();
-  assertEquals(world.look(), ["2026-11-01", 111]);
-});
+  });
+}
 
 Deno.test("MonthlyTraffic.collect() logs each change of the month, what was counted before it, and what is set", async () => {
   const lines = await collectedLog(() => {
@@ -164,33 +114,6 @@ Deno.test("MonthlyTraffic.collect() logs each change of the month, what was coun
     "down 20 B since 2038-01-01",
     "The month's traffic was set: up 5 B, down 220 B since 2026-11-01",
   ]);
-});
-
-inNovember.test("MonthlyTraffic.collect() returns to the right month when the past was wrong", (world) => {
-  world.pass(100);
-  world.look();
-  world.setClock("2026-08-01T00:00:00");
-  world.look();
-  world.wait(3 * DAY_MS);
-  world.pass(10);
-  assertEquals(world.look(), ["2026-08-01", 110]);
-  world.setClock("2026-11-13T12:00:00");
-  assertEquals(world.look(), ["2026-11-01", 110]);
-});
-
-Deno.test("MonthlyTraffic.collect() restarts a month that a wrong clock had started early", () => {
-  using world = new FakeMonth("2026-11-14T00:00:00");
-  world.pass(100);
-  world.look();
-  world.setClock("2026-12-14T00:00:00");
-  world.look();
-  world.setClock("2026-11-14T00:00:00");
-  world.look();
-  world.wait(DAY_MS);
-  world.pass(20);
-  assertEquals(world.look(), ["2026-11-01", 120]);
-  world.wait(16 * DAY_MS);
-  assertEquals(world.look(), ["2026-12-01", 0]);
 });
 
 Deno.test("MonthlyTraffic.set() sets the total and continues from it", () => {
@@ -446,67 +369,4 @@ inNovember.test("MonthlyTraffic.state() tells when its month was last seen", (wo
     assertEquals(world.month.state()?.current.seenMs, Date.now());
     world.wait(DAY_MS);
   }
-});
-
-inNovember.test("MonthlyTraffic.collect() does not jump when names are swapped while it is stopped", (world) => {
-  world.pass(1_000);
-  world.pass(50_000, "eth1");
-  assertEquals(world.look()[1], 51_000);
-  world.rename("eth0", "eth2");
-  world.rename("eth1", "eth0");
-  world.rename("eth2", "eth1");
-  world.pass(10, "eth0");
-  world.pass(3, "eth1");
-  world.start();
-  assertEquals(world.look()[1], 51_013);
-  world.pass(7, "eth1");
-  assertEquals(world.look()[1], 51_020);
-});
-
-inNovember.test("MonthlyTraffic.collect() keeps the month while the clock shows the past", (world) => {
-  world.pass(100);
-  world.look();
-  world.setClock("1970-01-01T00:00:05");
-  world.reboot();
-  world.pass(10);
-  assertEquals(world.look(), ["2026-11-01", 110]);
-  world.wait(9 * MINUTE_MS);
-  assertEquals(world.look(), ["2026-11-01", 110]);
-  world.setClock("2026-11-10T12:10:00");
-  world.pass(1);
-  assertEquals(world.look(), ["2026-11-01", 111]);
-});
-
-Deno.test("MonthlyTraffic.collect() keeps the total when the day of the month changes", () => {
-  using world = new FakeMonth("2026-11-20T12:00:00");
-  world.pass(100);
-  world.look();
-  world.day = 15;
-  world.start();
-  assertEquals(world.look(), ["2026-11-15", 100]);
-  world.day = 28;
-  world.start();
-  assertEquals(world.look(), ["2026-10-28", 100]);
-});
-
-inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot", (world) => {
-  world.pass(100);
-  world.pass(1_000, "eth1");
-  assertEquals(world.look()[1], 1_100);
-  world.counters.delete("eth1");
-  world.reboot();
-  assertEquals(world.look()[1], 1_100);
-  world.pass(1_005, "eth1");
-  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
-});
-
-inNovember.test("MonthlyTraffic.collect() counts an interface whole that returns on another boot with its index", (world) => {
-  world.pass(100);
-  world.pass(1_000, "eth1");
-  assertEquals(world.look()[1], 1_100);
-  world.remove("eth1");
-  world.reboot();
-  assertEquals(world.look()[1], 1_100);
-  world.pass(1_005, "eth1");
-  assertEquals(world.look()[1], 2_105, "all that it shows is of this boot");
 });
