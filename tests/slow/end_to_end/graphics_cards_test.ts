@@ -147,10 +147,10 @@ Deno.test("--dry-run --gpu asks the cards once, and says where each number comes
   await using agent = new AgentProcess(args, machine);
   assertEquals(await agent.ends(), { code: 0 }, agent.output);
   const [amd = "", nvidia = ""] = agent.output.split("Graphics cards\n")[1]?.split("\n") ?? [];
-  assertMatch(amd, /^ {2}AMD 1002:744c \(20\.0 %, 1\.1 GiB of 16\.0 GiB, 45 °C\) +counted +\//);
+  assertMatch(amd, /^ {2}AMD 1002:744c +counted +\//);
   assertMatch(amd, /device: gpu_busy_percent, .*hwmon\/hwmon3\/temp1_input$/);
-  assertMatch(nvidia, /^ {2}NVIDIA L4 \(80\.0 %, 512\.0 MiB of 22\.5 GiB, 61 °C\) +counted/);
-  assertMatch(nvidia, / nvidia-smi$/);
+  assertMatch(nvidia, /^ {2}NVIDIA L4 +counted +nvidia-smi$/);
+  assertMatch(agent.output, /^ {2}gpu +\{"count":2,.*"name":"NVIDIA L4","memory_total":/m);
   assertEquals(machine.started().length, 1);
 });
 

@@ -79,10 +79,10 @@ Deno.test("reports go by POST while WebSockets are blocked, and by WebSocket aft
       await panel.setFault(panelFault(fault));
       panel.dropConnections();
       await more(panel, "v2 post", 5);
-      await agent.says("reports are sent by POST");
+      await agent.says("Reports are sent by POST");
       await panel.setFault(undefined);
       await more(panel, "v2 websocket", 3);
-      assertEquals(agent.lines("reports are sent by POST").length, 1, agent.output);
+      assertEquals(agent.lines("Reports are sent by POST").length, 1, agent.output);
       assert(agent.output.includes(words), `"${words}" is said:\n${agent.output}`);
       assertEquals(agent.lines("The WebSocket works again").length, 1, agent.output);
     });
