@@ -42,6 +42,9 @@ export interface InterfaceAddress {
   preference?: "preferred" | "usual" | "temporary" | "unusable";
 }
 
+/** Who gets what is sent to an address: this machine itself, or all of a network. */
+export type RouteScope = "local" | "broadcast" | "multicast";
+
 /** What a network interface is, by the kernel. */
 export interface LinkKind {
   readonly name: string;
@@ -118,6 +121,8 @@ export interface Host {
   /** The same without blocking, for file systems that may hang. */
   statfsAsync(path: string): Promise<FileSystemUse>;
   interfaceAddresses(): InterfaceAddress[];
+  /** Where the kernel would send to an address, if not to another machine; `undefined` also where it does not tell. */
+  routeScope?(address: string): RouteScope | undefined;
   /** The interfaces in a `net/dev`; `undefined` if that is of another network, or where the kernel does not tell. */
   openLinks(netDev: string): Links | undefined;
 }

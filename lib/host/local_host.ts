@@ -7,10 +7,12 @@ import type {
   Links,
   OpenOptions,
   Roots,
+  RouteScope,
   Source,
 } from "./host.ts";
 import { askRuntimeForAddresses, listInterfaceAddresses } from "./interface_addresses.ts";
 import { openInterfaceLinks } from "./interface_links.ts";
+import { routeScope } from "./routes.ts";
 import { Libc } from "./libc.ts";
 import { Netlink } from "./netlink.ts";
 import { followBelow } from "./rooted_path.ts";
@@ -170,6 +172,10 @@ export class LocalHost implements Host {
 
   interfaceAddresses(): InterfaceAddress[] {
     return (this.#netlink && listInterfaceAddresses(this.#netlink)) ?? askRuntimeForAddresses();
+  }
+
+  routeScope(address: string): RouteScope | undefined {
+    return this.#netlink && routeScope(this.#netlink, address);
   }
 
   openLinks(netDev: string): Links | undefined {

@@ -6,6 +6,8 @@
  */
 
 import { addressBytes } from "../parse/ip_address.ts";
+import { parseRouteKind } from "../parse/netlink.ts";
+import type { RouteScope } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
 
 /** Addresses far away, of each family, of which the kernel says how it would reach them. */
@@ -13,24 +15,25 @@ export const FAR_ADDRESSES = { 4: "1.1.1.1", 6: "2606:4700:4700::1111" } as cons
 
 const RTM_GETROUTE = 26;
 const RTA_DST = 1;
-const RTA_SRC = 2;
 const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
 
 /** The kernel's answer to `RTM_GETROUTE` for an address; `undefined` for another text, or without one. */
-export function askForRoute(
-  netlink: Netlink,
-  address: string,
-  { flags = 0, source = "" }: { flags?: number; source?: string } = {},
-): Uint8Array | undefined {
-  const [to, from = []] = [address, source].map(addressBytes);
+export function askForRoute(netlink: Netlink, address: string): Uint8Array | undefined {
+  const to = addressBytes(address);
   if (to === undefined) return undefined;
-  const attribute = (type: number, bytes: readonly number[]) =>
-    bytes.length === 0
-      ? []
-      : [type << 16 | 4 + bytes.length, ...new Uint32Array(Uint8Array.from(bytes).buffer)];
-  const lengths = 8 * to.length << 8 | 8 * from.length << 16;
   return netlink.ask(RTM_GETROUTE, [
-    ...[(FAMILIES[to.length] ?? 0) | lengths, 0, flags],
-    ...[...attribute(RTA_DST, to), ...attribute(RTA_SRC, from)],
+    ...[(FAMILIES[to.length] ?? 0) | 8 * to.length << 8, 0, 0],
+    ...[RTA_DST << 16 | 4 + to.length, ...new Uint32Array(Uint8Array.from(to).buffer)],
   ]);
+}
+
+/** By `RTN_…` of `linux/rtnetlink.h`; what is sent to an anycast address of its own a machine gets itself. */
+const SCOPES: ReadonlyMap<number, RouteScope> = new Map([
+  ...[[2, "local"], [3, "broadcast"], [4, "local"], [5, "multicast"]] as const,
+]);
+
+/** Where the kernel would send to an address, if not to another machine; `undefined` also without an answer. */
+export function routeScope(netlink: Netlink, address: string): RouteScope | undefined {
+  const answer = askForRoute(netlink, address);
+  return answer && SCOPES.get(parseRouteKind(answer) ?? 0);
 }

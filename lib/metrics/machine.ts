@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Host, InterfaceAddress, Roots } from "../host/host.ts";
+import type { Host, InterfaceAddress, Roots, RouteScope } from "../host/host.ts";
 import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
 import { parseLoadavg, parseUptime } from "../parse/uptime.ts";
 import { CPU_TICKS_BYTES } from "../parse/proc_stat.ts";
@@ -44,6 +44,8 @@ export interface Machine {
   /** Facts about the machine, which are read before the process is sealed. */
   facts(): MachineFacts;
   interfaceAddresses(): InterfaceAddress[];
+  /** Where the kernel would send to an address, if not to another machine. */
+  routeScope?(address: string): RouteScope | undefined;
   /** Goes on in a sealed process, with the help of a shell if there is one. */
   useShell(shell: Shell | undefined): void;
   /** Waits for what is asked in the background: polled commands, file systems that may hang. */
@@ -171,6 +173,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
       return { ...facts, gpuName: gpu?.names() ?? facts.gpuName };
     },
     interfaceAddresses: () => host.interfaceAddresses(),
+    routeScope: (address) => host.routeScope?.(address),
     refresh: () => disk.firstAnswers(),
     useShell(shell) {
       lookup.useShell(shell);

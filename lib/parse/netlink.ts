@@ -40,7 +40,7 @@ export interface AddressMessage {
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
 const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
-const ROUTE = { type: 24, family: 16, attributes: 28 } as const;
+const ROUTE = { type: 24, family: 16, kind: 23, attributes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
@@ -116,6 +116,11 @@ export function parseRouteSource(message: Uint8Array): string | undefined {
   const view = viewOf(message, ROUTE.type, ROUTE.attributes);
   const source = view && findAttribute(message.subarray(ROUTE.attributes), RTA_PREFSRC);
   return source && toAddress(source, view.getUint8(ROUTE.family));
+}
+
+/** `RTN_…` of `linux/rtnetlink.h` by the same answer; `undefined` for another message. */
+export function parseRouteKind(message: Uint8Array): number | undefined {
+  return viewOf(message, ROUTE.type, ROUTE.attributes)?.getUint8(ROUTE.kind);
 }
 
 /** Bytes that an interface has passed, in the answer to `RTM_GETSTATS` for `rtnl_link_stats64` alone. */

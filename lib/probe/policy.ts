@@ -5,8 +5,8 @@ import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressBytes, type AddressScope, addressScope, ipv4Within } from "../parse/ip_address.ts";
 
-/** A machine that knows the addresses of its interfaces. */
-export type AddressedMachine = Pick<Host, "interfaceAddresses">;
+/** A machine that knows the addresses of its interfaces, and its routes. */
+export type AddressedMachine = Pick<Host, "interfaceAddresses" | "routeScope">;
 
 /** This machine's addresses, and those that all machines of its networks answer to; by their key. */
 interface OwnAddresses {
@@ -51,7 +51,8 @@ const PRUNE_ABOVE = 1024;
 
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
- * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, none
+ * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, by
+ * whichever of its addresses and routes, none
  * of these by an address of IPv6 that leads there, and 20 requests a second to an address.
  */
 export class ProbePolicy {
@@ -115,9 +116,11 @@ export class ProbePolicy {
   #refusalOfTarget(address: string): string | undefined {
     const own = this.#ownAddresses();
     const key = keyOf(address);
+    // A route may lead here, too, as one of a proxy's or of a whole network on the loopback.
+    const route = this.#machine.routeScope?.(address);
     const scope = METADATA_ADDRESSES.has(key)
       ? "metadata"
-      : own?.broadcasts.has(key)
+      : own?.broadcasts.has(key) || route === "broadcast"
       ? "broadcast"
       : addressScope(address) ?? "unspecified";
     if (REFUSED_SCOPES.has(scope) || scope === "metadata") return `is a ${scope} address`;
@@ -125,7 +128,8 @@ export class ProbePolicy {
     const permit = "; --allow-local-probes permits it";
     if (scope === "loopback") return `is a loopback address${permit}`;
     if (own === undefined) return `may be an address of this machine, which can't be read${permit}`;
-    return own.addresses.has(key) ? `is an address of this machine${permit}` : undefined;
+    const isOwn = own.addresses.has(key) || route === "local";
+    return isOwn ? `is an address of this machine${permit}` : undefined;
   }
 
   /** This machine's addresses, as they were last read; `undefined` when that has never succeeded. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   parseAddressMessage,
   parseLinkMessage,
+  parseRouteKind,
   parseRouteSource,
   parseStatsMessage,
   splitMessages,
@@ -131,7 +132,11 @@ Deno.test("parseRouteSource() reads from which address is sent, and of no other 
   const without = ROUTE.replace("08000700cb00710a", "08001e00cb00710a");
   assertEquals([without === ROUTE, parseRouteSource(hex(without))], [false, undefined]);
   assertEquals(parseRouteSource(hex(ROUTE).subarray(0, 27)), undefined);
-  assertEquals(parseRouteSource(hex(STATS)), undefined);
+  assertEquals([parseRouteSource, parseRouteKind].map((of) => of(hex(STATS))), [
+    undefined,
+    undefined,
+  ]);
+  assertEquals(parseRouteKind(hex(ROUTE)), 1);
 });
 
 Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message", () => {
@@ -154,6 +159,7 @@ Deno.test("messages of netlink with any bytes are read without an error", () => 
       for (const message of [bytes, ...splitMessages(bytes)]) {
         parseAddressMessage(message);
         parseRouteSource(message);
+        parseRouteKind(message);
         parseStatsMessage(message);
         parseLinkMessage(message);
       }

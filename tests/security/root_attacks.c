@@ -81,6 +81,22 @@ static int add_rule(void) {
   return changes(&message.head);
 }
 
+/* Whether the kernel looks for a classifier of a kind that it has not, which is a question to modprobe. */
+static int asks_for_classifier(void) {
+  struct { struct nlmsghdr head; struct tcmsg filter; char rest[64]; } message = {0};
+  struct { struct nlmsghdr head; struct nlmsgerr error; char rest[512]; } answer;
+  message.head.nlmsg_len = NLMSG_LENGTH(sizeof message.filter);
+  message.head.nlmsg_type = RTM_GETTFILTER;
+  message.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  message.filter.tcm_ifindex = 1;
+  message.filter.tcm_parent = 0x00010000;
+  message.filter.tcm_info = 1 << 16;
+  add(&message.head, TCA_KIND, "nosuchkind", 11);
+  if (send(netlink, &message, message.head.nlmsg_len, 0) < 0) return 0;
+  if (recv(netlink, &answer, sizeof answer, 0) < 0) return 0;
+  return answer.head.nlmsg_type == NLMSG_ERROR && answer.error.error != -EPERM;
+}
+
 /* Whether the kernel takes the question: for root it then asks modprobe for the module. */
 static int asks(unsigned long what) {
   struct ifreq request = {0};
@@ -108,6 +124,7 @@ static int make_attack(int number) {
     case 5: return make_interface();
     case 6: return add_address();
     case 7: return add_rule();
+    case 9: return asks_for_classifier();
     case 8: return kill(getppid(), 0) == 0;
   }
   return -1;

@@ -49,6 +49,7 @@ const ATTACKS = [
   "add an address, over a netlink socket that is open",
   "add a policy rule, over a netlink socket that is open",
   "send a signal to root's processes",
+  "have the kernel look for a classifier's module, over a netlink socket that is open",
 ];
 for (const [number, name] of ATTACKS.entries()) {
   console.log(JSON.stringify({ name, succeeded: symbols.attack(number) === 1 }));

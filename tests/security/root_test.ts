@@ -263,22 +263,24 @@ async function attack(mode: string, library: string): Promise<string[]> {
   const [{ denied = 0, passed = [] } = {}] = lines.filter((line) => "denied" in line);
   if (mode === "sealed") assert(denied > 200, `${denied} system calls were tried`);
   assertEquals(passed, []);
-  assertEquals(lines.filter(({ name }) => name !== undefined).length, 9, output);
+  assertEquals(lines.filter(({ name }) => name !== undefined).length, 10, output);
   return lines.filter(({ succeeded }) => succeeded).map(({ name }) => name);
 }
 
-withCompiler.test("native code in root's process succeeds without the seal, and in no way with it", async () => {
+withCompiler.test("native code in root's process succeeds without the seal, and with it only in what every user may", async () => {
   using folder = new TempFolder();
   const library = `${folder.path}/attacks.so`;
   const source = new URL("root_attacks.c", import.meta.url).pathname;
   const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
   assertEquals((await gcc.output()).code, 0);
   const open = await attack("open", library);
-  assertEquals(open.length, 9);
-  assertEquals(await attack("sealed", library), []);
+  assertEquals(open.length, 10);
+  // As every user may; see MEASUREMENTS.md for what it would take.
+  const left = "have the kernel look for a classifier's module, over a netlink socket that is open";
+  assertEquals(await attack("sealed", library), [left]);
   // Each defence alone.
-  assertEquals(await attack("nobody", library), ["make a netlink socket"]);
-  const overOpenSocket = open.filter((name) => name.includes("that is open"));
+  assertEquals(await attack("nobody", library), ["make a netlink socket", left]);
+  const overOpenSocket = open.filter((name) => name.includes("that is open") && name !== left);
   assertEquals(
     await attack("netlink", library),
     open.filter((name) => !overOpenSocket.includes(name)),
