@@ -33,7 +33,7 @@ export interface BodySink {
 /** Reads a stream through one buffer that is reused: bytes, lines, and HTTP's heads and bodies. */
 export class BufferedReader {
   readonly #stream: Pick<ByteStream, "read">;
-  readonly #limit = new ReadLimit();
+  readonly #limit: ReadLimit;
   readonly #text = new TextDecoder("utf-8", { ignoreBOM: true });
   #buffer: Uint8Array<ArrayBuffer>;
   /** Bytes from here to `#end` were read from the stream and not yet consumed. */
@@ -44,8 +44,12 @@ export class BufferedReader {
 
   constructor(
     stream: Pick<ByteStream, "read">,
-    { bufferBytes = BUFFER_BYTES }: { bufferBytes?: number } = {},
+    { bufferBytes = BUFFER_BYTES, limit = new ReadLimit() }: {
+      bufferBytes?: number;
+      limit?: ReadLimit;
+    } = {},
   ) {
+    this.#limit = limit;
     this.#stream = stream;
     this.#buffer = new Uint8Array(bufferBytes);
   }

@@ -2,6 +2,7 @@ import { type BodySink, BufferedReader } from "./buffered_reader.ts";
 import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort, type DialCall, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
+import { ANSWERS_PER_SECOND, ReadLimit } from "./read_limits.ts";
 import { encodeRequest, type RequestMessage } from "./http_request.ts";
 
 /** A request; redirects are not followed. */
@@ -41,6 +42,8 @@ export class HttpClient {
   readonly #dialer: Dialer;
   /** Idle connections by origin, the one used last at the end. */
   readonly #idle = new Map<string, Connection[]>();
+  /** For all connections: a server could close each before its own is reached. */
+  readonly #limit = new ReadLimit({ perSecond: ANSWERS_PER_SECOND });
   #closed = false;
 
   constructor(options: { dialer: Dialer }) {
@@ -73,7 +76,11 @@ export class HttpClient {
       }
     }
     const opened = await this.#dialer.dial(url, { signal, onStage });
-    const connection = { ...opened, reader: new BufferedReader(opened.stream), usedAtMs: 0 };
+    const connection = {
+      ...opened,
+      reader: new BufferedReader(opened.stream, { limit: this.#limit }),
+      usedAtMs: 0,
+    };
     return await this.#exchange(connection, call);
   }
 

@@ -29,23 +29,33 @@ export class ChunkLimit {
 
 /** A read of fewer bytes costs more than they do. */
 const SMALL_READ_BYTES = 512;
-/** Small reads in a second, in the long run. */
+/** Small reads in a second, in the long run: twice as many as messages by WebSocket. */
 const SMALL_READS_PER_SECOND = 100;
+/** Of the answers by POST of one server, each of which is one or two. */
+export const ANSWERS_PER_SECOND = 25;
 /** Small reads at once. */
 const BURST = 100;
 /** Time in which the bytes of the next read gather. */
 const PAUSE_MS = 40;
 
-/** Slows reading down where a peer sends a few bytes at a time, each of which would cause a read. */
+/**
+ * Slows reading down where a peer sends a few bytes at a time, each of which would cause a read: of
+ * packets, or of TLS records with others between them that hold nothing.
+ */
 export class ReadLimit {
+  readonly #perSecond: number;
   #small = 0;
   #countedAtMs = performance.now();
+
+  constructor({ perSecond = SMALL_READS_PER_SECOND } = {}) {
+    this.#perSecond = perSecond;
+  }
 
   /** Counts a read of so many bytes; the time until the next one, in milliseconds. */
   take(bytes: number): number {
     if (bytes >= SMALL_READ_BYTES) return 0;
     const nowMs = performance.now();
-    const forgotten = (nowMs - this.#countedAtMs) / 1000 * SMALL_READS_PER_SECOND;
+    const forgotten = (nowMs - this.#countedAtMs) / 1000 * this.#perSecond;
     this.#countedAtMs = nowMs;
     this.#small = Math.max(0, this.#small - forgotten) + 1;
     return this.#small > BURST ? PAUSE_MS : 0;

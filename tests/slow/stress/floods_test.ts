@@ -6,7 +6,9 @@ import { ANSWER_FLOODS, answerFlood, floodFault, FLOODS } from "../../test_panel
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { anonymousMb, cpuSeconds } from "./seen_process.ts";
-import { onLinux } from "../../only_on.ts";
+import { makeCertificate, type TestCertificate } from "../../net/test_authority.ts";
+import { onLinux, onlyIf, works } from "../../only_on.ts";
+import { TempFolder } from "../../temp_folder.ts";
 
 // A panel that sends as much over its WebSocket, or as its answers by POST, as the agent reads.
 
@@ -25,7 +27,7 @@ const MANY_TIMES = { messages: 8, answers: 3 } as const;
 const HALF = 0.5;
 /** Of the pace of an agent that is not flooded meanwhile: the WebSocket is closed once or twice. */
 const MIN_PACE = 0.6;
-/** Those of the seven that are tried without the limit, too: many small messages, and large ones. */
+/** Those that are tried by version 1 and without the limit, too: many small messages, and large ones. */
 const UNBOUNDED = ["small valid orders", "large messages"];
 
 const WITHOUT_LIMITS = `--preload=${new URL("without_limits.ts", import.meta.url).pathname}`;
@@ -150,13 +152,12 @@ async function floodAll(
 }
 
 onLinux.test("the agent spends little on a panel that floods it, and much only without its limit", async (context) => {
-  const floods = FLOODS.flatMap((name) =>
-    ([1, 2] as const).map((version) => ({
-      title: `${name} over v${version}`,
-      fault: floodFault(name, version),
-      version,
-    }))
-  );
+  const over = (version: 1 | 2) => (name: string) => ({
+    title: `${name} over v${version}`,
+    fault: floodFault(name, version),
+    version,
+  });
+  const floods = [...FLOODS.map(over(2)), ...UNBOUNDED.map(over(1))];
   const { limited: [calm, ...outcomes], unlimited } = await floodAll({
     limited: [{ title: "nothing" }, ...floods],
     unlimited: UNBOUNDED.map((name) => ({
@@ -196,6 +197,67 @@ onLinux.test("the agent spends little on answers by POST that flood it, and much
       assertLess(limited.cores - calm.cores, MAX_ANSWER_CORES, "of a core");
       const without = unlimited[index];
       assert(without?.isMuch, without?.outcome.log);
+    });
+  }
+});
+
+/** What an agent spends in a second on a panel by TLS that answers its reports so. */
+async function coresByTls(
+  program: string,
+  mode: string,
+  { certificate, folder }: { certificate: TestCertificate; folder: string },
+): Promise<number> {
+  for (const name of ["certificate", "key", "authority"] as const) {
+    Deno.writeTextFileSync(`${folder}/${name}.pem`, certificate[name]);
+  }
+  const panel = new Deno.Command(program, {
+    args: [`${folder}/certificate.pem`, `${folder}/key.pem`, mode],
+    stdout: "piped",
+  }).spawn();
+  const { value } = await panel.stdout.getReader().read();
+  const endpoint = `https://localhost:${new TextDecoder().decode(value).trim()}`;
+  const words = ["-e", endpoint, "-t", TOKEN, "-i", "1", "--protocol-version", "1"];
+  await using agent = new AgentProcess([...words, "--ca-cert", `${folder}/authority.pem`], {
+    runtime: [V8_FLAGS],
+  });
+  await agent.says("sealed by the kernel");
+  await delay(SETTLED_REPORTS * 1000);
+  const [startMs, before] = [performance.now(), cpuSeconds(agent.pid)];
+  await delay(ANSWERS_MS);
+  const cores = (cpuSeconds(agent.pid) - before) / ((performance.now() - startMs) / 1000);
+  panel.kill("SIGKILL");
+  await panel.status;
+  console.log(`flood: TLS ${mode}: ${cores.toFixed(3)} of a core`);
+  return cores;
+}
+
+const certificate = await makeCertificate();
+const withTls = onlyIf(
+  certificate !== undefined && Deno.build.os === "linux" &&
+    await works(
+      ["gcc", "-E", "-include", "openssl/ssl.h", "-xc", "/dev/null"],
+      "TLS: OpenSSL for gcc",
+    ),
+);
+
+withTls.test("the agent spends little on TLS records that hold a byte or nothing", async (context) => {
+  if (certificate === undefined) return;
+  using folder = new TempFolder();
+  const program = `${folder.path}/panel`;
+  const source = new URL("tls_flood.c", import.meta.url).pathname;
+  const args = ["-O2", "-o", program, source, "-lssl", "-lcrypto", "-lpthread"];
+  assert((await new Deno.Command("gcc", { args }).output()).success);
+  const place = { certificate, folder: folder.path };
+  const calm = await coresByTls(program, "calm", place);
+  const limits = {
+    records: MAX_ANSWER_CORES,
+    updates: MAX_ANSWER_CORES,
+    mixed: MAX_CORES,
+    tickets: MAX_CORES,
+  };
+  for (const [mode, limit] of Object.entries(limits)) {
+    await context.step(mode, async () => {
+      assertLess(await coresByTls(program, mode, place) - calm, limit, "of a core");
     });
   }
 });
