@@ -53,3 +53,14 @@ export async function connectFirstReachable(
     }
   });
 }
+
+/** Milliseconds of a TCP handshake. @throws {Error} When it failed. */
+export async function probeTcp(
+  addresses: readonly string[],
+  options: TcpOptions,
+): Promise<number> {
+  const { connection, startedAtMs } = await connectFirstReachable(addresses, options);
+  const elapsedMs = performance.now() - startedAtMs;
+  connection.close();
+  return elapsedMs;
+}

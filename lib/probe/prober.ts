@@ -7,7 +7,7 @@ import { HttpProbe } from "./http.ts";
 import { IcmpProbe, type Pinger } from "./icmp.ts";
 import { type Attempt, measure } from "./measure.ts";
 import { type ProbePolicy, ProbeRefusedError, TooManyProbesError } from "./policy.ts";
-import { probeTcp } from "./tcp.ts";
+import { probeTcp } from "./first_reachable.ts";
 
 /** The panel's value for a lost probe. */
 export const LOST_MS = -1;

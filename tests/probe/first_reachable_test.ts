@@ -1,35 +1,135 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { firstReachable, UnreachableError } from "../../lib/probe/first_reachable.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  connectFirstReachable,
+  probeTcp,
+  UnreachableError,
+} from "../../lib/probe/first_reachable.ts";
+import { fakeConnect, realConnect } from "../net/fake_connect.ts";
+import { CLOSED_PORT } from "../free_port.ts";
+import { isolatedTest } from "../own_process.ts";
+import { realUntil } from "../real_deadline.ts";
+import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 
-Deno.test("firstReachable() tries the next address only when there is no route", async () => {
-  const tried: string[] = [];
-  const attempt = (address: string): Promise<string> => {
-    tried.push(address);
-    return address.includes(".")
-      ? Promise.reject(new UnreachableError("no way"))
-      : Promise.resolve(address);
-  };
-  assertEquals(await firstReachable(["1.1.1.1", "::1", "::2"], attempt), "::1");
-  assertEquals(tried, ["1.1.1.1", "::1"]);
+const signal = new AbortController().signal;
+
+/** Fails as the kernel does when it has no way to an address. */
+class NoRoute extends Error {
+  readonly code: string;
+
+  constructor(message: string, code = "ENETUNREACH") {
+    super(message);
+    this.code = code;
+  }
+}
+
+Deno.test("connectFirstReachable() tries the next address for want of a route, for nothing else", async () => {
+  const codes = ["ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"];
+  for (const code of [...codes, "ECONNREFUSED", "ETIMEDOUT", "ENOBUFS"]) {
+    const tried: string[] = [];
+    using _ = fakeConnect(({ hostname }) => {
+      tried.push(hostname);
+      return Promise.reject(new NoRoute("no route", code));
+    });
+    const addresses = ["192.0.2.1", "192.0.2.2"];
+    await assertRejects(() => connectFirstReachable(addresses, { port: 80, signal }), Error);
+    assertEquals(tried.length, codes.includes(code) ? 2 : 1, code);
+  }
 });
 
-Deno.test("firstReachable() rejects with the first failure that is not a missing route", async () => {
+sanitized.test("connectFirstReachable() uses the second address when there is no route to the first", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const tried: string[] = [];
-  const refuse = (address: string): Promise<string> => {
-    tried.push(address);
-    return Promise.reject(new Error("refused"));
-  };
-  await assertRejects(() => firstReachable(["1.1.1.1", "::1"], refuse), Error, "refused");
-  assertEquals(tried, ["1.1.1.1"]);
-});
-
-Deno.test("firstReachable() rejects with the first address's error when there is a route to none", async () => {
-  const attempt = (address: string): Promise<string> =>
-    Promise.reject(new UnreachableError(`no way to ${address}`));
+  using _ = fakeConnect((options) => {
+    tried.push(options.hostname);
+    if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
+    return realConnect({ ...options, hostname: "127.0.0.1" });
+  });
+  const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
+    port: listener.addr.port,
+    signal,
+  });
+  connection.close();
+  assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
+  (await listener.accept()).close();
   await assertRejects(
-    () => firstReachable(["1.1.1.1", "::1"], attempt),
+    () => connectFirstReachable(["192.0.2.1"], { port: 80, signal }),
     UnreachableError,
-    "no way to 1.1.1.1",
+    "Cannot reach 192.0.2.1",
   );
-  await assertRejects(() => firstReachable([], attempt), UnreachableError, "it has no address");
+});
+
+sanitized.test("connectFirstReachable() rejects with the signal's reason when a black hole never answers", async () => {
+  const controller = new AbortController();
+  using _ = fakeConnect(({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
+    })
+  );
+  const dialled = connectFirstReachable(["192.0.2.1"], { port: 80, signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => dialled, Error, "enough");
+});
+
+isolatedTest(import.meta.url, {
+  ...SANITIZED,
+  name: "connectFirstReachable() leaves no connection behind when it is aborted at any moment",
+  fn: async () => {
+    const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    let open = 0;
+    const serve = async () => {
+      try {
+        for await (const connection of listener) {
+          open++;
+          connection.read(new Uint8Array(1)).catch(() => null).then(() => {
+            connection.close();
+            open--;
+          });
+        }
+      } catch {
+        // The test is over.
+      }
+    };
+    const served = serve();
+    const one = async (index: number) => {
+      const controller = new AbortController();
+      const dialled = connectFirstReachable(["127.0.0.1"], { port, signal: controller.signal })
+        .then(({ connection }) => connection.close(), () => {});
+      setTimeout(() => controller.abort(), index % 3);
+      await dialled;
+    };
+    // What the runtime opens once for all is not a leak.
+    await Promise.all(Array.from({ length: 16 }, (_, index) => one(index)));
+    await realUntil(() => open === 0);
+    const before = count();
+    for (let round = 0; round < 50; round++) {
+      await Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
+    }
+    await realUntil(() => open === 0);
+    assertEquals(count(), before);
+    listener.close();
+    await served;
+  },
+});
+
+for (const hostname of ["127.0.0.1", "::1"]) {
+  Deno.test(`probeTcp() measures a handshake with ${hostname} and closes the connection`, async () => {
+    using listener = Deno.listen({ hostname, port: 0 });
+    const accepted = listener.accept();
+    const ms = await probeTcp([hostname], { port: listener.addr.port, signal });
+    assert(ms > 0, `${ms}`);
+    using connection = await accepted;
+    assertEquals(await connection.read(new Uint8Array(1)), null);
+  });
+}
+
+Deno.test("probeTcp() rejects when the port is closed", async () => {
+  const port = CLOSED_PORT;
+  const error = await assertRejects(
+    () => probeTcp(["127.0.0.1", "::1"], { port, signal }),
+    Error,
+    `Cannot connect to 127.0.0.1 port ${port}`,
+  );
+  assert(error.cause instanceof Deno.errors.ConnectionRefused);
 });

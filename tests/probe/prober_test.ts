@@ -6,7 +6,7 @@ import type { ProbeKind } from "../../lib/types.ts";
 import { timed } from "../fake_time.ts";
 import { fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
-import { answering, saying } from "./probed_server.ts";
+import { answering, saying } from "./fake_names.ts";
 import { CLOSED_PORT } from "../free_port.ts";
 
 const signal = new AbortController().signal;
@@ -37,7 +37,7 @@ Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", a
   const host = `some.example:${server.port}`;
   for (const kind of ["icmp", "tcp", "http"] as const) {
     const ms = await probe(kind, host);
-    assert(ms >= 0 && ms < 1001, `${kind} ${ms}`);
+    assert(ms >= 0, `${kind} ${ms}`);
   }
   const lines = await collectedDebugLog(async () => {
     assertEquals(await probe("icmp", host), 7.9);
@@ -114,20 +114,6 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
   );
 });
 
-timed.test("Prober.probe() remembers a thousand refusals, and logs no others", async (time) => {
-  const lines = await collectedDebugLog(async () => {
-    const prober = proberOf("127.0.0.1", { allowLocal: false });
-    for (let count = 1; count <= 1001; count++) {
-      if (count === 1000) await time.run(60_000);
-      const target = parseProbeTarget("tcp", `${count}.example:80`);
-      assertEquals(await prober.probe(target, { signal }), -1);
-    }
-  });
-  const warnings = lines.filter((line) => line.includes("warning"));
-  assertEquals(warnings.length, 4);
-  assertStringIncludes(warnings[3] ?? "", "Refused to probe 1000.example");
-});
-
 const REPLY = "64 bytes from 192.0.2.1: icmp_seq=1 ttl=64 time=7.9 ms";
 
 /** A prober that notes when it sends pings, each of which takes so long. */
@@ -170,17 +156,6 @@ timed.test("Prober.probe() reaches an address 20 times a second, whoever names i
     warnings[0] ?? "",
     "Refused to probe 192.0.2.1 more than 20 times a second; nothing is sent for it",
   );
-});
-
-Deno.test("Prober.probe() measures 20 sites on one address and port at once", async () => {
-  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
-  const prober = proberOf("127.0.0.1");
-  const values = await Promise.all(Array.from({ length: 20 }, (_, site) => {
-    const target = parseProbeTarget("http", `http://${site}.example:${server.port}/`);
-    return prober.probe(target, { signal });
-  }));
-  assert(values.every((ms) => ms !== undefined && ms >= 0), `${values}`);
-  assertEquals(server.requests.length, 20);
 });
 
 timed.test("Prober.probe() shares a measurement between all who want its target at that time", async (time) => {

@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
-import { ProbeSchedule } from "../../lib/probe/schedule.ts";
+import { AnsweringTargets, ProbeSchedule } from "../../lib/probe/schedule.ts";
 import type { Probe, ProbeResult, ProbeTask } from "../../lib/types.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
-import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 
 interface Run {
@@ -102,14 +101,6 @@ Deno.test("ProbeSchedule runs a task once a second at most, whatever its interva
     await bench.time.run(3_400);
     assertEquals(bench.runs.map(({ atMs }) => atMs), [500, 1_500, 2_500]);
   }
-});
-
-Deno.test("ProbeSchedule wakes once for tasks that are due within 10 ms", async () => {
-  const offsets = [0.5, 0.5004, 0.5011];
-  using bench = new Bench({ tookMs: 1, random: () => offsets.shift() ?? 0 });
-  bench.schedule.update([task(1), task(2), task(3)]);
-  await bench.time.run(6_000);
-  assertEquals(bench.runs.map(({ atMs }) => atMs), [5_000, 5_010, 5_020]);
 });
 
 const withBench = testsWith(() => new Bench());
@@ -239,16 +230,6 @@ Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so on
   assertEquals(lines.length, 1);
   assertStringIncludes(lines[0] ?? "", 'Cannot parse probe target "-f"');
   assertStringIncludes(lines[0] ?? "", "1 more");
-});
-
-Deno.test("ProbeSchedule says of a single target that can't be used no more than that", async () => {
-  const lines = await collectedDebugLog(() => {
-    using bench = new Bench();
-    bench.schedule.update([task(1, { target: "-f" }), task(2)]);
-    return Promise.resolve();
-  });
-  assertEquals(lines.length, 1);
-  assertMatch(lines[0] ?? "", / warning probe: Cannot parse [^(]*"-f"[^(]*; its result is -1$/);
 });
 
 Deno.test("ProbeSchedule goes on when a probe or the receiver of results fails", async () => {
@@ -404,25 +385,6 @@ Deno.test("ProbeSchedule starts no more than 16 probes in 100 ms, however short 
   assertEquals(bench.time.timers, 0);
 });
 
-Deno.test("ProbeSchedule waits for a probe of every 40 days, for which a timer of the runtime is too short", async () => {
-  using bench = new Bench({ tookMs: 5 });
-  const { setTimeout } = globalThis;
-  const delaysMs: number[] = [];
-  const recording = (run: () => void, ms = 0) => {
-    delaysMs.push(ms);
-    return setTimeout(run, ms);
-  };
-  using _ = restoring(globalThis, "setTimeout");
-  Object.assign(globalThis, { setTimeout: recording });
-  const days = 24 * 60 * 60;
-  const task = { id: 1, kind: "tcp", target: "a.test:1", intervalSeconds: 40 * days } as const;
-  bench.schedule.update([task]);
-  await bench.time.run(60_000);
-  assertEquals(bench.runs.length, 1);
-  // The runtime takes a longer delay for none at all.
-  assertEquals(Math.max(...delaysMs), 2 ** 31 - 1);
-});
-
 withBench.test("ProbeSchedule takes the first of several targets that answers, and tries no other for ten minutes", async (bench) => {
   const probe = { id: 7, kind: "auto", target: "h" } as const;
   const run = async (...values: number[]) => {
@@ -470,28 +432,6 @@ withBench.test("ProbeSchedule gives two results of a dual probe, and one of the 
   assertEquals(bench.runs.length, 4);
 });
 
-withBench.test("ProbeSchedule ends a probe of several targets when it is gone or ordered no more", async (bench) => {
-  bench.schedule.update([task(1, { kind: "dual", target: "h" })]);
-  await bench.time.run(5_000);
-  bench.schedule.update([task(1, { kind: "dual", target: "h", reference: "r" })]);
-  await bench.time.run(4_999);
-  assertEquals(bench.runs.map(({ signal }) => signal.aborted), [true]);
-  assertEquals(bench.results, []);
-  bench.schedule.stop();
-  await bench.time.run(60_000);
-  assertEquals([bench.runs.length, bench.results.length], [1, 0]);
-});
-
-withBench.test("ProbeSchedule makes all of a probe that began in time, however long its parts take", async (bench) => {
-  bench.schedule.runOnce({ id: 1, kind: "dual", target: "h:22" });
-  await bench.time.run(12_000);
-  bench.runs[0]?.end(-1);
-  await bench.time.run(100);
-  bench.runs[1]?.end(3);
-  await bench.time.run(100);
-  assertEquals(bench.results.map(({ valueMs }) => valueMs), [-1, 3]);
-});
-
 Deno.test("ProbeSchedule sends nothing to any target of a probe that no probe may reach", async () => {
   for (const allowLocal of [false, true]) {
     using time = new FakeTime();
@@ -520,4 +460,21 @@ Deno.test("ProbeSchedule sends nothing to any target of a probe that no probe ma
     assertEquals(values(2), [-1, -1]);
     assert(lines.some((line) => line.includes("is a link-local address")));
   }
+});
+
+const choice = (host: string) =>
+  [{ kind: "icmp", host }, { kind: "tcp", host, port: 443 }] as const;
+
+timed.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", async (time) => {
+  const answering = new AnsweringTargets();
+  const [only] = choice("h");
+  answering.add([only], only);
+  assertEquals(answering.toTry([only]), [only]);
+  for (let n = 0; n <= 1000; n++) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
+  const known = (n: number) => answering.toTry(choice(`h${n}`)).length === 1;
+  assertEquals([known(0), known(1), known(1000)], [false, true, true]);
+  // One that answers anew is the last.
+  await time.run(10 * 60_000);
+  for (const n of [1, 1001]) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
+  assertEquals([known(1), known(1001)], [true, true]);
 });

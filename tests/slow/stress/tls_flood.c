@@ -65,7 +65,8 @@ static void *serve(void *argument) {
       int is_mixed = strcmp(mode, "mixed") == 0;
       if (is_mixed || strcmp(mode, "records") == 0) {
         static const char HEAD[] =
-          "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n";
+          "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1020\r\n\r\n"
+          "{\"status\":\"success\"}";
         rc = SSL_write(ssl, HEAD, sizeof HEAD - 1);
         for (int i = 0; i < 1000 && rc > 0; i++) {
           rc = SSL_write(ssl, " ", 1);
