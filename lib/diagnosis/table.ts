@@ -19,7 +19,7 @@ no address for {hop}: {why}
 -> correct {--custom-dns ADDRESS}, or leave it out
 = name server ~ /name server|no answer within|refused|unreachable/
 no address for {hop}: {server}
--> see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+-> check the network (ip route) and the name server (cat /etc/resolv.conf)
 -> or ask another name server: {--custom-dns ADDRESS}
 = name ~ /no such name/
 no such name: {host}
@@ -40,7 +40,7 @@ no connection to {peer}: {why}
 -> start the panel, if it is on this machine (ss -ltn shows what listens); else correct {endpoint}
 = refused ~ /refused/
 no connection to {peer}: {why}
--> see on the panel's machine whether it listens on port {port}, not at 127.0.0.1 alone: ss -ltn; else correct {endpoint}
+-> see on its machine whether the panel listens (ss -ltn); else correct {endpoint}
 -> see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
 = own firewall ~ /does not let it through/
 no connection to {peer}: {why}

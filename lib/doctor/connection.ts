@@ -121,7 +121,8 @@ export function judgeConnection(
     : error;
   const { reason, advice } = causeOf({ stage, error: known }, way);
   const text = [
-    `${reason}${from}`,
+    // The title says what it is about.
+    `${reason.replace(/^no connection to /, "")}${from}`,
     ...isPinged === undefined ? [] : [isPinged ? "it answers pings" : "nor does it answer pings"],
     ...panelAt === undefined ? [] : [`a Komari panel answers at ${panelAt}`],
   ].join("; ");

@@ -55,9 +55,9 @@ const FAILURES = cases(`
 lookup Cannot resolve panel.example: the configured name server 192.0.2.9 port 53 does not answer
 → configured name server: no address for panel.example: the configured name server 192.0.2.9 port 53 does not answer ⇒ correct --custom-dns ADDRESS, or leave it out
 lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
-→ name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+→ name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no answer within 8 s
-→ name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ see whether this machine is online (ip route) and which name server it uses (cat /etc/resolv.conf)
+→ name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no such name
 → name: no such name: panel.example ⇒ correct the name in -e, or add a DNS record for it
 lookup proxy=http://proxy.example:3128 Cannot resolve the proxy proxy.example: no such name
@@ -69,7 +69,7 @@ connect proxy=http://10.0.0.1:3128 Cannot connect to the proxy 10.0.0.1 port 312
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
 → not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
-→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ see on the panel's machine whether it listens on port 25774, not at 127.0.0.1 alone: ss -ltn; else correct -e
+→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ see on its machine whether the panel listens (ss -ltn); else correct -e
 connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does not let it through
 → own firewall: no connection to panel.example port 443 (192.0.2.7): this machine does not let it through ⇒ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family

@@ -1,0 +1,103 @@
+import { type ConnectionEvidence, judgeConnection } from "../../lib/doctor/connection.ts";
+import type { NetworkEvidence } from "../../lib/doctor/network.ts";
+import { same } from "../cases.ts";
+import { shown, wayOf } from "./way_of.ts";
+
+interface Case extends Partial<ConnectionEvidence> {
+  readonly options?: string;
+  readonly addresses?: readonly string[];
+  readonly network?: NetworkEvidence;
+  readonly source?: string;
+}
+
+const judge = ({ options, addresses, network, source = "", ...evidence }: Case) =>
+  shown(
+    judgeConnection({ ms: 1, ...evidence }, {
+      way: wayOf(options, addresses && { addresses }),
+      ...{ network, source },
+    }),
+  );
+
+const REFUSED = "Cannot connect to panel.example port 443 (192.0.2.7): connection refused";
+const LATE = "Cannot connect to panel.example port 443 (192.0.2.7): no answer within 5 s";
+const HERE = "Cannot connect to panel.example port 443 (127.0.0.1): connection refused";
+const ofFamily = (address: string): NetworkEvidence => ({
+  interfaces: [{ name: "eth0", isUp: true, hasCarrier: true, addresses: [address] }],
+  routes: [4, 6],
+});
+
+Deno.test("a connection is judged by its error, and by what else answers there", () =>
+  same(judge, [
+    [{ address: "192.0.2.7" }, "ok: connected to 192.0.2.7 port 443"],
+    [
+      { address: "192.0.2.7", source: "answered by 9.9.9.9" },
+      "ok: connected to 192.0.2.7 port 443 (answered by 9.9.9.9)",
+    ],
+    [
+      { address: "192.0.2.7", ms: 1_040 },
+      "warning: connected to 192.0.2.7 port 443, after 1.0 s → see whether packets are lost on the way, of which one costs 1 s: ping -c 20 192.0.2.7",
+    ],
+    [
+      { error: REFUSED, source: "answered by 9.9.9.9" },
+      "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → see on its machine whether the panel listens (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
+    ],
+    // A panel at another port is proposed first, with a warning where it has no TLS.
+    [
+      { error: REFUSED, panelAt: "http://panel.example:25774" },
+      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS all on the way can read the token → see on its machine whether the panel listens (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
+    ],
+    [
+      { error: LATE, isPinged: true },
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; it answers pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+    ],
+    [
+      { error: LATE, isPinged: false },
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; nor does it answer pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+    ],
+    [
+      { error: HERE, addresses: ["127.0.0.1"], source: "from line 3 of /etc/hosts" },
+      "failed: panel.example port 443 (127.0.0.1): connection refused (from line 3 of /etc/hosts) → if the panel is on another machine, correct its address: it is from line 3 of /etc/hosts → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
+    ],
+    [
+      { error: HERE, addresses: ["127.0.0.1"], isContained: true },
+      "failed: panel.example port 443 (127.0.0.1): connection refused → in a container this address is the container itself: give the panel's name, or start it with --network host → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
+    ],
+    // The kernel calls an address without its family unreachable.
+    [
+      {
+        error: "Cannot connect to panel.example port 443 (192.0.2.7): network is unreachable",
+        network: ofFamily("2001:db8::5"),
+      },
+      "failed: panel.example port 443 (192.0.2.7): this machine has no address of that family → this machine has no IPv4: give the panel's name an IPv6 address, too → see whether it has an address that may be used, and a free port: ip addr; ss -s",
+    ],
+    [
+      {
+        error: "Cannot connect to panel.example port 443 (192.0.2.7): network is unreachable",
+        network: ofFamily("192.0.2.5"),
+      },
+      "failed: panel.example port 443 (192.0.2.7): network is unreachable → see whether this machine is online and has a route there: ip addr; ip route get 192.0.2.7 → see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save",
+    ],
+  ]));
+
+Deno.test("a proxy is judged by its own errors, and no other ports of the panel are", () => {
+  const env = { HTTPS_PROXY: "http://10.0.0.1:3128" };
+  const judge = (evidence: Partial<ConnectionEvidence>) =>
+    shown(
+      judgeConnection({ ms: 1, ...evidence }, {
+        way: wayOf("-e https://panel.example", { env, addresses: [] }),
+        ...{ network: undefined, source: "" },
+      }),
+    );
+  const through = "Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: ";
+  return same(judge, [
+    [{ address: "10.0.0.1" }, "ok: connected through the proxy 10.0.0.1 port 3128"],
+    [
+      { error: "Cannot connect to the proxy 10.0.0.1 port 3128: connection refused" },
+      "failed: the proxy 10.0.0.1 port 3128: connection refused → start the proxy, or correct HTTPS_PROXY/ALL_PROXY; without it: NO_PROXY=panel.example → see whether it listens: nc -vz 10.0.0.1 3128",
+    ],
+    [
+      { stage: "proxy", error: `${through}the proxy answers 407 Proxy Authentication Required` },
+      "failed: the proxy 10.0.0.1 wants a login: the proxy answers 407 Proxy Authentication Required → put the proxy's user and password into HTTPS_PROXY/ALL_PROXY: http://USER:PASSWORD@HOST:PORT",
+    ],
+  ]);
+});
