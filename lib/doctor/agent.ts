@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
 import { parseProbe } from "../parse/probe_target.ts";
 import { duration } from "../parse/quantity.ts";
-import { variableValue } from "../service/loaded_unit.ts";
+import { variableValue } from "./loaded_unit.ts";
 import type { LostTarget } from "../state/health_file.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
 import {

@@ -18,7 +18,7 @@ import {
   settingNames,
   type UnitSetting,
   variableValue,
-} from "../service/loaded_unit.ts";
+} from "./loaded_unit.ts";
 import { environmentFileOf, servicePaths, type ServiceScope } from "../service/service_manager.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";

@@ -7,7 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import { urlHost } from "../parse/probe_target.ts";
-import { type UnitSetting, variableFile } from "../service/loaded_unit.ts";
+import { type UnitSetting, variableFile } from "./loaded_unit.ts";
 import { PROGRAM } from "../version.ts";
 
 /** A configuration, and the settings and variables of the unit of its service. */

@@ -5,7 +5,7 @@
  */
 
 import type { ServiceState } from "../service/installed_service.ts";
-import { placeOf, settingNames } from "../service/loaded_unit.ts";
+import { placeOf, settingNames } from "./loaded_unit.ts";
 import { failed, type Finding, type Line } from "./check.ts";
 import { candidates, DAMAGED, type FoundService, isOfInstall } from "./found_service.ts";
 import { restart } from "./options.ts";

@@ -5,8 +5,8 @@
  */
 
 import { isInContainerImage } from "../host/this_program.ts";
-import { serviceText } from "../service/installed_service.ts";
-import { lastSetting, type LoadedUnit, settingText } from "../service/loaded_unit.ts";
+import type { ServiceState } from "../service/installed_service.ts";
+import { lastSetting, type LoadedUnit, settingText } from "./loaded_unit.ts";
 import { counted, duration } from "../parse/quantity.ts";
 import type { Health } from "../state/health_reader.ts";
 import { isPaused } from "./agent_process.ts";
@@ -244,3 +244,36 @@ function stopped(text: string, { state, found }: Known): Finding {
 const STEPS: Readonly<Record<string, string>> = {
   ...{ "200": "CHDIR", "203": "EXEC", "216": "GROUP", "217": "USER", "226": "NAMESPACE" },
 };
+
+/** The state in words; `unit` is the same in systemd's, by which one that can't be loaded starts at no boot. */
+export function serviceText(
+  { name, manager, isActive, isEnabled }: ServiceState,
+  unit?: LoadedUnit,
+): string {
+  if (isActive === undefined) {
+    return `${name} (${manager}) may run or not: ${manager} gives no answer`;
+  }
+  const transition = isActive ? undefined : unit && transitionOf(unit);
+  const active = transition ?? (isActive ? "is running" : "is not running");
+  // What is being started needs no word on the next boot.
+  if (transition !== undefined && isEnabled) return `${name} (${manager}) ${active}`;
+  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
+  const enabled = !isLoaded
+    ? "and can't be started at boot"
+    : isEnabled === false
+    ? "and does not start at boot"
+    : isEnabled
+    ? "and starts at boot"
+    : "and may start at boot or not";
+  return `${name} (${manager}) ${active}, ${enabled}`;
+}
+
+/** What systemd does with a service that does not run, or has in mind. */
+function transitionOf({ property }: LoadedUnit): string | undefined {
+  const state = property("ActiveState");
+  if (state === "deactivating") return "is being stopped";
+  if (state !== "activating") return undefined;
+  return property("SubState").startsWith("auto-restart")
+    ? "has ended, and systemd starts it again in a moment"
+    : "is being started";
+}

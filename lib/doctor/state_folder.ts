@@ -10,7 +10,7 @@ import { isInContainerImage } from "../host/this_program.ts";
 import { writeAll } from "../io/write_all.ts";
 import { describeError } from "../log/log.ts";
 import type { Platform } from "../metrics/open_machine.ts";
-import type { LoadedUnit } from "../service/loaded_unit.ts";
+import type { LoadedUnit } from "./loaded_unit.ts";
 import type { Health } from "../state/health_reader.ts";
 import { keepsState, stateFolder } from "../state/paths.ts";
 import { agentSays, seenProblem } from "./agent_problems.ts";

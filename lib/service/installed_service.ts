@@ -1,7 +1,6 @@
 import { type ToolCommand, toolLine, type ToolResult } from "../host/tool_runner.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { InstallRecord } from "./install_record.ts";
-import type { LoadedUnit } from "./loaded_unit.ts";
 import { recordedManager } from "./managers.ts";
 import type { ManagerKind } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
@@ -132,37 +131,4 @@ function lastDeath(tail: string): string {
     : code === "killed" || code === "dumped"
     ? `its process was ended by SIG${signal}`
     : "";
-}
-
-/** The state in words; `unit` is the same in systemd's, by which one that can't be loaded starts at no boot. */
-export function serviceText(
-  { name, manager, isActive, isEnabled }: ServiceState,
-  unit?: LoadedUnit,
-): string {
-  if (isActive === undefined) {
-    return `${name} (${manager}) may run or not: ${manager} gives no answer`;
-  }
-  const transition = isActive ? undefined : unit && transitionOf(unit);
-  const active = transition ?? (isActive ? "is running" : "is not running");
-  // What is being started needs no word on the next boot.
-  if (transition !== undefined && isEnabled) return `${name} (${manager}) ${active}`;
-  const isLoaded = ["loaded", ""].includes(unit?.property("LoadState") ?? "");
-  const enabled = !isLoaded
-    ? "and can't be started at boot"
-    : isEnabled === false
-    ? "and does not start at boot"
-    : isEnabled
-    ? "and starts at boot"
-    : "and may start at boot or not";
-  return `${name} (${manager}) ${active}, ${enabled}`;
-}
-
-/** What systemd does with a service that does not run, or has in mind. */
-function transitionOf({ property }: LoadedUnit): string | undefined {
-  const state = property("ActiveState");
-  if (state === "deactivating") return "is being stopped";
-  if (state !== "activating") return undefined;
-  return property("SubState").startsWith("auto-restart")
-    ? "has ended, and systemd starts it again in a moment"
-    : "is being started";
 }

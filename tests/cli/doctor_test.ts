@@ -12,8 +12,7 @@ const check = (id: string, title: string, found: Partial<Check> = ok("fine")): C
 });
 const BROKEN = check("connect", "TCP connection", {
   status: "failed",
-  text:
-    "panel.example port 25774 (192.0.2.7): connection refused (answered by 192.0.2.53)",
+  text: "panel.example port 25774 (192.0.2.7): connection refused (answered by 192.0.2.53)",
   advice: [
     "see on its machine whether the panel listens (ss -ltn); else correct -e",
     "see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",

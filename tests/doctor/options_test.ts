@@ -7,7 +7,7 @@ import {
   reinstall,
   withoutProxy,
 } from "../../lib/doctor/options.ts";
-import { parseSettings } from "../../lib/service/loaded_unit.ts";
+import { parseSettings } from "../../lib/doctor/loaded_unit.ts";
 import { configOf } from "../cli/fake_context.ts";
 
 const CONFIG = configOf(["doctor", "-e", "https://panel.example"], { NO_PROXY: "a.example b" });

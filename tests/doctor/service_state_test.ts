@@ -2,7 +2,7 @@ import type { FoundService } from "../../lib/doctor/found_service.ts";
 import { judgeService } from "../../lib/doctor/service_state.ts";
 import type { InstallRecord } from "../../lib/service/install_record.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
-import { parseSettings } from "../../lib/service/loaded_unit.ts";
+import { parseSettings } from "../../lib/doctor/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { same } from "../cases.ts";
 import { healthOf, SERVICE } from "../cli/seen_health.ts";

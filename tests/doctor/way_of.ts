@@ -3,7 +3,7 @@ import { translate } from "../../lib/cli/translate.ts";
 import type { Finding } from "../../lib/doctor/check.ts";
 import type { FoundService } from "../../lib/doctor/found_service.ts";
 import { type OpenWay, wayTo } from "../../lib/doctor/way.ts";
-import type { UnitSetting } from "../../lib/service/loaded_unit.ts";
+import type { UnitSetting } from "../../lib/doctor/loaded_unit.ts";
 import { brokenRules, leftEnglish } from "../cli/chinese_style.ts";
 import { configOf } from "../cli/fake_context.ts";
 

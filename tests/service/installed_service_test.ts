@@ -1,11 +1,6 @@
-import type { LoadedUnit } from "../../lib/service/loaded_unit.ts";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
-import {
-  type ServiceState,
-  serviceState,
-  serviceText,
-} from "../../lib/service/installed_service.ts";
+import { type ServiceState, serviceState } from "../../lib/service/installed_service.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import { same } from "../cases.ts";
 import { RECORD } from "./service_plans.ts";
@@ -137,37 +132,4 @@ Deno.test("serviceState() reads how it ended, and what it said, from systemd's l
   const hidden = "No journal files were opened due to insufficient permissions.";
   await same(byLog("isLogHidden"), [[hidden, true], ["-- No entries --", false]]);
   await same(byLog("logHint"), [[hidden, `sudo journalctl -u ${NAME} -f`]]);
-});
-
-/** A unit with these properties, as systemd shows them. */
-function unitOf(shown: Readonly<Record<string, string>>): LoadedUnit {
-  return { name: "x.service", property: (name) => shown[name] ?? "", settings: [] };
-}
-
-Deno.test("serviceText() says whether it runs, what systemd does with it, and whether it starts at boot", async () => {
-  const usual = await stateOf({});
-  const of = ([change, shown]: [Partial<ServiceState>, Record<string, string>?]) =>
-    serviceText({ ...usual, ...change }, shown && unitOf(shown)).slice(`${NAME} (systemd) `.length);
-  const [atBoot, never] = [", and starts at boot", ", and does not start at boot"];
-  await same(of, [
-    [[{}], `is running${atBoot}`],
-    [[{ isActive: false, isEnabled: false }], `is not running${never}`],
-    [[{ isEnabled: undefined }], "is running, and may start at boot or not"],
-    [[{ isActive: undefined }], "may run or not: systemd gives no answer"],
-    [[{}, { LoadState: "masked" }], "is running, and can't be started at boot"],
-  ]);
-  const table: [states: string, text: string, atBoot: string][] = [
-    ["inactive dead", "is not running", atBoot],
-    ["failed failed", "is not running", atBoot],
-    ["activating start-pre", "is being started", ""],
-    ["activating auto-restart", "has ended, and systemd starts it again in a moment", ""],
-    ["deactivating stop-sigterm", "is being stopped", ""],
-  ];
-  for (const [states, text, atBoot] of table) {
-    const [ActiveState = "", SubState = ""] = states.split(" ");
-    const of = (isEnabled: boolean) =>
-      serviceText({ ...usual, isActive: false, isEnabled }, unitOf({ ActiveState, SubState }));
-    assertEquals(of(true), `${NAME} (systemd) ${text}${atBoot}`);
-    assertStringIncludes(of(false), never, states);
-  }
 });

@@ -6,7 +6,7 @@ import {
   settingText,
   variableFile,
   variableValue,
-} from "../../lib/service/loaded_unit.ts";
+} from "../../lib/doctor/loaded_unit.ts";
 import { inFolder } from "../temp_folder.ts";
 
 Deno.test("parseSettings() reads the sections of the unit and of its service, over continued lines", () => {

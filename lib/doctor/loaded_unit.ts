@@ -6,8 +6,8 @@
 
 import { attempt } from "../attempt.ts";
 import type { Tools } from "../host/tool_runner.ts";
-import { boundedReader } from "./official_agent.ts";
-import type { ServiceScope } from "./service_manager.ts";
+import { boundedReader } from "../service/official_agent.ts";
+import type { ServiceScope } from "../service/service_manager.ts";
 
 /** A setting of a unit, and the file that has it: the unit's own, or a drop-in. */
 export interface UnitSetting {
