@@ -29,8 +29,6 @@ const REQUEST_TIMEOUT_MS = 2_000;
 /** Time until a client has taken the response. */
 const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
-/** Time between two attempts to open the socket: an address may come up late, or a port be freed. */
-const LISTEN_RETRY_MS = 10_000;
 /**
  * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
  * 10 ms, a thirtieth of their time.
@@ -53,43 +51,38 @@ export interface ScrapedAgent extends MeasuredAgent {
  */
 export class MetricsEndpoint implements Disposable {
   readonly #address: ListenAddress;
-  readonly #mayRetry: boolean;
-  readonly #health: ProblemObserver | undefined;
   #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeMetrics();
   readonly #rates = new Map<string, Rates>();
   /** The clients that are served now. */
   readonly #clients = new Set<string>();
-  /** Why the socket could not be opened at the last try. */
-  #reason = "";
 
   /**
    * Opens the listening socket, before the process is sealed. An address that can't be used stops no
-   * reports: it is logged, recorded in `health`, and tried again.
-   *
-   * @param options `mayRetry`: whether a socket can be opened later, too;
+   * reports: it is logged and recorded in `health`.
    */
-  constructor(
-    address: ListenAddress,
-    { health, mayRetry = true }: { health: ProblemObserver | undefined; mayRetry?: boolean },
-  ) {
+  constructor(address: ListenAddress, { health }: { health: ProblemObserver | undefined }) {
     this.#address = address;
-    this.#mayRetry = mayRetry;
-    this.#health = health;
-    this.#tryListen();
+    const { hostname, port } = address;
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      const reason = describeError(error);
+      health?.setProblem("metrics", `${hostname} port ${port}: ${reason}`);
+      getLogger("agent").warning(
+        "Cannot serve metrics on {hostname} port {port}: {reason}; restart the agent when it is free, " +
+          "and reports go on",
+        { hostname, port, reason },
+      );
+    }
   }
 
-  /** URL of the metrics; `undefined` while the address can't be used. */
+  /** URL of the metrics; `undefined` where the address can't be used. */
   get url(): string | undefined {
     if (this.#listener === undefined) return undefined;
     const { hostname, port } = this.#listener.addr;
     return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/metrics`;
-  }
-
-  /** Whether the socket is still to be opened, which the seal must allow. */
-  get listensLater(): boolean {
-    return this.#listener === undefined && this.#mayRetry;
   }
 
   /** Counts the probes of a panel, and makes their targets and the rates of its reports known. */
@@ -106,10 +99,6 @@ export class MetricsEndpoint implements Disposable {
   async run(agent: ScrapedAgent): Promise<void> {
     const { signal } = agent;
     signal.addEventListener("abort", () => this[Symbol.dispose](), { once: true });
-    while (this.listensLater && !signal.aborted) {
-      await delay(LISTEN_RETRY_MS, { signal }).catch(() => {});
-      if (!signal.aborted) this.#tryListen();
-    }
     const listener = this.#listener;
     if (listener === undefined || signal.aborted) return;
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
@@ -130,31 +119,6 @@ export class MetricsEndpoint implements Disposable {
 
   #read(agent: ScrapedAgent): MetricFamily[] {
     return [...this.#probes.families(), ...reportedFamilies(agent, this.#rates)];
-  }
-
-  /** Opens the socket, or logs the reason when it is another one than before. */
-  #tryListen(): void {
-    const { hostname, port } = this.#address;
-    try {
-      this.#listener = Deno.listen({ hostname, port });
-      this.#health?.setProblem("metrics", undefined);
-    } catch (error) {
-      const reason = describeError(error);
-      this.#health?.setProblem("metrics", `${hostname} port ${port}: ${reason}`);
-      if (reason === this.#reason) return;
-      this.#reason = reason;
-      getLogger("agent").warning(
-        "Cannot serve metrics on {hostname} port {port}: {reason}; {next}, and reports go on",
-        {
-          hostname,
-          port,
-          reason,
-          next: this.#mayRetry
-            ? `it is tried again every ${LISTEN_RETRY_MS / 1000} s`
-            : "restart the agent when it is free",
-        },
-      );
-    }
   }
 
   /** Closes the socket; the signal of {@linkcode run} closes the connections. */

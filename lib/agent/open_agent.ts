@@ -119,11 +119,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     );
   const metrics = config.metrics === undefined
     ? undefined
-    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, {
-      health,
-      // A seal that has to be whole allows no socket that is opened later.
-      mayRetry: !config.requireSeal,
-    });
+    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, { health });
   opened.use(metrics);
 
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config), {
@@ -149,10 +145,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     shell,
     names,
     resolver,
-    needs: {
-      ...await sealNeeds(config, { names, shell, signal }),
-      listensLater: metrics?.listensLater ?? false,
-    },
+    needs: await sealNeeds(config, { names, shell, signal }),
     releaseMemory: openMemoryRelease(),
     signal,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),

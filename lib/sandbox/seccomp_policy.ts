@@ -13,8 +13,6 @@ export interface SealNeeds {
   readonly readsFiles?: string | undefined;
   /** Whether sockets are bound to addresses. */
   readonly bindsSockets?: boolean;
-  /** Whether a socket that takes connections is opened, whose address was not free at the start. */
-  readonly listensLater?: boolean;
   /** Whether it looks at files that are open, for which the runtime asks for the permission to read. */
   readonly looksAtFiles?: boolean;
   /** The user that root's process shall be of, as its helper shell is; by default one that is free. */
@@ -215,7 +213,6 @@ const OPENING: readonly (readonly [string, Numbers, ArgumentRule])[] = [
 ];
 
 const BIND: Numbers = [49, 200];
-const LISTEN: Numbers = [50, 201];
 /** Of `clone`: the new one shares memory and process, and gets no namespace of its own. */
 const CLONE_THREAD = 0x100 | 0x10000;
 const CLONE_NEW_NAMESPACE = 0x7e020000;
@@ -286,10 +283,8 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
 }
 
 /** Whether `bind` is allowed: names are resolved in the process by its means too. */
-export function mayBind(
-  { readsFiles, bindsSockets = false, listensLater = false }: SealNeeds,
-): boolean {
-  return bindsSockets || listensLater || readsFiles !== undefined;
+export function mayBind({ readsFiles, bindsSockets = false }: SealNeeds): boolean {
+  return bindsSockets || readsFiles !== undefined;
 }
 
 /** How a system call is answered. */
@@ -319,7 +314,6 @@ export function seccompPolicy(
     for (const [, numbers, rule] of OPENING) add(numbers, rule);
   }
   if (mayBind(needs)) add(BIND, "allow");
-  if (needs.listensLater) add(LISTEN, "allow");
   return actions;
 }
 

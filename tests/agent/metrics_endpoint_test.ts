@@ -6,7 +6,6 @@ import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
-import { setUpLog } from "../../lib/log/log.ts";
 import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 import { untilRefused } from "../free_port.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -345,58 +344,22 @@ withWorld.test("MetricsEndpoint includes probes and the state of panels", async 
   ]);
 });
 
-Deno.test("MetricsEndpoint tries an address again that can't be used, and records that", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+Deno.test("MetricsEndpoint says once that its address can't be used, and records that", async () => {
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
-  const problems: (string | undefined)[] = [];
-  const health = { setProblem: (_: string, text: string | undefined) => void problems.push(text) };
-  const lines: string[] = [];
-  setUpLog({
-    level: "info",
-    format: "text",
-    secrets: [],
-    forJournal: true,
-    write: (line) => lines.push(line),
-  });
-  await using world = new World(
-    3_000,
-    new MetricsEndpoint({ hostname: "127.0.0.1", port }, { health }),
-  );
-  assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, true]);
-  await world.time.run(10_000);
-  taken.close();
-  const warnings = lines.filter((line) => line.includes(`127.0.0.1 port ${port}: `));
-  assertEquals(warnings.length, 1, "the same reason is logged once");
-  assertStringIncludes(warnings[0] ?? "", "; it is tried again every 10 s, and reports go on");
-  assertEquals(problems.length, 2);
-  assertMatch(problems[0] ?? "", new RegExp(`^127\\.0\\.0\\.1 port ${port}: `));
-  await world.time.run(10_000);
-  assertEquals([problems.at(-1), world.endpoint.listensLater], [undefined, false]);
-  assertStringIncludes(await world.ask(SCRAPE), "200 OK");
-  const url = `http://127.0.0.1:${port}/metrics`;
-  assertEquals(
-    lines.filter((line) => line === `<6>agent: Metrics for Prometheus: ${url}`).length,
-    1,
-  );
-});
-
-Deno.test("MetricsEndpoint does not try again where the seal must be whole", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using _ = taken;
-  const { port } = taken.addr;
-  const address = { hostname: "127.0.0.1", port };
-  const health = { setProblem() {} };
+  const problems: unknown[] = [];
+  const health = { setProblem: (...problem: unknown[]) => void problems.push(problem.join(" ")) };
   const lines = await collectedLog(async () => {
-    const endpoint = new MetricsEndpoint(address, { health, mayRetry: false });
+    const endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port }, { health });
     await using world = new World(3_000, endpoint);
-    assertEquals([world.endpoint.url, world.endpoint.listensLater], [undefined, false]);
+    assertEquals(world.endpoint.url, undefined);
   });
-  assertStringIncludes(lines.join(), "; restart the agent when it is free, and reports go on");
-  await collectedLog(() => {
-    const endpoint = new MetricsEndpoint(address, { health });
-    assertEquals(endpoint.listensLater, true);
-    return Promise.resolve();
-  });
+  assertEquals([lines.length, problems.length], [1, 1]);
+  assertMatch(
+    lines[0] ?? "",
+    new RegExp(`127\\.0\\.0\\.1 port ${port}: .*; restart the agent when`),
+  );
+  assertMatch(`${problems[0]}`, new RegExp(`^metrics 127\\.0\\.0\\.1 port ${port}: `));
 });
 
 /** What accepts a connection, and how many were asked for. */

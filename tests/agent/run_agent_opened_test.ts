@@ -67,8 +67,7 @@ onLinux.test("runOpened() gives the machine its shell, tells the registration ho
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const args = ["-i", "0.2", "--metrics", `127.0.0.1:${taken.addr.port}`];
   await using agent = await openRegistering({ panel, folder, signal, args });
-  const { machine, registration, shell, needs } = agent;
-  assertEquals(needs.listensLater, true);
+  const { machine, registration, shell } = agent;
   let seals = 0;
   agent.names.onSealed = () => void seals++;
   const shells: unknown[] = [];
@@ -192,14 +191,13 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
     signal: ended.signal,
     args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
   });
-  const { registration, metrics, needs } = agent;
+  const { registration, metrics } = agent;
   early.state.tasks = [
     { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
     { id: 8, name: "q", type: "icmp", target: "192.0.2.1", interval: 1 },
   ];
   assert(agent.shell !== undefined);
   agent.shell.ping = () => Promise.resolve(undefined);
-  assertEquals(needs.listensLater, false);
   assert(registration !== undefined && metrics !== undefined);
   const find = registration.find.bind(registration);
   registration.find = async () => {

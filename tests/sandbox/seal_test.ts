@@ -123,7 +123,7 @@ console.log(names.filter((name) => Deno.permissions.querySync({ name }).state ==
 Deno.test("sealByRuntime() leaves the permissions that are needed", async () => {
   const table = [
     [{}, "net env"],
-    [{ bindsSockets: true, listensLater: true }, "net env"],
+    [{ bindsSockets: true }, "net env"],
     [{ looksAtFiles: true }, "read net env"],
     [{ readsFiles: "there is no getent" }, "read net env"],
     [{ looksAtFiles: true, readsFiles: "there is no getent" }, "read net env"],
