@@ -7,7 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { UsageError } from "../config/usage_error.ts";
-import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
+import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";

@@ -10,7 +10,7 @@ import { settlesWithin } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { diagnoseOwn } from "../diagnosis/diagnose.ts";
-import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/descriptor_limit.ts";
+import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/this_program.ts";
 import { isInContainer } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";

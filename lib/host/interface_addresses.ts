@@ -1,8 +1,12 @@
-import { lastOfNetwork } from "../parse/ip_address.ts";
-import { type AddressMessage, parseAddressMessage, parseRouteSource } from "../parse/netlink.ts";
-import type { InterfaceAddress } from "./host.ts";
+import { addressBytes, lastOfNetwork } from "../parse/ip_address.ts";
+import {
+  type AddressMessage,
+  parseAddressMessage,
+  parseRouteKind,
+  parseRouteSource,
+} from "../parse/netlink.ts";
+import type { InterfaceAddress, RouteScope } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
-import { askForRoute, FAR_ADDRESSES } from "./routes.ts";
 
 const RTM_GETADDR = 22;
 /** Of IPv6; of IPv4 the bit says that it is no network's first one. */
@@ -56,4 +60,32 @@ function preferenceFor(
   if (isTried || (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) !== 0) return "unusable";
   if (address.includes(":") && (flags & IFA_F_TEMPORARY) !== 0) return "temporary";
   return isPreferred ? "preferred" : "usual";
+}
+
+/** Addresses far away, of each family, of which the kernel says how it would reach them. */
+const FAR_ADDRESSES = { 4: "1.1.1.1", 6: "2606:4700:4700::1111" } as const;
+
+const RTM_GETROUTE = 26;
+const RTA_DST = 1;
+const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
+
+/** The kernel's answer to `RTM_GETROUTE` for an address; `undefined` for another text, or without one. */
+function askForRoute(netlink: Netlink, address: string): Uint8Array | undefined {
+  const to = addressBytes(address);
+  if (to === undefined) return undefined;
+  return netlink.ask(RTM_GETROUTE, [
+    ...[(FAMILIES[to.length] ?? 0) | 8 * to.length << 8, 0, 0],
+    ...[RTA_DST << 16 | 4 + to.length, ...new Uint32Array(Uint8Array.from(to).buffer)],
+  ]);
+}
+
+/** By `RTN_…` of `linux/rtnetlink.h`; what is sent to an anycast address of its own a machine gets itself. */
+const SCOPES: ReadonlyMap<number, RouteScope> = new Map([
+  ...[[2, "local"], [3, "broadcast"], [4, "local"], [5, "multicast"]] as const,
+]);
+
+/** Where the kernel would send to an address, if not to another machine; `undefined` also without an answer. */
+export function routeScope(netlink: Netlink, address: string): RouteScope | undefined {
+  const answer = askForRoute(netlink, address);
+  return answer && SCOPES.get(parseRouteKind(answer) ?? 0);
 }

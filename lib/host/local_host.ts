@@ -10,12 +10,14 @@ import type {
   RouteScope,
   Source,
 } from "./host.ts";
-import { askRuntimeForAddresses, listInterfaceAddresses } from "./interface_addresses.ts";
+import {
+  askRuntimeForAddresses,
+  listInterfaceAddresses,
+  routeScope,
+} from "./interface_addresses.ts";
 import { openInterfaceLinks } from "./interface_links.ts";
-import { routeScope } from "./routes.ts";
 import { Libc } from "./libc.ts";
 import { Netlink } from "./netlink.ts";
-import { followBelow } from "./rooted_path.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -200,4 +202,41 @@ export function hostName(): string {
   } catch {
     return "";
   }
+}
+
+/** As many as the kernel follows in a path. */
+const MAX_LINKS = 40;
+
+/**
+ * The place of a path below another root, with each symbolic link on the way followed as programs there
+ * see it: absolute ones lead from that root, and no `..` leads out of it. The path itself where links
+ * lead in a circle.
+ *
+ * @param readLink Target of a symbolic link; `undefined` for anything else.
+ */
+export function followBelow(
+  root: string,
+  path: string,
+  readLink: (path: string) => string | undefined,
+): string {
+  const rest = path.slice(root.length).split("/").reverse();
+  let names: string[] = [];
+  let links = 0;
+  while (rest.length > 0) {
+    const name = rest.pop() ?? "";
+    if (name === "" || name === ".") continue;
+    if (name === "..") {
+      names.pop();
+      continue;
+    }
+    const target = readLink(`${root}/${[...names, name].join("/")}`);
+    if (target === undefined) {
+      names.push(name);
+      continue;
+    }
+    if (++links > MAX_LINKS) return path;
+    if (target.startsWith("/")) names = [];
+    rest.push(...target.split("/").reverse());
+  }
+  return `${root}/${names.join("/")}`;
 }

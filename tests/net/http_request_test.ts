@@ -21,16 +21,6 @@ Deno.test("encodeRequest() counts the bytes of a body, not its characters", () =
   assert(text({ method: "POST" }).endsWith("content-length: 0\r\n\r\n"));
 });
 
-Deno.test("encodeRequest() sends the whole URL and the login to a proxy", () => {
-  const first = "GET http://panel.test:8080/a%20b?token=t HTTP/1.1\r\n";
-  assert(text({ forward: {} }).startsWith(first));
-  assert(!text({ forward: {} }).includes("proxy-authorization"));
-  const shown = text({ forward: { authorization: "Basic eDp5" } });
-  assert(shown.startsWith(first) && shown.includes("\r\nproxy-authorization: Basic eDp5\r\n"));
-  // The name of a WebSocket's scheme means nothing to a proxy.
-  assert(text({ forward: {}, url: new URL("ws://panel.test/") }).startsWith("GET http://panel."));
-});
-
 const table = [
   ["breaks its line", ["X", "a\r\nY: b"]],
   ["has a line feed", ["X", "a\nb"]],

@@ -5,7 +5,6 @@ import {
   type OpenWebSocketOptions,
   type WebSocketConnection,
 } from "../../lib/net/websocket.ts";
-import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, upgrade } from "./raw_upgrade.ts";
@@ -182,17 +181,6 @@ for (const [what, change] of cases) {
   });
 }
 
-sanitized.test("openWebSocket() throws when the connection ends before there is an answer", async () => {
-  for (const part of ["", "HTTP/1.1 101 Switching Protocols\r\n"]) {
-    await withDial(async (peer) => {
-      await peer.request();
-      await peer.write(part);
-    }, async (dial) => {
-      assertEquals((await assertRejects(() => dial(), ResponseError)).kind, "closed");
-    });
-  }
-});
-
 sanitized.test("openWebSocket() throws when there is no answer in time", async () => {
   await withDial((peer) => peer.ended(), async (dial) => {
     const error = await assertRejects(() => dial({ openTimeoutMs: 20 }), ResponseError);
@@ -223,45 +211,5 @@ sanitized.test("openWebSocket() throws the signal's reason when it aborts during
     await socket.send("a");
     assertEquals(await socket.receive(), "still here");
     socket.close();
-  });
-});
-
-sanitized.test("openWebSocket() passes on errors of the dialer and of headers", async () => {
-  const failure = new Error("no route");
-  await withDial((peer) => peer.ended(), async (dial) => {
-    const dialer = { dial: () => Promise.reject(failure) };
-    assertEquals(await assertRejects(() => dial({ dialer }), Error), failure);
-    await assertRejects(() => dial({ headers: [["a", "b\n"]] }), TypeError, 'header "a"');
-  });
-});
-
-Deno.test("openWebSocket() throws when its request can't be written", async () => {
-  const stream = {
-    read: () => new Promise<never>(() => {}),
-    write: () => Promise.reject(new Error("broken pipe")),
-    close() {},
-  };
-  const dialing = openWebSocket("ws://panel.test", {
-    dialer: { dial: () => Promise.resolve({ stream }) },
-    headers: [],
-    maxMessageBytes: 1024,
-    openTimeoutMs: 60_000,
-    signal: new AbortController().signal,
-  });
-  const error = await assertRejects(() => dialing, ResponseError, "the connection was lost");
-  assertEquals(error.kind, "closed");
-});
-
-sanitized.test("openWebSocket() removes its listener from the signal", async () => {
-  const { signal, listeners } = countedSignal();
-  let count = 0;
-  await withDial(async (peer) => {
-    if (count++ > 0) return;
-    await upgrade(peer);
-    await peer.ended();
-  }, async (dial) => {
-    (await dial({ signal })).close();
-    await assertRejects(() => dial({ signal }), ResponseError);
-    assertEquals(listeners(), 0);
   });
 });

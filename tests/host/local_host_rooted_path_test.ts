@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { LocalHost } from "../../lib/host/local_host.ts";
-import { followBelow } from "../../lib/host/rooted_path.ts";
+import { followBelow } from "../../lib/host/local_host.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const LINKS: Readonly<Record<string, string>> = {
