@@ -6,14 +6,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import {
-  type Command,
-  COMMAND_GROUPS,
-  COMMAND_ROWS,
-  type CommandRow,
-  COMMANDS,
-  isCommand,
-} from "../config/commands.ts";
+import { type Command, commandsThatTake, isCommand } from "../config/commands.ts";
 import { commandsOf, type Option } from "../config/option.ts";
 import { OPTION_ROWS, rowsByGroup } from "../config/option_table.ts";
 import { PROGRAM, REPOSITORY } from "../version.ts";
@@ -25,6 +18,112 @@ const WIDTH = 80;
 const COMMAND_COLUMN = 17;
 const EXAMPLE_COLUMN = 60;
 const OPTION_COLUMN = 31;
+
+/** The sections of commands. */
+const GROUPS = { run: "Run", look: "Look", more: "More" } as const;
+
+/** The words of a command. */
+interface CommandHelp {
+  readonly group: keyof typeof GROUPS;
+  /** Text after its name on the command line, if not any options. */
+  readonly args?: string;
+  readonly help: string;
+  /** A longer explanation for the help of the command itself. */
+  readonly details?: string;
+  /** What somebody would type after the program's name. */
+  readonly example?: string;
+}
+
+/** Beside the table of commands, since an agent has no use for their words. */
+export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
+  "report": {
+    group: "run",
+    args: "-e URL -t TOKEN [OPTIONS]",
+    help: "report to a panel; this is the default command",
+    details:
+      "With --dry-run it measures twice, shows what it would send and where each value comes from, and exits; this needs no panel.",
+    example: "-e https://panel.example.com --token-file FILE --gpu",
+  },
+  "demo": {
+    group: "run",
+    help: "try it without a panel",
+    details: "Starts a small panel on this machine, reports to it, and shows all values on a page.",
+    example: "demo --port 8080",
+  },
+  "install": {
+    group: "run",
+    args: "-e URL -t TOKEN [OPTIONS]",
+    help: "run it as a service of systemd or OpenRC",
+    details:
+      "Writes the options into the service's configuration. Run it again to change options or the version.",
+    example: "install -e https://panel.example.com -t TOKEN --gpu",
+  },
+  "uninstall": {
+    group: "run",
+    help: "remove the service and all its files",
+    example: "uninstall --keep-state",
+  },
+  "update": {
+    group: "run",
+    args: "[--check|--now]",
+    help: "look for a newer version, or install it",
+    details: "A new version that does not report within a minute is rolled back.",
+    example: "update --now",
+  },
+  "status": {
+    group: "look",
+    help: "show whether the agent reports, and what it does",
+    details:
+      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports, else 1.",
+    example: "status --json",
+  },
+  "doctor": {
+    group: "look",
+    help: "find out what is wrong, and what to do",
+    details:
+      "Checks the configuration, the connection to the panel and this machine. Without -e or --config it checks the installed service. It only reads from the panel: the node does not appear online, and a running agent is not disturbed. The exit code is 1 if a check fails.",
+    example: "doctor -e https://panel.example.com --token-file FILE",
+  },
+  "config show": {
+    group: "look",
+    help: "check and show the configuration",
+    details:
+      "Shows every option in force and where its value comes from, without secrets. Without --config it reads the configuration of the installed service. The exit code is 2 if there is a mistake.",
+    example: "config show --config config.json",
+  },
+  "traffic show": {
+    group: "look",
+    help: "show the month's traffic",
+  },
+  "traffic set": {
+    group: "look",
+    args: "--up BYTES --down BYTES",
+    help: "set the month's traffic",
+    details: "A running agent uses the new totals from its next report on.",
+    example: "traffic set --up 12.5GiB --down 300GB",
+  },
+  "health": {
+    group: "more",
+    args: "[--alive] [--json]",
+    help: "check for supervisors and containers",
+    details:
+      "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",
+    example: "health --alive",
+  },
+  "version": {
+    group: "more",
+    help: "show the version",
+  },
+  "licenses": {
+    group: "more",
+    help: "show the licenses of the program and its parts",
+  },
+  "help": {
+    group: "more",
+    args: "[COMMAND]",
+    help: "show the help of a command",
+  },
+};
 
 const EXAMPLES: readonly (readonly [line: string, text: string])[] = [
   ["demo", "try it"],
@@ -62,8 +161,8 @@ export function helpText(topic = "", say: Say = (english) => english): string {
 
 /** All commands by their sections, or those whose first word is `group`. */
 function overview(group: string, say: Say): string[] {
-  const commands = Object.entries(COMMAND_GROUPS).flatMap(([name, title]) => {
-    const rows = COMMAND_ROWS.filter(([command, row]) =>
+  const commands = Object.entries(GROUPS).flatMap(([name, title]) => {
+    const rows = Object.entries(COMMAND_HELP).filter(([command, row]) =>
       row.group === name && (group === "" || command.startsWith(`${group} `))
     );
     const lines = rows.map(([command, { help }]) =>
@@ -91,7 +190,7 @@ function linesOf(rows: typeof EXAMPLES, say: Say): string[] {
 }
 
 function commandSections(command: Command, say: Say): string[] {
-  const { args = "[OPTIONS]", help, details, example }: CommandRow = COMMANDS[command];
+  const { args = "[OPTIONS]", help, details, example } = COMMAND_HELP[command];
   const own = say(help);
   const sentence = `${own.slice(0, 1).toUpperCase()}${own.slice(1)}${say(".")}`;
   const paragraph = (text: string) => wrap(text, WIDTH).join("\n");
@@ -118,8 +217,7 @@ function commandSections(command: Command, say: Say): string[] {
 
 /** Whether a command has all options of a report, so that its help does not show them again. */
 function takesAgentOptions(command: Command): boolean {
-  const { takes }: CommandRow = COMMANDS[command];
-  return command !== "report" && (takes?.includes("measured") ?? false);
+  return command !== "report" && commandsThatTake("measured").includes(command);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { redactUrl } from "../log/redact.ts";
-import { parseArgs } from "@std/cli/parse-args";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
@@ -24,10 +23,16 @@ const FLAGS = OPTION_ROWS.flatMap(({ flag }) => flag ?? []);
  */
 export function parseArguments(args: readonly string[]): Arguments {
   const attached = attachValues(args);
-  const { _: words, ...given } = parseArgs(attached, { string: ["_", ...FLAGS], collect: FLAGS });
+  const end = attached.indexOf("--");
+  const [before, after] = end < 0
+    ? [attached, []]
+    : [attached.slice(0, end), attached.slice(end + 1)];
+  const words = [...before.filter((word) => !word.startsWith("--")), ...after];
   const flags = new Map<Option<unknown>, string>();
   for (const row of OPTION_ROWS) {
-    const values = given[row.flag ?? ""] ?? [];
+    const start = `--${row.flag}=`;
+    const values = before.filter((word) => word.startsWith(start))
+      .map((word) => word.slice(start.length));
     if (values.length === 0) continue;
     flags.set(row, row.repeats ? values.join(row.separator) : values.at(-1) ?? "");
   }

@@ -1,4 +1,3 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { attempt } from "../attempt.ts";
 import type { ProxyUrls } from "../parse/proxy.ts";
 import type { MemoryMode } from "../types.ts";
@@ -283,12 +282,15 @@ export function releaseFlags(options: OptionTexts): string[] {
 export function requestedOutput(
   { args, env, readText }: Pick<ConfigInput, "args" | "env" | "readText">,
 ): { logFormat: "text" | "json"; language: Language } {
-  const names = ["config", "lang", "log-format"];
-  const flags = attempt(() => parseArgs(args, { string: names })) ?? {};
-  const path = flags.config || env.AGENT_CONFIG_FILE;
+  const flag = (name: string) => {
+    const at = args.findLastIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
+    const [, attached = args[at + 1]] = /^[^=]*=(.*)$/s.exec(args[at] ?? "") ?? [];
+    return at < 0 ? undefined : attached;
+  };
+  const path = flag("config") || env.AGENT_CONFIG_FILE;
   const file = path ? attempt(() => parseConfigObject(readText(path), "")) : undefined;
-  const asked = (flag: string, variable: string, key: string) =>
-    flags[flag] || env[variable] || file?.[key];
+  const asked = (name: string, variable: string, key: string) =>
+    flag(name) || env[variable] || file?.[key];
   const language = asked("lang", "AGENT_LANG", "lang");
   return {
     logFormat: asked("log-format", "AGENT_LOG_FORMAT", "log_format") === "json" ? "json" : "text",

@@ -1,21 +1,20 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { helpText, optionsOf, runHelp } from "../../lib/cli/help.ts";
+import { COMMAND_HELP, helpText, optionsOf, runHelp } from "../../lib/cli/help.ts";
 import { displayWidth, padded, wrap } from "../../lib/cli/layout.ts";
 import { translate } from "../../lib/cli/translate.ts";
-import { COMMAND_ROWS, COMMANDS } from "../../lib/config/commands.ts";
 import { OPTION_GROUPS } from "../../lib/config/option.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 import { same } from "../cases.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 
 const zh = (english: string) => translate(english, "zh");
-const TOPICS = ["", "traffic", ...COMMAND_ROWS.map(([name]) => name)];
+const TOPICS = ["", "traffic", ...Object.keys(COMMAND_HELP)];
 
 Deno.test("helpText() of the program is one screen, with every command and five examples", () => {
   for (const say of [undefined, zh]) {
     const lines = helpText("", say).trimEnd().split("\n");
     assert(lines.length >= 24 && lines.length <= 40, `${lines.length} lines`);
-    for (const name of Object.keys(COMMANDS)) {
+    for (const name of Object.keys(COMMAND_HELP)) {
       assert(lines.some((line) => line.startsWith(`  ${name}  `)), name);
     }
     const examples = lines.filter((line) => line.startsWith("  komari-agent-deno "));
@@ -88,7 +87,7 @@ Deno.test("helpText() shows the commands of a group", () => {
 Deno.test("OPTIONS and COMMANDS have every text in both languages", () => {
   const texts = [
     ...OPTION_ROWS.flatMap((row) => [row.help, row.noEffect, row.initialText]),
-    ...COMMAND_ROWS.flatMap(([, row]) => [row.help, row.details]),
+    ...Object.values(COMMAND_HELP).flatMap((row) => [row.help, row.details]),
     ...Object.values(OPTION_GROUPS).map(({ title }) => title),
   ].filter((text) => text !== undefined);
   for (const text of texts) {
