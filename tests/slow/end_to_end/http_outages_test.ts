@@ -66,10 +66,10 @@ Deno.test("the agent goes on reporting when the task list can't be read", async 
     fault: panelFault("bad-tasks"),
   });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
-  await agent.says("the answer is not a panel's");
+  await agent.says("Cannot fetch the probe tasks");
   const { reports } = panel.state.counts;
   await panel.state.until(({ counts }) => counts.reports >= reports + 3);
-  assertEquals(agent.lines("fetch probe tasks").length, 1, agent.output);
+  assertEquals(agent.lines("Cannot fetch the probe tasks").length, 1, agent.output);
 });
 
 Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {

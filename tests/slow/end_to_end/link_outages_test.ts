@@ -40,7 +40,7 @@ const OUTAGES: readonly [FaultName, string][] = [
   ["status-500", "status 500"],
   ["html", "a page of HTML"],
   ["404-install", "install mode"],
-  ["302-login", "login page in front of the panel?"],
+  ["302-login", "the panel's calls are redirected"],
   ["reset", "lost"],
   ["drop-mid-frame", "closed"],
 ];
@@ -68,7 +68,7 @@ const BARRIERS: readonly [FaultName, string][] = [
   ["upgrade-429", "status 429"],
   ["upgrade-502", "status 502"],
   ["upgrade-html", "a page of HTML"],
-  ["upgrade-302", "login page"],
+  ["upgrade-302", "status 302"],
   ["upgrade-hang", "no answer within 5 s"],
   ["close-after-upgrade", "closed"],
 ];
