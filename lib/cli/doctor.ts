@@ -10,7 +10,7 @@ import type { Language } from "../config/environment.ts";
 import type { Check, Finding } from "../doctor/check.ts";
 import { diagnose } from "../doctor/diagnose.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
-import { wrap } from "./layout.ts";
+import { displayWidth, wrap } from "./layout.ts";
 import { jsonText, terminalColumns } from "./output.ts";
 import { findUpdate } from "./update.ts";
 
@@ -88,19 +88,19 @@ function problemText(check: Check, layout: ReportLayout): string {
   if (verbose || all.length <= PROBLEM_LINES) return all.join("\n");
   // What to do first is shown whole, and as much of the rest as there is room for.
   const [first = [], ...more] = advice;
-  const shown = cut(first, PROBLEM_LINES - 1);
-  const lines = [...cut(head, PROBLEM_LINES - shown.length), ...shown];
+  const shown = cut(first, { count: PROBLEM_LINES - 1, columns });
+  const lines = [...cut(head, { count: PROBLEM_LINES - shown.length, columns }), ...shown];
   for (const next of more) if (lines.length + next.length <= PROBLEM_LINES) lines.push(...next);
   return lines.join("\n");
 }
 
 /** The first of several lines, with a mark where some are left out. */
-function cut(lines: readonly string[], count: number): string[] {
+function cut(lines: readonly string[], { count, columns }: { count: number; columns: number }) {
   const shown = lines.slice(0, count);
   const [last = ""] = shown.slice(-1);
-  return shown.length === lines.length
-    ? shown
-    : [...shown.slice(0, -1), last.replace(/.{0,2}$/, " …")];
+  if (shown.length === lines.length) return shown;
+  const room = displayWidth(last) <= columns - 2 ? last : last.replace(/ ?\S{0,20}$/, "");
+  return [...shown.slice(0, -1), `${room} …`];
 }
 
 /** The lines of what was found. */

@@ -120,7 +120,8 @@ no TLS with {host} port {port}: {why}
 -> correct the name in {endpoint}, or give the panel's server a certificate for {host}
 = self-signed ~ /self-signed/
 the certificate of {host} is not trusted: {why}
--> if it is the panel's own, trust it: {client} | openssl x509 >FILE; {--ca-cert FILE}
+-> if it is the panel's own certificate, trust it: {--ca-cert FILE}
+-> this saves it, to be compared there: {client} | openssl x509 >FILE
 = unknown issuer ~ /issuer is unknown/
 the certificate of {host} is not trusted: {why}
 -> give the panel's server the full chain (fullchain.pem); for an authority of your own: {--ca-cert FILE}
@@ -252,6 +253,9 @@ the panel's page answers, and not its interface for agents: {answer}
 = komari page below a path ~ @Komari's page
 the panel's page answers, and not its interface for agents: {answer}
 -> have the server there take {path} off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
+= no client certificate ~ /SSL certificate (?:was sent|error)/
+the server wants a certificate of its clients: {answer}
+-> let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
 = full disk of the panel ~ /disk is full|no space left|disk quota/
 the disk of the panel is full: {answer}
 -> make room on the panel's machine: df -h
@@ -312,6 +316,9 @@ there is no "script" command
 = rights of the state ~ /denied|not permitted|may not/
 {error}
 -> give {folder} to the agent's user: chown -R USER {folder}
+= no folder ~ /[Nn]ot a directory/
+{error}
+-> move away what is there, or choose another folder: {--state-dir FOLDER}
 = read-only state ~ /[Rr]ead-only/
 {error}
 -> make the disk of {folder} writable, or choose another folder: {--state-dir FOLDER}

@@ -117,7 +117,7 @@ tls Cannot trust the certificate of panel.example: it is for another name
 tls Cannot start TLS with panel.example port 443: the server has no site of that name
 → no site: no TLS with panel.example port 443: the server has no site of that name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
 tls Cannot trust the certificate of panel.example: it is self-signed
-→ self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own, trust it: openssl s_client -connect panel.example:443 -servername panel.example </dev/null | openssl x509 >FILE; --ca-cert FILE
+→ self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own certificate, trust it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: its issuer is unknown to this machine
 → unknown issuer: the certificate of panel.example is not trusted: its issuer is unknown to this machine ⇒ give the panel's server the full chain (fullchain.pem); for an authority of your own: --ca-cert FILE
 tls Cannot start TLS with panel.example port 443: the server closed the connection
@@ -198,6 +198,8 @@ answer url=https://example.com/panel 200 <title>Komari Monitor</title>
 → komari page below a path: the panel's page answers, and not its interface for agents: status 200 and a page of HTML, "Komari Monitor" ⇒ have the server there take /panel off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
 answer 500 {"status":"error","message":"database or disk is full (13)"}
 → full disk of the panel: the disk of the panel is full: status 500, "database or disk is full (13)" ⇒ make room on the panel's machine: df -h
+answer 400 <title>400 No required SSL certificate was sent</title>
+→ no client certificate: the server wants a certificate of its clients: status 400 and a page of HTML, "400 No required SSL certificate was sent" ⇒ let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
 answer 421
 → other site: the server there has no site of this name: status 421 ⇒ correct the name in -e, or have the server there serve it (nginx: server_name)
 answer 413 <title>413 Request Entity Too Large</title>
@@ -234,6 +236,8 @@ state Cannot write /var/lib/x/month.state: No space left on device
 → own disk: Cannot write /var/lib/x/month.state: No space left on device ⇒ make room on the disk of /var/lib/x: df -h; df -i
 state Cannot write /var/lib/x/month.state: Permission denied
 → rights of the state: Cannot write /var/lib/x/month.state: Permission denied ⇒ give /var/lib/x to the agent's user: chown -R USER /var/lib/x
+state Cannot write /var/lib/x/month.state: Not a directory
+→ no folder: Cannot write /var/lib/x/month.state: Not a directory ⇒ move away what is there, or choose another folder: --state-dir FOLDER
 state Cannot write /var/lib/x/month.state: Read-only file system
 → read-only state: Cannot write /var/lib/x/month.state: Read-only file system ⇒ make the disk of /var/lib/x writable, or choose another folder: --state-dir FOLDER
 state Cannot write /var/lib/x/month.state: Input/output error

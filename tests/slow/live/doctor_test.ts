@@ -226,7 +226,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "the panel is down behind nginx",
       ...at(plain("bad gateway")),
-      ...failed("panel", "502 Bad Gateway", "see there whether the panel runs", "proxy_pass"),
+      ...failed("panel", "502 Bad Gateway", "see whether the panel runs", "proxy_pass"),
     },
     {
       cause: "nginx answers 503",
@@ -234,8 +234,8 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed(
         "panel",
         "503 Service Temporarily Unavailable",
-        "something there limits requests",
-        "is in maintenance",
+        "whether the panel runs",
+        "limit_req",
       ),
     },
     {
@@ -264,14 +264,19 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed(
         "panel",
         "a Komari panel answers here (",
-        "its calls are refused: status 403",
+        "refuses an agent's calls: status 403",
         "→ let /api/clients/ pass",
       ),
     },
     {
       cause: "the address is another site's",
       ...at(plain("another site")),
-      ...failed("panel", "not a Komari panel's", "GET http", "correct the address"),
+      ...failed(
+        "panel",
+        "no Komari panel at this address",
+        "Welcome to nginx!",
+        "correct the address",
+      ),
     },
     {
       cause: "nginx passes no upgrades",
@@ -301,7 +306,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "a certificate of the future",
       ...trusting("not yet valid"),
-      ...failed("tls", "valid from", "the date here is", "timedatectl"),
+      ...failed("tls", "valid from", "the date here is", "have the certificate made anew"),
     },
     {
       cause: "an unknown authority",
@@ -335,13 +340,13 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed(
         "panel",
         "No required SSL certificate was sent",
-        "1. let /api/clients/ pass without",
+        "→ let /api/clients/ pass without",
       ),
     },
     {
       cause: "a server that has no site of that name",
       ...trusting("no such site"),
-      ...failed("tls", "the server has no site of that name", "1. correct the name in -e"),
+      ...failed("tls", "the server has no site of that name", "→ correct the name in -e"),
     },
     {
       cause: "TLS 1.1",
@@ -351,12 +356,12 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "the panel answers 500",
       ...at(plain("own failure")),
-      ...failed("panel", "status 500", "the server itself has failed"),
+      ...failed("panel", "status 500", "the server has failed", "read the log"),
     },
     {
       cause: "a limit of requests",
       ...at(plain("too many")),
-      ...failed("panel", "status 429", "→ something there limits requests"),
+      ...failed("panel", "status 429", "→ raise the limit"),
     },
     {
       cause: "a SOCKS proxy that does not reach the panel",
@@ -371,20 +376,20 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "a name that does not resolve",
       ...at("http://panel.invalid"),
-      ...failed("dns", "Cannot resolve panel.invalid: asked ", "NXDOMAIN", "correct the name"),
+      ...failed("dns", "no such name: panel.invalid; asked ", "NXDOMAIN", "correct the name"),
     },
     {
       cause: "nothing listens on the port",
       ...at(`http://127.0.0.1:${dead}`),
-      ...failed("connect", "connection refused", "start it: ss -ltn", "correct -e"),
+      ...failed("connect", "connection refused", "start the panel", "correct -e"),
     },
     {
       cause: "the token of another node",
-      args: ["-e", plain("good"), "-t", "t0ken-of-no-node-at-all"],
+      args: ["-e", plain("good"), "-t", "t0ken-of-no-node-at-al"],
       ...failed(
         "token",
         "does not know this token (flag --token)",
-        "whether this node is still there",
+        "whether the node is still there",
       ),
     },
     {
@@ -392,8 +397,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...at(plain("no query")),
       ...failed(
         "token",
-        "never gets it in the query",
-        "→ have the proxy in front of the panel pass the query of requests on",
+        "does not know this token",
       ),
     },
     {
@@ -411,7 +415,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       cause: "a proxy variable that names a web server",
       ...at("https://panel.example"),
       env: { HTTPS_PROXY: plain("another site") },
-      ...failed("connect", "a web server rather than a proxy"),
+      ...failed("connect", "names a proxy of that kind, and no web server"),
     },
     {
       cause: "a proxy variable that names a web server, for http://",
@@ -434,7 +438,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "a file where the state folder should be",
       ...at(panel, "--month-rotate", "1", "--state-dir", `${folder}/ca.pem`),
-      ...failed("state", "can't be written", "a file is where a folder should be", "--state-dir"),
+      ...failed("state", "can't be written", "move away what is there", "--state-dir"),
     },
     {
       cause: "an address of metrics that is taken",
