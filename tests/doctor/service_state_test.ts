@@ -149,8 +149,8 @@ timed.test("the service is judged by its manager, and by the last error in its l
       ],
       // The last error in its log.
       [
-        failing("Cannot use flag --intervall: there is none of that name"),
-        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use flag --intervall: there is none of that name → repair that, and then: systemctl start x; its log: journalctl -u x -f",
+        failing("Cannot load the certificates of authorities"),
+        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot load the certificates of authorities → repair that, and then: systemctl start x; its log: journalctl -u x -f",
       ],
       [
         failing("Cannot use /etc/x/config.json: it is no valid JSON: it is empty", {
