@@ -128,9 +128,7 @@ function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "to
   if (!isCommand(name)) {
     const names = Object.keys(COMMANDS);
     const hint = didYouMean(name, names) || `; commands are ${names.join(", ")}`;
-    throw new UsageError(
-      `Cannot use command "${redactUrl(name)}": no such command${hint}`,
-    );
+    throw new UsageError(`Cannot use command "${redactUrl(name)}": no such command${hint}`);
   }
   const extra = words[isOne ? 1 : 2];
   if (extra === undefined) return { command: name, topic: name };

@@ -52,9 +52,7 @@ export function readConfigFile(
   for (const [key, value] of Object.entries(parsed)) {
     const option = OPTION_ROWS.find((row) => row.key === key);
     if (option === undefined) {
-      throw new UsageError(
-        `Cannot use key "${key}" of ${path}: no such key${hintFor(key)}`,
-      );
+      throw new UsageError(`Cannot use key "${key}" of ${path}: no such key${hintFor(key)}`);
     }
     if (value === null) continue;
     if (option === OPTIONS.panels) {

@@ -203,36 +203,26 @@ export class OptionRows {
     }, allowed.join("|"));
   }
 
-  /** Words between separators; blanks around them and empty ones are dropped. */
+  /** Words between separators, each of which `check` takes; blanks around them and empty ones are dropped. */
   list(
     usage: string,
     help: string,
-    row: Row<readonly string[]> & { separator: string },
+    { check = () => {}, ...row }: Row<readonly string[]> & {
+      separator: string;
+      check?: (word: string) => void;
+    },
   ): Option<readonly string[]> {
-    const parse = (value: string) => wordsOf(value, row.separator);
+    const parse = (value: string) => {
+      const words = wordsOf(value, row.separator);
+      for (const word of words) check(word);
+      return words;
+    };
     return this.checked(usage, help, { ...row, initial: [], parse }, "LIST");
   }
 
   /** Patterns between commas, as {@linkcode matchesGlob} takes them. */
   globs(usage: string, help: string, row: Row<readonly string[]> = {}): Option<readonly string[]> {
-    const separator = ",";
-    return this.checked(usage, help, {
-      ...row,
-      separator,
-      initial: [],
-      parse(value) {
-        const globs = wordsOf(value, separator);
-        for (const glob of globs) {
-          try {
-            checkGlob(glob);
-          } catch (error) {
-            const why = error instanceof Error ? error.message : "";
-            throw new RangeError(`well-formed patterns (${why}: ${glob})`);
-          }
-        }
-        return globs;
-      },
-    }, "LIST");
+    return this.list(usage, help, { ...row, separator: ",", check: requireGlob });
   }
 
   /** The result of `parse` for a text. */
@@ -245,6 +235,16 @@ export class OptionRows {
         return row.parse(value);
       },
     }, usual);
+  }
+}
+
+/** @throws {RangeError} If the pattern is malformed. */
+function requireGlob(glob: string): void {
+  try {
+    checkGlob(glob);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "";
+    throw new RangeError(`well-formed patterns (${why}: ${glob})`);
   }
 }
 
