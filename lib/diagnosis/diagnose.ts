@@ -31,7 +31,7 @@ import type {
   Stage,
   TokenShape,
 } from "./cause.ts";
-import { CAUSES } from "./table.ts";
+import { readCauses } from "./table.ts";
 
 /** Characters of the tokens that panels make; an owner may choose others. */
 export const TOKEN_LENGTH = 22;
@@ -57,7 +57,8 @@ export function diagnoseFailure(seen: Seen, way: SeenWay): Diagnosis {
   }
   const [, first] = /\(([0-9a-f.:]+)(?: and \d+ more)?\)/.exec(seen.error) ?? [];
   const failure = { seen, way, answer, address: first ?? hopOf(way).host };
-  const find = (stage: Stage) => CAUSES[stage]?.find((row) => fits(row, failure));
+  const causes = readCauses();
+  const find = (stage: Stage) => causes.get(stage)?.find((row) => fits(row, failure));
   const row = find(seen.stage) ?? (answer && find("answer"));
   return filled(
     row,
@@ -77,7 +78,8 @@ export function diagnoseOwn(stage: OwnStage, error: string, folder?: string): Di
     error,
     folder: folder ?? (dirname(path) || "/"),
   };
-  const row = CAUSES[stage]?.find(({ conditions }) => conditions.every((it) => isIn(it, error)));
+  const row = readCauses().get(stage)
+    ?.find(({ conditions }) => conditions.every((it) => isIn(it, error)));
   return filled(row, { stage, error }, (name) => name.startsWith("--") ? name : values[name] ?? "");
 }
 

@@ -12,7 +12,12 @@
 
 import type { Row } from "./cause.ts";
 
-const TEXT = String.raw`
+/**
+ * Reads the rows by stage, in their order. The text is within the function, so that an agent without
+ * failures has it in its script alone.
+ */
+export function readCauses(): ReadonlyMap<string, readonly Row[]> {
+  const text = String.raw`
 # lookup
 = configured name server ~ /configured name server/
 no address for {hop}: {why}
@@ -326,14 +331,13 @@ there is no "script" command
 {error}
 -> see what is there: namei -l {folder}; findmnt -T {folder}
 `;
-
-/** The rows by stage, in their order. */
-export const CAUSES: Readonly<Record<string, readonly Row[]>> = Object.fromEntries(
-  TEXT.split("\n# ").slice(1).map((part): [string, Row[]] => {
-    const [stage = "", ...rows] = part.split("\n= ");
-    return [stage.trim(), rows.map(rowOf)];
-  }),
-);
+  return new Map(
+    text.split("\n# ").slice(1).map((part) => {
+      const [stage = "", ...rows] = part.split("\n= ");
+      return [stage.trim(), rows.map(rowOf)];
+    }),
+  );
+}
 
 function rowOf(text: string): Row {
   const [head = "", reason = "", ...actions] = text.trim().replaceAll("...", "…").split("\n");
