@@ -63,18 +63,7 @@ const UNITS: Readonly<Record<string, string>> = {
 const DURATION = new RegExp(`^(-?[\\d.,]+) (${Object.keys(UNITS).join("|")})$`);
 
 /** Values that are no sentences. */
-const THINGS = [
-  "address",
-  "code",
-  "count",
-  "file",
-  "folder",
-  "host",
-  "name",
-  "path",
-  "server",
-  "setting",
-];
+const THINGS = "address,code,count,file,folder,host,name,path,server,setting".split(",");
 /** What a value matches: the name of a setting, a text in brackets or quotes, and a part of a sentence. */
 const SETTING = "[^\\s(]*?";
 const CLOSED = "(?:[^()]|\\([^()]*\\))*?";

@@ -302,6 +302,11 @@ this needs Deno 2.9 or newer, named by $DENO or on the path
 {#count} days behind the panel's
 {#days} {unit} behind the panel's
 {path} is damaged: it has {#size} of {#bytes} bytes
+{host} is {addresses}, from line {#line} of /etc/hosts, after {#time} ({answers})
+Komari, protocol version {#version}, answers in {#time} ms
+{#time} behind the panel's
+{text}; systemd has started it again {#count} time: before, {cause}
+{text}; systemd has started it again {#count} times: before, {cause}
 {text}; systemd has started it again {#count} time
 {text}; systemd has started it again {#count} times
 `;
