@@ -1,9 +1,12 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { isHtml } from "../diagnosis/page.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
-import { type PanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
+import {
+  foreignAnswer,
+  type PanelFetch,
+  type PanelResponse,
+  statusError,
+} from "./http_exchange.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
-import { PanelError } from "./panel_error.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 
 /** A list of 10,000 tasks takes most of it. */
@@ -53,7 +56,7 @@ export class ClientV1 {
       return parseTaskList(response.text);
     } catch (cause) {
       if (!(cause instanceof SyntaxError)) throw cause;
-      throw unreadable(name, response, cause);
+      throw foreignAnswer(name, response);
     }
   }
 
@@ -67,7 +70,7 @@ export class ClientV1 {
     const { name, response } = await this.#request(verb, path, { ...options, body });
     // Proxies answer 200 with a page of HTML to paths that they don't know.
     const { status } = jsonFields(parseJson(response.text));
-    if (status !== "success") throw unreadable(name, response);
+    if (status !== "success") throw foreignAnswer(name, response);
   }
 
   /** Posts a body, or gets where there is none; gives the name of the call, and the answer. */
@@ -95,9 +98,7 @@ export class ClientV1 {
       ...rest,
     }, signal);
     if (response.status === 200) return { name, response };
-    throw isUnsupported(response)
-      ? unsupported(name, `status ${response.status}`, response)
-      : statusError(name, response);
+    throw isUnsupported(response) ? foreignAnswer(name, response) : statusError(name, response);
   }
 }
 
@@ -105,25 +106,4 @@ export class ClientV1 {
 function isUnsupported({ status, text }: PanelResponse): boolean {
   if (status === 405 || status === 501) return true;
   return status === 404 && !/^\s*[{[]/.test(text);
-}
-
-function unsupported(name: string, what: string, answer: PanelResponse): PanelError {
-  return new PanelError(
-    `Cannot ${name}: the answer is ${what}, not a panel's of version 1; ` +
-      "another path, or another server?",
-    {
-      failure: "unsupported protocol",
-      status: answer.status,
-      seen: { stage: "answer", error: `the answer is ${what}`, answer },
-    },
-  );
-}
-
-function unreadable(name: string, answer: PanelResponse, cause?: unknown): PanelError {
-  if (isHtml(answer.text)) return unsupported(name, "a page of HTML", answer);
-  return new PanelError(`Cannot ${name}: the answer is not a panel's`, {
-    failure: "unreadable",
-    seen: { stage: "answer", error: "the answer is not a panel's", answer },
-    cause,
-  });
 }

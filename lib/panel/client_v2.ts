@@ -2,6 +2,7 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { isHtml } from "../diagnosis/page.ts";
 import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
+  foreignAnswer,
   type PanelCall,
   type PanelFetch,
   type PanelResponse,
@@ -137,7 +138,7 @@ export class ClientV2 {
     if (answer.status === 400 && /^\s*\{/.test(answer.text)) return true;
     const error = statusError(name, answer);
     if (error.failure === "unauthorized") return false;
-    throw isUnsupported(answer) ? unsupported(name, answer) : error;
+    throw isUnsupported(answer) ? foreignAnswer(name, answer) : error;
   }
 
   /** Makes a call, and gives the events of its answer. @throws {PanelError} When it is not accepted. */
@@ -195,21 +196,9 @@ function checkResponse(response: PanelResponse, { name }: PanelCall): void {
     if (message.error === undefined && status === 200) return;
     if (message.error !== undefined) throw toPanelError(name, message.error, status);
   }
-  if (isUnsupported(response)) throw unsupported(name, response);
+  if (isUnsupported(response)) throw foreignAnswer(name, response);
   if (status !== 200) throw statusError(name, response);
-  throw new PanelError(`Cannot ${name}: the answer is not a panel's`, {
-    failure: "unreadable",
-    seen: { stage: "answer", error: "the answer is not a panel's", answer: response },
-  });
-}
-
-function unsupported(name: string, answer: PanelResponse): PanelError {
-  const what = isHtml(answer.text) ? "a page of HTML" : `status ${answer.status}`;
-  return new PanelError(`Cannot ${name}: the answer is ${what}, not a panel's of version 2`, {
-    failure: "unsupported protocol",
-    status: answer.status,
-    seen: { stage: "answer", error: `the answer is ${what}`, answer },
-  });
+  throw foreignAnswer(name, response);
 }
 
 /**

@@ -129,6 +129,15 @@ export function statusError(name: string, answer: PanelResponse): PanelError {
   return failure(name, isRedirect ? "redirected" : kind, seen, retryAfterMs);
 }
 
+/** Creates the error for an answer that is no panel's, or that of another version of the protocol. */
+export function foreignAnswer(name: string, answer: PanelResponse): PanelError {
+  const { status, text } = answer;
+  const what = isHtml(text) ? "a page of HTML" : status === 200 ? "no panel's" : `status ${status}`;
+  const seen = { stage: "answer", error: `the answer is ${what}`, answer } as const;
+  const isReadable = isHtml(text) || status !== 200;
+  return failure(name, isReadable ? "unsupported protocol" : "unreadable", seen);
+}
+
 /** The longest time that a `Retry-After` is honoured: a wrong one must not silence the agent. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000;
 

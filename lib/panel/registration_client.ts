@@ -17,7 +17,12 @@ import { LearnedTokenPlace } from "./authentication.ts";
 import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import type { Diagnosis, Seen } from "../diagnosis/cause.ts";
 import { isHtml, reasonOf } from "../diagnosis/page.ts";
-import { createPanelFetch, type PanelResponse, statusError } from "./http_exchange.ts";
+import {
+  createPanelFetch,
+  foreignAnswer,
+  type PanelResponse,
+  statusError,
+} from "./http_exchange.ts";
 import { MessageLimit } from "./message_limit.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";
 import { diagnosisOf, PanelConnection } from "./panel_connection.ts";
@@ -143,11 +148,7 @@ function outcomeOf(answer: PanelResponse): RegistrationOutcome {
     const kind = LATE.includes(status) ? "doubtful" : status === 403 ? "refused" : "failed";
     return { kind, error: statusError(CALL, answer) };
   }
-  if (isHtml(text)) {
-    const error = "the answer is a page of HTML";
-    const seen = { stage: "answer", error, answer } as const;
-    return { kind: "failed", error: failed(error, "unreadable", { seen }) };
-  }
+  if (isHtml(text)) return { kind: "failed", error: foreignAnswer(CALL, answer) };
   try {
     return { kind: "registered", node: parseRegistration(text) };
   } catch (cause) {

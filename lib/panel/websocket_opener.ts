@@ -1,7 +1,6 @@
 import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
-import { isHtml } from "../diagnosis/page.ts";
-import { connectionError, type DialOptions, statusError } from "./http_exchange.ts";
+import { connectionError, type DialOptions, foreignAnswer, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
 import { MAX_SKIPPED_BYTES, ORDER_BYTES } from "./long_order.ts";
 import { PanelError } from "./panel_error.ts";
@@ -96,14 +95,7 @@ export class WebSocketOpener {
       const why = cause instanceof DialError ? whyNotDialled(cause) : "answered";
       return { why, error: connectionError(name, cause) };
     }
-    const { status, text } = cause;
-    if (status !== 200) return { why: "answered", error: statusError(name, cause) };
-    const what = isHtml(text) ? "a page of HTML" : "no WebSocket";
-    const error = new PanelError(`Cannot ${name}: the answer is ${what}`, {
-      failure: "unsupported protocol",
-      status,
-      seen: { stage: "answer", error: `the answer is ${what}`, answer: cause },
-    });
+    const error = cause.status === 200 ? foreignAnswer(name, cause) : statusError(name, cause);
     return { why: "answered", error };
   }
 }

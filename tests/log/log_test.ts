@@ -157,6 +157,15 @@ Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, 
   ]);
 });
 
+Deno.test("setUpLog() drops no line of an outage, which are few", () => {
+  const events = ["outage started", "outage changed", "outage continues", "outage ended"];
+  const lines = logged({ forJournal: true }, () => {
+    for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
+    for (const event of events) getLogger("panel").info("{event}", { event });
+  });
+  assertEquals(lines.slice(-4), events.map((event) => `<6>panel: ${event}`));
+});
+
 Deno.test("setUpLog() drops no line at the level debug", () => {
   const lines = logged({ level: "debug" }, () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");

@@ -134,9 +134,9 @@ Deno.test("ClientV2 throws the kind of error that an answer means", async () => 
     [answer(501, ""), "unsupported protocol", undefined, "status 501"],
     [answer(400, "400 Bad Request"), "unsupported protocol", undefined, "status 400"],
     [answer(200, HTML), "unsupported protocol", undefined, "a page of HTML"],
-    [answer(200, ""), "unreadable", undefined, "not a panel's"],
-    [json(200, { status: "success" }), "unreadable", undefined, "not a panel's"],
-    [json(200, { method: "agent.exec" }), "unreadable", undefined, "not a panel's"],
+    [answer(200, ""), "unreadable", undefined, "no panel's"],
+    [json(200, { status: "success" }), "unreadable", undefined, "no panel's"],
+    [json(200, { method: "agent.exec" }), "unreadable", undefined, "no panel's"],
     [json(400, { id: 1, result: {} }), "rejected", undefined, "status 400"],
     // As {@linkcode statusError} has it.
     [answer(502, HTML), "unavailable", undefined, "status 502"],

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import {
   RegistrationClient,
@@ -190,6 +191,18 @@ Deno.test("RegistrationClient.register() accepts an answer soon after the signal
     assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
     await assertRejects(() => registration, DOMException);
   });
+});
+
+Deno.test("RegistrationClient.register() has failed, and is not in doubt, when it ends before anything was sent", async () => {
+  const hanging = () => new Promise<string[]>(() => {});
+  const system = new SystemResolver({ lookUp: hanging, lookUpHosts: hanging });
+  const config = { ...configOf(), endpoint: "http://panel.test", autoDiscoveryKey: KEY };
+  const stop = new AbortController();
+  using time = new FakeTime();
+  const registering = new RegistrationClient(config, system).register(stop.signal);
+  stop.abort();
+  await time.run(500);
+  assertEquals((await registering).kind, "failed");
 });
 
 Deno.test("RegistrationClient gives a panel 30 s to answer", async () => {

@@ -52,7 +52,7 @@ Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work fro
     new UpgradeError(status, answer(status, text, { location }));
   const cases: [unknown, DialFailure, PanelFailure, string][] = [
     [upgrade(200, HTML), "answered", "unsupported protocol", "the answer is a page of HTML"],
-    [upgrade(200, "hello"), "answered", "unsupported protocol", "the answer is no WebSocket"],
+    [upgrade(200, "hello"), "answered", "unreadable", "the answer is no panel's"],
     [upgrade(401, '{"message":"Unauthorized."}'), "answered", "unauthorized", "token"],
     [upgrade(403, HTML), "answered", "unavailable", "status 403"],
     [upgrade(404, "404 page not found"), "answered", "unavailable", "status 404"],
