@@ -9,8 +9,7 @@ import {
   statusError,
 } from "./http_exchange.ts";
 import { EventSplitter } from "./event_splitter.ts";
-import { ORDER_BYTES } from "./long_order.ts";
-import { CAPABILITIES } from "./orders.ts";
+import { CAPABILITIES, ORDER_BYTES } from "./orders.ts";
 import {
   type PanelEvent,
   parsePanelEvent,

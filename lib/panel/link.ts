@@ -1,7 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { getLogger, roundMs } from "../log/log.ts";
-import { AnswerRequests } from "./answer_requests.ts";
-import { AnswerTimeout } from "./answer_timeout.ts";
+import { AnswerRequests, AnswerTimeout } from "./answer_timing.ts";
 import { LinkLog } from "./link_log.ts";
 import {
   INITIAL_LINK,

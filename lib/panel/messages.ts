@@ -13,8 +13,14 @@ import {
   parseJson,
 } from "../parse/json.ts";
 import type { EventText } from "./event_splitter.ts";
-import { readLongOrder } from "./long_order.ts";
-import { forLog, isPanelId, type OrderMessage, readOrder, readV1Order } from "./orders.ts";
+import {
+  forLog,
+  isPanelId,
+  type OrderMessage,
+  readLongOrder,
+  readOrder,
+  readV1Order,
+} from "./orders.ts";
 
 /** An order with an id, which has to be acknowledged even if it is invalid. */
 export interface PanelEvent {

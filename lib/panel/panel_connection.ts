@@ -12,7 +12,7 @@ import { ClientV1 } from "./client_v1.ts";
 import { ClientV2 } from "./client_v2.ts";
 import { FileTransferClient } from "./file_transfers.ts";
 import { createPanelFetch } from "./http_exchange.ts";
-import { LONG_ORDER_BYTES, ORDER_BYTES } from "./long_order.ts";
+import { LONG_ORDER_BYTES, ORDER_BYTES } from "./orders.ts";
 import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";

@@ -4,7 +4,7 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import { type RpcRequest, toPanelError } from "./client_v2.ts";
 import { timeoutError } from "./http_exchange.ts";
 import type { SocketEnd } from "./link_machine.ts";
-import { ORDER_BYTES, readLongOrder } from "./long_order.ts";
+import { ORDER_BYTES, readLongOrder } from "./orders.ts";
 import type { MessageReceiver } from "./message_receiver.ts";
 import { parsePanelMessage } from "./messages.ts";
 import { failureOf, PanelError } from "./panel_error.ts";

@@ -2,7 +2,7 @@ import { DialError, UpgradeError } from "../net/errors.ts";
 import { openWebSocket, type WebSocketConnection } from "../net/websocket.ts";
 import { connectionError, type DialOptions, foreignAnswer, statusError } from "./http_exchange.ts";
 import type { DialFailure } from "./link_machine.ts";
-import { MAX_SKIPPED_BYTES, ORDER_BYTES } from "./long_order.ts";
+import { MAX_SKIPPED_BYTES, ORDER_BYTES } from "./orders.ts";
 import { PanelError } from "./panel_error.ts";
 import { callAuthenticated, type PanelAccess } from "./authentication.ts";
 

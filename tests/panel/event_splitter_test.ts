@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { EventSplitter } from "../../lib/panel/event_splitter.ts";
-import { readLongOrder } from "../../lib/panel/long_order.ts";
+import { readLongOrder } from "../../lib/panel/orders.ts";
 import { parsePanelEvent } from "../../lib/panel/messages.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
