@@ -84,7 +84,6 @@ async function updateNow(
   requireUpdatable(program);
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
-  requireKey(source);
   const system = currentSystem({ env, printLine: () => {} });
   const service = agentService(path, serviceNames(path, config.serviceName), system);
   if (service?.pinned) {
@@ -139,11 +138,11 @@ function resultText(outcome: UpdateOutcome, { json }: Config): string {
 
 const OLDER_STAYS = "Automatic updates go on to newer versions; `install --pin` keeps this one";
 
-function describe({ version, tag, decision }: FoundRelease): Record<string, unknown> {
-  return { present: VERSION, newest: version ?? tag, verdict: decision };
+function describe({ version, decision }: FoundRelease): Record<string, unknown> {
+  return { present: VERSION, newest: version, verdict: decision };
 }
 
-function sentence({ version, tag, decision }: FoundRelease): string {
+function sentence({ version, decision }: FoundRelease): string {
   const sentences = {
     "older": `Version ${version} is available, and older than ${VERSION}: ` +
       `"update --now --install-version ${version}" installs it`,
@@ -151,7 +150,7 @@ function sentence({ version, tag, decision }: FoundRelease): string {
     "not newer": `Version ${VERSION} is up to date: the latest release is ${version}`,
     "failed before":
       `Version ${version} is available, but failed on this machine within a week: ${VERSION} stays`,
-    "not stable": `Version ${VERSION} is installed; the latest release, ${tag}, is not stable`,
+    "not stable": `Version ${VERSION} is installed; the latest release, ${version}, is not stable`,
   };
   return `${sentences[decision]}\n`;
 }
@@ -180,8 +179,7 @@ function releaseSource(config: Config): Omit<ReleaseQuery, "failed"> {
     currentVersion: VERSION,
     wanted: installVersion === "" ? undefined : installVersion,
   };
-  // What is not described can only be recognized by its signature.
-  if (url === "") requireKey(source);
+  requireKey(source);
   return source;
 }
 

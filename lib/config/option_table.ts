@@ -361,7 +361,7 @@ export const OPTIONS = {
   }),
   updateUrl: updates.text(
     "--update-url URL",
-    "Where to find the newest release, in the format of GitHub's API",
+    "Folder of the newest release's files",
     { tags: ["root", "release"], parse: parseEndpoint, initialText: "the project's releases" },
   ),
   updateKey: updates.text("--update-key KEY", "Public key of the releases at --update-url", {

@@ -68,11 +68,6 @@ export async function downloadSums(
   return sums;
 }
 
-/** The names of the files in a list by `sha256sum`. */
-export function listedNames(sums: string): string[] {
-  return [...sums.matchAll(/^[0-9a-f]{64} [ *](.+?)\r?$/gim)].map(([, name = ""]) => name);
-}
-
 /** The signature of `SHA256SUMS` among a release's files: Ed25519, 64 bytes in Base64. */
 export const SIGNATURE = "SHA256SUMS.sig";
 

@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import { readProgramVersion } from "../host/program_version.ts";
 import { isReporting } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
-import { downloadSums, findSha256, signedSize, signedVersion, SUMS } from "./checksums.ts";
+import { findSha256, signedSize } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
 import { fileSha256, type ProgramFiles } from "./program_files.ts";
 import { findRelease, type FoundRelease, type ReleaseQuery } from "./releases.ts";
@@ -19,7 +19,7 @@ import {
 export type UpdaterOptions =
   & TrialOptions
   & Omit<ReleaseQuery, "failed">
-  & Omit<WantedProgram, "version" | "signal">;
+  & Omit<WantedProgram, "signal">;
 
 /** The outcome of an update. */
 export type UpdateOutcome = TrialOutcome | {
@@ -44,11 +44,9 @@ export async function performUpdate(
   if (resumed !== undefined) return resumed;
   const release = await findRelease({ ...parts, failed: trial.failed }, { downloads, signal });
   const { version: to, decision } = release;
-  if (to === undefined || (decision !== "newer" && decision !== "older")) {
-    return { kind: "nothing", release };
-  }
+  if (decision !== "newer" && decision !== "older") return { kind: "nothing", release };
   await requireHealthyAgent(parts.agent, signal);
-  const sha256 = await fetchProgram(release.files, { ...parts, version: to, signal });
+  const sha256 = await fetchProgram(release, { ...parts, signal });
   const versions = { from: currentVersion, to };
   if (decision === "older") onStep("older", versions);
   onStep("fetched", versions);
@@ -98,10 +96,6 @@ const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 export interface WantedProgram {
   /** The build for this machine, such as `linux-amd64`. */
   readonly target: string;
-  /** The version that the release is said to be. */
-  readonly version: string;
-  /** The key that releases are signed with. */
-  readonly publicKey: string;
   readonly files: ProgramFiles;
   readonly downloads: Downloads;
   readonly signal: AbortSignal;
@@ -110,27 +104,25 @@ export interface WantedProgram {
 /**
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
- * The file is synced and verified, and has not been run: its SHA-256 is in `SHA256SUMS`, which is
- * signed, and so are the version and the size where the list names them. After a failure nothing is left of it.
+ * The file is synced and verified, and has not been run: its SHA-256 is in the signed list, and so is
+ * its size where the list names it. After a failure nothing is left of it.
  *
- * @param release The addresses of the release's files, by name.
  * @throws {Error} When it is missing, can't be downloaded or written, or fails verification.
  */
-export async function fetchProgram(
-  release: ReadonlyMap<string, string>,
-  wanted: WantedProgram,
+async function fetchProgram(
+  { sums, urlOf }: FoundRelease,
+  { target, files, downloads, signal }: WantedProgram,
 ): Promise<string> {
-  const { target, files, downloads, signal } = wanted;
   const name = `${PROGRAM}-${target}`;
-  const url = release.get(name);
-  if (url === undefined) {
+  const sha256 = findSha256(sums, name);
+  if (sha256 === undefined) {
     throw new Error(`Cannot update: the release has no program for ${target}`);
   }
-  const { sha256, maxBytes } = await signedFile(release, name, wanted);
+  const maxBytes = signedSize(sums, name) ?? MAX_PROGRAM_BYTES;
   try {
     {
       using file = await files.createStaged();
-      await downloads.file(url, { file, maxBytes, signal });
+      await downloads.file(urlOf(name), { file, maxBytes, signal });
     }
     if (await fileSha256(files.stagedPath) !== sha256) {
       throw new Error("Cannot update: the downloaded file has the wrong SHA-256");
@@ -140,27 +132,5 @@ export async function fetchProgram(
   } catch (error) {
     await files.removeTemporary();
     throw error;
-  }
-}
-
-/** What is signed of a file: its SHA-256, and the bytes that it has at most. */
-async function signedFile(
-  release: ReadonlyMap<string, string>,
-  name: string,
-  { version, publicKey, downloads, signal }: WantedProgram,
-): Promise<{ sha256: string; maxBytes: number }> {
-  const sums = await downloadSums(fileUrl, { publicKey, downloads, signal });
-  const signed = signedVersion(sums);
-  if (signed !== undefined && signed !== version) {
-    throw new Error(`Cannot update: ${SUMS} is of version ${signed}, not ${version}`);
-  }
-  const sha256 = findSha256(sums, name);
-  if (sha256 === undefined) throw new Error(`Cannot update: ${SUMS} does not list ${name}`);
-  return { sha256, maxBytes: signedSize(sums, name) ?? MAX_PROGRAM_BYTES };
-
-  function fileUrl(name: string): string {
-    const url = release.get(name);
-    if (url === undefined) throw new Error(`Cannot update: the release has no ${name}`);
-    return url;
   }
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { same } from "../cases.ts";
-import { findSha256, listedNames, signedSize, signedVersion } from "../../lib/update/checksums.ts";
+import { findSha256, signedSize, signedVersion } from "../../lib/update/checksums.ts";
 
 const A = "0a".repeat(32);
 const B = "0b".repeat(32);
@@ -48,11 +48,4 @@ Deno.test("signedSize() reads the line that states the size of a file", async ()
     [" #size=22:x\n#size=x:x\n#size=:x\n#size=-1:x\n#size=1234567890123:x\n", undefined],
     ["", undefined],
   ]);
-});
-
-Deno.test("listedNames() has the name of each file, and nothing else", () => {
-  const sums = `#version=1.2.3\n${A}  one\r\n${B.toUpperCase()} *two words\n${
-    A.slice(1)
-  }  x\n ${A}  y\n`;
-  assertEquals(listedNames(sums), ["one", "two words"]);
 });

@@ -6,17 +6,13 @@ import { ReleaseKeys } from "./release_keys.ts";
 export interface ServerFaults {
   /** Answers the requests for paths that contain a word; what it does not, is answered as usual. */
   readonly answer?: Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
-  /** Changes the fields of the release. */
-  readonly release?: Record<string, unknown>;
-  /** Changes the fields of the description of each file. */
-  readonly asset?: Record<string, unknown>;
   /** Replaces `SHA256SUMS`, which is signed as it is. */
   readonly sums?: string;
   /** Replaces the signature; `undefined` leaves it out of the release. */
   readonly signature?: string | undefined;
 }
 
-/** A signed release that is served on loopback, in the form of GitHub's API. */
+/** A signed release that is served on loopback, as GitHub serves it. */
 export class ReleaseServer implements AsyncDisposable {
   faults: ServerFaults = {};
   /** Paths that were asked for. */
@@ -38,9 +34,9 @@ export class ReleaseServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** The address of the newest release's description. */
+  /** The folder of the newest release's files. */
   get url(): string {
-    return `${this.origin}/latest`;
+    return `${this.origin}/releases/latest/download`;
   }
 
   /** Publishes a version with one program, by its target. */
@@ -60,15 +56,12 @@ export class ReleaseServer implements AsyncDisposable {
     for (const [word, answer] of Object.entries(this.faults.answer ?? {})) {
       if (pathname.includes(word)) return answer(request);
     }
-    if (["/latest", `/tags/${this.#tag}`].includes(pathname)) return Response.json(this.#release());
-    const [, tag, listed] =
-      /\/releases\/(latest\/download|download\/v[^/]+)\/(.+)$/.exec(pathname) ??
-        [];
-    const isOther = tag !== undefined &&
-      !["latest/download", `download/${this.#tag}`].includes(tag);
-    const name = isOther ? "" : listed ?? pathname.slice("/files/".length);
+    const [, tag = "", listed = ""] =
+      /\/releases\/(latest\/download|download\/v[^/]+)\/(.+)$/.exec(pathname) ?? [];
+    const name = ["latest/download", `download/${this.#tag}`].includes(tag) ? listed : "";
     if (name === "SHA256SUMS") return new Response(this.#sums());
-    if (name === "SHA256SUMS.sig") return new Response(this.#signature());
+    const signature = this.#signature();
+    if (name === "SHA256SUMS.sig" && signature !== undefined) return new Response(signature);
     const bytes = this.#files.get(name);
     return bytes === undefined
       ? new Response("<html>Not found</html>", { status: 404 })
@@ -84,23 +77,6 @@ export class ReleaseServer implements AsyncDisposable {
 
   #signature(): string | undefined {
     return "signature" in this.faults ? this.faults.signature : this.keys.sign(this.#sums());
-  }
-
-  #release(): Record<string, unknown> {
-    const encoder = new TextEncoder();
-    const signature = this.#signature();
-    const lists: [string, Uint8Array<ArrayBuffer>][] = [
-      ["SHA256SUMS", encoder.encode(this.#sums())],
-    ];
-    if (signature !== undefined) lists.push(["SHA256SUMS.sig", encoder.encode(signature)]);
-    const assets = [...this.#files, ...lists].map(([name, bytes]) => ({
-      name,
-      size: bytes.length,
-      digest: `sha256:${sha256(bytes)}`,
-      browser_download_url: `${this.origin}/files/${name}`,
-      ...(name.startsWith("SHA256SUMS") ? {} : this.faults.asset),
-    }));
-    return { tag_name: this.#tag, draft: false, prerelease: false, assets, ...this.faults.release };
   }
 }
 
