@@ -24,6 +24,10 @@ Deno.test("translate() puts sentences, errors and columns together from their pa
       "NOT REPORTING: no report was accepted yet → correct it",
       "未在上报：还没有上报被接受 → 请改正",
     ],
+    [
+      "The basic info works again after 3.1 s and 4 failed calls",
+      "基础信息恢复正常，历时 3.1 秒，失败 4 次",
+    ],
     ["  Program        /opt/x", "  程序           /opt/x"],
     [
       "Since       2026-01-01, next reset 2026-02-01\nState       none\n",
@@ -304,7 +308,11 @@ this needs Deno 2.9 or newer, named by $DENO or on the path
 {path} is damaged: it has {#size} of {#bytes} bytes
 {host} is {addresses}, from line {#line} of /etc/hosts, after {#time} ({answers})
 Komari, protocol version {#version}, answers in {#time} ms
+The report works again after {#seconds} s and {#failures} failed {calls}
+The {call} works again after {#seconds} s and {#failures} failed {calls}
 {#time} behind the panel's
+{tls}, issued by {issuer}, {validity}, for no name
+{tls}, self-signed by {issuer}, {validity}, for no name
 {text}; systemd has started it again {#count} time: before, {cause}
 {text}; systemd has started it again {#count} times: before, {cause}
 {text}; systemd has started it again {#count} time
