@@ -123,3 +123,20 @@ Deno.test("PanelConnection.closeIdle() closes the connections that no call uses"
     await realUntil(() => ended === 2);
   });
 });
+
+Deno.test("PanelConnection.tell() names a node that was deleted only where the panel has taken its token before", () => {
+  const causes: unknown[] = [];
+  const node = { endpoint: "https://panel.example.com", token: "abcdefghijklmnopqrstuv" };
+  const connection = new PanelConnection(node, config, [{
+    onOutcome: (_error, _call, diagnosis) => void causes.push(diagnosis?.cause),
+  }]);
+  const seen = { stage: "token", error: "the panel does not know this token" } as const;
+  const unknown = new PanelError("Cannot x", { failure: "unauthorized", seen });
+  connection.tell(unknown, "report");
+  connection.tell(undefined, "report");
+  connection.tell(unknown, "report");
+  node.token = "zyxwvutsrqponmlkjihgfe";
+  connection.tell(unknown, "report");
+  assertEquals(causes, ["unknown token", undefined, "deleted node", "unknown token"]);
+  connection.close();
+});

@@ -233,7 +233,7 @@ Deno.test("RegistrationClient.isTokenKnown() asks by version 2, and by version 1
     [v2, "400 Bad Request", known],
     [v2, "401 Unauthorized", ""],
     [v2Header, "401 Unauthorized", ""],
-    [v2, "502 Bad Gateway", ""],
+    [v2, "502 Bad Gateway", '{"error":"no upstream"}'],
     [v2, "404 Not Found", "404 page not found"],
     [v1, "200 OK", "[]"],
     [v2, "404 Not Found", "404 page not found"],
