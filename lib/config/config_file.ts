@@ -64,7 +64,7 @@ export function readConfigFile(
       const allowed = option === OPTIONS.headers
         ? "a text, an array or an object of headers, a line each"
         : "a plain value";
-      throw new UsageError(`Cannot use key "${key}" of ${path}: allowed is ${allowed}`);
+      throw new UsageError(`Cannot use key "${key}" of ${path}: expected ${allowed}`);
     }
     values.set(key, words.join(option.separator ?? ","));
   }
@@ -123,7 +123,7 @@ export function parseConfigObject(text: string, name: string): JsonObject {
     });
   }
   if (!isJsonObject(parsed)) {
-    throw new UsageError(`Cannot use ${name}: allowed is one JSON object`);
+    throw new UsageError(`Cannot use ${name}: expected one JSON object`);
   }
   return parsed;
 }

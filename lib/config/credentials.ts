@@ -60,7 +60,7 @@ function parseTokenText(text: string, name: string): string {
     return parseToken(text);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(`Cannot use ${name}: allowed is ${cause.message}`, { cause });
+    throw new UsageError(`Cannot use ${name}: expected ${cause.message}`, { cause });
   }
 }
 

@@ -303,7 +303,7 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     const use = option.secret || (option.tags?.includes("panel") && isLikeToken(part))
       ? `Cannot use the value of ${origin}`
       : `Cannot use ${JSON.stringify(redactUrl(part))} for ${origin}`;
-    throw new UsageError(`${use}: allowed is ${error.message}`, { cause: error });
+    throw new UsageError(`${use}: expected ${error.message}`, { cause: error });
   }
 }
 

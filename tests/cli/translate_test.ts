@@ -82,8 +82,8 @@ network traffic: Cannot read /x: Too many open files; uptime: Cannot read /y: no
 → 12；总是丢失：8.8.8.8（icmp）、1.1.1.1:80（tcp）
 Cannot use flag --intervall: no such flag; did you mean --interval?
 → 无法使用选项 --intervall：没有这个选项；你是否想用 --interval？
-Cannot use "x" for flag --interval: allowed is a number from 1 to 3600
-→ 无法把 "x" 用于选项 --interval：允许的是 1 到 3600 的数
+Cannot use "x" for flag --interval: expected a number from 1 to 3600
+→ 无法把 "x" 用于选项 --interval：应为 1 到 3600 的数
 Healthy: a report was accepted 2.1 s ago → 正常：2.1 秒前有一次上报被接受
 Cannot read /x: permission denied → 无法读取 /x：没有权限
 panel.example.com: permission denied → panel.example.com：没有权限

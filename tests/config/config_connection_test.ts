@@ -56,7 +56,7 @@ Deno.test("resolveConfig() makes no second header of a line feed within one", ()
   ];
   for (const headers of cases) {
     const message = refusal(["--config", "c"], { files: { c: `{"headers": ${headers}}` } });
-    assertStringIncludes(message, 'Cannot use key "headers" of c: allowed is a text, an array');
+    assertStringIncludes(message, 'Cannot use key "headers" of c: expected a text, an array');
   }
 });
 

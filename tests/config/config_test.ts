@@ -100,7 +100,7 @@ Deno.test("resolveConfig() reads the token from a file", () => {
   const blanks = { files: { t: "two words" } };
   assertStringIncludes(
     refusal(["--token-file", "t"], blanks),
-    "Cannot use --token-file t: allowed",
+    "Cannot use --token-file t: expected",
   );
 });
 
@@ -139,16 +139,16 @@ Deno.test("resolveConfig() refuses a key that no panel takes, for every command,
   const rule = "the panel's key, 12 letters at least";
   const commands = [[], ["install"], ["uninstall"], ["traffic", "show"], ["demo"], ["health"]];
   for (const command of commands) {
-    const expected = `Cannot use the value of flag --auto-discovery: allowed is ${rule}`;
+    const expected = `Cannot use the value of flag --auto-discovery: expected ${rule}`;
     assertEquals(refusal([...command, "--auto-discovery", "  sh0rt-k3y  "]), expected);
   }
   assertEquals(
     refusal([], { env: { AGENT_AUTO_DISCOVERY_KEY: KEY.slice(1) } }),
-    `Cannot use the value of variable AGENT_AUTO_DISCOVERY_KEY: allowed is ${rule}`,
+    `Cannot use the value of variable AGENT_AUTO_DISCOVERY_KEY: expected ${rule}`,
   );
   const files = { "c.json": '{"auto_discovery_key": "k"}' };
-  assertStringIncludes(refusal(["--config", "c.json"], { files }), `allowed is ${rule}`);
-  assertStringIncludes(refusal(["--auto-discovery="]), `allowed is ${rule}`);
+  assertStringIncludes(refusal(["--config", "c.json"], { files }), `expected ${rule}`);
+  assertStringIncludes(refusal(["--auto-discovery="]), `expected ${rule}`);
   assertEquals(resolve(["--auto-discovery", ` ${KEY}\u00a0`]).autoDiscoveryKey, KEY);
 });
 
@@ -245,7 +245,7 @@ Deno.test("resolveConfig() refuses files that are no object of plain values", ()
   const expected = "Cannot read AGENT_CONFIG_FILE gone: no such file";
   assertEquals(refusal([], { env: { AGENT_CONFIG_FILE: "gone" } }), expected);
   const c = '{"interval": "abc"}';
-  const words = 'Cannot use "abc" for key interval of c: allowed';
+  const words = 'Cannot use "abc" for key interval of c: expected';
   assertStringIncludes(refusal(["--config", "c"], { files: { c } }), words);
 });
 
@@ -367,7 +367,7 @@ Deno.test("resolveConfig() shows a refused address without its login and query",
 });
 
 Deno.test("resolveConfig() names a pattern of interfaces that is malformed, and what is wrong with it", () => {
-  const allowed = "allowed is well-formed patterns";
+  const allowed = "expected well-formed patterns";
   const words = `--include-nics: ${allowed} (a bracket is not closed: en[)`;
   assertStringIncludes(refusal(["--include-nics", "eth*,en["]), words);
   assertStringIncludes(

@@ -58,7 +58,7 @@ Deno.test("resolveConfig() returns what --unset names to its default, in every l
 
 Deno.test("resolveConfig() refuses --unset for what is no option, or is set beside it", () => {
   const wrong =
-    'Cannot use "intervall" for flag --unset: allowed is names of options, and HTTP_PROXY';
+    'Cannot use "intervall" for flag --unset: expected names of options, and HTTP_PROXY';
   const table: [words: string, why: string][] = [
     ["--unset intervall", wrong],
     // The wrong one alone.

@@ -175,7 +175,7 @@ Deno.test("parsePanels() refuses other shapes, and never shows a token", () => {
   ];
   for (const panels of cases) {
     const message = refusal({ panels });
-    assertStringIncludes(message, "Cannot use the value of key panels of /config.json: allowed is");
+    assertStringIncludes(message, "Cannot use the value of key panels of /config.json: expected ");
     assertEquals(message.includes("s3cret"), false, message);
   }
 });

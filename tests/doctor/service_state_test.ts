@@ -171,10 +171,10 @@ timed.test("the service is judged by its manager, and by the last error in its l
         "failed: x (systemd) is not running, and starts at boot; the last error in its log: /opt/x is damaged: Exec format error → put the program there again: komari-agent-deno install",
       ],
       [
-        failing('Cannot use "0" for variable AGENT_INTERVAL: allowed is a number from 1 to 3600', {
+        failing('Cannot use "0" for variable AGENT_INTERVAL: expected a number from 1 to 3600', {
           dropIn: "[Service]\nEnvironment=AGENT_INTERVAL=0\n",
         }),
-        `failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use \"0\" for variable AGENT_INTERVAL: allowed is a number from 1 to 3600 → correct that in ${DROP_IN}:2, and then: systemctl daemon-reload && systemctl restart x`,
+        `failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use \"0\" for variable AGENT_INTERVAL: expected a number from 1 to 3600 → correct that in ${DROP_IN}:2, and then: systemctl daemon-reload && systemctl restart x`,
       ],
       [
         failing("Failed at step USER spawning /opt/x: No such process"),
