@@ -171,24 +171,17 @@ function releaseSource(config: Config): Omit<ReleaseQuery, "failed"> {
       "Cannot check for a newer version: this build has no release address; use --update-url URL",
     );
   }
-  const source = {
-    url,
-    mirror,
-    repository: REPOSITORY,
-    publicKey: releaseKey(config),
-    currentVersion: VERSION,
+  const publicKey = releaseKey(config);
+  if (publicKey === "") {
+    throw new Error(
+      "Cannot update: this build has no key to verify releases with; use --update-url URL " +
+        "--update-key KEY",
+    );
+  }
+  return {
+    ...{ url, mirror, repository: REPOSITORY, publicKey, currentVersion: VERSION },
     wanted: installVersion === "" ? undefined : installVersion,
   };
-  requireKey(source);
-  return source;
-}
-
-function requireKey({ publicKey }: { publicKey: string }): void {
-  if (publicKey !== "") return;
-  throw new Error(
-    "Cannot update: this build has no key to verify releases with; use --update-url URL " +
-      "--update-key KEY",
-  );
 }
 
 function openUpdateState(path: string): StateFile<UpdateState> {
