@@ -130,13 +130,13 @@ export function parseConfigObject(text: string, name: string): JsonObject {
 
 /** Names the place of a syntax error, without any of the text. */
 function syntaxProblem(text: string, error: unknown): string {
-  if (text.trim() === "") return "it is no valid JSON: it is empty";
+  if (text.trim() === "") return "invalid JSON: it is empty";
   const message = error instanceof Error ? error.message : "";
   const [, position] = /at position (\d+)$/.exec(message) ?? [];
-  if (position === undefined) return "it is no valid JSON: it ends too early";
+  if (position === undefined) return "invalid JSON: it ends too early";
   const before = text.slice(0, Number(position)).split("\n");
   const line = before.at(-1) ?? "";
-  const place = `it is no valid JSON at line ${before.length}, column ${[...line].length + 1}`;
+  const place = `invalid JSON at line ${before.length}, column ${[...line].length + 1}`;
   // A comma that is missing is noticed at the next word.
   const isFirst = before.length > 1 && line.trim() === "";
   return isFirst ? `${place}, or at the end of line ${before.length - 1}` : place;

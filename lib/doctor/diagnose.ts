@@ -222,7 +222,7 @@ function judgeConfig(
   const { configPath, isConfigInstalled, endpoint, token, unknownVariables, mistake } = config;
   if (mistake !== undefined) {
     // As a power cut or a full disk leaves it.
-    const [, empty] = /configuration (\/\S+): it is no valid JSON: it is empty$/.exec(mistake) ??
+    const [, empty] = /configuration (\/\S+): invalid JSON: it is empty$/.exec(mistake) ??
       [];
     return failed(
       mistake,

@@ -209,7 +209,7 @@ Deno.test("statusText() tells in the past what an agent has written that does no
 });
 
 Deno.test("statusText() tells a mistake once, and leaves out what is not known", () => {
-  const broken = "/etc/x/config.json: it is no valid JSON";
+  const broken = "/etc/x/config.json: invalid JSON";
   const ofLog = { status: "failed", text: `x: Cannot use --config ${broken}`, advice: [] } as const;
   const mistake = `Cannot use the installed configuration ${broken}`;
   assertEquals(statusText({ ...STATUS, found: ofLog, mistake }).includes("Configuration"), false);

@@ -44,7 +44,7 @@ Deno.test("readConfigFile() says where the syntax is wrong, and shows nothing of
     const { message, cause } = assertThrows(() => read(text), UsageError, place, text);
     assertEquals(message.includes("s3cret"), false, message);
     assertEquals(String(cause).includes("s3cret"), false, String(cause));
-    assertEquals(message.startsWith("Cannot use --config c: it is no valid JSON"), true, message);
+    assertEquals(message.startsWith("Cannot use --config c: invalid JSON"), true, message);
   }
 });
 

@@ -153,14 +153,14 @@ timed.test("the service is judged by its manager, and by the last error in its l
         "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot load the certificates of authorities → repair that, and then: systemctl start x; its log: journalctl -u x -f",
       ],
       [
-        failing("Cannot use /etc/x/config.json: it is no valid JSON: it is empty", {
+        failing("Cannot use /etc/x/config.json: invalid JSON: it is empty", {
           of: { readConfig: "/etc/x/config.json" },
         }),
-        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use /etc/x/config.json: it is no valid JSON: it is empty; that is repaired by now → start it: systemctl start x",
+        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use /etc/x/config.json: invalid JSON: it is empty; that is repaired by now → start it: systemctl start x",
       ],
       [
-        failing("Cannot use /etc/x/config.json: it is no valid JSON: it is empty"),
-        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use /etc/x/config.json: it is no valid JSON: it is empty → correct that, and have it used: komari-agent-deno install",
+        failing("Cannot use /etc/x/config.json: invalid JSON: it is empty"),
+        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot use /etc/x/config.json: invalid JSON: it is empty → correct that, and have it used: komari-agent-deno install",
       ],
       [
         failing("Cannot read /etc/y.json: no such file"),
