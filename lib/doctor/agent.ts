@@ -112,8 +112,10 @@ function notReporting(
   const added = candidates(found, "it reports");
   return failed(
     text + (added?.text ?? ""),
-    "if all checks of the panel are fine, see whether it reports in a minute: komari-agent-deno status",
     added?.look,
+    // What it has met itself, with what it advises.
+    health.panels.find(({ failures }) => failures > 0)?.error?.action ??
+      "if all checks of the panel are fine, see whether it reports in a minute: komari-agent-deno status",
     `see in its log what it tries${found.state === undefined ? "" : `: ${found.state.logHint}`}`,
   );
 }

@@ -65,6 +65,15 @@ timed.test("the running agent is judged by its reports, and by what it has seen"
         ],
         "failed: version 1.2.3, process 4194304: the last report was accepted 60 s ago, which is more than 21 s: no such name: x → if all checks of the panel are fine, see whether it reports in a minute: komari-agent-deno status → see in its log what it tries",
       ],
+      // What the agent itself has met is advised by it.
+      [
+        [
+          running({ failures: 3, error: { text: "why", action: "do it", atMs: NOW } }, {
+            acceptedAtMs: undefined,
+          }),
+        ],
+        "failed: version 1.2.3, process 4194304: no report was accepted yet: why → do it → see in its log what it tries",
+      ],
       [
         [running({}, { problems: [{ part: "gpu", text: "why", sinceMs: 0 }] })],
         "failed: version 1.2.3, process 4194304: a report was accepted 2.0 s ago; graphics cards can't be measured: why → ask the driver itself: nvidia-smi; or leave out --gpu",
