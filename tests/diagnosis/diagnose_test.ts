@@ -96,6 +96,8 @@ answer url=http://panel.example proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
 → proxy unconnected: the proxy 10.0.0.1 does not reach panel.example: the proxy answers 502 ⇒ see on the proxy's machine whether it reaches the panel: curl -v http://panel.example
 answer proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
 → no upstream: the proxy in front of the panel gets no answer from it: status 502 and a page of HTML, "Bad Gateway" ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+answer url=http://panel.example proxy=http://10.0.0.1:3128 407 <h1>Login
+→ proxy's login: the proxy 10.0.0.1 wants a login: the proxy answers 407 ⇒ put the proxy's user and password into HTTP_PROXY/ALL_PROXY: http://USER:PASSWORD@HOST:PORT
 tls Cannot start TLS with panel.example port 443: it has no TLS 1.2 or 1.3
 → old TLS: no TLS with panel.example port 443: it has no TLS 1.2 or 1.3 ⇒ have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)
 tls Cannot start TLS with panel.example port 443: the server and this agent have no cipher in common
@@ -156,6 +158,8 @@ disconnected Cannot keep the WebSocket: the connection was lost
 → closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read its log, and that of the proxy before it
 short-lived open=3,400,9100 closed
 → second agent: the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+short-lived open=4,60000,60100 closed
+→ second agent: the last 4 WebSockets were closed soon: they were open for 60 s to 60 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
 short-lived open=6,60000,60100 closed
 → idle limit: the last 6 WebSockets were closed soon: they were open for 60 s to 60 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 websocket no answer within 10 s
