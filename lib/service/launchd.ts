@@ -22,7 +22,7 @@ interface Properties {
 }
 
 /** Formats a launchd property list as XML. */
-export function propertyList(values: Properties): string {
+function propertyList(values: Properties): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<!-- ${ORIGIN} -->`,

@@ -88,28 +88,6 @@ onOpenRc.test("planService() stops updates before the record forgets them", asyn
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
 });
 
-Deno.test("planService() lets the service and the updates of a Mac read root's proxies", async () => {
-  await using fake = machineOf("mac");
-  const before = fake.tree();
-  const plist = `/Library/LaunchDaemons/${UPDATE}.plist`;
-  await fake.install([...ARGS, ...RELEASES], { env: PROXY });
-  assertEquals(fake.calls().filter((line) => /^chmod|-update/.test(line)), [
-    `chmod +a user:ann allow read /etc/${NAME}/config.json /etc/${NAME}/environment`,
-    `launchctl enable system/${UPDATE}`,
-    `launchctl bootout system/${UPDATE}`,
-    `launchctl bootstrap system ${plist}`,
-  ]);
-  for (const path of [plist, `/Library/LaunchDaemons/${NAME}.plist`]) {
-    assertStringIncludes(fake.text(path), `<string>/etc/${NAME}/environment</string>`);
-  }
-  assert(fake.tree().includes(`/etc/${NAME}/environment 600`));
-  const proxies = fake.text(`/etc/${NAME}/environment`);
-  await installed(fake, []);
-  assertEquals(fake.text(`/etc/${NAME}/environment`), proxies, "they stay");
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
 for (const kind of ["mac", "openrc"] as const) {
   Deno.test(`planService() plans no updates by root when others can change Deno: ${kind}`, async () => {
     await using fake = machineOf(kind);

@@ -20,23 +20,12 @@ Deno.test("parseInstallRecord() parses the output of formatInstallRecord()", () 
 
 Deno.test("parseInstallRecord() throws when a path is dangerous or a field is wrong", () => {
   const bad: Record<string, unknown>[] = [
-    { trees: ["/"] },
-    { trees: ["/etc"] },
-    { trees: ["/etc/."] },
-    { trees: ["/./etc"] },
-    { trees: ["/var/lib/../.."] },
-    { trees: ["/var/lib/x/"] },
-    { trees: "/var/lib/x" },
-    { rootOptions: undefined },
-    { rootOptions: { mirror: 1 } },
-    { files: ["etc/passwd"] },
-    { files: [7] },
-    { folders: [""] },
-    { program: "./x" },
-    { manager: "sysv" },
-    { scope: "all" },
-    { service: "a b" },
-    { user: undefined },
+    ...["/", "/etc", "/etc/.", "/./etc", "/var/lib/../..", "/var/lib/x/"].map((it) => ({
+      trees: [it],
+    })),
+    ...[{ trees: "/var/lib/x" }, { rootOptions: undefined }, { rootOptions: { mirror: 1 } }],
+    ...[{ files: ["etc/passwd"] }, { files: [7] }, { folders: [""] }, { program: "./x" }],
+    ...[{ manager: "sysv" }, { scope: "all" }, { service: "a b" }, { user: undefined }],
     { links: undefined },
   ];
   for (const change of bad) {

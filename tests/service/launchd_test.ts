@@ -1,5 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { launchdPlist, launchdUpdatePlist, propertyList } from "../../lib/service/launchd.ts";
+import { assertEquals } from "@std/assert";
+import { launchdPlist, launchdUpdatePlist } from "../../lib/service/launchd.ts";
 import { writeExecutable } from "../executable.ts";
 import { ESCAPED_PLAN, golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
 import { inFolder } from "../temp_folder.ts";
@@ -34,24 +34,6 @@ Deno.test("launchdPlist() starts the program through a valid shell command", () 
     args: [...args.slice(0, 2), "/dev/null", "printf", "%s\n", ...args.slice(-2)],
   }).outputSync();
   assertEquals(new TextDecoder().decode(stdout), `--config\n${ESCAPED_PLAN.config}\n`);
-});
-
-Deno.test("propertyList() formats every type and escapes text", () => {
-  const list = propertyList({
-    "a<b": "c & d > e",
-    Count: 6,
-    On: true,
-    Words: ["one", "<two>"],
-    Variables: { HOME: "/x" },
-  });
-  const text = list.replace(/\n\s*/g, "");
-  const parts = [
-    "<dict><key>a&lt;b</key><string>c &amp; d &gt; e</string>",
-    "<key>Count</key><integer>6</integer><key>On</key><true/>",
-    "<array><string>one</string><string>&lt;two&gt;</string></array>",
-    "<key>Variables</key><dict><key>HOME</key><string>/x</string></dict></dict></plist>",
-  ];
-  for (const part of parts) assertStringIncludes(text, part);
 });
 
 inFolder.test("launchdUpdatePlist() reads variables from root's file only", (folder) => {
