@@ -28,6 +28,8 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
     const packed = `export const packedCommands = () => ${packedText(commands)};\n`;
     await Deno.writeTextFile(`${copy}/lib/cli/packed_commands.ts`, packed);
     await Deno.writeTextFile(`${copy}/${OTHER_COMMANDS}`, NO_COMMANDS);
+    const options = `${copy}/lib/config/option_table.ts`;
+    await Deno.writeTextFile(options, withoutHelp(await Deno.readTextFile(options)));
     return await bundleModule(copy, "main.ts", IN_PROGRAM);
   });
 }
@@ -71,6 +73,14 @@ async function bundleModule(
   const args = ["bundle", "--quiet", "--frozen", "--minify", ...options, "--output", output];
   await run(Deno.execPath(), [...args, module], { folder });
   return await Deno.readTextFile(output);
+}
+
+/** The option table without the second text of each row, its help, which an agent never prints. */
+function withoutHelp(table: string): string {
+  return table.replace(
+    /(: \w+\.(?!ignored)\w+(?:<[^(]*>)?\(\s*"(?:[^"\\]|\\.)*",\s*)"(?:[^"\\]|\\.)*"/g,
+    '$1""',
+  );
 }
 
 /** A text as one packed string, which `lib/io/packed_text.ts` reads. */

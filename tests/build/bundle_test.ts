@@ -34,8 +34,16 @@ Deno.test("bundle() packs the commands that run for a moment, and gives ASCII on
   const script = await bundle(ROOT, info);
   const [, packed = ""] = /"([A-Za-z0-9+/]{100000,}=*)"/.exec(script) ?? [];
   const commands = await unpack(packed);
-  const ofDoctor = "Name resolution";
-  assertEquals([script, commands].map((text) => text.includes(ofDoctor)), [false, true]);
+  const isIn = (text: string) => [script, commands].map((it) => it.includes(text));
+  const [ofDoctor, ofHelp, ofNotices] = [
+    "Name resolution",
+    "Time between two reports",
+    "retries a",
+  ];
+  assertEquals([ofDoctor, ofHelp, ofNotices].map(isIn), [[false, true], [false, true], [
+    true,
+    true,
+  ]]);
   const found = script.match(/.{0,40}[^\0-\x7f].{0,20}/)?.[0];
   assertEquals(found, undefined, "one other character doubles the program's text in memory");
 });
