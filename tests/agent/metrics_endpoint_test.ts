@@ -212,6 +212,19 @@ Deno.test(
   },
 );
 
+withWorld.test("MetricsEndpoint takes the connections of a client more slowly that goes on while it is served", async (world) => {
+  const sockets: Deno.TcpConn[] = [await world.connect()];
+  await realUntil(() => world.time.timers === 1);
+  for (let n = 0; n < 20; n++) assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
+  assertEquals(world.time.timers, 1);
+  assertEquals(await world.ask(SCRAPE).catch(() => ""), "");
+  await realUntil(() => world.time.timers === 2);
+  sockets.push(await world.connect());
+  await world.time.run(20);
+  await realUntil(() => world.time.timers === 2);
+  for (const socket of sockets) socket.close();
+});
+
 withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, which one without a look at Host serves", async (world) => {
   const request = (host: string) => `GET /metrics HTTP/1.1\r\n${host}\r\n\r\n`;
   const refused = [
