@@ -144,7 +144,8 @@ export class FileRequests {
       // Nothing may be changed for a request that the panel takes for failed.
       if (state === "answered" || this.#ended.signal.aborted) return;
       state = "running";
-      using untilSent = new DisposableStack();
+      const untilSent = new DisposableStack();
+      using _ = untilSent;
       try {
         const result = await operation.run(args, {
           signal: AbortSignal.any([this.#ended.signal, late.signal]),
