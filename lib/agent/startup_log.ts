@@ -34,16 +34,17 @@ export function logCountedParts(
   const log = getLogger("agent");
   const notices = unmatchedNotices(config, machine);
   const text = "Network: {interfaces}. Disk: {mountPoints}";
-  const interfaces = counted(machine.interfaces());
   const values = {
-    interfaces: interfaces || "none",
+    interfaces: counted(machine.interfaces()) || "none",
     mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))) || "none",
     notices: notices.join("; "),
   };
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}. {notices}`, values);
-  const [first] = notices;
-  if (interfaces === "" && first !== undefined) health?.setProblem("network", first);
+  const ofNetwork = notices.find((notice) => notice.endsWith(NO_TRAFFIC));
+  if (ofNetwork !== undefined) {
+    health?.setProblem("network", ofNetwork.slice(0, -NO_TRAFFIC.length));
+  }
   logUnknownFacts(machine.facts());
 }
 
@@ -101,6 +102,8 @@ export function logSeal(seal: Seal | undefined): void {
   else log.warning(text, values);
 }
 
+const NO_TRAFFIC = ", so no traffic is counted";
+
 /** A part of a machine that may count. */
 interface Part {
   readonly name: string;
@@ -127,7 +130,7 @@ export function unmatchedNotices(
   },
 ): string[] {
   const [interfaces, mounts] = [machine.interfaces(), machine.mounts()];
-  const noTraffic = interfaces.some((it) => it.counted) ? "" : ", so no traffic is counted";
+  const noTraffic = interfaces.some((it) => it.counted) ? "" : NO_TRAFFIC;
   const noSpace = mounts.some((it) => it.counted) ? "" : ", so no disk space is counted";
   const isMeasured = interfaces.length > 0;
   const globs = includeNics.filter((glob) =>

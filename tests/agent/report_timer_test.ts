@@ -43,7 +43,7 @@ Deno.test("ReportTimer keeps an interval of its own for each kind of transport",
     [V2_POST, undefined, 5_000],
     [V1_POST, undefined, 5_000],
     [V2_WEBSOCKET, 1, 1_000],
-    [V2_WEBSOCKET, 10, 10_000],
+    [V2_WEBSOCKET, 60, 10_000],
     [V1_POST, 60, 60_000],
   ];
   for (const [transport, intervalSeconds, expectedMs] of cases) {
@@ -67,15 +67,6 @@ Deno.test("ReportTimer reports again when it was stopped and started between two
     assertEquals(due, ["v2 WebSocket 3000"]);
     await time.run(1);
     assertEquals(due, ["v2 WebSocket 3000", "v2 WebSocket 6000"]);
-  });
-});
-
-Deno.test("ReportTimer clamps the interval of a WebSocket", async () => {
-  await withTimer(60, async ({ time, timer, start, due }) => {
-    start(V2_WEBSOCKET);
-    await time.run(20_000);
-    assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 20000"]);
-    assertEquals([V2_WEBSOCKET, V2_POST].map((it) => timer.intervalMs(it)), [10_000, 60_000]);
   });
 });
 
@@ -257,16 +248,11 @@ const MINUTE = 60_000;
 const SUCCEEDED = { succeeded: true, random: 0 };
 const FAILED = { succeeded: false, random: 0 };
 
-Deno.test("ReportSchedule keeps a fixed rate however long the answers take", () => {
-  const pace = new ReportSchedule(0, { intervalMs: 5000 });
-  assertEquals(pace.next(120, SUCCEEDED), 4880);
-  assertEquals(pace.next(5300, SUCCEEDED), 4700);
-});
-
-Deno.test("ReportSchedule drops due times that were missed", () => {
-  const pace = new ReportSchedule(0, { intervalMs: 5000 });
-  assertEquals(pace.next(12_000, SUCCEEDED), 3000);
-  assertEquals(pace.next(15_100, SUCCEEDED), 4900);
+Deno.test("ReportSchedule keeps a fixed rate however long the answers take, and drops due times that were missed", () => {
+  for (const [takenMs, waits] of [[[120, 5_300], [4880, 4700]], [[12_000, 15_100], [3000, 4900]]]) {
+    const pace = new ReportSchedule(0, { intervalMs: 5000 });
+    assertEquals(takenMs?.map((ms) => pace.next(ms, SUCCEEDED)), waits);
+  }
 });
 
 Deno.test("ReportSchedule keeps the interval for the first five minutes of failures", () => {
@@ -308,15 +294,9 @@ Deno.test("ReportSchedule slows down as much in a second outage as in the first"
   assertEquals(delaysFrom(61 * MINUTE), delays);
 });
 
-Deno.test("ReportSchedule never waits longer than an interval of its own that is above 30 s", () => {
-  const pace = new ReportSchedule(0, { intervalMs: 60_000 });
-  pace.next(0, FAILED);
-  assertEquals(pace.next(10 * MINUTE, FAILED), 60_000);
-});
-
 Deno.test("ReportSchedule always waits for some time and never longer than it may", () => {
   const steps = fc.array(fc.tuple(fc.boolean(), fc.nat(100_000)), { maxLength: 100 });
-  fc.assert(fc.property(fc.integer({ min: 100, max: 40_000 }), steps, (intervalMs, outcomes) => {
+  fc.assert(fc.property(fc.integer({ min: 100, max: 70_000 }), steps, (intervalMs, outcomes) => {
     const pace = new ReportSchedule(0, { intervalMs });
     let now = 0;
     for (const [succeeded, tookMs] of outcomes) {

@@ -46,7 +46,7 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
     ...["--exclude-nics eth* leaves no interface", "--include-nics wan* matches no interface"].map(
       (why) => {
         const notice = `${why}, so no traffic is counted`;
-        const log = `warning Network: none. Disk: /. ${notice} | network: ${notice}`;
+        const log = `warning Network: none. Disk: /. ${notice} | network: ${why}`;
         return [why.split(" ").slice(0, 2).join(" "), log] as const;
       },
     ),

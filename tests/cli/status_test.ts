@@ -157,8 +157,8 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
       "REPORTING to p.example/x, BUT x is running, and does not start at boot → systemctl enable x",
     ],
     [
-      seen("network", "--include-nics wan* matches no interface, so no traffic is counted"),
-      "REPORTING to p.example/x, BUT no traffic is counted: --include-nics wan* matches no interface, so no traffic is counted → correct --include-nics or --exclude-nics by the names that `ip link` shows",
+      seen("network", "--include-nics wan* matches no interface"),
+      "REPORTING to p.example/x, BUT no traffic is counted: --include-nics wan* matches no interface → correct --include-nics or --exclude-nics by the names that `ip link` shows",
     ],
     [
       seen("terminal", 'there is no "script" command'),
