@@ -6,7 +6,7 @@
  */
 
 import type { WireReport } from "../panel/protocol.ts";
-import { isJsonObject, jsonFields, type JsonObject } from "../parse/json.ts";
+import { isJsonObject, jsonFields } from "../parse/json.ts";
 
 /** A report, as it is on the wire. */
 export type StoredReport = Readonly<WireReport>;
@@ -52,7 +52,7 @@ export function readReport(value: unknown): StoredReport {
 }
 
 /** A value with the fields of a template: its own where they have the type, else the template's. */
-function filled<T extends object>(template: T, value: unknown): T {
+export function filled<T extends object>(template: T, value: unknown): T {
   const own = jsonFields(value);
   const fields = Object.entries(template).map(([key, initial]) => {
     const field = own[key];
@@ -71,26 +71,17 @@ export function readBasicInfo(value: unknown): StoredBasicInfo {
   return columns;
 }
 
+const NO_RESULT = { task_id: 0, value: 0, ping_type: "", finished_at: "" };
+
 /** Reads a ping result. */
 export function readPingResult(value: unknown): StoredPingResult {
-  const result = jsonFields(value);
+  const result = filled(NO_RESULT, value);
+  const { role } = jsonFields(value);
   return {
-    taskId: numberIn(result, "task_id"),
-    valueMs: numberIn(result, "value"),
-    pingType: textIn(result, "ping_type"),
-    finishedAt: textIn(result, "finished_at"),
-    ...(typeof result["role"] === "string" && { role: result["role"] }),
+    taskId: result.task_id,
+    valueMs: result.value,
+    pingType: result.ping_type,
+    finishedAt: result.finished_at,
+    ...(typeof role === "string" && { role }),
   };
-}
-
-/** The number in a field; 0 when there is none. */
-export function numberIn(object: JsonObject, key: string): number {
-  const value = object[key];
-  return typeof value === "number" ? value : 0;
-}
-
-/** The text in a field; empty when there is none. */
-export function textIn(object: JsonObject, key: string): string {
-  const value = object[key];
-  return typeof value === "string" ? value : "";
 }

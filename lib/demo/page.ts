@@ -18,7 +18,6 @@ import {
   textAnswer,
   writeAnswer,
 } from "./http.ts";
-import { textIn } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 import base from "./page/base.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
@@ -127,9 +126,8 @@ async function change(request: ReceivedRequest, panel: PageContext): Promise<Ans
   }
   if (request.path !== "/demo/fault") return textAnswer(404, "No such thing");
   try {
-    const name = textIn(value, "fault");
-    const fault = name === "" ? undefined : parseFault(name);
-    await panel.setFault(fault);
+    const { fault = "" } = value;
+    await panel.setFault(fault === "" ? undefined : parseFault(`${fault}`));
     return jsonAnswer(200, {});
   } catch (error) {
     return textAnswer(409, error instanceof Error ? error.message : "It failed.");

@@ -8,7 +8,7 @@ import { abortable } from "@std/async/abortable";
 import { jsonFields } from "../../lib/parse/json.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { TransferRegistry } from "./file_transfers.ts";
-import { numberIn, textIn } from "../../lib/demo/messages.ts";
+import { filled } from "../../lib/demo/messages.ts";
 import type { PanelNode } from "../../lib/demo/node.ts";
 
 /** Sends file operations to the node and matches the results that it sends back. */
@@ -50,12 +50,12 @@ export class FileManager {
   /** Handles a result; false when none was expected. */
   receiveResult(params: unknown): boolean {
     const result = jsonFields(params);
-    const requestId = textIn(result, "request_id");
+    const { request_id: requestId, error } = filled({ request_id: "", error: "" }, params);
     const request = this.#pending.get(requestId);
     if (request === undefined) return false;
     this.#pending.delete(requestId);
     if (result["ok"] === true) request.resolve(result["result"] ?? null);
-    else request.reject(new Error(textIn(result, "error")));
+    else request.reject(new Error(error));
     return true;
   }
 
@@ -67,7 +67,7 @@ export class FileManager {
   async *download(path: string): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const { chunkBytes } = this;
     const info = jsonFields(await this.request("stat", { path }));
-    const fileBytes = numberIn(info, "size");
+    const { size: fileBytes } = filled({ size: 0 }, info);
     for (let offset = 0, index = 0; offset < fileBytes; offset += chunkBytes, index++) {
       const length = Math.min(chunkBytes, fileBytes - offset);
       using transfer = this.transfers.open({ lengthBytes: length });

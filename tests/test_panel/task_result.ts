@@ -1,5 +1,4 @@
-import { numberIn, textIn } from "../../lib/demo/messages.ts";
-import { jsonFields } from "../../lib/parse/json.ts";
+import { filled } from "../../lib/demo/messages.ts";
 
 /** The result of a command. */
 export interface TaskResult {
@@ -9,13 +8,10 @@ export interface TaskResult {
   readonly finishedAt: string;
 }
 
+const NO_RESULT = { task_id: "", result: "", exit_code: 0, finished_at: "" };
+
 /** Reads the result of a command. */
 export function readTaskResult(value: unknown): TaskResult {
-  const result = jsonFields(value);
-  return {
-    taskId: textIn(result, "task_id"),
-    result: textIn(result, "result"),
-    exitCode: numberIn(result, "exit_code"),
-    finishedAt: textIn(result, "finished_at"),
-  };
+  const { task_id, result, exit_code, finished_at } = filled(NO_RESULT, value);
+  return { taskId: task_id, result, exitCode: exit_code, finishedAt: finished_at };
 }
