@@ -66,6 +66,7 @@ export interface Surroundings {
 /** Makes all checks, the one that names the cause first. */
 export async function diagnose(asked: Config, here: Surroundings): Promise<Check[]> {
   const { env, signal, platform } = here;
+  const limits = { signal, deadline: AbortSignal.timeout(TOTAL_MS - SEAL_MS) };
   const health = runningAgent(asked, env);
   const startedAtMs = performance.now();
   const found = await findService(asked, { env, signal });
@@ -74,7 +75,6 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
   const { settings, unit, record } = found;
   const isMistaken = config.mistake !== undefined;
   const isUnread = record !== undefined && config.endpoint === "" && !isMistaken;
-  const limits = { signal, deadline: AbortSignal.timeout(TOTAL_MS - SEAL_MS) };
   const make = (...[id, title, look]: Look) => makeCheck(id, title, look, limits);
   const pids = [health?.pid ?? 0, Number(unit?.property("MainPID") ?? 0)].filter((pid) => pid > 0);
   const ofMachine = machineLooks({ ...platform, config, settings, health, unit })

@@ -189,14 +189,14 @@ async function checkPing(
     return seen === undefined ? ok("ping works") : failed(agentSays(seen), adviceOn(seen));
   } catch (error) {
     signal.throwIfAborted();
-    const reason = describeError(error);
+    const reason = pingProblem(describeError(error));
     // Its user has a right that this one has not.
     if (health !== undefined && seen === undefined && /may not open its socket/.test(reason)) {
       return skipped(
         "this user may not ping, and the running agent is another one, without trouble",
       );
     }
-    return warning(`they don't work: ${pingProblem(reason)}`, adviceOn(reason));
+    return warning(`they don't work: ${reason}`, adviceOn(reason));
   } finally {
     await shell?.close();
   }
