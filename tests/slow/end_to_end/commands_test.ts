@@ -9,13 +9,6 @@ async function outcome(args: readonly string[]) {
   return { code, output: agent.output };
 }
 
-Deno.test("version --json tells programs what runs on what", async () => {
-  const { code, output } = await outcome(["version", "--json"]);
-  assertEquals(code, 0);
-  const { deno, form } = JSON.parse(output);
-  assertEquals({ deno, form }, { deno: Deno.version.deno, form: "source" });
-});
-
 Deno.test("options without effect, lists that match nothing and a token for everybody are named in the log", async () => {
   using folder = new TempFolder();
   const path = `${folder.path}/token`;

@@ -29,15 +29,6 @@ Deno.test("the agent compresses a long result that it posts, unless it is told n
   }
 });
 
-Deno.test("the agent refuses a terminal in a line when remote control is off", async () => {
-  await withAgent({}, async (panel, agent) => {
-    await agent.says("First report accepted");
-    const terminal = panel.terminals.get(panel.terminals.request());
-    await terminal.until(({ output }) => output.includes("--enable-remote-control"));
-    await until(panel, () => terminal.isOver);
-  });
-});
-
 Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
   await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
     await agent.says("First report accepted");
