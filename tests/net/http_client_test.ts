@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
 import { realUntil } from "../real_deadline.ts";
@@ -44,16 +43,6 @@ async function withClient(
       assertEquals(dialer.openStreams, 0);
     }
   });
-}
-
-/** Sends a request over a stream of the test's own. */
-function requestOver(
-  stream: ByteStream,
-  method: HttpRequest["method"] = "GET",
-): Promise<HttpResponse> {
-  const client = new HttpClient({ dialer: { dial: () => Promise.resolve({ stream }) } });
-  const { signal } = new AbortController();
-  return client.request({ method, url: "http://panel.test/", headers: [] }, { signal });
 }
 
 /** Answers every request with its body. */
@@ -354,24 +343,6 @@ sanitized.test("HttpClient.request() accepts a response that comes before the re
   }, async ({ request }) => {
     assertEquals((await request({ body: "x".repeat(1_000_000) })).status, 413);
   });
-});
-
-sanitized.test("HttpClient.request() reads the response when the request can't be written", async () => {
-  const answer = new TextEncoder().encode("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno");
-  let closed = 0;
-  const stream = {
-    read: (into: Uint8Array) => {
-      into.set(answer);
-      return Promise.resolve(answer.length);
-    },
-    write: () => Promise.reject(new Error("broken pipe")),
-    close: () => void closed++,
-  };
-  assertEquals((await requestOver(stream, "POST")).status, 401);
-  assertEquals(closed, 1);
-  stream.read = () => Promise.reject(new Error("reset"));
-  const error = await assertRejects(() => requestOver(stream, "POST"), ResponseError);
-  assert(error.cause instanceof Error && error.cause.message === "broken pipe");
 });
 
 const HEAD = "HTTP/1.1 200 OK\r\n";

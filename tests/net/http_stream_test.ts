@@ -154,22 +154,6 @@ sanitized.test("streamRequest() stops sending when it is refused early", async (
   });
 });
 
-sanitized.test("streamRequest() throws when a body is accepted that was not sent", async () => {
-  await withStream(async (peer) => {
-    await peer.answer("{}");
-    await peer.ended();
-  }, async (request) => {
-    const endless = {
-      lengthBytes: 1e12,
-      async read(into: Uint8Array<ArrayBuffer>) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
-        return into.length;
-      },
-    };
-    await assertRejects(() => request({ body: endless }), ResponseError, "before the body");
-  });
-});
-
 Deno.test("streamRequest() says why a body could not be sent, whatever the answer", async () => {
   const lost = Promise.withResolvers<void>();
   const answer = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

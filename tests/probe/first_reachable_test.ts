@@ -6,9 +6,7 @@ import {
 } from "../../lib/probe/first_reachable.ts";
 import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { CLOSED_PORT } from "../free_port.ts";
-import { isolatedTest } from "../own_process.ts";
-import { realUntil } from "../real_deadline.ts";
-import { SANITIZED, sanitized } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
 
@@ -68,49 +66,6 @@ sanitized.test("connectFirstReachable() rejects with the signal's reason when a 
   const dialled = connectFirstReachable(["192.0.2.1"], { port: 80, signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => dialled, Error, "enough");
-});
-
-isolatedTest(import.meta.url, {
-  ...SANITIZED,
-  name: "connectFirstReachable() leaves no connection behind when it is aborted at any moment",
-  fn: async () => {
-    const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    let open = 0;
-    const serve = async () => {
-      try {
-        for await (const connection of listener) {
-          open++;
-          connection.read(new Uint8Array(1)).catch(() => null).then(() => {
-            connection.close();
-            open--;
-          });
-        }
-      } catch {
-        // The test is over.
-      }
-    };
-    const served = serve();
-    const one = async (index: number) => {
-      const controller = new AbortController();
-      const dialled = connectFirstReachable(["127.0.0.1"], { port, signal: controller.signal })
-        .then(({ connection }) => connection.close(), () => {});
-      setTimeout(() => controller.abort(), index % 3);
-      await dialled;
-    };
-    // What the runtime opens once for all is not a leak.
-    await Promise.all(Array.from({ length: 16 }, (_, index) => one(index)));
-    await realUntil(() => open === 0);
-    const before = count();
-    for (let round = 0; round < 50; round++) {
-      await Promise.all(Array.from({ length: 16 }, (_, i) => one(i)));
-    }
-    await realUntil(() => open === 0);
-    assertEquals(count(), before);
-    listener.close();
-    await served;
-  },
 });
 
 for (const hostname of ["127.0.0.1", "::1"]) {

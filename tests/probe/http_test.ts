@@ -10,7 +10,6 @@ import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
 import { answering, saying } from "./fake_names.ts";
-import { restoring } from "../restoring.ts";
 import { SANITIZED } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -275,20 +274,6 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
   }
 });
 
-withOpenssl.test("HttpProbe.probe() follows redirects between http and https (needs openssl)", async () => {
-  if (!certificate) return;
-  let location = "";
-  await using secure = serveTls(() => new Response(null, { status: 308, headers: { location } }));
-  await using plain = answering(async (path, peer) => {
-    const field = path === "/end" ? "" : `Location: https://localhost:${secure.addr.port}/\r\n`;
-    await peer.write(`HTTP/1.1 301 Moved\r\n${field}\r\n`);
-  });
-  const caCerts = [certificate.authority];
-  location = `http://127.0.0.1:${plain.port}/end`;
-  assert(await probe(`http://127.0.0.1:${plain.port}/`, { caCerts }) > 0);
-  assertEquals(plain.requests.length, 2);
-});
-
 Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", async () => {
   await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const proxy = "http://127.0.0.1:1";
@@ -299,37 +284,6 @@ Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", asy
   for (const env of environments) {
     assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
   }
-});
-
-Deno.test("HttpProbe.probe() has garbage collected after 100 requests over TLS, if none is under way", async () => {
-  let collections = 0;
-  using _ = restoring(globalThis, "gc");
-  Reflect.set(globalThis, "gc", () => collections++);
-  const http = new HttpProbe(fakePolicy());
-  const refused = async (scheme: string, count: number) => {
-    for (let n = 0; n < count; n++) {
-      // Many addresses, since one is asked 20 times a second.
-      const url = new URL(`${scheme}://127.0.1.${n % 250}:${CLOSED_PORT}/`);
-      await assertRejects(() => http.probe(url, attemptOf(signal)), Error);
-    }
-  };
-  await refused("http", 120);
-  await refused("https", 99);
-  assertEquals(collections, 0);
-  await refused("https", 1);
-  assertEquals(collections, 1);
-  await using mute = answering(() => Promise.resolve("keep"));
-  const controller = new AbortController();
-  const url = new URL(`http://127.0.0.1:${mute.port}/`);
-  const waiting = http.probe(url, attemptOf(controller.signal));
-  const given = assertRejects(() => waiting, Error, "enough");
-  await realUntil(() => mute.open !== 0);
-  await refused("https", 399);
-  assertEquals(collections, 1);
-  await refused("https", 1);
-  assertEquals(collections, 2);
-  controller.abort(new Error("enough"));
-  await given;
 });
 
 isolatedTest(import.meta.url, {

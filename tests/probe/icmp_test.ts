@@ -3,9 +3,7 @@ import { Shell } from "../../lib/sandbox/shell.ts";
 import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
-import { exists } from "../exists.ts";
 import { onlyIf } from "../only_on.ts";
-import { TempFolder } from "../temp_folder.ts";
 
 const signal = new AbortController().signal;
 
@@ -41,22 +39,6 @@ for (const address of ["127.0.0.1", "::1"]) {
     assert(ms >= 0, `${ms}`);
   });
 }
-
-const withBusybox = onlyIf(exists("/usr/bin/busybox"));
-
-withBusybox.test("IcmpProbe.probe() reads busybox's ping (needs /usr/bin/busybox)", async () => {
-  using folder = new TempFolder();
-  const { path } = folder;
-  for (const name of ["ping", "ping6"]) Deno.symlinkSync("/usr/bin/busybox", `${path}/${name}`);
-  const shell = new Shell({ proc: "/proc", path });
-  const icmp = new IcmpProbe(shell);
-  for (const address of ["127.0.0.1", "::1"]) {
-    // It misses a reply now and then, even on loopback.
-    const once = () => icmp.probe([address], { signal });
-    assert(await once().catch(once) < 1000);
-  }
-  await shell.close();
-});
 
 Deno.test("IcmpProbe.probe() ends with the signal that it was given", async () => {
   const stop = new AbortController();

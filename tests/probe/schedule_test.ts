@@ -116,19 +116,6 @@ withBench.test("ProbeSchedule never runs a slow task twice at once", async (benc
   assertEquals(bench.runs.length, 2);
 });
 
-withBench.test("ProbeSchedule queues a task once, however often its turn comes", async (bench) => {
-  bench.schedule.update([
-    ...Array.from({ length: 16 }, (_, id) => task(id + 1)),
-    task(17, { intervalSeconds: 11 }),
-  ]);
-  await bench.time.run(60_000);
-  assertEquals(bench.runs.length, 16);
-  bench.runs[0]?.end(1);
-  bench.runs[1]?.end(1);
-  await bench.time.run(1);
-  assertEquals(bench.hosts().slice(16), ["host17"]);
-});
-
 Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it full the next turn", async () => {
   const lines = await collectedDebugLog(async () => {
     using time = new FakeTime();
@@ -200,17 +187,6 @@ Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, 
     await bench.time.run(1001);
     assertEquals(bench.hosts().slice(2).sort(), [...(anew ? [anew.target] : []), "host2"].sort());
   }
-});
-
-Deno.test("ProbeSchedule.update() takes queued tasks that are gone out of the queue", async () => {
-  using bench = new Bench({ random: inOrder() });
-  const tasks = Array.from({ length: 20 }, (_, id) => task(id + 1));
-  bench.schedule.update(tasks);
-  await bench.time.run(5000);
-  bench.schedule.update(tasks.slice(0, 17));
-  for (const run of [...bench.runs]) run.end(1);
-  await bench.time.run(100);
-  assertEquals(bench.hosts().slice(16), ["host17"]);
 });
 
 Deno.test("ProbeSchedule gives -1 for targets that can't be used, and says so once", async () => {
@@ -346,16 +322,6 @@ Deno.test("ProbeSchedule.runOnce() bears 10,000 orders: few at a time, no stale 
     lines[0] ?? "",
     " warning probe: The panel orders more probes than can be run",
   );
-});
-
-Deno.test("ProbeSchedule.runOnce() runs beside the tasks, also under the same id", async () => {
-  using bench = new Bench({ tookMs: 3_000 });
-  bench.schedule.update([task(7)]);
-  await bench.time.run(5_000);
-  bench.schedule.runOnce(order(7));
-  await bench.time.run(3_000);
-  assertEquals(bench.hosts(), ["host7", "192.0.2.1"]);
-  assertEquals(bench.results.map(({ taskId, kind }) => [taskId, kind]), [[7, "icmp"], [7, "tcp"]]);
 });
 
 Deno.test("ProbeSchedule.stop() ends orders under way and gives no result after it", async () => {

@@ -62,23 +62,6 @@ withPeer.test("LineRpc.ask() matches answers that come in another order and in p
   assertEquals(peer.asked, ["1 one\n", "2 two\n"]);
 });
 
-Deno.test("LineRpc.written() waits until what was asked is in the pipe, or can't be any more", async () => {
-  for (const failure of [undefined, new Error("broken pipe")]) {
-    const taken = Promise.withResolvers<void>();
-    const requests = new WritableStream<Uint8Array>({ write: () => taken.promise });
-    const channel = new LineRpc({ requests, answers: new ReadableStream({ type: "bytes" }) });
-    const asked = channel.ask("one").catch(() => {});
-    let isWritten = false;
-    const written = channel.written().then(() => void (isWritten = true));
-    await delay(0);
-    assertEquals(isWritten, false);
-    if (failure === undefined) taken.resolve();
-    else taken.reject(failure);
-    await written;
-    if (failure !== undefined) await asked;
-  }
-});
-
 withPeer.test("LineRpc.ask() rejects with the signal's reason, and drops the late answer", async (peer) => {
   const controller = new AbortController();
   const asked = peer.channel.ask("one", { signal: controller.signal });
@@ -153,15 +136,6 @@ withPeer.test("LineRpc.ask() leaves no listener at the signal, which may outlive
   peer.end();
   await assertRejects(() => failing, Error);
   assertEquals(listeners(), 0);
-});
-
-withPeer.test("LineRpc.ask() takes more when the other side has read", async (peer) => {
-  for (let round = 1; round <= 3; round++) {
-    const asked = Array.from({ length: 200 }, () => peer.channel.ask("one"));
-    await delay(0);
-    for (let id = 200 * round - 199; id <= 200 * round; id++) peer.say(`${id} ok\n`);
-    assertEquals(new Set(await Promise.all(asked)), new Set(["ok"]));
-  }
 });
 
 Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {

@@ -10,7 +10,7 @@ import { collectedLog } from "../log/collected_log.ts";
 import { type SeenChild, StartedProcesses } from "../started_processes.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { SHELLS } from "./hostile_names.ts";
-import { eventually, marked, newMark } from "../remote/processes_below.ts";
+import { eventually } from "../remote/processes_below.ts";
 import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
 
@@ -385,26 +385,6 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
 });
 
-inFolder.test("Shell.nvidiaSmi() starts nothing unless details of cards were asked for", async (folder) => {
-  const script = `#!/bin/sh\necho started >${folder.path}/trace\n`;
-  {
-    using smi = ofNvidiaSmi(script);
-    await using shell = new TestShell({ path: smi.path });
-    assertEquals(await shell.nvidiaSmi(), undefined);
-  }
-  assertEquals([...Deno.readDirSync(folder.path)], []);
-});
-
-Deno.test("Shell.nvidiaSmi() gives undefined where it is not, or nothing could end it", async () => {
-  {
-    await using shell = new TestShell({ path: "/nonexistent", gpu: true });
-    assertEquals(await shell.nvidiaSmi(), undefined);
-  }
-  using folder = ofPrograms(["nvidia-smi"], "#!/bin/sh\necho x\n");
-  await using shell = new TestShell({ path: folder.path, gpu: true });
-  assertEquals(await shell.nvidiaSmi(), undefined);
-});
-
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
   await using shell = new TestShell({});
   for (const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]) {
@@ -460,16 +440,6 @@ Deno.test("new Shell() looks for programs in the system's folders, those of NixO
   ]);
 });
 
-Deno.test("Shell asks for 32 programs at a time", async () => {
-  const script = "n=0; while read -r id verb; do " +
-    '[ "$verb" = processes ] && echo "$id ok $n" || n=$((n+1)); done';
-  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
-  const asked = Array.from({ length: 40 }, () => shell.ping("192.0.2.1").catch(() => {}));
-  assertEquals(await shell.countProcesses(), 32);
-  await shell.close();
-  await Promise.all(asked);
-});
-
 Deno.test("startShell() goes on without a shell that can't be started, and says so", async () => {
   const lines = await collectedLog(() => {
     assertEquals(startShell({ ...ROOTS, shell: ["/nonexistent/sh"] }), undefined);
@@ -497,19 +467,6 @@ timed.test("Shell lets ended children be reaped 200 ms after the first answer", 
     assertEquals(time.timers, 1);
   }
   assertEquals(time.timers, 0);
-});
-
-timed.test("Shell lets children be reaped again after 2 s when some had not ended", async (time) => {
-  const script = "n=0; while read -r id verb; do " +
-    '[ "$verb" = reap ] && n=$((n+1)) && echo "0 left" || echo "$id ok $n"; done';
-  await using shell = new TestShell({ shell: ["/bin/sh", "-c", script] });
-  assertEquals(await shell.countProcesses(), 0);
-  for (const [reaped, delayMs] of [[1, 200], [2, 2_000], [3, 2_000]] as const) {
-    time.tick(delayMs - 1);
-    assertEquals(await shell.countProcesses(), reaped - 1);
-    time.tick(1);
-    assertEquals(await shell.countProcesses(), reaped);
-  }
 });
 
 timed.test("Shell.lookUp() asks a busy shell for 5 s, and then gives up", async (time) => {
@@ -549,19 +506,6 @@ Deno.test("Shell.close() waits half a second for a shell that hangs, which may e
   assertEquals(await time.until(closed, { withinMs: 60_000 }), 500);
   await closed;
   Deno.kill(pid, "SIGKILL");
-});
-
-Deno.test("Shell.close() lets the agent exit although a shell hangs", async () => {
-  const mark = newMark();
-  const source = `
-import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-const shell = new Shell({ proc: "", shell: ["/bin/sh", "-c", "exec sleep ${mark}"] });
-await shell.close();
-`;
-  assertEquals(await denoOutput("eval --ext=ts", [source]), "");
-  const left = marked(mark);
-  for (const { pid } of left) Deno.kill(pid, "SIGKILL");
-  assertEquals(left.length, 1);
 });
 
 Deno.test("new Shell() throws when there is no shell", () => {

@@ -3,7 +3,7 @@ import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { onLinux, onlyIf } from "../only_on.ts";
+import { onLinux, onlyIf, unless } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 
 const PROGRAM = new URL("waiting_program.ts", import.meta.url).pathname;
@@ -94,7 +94,9 @@ here.test("hardenProcess() leaves no core dump behind, which a process without i
   assertEquals(await dumps("hardened"), 0);
 });
 
-const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
+const asLinuxRoot = unless(
+  Deno.build.os === "linux" && Deno.uid() === 0 ? undefined : "it takes root on Linux",
+);
 
 asLinuxRoot.test("hardenProcess() forbids core dumps, and hides root's process from other programs", async () => {
   // Who may trace everything can always read it.
