@@ -10,6 +10,11 @@ import { isJsonObject, parseJson } from "../parse/json.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { UsageError } from "./usage_error.ts";
 
+/** @throws {RangeError} If it is not so, with what is expected. */
+function expected(isSo: boolean, what: string): asserts isSo {
+  if (!isSo) throw new RangeError(what);
+}
+
 /**
  * A panel's base URL without the slash at its end.
  *
@@ -17,21 +22,18 @@ import { UsageError } from "./usage_error.ts";
  */
 export function parseEndpoint(value: string): string {
   // A short one may be the name of a machine.
-  if (isLikeToken(value) && value.trim().length >= TOKEN_LENGTH) {
-    throw new RangeError(
-      "a URL such as https://panel.example.com; it has the form of a token: endpoint and token look exchanged",
-    );
-  }
+  const isToken = isLikeToken(value) && value.trim().length >= TOKEN_LENGTH;
+  expected(
+    !isToken,
+    "a URL such as https://panel.example.com; it has the form of a token: endpoint and token look exchanged",
+  );
   const url = httpUrl(value);
   const isUsable = url !== undefined && url.username === "" && url.password === "" &&
     url.port !== "0" && /^[\w.:[\]-]+$/.test(url.host);
   if (!isUsable) throw new RangeError(allowedUrl(value));
-  if (/^https?$/.test(url.hostname) && url.pathname.startsWith("//")) {
-    throw new RangeError("a URL with http:// or https:// once");
-  }
-  if (url.search !== "" || url.hash !== "") {
-    throw new RangeError("a URL without ? and #");
-  }
+  const isTwice = /^https?$/.test(url.hostname) && url.pathname.startsWith("//");
+  expected(!isTwice, "a URL with http:// or https:// once");
+  expected(url.search === "" && url.hash === "", "a URL without ? and #");
   return url.origin + url.pathname.replace(/\/+$/, "");
 }
 
@@ -65,9 +67,8 @@ export const TOKEN_RULE = "one token as the panel shows it, without blanks in it
  * @throws {RangeError} If it is another text.
  */
 export function parsePublicKey(value: string): string {
-  if (!/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/.test(value)) {
-    throw new RangeError("an Ed25519 public key in Base64, which begins with MCowBQYDK2VwAyEA");
-  }
+  const isKey = /^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/.test(value);
+  expected(isKey, "an Ed25519 public key in Base64, which begins with MCowBQYDK2VwAyEA");
   return value;
 }
 
@@ -78,7 +79,7 @@ export function parsePublicKey(value: string): string {
  */
 export function parseVersion(value: string): string {
   const [, version] = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9})$/.exec(value) ?? [];
-  if (version === undefined) throw new RangeError("a version such as 1.2.3");
+  expected(version !== undefined, "a version such as 1.2.3");
   return version;
 }
 
@@ -89,10 +90,9 @@ export function parseVersion(value: string): string {
  */
 export function parseToken(value: string): string {
   const token = value.trim();
-  if (token === "" || /\s/.test(token)) throw new RangeError(TOKEN_RULE);
-  if (/^https?:\/\//i.test(token)) {
-    throw new RangeError(`${TOKEN_RULE}; it is a URL: endpoint and token look exchanged`);
-  }
+  expected(/^\S+$/.test(token), TOKEN_RULE);
+  const isUrl = /^https?:\/\//i.test(token);
+  expected(!isUrl, `${TOKEN_RULE}; it is a URL: endpoint and token look exchanged`);
   return token;
 }
 
@@ -106,15 +106,14 @@ const DISCOVERY_KEY_MIN_LENGTH = 12;
  */
 export function parseDiscoveryKey(value: string): string {
   const key = value.trim();
-  if (key.length < DISCOVERY_KEY_MIN_LENGTH) {
-    throw new RangeError(`the panel's key, ${DISCOVERY_KEY_MIN_LENGTH} letters at least`);
-  }
+  const isLong = key.length >= DISCOVERY_KEY_MIN_LENGTH;
+  expected(isLong, `the panel's key, ${DISCOVERY_KEY_MIN_LENGTH} letters at least`);
   return key;
 }
 
 /** @throws {RangeError} When it is no literal address of that family. */
 export function parseAddress(value: string, family: 4 | 6): string {
-  if (ipFamily(value) !== family) throw new RangeError(`an IPv${family} address`);
+  expected(ipFamily(value) === family, `an IPv${family} address`);
   return value;
 }
 
@@ -122,9 +121,8 @@ export function parseAddress(value: string, family: 4 | 6): string {
 export function parseServices(value: string): "off" | readonly string[] {
   if (value === "off") return value;
   const urls = value.split(",").map((url) => url.trim()).filter((url) => url !== "");
-  if (urls.length === 0 || urls.some((url) => httpUrl(url) === undefined)) {
-    throw new RangeError("off, or URLs by commas");
-  }
+  const areUrls = urls.length > 0 && urls.every((url) => httpUrl(url) !== undefined);
+  expected(areUrls, "off, or URLs by commas");
   return urls;
 }
 
@@ -140,9 +138,8 @@ export function parseNameServer(value: string): HostAndPort | undefined {
   const parts = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(value);
   const [, inBrackets, plain = "", port = "53"] = parts ?? [];
   const isHost = inBrackets === undefined ? plain !== "" : ipFamily(inBrackets) === 6;
-  if (!isHost || Number(port) < 1 || Number(port) > 65535) {
-    throw new RangeError("HOST or HOST:PORT, an IPv6 address in brackets");
-  }
+  const isPort = Number(port) >= 1 && Number(port) <= 65535;
+  expected(isHost && isPort, "HOST or HOST:PORT, an IPv6 address in brackets");
   return { host: inBrackets ?? plain, port: Number(port) };
 }
 
@@ -164,9 +161,8 @@ export function parseListenAddress(value: string): ListenAddress {
   const port = Number(digits);
   const isAddress = ipFamily(hostname) === (inBrackets === undefined ? 4 : 6);
   const isName = inBrackets === undefined && /^(?!-)(?=.*[A-Za-z])/.test(hostname);
-  if (digits === "" || !(isAddress || isName) || port > 65535) {
-    throw new RangeError("PORT or ADDRESS:PORT, an IPv6 address in brackets");
-  }
+  const isRight = digits !== "" && (isAddress || isName) && port <= 65535;
+  expected(isRight, "PORT or ADDRESS:PORT, an IPv6 address in brackets");
   return { hostname, port };
 }
 
@@ -176,12 +172,9 @@ export function parseListenAddress(value: string): ListenAddress {
  * @throws {RangeError} When it is no such full path.
  */
 export function parseInstallFolder(value: string): string {
-  const plain = /^\/[A-Za-z0-9._/+@-]*[A-Za-z0-9._+@-]\/*$/.test(value);
-  if (!plain || value.split("/").includes("..")) {
-    throw new RangeError(
-      "a full path of letters, digits and ._+@-, such as /opt/komari-agent-deno",
-    );
-  }
+  const isPlain = /^\/[A-Za-z0-9._/+@-]*[A-Za-z0-9._+@-]\/*$/.test(value) &&
+    !value.split("/").includes("..");
+  expected(isPlain, "a full path of letters, digits and ._+@-, such as /opt/komari-agent-deno");
   return value.replace(/\/+$/, "");
 }
 
@@ -191,7 +184,7 @@ export function parseInstallFolder(value: string): string {
  * @throws {RangeError} When it is relative, which would mean another one after the next start.
  */
 export function parseStateFolder(value: string): string {
-  if (!value.startsWith("/")) throw new RangeError("a full path, such as /var/lib/komari");
+  expected(value.startsWith("/"), "a full path, such as /var/lib/komari");
   return withoutSlash(value);
 }
 
@@ -206,9 +199,8 @@ export function withoutSlash(path: string): string {
  * @throws {RangeError} When it has other characters, or too many.
  */
 export function parseServiceName(value: string): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/.test(value)) {
-    throw new RangeError("letters, digits and _.@-, 64 at most");
-  }
+  const isName = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/.test(value);
+  expected(isName, "letters, digits and _.@-, 64 at most");
   return value;
 }
 
@@ -239,12 +231,8 @@ export function parseHeaders(text: string): readonly Header[] {
 function parseHeader(line: string): Header {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(colon, 0)).trim();
-  if (!HEADER_NAME.test(name)) {
-    throw new RangeError("Name: value, with a name of letters, digits and dashes");
-  }
-  if (RESERVED.test(name)) {
-    throw new RangeError(`any header but ${name}, which the agent sets itself`);
-  }
+  expected(HEADER_NAME.test(name), "Name: value, with a name of letters, digits and dashes");
+  expected(!RESERVED.test(name), `any header but ${name}, which the agent sets itself`);
   return [name, parseHeaderValue(line.slice(colon + 1))];
 }
 
@@ -255,9 +243,7 @@ function parseHeader(line: string): Header {
  */
 export function parseHeaderValue(value: string): string {
   const trimmed = value.trim();
-  if (!/^[\x20-\x7e]*$/.test(trimmed)) {
-    throw new RangeError("a value of plain ASCII letters, digits and signs");
-  }
+  expected(/^[\x20-\x7e]*$/.test(trimmed), "a value of plain ASCII letters, digits and signs");
   return trimmed;
 }
 
@@ -322,7 +308,7 @@ const RULE = `a JSON array of up to ${MAX_PANELS} objects with ${KEYS.join(", ")
  */
 export function parsePanels(text: string): readonly PanelSettings[] {
   const panels = parseJson(text);
-  if (!Array.isArray(panels) || panels.length > MAX_PANELS) throw new RangeError(RULE);
+  expected(Array.isArray(panels) && panels.length <= MAX_PANELS, RULE);
   return panels.map(parsePanel);
 }
 
@@ -337,22 +323,17 @@ export function panelsText(panels: readonly Omit<PanelSettings, "remoteFiles">[]
 }
 
 function parsePanel(value: unknown): PanelSettings {
-  if (!isJsonObject(value) || Object.keys(value).some((key) => !KEYS.includes(key))) {
-    throw new RangeError(RULE);
-  }
+  expected(isJsonObject(value) && Object.keys(value).every((key) => KEYS.includes(key)), RULE);
   const { endpoint, token, interval, enable_remote_control: remote = false } = value;
-  if (typeof endpoint !== "string") throw new RangeError(`for "endpoint" of each panel, a URL`);
+  expected(typeof endpoint === "string", `for "endpoint" of each panel, a URL`);
   // A pair of the command line may leave out its token.
-  if (token !== null && (typeof token !== "string" || token === "")) {
-    throw new RangeError(`for "token" of each panel, ${TOKEN_RULE}`);
-  }
-  if (interval !== undefined && !(typeof interval === "number" && isInterval(interval))) {
-    const { min, max } = INTERVAL_SECONDS;
-    throw new RangeError(`for "interval" of a panel, a number from ${min} to ${max}`);
-  }
-  if (typeof remote !== "boolean") {
-    throw new RangeError(`for "enable_remote_control" of a panel, true or false`);
-  }
+  const isToken = token === null || (typeof token === "string" && token !== "");
+  expected(isToken, `for "token" of each panel, ${TOKEN_RULE}`);
+  const { min, max } = INTERVAL_SECONDS;
+  const isInterval = interval === undefined ||
+    (typeof interval === "number" && interval >= min && interval <= max);
+  expected(isInterval, `for "interval" of a panel, a number from ${min} to ${max}`);
+  expected(typeof remote === "boolean", `for "enable_remote_control" of a panel, true or false`);
   return {
     endpoint: parseEndpoint(endpoint),
     token: token === null ? "" : parseToken(token),
@@ -360,8 +341,4 @@ function parsePanel(value: unknown): PanelSettings {
     remoteControl: remote,
     remoteFiles: remote,
   };
-}
-
-function isInterval(seconds: number): boolean {
-  return seconds >= INTERVAL_SECONDS.min && seconds <= INTERVAL_SECONDS.max;
 }
