@@ -1,9 +1,8 @@
 import { redactUrl } from "../log/redact.ts";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import type { Option } from "./option.ts";
 import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
-import { UsageError } from "./usage_error.ts";
+import { didYouMean, UsageError } from "./usage_error.ts";
 
 /** A command line, split into command and options; no value is checked yet. */
 export interface Arguments {

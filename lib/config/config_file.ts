@@ -1,10 +1,9 @@
 import { errorCode } from "../attempt.ts";
 import { parse as parseJsonc } from "@std/jsonc";
 import { isJsonObject, type JsonObject } from "../parse/json.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import { type Option, type OptionTexts, parseSwitch } from "./option.ts";
 import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
-import { UsageError } from "./usage_error.ts";
+import { didYouMean, UsageError } from "./usage_error.ts";
 
 /** Reads a file's text. @throws When it can't. */
 export type ReadText = (path: string) => string;

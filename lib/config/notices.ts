@@ -6,10 +6,9 @@
 
 import type { Command } from "./commands.ts";
 import type { FoundToken } from "./credentials.ts";
-import { didYouMean } from "./did_you_mean.ts";
 import { commandsOf, type Option } from "./option.ts";
 import { OPTION_ROWS, OPTIONS, type OptionValues, type ResolvedOptions } from "./option_table.ts";
-import { UsageError } from "./usage_error.ts";
+import { didYouMean, UsageError } from "./usage_error.ts";
 
 /** Facts beside the options themselves that notices are about. */
 export interface NoticeContext {

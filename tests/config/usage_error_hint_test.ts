@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { didYouMean } from "../../lib/config/did_you_mean.ts";
+import { didYouMean } from "../../lib/config/usage_error.ts";
 
 Deno.test("didYouMean() names what is a third of the letters away at most, and the nearest of it", () => {
   const table: [word: string, names: string[], nearest: string][] = [
