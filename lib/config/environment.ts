@@ -29,11 +29,8 @@ export interface StatePaths {
 export function runtimePaths(env: Environment): RuntimePaths {
   const { RUNTIME_DIRECTORY = "", XDG_RUNTIME_DIR = "", TMPDIR = "" } = env;
   const [ofSystemd = ""] = RUNTIME_DIRECTORY.split(":");
-  const ofUser = [XDG_RUNTIME_DIR, TMPDIR].find(isFullPath) ?? "";
-  return {
-    runtimeDir: isFullPath(ofSystemd) ? ofSystemd : "",
-    userRuntimeDir: ofUser === "" ? "" : `${ofUser.replace(/\/+$/, "")}/${PROGRAM}`,
-  };
+  const ofUser = fullPath(XDG_RUNTIME_DIR) || fullPath(TMPDIR);
+  return { runtimeDir: fullPath(ofSystemd), userRuntimeDir: ofUser && `${ofUser}/${PROGRAM}` };
 }
 
 /**
@@ -43,19 +40,17 @@ export function runtimePaths(env: Environment): RuntimePaths {
 export function statePaths(option: string, env: Environment): StatePaths {
   const { STATE_DIRECTORY = "", XDG_STATE_HOME = "", HOME = "" } = env;
   const [ofSystemd = ""] = STATE_DIRECTORY.split(":");
-  const home = isFullPath(XDG_STATE_HOME)
-    ? XDG_STATE_HOME
-    : isFullPath(HOME)
-    ? `${HOME.replace(/\/+$/, "")}/.local/state`
-    : "";
+  const ofUser = HOME.startsWith("/") ? `${fullPath(HOME)}/.local/state` : "";
+  const home = fullPath(XDG_STATE_HOME) || ofUser;
   return {
-    stateDir: option !== "" ? option : isFullPath(ofSystemd) ? ofSystemd : "",
-    userStateDir: home === "" ? "" : `${home}/${PROGRAM}`,
+    stateDir: option || fullPath(ofSystemd),
+    userStateDir: home && `${home}/${PROGRAM}`,
   };
 }
 
-function isFullPath(path: string): boolean {
-  return path.startsWith("/");
+/** A full path without a slash at its end; empty for another text. */
+function fullPath(path: string): string {
+  return path.startsWith("/") ? path.replace(/\/+$/, "") : "";
 }
 
 /**
@@ -66,7 +61,9 @@ function isFullPath(path: string): boolean {
  */
 export function proxiesFromEnvironment(env: Environment): ProxyUrls {
   const find = (...names: readonly string[]) =>
-    names.flatMap((name) => findVariable(env, name) ?? [])[0];
+    names.flatMap((name) => [name, name.toUpperCase()])
+      .map((name) => ({ name, value: env[name]?.trim() ?? "" }))
+      .find(({ value }) => value !== "");
   const http = find("http_proxy", "all_proxy");
   const https = find("https_proxy", "all_proxy");
   const none = find("no_proxy");
@@ -89,21 +86,8 @@ export function proxyVariables({ http, https, none }: ProxyUrls): Record<string,
   };
 }
 
-interface Variable {
-  readonly name: string;
-  readonly value: string;
-}
-
-function findVariable(env: Environment, small: string): Variable | undefined {
-  for (const name of [small, small.toUpperCase()]) {
-    const value = env[name]?.trim();
-    if (value) return { name, value };
-  }
-  return undefined;
-}
-
 /** Without a scheme it is an HTTP proxy, as in curl. */
-function proxyUrl({ name, value }: Variable): string {
+function proxyUrl({ name, value }: { name: string; value: string }): string {
   try {
     parseProxy(value);
   } catch (error) {
