@@ -11,7 +11,7 @@ import { Connector } from "../net/connector.ts";
 import { lookUpHostsFile } from "../net/dns.ts";
 import { queryNameServer } from "../net/dns_query.ts";
 import { ipFamily } from "../parse/ip_address.ts";
-import { failed, type Finding, ok, warning } from "./check.ts";
+import { failed, type Finding, type Line, ok, warning } from "./check.ts";
 import { given } from "./options.ts";
 import { causeOf, failureText, hopOf, type OpenWay, seconds, type Way } from "./way.ts";
 
@@ -140,11 +140,9 @@ export function judgeName(evidence: NameEvidence, way: Way): Finding {
       `${dead.server} does not answer, and is asked before the others: start it, or remove it from ${file}`,
     );
   }
-  const lacking = answers.find(({ lacksIpv6 }) => lacksIpv6);
   return warning(
     slow,
-    lacking &&
-      `see whether ${lacking.server} answers to AAAA, for which the system waits: dig AAAA @${lacking.server} ${host}`,
+    lookAtAaaa(answers, host),
     `see which part of the system answers late: time getent ahosts ${host}; cat ${file}`,
     otherServer(way),
   );
@@ -182,6 +180,7 @@ function unresolved(evidence: NameEvidence, way: Way): Finding {
     // The system asks no further server after one that says that there is no such name.
     return failed(
       `no address for ${hop}: ${asked}; and the system: ${error}`,
+      lookAtAaaa(answers, host),
       `see what the system makes of it: getent ahosts ${host}; cat ${RESOLV_CONF}`,
       otherServer(way),
     );
@@ -195,6 +194,13 @@ function unresolved(evidence: NameEvidence, way: Way): Finding {
     `see whether ${knowing.server} answers about other names: dig @${knowing.server} example.com`,
     otherServer(way),
   );
+}
+
+/** A look at a server that answers for IPv4 alone. */
+function lookAtAaaa(answers: readonly NameAnswer[], host: string): Line {
+  const lacking = answers.find(({ lacksIpv6 }) => lacksIpv6)?.server;
+  return lacking &&
+    `see whether ${lacking} answers to AAAA, for which the system waits: dig AAAA @${lacking} ${host}`;
 }
 
 function isSilent({ code, addresses }: NameAnswer): boolean {

@@ -65,7 +65,9 @@ const ERRORS: readonly (readonly [
 /** The last error in the log of a service, and what to do about it. */
 export function byLastError(text: string, { state, found }: Known): Finding {
   const { lastError, start, logHint } = state;
-  const said = `${text}; the last error in its log: ${lastError}`;
+  // The agent's own lines name what to do.
+  const [reason = "", action] = lastError.split(" \u2192 ");
+  const said = `${text}; the last error in its log: ${reason}`;
   if (
     found.readConfig !== undefined && /\bCannot use /.test(lastError) &&
     lastError.includes(found.readConfig)
@@ -77,6 +79,9 @@ export function byLastError(text: string, { state, found }: Known): Finding {
     return match === null ? [] : [[match, advice] as const];
   })[0] ?? [];
   const added = candidates(found);
+  if (action !== undefined) {
+    return failed(`${said}${added?.text ?? ""}`, action, added?.look, `then start it: ${start}`);
+  }
   if (match !== undefined && advice !== undefined) {
     return failed(said, ...advice({ state, found, match }));
   }

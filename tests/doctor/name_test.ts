@@ -88,6 +88,13 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
       "failed: no address for panel.example: the name server 127.0.0.53 does not answer (connection refused) → start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved → check the network (ip route) and the name server (cat /etc/resolv.conf) → or ask another name server: --custom-dns ADDRESS",
     ],
     [
+      {
+        error: "no answer within 7 s",
+        answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"], true)],
+      },
+      "failed: no address for panel.example: asked 9.9.9.9: NOERROR (3 ms), and no answer to AAAA; and the system: no answer within 7 s → see whether 9.9.9.9 answers to AAAA, for which the system waits: dig AAAA @9.9.9.9 panel.example → see what the system makes of it: getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
+    ],
+    [
       { error: "no such name", answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"])] },
       "failed: no address for panel.example: asked 9.9.9.9: NOERROR (3 ms); and the system: no such name → see what the system makes of it: getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
     ],

@@ -181,6 +181,10 @@ timed.test("the service is judged by its manager, and by the last error in its l
         "failed: x (systemd) is not running, and starts at boot; the last error in its log: Failed at step USER spawning /opt/x: No such process → make user x again, or correct User= and Group= of the unit: komari-agent-deno install",
       ],
       [
+        failing("Cannot read /etc/x: permission denied → chown 997 /etc/x"),
+        "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot read /etc/x: permission denied → chown 997 /etc/x → then start it: systemctl start x",
+      ],
+      [
         failing("Cannot write /var/x: no space left"),
         "failed: x (systemd) is not running, and starts at boot; the last error in its log: Cannot write /var/x: no space left → make room on the disk that it names: df -h; df -i",
       ],
