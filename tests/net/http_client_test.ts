@@ -2,9 +2,10 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { ResponseError } from "../../lib/net/errors.ts";
+import type { Dialer } from "../../lib/net/byte_stream.ts";
 import { HttpClient, type HttpRequest, type HttpResponse } from "../../lib/net/http_client.ts";
 import { realUntil } from "../real_deadline.ts";
-import { FakeTime } from "../fake_time.ts";
+import { FakeTime, timed } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
@@ -421,4 +422,41 @@ sanitized.test("HttpClient.request() reads longer answers when the request allow
       "longer than",
     );
   });
+});
+
+/** Opens streams that give this, a byte a read, and take whatever is written. */
+function byteByByte(text: string): Dialer {
+  return {
+    dial: () => {
+      const bytes = new TextEncoder().encode(text);
+      let at = 0;
+      const read = (into: Uint8Array) => {
+        if (at === bytes.length) return Promise.resolve(null);
+        into.set(bytes.subarray(at, ++at));
+        return Promise.resolve(1);
+      };
+      const write = ({ length }: Uint8Array) => Promise.resolve(length);
+      return Promise.resolve({ stream: { read, write, close() {} } });
+    },
+  };
+}
+
+timed.test("HttpClient.request() reads few bytes at a time slowly, over however many connections they come", async (time) => {
+  const head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 30\r\n\r\n";
+  const client = new HttpClient({ dialer: byteByByte(head + "x".repeat(30)) });
+  const tookMs = async () => {
+    const asked = client.request(
+      { method: "GET", url: "http://panel.test/", headers: [] },
+      { signal: new AbortController().signal },
+    );
+    return await time.until(asked, { withinMs: 60_000, stepMs: 10 });
+  };
+  const reads = head.length + 30;
+  assert(reads < 100 && await tookMs() < 40, "the first hundred at once");
+  // A pause of 40 ms after each that is above a hundred, of which one is forgotten meanwhile.
+  const ms = await tookMs();
+  assert(ms > 1_000, `${ms} ms`);
+  // After a while it is as before.
+  time.tick(60_000);
+  assert(await tookMs() < 40);
 });
