@@ -66,8 +66,8 @@ export function keepingCapability<T>(name: keyof typeof CAPABILITIES, start: () 
   const secureBits = prctl(PR_GET_SECUREBITS);
   const sets = before.slice();
   [sets[SETS.inheritable], sets[SETS.inheritableUpper]] = [bit, 0];
-  // Without it, or without the right to pass it on, what is started has none.
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
+  // The ambient ones go with the inheritable. Without it, or without the right to pass it on, what is
+  // started has none.
   writeSets(symbols, sets);
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number);
   prctl(PR_SET_SECUREBITS, BigInt(secureBits | SECBIT_NO_SETUID_FIXUP));
