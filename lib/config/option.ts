@@ -8,7 +8,7 @@ import { redactUrl } from "../log/redact.ts";
 import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import { checkGlob } from "../parse/glob.ts";
-import { isLikeToken } from "./parsers.ts";
+import { expected, isLikeToken } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -179,9 +179,8 @@ export class OptionRows {
       ...row,
       parse(value) {
         const parsed = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
-        if (!(parsed >= min && parsed <= max) || (whole && !Number.isInteger(parsed))) {
-          throw new RangeError(`${whole ? "a whole number" : "a number"} from ${min} to ${max}`);
-        }
+        const isRight = parsed >= min && parsed <= max && (!whole || Number.isInteger(parsed));
+        expected(isRight, `${whole ? "a whole number" : "a number"} from ${min} to ${max}`);
         return parsed;
       },
     }, "N");
@@ -197,7 +196,7 @@ export class OptionRows {
       ...row,
       parse(value) {
         const found = allowed.find((word) => String(word) === value);
-        if (found === undefined) throw new RangeError(allowed.join(" or "));
+        expected(found !== undefined, allowed.join(" or "));
         return found;
       },
     }, allowed.join("|"));
@@ -231,7 +230,7 @@ export class OptionRows {
       ...row,
       parse(value) {
         const isPlain = row.separator === "\n" || !/\p{Cc}/u.test(value);
-        if (!isPlain) throw new RangeError("text without control characters");
+        expected(isPlain, "text without control characters");
         return row.parse(value);
       },
     }, usual);

@@ -11,7 +11,7 @@ import type { HostAndPort } from "../parse/proxy.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** @throws {RangeError} If it is not so, with what is expected. */
-function expected(isSo: boolean, what: string): asserts isSo {
+export function expected(isSo: boolean, what: string): asserts isSo {
   if (!isSo) throw new RangeError(what);
 }
 
@@ -97,7 +97,7 @@ export function parseToken(value: string): string {
 }
 
 /** Panels accept no shorter keys. */
-const DISCOVERY_KEY_MIN_LENGTH = 12;
+const MIN_KEY_LENGTH = 12;
 
 /**
  * A panel's auto-discovery key, with which nodes register themselves.
@@ -106,8 +106,7 @@ const DISCOVERY_KEY_MIN_LENGTH = 12;
  */
 export function parseDiscoveryKey(value: string): string {
   const key = value.trim();
-  const isLong = key.length >= DISCOVERY_KEY_MIN_LENGTH;
-  expected(isLong, `the panel's key, ${DISCOVERY_KEY_MIN_LENGTH} letters at least`);
+  expected(key.length >= MIN_KEY_LENGTH, `the panel's key, ${MIN_KEY_LENGTH} letters at least`);
   return key;
 }
 
@@ -199,8 +198,7 @@ export function withoutSlash(path: string): string {
  * @throws {RangeError} When it has other characters, or too many.
  */
 export function parseServiceName(value: string): string {
-  const isName = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/.test(value);
-  expected(isName, "letters, digits and _.@-, 64 at most");
+  expected(/^[A-Za-z0-9][\w.@-]{0,63}$/.test(value), "letters, digits and _.@-, 64 at most");
   return value;
 }
 
@@ -285,15 +283,11 @@ export interface PanelSettings {
   readonly remoteFiles: boolean;
 }
 
-/** Time between two reports, in seconds: the bounds of the option, and what is used without it. */
-export const INTERVAL_SECONDS = {
-  min: 0.1,
-  max: 3600,
-  webSocket: 3,
-  post: 5,
-  /** Fast enough to watch. */
-  demo: 1,
-} as const;
+/**
+ * Time between two reports, in seconds: the bounds of the option, and what is used without it; in the demo
+ * fast enough to watch.
+ */
+export const INTERVAL_SECONDS = { min: 0.1, max: 3600, webSocket: 3, post: 5, demo: 1 } as const;
 
 const KEYS = ["endpoint", "token", "interval", "enable_remote_control"];
 
