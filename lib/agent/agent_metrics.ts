@@ -89,7 +89,8 @@ export function agentFamilies(health: readonly PanelHealth[], seal: string): Met
     ),
     perPanel("komari_probes", "Number of scheduled probes.", ({ probes }) => probes),
     gauge("process_resident_memory_bytes", "Resident memory size in bytes.", [
-      one(Deno.memoryUsage().rss),
+      // A sealed process can't open what tells it, and the runtime gives 0 then.
+      one(Deno.memoryUsage().rss || undefined),
     ]),
   ];
 }
