@@ -104,19 +104,16 @@ export class PanelNode {
   readonly queue = new EventQueue();
   /** Whether it fetches events by POST: it did so since its last WebSocket ended. */
   protected fetchesEvents = false;
-  #connection: NodeConnection | undefined;
+  /** The present WebSocket. */
+  connection: NodeConnection | undefined;
 
   constructor(state: PanelState) {
     this.state = state;
   }
 
-  get connection(): NodeConnection | undefined {
-    return this.#connection;
-  }
-
   /** Whether orders can reach it. */
   get isReachable(): boolean {
-    return this.#connection !== undefined || this.fetchesEvents;
+    return this.connection !== undefined || this.fetchesEvents;
   }
 
   /** Handles a report or a pull, whose answer brings events. */
@@ -126,8 +123,8 @@ export class PanelNode {
 
   /** Replaces the present WebSocket; all waiting events are sent over the new one, without ids. */
   attach(connection: NodeConnection): void {
-    this.#connection?.end();
-    this.#connection = connection;
+    this.connection?.end();
+    this.connection = connection;
     if (connection.version === "v2") {
       this.fetchesEvents = true;
       const events = this.queue.poll([]);
@@ -138,14 +135,14 @@ export class PanelNode {
 
   /** Handles the end of a WebSocket. */
   detach(connection: NodeConnection): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
+    if (this.connection !== connection) return;
+    this.connection = undefined;
     this.fetchesEvents = false;
   }
 
   /** Sends an order, or queues it; false when the node can't be reached. */
   sendOrder(order: Order): boolean {
-    if (this.#connection !== undefined) this.#connection.send(notification(order));
+    if (this.connection !== undefined) this.connection.send(notification(order));
     else if (this.fetchesEvents) this.queue.add(order);
     else return false;
     return true;
@@ -184,7 +181,8 @@ export class NodeSocket implements NodeConnection {
   readonly version: "v1" | "v2";
   readonly #socket: WebSocket;
   readonly #panel: SocketPanel;
-  #isAttached = false;
+  /** Whether it is, or was, the node's present one. */
+  isAttached = false;
   #deadline: ReturnType<typeof setTimeout> | undefined;
 
   /** @param onMessage Handles a message; a failure closes the WebSocket. */
@@ -203,24 +201,19 @@ export class NodeSocket implements NodeConnection {
       socket.pong(data, undefined, () => {});
     });
     socket.on("message", (data) => {
-      if (this.#panel.isMute) return;
+      if (panel.isMute) return;
       this.#restartDeadline();
       onMessage(new TextDecoder().decode(data), this).catch(() => socket.terminate());
     });
     socket.on("close", () => {
       clearTimeout(this.#deadline);
-      if (this.#isAttached) panel.node.detach(this);
+      if (this.isAttached) panel.node.detach(this);
     });
-  }
-
-  /** Whether it is, or was, the node's present one. */
-  get isAttached(): boolean {
-    return this.#isAttached;
   }
 
   /** Makes it the node's present one. */
   attach(): void {
-    this.#isAttached = true;
+    this.isAttached = true;
     this.#panel.node.attach(this);
     this.#restartDeadline();
   }
@@ -234,7 +227,7 @@ export class NodeSocket implements NodeConnection {
   }
 
   #restartDeadline(): void {
-    if (!this.#isAttached) return;
+    if (!this.isAttached) return;
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
       if (this.#panel.isMute) this.#restartDeadline();

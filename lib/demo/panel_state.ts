@@ -88,16 +88,12 @@ export class PanelState extends Subscribers<StateChange> {
   readonly logLines: LogLine[] = [];
   #tasks: readonly WireTask[] = [];
   #fault: Fault | undefined;
-  #columns: StoredBasicInfo = {};
+  /** The newest value of each column of basic info. */
+  columns: StoredBasicInfo = {};
   #counts: Counts = { reports: 0, basicInfos: 0, pingResults: 0, refused: 0 };
 
   get counts(): Counts {
     return this.#counts;
-  }
-
-  /** The newest value of each column of basic info. */
-  get columns(): StoredBasicInfo {
-    return this.#columns;
   }
 
   /** The probes that the node is asked for. */
@@ -125,7 +121,7 @@ export class PanelState extends Subscribers<StateChange> {
   }
 
   addBasicInfo(basicInfo: ReceivedMessage<StoredBasicInfo>): void {
-    this.#columns = { ...this.#columns, ...basicInfo.value };
+    this.columns = { ...this.columns, ...basicInfo.value };
     this.#keep("basicInfos", basicInfo, { basicInfo });
   }
 

@@ -30,11 +30,6 @@ import { answerPage, pageAnswer } from "./page.ts";
 import { PanelState, type WireTask } from "./panel_state.ts";
 import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
 
-/** The default port. */
-export const DEFAULT_PORT = 25774;
-
-const VERSION_PATH = "/api/version";
-
 /** Options of a panel. */
 export interface StandInPanelOptions {
   /** A random one when absent. */
@@ -162,7 +157,7 @@ export class StandInPanel implements RequestHandler {
   /** The answer to a call; the signal aborts when nobody waits for it any more. */
   protected async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
     const { method, path, atMs } = request;
-    if (method === "GET" && path === VERSION_PATH) {
+    if (method === "GET" && path === "/api/version") {
       const data = { version: this.version, hash: "unknown" };
       return jsonAnswer(200, { status: "success", message: "", data });
     }
@@ -218,8 +213,7 @@ export class StandInPanel implements RequestHandler {
   /** What serves the WebSocket of a request, or the answer that refuses it. */
   protected socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     if (head.path !== RPC_PATH) return this.page;
-    return this.refuseStranger(head) ??
-      ((socket) => this.#serveNode(socket));
+    return this.refuseStranger(head) ?? ((socket) => this.#serveNode(socket));
   }
 
   /** Refuses requests from a foreign page or with a wrong token. */
@@ -252,10 +246,10 @@ function rpcAnswer({ status, body }: RpcReply): Answer {
  * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
  */
 export async function startDemo(
-  options: StandInPanelOptions & { port?: number; fault?: Fault | undefined } = {},
+  options: StandInPanelOptions & { port: number; fault?: Fault | undefined },
 ): Promise<StandInPanel> {
   const panel = new StandInPanel(options);
-  await panel.open(options.port ?? DEFAULT_PORT);
+  await panel.open(options.port);
   panel.state.tasks = loopbackTasks(panel.port);
   if (options.fault !== undefined) await panel.setFault(options.fault);
   return panel;
