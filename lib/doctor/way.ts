@@ -69,7 +69,8 @@ export function seenWay(way: Way): SeenWay {
     sends: config.headers.map(([name]) => name.toLowerCase()),
     places: {
       endpoint: endpointPlace(way),
-      token: originOf(way, "token", "token_file", "panels") || given(way, "--token-file FILE"),
+      token: originOf(way, "token", "token_file", "panels").replace(/^flag /, "") ||
+        given(way, "--token-file FILE"),
       proxy: proxyNames(way),
       given: (option) => given(way, option),
       withoutProxy: withoutProxy(way),

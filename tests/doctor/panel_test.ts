@@ -84,7 +84,7 @@ Deno.test("the token is judged, and where it is from is named", () => {
     [["token", { ...KNOWN, tokenPlace: "header" }], "ok: accepted in a header"],
     [
       ["token", refused],
-      'failed: the panel does not know this token (flag --token), "Unauthorized." → see on the panel\'s page whether the node is still there, and put its token into flag --token',
+      'failed: the panel does not know this token (flag --token), "Unauthorized." → see on the panel\'s page whether the node is still there, and put its token into --token',
     ],
     [
       ["token", refused, "-e https://panel.example -t 0123456789abcde"],
