@@ -43,7 +43,7 @@ class FakeWorld {
   onReport: () => Promise<void> = () => Promise.resolve();
   onInfo: (info: WireBasicInfo, signal: AbortSignal) => Promise<void> = () => Promise.resolve();
   onResult: () => Promise<void> = () => Promise.resolve();
-  addresses: () => Promise<Addresses> = () => Promise.resolve({});
+  addresses: (signal: AbortSignal) => Promise<Addresses> = () => Promise.resolve({});
   fetchTasks = () => Promise.resolve(this.tasks);
   tasks: { tasks: ProbeTask[]; skipped: string[] } = { tasks: [], skipped: [] };
   deliver: (result: ProbeResult) => void = () => {};
@@ -126,7 +126,7 @@ class FakeWorld {
       { interfaces: () => [], interfaceAddresses: () => [] },
       { getText: () => Promise.reject(new Error("no service is asked")) },
     );
-    addresses.lookup = () => this.addresses();
+    addresses.lookup = (signal) => this.addresses(signal);
     const agent = new Agent(connection, {
       ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },
       rates: new Rates(),
@@ -339,6 +339,19 @@ withWorld.test("Agent.run() looks for its addresses once the panel has answered 
     await time.run(10);
     assertEquals([world.infos.length, lookups], [2, 1]);
   });
+});
+
+withWorld.test("Agent.run() ends a search for addresses that nothing answers", async (world) => {
+  let isEnded = false;
+  world.addresses = (signal) =>
+    new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        isEnded = true;
+        reject(signal.reason);
+      })
+    );
+  await live(world, (time) => time.run(1000));
+  assertEquals(isEnded, true);
 });
 
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {

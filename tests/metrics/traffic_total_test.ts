@@ -106,6 +106,9 @@ Deno.test("TrafficTotal takes a fall of a hundredth for jitter, and of more for 
     total.add("eth0", 1_000);
     return total.add("eth0", bytes);
   }, [[1_000, 1_000], [995, 1_000], [990, 1_000], [989, 1_989], [950, 1_950], [0, 1_000]]);
+  const total = new Total();
+  for (const bytes of [1_000, 995, 1_000, 992]) total.add("eth0", bytes);
+  assertEquals(total.add("eth0", 1_001), 1_001, "what swings counts once");
 });
 
 Deno.test("TrafficTotal never falls, jumps or has invalid speeds", () => {

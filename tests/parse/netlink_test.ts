@@ -143,6 +143,8 @@ Deno.test("parseStatsMessage() reads 64 bits of counters, and no short message",
   assertEquals(parseStatsMessage(hex(STATS)), {
     ...{ index: 2, receivedBytes: 2 ** 40 + 0x18c, sentBytes: 0x5a },
   });
+  const highBit = STATS.replace("8c010000", "8c0100f0");
+  assertEquals(parseStatsMessage(hex(highBit))?.receivedBytes, 2 ** 40 + 0xf000018c);
   assertEquals(parseStatsMessage(hex(STATS).subarray(0, 63)), undefined);
   assertEquals(parseStatsMessage(hex(ROUTE)), undefined);
 });

@@ -252,6 +252,15 @@ Deno.test("ProbeSchedule does not make up for turns that were slept through", as
   assertEquals(bench.results.length, 3);
 });
 
+Deno.test("ProbeSchedule keeps to its turns after a late one", async () => {
+  using bench = new Bench({ tookMs: 1 });
+  bench.schedule.update([task(1)]);
+  await bench.time.run(14_900);
+  bench.time.sleep(400);
+  await bench.time.run(20_000);
+  assertEquals(bench.runs.map(({ atMs }) => atMs), [5_000, 15_300, 25_000, 35_000]);
+});
+
 withBench.test("ProbeSchedule.stop() ends runs and leaves no timer; nothing comes after it", async (bench) => {
   bench.schedule.update(Array.from({ length: 30 }, (_, id) => task(id + 1)));
   await bench.time.run(5000);
