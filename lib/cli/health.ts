@@ -7,8 +7,13 @@
 import type { Config } from "../config/config.ts";
 import { agentFolders } from "../service/install_record.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
-import { agentProblems, NO_AGENT, reportAge, reportProblem } from "../doctor/agent_problems.ts";
-import { isPaused } from "../doctor/agent_process.ts";
+import {
+  agentProblems,
+  isPaused,
+  NO_AGENT,
+  reportAge,
+  reportProblem,
+} from "../doctor/agent_problems.ts";
 import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
 import { jsonText } from "./output.ts";

@@ -12,8 +12,14 @@ import { type Health, readHealth, reportingWithinMs } from "../state/health_read
 import { duration, formatByteCount } from "../parse/quantity.ts";
 import { agentFolders } from "../service/install_record.ts";
 import type { ServiceState } from "../service/installed_service.ts";
-import { agentProblems, NO_AGENT, seenProblem, withLostTargets } from "../doctor/agent_problems.ts";
-import { isPaused, memoryOf } from "../doctor/agent_process.ts";
+import {
+  agentProblems,
+  isPaused,
+  memoryOf,
+  NO_AGENT,
+  seenProblem,
+  withLostTargets,
+} from "../doctor/agent_problems.ts";
 import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
 import { otherConfig } from "../doctor/agent.ts";

@@ -14,12 +14,12 @@ import type { LostTarget } from "../state/health_file.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
 import {
   closesSoon,
+  isPaused,
   reportProblem,
   seenProblem,
   shortLived,
   withLostTargets,
 } from "./agent_problems.ts";
-import { isPaused } from "./agent_process.ts";
 import {
   type Check,
   failed,

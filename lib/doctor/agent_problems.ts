@@ -5,6 +5,7 @@ import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
 import { type Health, reportingWithinMs } from "../state/health_reader.ts";
+import type { Identity } from "./rights.ts";
 
 /** Something that a running agent has seen and that does not stop its reports. */
 export interface AgentProblem {
@@ -51,7 +52,7 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
 }
 
 /** A program of this machine, as the agent's shell finds it; `undefined` where there is none. */
-export function systemProgram(name: string): string | undefined {
+function systemProgram(name: string): string | undefined {
   return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
     .find((file) => attempt(() => Deno.statSync(file).isFile));
 }
@@ -131,4 +132,32 @@ function failureTexts({ panels }: Health): string {
 export function reportAge(health: Health | undefined, nowMs: number): string {
   const seconds = Math.max(0, nowMs - (health?.acceptedAtMs ?? nowMs)) / 1000;
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+}
+
+/** Resident memory of a process, in bytes. */
+export function memoryOf(pid: number): number | undefined {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(processStatus(pid)) ?? [];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+/** Whether a signal has stopped a process, until another one lets it go on. */
+export function isPaused(pid: number): boolean {
+  return /^State:\s+T/m.test(processStatus(pid));
+}
+
+/** The user and the groups that a process is, for files; `undefined` where that is not seen. */
+export function processIds(pid: number): Identity | undefined {
+  const numbers = (name: string) =>
+    (new RegExp(`^${name}:(.*)$`, "m").exec(processStatus(pid))?.[1] ?? "").match(/\d+/g)
+      ?.map(Number) ?? [];
+  // Real, effective, saved, and for files.
+  const [, , , uid] = numbers("Uid");
+  const [, , , gid] = numbers("Gid");
+  return uid === undefined || gid === undefined
+    ? undefined
+    : { uid, gids: [gid, ...numbers("Groups")] };
+}
+
+function processStatus(pid: number): string {
+  return attempt(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
 }

@@ -9,7 +9,7 @@ import type { ServiceState } from "../service/installed_service.ts";
 import { lastSetting, type LoadedUnit, settingText } from "./loaded_unit.ts";
 import { counted, duration } from "../parse/quantity.ts";
 import type { Health } from "../state/health_reader.ts";
-import { isPaused } from "./agent_process.ts";
+import { isPaused } from "./agent_problems.ts";
 import { failed, type Finding, finding, ok, skipped, warning } from "./check.ts";
 import { candidates, type FoundService } from "./found_service.ts";
 import { asRoot, restart } from "./options.ts";

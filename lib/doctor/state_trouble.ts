@@ -9,14 +9,14 @@ import { settlesWithin } from "../async/timeout.ts";
 import { accountNames } from "../parse/passwd.ts";
 import { wasRoot } from "../sandbox/seal.ts";
 import type { Health } from "../state/health_reader.ts";
-import { processIds } from "./agent_process.ts";
+import { processIds } from "./agent_problems.ts";
 import { barrierTo, isMissing, mountWith } from "./rights.ts";
 
 /** A folder on another machine may not answer. */
 const ANSWER_MS = 1_000;
 
 /** What of the disk of a folder is used up; `undefined` where there is room, or it is not seen. */
-export async function usedUp(folder: string): Promise<"space" | "inodes" | undefined> {
+async function usedUp(folder: string): Promise<"space" | "inodes" | undefined> {
   try {
     const { promises } = await import("node:fs");
     return usedUpOf(await promises.statfs(folder));

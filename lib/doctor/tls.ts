@@ -144,7 +144,7 @@ function daysLeft({ validUntilMs }: Certificate): number {
 }
 
 /** Version, issuer, validity and names of a certificate. */
-export function certificateText(certificate: Certificate): string {
+function certificateText(certificate: Certificate): string {
   const { tlsVersion, issuer, names, isSelfSigned, validFromMs, validUntilMs, serverDateMs } =
     certificate;
   const minute = (ms: number) => `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
@@ -164,7 +164,7 @@ export function certificateText(certificate: Certificate): string {
 }
 
 /** A difference of clocks in words: `42 s`, `15 min`, `3 h`, `400 days`. */
-export function clockDifference(ms: number): string {
+function clockDifference(ms: number): string {
   const absolute = Math.abs(ms);
   if (absolute >= 2 * DAY_MS) return `${Math.round(absolute / DAY_MS)} days`;
   if (absolute >= 2 * HOUR_MS) return `${Math.round(absolute / HOUR_MS)} h`;
