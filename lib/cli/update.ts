@@ -25,7 +25,7 @@ import {
 } from "../state/update_state.ts";
 import { getLogger } from "../log/log.ts";
 import { currentSystem } from "../service/target_system.ts";
-import { AgentProcess, agentService, serviceNames } from "../update/agent_problems.ts";
+import { AgentProcess, agentService, serviceNames } from "../update/agent_process.ts";
 import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, type ReleaseQuery } from "../update/releases.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { isWhole } from "../../lib/sandbox/seal.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { releaseRegularly } from "../../lib/agent/run_agent.ts";

@@ -5,7 +5,7 @@ import { makeCertificate } from "../net/test_authority.ts";
 import { asRoot } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
-import { AgentProcess } from "./agent_problems.ts";
+import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 import { RawServer } from "../net/raw_server.ts";
 

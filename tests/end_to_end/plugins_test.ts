@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { panelFault } from "../test_panel/faults.ts";
-import { AgentProcess } from "./agent_problems.ts";
+import { AgentProcess } from "./agent_process.ts";
 import { reportsBy, until, withAgent } from "./setup.ts";
 import { TempFolder } from "../temp_folder.ts";
 

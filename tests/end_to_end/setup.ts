@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { ReceivedBy } from "../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel, type TestPanelOptions } from "../test_panel/test_panel.ts";
 import { ShellHome } from "../shell_home.ts";
-import { AgentProcess } from "./agent_problems.ts";
+import { AgentProcess } from "./agent_process.ts";
 
 /** The flag that turns remote control on. */
 export const REMOTE_CONTROL = "--enable-remote-control";

@@ -3,7 +3,7 @@ import { jsonFields } from "../../lib/parse/json.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
-import { AgentProcess } from "./agent_problems.ts";
+import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 import { inFolder } from "../temp_folder.ts";
 

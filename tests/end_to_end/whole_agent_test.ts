@@ -13,7 +13,7 @@ import { TempFolder } from "../temp_folder.ts";
 import { patience } from "../patience.ts";
 import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
 import { eventually } from "../remote/processes_below.ts";
-import { AgentProcess } from "./agent_problems.ts";
+import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 import { onLinux } from "../only_on.ts";
 

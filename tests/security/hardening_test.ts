@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux, onlyIf, unless } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const TOKEN = "t0ken-Of+This/node=1234567";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../test_panel/test_panel.ts";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { onLinux } from "../only_on.ts";
 
 /** The arguments of an agent that reports to a panel which nobody runs. */

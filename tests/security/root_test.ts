@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { onlyIf, unless, works } from "../only_on.ts";
 import { shellOf } from "../remote/processes_below.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { AgentProcess } from "../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { RawServer } from "../net/raw_server.ts";
 import { TestNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate, makeSelfSigned } from "../net/test_authority.ts";

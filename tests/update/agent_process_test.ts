@@ -2,7 +2,16 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { type ToolCommand, toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
-import { AgentProcess, type AgentService, agentService, isAttachedToTerminal, runsProgram, serviceNames, sharesServiceWith, systemdUnitOf } from "../../lib/update/agent_problems.ts";
+import {
+  AgentProcess,
+  type AgentService,
+  agentService,
+  isAttachedToTerminal,
+  runsProgram,
+  serviceNames,
+  sharesServiceWith,
+  systemdUnitOf,
+} from "../../lib/update/agent_process.ts";
 import { VERSION } from "../../lib/version.ts";
 import { same } from "../cases.ts";
 import { writeExecutable } from "../executable.ts";

@@ -4,7 +4,7 @@ import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { TestNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
 import { makeCertificate } from "../../net/test_authority.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { RawServer } from "../../net/raw_server.ts";
 
 const TOKEN = "w4y-0ptions+/&=";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0ken";
 const MEBIBYTE = 1024 * 1024;

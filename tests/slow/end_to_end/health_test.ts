@@ -3,7 +3,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 
 /** Asks for it again and again, until it is what was waited for. */

@@ -1,7 +1,7 @@
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { together } from "./together.ts";
 
 const TOKEN = "tr0uble/token&=";

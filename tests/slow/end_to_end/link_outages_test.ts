@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { together } from "./together.ts";
 
 const TOKEN = "l1nk-tr0uble+/&=";

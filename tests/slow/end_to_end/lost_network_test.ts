@@ -3,7 +3,7 @@ import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { type CableLead, leadToPanel } from "../live/cable_lead.ts";
 import { canMakeNetworks, NetworkNamespace } from "../live/network_namespace.ts";
 import { UndisturbedTime } from "../../undisturbed_time.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "l0st-netw0rk";
 const NIC = "eth0";

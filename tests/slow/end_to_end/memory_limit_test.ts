@@ -5,7 +5,7 @@ import { LocalHost } from "../../../lib/host/local_host.ts";
 import { containerKind } from "../../../lib/metrics/virtualization.ts";
 import { type Cgroup, cgroupMountFolders, parseCgroup } from "../../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../../lib/parse/mountinfo.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { onlyIf } from "../../only_on.ts";
 
 const LIMIT_BYTES = 256 * 2 ** 20;

@@ -1,6 +1,6 @@
 import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { patience } from "../../patience.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 

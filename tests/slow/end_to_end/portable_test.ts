@@ -5,7 +5,7 @@ import { machineTarget } from "../../../lib/host/this_program.ts";
 import { patience } from "../../patience.ts";
 import { realDeadline } from "../../real_deadline.ts";
 import { freePort } from "../../free_port.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));

@@ -5,7 +5,7 @@ import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { isAlive } from "../../exists.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import { TempFolder } from "../../temp_folder.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0k-e/n+&";
 

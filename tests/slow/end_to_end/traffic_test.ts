@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { type CableLead, leadToPanel } from "../live/cable_lead.ts";
 import { canMakeNetworks, NetworkNamespace } from "../live/network_namespace.ts";
 

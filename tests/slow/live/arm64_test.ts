@@ -2,7 +2,7 @@ import { TempFolder } from "../../temp_folder.ts";
 import { assertEquals, assertGreater } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 import { Arm64Machine } from "./arm64_machine.ts";
 import { onlyIf } from "../../only_on.ts";

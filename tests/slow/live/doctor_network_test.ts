@@ -1,5 +1,5 @@
 import { createSocket } from "node:dgram";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { canMakeNetworks, layCable, NetworkNamespace, randomNet } from "./network_namespace.ts";
 import {

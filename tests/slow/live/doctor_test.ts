@@ -1,5 +1,5 @@
 import { TempFolder } from "../../temp_folder.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { freePort, freePorts } from "../../free_port.ts";
 import { leaveKilledAgent } from "../../own_places.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";

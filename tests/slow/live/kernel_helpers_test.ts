@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { realUntil } from "../../real_deadline.ts";
 import { lackOfTools } from "./command.ts";
 import { missingUserModeLinux, testInUserModeLinux } from "./user_mode_linux.ts";

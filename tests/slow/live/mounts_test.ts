@@ -1,6 +1,6 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { succeeds } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
 import { canMount, MountNamespace } from "./mount_namespace.ts";

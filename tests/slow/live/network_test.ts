@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { leadToPanel } from "./cable_lead.ts";
 import { dryRun } from "./dry_run.ts";
 import {

@@ -1,7 +1,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import type { DryRun } from "../../../lib/cli/dry_run.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { outputOf, succeeds } from "./command.ts";
 import { dryRun } from "./dry_run.ts";
 import { onlyIf } from "../../only_on.ts";

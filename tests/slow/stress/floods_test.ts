@@ -1,7 +1,7 @@
 import { assert, assertLess, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { V8_FLAGS } from "../../../build/runtime_flags.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { ANSWER_FLOODS, answerFlood, floodFault, FLOODS } from "../../test_panel/floods.ts";
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";

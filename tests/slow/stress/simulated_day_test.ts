@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import { buildPortable } from "../../../build/portable.ts";
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { writeFastDeno } from "../fast_deno.ts";
 import { median } from "../../../bench/comparison.ts";
 import { onLinux } from "../../only_on.ts";

@@ -4,7 +4,7 @@ import { V8_FLAGS } from "../../../build/runtime_flags.ts";
 import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import type { TestFault } from "../../test_panel/test_fault.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { AgentProcess } from "../../end_to_end/agent_problems.ts";
+import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { residentMb, type SeenProcess, seeProcess } from "./seen_process.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 import { UndisturbedTime } from "../../undisturbed_time.ts";
