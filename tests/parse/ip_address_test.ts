@@ -61,7 +61,7 @@ const SCOPES = cases(`
   reserved → 192.0.2.1 198.18.0.1 198.51.100.7 203.0.113.9 255.255.255.254 ::ffff:8.8.8.8
     → 64:ff9b::1 2001:db8::1 2001::1 2002:808:808::1 3fff::1 4000::1 192.0.0.8 192.0.0.255
     → 192.88.99.1 198.19.255.255 240.0.0.1 1fff::1 2001:1ff::1 3fff:fff::1 fbff::1 fe00::1
-    → fe7f::1 ::2 1::1`.replaceAll(/\n    →/g, ""));
+    → fe7f::1 ::2 1::1`.replaceAll(/\n {4}→/g, ""));
 
 Deno.test("addressScope() knows the special ranges and their bounds, and never throws", () => {
   for (const [scope, texts] of SCOPES) {
