@@ -91,10 +91,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
       "Shows every option in force and where its value comes from, without secrets. Without --config it reads the configuration of the installed service. The exit code is 2 if there is a mistake.",
     example: "config show --config config.json",
   },
-  "traffic show": {
-    group: "look",
-    help: "show the month's traffic",
-  },
+  "traffic show": { group: "look", help: "show the month's traffic" },
   "traffic set": {
     group: "look",
     args: "--up BYTES --down BYTES",
@@ -110,19 +107,9 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
       "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",
     example: "health --alive",
   },
-  "version": {
-    group: "more",
-    help: "show the version",
-  },
-  "licenses": {
-    group: "more",
-    help: "show the licenses of the program and its parts",
-  },
-  "help": {
-    group: "more",
-    args: "[COMMAND]",
-    help: "show the help of a command",
-  },
+  "version": { group: "more", help: "show the version" },
+  "licenses": { group: "more", help: "show the licenses of the program and its parts" },
+  "help": { group: "more", args: "[COMMAND]", help: "show the help of a command" },
 };
 
 const EXAMPLES: readonly (readonly [line: string, text: string])[] = [
