@@ -151,3 +151,17 @@ int attack(int number) {
   if (read(results[0], &result, sizeof result) != sizeof result) return -1;
   return result;
 }
+
+static void *sleep_deaf(void *unused) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, NULL);
+  while (1) pause();
+  return unused;
+}
+
+/* A thread that no signal reaches, so that it keeps its capabilities. */
+int start_deaf_thread(void) {
+  pthread_t thread;
+  return pthread_create(&thread, NULL, sleep_deaf, NULL);
+}

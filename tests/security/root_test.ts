@@ -157,6 +157,15 @@ withCompiler.test("no program of another user reaches a root agent or its shell,
 const mayTrace = (attempt(() => Deno.readTextFileSync("/proc/sys/kernel/yama/ptrace_scope")) ?? "0")
   .trim() === "0";
 
+/** Native code of an attacker's, as a library; `undefined` without a compiler. */
+async function attackLibrary(folder: string): Promise<string | undefined> {
+  const library = `${folder}/attacks.so`;
+  const source = new URL("root_attacks.c", import.meta.url).pathname;
+  const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
+  const output = await gcc.output().catch(() => undefined);
+  return output?.success ? library : undefined;
+}
+
 asOtherUser.test("an agent that is not root keeps no capability that it was started with, and its shell that of ping", async () => {
   using folder = new TempFolder();
   const secret = `${folder.path}/secret`;
@@ -169,18 +178,24 @@ asOtherUser.test("an agent that is not root keeps no capability that it was star
   await denoOutput("bundle --quiet", ["--output", program, source], { cwd: ROOT });
   const caps = "+dac_read_search,+net_raw,+sys_admin";
   const through = asUser(1234, `--inh-caps=${caps}`, `--ambient-caps=${caps}`);
-  const sealed = async (mode: string) => {
+  const sealed = async (mode: string, ...library: string[]) => {
     const options = { through, cwd: "/", env: { DENO_DIR: `${folder.path}/cache` } };
-    const words = [program, mode, `${secret}/key`];
+    const words = [program, mode, `${secret}/key`, ...library];
     return JSON.parse(await denoOutput("run -A --no-config", words, options));
   };
-  const { keeps, before, after, looked, ofShell } = await sealed("whole");
-  assertEquals([keeps, looked], [undefined, false]);
+  const { gap, before, after, looked, ofShell } = await sealed("whole");
+  assertEquals([gap, looked], [undefined, false]);
   assert(before.length > 12 && !before.includes(NO_CAPABILITY), `${before}`);
   assertEquals([after.length >= before.length, new Set(after)], [true, new Set([NO_CAPABILITY])]);
   assertEquals(new Set(ofShell), new Set(["0000000000002000"]));
   // By the filter alone it sees what only root may.
   assertEquals((await sealed("filter")).looked, true);
+  // The gap is what --require-seal refuses.
+  const library = await attackLibrary(folder.path);
+  if (library === undefined) return;
+  const deaf = await sealed("whole", library);
+  assertEquals(deaf.gap, "it keeps its capabilities in a thread");
+  assertEquals(deaf.after.filter((set: string) => set !== NO_CAPABILITY).length, 4);
 });
 
 asOtherUser.test("a root agent counts no disk that root alone can reach, and names it", async () => {
@@ -269,10 +284,8 @@ async function attack(mode: string, library: string): Promise<string[]> {
 
 withCompiler.test("native code in root's process succeeds without the seal, and with it only in what every user may", async () => {
   using folder = new TempFolder();
-  const library = `${folder.path}/attacks.so`;
-  const source = new URL("root_attacks.c", import.meta.url).pathname;
-  const gcc = new Deno.Command("gcc", { args: ["-shared", "-fPIC", "-o", library, source] });
-  assertEquals((await gcc.output()).code, 0);
+  const library = await attackLibrary(folder.path);
+  assert(library !== undefined);
   const open = await attack("open", library);
   assertEquals(open.length, 10);
   // As every user may; see MEASUREMENTS.md for what it would take.
