@@ -73,7 +73,7 @@ export function diagnoseFailure(seen: Seen, way: SeenWay): Diagnosis {
  * @param folder That of the state, if the error names no file in it.
  */
 export function diagnoseOwn(stage: OwnStage, error: string, folder?: string): Diagnosis {
-  const [, path = "/"] = / (\/[^\s:]+)/.exec(error) ?? [];
+  const [, path = "/"] = /(?:^| )(\/[^\s:]+)/.exec(error) ?? [];
   const values: Readonly<Record<string, string>> = {
     error,
     folder: folder ?? (dirname(path) || "/"),

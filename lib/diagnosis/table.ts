@@ -321,6 +321,9 @@ there is no "script" command
 = rights of the state ~ /denied|not permitted|may not/
 {error}
 -> give {folder} to the agent's user: chown -R USER {folder}
+= deleted state ~ /was deleted/
+{error}
+-> make {folder} again, restart the agent, and set the month's total: komari-agent-deno traffic set
 = no folder ~ /[Nn]ot a directory/
 {error}
 -> move away what is there, or choose another folder: {--state-dir FOLDER}

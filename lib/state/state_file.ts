@@ -94,9 +94,7 @@ export class StateFile<T> implements Disposable {
     if (file === undefined) return;
     // Unknown where the path, which the runtime resolves first, leads through folders of root's alone.
     if (attempt(() => file.statSync().nlink) === 0) {
-      throw new Error(
-        `${this.path} was deleted; \`doctor\` has the command that keeps its content`,
-      );
+      throw new Error(`${this.path} was deleted`);
     }
     try {
       await this.#fill(file, { sequence: this.#sequence + 1, text });

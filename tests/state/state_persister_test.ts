@@ -236,7 +236,7 @@ withWorld.test("StatePersister says that its file was deleted, since it can't ma
   world.number.set(2);
   await world.until(() => world.log.length >= 1);
   const shown = world.log[0] ?? "";
-  assertMatch(shown, /can't be kept: .*n\.state was deleted; `doctor` has the command/);
+  assertMatch(shown, /can't be kept: .*n\.state was deleted; it is counted in memory/);
 });
 
 /** A disk that hangs: a write to it never ends. */
