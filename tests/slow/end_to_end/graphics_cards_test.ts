@@ -24,7 +24,9 @@ class Workstation implements AsyncDisposable {
   constructor(nvidiaSmi: string) {
     const files: Record<string, string> = {
       "etc/os-release": 'PRETTY_NAME="Paper"\n',
-      "proc/driver/nvidia/gpus/0000:41:00.0/information": "Model: \t\t NVIDIA L4\n",
+      "proc/.keep": "",
+      "sys/class/drm/card1/device/vendor": "0x10de\n",
+      "sys/class/drm/card1/device/device": "0x27b8\n",
       [`${DEVICE}/vendor`]: "0x1002\n",
       [`${DEVICE}/device`]: "0x744c\n",
       [`${DEVICE}/power/runtime_status`]: "active\n",
