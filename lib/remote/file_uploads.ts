@@ -1,6 +1,7 @@
 import { syncFolder } from "../state/atomic_write.ts";
 import type { FileTransferClient, TransferTicket } from "../panel/file_transfers.ts";
 import type { FileArguments } from "./file_arguments.ts";
+import { FileError } from "./file_context.ts";
 import { createPrivateFile, openForWriting, targetOf, writeFully } from "./regular_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
@@ -40,15 +41,6 @@ const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
 /** An upload of which nothing came for so long was abandoned. */
 const ABANDONED_MS = 30 * 60_000;
 
-/** A temporary file of an agent that was killed is removed when it is older. */
-const LEFT_BEHIND_MS = 24 * 60 * 60_000;
-
-/** Entries of a folder that are looked at for files left behind. */
-const MAX_LOOKED_AT = 10_000;
-
-/** Commits that are remembered, for a panel that asks again. */
-const REMEMBERED_COMMITS = 64;
-
 const PREFIX = ".komari-upload-";
 
 const SUFFIX = ".part";
@@ -61,7 +53,6 @@ export class FileUploads {
   readonly #transfers: FileTransferClient;
   /** By id; a promise, since parts may come before the first one's file is there. */
   readonly #uploads = new Map<string, Promise<Upload>>();
-  readonly #committed = new Map<string, { path: string; totalBytes: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(transfers: FileTransferClient) {
@@ -111,10 +102,6 @@ export class FileUploads {
    */
   async commit(args: FileArguments): Promise<object> {
     const id = args.id("upload_id");
-    const done = this.#committed.get(id);
-    if (done !== undefined && done.path === args.path("path")) {
-      return { received: 0, final: true, offset: done.totalBytes };
-    }
     const upload = await this.#find(id, args);
     // A panel that asks twice gets one answer twice.
     upload.committing ??= this.#commit(id, upload).finally(() => upload.committing = undefined);
@@ -122,7 +109,7 @@ export class FileUploads {
   }
 
   async #commit(id: string, upload: Upload): Promise<object> {
-    const { target, temporary, totalBytes, chunkBytes, received, streams, path } = upload;
+    const { target, temporary, totalBytes, chunkBytes, received, streams } = upload;
     const count = Math.ceil(totalBytes / chunkBytes);
     if (streams.size > 0 || received.size < count) {
       throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
@@ -130,9 +117,6 @@ export class FileUploads {
     await finishTemporary(upload);
     await Deno.rename(temporary, target);
     this.#uploads.delete(id);
-    this.#committed.set(id, { path, totalBytes });
-    const [oldest = ""] = this.#committed.keys();
-    if (this.#committed.size > REMEMBERED_COMMITS) this.#committed.delete(oldest);
     await syncFolder(posix.dirname(target)).catch(() => {});
     return { received: 0, final: true, offset: totalBytes };
   }
@@ -160,7 +144,7 @@ export class FileUploads {
     }));
   }
 
-  /** Begins an upload; anew if there is another one with this id, not if it is the same. */
+  /** Begins an upload, unless its first part comes again. */
   async #begin(id: string, args: FileArguments): Promise<void> {
     const path = args.pathBelowRoot("path");
     const totalBytes = args.integer("total_size", { min: 1 });
@@ -168,34 +152,25 @@ export class FileUploads {
     if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
       throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
     }
-    const before = this.#uploads.get(id);
-    if (before === undefined && this.#uploads.size >= MAX_UPLOADS) {
+    if (this.#uploads.has(id)) return;
+    if (this.#uploads.size >= MAX_UPLOADS) {
       throw new Error("too many uploads at the same time: try again later");
     }
-    this.#committed.delete(id);
-    const file = { path, totalBytes, chunkBytes };
     // In the map before anything is awaited: other parts may be close behind.
-    const beginning = (async () => {
-      const old = await before?.catch(() => undefined);
-      if (old !== undefined && isSame(old, file)) return old;
-      if (old !== undefined) await this.#end(old);
-      return await this.#create(id, file);
-    })();
+    const beginning = this.#create(id, { path, totalBytes, chunkBytes });
     this.#uploads.set(id, beginning);
     try {
       await beginning;
       this.#watch();
     } catch (error) {
-      if (this.#uploads.get(id) === beginning) this.#uploads.delete(id);
+      this.#uploads.delete(id);
       throw error;
     }
   }
 
   async #create(id: string, file: UploadedFile): Promise<Upload> {
     const target = await targetOf(file.path);
-    const folder = posix.dirname(target);
-    await Deno.mkdir(folder, { recursive: true });
-    await removeLeftBehind(folder);
+    await Deno.mkdir(posix.dirname(target), { recursive: true });
     const temporary = temporaryOf(target, id);
     await Deno.remove(temporary).catch(() => {});
     const handle = await createPrivateFile(temporary);
@@ -290,7 +265,7 @@ async function finishTemporary({ temporary, target, totalBytes, inode }: Upload)
   if (size !== totalBytes || ino !== inode) throw new Error("the upload was disturbed");
   const before = await Deno.lstat(target).catch(() => undefined);
   if (before !== undefined && !before.isFile && !before.isSymlink) {
-    throw new Error(before.isDirectory ? "is a directory" : "not a regular file");
+    throw new FileError(target, before.isDirectory ? "is a directory" : "not a regular file");
   }
   if (before?.isFile) {
     await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
@@ -299,20 +274,4 @@ async function finishTemporary({ temporary, target, totalBytes, inode }: Upload)
     await handle.chmod(0o644);
   }
   await handle.sync();
-}
-
-/** Removes temporary files of agents that were killed long ago. */
-async function removeLeftBehind(folder: string): Promise<void> {
-  let count = 0;
-  try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (++count > MAX_LOOKED_AT) return;
-      if (!isFile || !name.startsWith(PREFIX) || !name.endsWith(SUFFIX)) continue;
-      const path = posix.join(folder, name);
-      const { mtime } = await Deno.lstat(path);
-      if (mtime !== null && Date.now() - mtime.getTime() > LEFT_BEHIND_MS) await Deno.remove(path);
-    }
-  } catch {
-    // A folder that can't be read may still be written to.
-  }
 }
