@@ -1,4 +1,5 @@
 import { OutputReader } from "../host/bounded_output.ts";
+import { LargeGarbage } from "../host/memory_release.ts";
 
 /** Limit of one command's output; the rest is cut off. */
 export const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -12,7 +13,7 @@ const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
 /** Finished commands whose background jobs may still print; the pipes of the oldest are closed. */
 const MAX_DRAINED = 256;
 
-const MIN_BLOCK_BYTES = 256;
+const MIN_BLOCK_BYTES = 1024;
 const MAX_BLOCK_BYTES = 64 * 1024;
 
 type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -21,6 +22,7 @@ type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
 export class CommandOutputs {
   readonly #limitBytes: number;
   readonly #kept = new Set<StreamOutput>();
+  readonly #garbage = new LargeGarbage();
   /** Readers of finished commands, oldest first. */
   readonly #drained = new Set<OutputReader<StreamOutput>>();
 
@@ -30,7 +32,11 @@ export class CommandOutputs {
 
   /** Reads one stream of a command, and keeps the beginning of it. */
   read(pipe: Pipe): OutputReader<StreamOutput> {
-    const output = new StreamOutput(() => this.#shorten());
+    const output = new StreamOutput((bytes) => {
+      this.#shorten();
+      // Reading leaves garbage that the engine lets pile up.
+      this.#garbage.add(bytes);
+    });
     this.#kept.add(output);
     return new OutputReader(pipe, output);
   }
@@ -48,10 +54,12 @@ export class CommandOutputs {
   /** Forgets an output. */
   release(output: StreamOutput): void {
     this.#kept.delete(output);
+    output.clear();
   }
 
   /** Closes all pipes of finished commands. */
   async close(): Promise<void> {
+    this.#garbage.close();
     await Promise.all(Array.from(this.#drained, (reader) => reader.cancel()));
   }
 
@@ -67,7 +75,7 @@ export class CommandOutputs {
 
 /** The beginning of one stream, in blocks that can be given up from its end on. */
 class StreamOutput {
-  readonly #onGrown: () => void;
+  readonly #onGrown: (bytes: number) => void;
   #blocks: Uint8Array<ArrayBuffer>[] = [];
   /** Bytes of the last block that are in use; all others are full. */
   #lastBytes = 0;
@@ -77,7 +85,7 @@ class StreamOutput {
   #memoryBytes = 0;
 
   /** @param onGrown Called when it takes more memory. */
-  constructor(onGrown: () => void) {
+  constructor(onGrown: (bytes: number) => void) {
     this.#onGrown = onGrown;
   }
 
@@ -116,12 +124,20 @@ class StreamOutput {
 
   /** Gives up its last block, and all that comes later; the bytes of memory that this frees. */
   shorten(): number {
-    const bytes = this.#blocks.pop()?.length ?? 0;
+    const block = this.#blocks.pop();
+    const bytes = block?.length ?? 0;
     this.#isCut = true;
     this.#keptBytes -= this.#lastBytes;
     this.#lastBytes = this.#blocks.at(-1)?.length ?? 0;
     this.#memoryBytes -= bytes;
+    // At once: the engine would keep it until it collects garbage.
+    block?.buffer.transfer(0);
     return bytes;
+  }
+
+  /** Gives up all that is kept. */
+  clear(): void {
+    while (this.#blocks.length > 0) this.shorten();
   }
 
   /**
@@ -148,7 +164,7 @@ class StreamOutput {
     this.#blocks.push(block);
     this.#lastBytes = 0;
     this.#memoryBytes += block.length;
-    this.#onGrown();
+    this.#onGrown(block.length);
   }
 }
 

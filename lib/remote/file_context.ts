@@ -1,4 +1,5 @@
 import { errorCode } from "../attempt.ts";
+import type { LargeGarbage } from "../host/memory_release.ts";
 import { describeError } from "../log/log.ts";
 import { truncate } from "../parse/bounded_text.ts";
 import type { FolderReader } from "./folder_reader.ts";
@@ -10,6 +11,7 @@ export interface FileContext {
   readonly folders: FolderReader;
   /** For lists of thousands of files, which take megabytes: one at a time. */
   readonly longLists: Turns;
+  readonly garbage: LargeGarbage;
   /** Disposed of when the answer is on its way. */
   readonly untilSent: DisposableStack;
 }

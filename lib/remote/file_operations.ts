@@ -20,7 +20,10 @@ const MAX_LIST_BYTES = 8 * 1024 * 1024;
 const MIN_ENTRY_BYTES = 200;
 
 /** Lists with more entries take megabytes. */
-const LONG_LIST = 2_000;
+const LONG_LIST = 1_000;
+
+/** Looks that leave a MiB of garbage, roughly. */
+const LOOKS_PER_MIB = 2_000;
 
 /** Files of a list that are looked at at a time. */
 const PARALLEL_LOOKS = 16;
@@ -52,7 +55,6 @@ export async function listFolder(args: FileArguments, context: FileContext): Pro
   if (names.length < count) throw tooLong();
   if (count > LONG_LIST) context.untilSent.use(await context.longLists.take());
   const infos: FileInfo[] = [];
-  const encoder = new TextEncoder();
   let bytes = 0;
   const rest = names.values();
   await Promise.all(Array.from({ length: PARALLEL_LOOKS }, async () => {
@@ -62,13 +64,20 @@ export async function listFolder(args: FileArguments, context: FileContext): Pro
       const info = await lookAt(path === "/" ? "" : path, name, { folders, owners });
       if (info === undefined) continue;
       infos.push(info);
-      bytes += encoder.encode(JSON.stringify(info)).length + 1;
+      bytes += answerBytes(info);
+      if (infos.length % LOOKS_PER_MIB === 0) context.garbage.add(1024 * 1024);
     }
   }));
   const keys = new Map(infos.map((info) => [info, info.name.toLowerCase()]));
   return infos.sort((a, b) =>
     Number(b.is_dir) - Number(a.is_dir) || compare(keys.get(a) ?? "", keys.get(b) ?? "")
   );
+}
+
+/** Bytes of an entry in the answer, roughly: of most names a character is a byte. */
+function answerBytes({ name, path, target = "" }: FileInfo): number {
+  const { length } = name + path + target;
+  return MIN_ENTRY_BYTES + (/^[\x20-\x7e]*$/.test(path) ? length : 3 * length);
 }
 
 async function lookAt(

@@ -1,3 +1,4 @@
+import { LargeGarbage } from "../host/memory_release.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
@@ -79,6 +80,7 @@ export class FileRequests {
   readonly #uploads: FileUploads;
   readonly #folders = new FolderReader();
   readonly #longLists = new Turns(1);
+  readonly #garbage = new LargeGarbage();
   readonly #operations: ReadonlyMap<string, Operation>;
 
   /**
@@ -119,6 +121,7 @@ export class FileRequests {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
     const lanes = Object.values(this.#lanes).map((lane) => lane.close());
     await Promise.all([...lanes, this.#uploads.close()]);
+    this.#garbage.close();
   }
 
   #enqueue(request: Request, bytes: number): void {
@@ -151,6 +154,7 @@ export class FileRequests {
           signal: AbortSignal.any([this.#ended.signal, late.signal]),
           folders: this.#folders,
           longLists: this.#longLists,
+          garbage: this.#garbage,
           untilSent,
         });
         this.#logOutcome(request, "done");

@@ -46,7 +46,6 @@ export class KeptTerminal {
   readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
   #isStarted = false;
-  #detachedAtMs: number | undefined;
   #detachedTimer: ReturnType<typeof setTimeout> | undefined;
   /** Aborts the attempts to connect anew. */
   #dialling: AbortController | undefined;
@@ -66,11 +65,6 @@ export class KeptTerminal {
       signal: this.#signal,
       onDetached: resumable ? ({ wasLost }) => this.#onDetached(wasLost) : undefined,
     });
-  }
-
-  /** Since when it has no connection, in milliseconds of `performance.now()`. */
-  get detachedAtMs(): number | undefined {
-    return this.#detachedAtMs;
   }
 
   /** Whether its shell has ended. */
@@ -110,15 +104,9 @@ export class KeptTerminal {
     if (this.#isStarted && this.#options.resumable) this.#terminal.check();
   }
 
-  /** Ends it, as another terminal needs its place. */
-  end(): void {
-    this.#terminal.end();
-  }
-
   #onDetached(wasLost: boolean): void {
     const { requestId } = this.#options;
     this.#log.debug("Terminal {requestId} has no connection", { requestId });
-    this.#detachedAtMs = performance.now();
     this.#detachedTimer = setTimeout(() => this.#terminal.end(), DETACHED_MS);
     if (wasLost && this.#dialling === undefined) this.#connect();
   }
@@ -152,7 +140,6 @@ export class KeptTerminal {
 
   #attach(socket: WebSocketConnection): void {
     clearTimeout(this.#detachedTimer);
-    this.#detachedAtMs = undefined;
     this.#terminal.attach(socket);
   }
 

@@ -3,6 +3,8 @@ import { publicConfig } from "../config/public_config.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
+import { getLogger } from "../log/log.ts";
+import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
@@ -10,7 +12,6 @@ import type { ProblemObserver } from "../state/health_file.ts";
 import { VERSION } from "../version.ts";
 import { Commands } from "./commands.ts";
 import { type FilePanel, Files } from "./files.ts";
-import { LongOrders } from "./long_orders.ts";
 import { ResultQueue } from "./result_queue.ts";
 import { RecentIds } from "./task_queue.ts";
 import { Terminals } from "./terminals.ts";
@@ -58,6 +59,7 @@ export class RemoteControl {
   /** Gets the first order that is refused, and nothing where remote control is on. */
   #observer: ProblemObserver | undefined;
   readonly #terminals: Terminals;
+  readonly #longLog = LogRateLimit.once();
   readonly #handlers: OrderHandlers;
 
   /** @param programs `undefined` when remote control is off: all but the configuration is refused. */
@@ -79,7 +81,7 @@ export class RemoteControl {
       "command": commands,
       "terminal": this.#terminals,
       "file": files,
-      "too long": new LongOrders({ commands, files }),
+      "too long": { handle: (order) => this.#refuseLong(order, { commands, files }) },
       "startup config": new StartupConfigs(sender, config),
       // A sealed process can't look for an obstacle.
       "switch version": new VersionSwitch(programs, {
@@ -97,6 +99,23 @@ export class RemoteControl {
       this.#observer = undefined;
     }
     this.#handlers[order.kind].handle(order);
+  }
+
+  /** Answers an order that was not read with its size and the limit, and logs the first one. */
+  #refuseLong(
+    { method, orderId, lengthBytes, limitBytes }: OrderOf<"too long">,
+    { commands, files }: { commands: Commands; files: Files },
+  ): void {
+    this.#longLog.write(() =>
+      getLogger("remote").warning(
+        "Refused an order of the panel, {method}, of {lengthBytes} bytes: at most {limitBytes} are taken",
+        { method: method || "of unknown name", lengthBytes, limitBytes },
+      )
+    );
+    if (orderId === undefined) return;
+    const reason = `it has ${lengthBytes} bytes, and at most ${limitBytes} are taken`;
+    if (method === "agent.exec") commands.refuseLong(orderId, reason);
+    if (method === "agent.file") files.refuseLong(orderId, `too long a request: ${reason}`);
   }
 
   /** Handles a dead connection to the panel: those of terminals are likely to be dead, too. */

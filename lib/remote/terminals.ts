@@ -28,7 +28,6 @@ export class Terminals {
   readonly #programs: Programs | undefined;
   readonly #opener: WebSocketOpener;
   readonly #idleMs: number;
-  readonly #maxOpen: number;
   readonly #log = getLogger("remote");
   readonly #refusalLog = LogRateLimit.once();
   readonly #dropLog = LogRateLimit.once();
@@ -43,17 +42,15 @@ export class Terminals {
   /**
    * @param programs `undefined` when remote control is off: every request is refused then.
    * @param options `idleMs`: a terminal ends after so long without keys and output; 0 never does.
-   * `maxOpen`: terminals at a time.
    */
   constructor(
     programs: Programs | undefined,
     opener: WebSocketOpener,
-    { idleMs, maxOpen = MAX_OPEN }: { idleMs: number; maxOpen?: number },
+    { idleMs }: { idleMs: number },
   ) {
     this.#programs = programs;
     this.#opener = opener;
     this.#idleMs = idleMs;
-    this.#maxOpen = maxOpen;
   }
 
   /** Opens a terminal for the panel's request, or connects the one of the same id anew. */
@@ -68,7 +65,7 @@ export class Terminals {
       );
       return this.#refuse(requestId, DISABLED);
     }
-    if (this.#open.size >= this.#maxOpen && !this.#endDetached()) {
+    if (this.#open.size >= MAX_OPEN) {
       return this.#refuse(requestId, TOO_MANY);
     }
     const isLogged = this.#terminalLog.allows();
@@ -113,20 +110,6 @@ export class Terminals {
     } finally {
       if (this.#open.get(requestId) === session) this.#open.delete(requestId);
     }
-  }
-
-  /** Ends the terminal that has been without a connection for longest; whether there is one. */
-  #endDetached(): boolean {
-    let longest: [string, KeptTerminal] | undefined;
-    for (const entry of this.#open) {
-      const sinceMs = entry[1].detachedAtMs ?? Infinity;
-      if (sinceMs < (longest?.[1].detachedAtMs ?? Infinity)) longest = entry;
-    }
-    if (longest === undefined) return false;
-    const [requestId, session] = longest;
-    session.end();
-    this.#open.delete(requestId);
-    return true;
   }
 
   #refuse(requestId: string, line: string): void {

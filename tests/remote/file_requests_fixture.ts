@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
+import { LargeGarbage } from "../../lib/host/memory_release.ts";
 import type { FileContext } from "../../lib/remote/file_context.ts";
 import { type FolderEntry, FolderReader } from "../../lib/remote/folder_reader.ts";
 import { Turns } from "../../lib/remote/task_queue.ts";
@@ -98,7 +99,13 @@ export function contextOf(
   signal = new AbortController().signal,
   folders = new FolderReader(),
 ): FileContext {
-  return { signal, folders, longLists: new Turns(1), untilSent: new DisposableStack() };
+  return {
+    signal,
+    folders,
+    longLists: new Turns(1),
+    garbage: new LargeGarbage(),
+    untilSent: new DisposableStack(),
+  };
 }
 
 /** Folders that a test makes up: names below a path, with a slash behind those of folders. */

@@ -501,3 +501,42 @@ Deno.test("StartupConfigs tries for 20 s to send the configuration, until it is 
     assertEquals([sender.startupConfigs.length, time.timers], [sent, 0]);
   }
 });
+
+const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
+const SIZE = "it has 9000000 bytes, and at most 8388608 are taken";
+
+const longOrders = [
+  ["on", new Programs(), `The command was not run: ${SIZE}.`, `too long a request: ${SIZE}`],
+  ["off", undefined, "Remote control is disabled.", "web control is disabled"],
+] as const;
+for (const [state, programs, output, error] of longOrders) {
+  Deno.test(`RemoteControl.handle() answers a long order once, and logs the first, remote control ${state}`, async () => {
+    const panel = new FakePanel();
+    const { commandResults, fileResults } = panel.sender;
+    const orders = new RemoteControl(programs, panel, config);
+    const lines = await collectedLog(async () => {
+      for (let times = 0; times < 3; times++) {
+        const cases = [
+          ["agent.exec", "c"],
+          ["agent.exec", undefined],
+          ["agent.message", "m"],
+          ["", "x"],
+        ] as const;
+        for (const [method, orderId] of cases) {
+          orders.handle({ kind: "too long", method, orderId, ...LENGTHS });
+        }
+      }
+      orders.handle({ kind: "too long", method: "agent.file", orderId: "f", ...LENGTHS });
+      await eventually(() => commandResults.length + fileResults.length >= 2);
+    });
+    assertEquals(
+      commandResults.map(({ taskId, output, exitCode }) => [taskId, output, exitCode]),
+      [["c", output, -1]],
+    );
+    assertEquals(fileResults.map(({ requestId, ok, error }) => [requestId, ok, error]), [
+      ["f", false, error],
+    ]);
+    assertEquals(lines.length, 1, lines.join("\n"));
+    await orders.close();
+  });
+}
