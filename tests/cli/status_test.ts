@@ -138,10 +138,7 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
       panels({ ...PANEL, acceptedAtMs: NOW - 60_000 }),
       "NOT REPORTING for 60 s: no failure was seen, and no report was accepted → run `komari-agent-deno doctor`, which looks at each link",
     ],
-    [
-      { isPaused: true },
-      "NOT REPORTING: process 7 was stopped by a signal → kill -CONT 7",
-    ],
+    [{ isPaused: true }, "NOT REPORTING: process 7 was stopped by a signal → kill -CONT 7"],
     [
       { health: undefined, found: NOT_INSTALLED },
       "NOT REPORTING: no agent of this user runs here, and none is installed as a service → run `komari-agent-deno doctor`, which looks at each link",

@@ -34,10 +34,7 @@ const V2_POST = ["v2 post", "v2 post"] as const;
 const V2_SOCKET = ["v2 websocket", "v2 websocket"] as const;
 
 const settings = {
-  "defaults": {
-    args: [],
-    transports: { "1.1": V1_BEST, "1.4": V2_SOCKET, later: V2_SOCKET },
-  },
+  "defaults": { args: [], transports: { "1.1": V1_BEST, "1.4": V2_SOCKET, later: V2_SOCKET } },
   "WebSockets blocked": {
     args: [],
     fault: panelFault("websocket-refused", { calls: ["upgrade"] }),

@@ -11,19 +11,13 @@ const TOKEN = "w4y-0ptions+/&=";
 const certificate = await makeCertificate();
 
 /** By WebSocket, and by POST where WebSockets are blocked. */
-const CARRIERS = [
-  ["WebSocket", undefined],
-  ["POST", panelFault("websocket-refused")],
-] as const;
+const CARRIERS = [["WebSocket", undefined], ["POST", panelFault("websocket-refused")]] as const;
 
 async function play(
   use: (panel: TestPanel) => Promise<void>,
   fault: typeof CARRIERS[number][1],
 ): Promise<void> {
-  using panel = await startTestPanel({
-    token: TOKEN,
-    ...(fault === undefined ? {} : { fault }),
-  });
+  using panel = await startTestPanel({ token: TOKEN, ...(fault === undefined ? {} : { fault }) });
   await use(panel);
   assertEquals(panel.state.violations, []);
 }

@@ -12,9 +12,7 @@ const DEVICE = "sys/class/drm/card0/device";
  */
 class Workstation implements AsyncDisposable {
   readonly folder = Deno.makeTempDirSync();
-  readonly env: Record<string, string> = {
-    HOST_PROC: `${this.folder}/proc`,
-  };
+  readonly env: Record<string, string> = { HOST_PROC: `${this.folder}/proc` };
   /** Puts the `nvidia-smi` where the agent looks, for the agent alone. */
   readonly through = [
     ...["unshare", "-rm", "sh", "-c"],

@@ -25,9 +25,7 @@ Deno.test("health is green while reports are accepted, and red while and when no
   using panel = await startTestPanel({ token: "h3alth" });
   using folder = new TempFolder();
   const env = { RUNTIME_DIRECTORY: folder.path };
-  await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.5"], {
-    env,
-  });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", panel.token, "-i", "0.5"], { env });
   await agent.says("First report accepted");
   const green = await healthUntil((code) => code === 0, { env });
   assertMatch(green, /^Healthy: a report was accepted [\d.]+ s ago\n$/);

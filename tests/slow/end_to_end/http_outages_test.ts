@@ -61,10 +61,7 @@ Deno.test("the agent outlives a panel that hangs: a time-out, then reports again
 });
 
 Deno.test("the agent goes on reporting when the task list can't be read", async () => {
-  using panel = await startTestPanel({
-    token: TOKEN,
-    fault: panelFault("bad-tasks"),
-  });
+  using panel = await startTestPanel({ token: TOKEN, fault: panelFault("bad-tasks") });
   await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...HTTP]);
   await agent.says("Cannot fetch the probe tasks");
   const { reports } = panel.state.counts;
@@ -73,10 +70,7 @@ Deno.test("the agent goes on reporting when the task list can't be read", async 
 });
 
 Deno.test("the agent sends old panels basic info without the newer fields, and remembers", async () => {
-  using panel = await startTestPanel({
-    token: TOKEN,
-    fault: panelFault("no-extra-columns"),
-  });
+  using panel = await startTestPanel({ token: TOKEN, fault: panelFault("no-extra-columns") });
   const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--info-report-interval", "0.1"];
   await using agent = new AgentProcess([...args, ...HTTP]);
   await agent.says("only without the newer fields");

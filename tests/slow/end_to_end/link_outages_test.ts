@@ -19,10 +19,7 @@ async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void
   assertEquals(panel.state.violations, []);
 }
 
-function seen(
-  panel: TestPanel,
-  condition: (state: TestPanel["state"]) => boolean,
-): Promise<void> {
+function seen(panel: TestPanel, condition: (state: TestPanel["state"]) => boolean): Promise<void> {
   return panel.state.until(condition);
 }
 
@@ -90,10 +87,7 @@ Deno.test("reports go by POST while WebSockets are blocked, and by WebSocket aft
 });
 
 /** What takes its time, and so goes on at the same time. */
-const SLOW: readonly [
-  string,
-  (panel: TestPanel, agent: AgentProcess) => Promise<void>,
-][] = [
+const SLOW: readonly [string, (panel: TestPanel, agent: AgentProcess) => Promise<void>][] = [
   ["a WebSocket that goes mute is given up, and one that stays mute is not waited for", gone],
   ["connections that are taken and never answered are outlived", unanswered],
   ["two agents with one token are told of each other", rivals],
