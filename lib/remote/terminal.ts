@@ -31,6 +31,7 @@ interface Connection {
   readonly ended: AbortController;
   /** Aborts then too, and when the terminal ends. */
   readonly signal: AbortSignal;
+  readonly startedAtMs: number;
   /** The place up to which output was sent. */
   sentTo: number;
   /** Set while output is being sent. */
@@ -142,6 +143,7 @@ export class Terminal {
       socket,
       ended,
       signal: AbortSignal.any([ended.signal, this.#over.signal]),
+      startedAtMs: performance.now(),
       sentTo: this.#output.firstCharacter,
       sending: undefined,
       isSilent: false,
@@ -193,12 +195,14 @@ export class Terminal {
   }
 
   #release(connection: Connection): void {
-    const { socket, ended, sentTo } = connection;
+    const { socket, ended, sentTo, startedAtMs } = connection;
     this.#connection = undefined;
     ended.abort();
     socket.close();
-    // It can't be told what has arrived.
-    if (!this.#answersPings) this.#output.confirm(sentTo);
+    // A panel that has had the time for a pong sends none, so it can't be told what has arrived. One
+    // that was lost before has confirmed nothing yet: a line twice is better than a line lost.
+    const hadTime = performance.now() - startedAtMs > CHECK_MS;
+    if (!this.#answersPings && hadTime) this.#output.confirm(sentTo);
   }
 
   #keepAlive(connection: Connection): void {

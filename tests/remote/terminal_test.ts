@@ -417,7 +417,7 @@ inLasting.test("Terminal.run() shows on its next connection what could not be se
   sockets.give(third);
   await eventually(() => third.text.includes("lost"), { told: () => third.text });
   // deno-lint-ignore no-control-regex -- a shell's prompt may set the terminal's mode
-  assertMatch(third.text, /^echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
+  assertMatch(third.text, /^(?:# |\$ )?echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
   assertEquals([second.text, socket.text.includes("lost")], ["", false]);
 });
 
@@ -433,6 +433,26 @@ inLasting.test("Terminal.run() shows again what went by a connection that was lo
   const third = new TerminalSocket();
   sockets.give(third);
   await eventually(() => third.text.includes("lost"), { told: () => third.text });
+});
+
+withScript.test("Terminal.run() repeats what went by a first connection that was lost before a pong, and not after 5 s without", async () => {
+  for (const [livedMs, isRepeated] of [[4_000, true], [6_000, false]] as const) {
+    using time = new FakeTime();
+    await using it = openTerminal({ isLasting: true });
+    const goesOn = (happens: () => boolean) =>
+      time.until(eventually(happens), { withinMs: 60_000, stepMs: 1 });
+    await time.until(it.ready(), { withinMs: 60_000, stepMs: 1 });
+    it.socket.type("echo fi''rst\r");
+    await goesOn(() => it.socket.text.includes("first"));
+    await time.pass(livedMs - performance.now(), { stepMs: 100 });
+    it.socket.end("it was reset");
+    await goesOn(() => it.sockets.asked === 1);
+    const next = new TerminalSocket();
+    it.sockets.give(next);
+    next.type("echo se''cond\r");
+    await goesOn(() => next.text.includes("second"));
+    assertEquals(next.text.includes("first"), isRepeated);
+  }
 });
 
 for (const how of ["on the same connection", "on the one that follows"]) {
