@@ -46,7 +46,10 @@ interface Outage {
   /** The kind of the last failure, and of the one that was logged; `undefined` before that. */
   readonly key: string;
   readonly loggedKey?: string | undefined;
-  /** Whether its only failure was a WebSocket that was closed, which is mostly opened again at once. */
+  /**
+   * Whether its only failure was a WebSocket that was closed, which is mostly opened again at once, and
+   * the calls by it.
+   */
   readonly isClosed: boolean;
   /** Names of the calls that failed. */
   readonly calls: ReadonlySet<string>;
@@ -91,15 +94,16 @@ export class OutageLog implements PanelObserver {
     const sinceMs = before?.sinceMs ?? (call === REPORT ? this.#reportedAtMs : undefined) ?? nowMs;
     // An answer that refuses reports, too, is worth a line although it began with another call.
     const hitsReports = call === REPORT && before?.calls.has(REPORT) === false;
+    const isClosed = error instanceof PanelError && error.failure === "disconnected" &&
+      (before === undefined || (before.isClosed && !before.calls.has(call)));
     const outage: Outage = {
       sinceMs,
-      text,
+      text: isClosed && before !== undefined && call !== REPORT ? before.text : text,
       remindAtMs: before?.remindAtMs ?? nextReminder(sinceMs, nowMs),
       failures: (before?.failures ?? 0) + 1,
       key,
       loggedKey: hitsReports ? undefined : before?.loggedKey,
-      isClosed: before === undefined && error instanceof PanelError &&
-        error.failure === "disconnected",
+      isClosed,
       calls: new Set([...before?.calls ?? [], call]),
     };
     this.#open.set(place, outage);
@@ -146,7 +150,7 @@ export class OutageLog implements PanelObserver {
     this.#open.delete(place);
     const lengthMs = performance.now() - outage.sinceMs;
     const seconds = lengthMs < 9_950
-      ? Math.round(lengthMs / 100) / 10
+      ? Math.max(0.1, Math.round(lengthMs / 100) / 10)
       : Math.round(lengthMs / 1000);
     const { failures, isClosed, text, loggedKey } = outage;
     const fields = { event: "outage ended", call, seconds, failures };

@@ -62,7 +62,7 @@ Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
   assertEquals(lines, [
     "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
     "info First report accepted, by v2 POST",
-    "info The WebSocket works again after 0 s and 101 failed calls",
+    "info The WebSocket works again after 0.1 s and 101 failed calls",
   ]);
 });
 
@@ -80,7 +80,7 @@ Deno.test("LinkLog logs why a link was lost, and once why it does not come back"
   assertEquals(lines, [
     "info First report accepted, by v2 WebSocket",
     "warning Cannot send agent.report: gone; trying again",
-    "info The panel answers again after 0 s and 12 failed calls",
+    "info The panel answers again after 0.1 s and 12 failed calls",
   ]);
 });
 

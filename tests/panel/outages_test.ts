@@ -53,7 +53,7 @@ report: ok, 9.9 s, report: refused, report: ok
 report: refused, task list: silent, 10 s, report: ok, task list: ok
   → report refused | info The panel answers again after 10 s and 2 failed calls
 task list: refused, report: ok, task list: refused, task list: ok
-  → task list refused | info The panel answers again after 0 s and 2 failed calls
+  → task list refused | info The panel answers again after 0.1 s and 2 failed calls
 report: 502 ×2, 10 s, report: 403 ×2
   → report 502 | report 403
 report: refused, 60 s, report: 502 ×2
@@ -61,7 +61,7 @@ report: refused, 60 s, report: 502 ×2
 pull: 502, 10 s, report: 502
   → pull 502 | report 502
 basic info: no column, report: refused, report: ok, basic info: no column, basic info: ok
-  → basic info no column | report refused | info The panel answers again after 0 s and 1 failed call | info The basic info works again after 0 s and 2 failed calls
+  → basic info no column | report refused | info The panel answers again after 0.1 s and 1 failed call | info The basic info works again after 0.1 s and 2 failed calls
 `),
   );
 });
@@ -100,7 +100,13 @@ report: ok, 9.9 s, report: closed, report: ok
 report: ok, 5 s, report: closed, report: refused, 20 s, report: ok
   → report refused | info The panel answers again after 25 s and 2 failed calls
 report: closed, report: ok, 1 s, report: closed, report: ok, 10 s, report: closed, report: ok
-  → Reporting again after 0 s: report closed | Reporting again after 10 s: report closed
+  → Reporting again after 0.1 s: report closed | Reporting again after 10 s: report closed
+report: closed, basic info: closed, probe result: closed, report: ok
+  → Reporting again after 0.1 s: report closed
+basic info: closed, report: closed, report: ok
+  → Reporting again after 0.1 s: report closed
+report: closed, 1 s, report: closed, report: ok
+  → report closed | info The panel answers again after 1 s and 2 failed calls
 `),
   );
 });
