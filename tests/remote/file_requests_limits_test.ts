@@ -1,17 +1,12 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { type FilesUnderTest, openFiles } from "./file_requests_fixture.ts";
 import { type TransferServer, withTransferServer } from "./transfer_server.ts";
-import { V8_FLAGS } from "../../build/runtime_flags.ts";
 import { onlyIf } from "../only_on.ts";
-import { denoOutput } from "../deno_output.ts";
 import { mountedInMemory } from "../mounted.ts";
 
 const MIB = 1024 * 1024;
-
-/** Parts of 128 MiB that are moved each way; 16 of them are 2 GiB. */
-const PARTS = Number(Deno.env.get("FILE_TEST_PARTS") ?? 2);
 
 const dialer: Dialer = {
   async dial({ hostname, port }, { signal }) {
@@ -32,27 +27,6 @@ async function withServer(
     await use(files, server);
   });
 }
-
-Deno.test("FileRequests moves long files, and cut ones, without growing", async () => {
-  // In a process of its own, since other tests take memory and descriptors of this one.
-  const program = new URL("transfer_costs.ts", import.meta.url).pathname;
-  const output = await denoOutput("run -A --no-prompt --no-check", [
-    V8_FLAGS,
-    program,
-    String(PARTS),
-  ]);
-  const { downloads, uploads, cuts } = JSON.parse(output);
-  const table = Object.entries({ downloads, uploads, cuts });
-  for (const [name, { grewBytes, leftDescriptors }] of table) {
-    assert(grewBytes < 16 * MIB, `${name}: memory grew by ${grewBytes / MIB} MiB`);
-    assertEquals(leftDescriptors, 0, name);
-  }
-  assertEquals([downloads.movedBytes, uploads.movedBytes], Array(2).fill(PARTS * 128 * MIB));
-  assertEquals([cuts.count, cuts.leftFiles], [100, 0]);
-  for (const error of cuts.errors) {
-    assertMatch(error, /^unexpected eof: the connection was (closed|lost)/);
-  }
-});
 
 Deno.test("FileRequests gives the panel's reason when a transfer is refused", async () => {
   await withServer(async (files) => {
