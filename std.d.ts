@@ -179,14 +179,3 @@ declare module "@std/jsonc" {
    */
   export function parse(text: string): unknown;
 }
-
-declare module "@std/cli/parse-args" {
-  export function parseArgs(
-    args: readonly string[],
-    options: { string: readonly string[]; collect: readonly string[] },
-  ): { _: string[] } & Record<string, string[] | undefined>;
-  export function parseArgs(
-    args: readonly string[],
-    options: { string: readonly string[] },
-  ): Record<string, string | undefined>;
-}
