@@ -1,17 +1,27 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 
 /** Asserts what a function makes of each input; a wrong one is named. */
-export async function same<I>(
+export function same<I>(
   of: (input: I) => unknown,
   rows: Iterable<readonly [input: I, expected: unknown]>,
-): Promise<void> {
+): void {
   for (const [input, expected] of rows) {
-    assertEquals(
-      await of(input),
-      expected,
-      typeof input === "string" ? input : Deno.inspect(input),
-    );
+    const result = of(input);
+    assert(!(result instanceof Promise), "a function that waits is for sameLater()");
+    assertEquals(result, expected, nameOf(input));
   }
+}
+
+/** As {@linkcode same}, of a function that waits. */
+export async function sameLater<I>(
+  of: (input: I) => Promise<unknown>,
+  rows: Iterable<readonly [input: I, expected: unknown]>,
+): Promise<void> {
+  for (const [input, expected] of rows) assertEquals(await of(input), expected, nameOf(input));
+}
+
+function nameOf(input: unknown): string {
+  return typeof input === "string" ? input : Deno.inspect(input);
 }
 
 /** Cases in a text: an input a line, and `→ expected` at its end or on the next line. */

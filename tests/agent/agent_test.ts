@@ -16,7 +16,7 @@ import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
-import { same } from "../cases.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
@@ -521,7 +521,7 @@ Deno.test("Agent.run() closes the WebSocket of a panel that does not know the to
 });
 
 Deno.test("Agent.report() asks once a connection whether pings keep it, only where the interval is long", async () => {
-  await same(
+  await sameLater(
     async ([intervalSeconds, isKept, version]) => {
       const asked: number[] = [];
       let keptAlive = 0;

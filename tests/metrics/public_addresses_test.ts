@@ -14,7 +14,7 @@ import {
 } from "../../lib/metrics/public_addresses.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
-import { same } from "../cases.ts";
+import { sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
 import { makeCertificate } from "../net/test_authority.ts";
@@ -80,7 +80,7 @@ class Machine {
 
 Deno.test("PublicAddresses.lookup() takes configured addresses, else those of interfaces, else of services", async () => {
   const own = ["docker0 9.9.9.9", "eth0 8.8.8.8", "eth0 2620:fe::fe"];
-  await same(async ([options, own]: readonly [Partial<Config>, readonly string[]]) => {
+  await sameLater(async ([options, own]: readonly [Partial<Config>, readonly string[]]) => {
     const machine = new Machine(options);
     machine.own = addresses(...own);
     assertEquals(machine.addresses.answeredBy, "not looked up yet");

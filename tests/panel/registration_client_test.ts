@@ -5,7 +5,7 @@ import {
   RegistrationClient,
   type RegistrationOutcome,
 } from "../../lib/panel/registration_client.ts";
-import { same } from "../cases.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { startHttpProxy } from "../net/fake_proxies.ts";
@@ -102,7 +102,7 @@ Deno.test("RegistrationClient.register() uses the configured proxy", async () =>
 
 Deno.test("RegistrationClient.register() tells refusals, failures, and answers by which there may be a node", async () => {
   const invalid = '{"status":"error","message":"Invalid AutoDiscovery Key"}';
-  await same(
+  await sameLater(
     async ([status, body]) => {
       const outcome = await answered(status, body);
       const text = Deno.inspect(outcome);
@@ -132,7 +132,7 @@ Deno.test("RegistrationClient.register() tells refusals, failures, and answers b
 });
 
 Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for what answers in place of a panel", async () => {
-  await same(
+  await sameLater(
     async ([status, body]) => {
       const outcome = await answered(status, body);
       assert(outcome.kind !== "registered");

@@ -9,7 +9,7 @@ import {
   registrationWaitMs,
 } from "../../lib/panel/registration.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
-import { same } from "../cases.ts";
+import { same, sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -239,7 +239,7 @@ const forgotten = (_: number, { token }: NodeRegistration) => token === "t" ? un
 
 Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of nothing but rejection", async () => {
   const except = (other: unknown) => (minute: number) => minute === 9.5 ? other : unknown;
-  await same(async (outcome) => {
+  await sameLater(async (outcome) => {
     const machine = new RegisteringMachine();
     machine.store.known = { nodes: [NODE] };
     machine.answer = () => FAILED;
@@ -274,7 +274,7 @@ test("NodeRegistration.onOutcome() logs once which option would help where it ma
 });
 
 Deno.test("NodeRegistration.onOutcome() registers once a day at most, also with a clock that was ahead", async () => {
-  await same(
+  await sameLater(
     async ([sinceMinutes, minutes]) => {
       const machine = new RegisteringMachine();
       const registeredAtMs = 10 * DAY_MS + sinceMinutes * MINUTE_MS;
@@ -294,7 +294,7 @@ Deno.test("NodeRegistration.onOutcome() registers once a day at most, also with 
 });
 
 Deno.test("NodeRegistration.onOutcome() keeps the token when it can't register, and waits a day when that is in doubt", async () => {
-  await same(async (outcome) => {
+  await sameLater(async (outcome) => {
     const machine = new RegisteringMachine();
     machine.store.known = { nodes: [NODE] };
     if (outcome === undefined) machine.store.error = new Error("Cannot write");

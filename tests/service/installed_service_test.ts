@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { toolLine, type ToolResult } from "../../lib/host/tool_runner.ts";
 import { type ServiceState, serviceState } from "../../lib/service/installed_service.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
-import { same } from "../cases.ts";
+import { sameLater } from "../cases.ts";
 import { RECORD } from "./service_plans.ts";
 
 const NAME = "komari-agent-deno";
@@ -42,7 +42,7 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     enable: `systemctl enable ${NAME}.service`,
     ...{ isStartLimited: false },
   };
-  await same(stateOf, [
+  await sameLater(stateOf, [
     [{}, usual],
     [{ failing: /is-active/ }, { ...usual, isActive: false }],
     [{ failing: /is-enabled/ }, { ...usual, isEnabled: false }],
@@ -60,7 +60,7 @@ Deno.test("serviceState() claims nothing that its manager has not said", async (
   };
   const unit = "Failed to get unit file state for x.service: No such file or directory";
   const bus = "Failed to connect to system scope bus via local transport: No such file";
-  await same(of, [
+  await sameLater(of, [
     [{ code: 3, output: "" }, [false, false]],
     [{ code: 1, output: unit }, [false, false]],
     [{ code: 124, output: "it did not end within 3 s" }, [undefined, undefined]],
@@ -84,7 +84,7 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
   const [first, second] = ["agent: Cannot read /etc/x: no", "error: Cannot use --token"];
   const cause = `${X} Failed to load environment files: No such file or directory`;
   const located = `${X} Failed to locate executable /x: No such file`;
-  await same(byLog("lastError"), [
+  await sameLater(byLog("lastError"), [
     [`${first} |   ${second}   | systemd: a line`, second],
     [`${first} | agent: Stopped | agent: Started`, ""],
     [`${first} | ${X} Deactivated successfully. | ${second}`, second],
@@ -112,7 +112,7 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
 
 Deno.test("serviceState() reads how it ended, and what it said, from systemd's lines", async () => {
   const memory = "the kernel killed it, because memory was used up";
-  await same(byLog("lastDeath"), [
+  await sameLater(byLog("lastDeath"), [
     [`${KILLED} | Started x.`, "its process was ended by SIGKILL"],
     [`${OOM} | ${KILLED} | Started x.`, memory],
     [`${KILLED} | ${OOM} | Started x.`, memory],
@@ -120,16 +120,16 @@ Deno.test("serviceState() reads how it ended, and what it said, from systemd's l
     ["Started x.", ""],
   ]);
   const tooOften = `${X} Start request repeated too quickly.`;
-  await same(byLog("isStartLimited"), [[`Started x. | ${tooOften}`, true], [
+  await sameLater(byLog("isStartLimited"), [[`Started x. | ${tooOften}`, true], [
     `${tooOften} | Started x.`,
     false,
   ]]);
   const after = `${X} Main process exited, code=exited | Stopped x.service - X.`;
-  await same(byLog("lastLine"), [
+  await sameLater(byLog("lastLine"), [
     [`Started x. | 2: Pipe call failed | ${after}`, "2: Pipe call failed"],
     [`of an earlier run | Started x. | ${after}`, ""],
   ]);
   const hidden = "No journal files were opened due to insufficient permissions.";
-  await same(byLog("isLogHidden"), [[hidden, true], ["-- No entries --", false]]);
-  await same(byLog("logHint"), [[hidden, `sudo journalctl -u ${NAME} -f`]]);
+  await sameLater(byLog("isLogHidden"), [[hidden, true], ["-- No entries --", false]]);
+  await sameLater(byLog("logHint"), [[hidden, `sudo journalctl -u ${NAME} -f`]]);
 });

@@ -4,7 +4,7 @@ import { StateFile } from "../../lib/state/state_file.ts";
 import { formatUpdateState, parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
-import { same } from "../cases.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sha256 } from "./release_server.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -52,7 +52,7 @@ async function outcomeOf(
 Deno.test("TrialRun.start() accepts a version by two consecutive reports of one process, and goes back else", async () => {
   const silent = { acceptedAtMs: undefined };
   const kind = async (printed: Parameters<typeof outcomeOf>[0]) => (await outcomeOf(printed))[0];
-  await same(kind, [
+  await sameLater(kind, [
     [[undefined, silent, {}], "updated"],
     [[{}, silent], "rolled back"],
     [[{ pid: 3 }, { pid: 4 }, silent], "rolled back"],
