@@ -98,9 +98,15 @@ function readLimit(source: Source): number {
   return parseMemoryLimit(source.read() ?? "max") || Infinity;
 }
 
-/** Measures a container's cgroup, or the visible one above it that has the lowest limit now. */
+/** Interval at which all limits are read: it takes a quarter of a report's time, and limits seldom change. */
+const LIMITS_MS = 60_000;
+
+/** Measures a container's cgroup, or the visible one above it that has the lowest limit, by the minute. */
 export class CgroupMemoryCollector {
   readonly #groups: readonly MemoryCgroup[];
+  #tightest: MemoryCgroup | undefined;
+  #lowestBytes = Infinity;
+  #readAtMs = -Infinity;
 
   constructor(groups: readonly MemoryCgroup[]) {
     this.#groups = groups;
@@ -112,13 +118,22 @@ export class CgroupMemoryCollector {
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): CgroupMemory | undefined {
-    let [tightest, lowest] = [this.#groups[0], Infinity];
+    const nowMs = performance.now();
+    if (nowMs - this.#readAtMs >= LIMITS_MS) {
+      this.#readAtMs = nowMs;
+      this.#readLimits();
+    }
+    return this.#tightest?.collect(this.#lowestBytes);
+  }
+
+  #readLimits(): void {
+    [this.#tightest, this.#lowestBytes] = [undefined, Infinity];
     for (const group of this.#groups) {
       const bytes = group.limitBytes();
       // The outermost of those below one limit has it, and all memory to which it applies.
-      if (bytes <= lowest) [tightest, lowest] = [group, bytes];
+      if (bytes === Infinity || bytes > this.#lowestBytes) continue;
+      [this.#tightest, this.#lowestBytes] = [group, bytes];
     }
-    return lowest === Infinity ? undefined : tightest?.collect(lowest);
   }
 }
 
