@@ -56,11 +56,15 @@ export function openMemoryRelease(): () => void {
   };
 }
 
-/** Lets the engine collect garbage, which it offers only with `--expose-gc`; in about 10 ms. */
-export function collectGarbage(): void {
+/**
+ * Lets the engine collect garbage, which it offers only with `--expose-gc`; in about 10 ms.
+ *
+ * @param flavor The last resort looks several times, and finds all.
+ */
+export function collectGarbage(flavor: "regular" | "last-resort" = "last-resort"): void {
   const collect: unknown = Reflect.get(globalThis, "gc");
   if (typeof collect !== "function") return;
-  collect({ type: "major", execution: "sync", flavor: "last-resort" });
+  collect({ type: "major", execution: "sync", flavor });
 }
 
 /** Garbage that the engine would keep until its next regular collection: it lets 100 MB pile up before. */
@@ -78,7 +82,7 @@ export class LargeGarbage {
   /** Adds bytes that are no longer needed. */
   add(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= MAX_UNCOLLECTED_BYTES) this.#collect();
+    if (this.#bytes >= MAX_UNCOLLECTED_BYTES) this.#collect("regular");
     if (bytes < MUCH_BYTES && this.#bytes < MUCH_BYTES) return;
     this.close();
     // Even after a collection: what has brought it may be held for a moment.
@@ -90,9 +94,9 @@ export class LargeGarbage {
     clearTimeout(this.#timer);
   }
 
-  #collect(): void {
+  #collect(flavor?: "regular"): void {
     this.#bytes = 0;
-    collectGarbage();
+    collectGarbage(flavor);
   }
 }
 
