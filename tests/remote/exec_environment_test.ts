@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { cases, same } from "../cases.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { loginAccount, withoutOwnVariables } from "../../lib/remote/exec_environment.ts";
 
@@ -10,59 +11,38 @@ function machine(paths: string[], folders: string[]): Programs {
   return programs;
 }
 
-const passwd =
-  "root:x:0:0::/root:/bin/zsh\nagent:x:9:9::/var/agent:/usr/sbin/nologin\nx:x:8:8::./x:\n";
+const PASSWD = `root:x:0:0::/root:/bin/zsh
+agent:x:9:9::/var/agent:/usr/sbin/nologin
+no:x:7:7::/:/bin/false
+x:x:8:8::./x:
+`;
 
-const table = [
-  ["its own", 0, ["/bin/zsh", "/bin/bash"], ["/root"], ["root", "/root", "/bin/zsh"]],
-  [
-    "the system's bash where there are three",
-    0,
-    [...["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"]],
-    ["/root"],
-    ["root", "/root", "/bin/bash"],
-  ],
-  ["bash where its own is missing", 0, ["/bin/bash"], ["/root"], ["root", "/root", "/bin/bash"]],
-  [
-    "bash where nobody logs in",
-    9,
-    ["/usr/sbin/nologin", "/usr/bin/bash"],
-    ["/var/agent"],
-    ["agent", "/var/agent", "/usr/bin/bash"],
-  ],
-  ["bash of the ports where it is", 9, ["/usr/local/bin/bash"], [], [
-    "agent",
-    "/",
-    "/usr/local/bin/bash",
-  ]],
-  ["sh where there is no bash", 9, ["/usr/sbin/nologin"], [], ["agent", "/", "/bin/sh"]],
-  ["sh where none is named, and no odd home", 8, [], ["./x"], ["x", "/", "/bin/sh"]],
-  ["sh where the account is unknown", 1000, [], [], ["1000", "/", "/bin/sh"]],
-] as const;
-for (const [what, uid, programs, folders, account] of table) {
-  Deno.test(`loginAccount() takes ${what}`, () => {
-    const [name, home, shell] = account;
-    const found = loginAccount(machine([...programs], [...folders]), { uid, passwd });
-    assertEquals(found, { name, home, shell });
-  });
-}
+/** Programs and folders of a machine, the user, and the account with its home and shell. */
+const ACCOUNTS = `
+/bin/zsh /bin/bash | /root | 0 → root /root /bin/zsh
+/usr/local/bin/bash /usr/bin/bash /bin/bash | /root | 0 → root /root /bin/bash
+/usr/sbin/nologin /usr/bin/bash | /var/agent | 9 → agent /var/agent /usr/bin/bash
+/usr/local/bin/bash | | 9 → agent / /usr/local/bin/bash
+/usr/sbin/nologin | | 9 → agent / /bin/sh
+/bin/false /bin/bash | | 7 → no / /bin/bash
+| ./x | 8 → x / /bin/sh
+| | 1000 → 1000 / /bin/sh
+`;
+
+Deno.test("loginAccount() takes a home that is there, and a shell that can be started", () =>
+  same((row: string) => {
+    const [programs = "", folders = "", uid] = row.split("|").map((it) => it.trim());
+    const words = (text: string) => text.split(" ").filter((word) => word !== "");
+    const account = loginAccount(machine(words(programs), words(folders)), {
+      uid: Number(uid),
+      passwd: PASSWD,
+    });
+    return `${account.name} ${account.home} ${account.shell}`;
+  }, cases(ACCOUNTS)));
 
 Deno.test("loginAccount() knows root where there is no list of accounts", () => {
-  assertEquals(loginAccount(machine([], ["/root"]), { uid: 0, passwd: "" }), {
-    name: "root",
-    home: "/root",
-    shell: "/bin/sh",
-  });
-});
-
-Deno.test("loginAccount() takes bash in place of each program that lets nobody log in", () => {
-  for (const shell of ["/sbin/nologin", "/bin/false", "/usr/bin/true"]) {
-    const found = loginAccount(machine([shell, "/bin/bash"], []), {
-      uid: 7,
-      passwd: `service:x:7:7::/:${shell}\n`,
-    });
-    assertEquals(found.shell, "/bin/bash", shell);
-  }
+  const account = { name: "root", home: "/root", shell: "/bin/sh" };
+  assertEquals(loginAccount(machine([], ["/root"]), { uid: 0, passwd: "" }), account);
 });
 
 Deno.test("withoutOwnVariables() leaves out what is the agent's own", () => {
