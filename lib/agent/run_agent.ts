@@ -171,7 +171,7 @@ async function reportTo(
       health,
     ),
   }).run();
-  logPanel(config);
+  logPanel(config, connection.proxy);
   await reporting;
 }
 

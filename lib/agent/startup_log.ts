@@ -10,6 +10,7 @@ import type { Programs } from "../host/programs.ts";
 import { diagnoseOwn } from "../diagnosis/diagnose.ts";
 import { describeSeal, type Seal, sealGap } from "../sandbox/seal.ts";
 import { getLogger } from "../log/log.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
@@ -17,12 +18,19 @@ import { type LocalTime, unknownZone, usedHours } from "../traffic/time_zone.ts"
 import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
-/** Names the panel, without the parts of its address that may be secret. */
-export function logPanel(panel: { readonly endpoint: string }): void {
-  getLogger("agent").info("komari-agent-deno {version} reports to {panel}", {
-    version: VERSION,
-    panel: panelName(panel),
-  });
+/** Names the panel, without the parts of its address that may be secret, and the proxy on the way to it. */
+export function logPanel(panel: { readonly endpoint: string }, proxy?: HostAndPort): void {
+  const values = { version: VERSION, panel: panelName(panel) };
+  const log = getLogger("agent");
+  if (proxy === undefined) {
+    log.info("komari-agent-deno {version} reports to {panel}", values);
+    return;
+  }
+  const { host, port } = proxy;
+  log.info(
+    "komari-agent-deno {version} reports to {panel} through the proxy {host} port {port}",
+    { ...values, host, port },
+  );
 }
 
 /** Names the interfaces and mount points that count, and options that match none. */

@@ -101,7 +101,10 @@ export function statusText(
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
     if (stateTrouble !== undefined) rows.push(["State folder", stateTrouble]);
-    for (const { text } of isLive ? agentProblems(health) : []) rows.push(["Problem", text]);
+    for (const [n, { text, action }] of (isLive ? agentProblems(health) : []).entries()) {
+      // The first line has what to do about the first one.
+      rows.push(["Problem", n === 0 || action === undefined ? text : `${text} → ${action}`]);
+    }
   }
   if (found.status !== "skipped") {
     rows.push(["Service", found.text]);

@@ -33,6 +33,8 @@ const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
   network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
 };
 
+const FORBIDDEN_PING = /^"ping" may not open its socket/;
+
 /** The problems that the agent has seen, in the order of its parts. */
 export function agentProblems({ problems, panels }: Health): AgentProblem[] {
   return [
@@ -42,6 +44,10 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
       return { part: "connections" as const, text, action };
     }),
     ...problems.map(({ part, text }) => {
+      if (part === "ping" && FORBIDDEN_PING.test(text)) {
+        const { reason, action } = diagnoseOwn(part, text);
+        return { part, text: `${PARTS[part]}: ${reason}`, action };
+      }
       const reason = part === "ping" ? pingProblem(text) : text;
       const action = part === "state" || part === "terminal"
         ? diagnoseOwn(part, text).action

@@ -17,6 +17,7 @@ import { MessageLimit } from "./message_limit.ts";
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { failureOf, PanelError } from "./panel_error.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { PanelSender } from "./panel_sender.ts";
 import { WebSocketOpener } from "./websocket_opener.ts";
 
@@ -69,6 +70,11 @@ export class PanelConnection {
     this.sender = new PanelSender(this);
     this.transfers = new FileTransferClient(access, { dialer, headers });
     this.observers = [new OutageLog(), ...observers];
+  }
+
+  /** The proxy on the way to the panel. */
+  get proxy(): HostAndPort | undefined {
+    return this.#dialer.proxyFor(new URL(this.#node.endpoint));
   }
 
   /** Aborts the calls in flight. */

@@ -12,6 +12,7 @@ import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { usedHours } from "../../lib/traffic/time_zone.ts";
+import { parseProxy } from "../../lib/parse/proxy.ts";
 import { same } from "../cases.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
@@ -95,12 +96,13 @@ Deno.test("logUnknownFacts() names what nothing tells", () => {
 Deno.test("logPanel() names host and path of the panel, and no secret part of its address", () => {
   const endpoint = "https://user:s3cret@panel.example:8443/komari/";
   assertEquals(panelName({ endpoint }), "panel.example:8443/komari");
-  const [line, ...more] = panelLines(() => logPanel({ endpoint }));
-  assertEquals(
-    line?.replace(/\d+\.\d+\.\d+\S*/, "VERSION"),
-    ["info komari-agent-deno VERSION reports to panel.example:8443/komari"][0],
-  );
-  assertEquals(more, []);
+  const line = "info komari-agent-deno VERSION reports to panel.example:8443/komari";
+  const proxy = parseProxy("http://user:s3cret@proxy.example:3128");
+  const lines = panelLines(() => [undefined, proxy].forEach((it) => logPanel({ endpoint }, it)));
+  assertEquals(lines.map((it) => it.replace(/\d+\.\d+\.\d+\S*/, "VERSION")), [
+    line,
+    `${line} through the proxy proxy.example port 3128`,
+  ]);
 });
 
 const NONE = { gpu: false, includeNics: [], excludeNics: [], includeMountPoints: [] };

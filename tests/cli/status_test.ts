@@ -78,7 +78,10 @@ Service       x is running, and starts at boot
     ...{ ...PANEL, lastMinute: 42, lost: 7, shortConnections: 4 },
     lostTargets: [{ kind: "tcp", target: "192.0.2.1:22" }],
   };
-  const problems = [{ part: "ping", text: "no socket", sinceMs: NOW }] as const;
+  const problems = [
+    { part: "ping", text: "no socket", sinceMs: NOW },
+    { part: "metrics", text: "port taken", sinceMs: NOW },
+  ] as const;
   assertEquals(
     statusText({
       ...STATUS,
@@ -104,6 +107,7 @@ Seal          sealed by the kernel and the runtime
 State folder  /x is read-only
 Problem       p.example/x: the last 4 WebSockets were closed soon: they were open for 0.0 s to 0.0 s
 Problem       ICMP probes don't work: no socket
+Problem       metrics can't be served: port taken → free that port, or choose another one by --metrics
 Service       x is running twice
   1.          stop one
   2.          or both

@@ -57,6 +57,14 @@ Deno.test("agentProblems() name connections that are closed soon, from the third
   ]);
 });
 
+Deno.test("agentProblems() tell what to do about a ping without rights", () => {
+  const text = '"ping" may not open its socket: run the agent as root, or so (not permitted)';
+  const problems = [{ part: "ping", text, sinceMs: 0 }] as const;
+  const [problem] = agentProblems(healthOf({ problems }));
+  assertEquals(problem?.text, 'ICMP probes don\'t work: "ping" may not open its socket');
+  assertEquals(problem?.action?.slice(0, 21), "run the agent as root");
+});
+
 Deno.test("agentProblems() say that there is no ping only where there is none", () => {
   const { statSync } = Deno;
   const missing = 'there is no "ping" command: install it';
