@@ -110,7 +110,7 @@ heal: rm ${DROP_IN} && systemctl daemon-reload && systemctl reset-failed ${SERVI
 # a full disk
 systemctl stop ${SERVICE} && mount -t tmpfs -o size=64k tmpfs ${STATE} && chown ${SERVICE}: ${STATE} && { dd if=/dev/zero of=${STATE}/big bs=1k || true; } && systemctl start ${SERVICE}
 heal: systemctl stop ${SERVICE} && umount ${STATE} && systemctl start ${SERVICE}
-→ state failed: the disk of ${STATE} is full | make room
+→ state failed: make room on the disk of ${STATE}
 # an address of metrics that is taken
 drop-in: Environment=AGENT_METRICS=127.0.0.1:${port}
 → metrics failed: the running agent says | port ${port} | ss -ltnp
