@@ -5,7 +5,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { diagnosisLine } from "../diagnosis/diagnose.ts";
+import { diagnosisLine, LOOK } from "../diagnosis/diagnose.ts";
 import { isReportingTo, notReporting, verdictOn } from "../diagnosis/verdict.ts";
 import type { PanelHealth } from "../state/health_file.ts";
 import { type Health, readHealth, reportingWithinMs } from "../state/health_reader.ts";
@@ -165,13 +165,12 @@ function problemOf(
   { found, stateTrouble, mistake }: Status,
   health: Health,
 ): { reason: string; action: string } | undefined {
-  const look = "run `komari-agent-deno doctor`, which looks at each link";
   // A panel that wants to control this machine in vain is no trouble of its owner's.
   const seen = agentProblems(health).find(({ part }) => part !== "remote");
-  if (seen !== undefined) return { reason: seen.text, action: seen.action ?? look };
-  if (stateTrouble !== undefined) return { reason: stateTrouble, action: look };
+  if (seen !== undefined) return { reason: seen.text, action: seen.action ?? LOOK };
+  if (stateTrouble !== undefined) return { reason: stateTrouble, action: LOOK };
   if (found.status === "warning" || found.status === "failed") {
-    return { reason: found.text, action: found.advice[0] ?? look };
+    return { reason: found.text, action: found.advice[0] ?? LOOK };
   }
   return mistake === undefined ? undefined : { reason: mistake, action: "correct it" };
 }

@@ -5,7 +5,7 @@
  */
 
 import { duration } from "../parse/quantity.ts";
-import { diagnosisLine } from "./diagnose.ts";
+import { diagnosisLine, LOOK } from "./diagnose.ts";
 
 /** What is known of the reports to one panel. */
 export interface ReportState {
@@ -19,9 +19,6 @@ export interface ReportState {
   readonly withinMs: number;
   readonly failure?: { readonly text: string; readonly action?: string | undefined } | undefined;
 }
-
-/** What to do where no cause was seen. */
-const LOOK = "run `komari-agent-deno doctor`, which looks at each link";
 
 /** Whether the panel takes reports. */
 export function isReportingTo(state: ReportState, nowMs: number): boolean {
