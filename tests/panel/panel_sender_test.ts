@@ -118,6 +118,16 @@ Deno.test("PanelSender sends each message once, by the transport of the reports"
   }
 });
 
+Deno.test("PanelSender.sendCommandResult() sends a long output by POST, and gives it two minutes", async () => {
+  await withSender(V2_WEBSOCKET, async ({ sender, sent, timeoutsMs }) => {
+    for (const length of [256 * 1024, 256 * 1024 + 1]) {
+      await sender.sendCommandResult({ ...COMMAND_RESULT, output: "x".repeat(length) }, signal);
+    }
+    assertEquals(sent, ["WebSocket agent.taskResult", "v2 agent.taskResult"]);
+    assertEquals(timeoutsMs, [30_000, 120_000]);
+  });
+});
+
 Deno.test("PanelSender.sendCommandResult() does not fall back after other errors", async () => {
   for (const code of [-32000, -32602, -32700]) {
     await withSender(V2_WEBSOCKET, async (bench) => {
