@@ -56,15 +56,11 @@ export function openMemoryRelease(): () => void {
   };
 }
 
-/**
- * Lets the engine collect garbage, which it offers only with `--expose-gc`; in about 10 ms.
- *
- * @param flavor The last resort looks several times, and finds all.
- */
-export function collectGarbage(flavor: "regular" | "last-resort" = "last-resort"): void {
+/** Lets the engine collect garbage, which it offers only with `--expose-gc`; in about 10 ms. */
+export function collectGarbage(): void {
   const collect: unknown = Reflect.get(globalThis, "gc");
   if (typeof collect !== "function") return;
-  collect({ type: "major", execution: "sync", flavor });
+  collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }
 
 /** Garbage that the engine would keep until its next regular collection: it lets 100 MB pile up before. */
@@ -72,7 +68,7 @@ const MUCH_BYTES = 256 * 1024;
 /** Time without more garbage before it is collected. */
 const COLLECT_AFTER_MS = 10_000;
 /** It is collected at once after so many bytes. */
-const MAX_UNCOLLECTED_BYTES = 1024 * 1024;
+const MAX_UNCOLLECTED_BYTES = 2 * 1024 * 1024;
 
 /** Has large garbage collected soon: the rare messages of megabytes leave several times as much. */
 export class LargeGarbage {
@@ -82,7 +78,7 @@ export class LargeGarbage {
   /** Adds bytes that are no longer needed. */
   add(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= MAX_UNCOLLECTED_BYTES) this.#collect("regular");
+    if (this.#bytes >= MAX_UNCOLLECTED_BYTES) this.#collect();
     if (bytes < MUCH_BYTES && this.#bytes < MUCH_BYTES) return;
     this.close();
     // Even after a collection: what has brought it may be held for a moment.
@@ -94,9 +90,9 @@ export class LargeGarbage {
     clearTimeout(this.#timer);
   }
 
-  #collect(flavor?: "regular"): void {
+  #collect(): void {
     this.#bytes = 0;
-    collectGarbage(flavor);
+    collectGarbage();
   }
 }
 

@@ -8,7 +8,7 @@ export const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
 const STDERR_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
 
 /** Limit of all outputs together, of commands that run and of results that wait for the panel. */
-const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
+const TOTAL_LIMIT_BYTES = 24 * 1024 * 1024;
 
 /** Finished commands whose background jobs may still print; the pipes of the oldest are closed. */
 const MAX_DRAINED = 256;

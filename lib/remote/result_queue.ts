@@ -41,9 +41,6 @@ const PARALLEL_ATTEMPTS = 4;
 /** A longer message takes several times as much memory while it is sent: one at a time. */
 const LARGE_BYTES = 256 * 1024;
 
-/** What sending a message leaves, relative to it: its text, as JSON, as bytes, compressed. */
-const COPIES = 4;
-
 const DELAYS = { baseMs: 2_000, maxMs: 60_000 };
 
 /** Memory of all results that wait. */
@@ -149,7 +146,7 @@ export class ResultQueue {
     } catch (error) {
       if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
-    if (!this.#isClosed) this.garbage.add(COPIES * messageBytesOf(entry.result));
+    if (!this.#isClosed) this.garbage.add(messageBytesOf(entry.result));
     entry.tried.resolve();
   }
 

@@ -52,7 +52,7 @@ timed.test("Commands.handle() refuses what comes after the agent was told to sto
   assertEquals(time.timers, 0);
 });
 
-Deno.test("Commands keeps 32 MiB of all results for a panel that takes none, and loses no result", async () => {
+Deno.test("Commands keeps 24 MiB of all results for a panel that takes none, and loses no result", async () => {
   const sender = new FakeSender();
   const away = Promise.withResolvers<void>();
   sender.beforeEach = () => away.promise;
@@ -68,9 +68,9 @@ Deno.test("Commands keeps 32 MiB of all results for a panel that takes none, and
   await eventually(() => sender.commandResults.length === 12);
   const lengths = sender.commandResults.map(({ output }) => output.length);
   const total = lengths.reduce((a, b) => a + b);
-  assert(total > 30 * 2 ** 20, `${lengths}`);
+  assert(total > 22 * 2 ** 20, `${lengths}`);
   // The first one was on its way.
-  assert(total < 37 * 2 ** 20, `${lengths}`);
+  assert(total < 29 * 2 ** 20, `${lengths}`);
   assert(
     sender.commandResults.some(({ output }) => output.endsWith("bytes of output were cut off]")),
   );
@@ -141,7 +141,7 @@ Deno.test("Commands has the garbage of long commands collected once none has end
   assertEquals(collections, 1);
   await run(4_000_000);
   await time.run(0);
-  assertEquals(collections, 2, "at once after a MiB");
+  assertEquals(collections, 2, "at once after 2 MiB");
   await time.until(commands.close(), { withinMs: 10_000 });
   assertEquals(time.timers, 0);
 });
