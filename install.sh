@@ -564,12 +564,19 @@ plain_mirror() {
   printf '%s\n' "$prefix"
 }
 
-# Whether the shell was given this script as a file. Piped, or behind -c, $0 is the shell's own name,
-# and a file of that name in the current folder is anybody's.
+# Whether the shell was given this script as a file. Piped, or behind -c, $0 is the shell's own name or
+# any word, and a file of that name in the current folder is anybody's.
 is_file() {
   case $- in *s* | *c*) return 1 ;; esac
   case ${0##*/} in sh | bash | dash | ash | ksh | zsh | busybox) return 1 ;; esac
-  [ -f "$0" ] && grep -q "^NAME=$NAME\$" "$0"
+  [ -f "$0" ] && grep -q "^NAME=$NAME\$" "$0" || return 1
+  [ -d "/proc/$$/fd" ] || return 0
+  # dash does not tell -c: a script that it reads is open.
+  for opened in "/proc/$$/fd/"*; do
+    # shellcheck disable=SC3013 # Every shell that there is has -ef.
+    if [ "$opened" -ef "$0" ]; then return; fi
+  done
+  return 1
 }
 
 # Whether that file is root's or the caller's own, and nobody else can have changed it.

@@ -62,8 +62,8 @@ interface RunOptions {
   /** Programs in the place of the system's, as shell scripts. */
   fakes?: Record<string, string>;
   isPiped?: boolean;
-  /** Given by `-c`, as in `sh -c "$(curl …)"`. */
-  isCommand?: boolean;
+  /** Given by `-c`, under this name: `sh -c "$(curl …)" NAME`. */
+  commandName?: string;
   /** What stands on standard input. */
   input?: string;
   /** The script; the checkout's when absent. */
@@ -141,8 +141,8 @@ class World implements AsyncDisposable {
     const mirror = args.some((arg) => /mirror|ghproxy/.test(arg)) ? [] : ["--mirror", this.mirror];
     const [command = "", ...words] = [...shell.split(" ")];
     if (options.isPiped) words.push("-s", "--");
-    else if (options.isCommand) words.push("-c", Deno.readTextFileSync(script), command);
-    else words.push(script);
+    else if (options.commandName === undefined) words.push(script);
+    else words.push("-c", Deno.readTextFileSync(script), options.commandName);
     for (const left of ["args", "env"]) {
       await Deno.remove(`${this.folder}/work/${left}`).catch(() => {});
     }
@@ -701,11 +701,12 @@ test("shows no secret in its arguments while it downloads", async (world) => {
 
 for (const shell of SHELLS) {
   testWith([shell, "curl"], `runs no file of the current folder in ${shell}`, async (world) => {
-    for (const name of ["sh", "bash", "dash", "ash", "busybox"]) {
+    const names = ["sh", "bash", "dash", "ash", "busybox", "@", "install.sh"];
+    for (const name of names) {
       const path = `${world.folder}/work/${name}`;
       Deno.writeTextFileSync(path, `NAME=komari-agent-deno\n: >'${world.folder}/attacked'\n`);
     }
-    for (const way of [{ isPiped: true }, { isCommand: true }]) {
+    for (const way of [{ isPiped: true }, ...names.map((commandName) => ({ commandName }))]) {
       await world.installs(["-t", "s3cret"], { shell, ...way });
       assertEquals(exists(`${world.folder}/attacked`), false);
     }
