@@ -65,7 +65,7 @@ const BARRIERS: readonly [FaultName, string][] = [
   ["upgrade-429", "status 429"],
   ["upgrade-502", "status 502"],
   ["upgrade-html", "a page of HTML"],
-  ["upgrade-302", "status 302"],
+  ["upgrade-302", "redirected to /login"],
   ["upgrade-hang", "no answer within 5 s"],
   ["close-after-upgrade", "closed"],
 ];
@@ -112,7 +112,7 @@ async function unanswered(panel: TestPanel, agent: AgentProcess): Promise<void> 
 
 async function rivals(panel: TestPanel, agent: AgentProcess): Promise<void> {
   await using rival = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
-  const words = "another agent runs with the same token";
+  const words = "then another agent has this token";
   await Promise.race([agent.says(words), rival.says(words)]);
 }
 
