@@ -68,7 +68,7 @@ const MUCH_BYTES = 256 * 1024;
 /** Time without more garbage before it is collected. */
 const COLLECT_AFTER_MS = 10_000;
 /** It is collected at once after so many bytes. */
-const MAX_UNCOLLECTED_BYTES = 2 * 1024 * 1024;
+const MAX_UNCOLLECTED_BYTES = 1024 * 1024;
 
 /** Has large garbage collected soon: the rare messages of megabytes leave several times as much. */
 export class LargeGarbage {

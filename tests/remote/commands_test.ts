@@ -141,7 +141,7 @@ Deno.test("Commands has the garbage of long commands collected once none has end
   assertEquals(collections, 1);
   await run(4_000_000);
   await time.run(0);
-  assertEquals(collections, 2, "at once after 2 MiB");
+  assertEquals(collections, 2, "at once after a MiB");
   await time.until(commands.close(), { withinMs: 10_000 });
   assertEquals(time.timers, 0);
 });

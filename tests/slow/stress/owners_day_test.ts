@@ -23,7 +23,7 @@ const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 unless(lack ? "no script" : undefined).test(
   "32 terminals, 64 commands of 4 MiB and 1,000 file orders at once are bounded together",
   async () => {
-    const setup = { panel: { generation: "main" }, args: [REMOTE_CONTROL], runtime: [V8_FLAGS] };
+    const setup = { args: [REMOTE_CONTROL], runtime: [V8_FLAGS] };
     await withAgent({ ...setup, panel: { generation: "main" } }, async (panel, agent) => {
       await agent.says("First report accepted");
       // What loads all code.
