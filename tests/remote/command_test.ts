@@ -29,8 +29,9 @@ async function run(command: string, options: Partial<CommandOptions> = {}) {
     ...options,
   });
   if (typeof output === "string") return { output, exitCode };
+  const text = output.text();
   output.release();
-  return { output: output.text(), exitCode };
+  return { output: text, exitCode };
 }
 
 /** Kills the marked processes that should have lived on. */
