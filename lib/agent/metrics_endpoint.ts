@@ -21,7 +21,7 @@ import type { PanelObserver } from "../panel/observer.ts";
 import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
 import { writeAll } from "../io/write_all.ts";
 
-/** Connections at a time, one of each client; more are closed at once. */
+/** Connections at a time, one of each client; a new one takes the place of an older one. */
 const MAX_CONNECTIONS = 8;
 /** Longest request head, in bytes. */
 const MAX_HEAD_BYTES = 8 * 1024;
@@ -30,9 +30,9 @@ const REQUEST_TIMEOUT_MS = 2_000;
 /** Time until a client has taken the response. */
 const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
-/** Connections that are closed at once in a second; behind more a pause follows each. */
-const REFUSALS_PER_SECOND = 20;
-const REFUSAL_PAUSE_MS = 20;
+/** Connections in a second; behind more a pause follows each, in which it can be answered. */
+const CONNECTIONS_PER_SECOND = 20;
+const PAUSE_MS = 5;
 /**
  * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
  * 10 ms, a thirtieth of their time.
@@ -59,8 +59,8 @@ export class MetricsEndpoint implements Disposable {
   #listener: Deno.TcpListener | undefined;
   readonly #probes = new ProbeMetrics();
   readonly #rates = new Map<string, Rates>();
-  /** The clients that are served now. */
-  readonly #clients = new Set<string>();
+  /** The clients that are served now, whoever has come last at the end. */
+  readonly #clients = new Map<string, Deno.TcpConn>();
 
   /**
    * Opens the listening socket, before the process is sealed. An address that can't be used stops no
@@ -106,24 +106,31 @@ export class MetricsEndpoint implements Disposable {
     const listener = this.#listener;
     if (listener === undefined || signal.aborted) return;
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
-    const refusals = new LogRateLimit({ lines: REFUSALS_PER_SECOND, periodMs: 1_000 });
+    const accepted = new LogRateLimit({ lines: CONNECTIONS_PER_SECOND, periodMs: 1_000 });
     while (!signal.aborted) {
       try {
         const connection = await listener.accept();
         const client = clientOf(connection.remoteAddr.hostname);
-        const isBusy = this.#clients.size >= MAX_CONNECTIONS || this.#clients.has(client);
-        if (!isBusy) this.#serve(connection, { ...agent, client });
-        else {
-          connection.close();
-          // Who goes on is taken more slowly: to take a connection costs a fifth of a scrape.
-          if (!refusals.allows()) await delay(REFUSAL_PAUSE_MS, { signal }).catch(() => {});
-        }
+        this.#makeRoom(client);
+        this.#serve(connection, { ...agent, client });
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
         // A client that has gone already is no reason to keep the others waiting.
         if (lacksDescriptors(error)) await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
       }
+      if (!accepted.allows()) await delay(PAUSE_MS, { signal }).catch(() => {});
     }
+  }
+
+  /** A client that holds its place, by saying nothing, loses it to whoever comes. */
+  #makeRoom(client: string): void {
+    const isFull = this.#clients.size >= MAX_CONNECTIONS;
+    const [oldest] = isFull ? this.#clients.keys() : [];
+    const left = this.#clients.has(client) ? client : oldest;
+    if (left === undefined) return;
+    const connection = this.#clients.get(left);
+    this.#clients.delete(left);
+    if (connection !== undefined) closeQuietly(connection);
   }
 
   #read(agent: ScrapedAgent): MetricFamily[] {
@@ -139,7 +146,7 @@ export class MetricsEndpoint implements Disposable {
     connection: Deno.TcpConn,
     { client, ...agent }: ScrapedAgent & { client: string },
   ): Promise<void> {
-    this.#clients.add(client);
+    this.#clients.set(client, connection);
     const { signal } = agent;
     const within = <T>(timeoutMs: number, run: () => Promise<T>) =>
       withTimeout((signal) => {
@@ -154,7 +161,7 @@ export class MetricsEndpoint implements Disposable {
     } catch {
       // A client that goes, hangs or sends nonsense costs its connection only.
     } finally {
-      this.#clients.delete(client);
+      if (this.#clients.get(client) === connection) this.#clients.delete(client);
       closeQuietly(connection);
     }
   }
