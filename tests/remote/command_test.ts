@@ -16,12 +16,10 @@ import { eventually, marked, newMark } from "./processes_below.ts";
 
 const PATH = Deno.env.get("PATH") ?? "";
 
-const outputs = new CommandOutputs();
-
 async function run(command: string, options: Partial<CommandOptions> = {}) {
   const { output, exitCode } = await runCommand(command, {
     programs: new Programs(),
-    outputs,
+    outputs: new CommandOutputs(),
     env: { PATH },
     cwd: "/",
     timeoutMs: 60_000,
