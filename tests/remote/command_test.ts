@@ -146,7 +146,7 @@ timed.test("runCommand() has what a job prints soon after the shell, and lets it
   await time.until(running, { withinMs: 1_000, stepMs: 200 });
   assertEquals(await running, { output: "soon\n", exitCode: 0 });
   Deno.writeTextFileSync(file("on"), "");
-  await has("printed");
+  await time.until(has("printed"), { withinMs: 60_000, stepMs: 1 });
 });
 
 timed.test("runCommand() ends jobs in groups and sessions of their own when it takes too long", async (time) => {
