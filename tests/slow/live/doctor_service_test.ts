@@ -139,7 +139,7 @@ waits: ${PROGRAM} status | grep -q "(systemd) is being started"
 → service failed: is being started (start-pre) | systemctl list-jobs
 # a program of a drop-in that is not there
 drop-in: ExecStart= | ExecStart=/opt/nothing/here
-→ service failed: 203/EXEC | ExecStart (${DROP_IN}:2)
+→ service failed: see whether it starts without ${DROP_IN}
 # a file of variables that is not there
 drop-in: EnvironmentFile=/etc/nothing
 → service failed: EnvironmentFile (${DROP_IN}:2)
