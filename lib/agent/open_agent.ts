@@ -4,7 +4,6 @@
  * @module
  */
 
-import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
 import { openMemoryRelease } from "../host/memory_release.ts";
@@ -23,12 +22,10 @@ import { type Shell, startShell } from "../sandbox/shell.ts";
 import { HealthFile } from "../state/health_file.ts";
 import { keepsState, runtimeFolders, stateFolder } from "../state/paths.ts";
 import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
-import { localTime } from "../traffic/time_zone.ts";
 import { VERSION } from "../version.ts";
 import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "./shell_names.ts";
-import { logTimeZone } from "./startup_log.ts";
 
 /** Options of {@linkcode openAgent}. */
 export interface RunOptions extends Platform {
@@ -103,11 +100,6 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
     )
     : undefined;
   opened.use(registration);
-
-  if (config.monthRotate !== 0) {
-    const readText = (path: string) => attempt(() => Deno.readTextFileSync(path));
-    logTimeZone(localTime(Deno.env.get("TZ"), readText, machine.roots.root));
-  }
 
   // 3. What else is written.
   const traffic = config.monthRotate === 0

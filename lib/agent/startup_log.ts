@@ -14,7 +14,6 @@ import type { HostAndPort } from "../parse/proxy.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
-import { type LocalTime, unknownZone, usedHours } from "../traffic/time_zone.ts";
 import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
@@ -69,16 +68,6 @@ export function logTerminals(
     reason,
     action,
   });
-}
-
-/** Warns of a zone for which another is taken: the month begins at its midnight. */
-export function logTimeZone(local: LocalTime): void {
-  const origin = unknownZone(local);
-  if (origin === undefined) return;
-  getLogger("agent").warning(
-    "The month begins at midnight in {zone}: the time zone of {origin} is unknown",
-    { zone: usedHours(), origin },
-  );
 }
 
 /** Names the facts that a panel shows first and that nothing tells here. */

@@ -6,8 +6,6 @@
 
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { UsageError } from "../config/usage_error.ts";
-import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/this_program.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
@@ -18,7 +16,6 @@ import { logToStandardError, logUnhandledErrors, printError } from "./output.ts"
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
   requireCredentials(config, { verb: "report" });
-  requireDescriptors(descriptorLimit());
   if (config.isConfigInstalled) await requireStopped(runtimeFolders(config));
   const contexts = config.furtherPanels.length === 0
     ? undefined
@@ -33,15 +30,6 @@ export async function runReport(config: Config, context: CommandContext): Promis
   await context.runAgent(config, { ...supportedPlatform(), signal, secrets });
   getLogger("agent").info("Stopped");
   return context.isRestart() ? RESTART_EXIT_CODE : 0;
-}
-
-/** @throws {UsageError} When the agent would run out of files and connections. */
-export function requireDescriptors(limit: number | undefined): void {
-  if (limit === undefined || limit >= LEAST_DESCRIPTORS) return;
-  throw new UsageError(
-    `Cannot report: this process may have ${limit} files open at a time, and needs ` +
-      `${LEAST_DESCRIPTORS}; raise LimitNOFILE= of its unit, or "ulimit -n"`,
-  );
 }
 
 /**

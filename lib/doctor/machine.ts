@@ -10,7 +10,6 @@ import { settlesWithin } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { diagnoseOwn } from "../diagnosis/diagnose.ts";
-import { descriptorLimit, LEAST_DESCRIPTORS } from "../host/this_program.ts";
 import { isInContainer } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import type { Machine } from "../metrics/machine.ts";
@@ -45,14 +44,6 @@ export function machineLooks(here: Here): readonly Look[] {
       return opened;
     });
   return [
-    ["open_files", "Open files", () => {
-      const limit = descriptorLimit();
-      if (limit === undefined) return ok("not limited");
-      return limit >= LEAST_DESCRIPTORS ? ok(`${limit} at a time`) : failed(
-        `${limit} at a time`,
-        `an agent needs ${LEAST_DESCRIPTORS}: raise LimitNOFILE= of its unit, or "ulimit -n"`,
-      );
-    }],
     ["interfaces", "Interfaces", async () => {
       try {
         return judgeCounted(here, await machine(), "nics");

@@ -9,7 +9,7 @@ import type { Check } from "./check.ts";
 /** The links between this machine and an accepted report, in the order in which they need each other. */
 const WAY: readonly string[] = ["network", "dns", "connect", "tls", "panel", "token"];
 const CHAIN: readonly string[] = [
-  ...["config", "dev_null", "open_files"],
+  ...["config", "dev_null"],
   ...[...WAY, "clock", "websocket", "service", "agent", "agents", "connections"],
 ];
 
@@ -29,7 +29,6 @@ const CONSEQUENCES: readonly (readonly [
   [["network"], ["interfaces", "ping"]],
   [["ping"], ["probes"]],
   [["dev_null"], ["ping", "seal", "service", "agent"]],
-  [["open_files"], ["interfaces", "measurements", "disks", "ping", "state", "seal"]],
 ];
 
 /** A process that a signal has stopped follows from nothing else. */

@@ -4,14 +4,12 @@ import {
   logPanel,
   logSeal,
   logTerminals,
-  logTimeZone,
   logUnknownFacts,
   unmatchedNotices,
 } from "../../lib/agent/startup_log.ts";
 import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { usedHours } from "../../lib/traffic/time_zone.ts";
 import { parseProxy } from "../../lib/parse/proxy.ts";
 import { same } from "../cases.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -66,21 +64,6 @@ Deno.test("logTerminals() warns where no terminal can be opened, and says what t
     /^warning Cannot open terminals: there is no "script" command \u2192 install it/,
   );
   assertEquals(problems, [["terminal", 'there is no "script" command']]);
-});
-
-Deno.test("logTimeZone() warns of a zone for which another is taken", () => {
-  const rule = "EST5EDT,M3.2.0,M11.1.0";
-  const local = {
-    origin: `TZ=${rule}`,
-    variable: rule,
-    rule,
-    timeZone: "UTC",
-    isGuessed: false,
-  } as const;
-  assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [0, 0] })), [
-    `warning The month begins at midnight in ${usedHours()}: the time zone of TZ=${rule} is unknown`,
-  ]);
-  assertEquals(panelLines(() => logTimeZone({ ...local, offsets: [300, 240] })), []);
 });
 
 Deno.test("logUnknownFacts() names what nothing tells", () => {

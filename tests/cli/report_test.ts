@@ -1,13 +1,6 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
-import { requireDescriptors, requireStopped, runReport } from "../../lib/cli/report.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { requireStopped, runReport } from "../../lib/cli/report.ts";
 import { logUnhandledErrors } from "../../lib/cli/output.ts";
-import { UsageError } from "../../lib/config/usage_error.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
@@ -24,12 +17,6 @@ inFolder.test("requireStopped() throws while an agent is running here", async (f
     await assertRejects(() => requireStopped([folder.path]), Error, `process ${Deno.pid}`);
   }
   await requireStopped([folder.path]);
-});
-
-Deno.test("requireDescriptors() names a limit of open files that is too low, and what raises it", () => {
-  requireDescriptors(undefined);
-  requireDescriptors(64);
-  assertThrows(() => requireDescriptors(63), UsageError, "may have 63 files open at a time");
 });
 
 Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps the program running", async () => {

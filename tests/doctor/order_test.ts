@@ -29,7 +29,6 @@ config! service! agent! → config service<config agent<config
 panel! service!=Cannot_report_without_a_token → panel service<panel
 panel! service!=it_is_masked → panel service
 ping! probes? → ping probes<ping
-open_files! ping! disks! → open_files ping<open_files disks<open_files
 network! agent!=its_process_was_stopped_by_a_signal → network agent
 `),
   ));

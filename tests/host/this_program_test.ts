@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
   isInContainerImage,
-  parseDescriptorLimit,
   RESTART_EXIT_CODE,
   RESTART_SIGNAL,
   thisProgram,
@@ -66,15 +65,4 @@ console.log(JSON.stringify({ ...program, open }));`;
 
 Deno.test("an agent is restarted by what services and earlier versions expect", () => {
   assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);
-});
-
-Deno.test("parseDescriptorLimit() finds the soft limit, if there is one", () => {
-  const row = (soft: string) =>
-    `Limit                     Soft Limit           Hard Limit           Units
-Max core file size        0                    0                    bytes
-Max open files            ${soft.padEnd(20)} 524288               files
-`;
-  assertEquals(parseDescriptorLimit(row("1024")), 1024);
-  assertEquals(parseDescriptorLimit(row("unlimited")), undefined);
-  assertEquals(parseDescriptorLimit(""), undefined);
 });

@@ -445,12 +445,6 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...at(panel, "--metrics", `127.0.0.1:${ports.good}`),
       ...failed("metrics", "Address already in use", "ss -ltnp"),
     },
-    {
-      cause: "40 descriptors",
-      ...at(panel),
-      through: ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh"],
-      ...failed("open_files", "40 at a time", "LimitNOFILE="),
-    },
   ];
 }
 
