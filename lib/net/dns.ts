@@ -30,6 +30,14 @@ export const RUNTIME_NAMES: SystemNames = {
 
 /** Lookups that may hang: they can't be cancelled, so more are refused. */
 const LOOKUPS_LIMIT = 64;
+/** Those of probes, whose names a panel chooses: the others are left for the panels' own. */
+export const PROBE_LOOKUPS_LIMIT = 48;
+
+/** Options of a lookup; `limit` is the number of hanging ones with which it is refused. */
+interface LookupOptions {
+  readonly signal: AbortSignal;
+  readonly limit?: number;
+}
 
 /** Age up to which an answer from ahead is used. */
 const AHEAD_MS = 5_000;
@@ -56,7 +64,7 @@ export class SystemResolver {
    *
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
-  async resolve(host: string, options: { signal: AbortSignal }): Promise<string[]> {
+  async resolve(host: string, options: LookupOptions): Promise<string[]> {
     const addresses = await this.resolveAll(host, options);
     return [4, 6].flatMap((family) =>
       addresses.find((address) => ipFamily(address) === family) ?? []
@@ -68,11 +76,10 @@ export class SystemResolver {
    *
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
-  async resolveAll(host: string, options: { signal: AbortSignal }): Promise<readonly string[]> {
-    const { signal } = options;
+  async resolveAll(host: string, { signal, limit }: LookupOptions): Promise<readonly string[]> {
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
-    return await abortable(this.#takeAhead(host) ?? this.#shared(host), signal);
+    return await abortable(this.#takeAhead(host) ?? this.#shared(host, limit), signal);
   }
 
   /** Resolves to the addresses of a name in `/etc/hosts` alone; to none when it can't be read. */
@@ -87,10 +94,10 @@ export class SystemResolver {
   }
 
   /** Shares one lookup between all callers that want the same name. */
-  #shared(host: string): Promise<string[]> {
+  #shared(host: string, limit = LOOKUPS_LIMIT): Promise<string[]> {
     const running = this.#inFlight.get(host);
     if (running) return running;
-    if (this.#inFlight.size >= LOOKUPS_LIMIT) {
+    if (this.#inFlight.size >= limit) {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
     const lookup = this.#addresses(host).finally(() => this.#inFlight.delete(host));

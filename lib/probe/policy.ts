@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import type { Host } from "../host/host.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import type { SystemResolver } from "../net/dns.ts";
+import { PROBE_LOOKUPS_LIMIT, type SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressBytes, type AddressScope, addressScope, ipv4Within } from "../parse/ip_address.ts";
 
@@ -89,7 +89,7 @@ export class ProbePolicy {
    */
   async admit(host: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     const found = await withTimeout(
-      (signal) => this.#resolver.resolve(host, { signal }),
+      (signal) => this.#resolver.resolve(host, { signal, limit: PROBE_LOOKUPS_LIMIT }),
       { timeoutMs: LOOKUP_MS, signal },
     );
     const addresses = this.#allowedOf(host, found);

@@ -1,7 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { FakeTime } from "../fake_time.ts";
-import { lookUpHostsFile, type SystemNames, SystemResolver } from "../../lib/net/dns.ts";
+import {
+  lookUpHostsFile,
+  PROBE_LOOKUPS_LIMIT,
+  type SystemNames,
+  SystemResolver,
+} from "../../lib/net/dns.ts";
 
 const signal = new AbortController().signal;
 
@@ -57,14 +62,17 @@ Deno.test("SystemResolver.resolve() shares one lookup between callers of the sam
   assertEquals(answers.length, 2);
 });
 
-Deno.test("SystemResolver.resolve() refuses new names while too many lookups hang", async () => {
-  const resolver = resolverBy(() => new Promise(() => {}));
-  for (let index = 0; index < 64; index++) void resolver.resolve(`host${index}`, { signal });
-  await assertRejects(
-    () => resolver.resolve("another", { signal }),
-    Error,
-    "too many lookups hang",
-  );
+Deno.test("SystemResolver.resolve() refuses new names while too many lookups hang, earlier those of probes", async () => {
+  const never = new Promise<never>(() => {});
+  const resolver = resolverBy((host) => host === "panel" ? Promise.resolve(["192.0.2.1"]) : never);
+  const refused = (asked: Promise<unknown>) =>
+    assertRejects(() => asked, Error, "too many lookups hang");
+  const ofProbe = { signal, limit: PROBE_LOOKUPS_LIMIT };
+  for (let index = 0; index < 48; index++) void resolver.resolve(`host${index}`, ofProbe);
+  await refused(resolver.resolve("another", ofProbe));
+  assertEquals(await resolver.resolveAll("panel", { signal }), ["192.0.2.1"]);
+  for (let index = 0; index < 16; index++) void resolver.resolve(`another${index}`, { signal });
+  await refused(resolver.resolveAll("panel", { signal }));
 });
 
 Deno.test("SystemResolver.resolveAll() gives all addresses in the system's order", async () => {

@@ -29,6 +29,19 @@ async function refusalOf(address: string, admitting = policy()): Promise<string>
   }
 }
 
+Deno.test("ProbePolicy.admit() leaves lookups for panels, however many of its own hang", async () => {
+  const resolver = fakeResolver((host) =>
+    host === "panel" ? ["192.0.2.1"] : new Promise<never>(() => {})
+  );
+  const probes = new AbortController();
+  const asking = policyOf(resolver);
+  const asked = Array.from({ length: 100 }, (_, n) => asking.admit(`host${n}`, probes));
+  assertEquals(await resolver.resolveAll("panel", { signal }), ["192.0.2.1"]);
+  probes.abort();
+  const reasons = (await Promise.allSettled(asked)).map((it) => "reason" in it && `${it.reason}`);
+  assertEquals(reasons.filter((it) => it && it.includes("too many lookups hang")).length, 52);
+});
+
 Deno.test("ProbePolicy.admit() refuses what no probe may reach, in each of its spellings", async () => {
   const kinds = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"],
