@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import type { Config } from "../config/config.ts";
 import { getLogger, roundMs } from "../log/log.ts";
 import { AnswerRequests, AnswerTimeout } from "./answer_timing.ts";
 import { LinkLog } from "./link_log.ts";
@@ -46,6 +47,8 @@ export class PanelLink {
   /** Ends the link; the calls in flight have a moment more. */
   readonly #signal: AbortSignal;
   readonly #log = getLogger("panel");
+  /** What debug alone shows costs an ordinary report nothing. */
+  readonly #isVerbose: boolean;
   readonly #receiver: MessageReceiver;
   readonly #linkLog: LinkLog;
   readonly #answerTimeout = new AnswerTimeout();
@@ -58,11 +61,15 @@ export class PanelLink {
   constructor(
     connection: PanelConnection,
     owner: LinkOwner,
-    { settings, signal }: { settings: LinkSettings; signal: AbortSignal },
+    { settings, signal }: {
+      settings: LinkSettings & Pick<Config, "logLevel">;
+      signal: AbortSignal;
+    },
   ) {
     this.#connection = connection;
     this.#owner = owner;
     this.#settings = settings;
+    this.#isVerbose = settings.logLevel === "debug";
     this.#signal = signal;
     this.#receiver = new MessageReceiver(
       connection.limit,
@@ -99,10 +106,10 @@ export class PanelLink {
       this.#answerRequests.isDue(performance.now(), { intervalMs });
     if (!isAnswered) {
       this.#connection.sender.socket?.notifyReport(report);
-      this.#log.debug(
-        "Report sent by {transport}",
-        () => ({ event: "report", transport: transportName(transport) }),
-      );
+      if (this.#isVerbose) {
+        const fields = { event: "report", transport: transportName(transport) };
+        this.#log.debug("Report sent by {transport}", fields);
+      }
       return true;
     }
     const sending = this.#callReport(report, options);
@@ -229,10 +236,11 @@ export class PanelLink {
         : await sender.requireSocket().sendReport(report, timeoutMs);
       const answerMs = performance.now() - sentAtMs;
       if (isAnswered) this.#answerTimeout.record(answerMs);
-      this.#log.debug(
-        "Report accepted by {transport} in {ms} ms",
-        () => ({ event: "report", transport: transportName(transport), ms: roundMs(answerMs) }),
-      );
+      if (this.#isVerbose) {
+        const name = transportName(transport);
+        const fields = { event: "report", transport: name, ms: roundMs(answerMs) };
+        this.#log.debug("Report accepted by {transport} in {ms} ms", fields);
+      }
       this.#linkLog.accepted(transport, this.#state);
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
