@@ -213,7 +213,9 @@ Deno.test("PanelLink.run() logs each report at level debug, and only there", asy
   for (const [level, accepted, sent] of [["debug", 2, 5], ["info", 0, 0]] as const) {
     const panel = new FakePanel();
     panel.logLevel = level;
-    await live(panel, (time) => time.run(6_500), { config: { intervalSeconds: 1 } });
+    await live(panel, (time) => time.run(6_500), {
+      config: { intervalSeconds: 1, logLevel: level },
+    });
     assertEquals(panel.lines("Report accepted by v2 WebSocket in 0 ms").length, accepted);
     assertEquals(panel.lines("Report sent by v2 WebSocket").length, sent);
   }
