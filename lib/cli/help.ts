@@ -38,7 +38,7 @@ interface CommandHelp {
 export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
   "report": {
     group: "run",
-    args: "-e URL -t TOKEN [OPTIONS]",
+    args: "-e URL --token-file FILE [OPTIONS]",
     help: "report to a panel; this is the default command",
     details:
       "With --dry-run it measures twice, shows what it would send and where each value comes from, and exits; this needs no panel.",
@@ -52,11 +52,11 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   "install": {
     group: "run",
-    args: "-e URL -t TOKEN [OPTIONS]",
-    help: "run it as a service of systemd or OpenRC",
+    args: "-e URL --token-file FILE [OPTIONS]",
+    help: "install it as a service (systemd, OpenRC or launchd)",
     details:
       "Writes the options into the service's configuration. Run it again to change options or the version.",
-    example: "install -e https://panel.example.com -t TOKEN --gpu",
+    example: "install -e https://panel.example.com --token-file FILE --gpu",
   },
   "uninstall": {
     group: "run",
@@ -102,7 +102,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
   "health": {
     group: "more",
     args: "[--alive] [--json]",
-    help: "check for supervisors and containers",
+    help: "health check for supervisors and containers",
     details:
       "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",
     example: "health --alive",
@@ -115,7 +115,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
 const EXAMPLES: readonly (readonly [line: string, text: string])[] = [
   ["demo", "try it"],
   ["--dry-run", "see what it sends"],
-  ["-e https://panel.example.com -t TOKEN", "report until Ctrl-C"],
+  ["-e URL --token-file FILE", "report until Ctrl-C"],
   ["install -e URL --token-file FILE", "report as a service"],
   ["doctor", "find what is wrong"],
 ];

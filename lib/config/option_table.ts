@@ -93,7 +93,7 @@ export const OPTIONS = {
   ),
   autoDiscoveryFile: panel.text(
     "--auto-discovery-file FILE",
-    "The official agent's file of the registration, read at the first start",
+    "The official agent's registration file, read at the first start",
     { tags: ["root"] },
   ),
   rediscover: panel.toggle(
@@ -183,7 +183,7 @@ export const OPTIONS = {
   ),
   includeNics: measured.globs(
     "--include-nics",
-    "Count only these interfaces: names or patterns such as eth*, en[ps]?, by commas",
+    "Count only these interfaces: names or patterns such as eth*, en[ps]?, separated by commas",
     {
       commands: ["report", "install", "doctor", "config show", "demo", "traffic set"],
       initialText: "automatic",
@@ -195,7 +195,7 @@ export const OPTIONS = {
   ),
   includeMountPoints: measured.list(
     "--include-mountpoint",
-    "Count only these mount points, by semicolons",
+    "Count only these mount points, separated by semicolons",
     { variable: "AGENT_INCLUDE_MOUNTPOINTS", separator: ";", initialText: "automatic" },
   ),
   memoryMode: measured.choice(
@@ -251,7 +251,7 @@ export const OPTIONS = {
   ),
   ipServices: addresses.checked<"default" | "off" | readonly string[]>(
     "--ip-services off|LIST",
-    "URLs to query for the public addresses, by commas; off: none",
+    "URLs to query for the public addresses, separated by commas; off: none",
     { initial: "default", hasOff: true, parse: parseServices, initialText: "well-known services" },
   ),
   enableRemoteControl: remote.toggle(
@@ -265,7 +265,7 @@ export const OPTIONS = {
   ),
   disableWebSsh: remote.toggle(
     "--disable-web-ssh",
-    "The official agent's off switch; wins over --enable-remote-control",
+    "Turn remote control off, as in the official agent; wins over --enable-remote-control",
   ),
   disableRemoteFiles: remote.toggle("--disable-remote-files", "Remote control without files"),
   allowDowngrade: remote.toggle("--allow-downgrade", "Let remote control install an older version"),
@@ -276,12 +276,12 @@ export const OPTIONS = {
   ),
   terminalIdleMinutes: remote.number(
     "--terminal-idle MINUTES",
-    "Close a terminal after so long without keys and output; 0 never closes it",
+    "Close a terminal after this time without input or output; 0: never",
     { initial: 60, min: 0, max: 1440 },
   ),
   configFile: general.text(
     "--config FILE",
-    "JSON file of options by their keys; may have comments",
+    "JSON configuration file; may have comments",
     { variable: "AGENT_CONFIG_FILE", commands: "config", tags: ["location"] },
   ),
   dryRun: generalFlags.toggle(
@@ -291,7 +291,7 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "Show all that is left out (--dry-run), or all checks (doctor)",
+    "Show everything left out (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
@@ -379,7 +379,7 @@ export const OPTIONS = {
     "This version instead of the newest; may be older",
     { parse: parseVersion, initialText: "the newest" },
   ),
-  check: updateFlags.toggle("--check", "Only say whether there is a newer version"),
+  check: updateFlags.toggle("--check", "Only check for a newer version"),
   now: updateFlags.toggle("--now", "Install a newer version now"),
   port: demo.number(
     "--port PORT",

@@ -121,7 +121,7 @@ export function parseServices(value: string): "off" | readonly string[] {
   if (value === "off") return value;
   const urls = value.split(",").map((url) => url.trim()).filter((url) => url !== "");
   const areUrls = urls.length > 0 && urls.every((url) => httpUrl(url) !== undefined);
-  expected(areUrls, "off, or URLs by commas");
+  expected(areUrls, "off, or URLs separated by commas");
   return urls;
 }
 

@@ -37,7 +37,7 @@ import { readCauses } from "./table.ts";
 export const TOKEN_LENGTH = 22;
 
 /** What to do where no cause was seen. */
-export const LOOK = "run `komari-agent-deno doctor`, which looks at each link";
+export const LOOK = "run `komari-agent-deno doctor` to check each step";
 
 /** A failure, and what is known of its way. */
 interface Failure {

@@ -45,7 +45,7 @@ no connection to {peer}: {why}
 -> start the panel, if it is on this machine (ss -ltn shows what listens); else correct {endpoint}
 = refused ~ /refused/
 no connection to {peer}: {why}
--> see on its machine whether the panel listens (ss -ltn); else correct {endpoint}
+-> start the panel if nothing listens there (ss -ltn); else correct {endpoint}
 -> see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
 = own firewall ~ /does not let it through/
 no connection to {peer}: {why}
@@ -58,7 +58,7 @@ no connection to {peer}: {why}
 = host unreachable ~ /host is (?:unreachable|down)/
 no connection to {peer}: {why}
 -> see whether that machine is on: ping -c 3 {address}
--> see which way leads there: {ip} route get {address}
+-> see which route leads there: {ip} route get {address}
 -> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = offline ~ /unreachable|leads nowhere|prohibited|is down/
 no connection to {peer}: {why}
@@ -89,7 +89,7 @@ no connection to {peer}: {why}
 -> or reach {panel} without the proxy: {withoutProxy}
 = no proxy
 no connection through {hop}: {why}
--> see whether {proxy} names a proxy of that kind, and no web server: curl -v -x {kind}://{host}:{port} {origin}
+-> see whether {proxy} names a proxy of that kind, not a web server: curl -v -x {kind}://{host}:{port} {origin}
 -> or reach {panel} without the proxy: {withoutProxy}
 
 # tls
@@ -102,12 +102,12 @@ no TLS with {host} port {port}: {why}
 = no HTTP/1.1 ~ /no HTTP\/1\.1/
 no TLS with {host} port {port}: {why}
 -> have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)
-= client certificate ~ /wants a certificate/
+= client certificate ~ /requires a client cert/
 no TLS with {host} port {port}: {why}
--> let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+-> let /api/clients/ pass without a client certificate (nginx: ssl_verify_client optional)
 = no TLS ~ /does not speak TLS/
 {host} port {port} does not speak TLS
--> if the panel has no TLS, write {plain} into {endpoint} (all on the way can read the token then); else correct the port
+-> if the panel has no TLS, write {plain} into {endpoint} (then anyone on the way can read the token); else correct the port
 = expired ~ /has expired/
 the certificate of {host} is not trusted: {why}
 -> if the date here is right (date), renew the certificate on the panel's server: certbot renew; systemctl reload nginx
@@ -126,7 +126,7 @@ no TLS with {host} port {port}: {why}
 = self-signed ~ /self-signed/
 the certificate of {host} is not trusted: {why}
 -> if it is the panel's own certificate, trust it: {--ca-cert FILE}
--> this saves it, to be compared there: {client} | openssl x509 >FILE
+-> save it, and compare it with the certificate on that server: {client} | openssl x509 >FILE
 = unknown issuer ~ /issuer is unknown/
 the certificate of {host} is not trusted: {why}
 -> give the panel's server the full chain (fullchain.pem); for an authority of your own: {--ca-cert FILE}
@@ -134,7 +134,7 @@ the certificate of {host} is not trusted: {why}
 = TLS
 no TLS with {host} port {port}: {why}
 -> see what answers there: {client}
--> read the log of the server that ends TLS for the panel
+-> read the log of the server that terminates TLS for the panel
 
 # silent
 = hangs
@@ -152,20 +152,20 @@ connected to {host}, and {why}
 
 # token
 = variable for a token ~ @variable
-{why}: it is a variable that nothing has filled in
+{why}: it is a variable that was not expanded
 -> put the token itself into {token}
 = odd token ~ @odd
 {why}: it contains {odd}, which no token has
 -> put the node's token into {token}, as the panel's page shows it
 = UUID for a token ~ @UUID
 {why}
--> take the node's token from the panel's page (this one is a UUID, which names a node)
+-> copy the node's token from the panel (this one is a UUID, which names a node)
 = long token ~ @long
 {why}
--> take the node's token from the panel's page (this one has {length} characters, theirs have 22; a key of auto-discovery goes into --auto-discovery)
+-> copy the node's token from the panel (this one has {length} characters instead of 22; an auto-discovery key goes into --auto-discovery)
 = short token ~ @short
 {why}
--> take the node's token from the panel's page (this one has {length} characters, theirs have 22)
+-> copy the node's token from the panel (this one has {length} characters instead of 22)
 = deleted node ~ @accepted before
 the panel does not know this token any more
 -> see on the panel's page whether the node was deleted; if so, add it again, and put its new token into {token}
@@ -175,16 +175,16 @@ the panel does not know this token any more
 
 # key
 = key of auto-discovery
-the panel refuses the key of auto-discovery: {why}
--> compare it with the key on the panel's page of settings: {--auto-discovery KEY}
+the panel rejects the auto-discovery key: {why}
+-> compare it with the key on the panel's settings page: {--auto-discovery KEY}
 
 # panel
 = panel's disk ~ /disk is full|no space left|disk quota/
 the disk of the panel is full: {why}
 -> make room on the panel's machine: df -h
 = panel's version ~ /-32601|[Mm]ethod not found|[Uu]nknown method/
-the panel does not know this call: {why}
--> update the panel, or this agent: their versions do not fit
+the panel does not support this call: {why}
+-> update the panel, or this agent: their versions are incompatible
 = panel's error
 the panel answers with an error: {why}
 -> read the log of the panel
@@ -195,15 +195,15 @@ the WebSocket was lost: {why}
 -> nothing to do if it happens once, as when an address changes; if it repeats, see whether packets are lost: mtr -rn {host}
 = closed
 the WebSocket was lost: {why}
--> nothing to do if it happens once, as when the panel restarts; if it repeats, read its log, and that of the proxy before it
+-> nothing to do if it happens once, as when the panel restarts; if it repeats, read the logs of the panel and of the proxy in front of it
 
 # short-lived
 = idle limit ~ @even
-the last {count} WebSockets were closed soon: they were open for {shortest} to {longest}
+the last {count} WebSockets were closed after only {shortest} to {longest}
 -> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 -> stop this agent, and see whether the panel still shows the node online: then another agent has this token
 = second agent
-the last {count} WebSockets were closed soon: they were open for {shortest} to {longest}
+the last {count} WebSockets were closed after only {shortest} to {longest}
 -> stop this agent, and see whether the panel still shows the node online: then another agent has this token
 -> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 -> see whether the panel itself restarts again and again
@@ -219,16 +219,16 @@ WebSockets are blocked: the Upgrade header is removed on the way
 # answer
 = cloudflare leads back ~ @leads back & @by Cloudflare
 the server redirects the panel's address to itself: {answer}
--> set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's server by HTTP, which leads back
+-> set Cloudflare's SSL/TLS mode to Full (strict): with Flexible, Cloudflare asks the panel's server by HTTP and is redirected again
 = leads back ~ @leads back
 the server redirects the panel's address to itself: {answer}
--> have the server answer at {origin} rather than lead there (nginx: return 301 in the server of port 80 alone)
+-> have the server answer at {origin} instead of redirecting there (nginx: return 301 only in the server for port 80)
 = moved ~ @moved
 the panel has another address: {answer}
 -> write {moved} into {endpoint}
 = service token of Cloudflare Access ~ @Access & @sends cf-access-client-id
 Cloudflare Access asks for a login: {answer}
--> see there whether the service token has expired, and whether a policy with the action Service Auth has it
+-> check at Cloudflare whether the service token has expired, and whether a Service Auth policy includes it
 = cloudflare access ~ @Access
 Cloudflare Access asks for a login: {answer}
 -> give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
@@ -241,7 +241,7 @@ Cloudflare answers in place of the panel: {answer}
 -> {cloudflare}
 = web firewall ~ @web firewall
 a web firewall answers in place of the panel: {answer}
--> have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+-> have it let /api/clients/ pass (white list): agents can't pass checks meant for browsers
 -> or give the panel a name or a port that does not go through it
 = password ~ @password & @sends authorization
 something in front of the panel asks for a password: {answer}
@@ -253,14 +253,14 @@ something in front of the panel asks for a password: {answer}
 this Komari panel is not set up yet: {answer}
 -> open {origin} in a browser, and set it up
 = komari page ~ @Komari's page & @no path
-the panel's page answers, and not its interface for agents: {answer}
--> have the server there pass all paths on to the panel, also /api/, by POST as by GET (nginx: location / with proxy_pass)
+the panel's web page answers instead of its agent API: {answer}
+-> have that server pass all paths to the panel, including /api/, for POST and GET (nginx: location / with proxy_pass)
 = komari page below a path ~ @Komari's page
-the panel's page answers, and not its interface for agents: {answer}
--> have the server there take {path} off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
+the panel's web page answers instead of its agent API: {answer}
+-> have that server remove {path} from the requests that it passes to the panel (nginx: a slash at the end of proxy_pass)
 = no client certificate ~ /SSL certificate (?:was sent|error)/
-the server wants a certificate of its clients: {answer}
--> let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+the server requires a client certificate: {answer}
+-> let /api/clients/ pass without a client certificate (nginx: ssl_verify_client optional)
 = full disk of the panel ~ /disk is full|no space left|disk quota/
 the disk of the panel is full: {answer}
 -> make room on the panel's machine: df -h

@@ -105,7 +105,7 @@ function notReporting(
   if (unregistered !== undefined) {
     return failed(
       `${text}; ${unregistered}`,
-      "compare the key of --auto-discovery with the one on the panel's page of settings",
+      "compare the key of --auto-discovery with the one on the panel's settings page",
     );
   }
   // What is fine from this shell may not be for the service, by its unit.
@@ -156,7 +156,7 @@ export function withReports(
       };
     }
     const text =
-      `${it.text}; so it is from this shell, and the running agent's reports are accepted`;
+      `${it.text}; only this shell is affected, and the running agent's reports are accepted`;
     return { ...it, status: "warning", text };
   });
 }

@@ -66,7 +66,7 @@ function systemProgram(name: string): string | undefined {
 /** Why no ping can be sent; the shell misses it also where it may not start it, as without /dev/null. */
 export function pingProblem(reason: string, file = systemProgram("ping")): string {
   return file !== undefined && /there is no "ping"/.test(reason)
-    ? `${file} is there, and can't be started`
+    ? `${file} exists but can't be started`
     : reason.replace(/^Cannot ping \S+: (?=there is no)/, "");
 }
 

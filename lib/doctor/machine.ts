@@ -184,7 +184,7 @@ async function checkPing(
     // Its user has a right that this one has not.
     if (health !== undefined && seen === undefined && /may not open its socket/.test(reason)) {
       return skipped(
-        "this user may not ping, and the running agent is another one, without trouble",
+        "this user may not ping, but the running agent, of another user, can",
       );
     }
     return warning(`they don't work: ${reason}`, adviceOn(reason));

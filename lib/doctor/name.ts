@@ -123,7 +123,7 @@ export function judgeName(evidence: NameEvidence, way: Way): Finding {
   const said = `${hop} is ${addresses.join(", ")}, ${sourceText(evidence)}`;
   if (addresses.every((it) => ["0.0.0.0", "::"].includes(it))) {
     return failed(
-      `${said}: a filter blocks the name so`,
+      `${said}: a filter blocks this name`,
       hostsLine === undefined
         ? `allow ${host} in the filter of ${
           answers[0]?.server ?? "the name server"
@@ -153,7 +153,7 @@ function unresolved(evidence: NameEvidence, way: Way): Finding {
   const { answers, file, error = "", isMissing } = evidence;
   const { host, text: hop } = hopOf(way);
   if (answers.length === 0 && file === RESOLV_CONF) {
-    const state = isMissing ? `there is no ${file}` : `${file} names no name server by an address`;
+    const state = isMissing ? `there is no ${file}` : `${file} lists no name server's address`;
     return failed(
       `no address for ${hop}: ${state}`,
       `name one: echo nameserver 1.1.1.1 >>${file}`,
@@ -200,7 +200,7 @@ function unresolved(evidence: NameEvidence, way: Way): Finding {
 function lookAtAaaa(answers: readonly NameAnswer[], host: string): Line {
   const lacking = answers.find(({ lacksIpv6 }) => lacksIpv6)?.server;
   return lacking &&
-    `see whether ${lacking} answers to AAAA, for which the system waits: dig AAAA @${lacking} ${host}`;
+    `see whether ${lacking} answers AAAA queries, which the system waits for: dig AAAA @${lacking} ${host}`;
 }
 
 function isSilent({ code, addresses }: NameAnswer): boolean {

@@ -55,7 +55,7 @@ export function judgeNetwork(
   { host, isReached, isUnreachable }: { host: string; isReached: boolean; isUnreachable: boolean },
 ): Finding {
   if (isLoopbackHost(host)) return ok(`not needed: ${host} is this machine`);
-  if (evidence === undefined) return skipped("this system does not tell its interfaces");
+  if (evidence === undefined) return skipped("this system does not list its interfaces");
   const { interfaces, routes } = evidence;
   const usable = interfaces.filter(({ isUp, addresses }) => isUp && addresses.length > 0);
   if (usable.length === 0 && !isReached) {

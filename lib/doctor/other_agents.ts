@@ -42,7 +42,7 @@ export async function checkOtherAgents(
   const isInstalled = attempt(() => findInstallRecord(config.serviceName, env)) !== undefined;
   const names = officials.map(({ serviceName }) => serviceName);
   const end = !isInstalled
-    ? `this takes its place: ${asRoot("komari-agent-deno install --replace")}`
+    ? `to replace it: ${asRoot("komari-agent-deno install --replace")}`
     : manager === "openrc"
     ? `stop that one: ${names.map((it) => `rc-service ${it} stop; rc-update del ${it}`).join("; ")}`
     : `stop that one: systemctl disable --now ${names.join(" ")}`;

@@ -198,7 +198,7 @@ function judgeAnswer(evidence: AnswerEvidence, way: Way, source: string): Findin
     return failed(
       `a Komari panel answers here (${version}), and refuses an agent's calls: status ` +
         answer.status + reasonOf(answer.text),
-      "let /api/clients/ pass in what is in front of the panel, by POST as by GET",
+      "have the server in front of the panel let /api/clients/ pass, for POST and GET",
     );
   }
   // What is there tells more than the refusal of a call.

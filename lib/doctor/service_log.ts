@@ -47,7 +47,7 @@ const ERRORS: readonly (readonly [
         return [candidates(found)?.look, `${look}; journalctl -k | grep -i -e avc -e apparmor`];
       }
       return /^\/(?:root|home)(?:\/|$)/.test(barrier.path)
-        ? [`user ${user} may not use ${barrier.path}: put the file itself where it may read it`]
+        ? [`user ${user} may not use ${barrier.path}: put the file where that user can read it`]
         : [`let user ${user} pass ${barrier.path}: ${barrier.repair} && ${state.start}`];
     },
   ],

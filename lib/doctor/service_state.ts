@@ -73,7 +73,7 @@ function ofService(found: FoundService, health: Health | undefined): Finding {
     return finding(
       health === undefined ? "failed" : "warning",
       isSystemd
-        ? `systemctl does not answer, so nothing is known of ${state.name}`
+        ? `systemctl does not answer, so the state of ${state.name} is unknown`
         : serviceText(state),
       isSystemd && found.scope === "system" &&
         "see what systemd itself says: journalctl -b _PID=1 -n 20",
@@ -133,7 +133,7 @@ function unseen(text: string, { state, found }: Known): Finding {
   const pid = Number(unit?.property("MainPID") ?? 0);
   if (isPaused(pid)) return paused(text, pid);
   return failed(
-    `${again}, and no agent of it is seen: its health file would be ${runtimeFolder}/health`,
+    `${again}, and its agent was not found: its health file would be ${runtimeFolder}/health`,
     "if it was started a moment ago, ask again in some seconds",
     `see what it says: ${state.logHint.replace(/ -f$/, " -n 30")}`,
     candidates(found)?.look ?? `have its files made again: systemctl restart ${state.name}`,
@@ -228,7 +228,7 @@ function stopped(text: string, { state, found }: Known): Finding {
     : `${status}/${step}, before systemd could start its program`;
   const result = property("Result");
   const said = state.isLogHidden
-    ? "its log is not for this user"
+    ? "this user may not read its log"
     : state.lastLine === ""
     ? "its log does not say why"
     : `the last line of its log: ${state.lastLine}`;
@@ -251,7 +251,7 @@ export function serviceText(
   unit?: LoadedUnit,
 ): string {
   if (isActive === undefined) {
-    return `${name} (${manager}) may run or not: ${manager} gives no answer`;
+    return `${name} (${manager}) may or may not run: ${manager} does not answer`;
   }
   const transition = isActive ? undefined : unit && transitionOf(unit);
   const active = transition ?? (isActive ? "is running" : "is not running");
@@ -264,7 +264,7 @@ export function serviceText(
     ? "and does not start at boot"
     : isEnabled
     ? "and starts at boot"
-    : "and may start at boot or not";
+    : "and may or may not start at boot";
   return `${name} (${manager}) ${active}, ${enabled}`;
 }
 

@@ -43,7 +43,7 @@ export async function checkStateFolder(here: Here): Promise<Finding> {
     return failed(text, ...advice(folder, trouble, here));
   }
   if (health !== undefined && health.pid !== 1) {
-    return ok(`${folder}, without trouble for the agent`);
+    return ok(`${folder}, which the agent can use`);
   }
   return await tryToWrite(folder, here);
 }

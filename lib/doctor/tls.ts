@@ -135,7 +135,7 @@ function dateAdvice(error: string, certificate: Certificate | undefined): string
   }
   if (!(Math.abs(serverDateMs - nowMs) < HOUR_MS)) return undefined;
   return validFromMs > nowMs
-    ? "have the certificate made anew: the clock of the machine that made it was ahead"
+    ? "make a new certificate: the clock of the machine that made it was ahead"
     : "renew the certificate on the panel's server: certbot renew; systemctl reload nginx";
 }
 

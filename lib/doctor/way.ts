@@ -111,7 +111,7 @@ export function usualAddresses(url: URL): string[] {
 export function writeAddress(address: string | undefined, way: Way): string | undefined {
   const losesTls = way.url.protocol === "https:" && address?.startsWith("http:") === true;
   return address && `write ${address} into ${endpointPlace(way)}` +
-      (losesTls ? ": without TLS all on the way can read the token" : "");
+      (losesTls ? ": without TLS anyone on the way can read the token" : "");
 }
 
 /** The message of an error; that of a dial error says everything without its cause. */

@@ -42,8 +42,8 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/revoked/i, "it was revoked"],
   [/UnsupportedCertVersion/, "it is of X.509 version 1, which no client accepts"],
   [/BadSignature|InvalidSignature/, "its signature is wrong"],
-  [/InvalidPurpose|RequiredEkuNotFound/, "its purposes leave out that of a server"],
-  [/NameConstraint/, "its authority may not make certificates for that name"],
+  [/InvalidPurpose|RequiredEkuNotFound/, "its purposes don't include that of a server"],
+  [/NameConstraint/, "its issuer may not issue certificates for that name"],
   // Node's library does not say which.
   [/verify the first/, "its issuer is unknown to this machine, or it is not valid at this time"],
 ];
@@ -54,7 +54,7 @@ const UNTRUSTED = /invalid peer certificate|altnames|self-signed certificate|ver
 /** What a server, or the library itself, says to end a handshake (RFC 8446, 6.2). */
 const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/Unrecogni[sz]edName|unrecognized.name/i, "the server has no site of that name"],
-  [/CertificateRequired|certificate.required/i, "the server wants a certificate of its clients"],
+  [/CertificateRequired|certificate.required/i, "the server requires a client certificate"],
   [
     /HandshakeFailure|handshake failure|InsufficientSecurity|peer is incompatible|no ciphers?uites/i,
     "the server and this agent have no cipher in common",

@@ -159,7 +159,7 @@ export class ProbeSchedule {
     if (this.#queue.add(entry)) return;
     if (entry.intervalMs === undefined) return this.#dropOrder(entry);
     entry.isBusy = false;
-    this.#missedLog.write(() => this.#log.warning("Too many probes are due; some miss their turn"));
+    this.#missedLog.write(() => this.#log.warning("Too many probes are due; some are skipped"));
   }
 
   #isWanted(entry: Entry): boolean {

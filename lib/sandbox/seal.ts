@@ -246,7 +246,7 @@ export function installSeccompFilter(needs: SealNeeds): void {
     return new Error(`Cannot ${what}: ${reason}`);
   };
   if (symbols.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n, NO_STUB_VALUE) !== 0) {
-    throw fail("give up gaining privileges");
+    throw fail("set no_new_privs");
   }
   const result = symbols.syscall(
     BigInt(SECCOMP[architecture]),

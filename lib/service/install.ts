@@ -146,11 +146,11 @@ export async function install(
     } catch (cause) {
       throw new Error(`Cannot install: ${describeError(error)}`, { cause });
     }
-    throw new Error("Cannot install, and the installation before is back", { cause: error });
+    throw new Error("Cannot install; the previous installation was restored", { cause: error });
   }
   if (trial !== undefined && isRefused) {
     await rollBack(trial, context);
-    return `${refusal}; the installation before is back`;
+    return `${refusal}; the previous installation was restored`;
   }
   if (refusal !== undefined && isTrial) return refusal;
   if (trial !== undefined) await discardFiles(trial.saved);
@@ -217,12 +217,12 @@ function printResults(
 /** @throws {Error} When the installation before can't be put back, or does not report again. */
 async function rollBack(trial: InstallTrial, context: InstallContext): Promise<void> {
   const { printLine } = context.system;
-  printLine("Putting the installation before back …");
+  printLine("Restoring the previous installation …");
   let reports: boolean;
   try {
     reports = await rollBackTrial(trial, context);
   } catch (cause) {
-    const message = "Cannot put the installation before back";
+    const message = "Cannot restore the previous installation";
     // After an abort no error is printed, but the user must know.
     printLine(`${message}: ${describeError(cause)}`);
     throw new Error(message, { cause });

@@ -138,7 +138,7 @@ export class MonthlyTraffic {
     const isEarlier = start < current.start;
     if (isEarlier && this.#earlierSinceMs === undefined) {
       this.#log.warning(
-        "The clock shows the month of {start}, and that of {current} goes on: it is believed after ten minutes",
+        "The clock shows the month of {start}; the month of {current} continues unless that lasts for ten minutes",
         { start, current: current.start },
       );
     }

@@ -58,8 +58,8 @@ Options:
   --restore                    Start the replaced official agent again
   --keep-state                 Keep monthly traffic and registration for the
                                next installation
-  --config FILE                JSON file of options by their keys; may have
-                               comments ($AGENT_CONFIG_FILE)
+  --config FILE                JSON configuration file; may have comments
+                               ($AGENT_CONFIG_FILE)
   --lang en|zh                 Language of the output; with $LANG alone, the
                                agent's log stays English (default: by $LANG)
   -h, --help                   Show the help; after a command, the help of that

@@ -92,7 +92,7 @@ Service       x is running, and starts at boot
       change: "/x.json was changed since it has read that",
     }),
     `\
-REPORTING to p.example/x, BUT p.example/x: the last 4 WebSockets were closed soon: they were open for 0.0 s to 0.0 s → stop this agent, and see whether the panel still shows the node online: then another agent has this token
+REPORTING to p.example/x, BUT p.example/x: the last 4 WebSockets were closed after only 0.0 s to 0.0 s → stop this agent, and see whether the panel still shows the node online: then another agent has this token
 NOT REPORTING to q.example for 3 d: no connection to q.example: connection refused → start it
 Agent         version 1.2.3, process 7, running for 3 d
 Panel         p.example/x, by v2 WebSocket for 5 min
@@ -105,7 +105,7 @@ Probes        5
 Memory        52.0 MiB
 Seal          sealed by the kernel and the runtime
 State folder  /x is read-only
-Problem       p.example/x: the last 4 WebSockets were closed soon: they were open for 0.0 s to 0.0 s
+Problem       p.example/x: the last 4 WebSockets were closed after only 0.0 s to 0.0 s
 Problem       ICMP probes don't work: no socket
 Problem       metrics can't be served: port taken → free that port, or choose another one by --metrics
 Service       x is running twice
@@ -140,18 +140,18 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
     ],
     [
       panels({ ...PANEL, acceptedAtMs: NOW - 60_000 }),
-      "NOT REPORTING for 60 s: no failure was seen, and no report was accepted → run `komari-agent-deno doctor`, which looks at each link",
+      "NOT REPORTING for 60 s: no failure was seen, and no report was accepted → run `komari-agent-deno doctor` to check each step",
     ],
     [{ isPaused: true }, "NOT REPORTING: process 7 was stopped by a signal → kill -CONT 7"],
     [
       { health: undefined, found: NOT_INSTALLED },
-      "NOT REPORTING: no agent of this user runs here, and none is installed as a service → run `komari-agent-deno doctor`, which looks at each link",
+      "NOT REPORTING: no agent of this user runs here, and none is installed as a service → run `komari-agent-deno doctor` to check each step",
     ],
     [{ health: undefined, found: stopped }, "NOT REPORTING: x is stopped → start x"],
     [{ health: dead, found: stopped }, "NOT REPORTING: x is stopped → start x"],
     [
       { health: dead, found: NOT_INSTALLED },
-      "NOT REPORTING: the agent exited unexpectedly → run `komari-agent-deno doctor`, which looks at each link",
+      "NOT REPORTING: the agent exited unexpectedly → run `komari-agent-deno doctor` to check each step",
     ],
     [
       { found: notAtBoot },
@@ -171,15 +171,15 @@ Deno.test("statusText() begins with what is wrong and what to do, whatever that 
     ],
     [
       { stateTrouble: "/x is read-only" },
-      "REPORTING to p.example/x, BUT /x is read-only → run `komari-agent-deno doctor`, which looks at each link",
+      "REPORTING to p.example/x, BUT /x is read-only → run `komari-agent-deno doctor` to check each step",
     ],
     [
       seenIn([], "registration", "refused"),
-      "NOT REPORTING: this machine can't be registered: refused → run `komari-agent-deno doctor`, which looks at each link",
+      "NOT REPORTING: this machine can't be registered: refused → run `komari-agent-deno doctor` to check each step",
     ],
     [
       panels(),
-      "NOT REPORTING: no report was accepted yet → run `komari-agent-deno doctor`, which looks at each link",
+      "NOT REPORTING: no report was accepted yet → run `komari-agent-deno doctor` to check each step",
     ],
     [
       { mistake: "Cannot use key interval" },
@@ -380,7 +380,7 @@ Deno.test("runStatus() waits a moment for a systemctl that does not answer, and 
       const shown = runStatus(configOf(["status", "--install-service-name", name]), context);
       await time.run(3_000);
       assertEquals(await shown, 1);
-      const words = `systemctl does not answer, so nothing is known of ${name}`;
+      const words = `systemctl does not answer, so the state of ${name} is unknown`;
       assertStringIncludes(context.printed, words);
     },
   );

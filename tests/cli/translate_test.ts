@@ -16,9 +16,9 @@ Deno.test("translate() puts sentences, errors and columns together from their pa
   await same(zh, [
     [
       "2026-12-01T19:38:29.694Z warning panel: [p.example/x] Cannot report: no connection to " +
-      "127.0.0.1 port 9: connection refused → run `komari-agent-deno doctor`, which looks at each link",
+      "127.0.0.1 port 9: connection refused → run `komari-agent-deno doctor` to check each step",
       "2026-12-01T19:38:29.694Z warning panel：[p.example/x] 无法上报：无法连接 127.0.0.1 端口 9：" +
-      "连接被拒绝 → 请运行 `komari-agent-deno doctor`，它会检查每个环节",
+      "连接被拒绝 → 请运行 `komari-agent-deno doctor` 逐步检查",
     ],
     [
       "NOT REPORTING: no report was accepted yet → correct it",
@@ -54,7 +54,7 @@ accepted 1.2 s ago (3 s)
 → 60 秒前：无法读取 /x：没有权限
 version 1.2.3, process 7, running for 3 d
 → 版本 1.2.3，进程 7，已运行 3 天
-x (systemd) is running, and starts at boot, but no agent of it is seen; the last error in its log: permission denied
+x (systemd) is running, and starts at boot, but its agent was not found; the last error in its log: permission denied
 → x（systemd）正在运行，开机自动启动，但看不到它的 Agent；日志中最后的错误：没有权限
 version 1.2.3, process 7: a report was accepted 2.1 s ago; graphics cards can't be measured: permission denied
 → 版本 1.2.3，进程 7：2.1 秒前有一次上报被接受；无法采集显卡数据：没有权限
@@ -153,7 +153,7 @@ const NOT_SHOWN = [
   /^Written by `|^Part of a package;/,
   // Parts of which each whole has an entry.
   /^\{\} and \{\}$|^\{\}, by \{\}$|^Cannot \{\} without \{\}; \{\}$|\{\} \{\} it$/,
-  /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$|^and may start at boot or not$/,
+  /^Cannot resolve every option$|^is (?:not )?running$|^\{\} port \{\}$|^and (?:starts|does not start) at boot$|^and may or may not start at boot$/,
   /^(?:self-signed|issued) by$|^for (?:no name|\{\}\{\})$/,
 ];
 
@@ -267,6 +267,7 @@ Operation not permitted | Out of memory | Permission denied | Read-only file sys
 Resource temporarily unavailable | Signal timed out. | Stale file handle | Text file busy
 The report works again after {#seconds} s and {#failures} failed {calls}
 The signal has been aborted
+Cannot set no_new_privs: {reason}
 The {call} works again after {#seconds} s and {#failures} failed {calls} | Too many open files
 accepted {#age} ago, interval {#seconds} | address already in use | cannot measure connections
 cannot measure load | cannot measure memory | cannot measure uptime

@@ -176,7 +176,7 @@ const ROWS: readonly Row[] = [
       ["https://a.example, http://b.example/x,", ["https://a.example", "http://b.example/x"]],
     ],
     wrong: ["", " , ", "a.example", "https://a.example,off", "ftp://a.example"],
-    allowed: "off, or URLs by commas",
+    allowed: "off, or URLs separated by commas",
   },
   {
     parse: parseStateFolder,

@@ -69,7 +69,7 @@ connect proxy=http://10.0.0.1:3128 Cannot connect to the proxy 10.0.0.1 port 312
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
 → not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
-→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ see on its machine whether the panel listens (ss -ltn); else correct -e
+→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ start the panel if nothing listens there (ss -ltn); else correct -e
 connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does not let it through
 → own firewall: no connection to panel.example port 443 (192.0.2.7): this machine does not let it through ⇒ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family
@@ -91,7 +91,7 @@ proxy proxy=socks5h://10.0.0.1:1080 Cannot connect to panel.example through the 
 proxy proxy=http://10.0.0.1:3128 Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: the proxy answers 503 Service Unavailable
 → proxy unconnected: the proxy 10.0.0.1 does not reach panel.example: the proxy answers 503 Service Unavailable ⇒ see on the proxy's machine whether it reaches the panel: curl -v https://panel.example
 proxy proxy=socks5h://10.0.0.1:80 Cannot connect to panel.example through the proxy 10.0.0.1 port 80: the proxy does not speak SOCKS 5
-→ no proxy: no connection through the proxy 10.0.0.1: the proxy does not speak SOCKS 5 ⇒ see whether HTTPS_PROXY/ALL_PROXY names a proxy of that kind, and no web server: curl -v -x socks5h://10.0.0.1:80 https://panel.example
+→ no proxy: no connection through the proxy 10.0.0.1: the proxy does not speak SOCKS 5 ⇒ see whether HTTPS_PROXY/ALL_PROXY names a proxy of that kind, not a web server: curl -v -x socks5h://10.0.0.1:80 https://panel.example
 answer url=http://panel.example proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
 → proxy unconnected: the proxy 10.0.0.1 does not reach panel.example: the proxy answers 502 ⇒ see on the proxy's machine whether it reaches the panel: curl -v http://panel.example
 answer proxy=http://10.0.0.1:3128 502 <h1>Bad Gateway
@@ -104,10 +104,10 @@ tls Cannot start TLS with panel.example port 443: the server and this agent have
 → ciphers: no TLS with panel.example port 443: the server and this agent have no cipher in common ⇒ have the panel's server offer TLS 1.3, or ECDHE with AES-GCM (nginx: ssl_ciphers HIGH)
 tls Cannot start TLS with panel.example port 443: the server speaks no HTTP/1.1 there
 → no HTTP/1.1: no TLS with panel.example port 443: the server speaks no HTTP/1.1 there ⇒ have the panel's server speak HTTP/1.1 there, too, as agents do (Caddy: protocols h1 h2)
-tls Cannot start TLS with panel.example port 443: the server wants a certificate of its clients
-→ client certificate: no TLS with panel.example port 443: the server wants a certificate of its clients ⇒ let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+tls Cannot start TLS with panel.example port 443: the server requires a client certificate
+→ client certificate: no TLS with panel.example port 443: the server requires a client certificate ⇒ let /api/clients/ pass without a client certificate (nginx: ssl_verify_client optional)
 tls url=https://panel.example:25774/k/ Cannot connect to panel.example port 25774: it does not speak TLS; is it an http:// address?
-→ no TLS: panel.example port 25774 does not speak TLS ⇒ if the panel has no TLS, write http://panel.example:25774/k into -e (all on the way can read the token then); else correct the port
+→ no TLS: panel.example port 25774 does not speak TLS ⇒ if the panel has no TLS, write http://panel.example:25774/k into -e (then anyone on the way can read the token); else correct the port
 tls Cannot trust the certificate of panel.example: it has expired, or this machine's clock is wrong
 → expired: the certificate of panel.example is not trusted: it has expired, or this machine's clock is wrong ⇒ if the date here is right (date), renew the certificate on the panel's server: certbot renew; systemctl reload nginx
 tls Cannot trust the certificate of panel.example: it is not valid yet, or this machine's clock is wrong
@@ -131,37 +131,37 @@ closed url=http://panel.example:8443 the connection was lost
 closed the connection was lost
 → closes: connected to panel.example, and the connection was lost ⇒ see what answers there: curl --http1.1 -v https://panel.example
 token token=\${KOMARI_TOKEN} the panel does not know this token
-→ variable for a token: the panel does not know this token: it is a variable that nothing has filled in ⇒ put the token itself into --token-file FILE
+→ variable for a token: the panel does not know this token: it is a variable that was not expanded ⇒ put the token itself into --token-file FILE
 token token="0123456789abcdefghijkl the panel does not know this token
 → odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token into --token-file FILE, as the panel's page shows it
 token token=0f8fad5b-d9cb-469f-a165-70867728950e the panel does not know this token
-→ UUID for a token: the panel does not know this token ⇒ take the node's token from the panel's page (this one is a UUID, which names a node)
+→ UUID for a token: the panel does not know this token ⇒ copy the node's token from the panel (this one is a UUID, which names a node)
 token token=0123456789abcdef0123456789abcdef the panel does not know this token
-→ long token: the panel does not know this token ⇒ take the node's token from the panel's page (this one has 32 characters, theirs have 22; a key of auto-discovery goes into --auto-discovery)
+→ long token: the panel does not know this token ⇒ copy the node's token from the panel (this one has 32 characters instead of 22; an auto-discovery key goes into --auto-discovery)
 token token=0123456789abcde the panel does not know this token
-→ short token: the panel does not know this token ⇒ take the node's token from the panel's page (this one has 15 characters, theirs have 22)
+→ short token: the panel does not know this token ⇒ copy the node's token from the panel (this one has 15 characters instead of 22)
 token accepted=yes the panel does not know this token
 → deleted node: the panel does not know this token any more ⇒ see on the panel's page whether the node was deleted; if so, add it again, and put its new token into --token-file FILE
 token the panel does not know this token
 → unknown token: the panel does not know this token ⇒ see on the panel's page whether the node is still there, and put its token into --token-file FILE
 key status 401
-→ key of auto-discovery: the panel refuses the key of auto-discovery: status 401 ⇒ compare it with the key on the panel's page of settings: --auto-discovery KEY
+→ key of auto-discovery: the panel rejects the auto-discovery key: status 401 ⇒ compare it with the key on the panel's settings page: --auto-discovery KEY
 panel the panel answered "database or disk is full (13)"
 → panel's disk: the disk of the panel is full: "database or disk is full (13)" ⇒ make room on the panel's machine: df -h
 panel the panel answered "Method not found"
-→ panel's version: the panel does not know this call: "Method not found" ⇒ update the panel, or this agent: their versions do not fit
+→ panel's version: the panel does not support this call: "Method not found" ⇒ update the panel, or this agent: their versions are incompatible
 panel the panel answered "internal error"
 → panel's error: the panel answers with an error: "internal error" ⇒ read the log of the panel
 disconnected Cannot keep the WebSocket: no answer within 5 s
 → lost: the WebSocket was lost: no answer within 5 s ⇒ nothing to do if it happens once, as when an address changes; if it repeats, see whether packets are lost: mtr -rn panel.example
 disconnected Cannot keep the WebSocket: the connection was lost
-→ closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read its log, and that of the proxy before it
+→ closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read the logs of the panel and of the proxy in front of it
 short-lived open=3,400,9100 closed
-→ second agent: the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+→ second agent: the last 3 WebSockets were closed after only 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
 short-lived open=4,60000,60100 closed
-→ second agent: the last 4 WebSockets were closed soon: they were open for 60 s to 60 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+→ second agent: the last 4 WebSockets were closed after only 60 s to 60 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
 short-lived open=6,60000,60100 closed
-→ idle limit: the last 6 WebSockets were closed soon: they were open for 60 s to 60 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+→ idle limit: the last 6 WebSockets were closed after only 60 s to 60 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 websocket no answer within 10 s
 → WebSockets blocked: WebSockets are blocked: no answer within 10 s ⇒ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
 websocket 400 {"error":"Require WebSocket upgrade","status":"error"}
@@ -169,15 +169,15 @@ websocket 400 {"error":"Require WebSocket upgrade","status":"error"}
 websocket server=nginx 403 <title>403 Forbidden</title>
 → forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "403 Forbidden", by "nginx" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
 answer server=cloudflare location=https://panel.example/api/clients/v2/rpc 301
-→ cloudflare leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc, by "cloudflare" ⇒ set Cloudflare's SSL/TLS mode to Full (strict): with Flexible it asks the panel's server by HTTP, which leads back
+→ cloudflare leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc, by "cloudflare" ⇒ set Cloudflare's SSL/TLS mode to Full (strict): with Flexible, Cloudflare asks the panel's server by HTTP and is redirected again
 answer location=https://panel.example/api/clients/v2/rpc 308
-→ leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc ⇒ have the server answer at https://panel.example rather than lead there (nginx: return 301 in the server of port 80 alone)
+→ leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc ⇒ have the server answer at https://panel.example instead of redirecting there (nginx: return 301 only in the server for port 80)
 answer url=http://panel.example location=https://panel.example/api/clients/v2/rpc 301
 → moved: the panel has another address: redirected to https://panel.example/api/clients/v2/rpc ⇒ write https://panel.example into -e
 answer url=http://panel.example:8443/k/ 400 <title>400 The plain HTTP request was sent to HTTPS port</title>
 → moved: the panel has another address: status 400 and a page of HTML, "400 The plain HTTP request was sent to HTTPS port" ⇒ write https://panel.example:8443/k into -e
 answer sends=cf-access-client-id location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
-→ service token of Cloudflare Access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ see there whether the service token has expired, and whether a policy with the action Service Auth has it
+→ service token of Cloudflare Access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ check at Cloudflare whether the service token has expired, and whether a Service Auth policy includes it
 answer location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
 → cloudflare access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
 answer server=cloudflare cf-mitigated=challenge 403 <title>Just a moment...</title>
@@ -187,9 +187,9 @@ answer server=cloudflare 521 error code: 521
 answer server=cloudflare 403 error code: 1020
 → cloudflare: Cloudflare answers in place of the panel: status 403, "error code: 1020", by "cloudflare" ⇒ correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it
 answer 403 <title>雷池 WAF</title>
-→ web firewall: a web firewall answers in place of the panel: status 403 and a page of HTML, "雷池 WAF" ⇒ have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+→ web firewall: a web firewall answers in place of the panel: status 403 and a page of HTML, "雷池 WAF" ⇒ have it let /api/clients/ pass (white list): agents can't pass checks meant for browsers
 answer 200 <title>Checking your browser</title>
-→ web firewall: a web firewall answers in place of the panel: status 200 and a page of HTML, "Checking your browser" ⇒ have it let /api/clients/ pass (white list): no agent can solve what it asks of browsers
+→ web firewall: a web firewall answers in place of the panel: status 200 and a page of HTML, "Checking your browser" ⇒ have it let /api/clients/ pass (white list): agents can't pass checks meant for browsers
 answer sends=authorization www-authenticate=Basic 401
 → password: something in front of the panel asks for a password: status 401 ⇒ correct the user and password that --header sends; the token is not the cause
 answer 401 <title>401 Authorization Required</title>
@@ -197,13 +197,13 @@ answer 401 <title>401 Authorization Required</title>
 answer 404 {"message":"Not found in install mode"}
 → not set up: this Komari panel is not set up yet: status 404, "Not found in install mode" ⇒ open https://panel.example in a browser, and set it up
 answer 200 <title>Komari Monitor</title>
-→ komari page: the panel's page answers, and not its interface for agents: status 200 and a page of HTML, "Komari Monitor" ⇒ have the server there pass all paths on to the panel, also /api/, by POST as by GET (nginx: location / with proxy_pass)
+→ komari page: the panel's web page answers instead of its agent API: status 200 and a page of HTML, "Komari Monitor" ⇒ have that server pass all paths to the panel, including /api/, for POST and GET (nginx: location / with proxy_pass)
 answer url=https://example.com/panel 200 <title>Komari Monitor</title>
-→ komari page below a path: the panel's page answers, and not its interface for agents: status 200 and a page of HTML, "Komari Monitor" ⇒ have the server there take /panel off what it passes on to the panel (nginx: a slash at the end of proxy_pass)
+→ komari page below a path: the panel's web page answers instead of its agent API: status 200 and a page of HTML, "Komari Monitor" ⇒ have that server remove /panel from the requests that it passes to the panel (nginx: a slash at the end of proxy_pass)
 answer 500 {"status":"error","message":"database or disk is full (13)"}
 → full disk of the panel: the disk of the panel is full: status 500, "database or disk is full (13)" ⇒ make room on the panel's machine: df -h
 answer 400 <title>400 No required SSL certificate was sent</title>
-→ no client certificate: the server wants a certificate of its clients: status 400 and a page of HTML, "400 No required SSL certificate was sent" ⇒ let /api/clients/ pass without a client's certificate (nginx: ssl_verify_client optional)
+→ no client certificate: the server requires a client certificate: status 400 and a page of HTML, "400 No required SSL certificate was sent" ⇒ let /api/clients/ pass without a client certificate (nginx: ssl_verify_client optional)
 answer 421
 → other site: the server there has no site of this name: status 421 ⇒ correct the name in -e, or have the server there serve it (nginx: server_name)
 answer 413 <title>413 Request Entity Too Large</title>

@@ -39,7 +39,7 @@ Deno.test("agentProblems() name connections that are closed soon, from the third
   const of = (shortConnections: number | undefined) =>
     agentProblems(healthOf({ panels: [{ ...PANEL, shortConnections }] })).map(({ text }) => text);
   assertEquals([of(undefined), of(2)], [[], []]);
-  const closed = "the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.0 s";
+  const closed = "the last 3 WebSockets were closed after only 0.4 s to 9.0 s";
   const closing = { ...PANEL, shortConnections: 3, shortestMs: 400, longestMs: 9_000 };
   const [one] = agentProblems(healthOf({ panels: [closing] }));
   assertEquals([one?.part, one?.text, one?.action?.slice(0, 15)], [
@@ -79,7 +79,7 @@ Deno.test("agentProblems() say that there is no ping only where there is none", 
     const [problem] = agentProblems(
       healthOf({ problems: [{ part: "ping", text: missing, sinceMs: 0 }] }),
     );
-    assertEquals(problem?.text.includes("/ping is there, and can't be started"), isThere);
+    assertEquals(problem?.text.includes("/ping exists but can't be started"), isThere);
     assertEquals(problem?.text, isThere ? problem?.text : `ICMP probes don't work: ${missing}`);
   }
 });

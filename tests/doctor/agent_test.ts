@@ -119,7 +119,7 @@ timed.test("what fails in this shell alone does not stop reports that are accept
   assertEquals(judged(undefined), ["failed: why", "failed: why"]);
   assertEquals(judged(running({ panel: "other.example" })), ["failed: why", "failed: why"]);
   assertEquals(judged(running()), [
-    "warning: why; so it is from this shell, and the running agent's reports are accepted",
+    "warning: why; only this shell is affected, and the running agent's reports are accepted",
     "failed: why; the running agent's reports are accepted all the same by a WebSocket that was opened 5 min ago, since the panel looks at the token of a new one alone",
   ]);
   assertEquals(
@@ -134,7 +134,7 @@ Deno.test("WebSockets that do not last have their cause", () =>
     [running({ shortConnections: 2 }), "ok: none is closed soon after it opened"],
     [
       running({ shortConnections: 3, shortestMs: 400, longestMs: 9_000 }),
-      "failed: the last 3 WebSockets were closed soon: they were open for 0.4 s to 9.0 s",
+      "failed: the last 3 WebSockets were closed after only 0.4 s to 9.0 s",
     ],
   ]));
 

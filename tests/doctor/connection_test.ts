@@ -39,12 +39,12 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     ],
     [
       { error: REFUSED, source: "answered by 9.9.9.9" },
-      "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → see on its machine whether the panel listens (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
+      "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → start the panel if nothing listens there (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
     ],
     // A panel at another port is proposed first, with a warning where it has no TLS.
     [
       { error: REFUSED, panelAt: "http://panel.example:25774" },
-      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS all on the way can read the token → see on its machine whether the panel listens (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
+      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if nothing listens there (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
     ],
     [
       { error: LATE, isPinged: true },

@@ -40,11 +40,11 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
     ],
     [
       { addresses: ["0.0.0.0"], hostsLine: 3 },
-      "failed: panel.example is 0.0.0.0, from line 3 of /etc/hosts: a filter blocks the name so → remove line 3 of /etc/hosts",
+      "failed: panel.example is 0.0.0.0, from line 3 of /etc/hosts: a filter blocks this name → remove line 3 of /etc/hosts",
     ],
     [
       { addresses: ["0.0.0.0"], answers: [of("9.9.9.9", "NOERROR", ["0.0.0.0"])] },
-      "failed: panel.example is 0.0.0.0, answered by 9.9.9.9: a filter blocks the name so → allow panel.example in the filter of 9.9.9.9 (Pi-hole, AdGuard, the router's)",
+      "failed: panel.example is 0.0.0.0, answered by 9.9.9.9: a filter blocks this name → allow panel.example in the filter of 9.9.9.9 (Pi-hole, AdGuard, the router's)",
     ],
     [
       {
@@ -60,7 +60,7 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
         addresses: ["192.0.2.7"],
         answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"], true)],
       },
-      "warning: panel.example is 192.0.2.7, answered by 9.9.9.9, after 5.0 s (9.9.9.9: NOERROR (3 ms), and no answer to AAAA) → see whether 9.9.9.9 answers to AAAA, for which the system waits: dig AAAA @9.9.9.9 panel.example → see which part of the system answers late: time getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
+      "warning: panel.example is 192.0.2.7, answered by 9.9.9.9, after 5.0 s (9.9.9.9: NOERROR (3 ms), and no answer to AAAA) → see whether 9.9.9.9 answers AAAA queries, which the system waits for: dig AAAA @9.9.9.9 panel.example → see which part of the system answers late: time getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
     ],
     // The last one is asked by nobody who waits.
     [
@@ -92,7 +92,7 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
         error: "no answer within 7 s",
         answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"], true)],
       },
-      "failed: no address for panel.example: asked 9.9.9.9: NOERROR (3 ms), and no answer to AAAA; and the system: no answer within 7 s → see whether 9.9.9.9 answers to AAAA, for which the system waits: dig AAAA @9.9.9.9 panel.example → see what the system makes of it: getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
+      "failed: no address for panel.example: asked 9.9.9.9: NOERROR (3 ms), and no answer to AAAA; and the system: no answer within 7 s → see whether 9.9.9.9 answers AAAA queries, which the system waits for: dig AAAA @9.9.9.9 panel.example → see what the system makes of it: getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
     ],
     [
       { error: "no such name", answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"])] },
@@ -104,7 +104,7 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
     ],
     [
       {},
-      "failed: no address for panel.example: /etc/resolv.conf names no name server by an address → name one: echo nameserver 1.1.1.1 >>/etc/resolv.conf → see what writes that file: ls -l /etc/resolv.conf; resolvectl status",
+      "failed: no address for panel.example: /etc/resolv.conf lists no name server's address → name one: echo nameserver 1.1.1.1 >>/etc/resolv.conf → see what writes that file: ls -l /etc/resolv.conf; resolvectl status",
     ],
   ]));
 

@@ -58,7 +58,7 @@ Deno.test("what answers is judged", () =>
     // A panel that shows its version, and whose calls something refuses.
     [
       ["panel", { found: { answer: page(403, "<title>403</title>") }, version: "1.4.3" }],
-      'failed: a Komari panel answers here (1.4.3), and refuses an agent\'s calls: status 403 and a page of HTML, "403" → let /api/clients/ pass in what is in front of the panel, by POST as by GET',
+      'failed: a Komari panel answers here (1.4.3), and refuses an agent\'s calls: status 403 and a page of HTML, "403" → have the server in front of the panel let /api/clients/ pass, for POST and GET',
     ],
     // What its page says tells more than the refusal of a call.
     [
@@ -88,11 +88,11 @@ Deno.test("the token is judged, and where it is from is named", () => {
     ],
     [
       ["token", refused, "-e https://panel.example -t 0123456789abcde"],
-      "failed: the panel does not know this token (flag --token), \"Unauthorized.\" → take the node's token from the panel's page (this one has 15 characters, theirs have 22)",
+      'failed: the panel does not know this token (flag --token), "Unauthorized." → copy the node\'s token from the panel (this one has 15 characters instead of 22)',
     ],
     [
       ["token", refused, "-e https://panel.example -t 0f8fad5b-d9cb-469f-a165-70867728950e"],
-      "failed: the panel does not know this token (flag --token), \"Unauthorized.\" → take the node's token from the panel's page (this one is a UUID, which names a node)",
+      'failed: the panel does not know this token (flag --token), "Unauthorized." → copy the node\'s token from the panel (this one is a UUID, which names a node)',
     ],
     [
       ["token", KNOWN, "-e https://panel.example --auto-discovery a-key-of-the-panel"],

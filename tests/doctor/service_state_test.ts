@@ -77,7 +77,7 @@ timed.test("the service is judged by its manager, and by the last error in its l
       // One whose agent is not seen.
       [
         ["MainPID=4194304", {}],
-        "failed: x (systemd) is running, and starts at boot, and no agent of it is seen: its health file would be /run/x/health → if it was started a moment ago, ask again in some seconds → see what it says: journalctl -u x -n 30 → have its files made again: systemctl restart x",
+        "failed: x (systemd) is running, and starts at boot, and its agent was not found: its health file would be /run/x/health → if it was started a moment ago, ask again in some seconds → see what it says: journalctl -u x -n 30 → have its files made again: systemctl restart x",
       ],
       // One that does not run.
       [
@@ -145,7 +145,7 @@ timed.test("the service is judged by its manager, and by the last error in its l
       ],
       [
         ["Result=exit-code ExecMainCode=1 ExecMainStatus=2", { ...STOPPED, isLogHidden: true }],
-        "failed: x (systemd) is not running, and starts at boot: it ended with code 2 (Result=exit-code); its log is not for this user → read its log: journalctl -u x -n 30",
+        "failed: x (systemd) is not running, and starts at boot: it ended with code 2 (Result=exit-code); this user may not read its log → read its log: journalctl -u x -n 30",
       ],
       // The last error in its log.
       [
@@ -204,6 +204,6 @@ Deno.test("a service that is not there, or whose record is not, is told apart", 
     ],
     [
       { state: { ...SERVICE, isActive: undefined } },
-      "failed: systemctl does not answer, so nothing is known of x → see what systemd itself says: journalctl -b _PID=1 -n 20",
+      "failed: systemctl does not answer, so the state of x is unknown → see what systemd itself says: journalctl -b _PID=1 -n 20",
     ],
   ]));

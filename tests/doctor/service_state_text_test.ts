@@ -17,8 +17,8 @@ Deno.test("serviceText() says whether it runs, what systemd does with it, and wh
   await same(of, [
     [[{}], `is running${atBoot}`],
     [[{ isActive: false, isEnabled: false }], `is not running${never}`],
-    [[{ isEnabled: undefined }], "is running, and may start at boot or not"],
-    [[{ isActive: undefined }], "may run or not: systemd gives no answer"],
+    [[{ isEnabled: undefined }], "is running, and may or may not start at boot"],
+    [[{ isActive: undefined }], "may or may not run: systemd does not answer"],
     [[{}, { LoadState: "masked" }], "is running, and can't be started at boot"],
   ]);
   const table: [states: string, text: string, atBoot: string][] = [

@@ -58,7 +58,7 @@ timed.test("TLS is judged by its error and by the certificate", () =>
       ],
       [
         { error: TOO_EARLY, certificate: days(9, 99, serverDate(0)) },
-        "failed: the certificate of panel.example is not trusted: it is not valid yet, or this machine's clock is wrong (TLSv1.3, issued by R13, valid from 2026-03-10 00:00 UTC, and the date here is 2026-03-01 00:00 UTC, for panel.example; by the clock of that server it is 2026-03-01 00:00 UTC) → have the certificate made anew: the clock of the machine that made it was ahead",
+        "failed: the certificate of panel.example is not trusted: it is not valid yet, or this machine's clock is wrong (TLSv1.3, issued by R13, valid from 2026-03-10 00:00 UTC, and the date here is 2026-03-01 00:00 UTC, for panel.example; by the clock of that server it is 2026-03-01 00:00 UTC) → make a new certificate: the clock of the machine that made it was ahead",
       ],
       [
         { error: EXPIRED, certificate: days(-99, -3, serverDate(0)) },
@@ -92,7 +92,7 @@ timed.test("TLS is judged by its error and by the certificate", () =>
           error: "Cannot connect to panel.example port 443: it does not speak TLS; is it …?",
           panelAt: "http://panel.example:25774",
         },
-        "failed: panel.example port 443 does not speak TLS; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS all on the way can read the token",
+        "failed: panel.example port 443 does not speak TLS; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token",
       ],
     ],
   ));

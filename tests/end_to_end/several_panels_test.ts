@@ -102,7 +102,7 @@ inFolder.test("a panel that refuses to register the node does not hold up the re
   );
   await until(further, ({ reports }) => reports.length >= 2);
   assertEquals(registering.state.reports.length, 0);
-  await agent.says("Cannot register: the panel refuses the key of auto-discovery");
+  await agent.says("Cannot register: the panel rejects the auto-discovery key");
   const problems = readHealth([`${folder.path}/run`])?.problems;
   assertEquals(problems?.map(({ part }) => part), ["registration"]);
   assertEquals((await agent.stop()).code, 0);

@@ -92,8 +92,8 @@ const TLS_ERRORS: Readonly<Record<string, Readonly<Record<string, readonly Error
       invalid("certificate not valid yet"),
     ],
     "it was revoked": [invalid("Revoked")],
-    "its purposes leave out that of a server": [invalid("InvalidPurpose")],
-    "its authority may not make certificates for that name": [invalid("NameConstraintViolation")],
+    "its purposes don't include that of a server": [invalid("InvalidPurpose")],
+    "its issuer may not issue certificates for that name": [invalid("NameConstraintViolation")],
     "it is malformed, or of a kind that is not supported (invalid peer certificate: odd)": [
       invalid("odd"),
     ],
@@ -107,7 +107,7 @@ const TLS_ERRORS: Readonly<Record<string, Readonly<Record<string, readonly Error
       failure("Broken pipe"),
     ],
     "the server has no site of that name": [failure("received fatal alert: UnrecognisedName")],
-    "the server wants a certificate of its clients": [
+    "the server requires a client certificate": [
       failure("received fatal alert: CertificateRequired"),
     ],
     "the server and this agent have no cipher in common": [

@@ -142,7 +142,7 @@ Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for 
     [
       [
         [403, '{"message":"Invalid AutoDiscovery Key"}'],
-        'key of auto-discovery: the panel refuses the key of auto-discovery: status 403, "Invalid AutoDiscovery Key"',
+        'key of auto-discovery: the panel rejects the auto-discovery key: status 403, "Invalid AutoDiscovery Key"',
       ],
       [
         [403, "<title>Forbidden</title>"],

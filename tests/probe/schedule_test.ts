@@ -145,7 +145,7 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
   assertEquals(lines.length, 1);
   assertStringIncludes(
     lines[0] ?? "",
-    " warning probe: Too many probes are due; some miss their turn",
+    " warning probe: Too many probes are due; some are skipped",
   );
 });
 

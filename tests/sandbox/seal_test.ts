@@ -245,7 +245,7 @@ Deno.test("installSeccompFilter() says what an administrator can do something ab
     [{ syscall: 7n }, "install the seccomp filter: thread 7 has another"],
     [
       { prctl: -1, errno: 22 },
-      "give up gaining privileges: " +
+      "set no_new_privs: " +
       "the kernel was built without seccomp filters (EINVAL)",
     ],
   ] as const;

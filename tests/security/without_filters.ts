@@ -35,7 +35,7 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   prctl: { parameters: ["i32", "usize", "usize", "usize", "usize"], result: "i32" },
   syscall: { parameters: ["i64", "u32", "u32", "buffer"], result: "i64" },
 });
-if (symbols.prctl(38, 1n, 0n, 0n, 0n) !== 0) throw new Error("Cannot give up gaining privileges");
+if (symbols.prctl(38, 1n, 0n, 0n, 0n) !== 0) throw new Error("Cannot set no_new_privs");
 if (symbols.syscall(BigInt(SECCOMP), 1, 1, reference) !== 0n) {
   throw new Error("Cannot install a seccomp filter");
 }

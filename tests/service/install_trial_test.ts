@@ -144,7 +144,8 @@ Deno.test("install() returns to the installation before when no panel accepts it
     const before = machine.content();
     const refusal = await machine.install(words, { env });
     const panel = words.length === 0 ? "one.example" : "tow.example";
-    const expected = `${panel} accepted no report within 30 s; the installation before is back`;
+    const expected =
+      `${panel} accepted no report within 30 s; the previous installation was restored`;
     assertEquals(refusal, expected);
     assertEquals(machine.content(), before);
     const printed = machine.output;
@@ -216,7 +217,7 @@ const whileWorking = testsWith(() => working());
 
 whileWorking.test("install() takes no report of the agent that ran before", async (machine) => {
   machine.isStuck = true;
-  const why = "one.example accepted no report within 30 s; the installation before is back";
+  const why = "one.example accepted no report within 30 s; the previous installation was restored";
   assertEquals(await machine.install(["-i", "2"]), why);
 });
 
@@ -271,7 +272,7 @@ Deno.test("install() stays where nothing has worked before", async () => {
 whileWorking.test("install() returns to the installation before when a step fails, or it is interrupted", async (machine) => {
   const before = machine.content();
   machine.failing = `rc-service ${NAME} restart`;
-  const why = "Cannot install, and the installation before is back";
+  const why = "Cannot install; the previous installation was restored";
   const limits = await seenTimeouts(async () => {
     const { cause } = await assertRejects(() => machine.install(["-i", "9"]), Error, why);
     assertStringIncludes(String(cause), "it is broken");
@@ -330,7 +331,7 @@ whileWorking.test("install() says that the installation before can't be put back
   const broken = machine.heard((line) => {
     if (line.startsWith("Putting")) machine.failing = `rc-service ${NAME} restart`;
   });
-  const words = "Cannot put the installation before back";
+  const words = "Cannot restore the previous installation";
   await assertRejects(() => installNow(machine.again("-i", "9"), broken), Error, words);
   assertStringIncludes(machine.printed.at(-1) ?? "", `${words}: Cannot run "rc-service`);
 });

@@ -108,8 +108,8 @@ Deno.test("MonthlyTraffic.collect() logs each change of the month, what was coun
   assertEquals(lines.map((line) => line.replace(/^\S+ (?:info|warning) +agent: /, "")), [
     "Counting the month's traffic: up 100 B, down 200 B since 2026-11-01",
     "The month's traffic was reset; previous month: up 100 B, down 200 B since 2026-11-01",
-    "The clock shows the month of 2026-11-01, and that of 2038-01-01 goes on: it is believed after " +
-    "ten minutes",
+    "The clock shows the month of 2026-11-01; the month of 2038-01-01 continues unless that lasts " +
+    "for ten minutes",
     "The clock ran ahead: the traffic of an earlier month continues; later month: up 10 B, " +
     "down 20 B since 2038-01-01",
     "The month's traffic was set: up 5 B, down 220 B since 2026-11-01",

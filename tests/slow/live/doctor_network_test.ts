@@ -122,13 +122,13 @@ endpoint: http://192.0.2.7
 → network failed: there is no default route of IPv4, and 192.0.2.7 | ip route add default
 # an empty resolv.conf
 resolv.conf: ⏎
-→ dns failed: /etc/resolv.conf names no name server | 1. name one: echo nameserver
+→ dns failed: /etc/resolv.conf lists no name server's address | 1. name one: echo nameserver
 # /etc/hosts with 127.0.0.1 for the panel
 hosts: 127.0.0.1 localhost⏎⏎127.0.0.1 panel.test⏎
 → connect failed: connection refused (from line 3 of /etc/hosts) | start the panel, if it is on this machine
 # a filter that answers 0.0.0.0
 answer: 0.0.0.0
-→ dns failed: panel.test is 0.0.0.0 | a filter blocks the name so | → allow panel.test in
+→ dns failed: panel.test is 0.0.0.0 | a filter blocks this name | → allow panel.test in
 # a name server that fails
 answer: SERVFAIL
 → dns failed: asked ${HERE}: SERVFAIL | 1. see whether ${HERE} answers about other names | --custom-dns

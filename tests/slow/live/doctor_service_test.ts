@@ -172,14 +172,14 @@ systemctl kill -s STOP ${SERVICE}
 # a health file that is gone (/run/${SERVICE})
 rm -r /run/${SERVICE}
 heal: systemctl restart ${SERVICE}
-→ service failed: no agent of it is seen: its health file would be | systemctl restart
+→ service failed: its agent was not found: its health file would be | systemctl restart
 # a record that is gone
 mv ${RECORD} /tmp/record
 → service failed exit=undefined reports=false: the record of its installation is not | → write the record anew
 # a systemctl that does not answer
 printf '#!/bin/sh⏎sleep 10⏎' >/tmp/silent && chmod 755 /tmp/silent && mount --bind /tmp/silent /usr/bin/systemctl
 heal: umount /usr/bin/systemctl
-→ service warning exit=undefined reports=true: systemctl does not answer, so nothing is known of ${SERVICE}
+→ service warning exit=undefined reports=true: systemctl does not answer, so the state of ${SERVICE} is unknown
 # a service that does not start at boot
 systemctl disable ${SERVICE}
 → service warning: does not start at boot | systemctl enable ${SERVICE}.service
@@ -202,7 +202,7 @@ heal: rm /etc/${SERVICE}/environment ${DROP_IN} && ${RESTART}
 → connect failed exit=1: the proxy 127.0.0.1 | correct HTTP_PROXY
 # a variable that systemd puts nothing in the place of
 drop-in: Environment=AGENT_TOKEN=\${KOMARI_TOKEN}
-→ token failed exit=1: (AGENT_TOKEN in ${DROP_IN}) | it is a variable that nothing has filled in | put the token itself into
+→ token failed exit=1: (AGENT_TOKEN in ${DROP_IN}) | it is a variable that was not expanded | put the token itself into
 # a firewall that lets the service reach nothing
 drop-in: IPAddressDeny=any
 → agent failed exit=1: IPAddressDeny (${DROP_IN}:2) | see whether it reports without ${DROP_IN}
@@ -220,8 +220,8 @@ heal: komari-two uninstall --install-service-name komari-two && systemctl restar
 → agents failed exit=undefined: another agent runs with the same token: komari-two (process  | systemctl status
 # a proxy that closes WebSockets after 2 s
 drop-in: Environment=AGENT_ENDPOINT=http://127.0.0.1:${closing}
-waits: ${PROGRAM} health | grep -q "were closed soon"
-→ connections failed reports=false: were closed soon: they were open for | proxy_read_timeout 60s
+waits: ${PROGRAM} health | grep -q "were closed after only"
+→ connections failed reports=false: were closed after only | proxy_read_timeout 60s
 # a program that is gone
 mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }
 → service failed: ${INSTALLED} | put the program there again

@@ -306,7 +306,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
     {
       cause: "a certificate of the future",
       ...trusting("not yet valid"),
-      ...failed("tls", "valid from", "the date here is", "have the certificate made anew"),
+      ...failed("tls", "valid from", "the date here is", "make a new certificate"),
     },
     {
       cause: "an unknown authority",
@@ -335,7 +335,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed("tls", "its issuer is unknown", "→ give the panel's server the full chain"),
     },
     {
-      cause: "a server that wants a certificate of its clients",
+      cause: "a server that requires a client certificate",
       ...trusting("client certificate"),
       ...failed(
         "panel",
@@ -415,7 +415,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       cause: "a proxy variable that names a web server",
       ...at("https://panel.example"),
       env: { HTTPS_PROXY: plain("another site") },
-      ...failed("connect", "names a proxy of that kind, and no web server"),
+      ...failed("connect", "names a proxy of that kind, not a web server"),
     },
     {
       cause: "a proxy variable that names a web server, for http://",
