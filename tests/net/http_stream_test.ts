@@ -3,36 +3,44 @@ import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
 import { timed } from "../fake_time.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
-import { type RawPeer, type RawServer, withRawServer } from "./raw_server.ts";
+import { sameLater } from "../cases.ts";
+import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { sanitized } from "../sanitized_tests.ts";
 
 const never = new AbortController().signal;
 
+const POST = { method: "POST", url: "http://localhost", headers: [] } as const;
+const OK = "HTTP/1.1 200 OK\r\n";
+const FIVE = `${OK}Content-Length: 5\r\n\r\n`;
+
 /** A request to a server; no connection may be left. */
-async function withStream(
+async function withStream<T>(
   serve: (peer: RawPeer) => Promise<void>,
   use: (
     request: (
       request: Partial<StreamedRequest>,
       signal?: AbortSignal,
     ) => ReturnType<typeof streamRequest>,
-    server: RawServer,
-  ) => Promise<void>,
+  ) => Promise<T>,
   dialer = new LoopbackDialer(),
-): Promise<void> {
-  await withRawServer(serve, async (server) => {
-    await use(
-      (request, signal = never) =>
-        streamRequest(
-          dialer,
-          { method: "POST", url: `${server.origin}/t?token=x`, headers: [], ...request },
-          { signal, stallMs: 60_000 },
-        ),
-      server,
-    );
-    assertEquals(dialer.openStreams, 0);
-  });
+): Promise<T> {
+  const result = await withRawServer(
+    serve,
+    async ({ origin }) =>
+      await use((request, signal = never) => {
+        const asked = { ...POST, url: `${origin}/t?token=x`, ...request };
+        return streamRequest(dialer, asked, { signal, stallMs: 60_000 });
+      }),
+  );
+  assertEquals(dialer.openStreams, 0);
+  return result;
 }
+
+/** Answers one request so. */
+const answering = (answer: string) => async (peer: RawPeer) => {
+  await peer.request();
+  await peer.write(answer);
+};
 
 /** Gives `text` in pieces. */
 function bodyOf(text: string, lengthBytes = text.length) {
@@ -78,60 +86,40 @@ sanitized.test("streamRequest() sends exactly the bytes of its body", async () =
   }, new LoopbackDialer({ longestWrite: 1000 }));
 });
 
-for (const chunked of [false, true]) {
-  sanitized.test(`streamRequest() gives its sink a body ${chunked ? "in chunks" : "of a length"}`, async () => {
-    const text = "abcdefghij".repeat(3000);
-    await withStream(async (peer) => {
-      assertMatch((await peer.request())?.head ?? "", /^content-length: 0\r$/m);
-      if (!chunked) return await peer.answer(text);
-      await peer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-      await peer.write(`2710\r\n${text.slice(0, 10_000)}\r\n`);
-      await peer.write(`4e20\r\n${text.slice(10_000)}\r\n0\r\n\r\n`);
-    }, async (request) => {
+sanitized.test("streamRequest() gives its sink a body of a length or in chunks, and the text of a refusal none", async () => {
+  const text = "abcdefghij".repeat(3000);
+  const pieces = `2710\r\n${text.slice(0, 10_000)}\r\n4e20\r\n${text.slice(10_000)}\r\n0\r\n\r\n`;
+  await sameLater((answer) =>
+    withStream(answering(answer), async (request) => {
       const sink = sinkOf(30_000);
-      const answer = await request({ sink });
-      assertEquals([answer.status, answer.text, sink.text], [200, "", text]);
-    });
-  });
-}
-
-sanitized.test("streamRequest() refuses a body of another length, or an incomplete one", async () => {
-  const answers = [
-    "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n123456",
-    "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n1234",
-    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n123",
-    "HTTP/1.1 200 OK\r\n\r\n123",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123",
-    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345",
-    "SSH-2.0-OpenSSH\r\n\r\n",
-    "",
-  ];
-  let at = 0;
-  await withStream(async (peer) => {
-    await peer.request();
-    await peer.write(answers[at] ?? "");
-  }, async (request) => {
-    for (; at < answers.length; at++) {
-      const error = await assertRejects(
-        () => request({ sink: sinkOf(5) }),
-        ResponseError,
-        undefined,
-        answers[at],
-      );
-      if (at < 2) assertEquals(error.kind, at === 0 ? "too long" : "closed");
-    }
+      const { status, text } = await request({ sink });
+      return [status, text, sink.text];
+    }), [
+    [`${OK}Content-Length: 30000\r\n\r\n${text}`, [200, "", text]],
+    [`${OK}Transfer-Encoding: chunked\r\n\r\n${pieces}`, [200, "", text]],
+    ["HTTP/1.1 401 No\r\nContent-Length: 7\r\n\r\nexpired", [401, "expired", ""]],
+  ]);
+  await withStream(answering(`${OK}Content-Length: 3\r\n\r\n123`), async (request) => {
+    const sink = Object.assign(sinkOf(5), { takesShorter: true });
+    await request({ sink });
+    assertEquals(sink.text, "123");
   });
 });
 
-sanitized.test("streamRequest() gives a refusal as text, and its sink nothing", async () => {
-  await withStream(async (peer) => {
-    await peer.request();
-    await peer.answer("expired", [], "401 Unauthorized");
-  }, async (request) => {
-    const sink = sinkOf(5);
-    const { status, text } = await request({ sink });
-    assertEquals([status, text, sink.text], [401, "expired", ""]);
-  });
+sanitized.test("streamRequest() refuses a body of another length, or an incomplete one", async () => {
+  await sameLater((answer) =>
+    withStream(answering(answer), async (request) => {
+      return (await assertRejects(() => request({ sink: sinkOf(5) }), ResponseError)).kind;
+    }), [
+    [`${OK}Content-Length: 6\r\n\r\n123456`, "too long"],
+    [`${OK}Content-Length: 4\r\n\r\n1234`, "closed"],
+    [`${FIVE}123`, "closed"],
+    [`${OK}\r\n123`, "closed"],
+    [`${OK}Transfer-Encoding: chunked\r\n\r\n3\r\n123`, "closed"],
+    [`${OK}Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\n12345`, "malformed"],
+    ["SSH-2.0-OpenSSH\r\n\r\n", "malformed"],
+    ["", "closed"],
+  ]);
 });
 
 sanitized.test("streamRequest() stops sending when it is refused early", async () => {
@@ -156,7 +144,7 @@ sanitized.test("streamRequest() stops sending when it is refused early", async (
 
 Deno.test("streamRequest() says why a body could not be sent, whatever the answer", async () => {
   const lost = Promise.withResolvers<void>();
-  const answer = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  const answer = new TextEncoder().encode(`${OK}Content-Length: 0\r\n\r\n`);
   let writes = 0;
   const stream = {
     async read(into: Uint8Array<ArrayBuffer>) {
@@ -172,30 +160,22 @@ Deno.test("streamRequest() says why a body could not be sent, whatever the answe
     close() {},
   };
   const dialer = { dial: () => Promise.resolve({ stream }) };
-  const request: StreamedRequest = {
-    method: "POST",
-    url: "http://localhost",
-    headers: [],
-    body: bodyOf("123"),
-  };
+  const request = { ...POST, body: bodyOf("123") };
   const asking = streamRequest(dialer, request, { signal: never, stallMs: 60_000 });
   await assertRejects(() => asking, ResponseError, "the connection was lost");
 });
 
 sanitized.test("streamRequest() throws what body and sink throw", async () => {
   await withStream(async (peer) => {
-    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345");
+    await peer.write(`${FIVE}12345`);
     await peer.ended();
   }, async (request) => {
     const write = () => Promise.reject(new Error("the disk is full"));
     await assertRejects(() => request({ sink: { lengthBytes: 5, write } }), Error, "disk is full");
   });
-  await withStream(async (peer) => {
-    await peer.ended();
-  }, async (request) => {
-    const read = () => Promise.reject(new Error("input/output error"));
-    const failing = { lengthBytes: 5, read };
-    await assertRejects(() => request({ body: failing }), Error, "input/output error");
+  await withStream((peer) => peer.ended(), async (request) => {
+    const body = { lengthBytes: 5, read: () => Promise.reject(new Error("input/output error")) };
+    await assertRejects(() => request({ body }), Error, "input/output error");
     await assertRejects(() => request({ body: bodyOf("123", 5) }), RangeError, "ended early");
   });
 });
@@ -207,15 +187,16 @@ sanitized.test("streamRequest() ends when its signal aborts", async () => {
     controller.abort(new Error("enough"));
     await peer.ended();
   }, async (request) => {
-    await assertRejects(() => request({ sink: sinkOf(5) }, controller.signal), Error, "enough");
-    await assertRejects(() => request({}, controller.signal), Error, "enough");
+    for (const sink of [sinkOf(5), sinkOf(0)]) {
+      await assertRejects(() => request({ sink }, controller.signal), Error, "enough");
+    }
   });
 });
 
 timed.test("streamRequest() ends when the transfer stalls", async (time) => {
   await withStream(async (peer) => {
     await peer.request();
-    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12");
+    await peer.write(`${FIVE}12`);
     await peer.ended();
   }, async (request) => {
     const sink = sinkOf(5);
@@ -235,23 +216,12 @@ timed.test("streamRequest() ends when the transfer stalls", async (time) => {
   });
 });
 
-sanitized.test("streamRequest() gives a sink that takes less a shorter body", async () => {
-  await withStream(async (peer) => {
-    await peer.request();
-    await peer.answer("123");
-  }, async (request) => {
-    const sink = Object.assign(sinkOf(5), { takesShorter: true });
-    await request({ sink });
-    assertEquals(sink.text, "123");
-  });
-});
-
 timed.test("streamRequest() goes on as long as bytes move, however slowly, in either direction", async (time) => {
   let taken = Promise.withResolvers<void>();
   await withStream(async (peer) => {
     const asked = await peer.request();
     if (asked?.body !== "") return await peer.answer(asked?.body ?? "");
-    await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+    await peer.write(`${OK}Content-Length: 4\r\n\r\n`);
     for (const letter of "wxyz") {
       await peer.write(letter);
       await taken.promise;

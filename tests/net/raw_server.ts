@@ -187,10 +187,10 @@ export function echoServer(options: RawServerOptions = {}): RawServer {
 }
 
 /** Runs a server until `use` has ended, which fails when it hangs. */
-export async function withRawServer(
+export async function withRawServer<T>(
   serve: (peer: RawPeer, index: number) => Promise<void>,
-  use: (server: RawServer) => Promise<void>,
-): Promise<void> {
+  use: (server: RawServer) => Promise<T>,
+): Promise<T> {
   await using server = new RawServer(serve);
-  await realDeadline(use(server));
+  return await realDeadline(use(server));
 }
