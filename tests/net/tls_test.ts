@@ -6,6 +6,7 @@ import { NodeTlsStream } from "../../lib/net/node_tls.ts";
 import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
+import { sameLater } from "../cases.ts";
 import { echoServer, type RawPeer, RawServer } from "./raw_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -22,12 +23,13 @@ type TlsOptions = ConstructorParameters<typeof Tls>[0];
 
 const trust: TlsOptions = certificate ? { caCerts: [certificate.authority] } : {};
 
-const TRUSTS: readonly TlsOptions[] = [trust, { ...trust, byNode: true }, { anyCertificate: true }];
+const BY_NODE: TlsOptions = { byNode: true };
 
-function told({ anyCertificate, byNode }: TlsOptions): string {
-  if (anyCertificate) return "without a look at certificates";
-  return `with verified certificates${byNode ? ", by Node's library" : ""}`;
-}
+const TRUSTS: readonly [told: string, TlsOptions][] = [
+  ["with verified certificates", trust],
+  ["with verified certificates, by Node's library", { ...trust, ...BY_NODE }],
+  ["without a look at certificates", { anyCertificate: true }],
+];
 
 async function start(
   tls: Tls,
@@ -36,6 +38,15 @@ async function start(
 ): Promise<ByteStream> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   return await tls.start(connection, { host: "localhost", port, signal, ...options });
+}
+
+/** The error of a start that fails. */
+async function failure(
+  options: TlsOptions,
+  port: number,
+  more: { host?: string } = {},
+): Promise<DialError> {
+  return await assertRejects(() => start(new Tls(options), port, more), DialError);
 }
 
 /** Answers each connection so; afterwards it is open until the other side ends it. */
@@ -50,28 +61,20 @@ function oddServer(answer: (peer: RawPeer) => unknown): RawServer {
 withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (needs openssl)", async () => {
   if (!certificate) return;
   await using server = echoServer({ certificate });
-  const { caCerts } = trust;
   const unknown = "its issuer is unknown to this machine";
-  const table: [TlsOptions, string, string][] = [
-    [{}, "localhost", unknown],
-    [{ byNode: true }, "localhost", `${unknown}, or it is not valid at this time`],
-    ...[false, true].flatMap((byNode): [TlsOptions, string, string][] =>
-      ["other.test", "127.0.0.2"].map((host) => [
-        { caCerts, byNode },
-        host,
-        "it is for another name",
-      ])
-    ),
-  ];
-  for (const [options, host, reason] of table) {
-    const error = await assertRejects(
-      () => start(new Tls(options), server.port, { host }),
-      DialError,
-    );
-    assertEquals(error.message, `Cannot trust the certificate of ${host}: ${reason}`);
-    assertEquals(error.stage, "tls");
+  const other = "it is for another name";
+  await sameLater(async ([options, host]) => {
+    const error = await failure(options, server.port, { host });
     assert(error.cause instanceof Error);
-  }
+    return `${error.stage}: ${error.message.replace("Cannot trust the certificate of ", "")}`;
+  }, [
+    [[{}, "localhost"], `tls: localhost: ${unknown}`],
+    [[BY_NODE, "localhost"], `tls: localhost: ${unknown}, or it is not valid at this time`],
+    [[trust, "other.test"], `tls: other.test: ${other}`],
+    [[trust, "127.0.0.2"], `tls: 127.0.0.2: ${other}`],
+    [[{ ...trust, ...BY_NODE }, "other.test"], `tls: other.test: ${other}`],
+    [[{ ...trust, ...BY_NODE }, "127.0.0.2"], `tls: 127.0.0.2: ${other}`],
+  ] as [[TlsOptions, string], string][]);
   await realUntil(() => server.open === 0);
 });
 
@@ -110,57 +113,45 @@ withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", 
   stream.close();
 });
 
-for (const options of TRUSTS) {
-  sanitized.test(`Tls.start() says so when the server speaks no TLS, ${told(options)}`, async () => {
-    const answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-    await using server = oddServer((peer) => peer.write(answer));
-    const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
-    assertEquals(
-      error.message,
-      `Cannot connect to localhost port ${server.port}: it does not speak TLS; is it an http:// address?`,
-    );
-    await realUntil(() => server.open === 0);
+for (const [told, options] of TRUSTS) {
+  sanitized.test(`Tls.start() says so when the server speaks no TLS or hangs up, ${told}`, async () => {
+    await sameLater(async (act) => {
+      await using server = oddServer((peer) => peer[act]("HTTP/1.1 400 Bad Request\r\n\r\n"));
+      const { message } = await failure(options, server.port);
+      await realUntil(() => server.open === 0);
+      return message.replace(`${server.port}`, "…");
+    }, [
+      [
+        "write",
+        "Cannot connect to localhost port …: it does not speak TLS; is it an http:// address?",
+      ],
+      ["close", "Cannot start TLS with localhost port …: the server closed the connection"],
+    ] as ["write" | "close", string][]);
   });
 
-  sanitized.test(`Tls.start() rejects when the server hangs up, ${told(options)}`, async () => {
-    await using server = oddServer((peer) => peer.close());
-    const error = await assertRejects(() => start(new Tls(options), server.port), DialError);
-    assertEquals(
-      error.message,
-      `Cannot start TLS with localhost port ${server.port}: the server closed the connection`,
-    );
-  });
+  sanitized.test(`Tls.start() gives a mute server 10 s, and rejects at once when its signal aborts, ${told}`, async () => {
+    let greeted = Promise.withResolvers<void>();
+    await using server = oddServer(() => greeted.resolve());
+    const controller = new AbortController();
+    const aborted = start(new Tls(options), server.port, { signal: controller.signal });
+    await realDeadline(greeted.promise);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => aborted, Error, "enough");
+    // The runtime's own keeps its socket.
+    if (options.byNode || options.anyCertificate) await realUntil(() => server.open === 0);
 
-  sanitized.test(`Tls.start() gives a mute server 10 s, ${told(options)}`, async () => {
-    const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
-    await using server = oddServer(() => greet());
+    greeted = Promise.withResolvers();
     using time = new FakeTime();
     const started = start(new Tls(options), server.port);
     started.catch(() => {});
-    await realDeadline(greeted);
+    await realDeadline(greeted.promise);
     await time.run(9999);
     assertEquals(time.timers, 1);
     await time.run(1);
-    const error = await assertRejects(() => realDeadline(started), DialError);
-    assertEquals(
-      error.message,
-      `Cannot start TLS with localhost port ${server.port}: no answer within 10 s`,
-    );
+    await assertRejects(() => realDeadline(started), DialError, "no answer within 10 s");
   });
 
-  sanitized.test(`Tls.start() rejects with the signal's reason at once, ${told(options)}`, async () => {
-    const { promise: greeted, resolve: greet } = Promise.withResolvers<void>();
-    await using server = oddServer(() => greet());
-    const controller = new AbortController();
-    const started = start(new Tls(options), server.port, { signal: controller.signal });
-    await greeted;
-    controller.abort(new Error("enough"));
-    await assertRejects(() => started, Error, "enough");
-    // The runtime's own keeps its socket.
-    if (options.byNode || options.anyCertificate) await realUntil(() => server.open === 0);
-  });
-
-  withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told(options)}`, async () => {
+  withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told}`, async () => {
     if (!certificate) return;
     await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
@@ -180,7 +171,7 @@ for (const options of TRUSTS) {
     assert(ended instanceof Error);
   });
 
-  withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told(options)}`, async () => {
+  withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told}`, async () => {
     if (!certificate) return;
     using listener = Deno.listenTls({
       hostname: "127.0.0.1",
@@ -207,7 +198,7 @@ for (const options of TRUSTS) {
     stream.close();
   });
 
-  withOpenssl.test(`Tls.start() gives a stream whose close() ends a read under way, ${told(options)}`, async () => {
+  withOpenssl.test(`Tls.start() gives a stream whose close() ends a read under way, ${told}`, async () => {
     if (!certificate) return;
     await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
@@ -247,10 +238,9 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
 });
 
 Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {
-  const names = [
-    ...["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS"],
-    ...["SSL_CERT_FILE", "SSL_CERT_DIR"],
-  ];
+  const names = "DENO_TLS_CA_STORE DENO_CERT NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR".split(
+    " ",
+  );
   using _client = restoring(Deno, "createHttpClient");
   using _env = restoring(Deno.env, "has");
   const loads: unknown[] = [];
