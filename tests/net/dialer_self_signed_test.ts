@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { onlyIf } from "../only_on.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeSelfSigned, type SelfSigned } from "./test_authority.ts";
 import { RawServer } from "./raw_server.ts";
@@ -27,11 +28,15 @@ async function dial(url: URL, caCerts: readonly string[]): Promise<void> {
   stream.close();
 }
 
+async function assertRefused(url: URL, caCerts: readonly string[], why: string): Promise<void> {
+  const { message } = await assertRejects(() => dial(url, caCerts), DialError);
+  assertEquals(message, `Cannot trust the certificate of localhost: ${why}`);
+}
+
 withOpenssl.test("NetDialer.dial() trusts a self-signed certificate that is an authority's, when it is given", async () => {
   await withServer({ cert, key }, async (url) => {
     await dial(url, [cert]);
-    const error = await assertRejects(() => dial(url, []), DialError);
-    assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
+    await assertRefused(url, [], "it is self-signed");
   });
 });
 
@@ -54,19 +59,13 @@ withOpenssl.test("NetDialer.dial() connects once to a server that is gone, also 
 
 withOpenssl.test("NetDialer.dial() refuses such a certificate that is another one, or for another name", async () => {
   const another = await makeSelfSigned(...NAMED) ?? { cert: "", key: "" };
-  await withServer(another, async (url) => {
-    const error = await assertRejects(() => dial(url, [cert]), DialError);
-    assertEquals(error.message, "Cannot trust the certificate of localhost: it is self-signed");
-  });
+  await withServer(another, (url) => assertRefused(url, [cert], "it is self-signed"));
   const options = ["-days", "2", "-addext", "subjectAltName=DNS:other.example"];
   const misnamed = await makeSelfSigned(...options) ?? { cert: "", key: "" };
-  await withServer(misnamed, async (url) => {
-    const error = await assertRejects(() => dial(url, [misnamed.cert]), DialError);
-    assertEquals(
-      error.message,
-      "Cannot trust the certificate of localhost: it is for another name",
-    );
-  });
+  await withServer(
+    misnamed,
+    (url) => assertRefused(url, [misnamed.cert], "it is for another name"),
+  );
 });
 
 withOpenssl.test("NetDialer.dial() refuses who has such a certificate, but not its key", async () => {
@@ -82,15 +81,11 @@ withOpenssl.test("NetDialer.dial() refuses who has such a certificate, but not i
 
 /** A server of TLS 1.2, where the proof of the key is seen by who stands in between. */
 async function startProvenServer(pair: SelfSigned): Promise<AsyncDisposable & { port: number }> {
-  const folder = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${folder}/cert.pem`, pair.cert);
-  await Deno.writeTextFile(`${folder}/key.pem`, pair.key);
+  const folder = new TempFolder();
+  await Deno.writeTextFile(`${folder.path}/pair.pem`, pair.cert + pair.key);
   const process = new Deno.Command("openssl", {
-    args: [
-      ...["s_server", "-accept", "127.0.0.1:0", "-tls1_2", "-www"],
-      ...["-cert", "cert.pem", "-key", "key.pem"],
-    ],
-    cwd: folder,
+    args: "s_server -accept 127.0.0.1:0 -tls1_2 -www -cert pair.pem -key pair.pem".split(" "),
+    cwd: folder.path,
     stdin: "null",
     stdout: "piped",
     stderr: "null",
@@ -108,7 +103,7 @@ async function startProvenServer(pair: SelfSigned): Promise<AsyncDisposable & { 
       process.kill();
       await reader.cancel();
       await process.status;
-      await Deno.remove(folder, { recursive: true });
+      folder[Symbol.dispose]();
     },
   };
 }

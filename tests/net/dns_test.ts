@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import { same, sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import {
   lookUpHostsFile,
@@ -15,15 +16,11 @@ function resolverBy(lookUp: SystemNames["lookUp"]): SystemResolver {
 }
 
 Deno.test("SystemResolver.resolve() puts the first IPv4 address before the first of IPv6", async () => {
-  const table: [string[], string[]][] = [
+  await sameLater((found) => resolverBy(() => Promise.resolve(found)).resolve("host", { signal }), [
     [["::1", "::2", "127.0.0.2", "127.0.0.1"], ["127.0.0.2", "::1"]],
     [["::2"], ["::2"]],
     [["127.0.0.1", "127.0.0.2"], ["127.0.0.1"]],
-  ];
-  for (const [found, expected] of table) {
-    const resolver = resolverBy(() => Promise.resolve(found));
-    assertEquals(await resolver.resolve("host", { signal }), expected);
-  }
+  ]);
 });
 
 Deno.test("SystemResolver.resolve() asks the system, hosts file included", async () => {
@@ -33,11 +30,8 @@ Deno.test("SystemResolver.resolve() asks the system, hosts file included", async
 
 Deno.test("SystemResolver.resolve() rejects when a name has no address", async () => {
   const failing = resolverBy(() => Promise.reject(new Error("ENOTFOUND")));
-  const error = await assertRejects(
-    () => failing.resolve("host", { signal }),
-    Error,
-    "Cannot resolve host",
-  );
+  const resolving = () => failing.resolve("host", { signal });
+  const error = await assertRejects(resolving, Error, "Cannot resolve host");
   assertEquals(error.cause instanceof Error && error.cause.message, "ENOTFOUND");
   const empty = resolverBy(() => Promise.resolve(["fe80::1%eth0"]));
   await assertRejects(() => empty.resolve("host", { signal }), Error, "it has no address");
@@ -117,16 +111,15 @@ panel.example
 192.0.2.5
 `;
 
-Deno.test("lookUpHostsFile() gives all addresses of a name in the file's order", () => {
-  assertEquals(lookUpHostsFile(TEXT, "panel.example"), ["192.0.2.1", "192.0.2.2"]);
-  assertEquals(lookUpHostsFile(TEXT, "PANEL"), ["192.0.2.1"]);
-  assertEquals(lookUpHostsFile(TEXT, "localhost"), ["127.0.0.1", "::1"]);
-  assertEquals(lookUpHostsFile(TEXT.replaceAll("\n", "\r\n"), "other"), ["192.0.2.4"]);
-});
-
-Deno.test("lookUpHostsFile() gives nothing for an unknown name", () => {
-  for (const host of ["", "#", "and", "192.0.2.1", "example", "unknown"]) {
-    assertEquals(lookUpHostsFile(TEXT, host), [], host);
+Deno.test("lookUpHostsFile() gives all addresses of a name in the file's order, and nothing for an unknown one", () => {
+  for (const text of [TEXT, TEXT.replaceAll("\n", "\r\n")]) {
+    same((host) => lookUpHostsFile(text, host), [
+      ["panel.example", ["192.0.2.1", "192.0.2.2"]],
+      ["PANEL", ["192.0.2.1"]],
+      ["localhost", ["127.0.0.1", "::1"]],
+      ["other", ["192.0.2.4"]],
+      ...["", "#", "and", "192.0.2.1", "example", "unknown"].map((host) => [host, []] as const),
+    ]);
   }
 });
 

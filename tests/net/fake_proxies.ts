@@ -93,7 +93,8 @@ async function serveSocks(client: RawPeer, proxy: TestProxy): Promise<void> {
   await client.write(Uint8Array.of(5, method));
   if (method === 255) return;
   if (login !== undefined) {
-    const [, userLength = 0] = await take(2);
+    const [loginVersion, userLength = 0] = await take(2);
+    if (loginVersion !== 1) return;
     const user = text(await take(userLength));
     const [passwordLength = 0] = await take(1);
     const password = text(await take(passwordLength));
@@ -101,7 +102,8 @@ async function serveSocks(client: RawPeer, proxy: TestProxy): Promise<void> {
     await client.write(Uint8Array.of(1, isWelcome ? 0 : 1));
     if (!isWelcome) return;
   }
-  const [, , , kind] = await take(4);
+  const [version, command, , kind] = await take(4);
+  if (version !== 5 || command !== 1) return;
   const [length = 0] = kind === 1 ? [4] : kind === 4 ? [16] : await take(1);
   const host = await take(length);
   const [high = 0, low = 0] = await take(2);

@@ -3,6 +3,7 @@ import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { startSocksProxy } from "./fake_proxies.ts";
 import { RawServer } from "./raw_server.ts";
+import { same, sameLater } from "../cases.ts";
 import fc from "fast-check";
 import { parseConnectResponse } from "../../lib/net/proxy.ts";
 
@@ -52,34 +53,9 @@ Deno.test("openSocksTunnel() asks for an address as such, and for names of up to
   assertEquals(await requestOf(`ws://${name}:8443`), `${name}:8443`);
   const user = "u".repeat(255);
   assertEquals((await dialThrough(answer, { login: `${user}:p` })).first, "h");
-  await assertRejects(
-    () => dialThrough(answer, { login: `${user}u:p` }),
-    DialError,
-    "the user is too long for SOCKS 5",
-  );
-  await assertRejects(
-    () => dialThrough(answer, { login: `u:${user}p` }),
-    DialError,
-    "the password is too long for SOCKS 5",
-  );
-});
-
-Deno.test("openSocksTunnel() says why the proxy refuses", async () => {
-  const reasons = [
-    "with a general failure",
-    "that its rules forbid the connection",
-    "that the network is unreachable",
-    "that the host is unreachable",
-    "that the connection was refused",
-    "that the TTL expired",
-    "that it does not support CONNECT",
-    "that it does not support this type of address",
-    "failure 9",
-  ];
-  for (const [index, reason] of reasons.entries()) {
-    const answer = Uint8Array.of(5, index + 1, 0, 1, 0, 0, 0, 0, 0, 0);
-    const { message } = await assertRejects(() => dialThrough(answer), DialError);
-    assert(message.endsWith(`: the proxy answers ${reason}`), message);
+  for (const [login, what] of [[`${user}u:p`, "user"], [`u:${user}p`, "password"]] as const) {
+    const dialled = () => dialThrough(answer, { login });
+    await assertRejects(dialled, DialError, `the ${what} is too long for SOCKS 5`);
   }
 });
 
@@ -99,35 +75,45 @@ async function toldOf(login: string, ...answers: (string | number[])[]): Promise
   return message.replace(/.*: /, "");
 }
 
-Deno.test("openSocksTunnel() refuses a server that speaks another protocol from the start", async () => {
-  const other = "the proxy does not speak SOCKS 5";
-  assertEquals(await toldOf("", "HTTP/1.1 400 Bad Request\r\n\r\n"), other);
-  assertEquals(await toldOf("", [4, 0]), other);
-  assertEquals(await toldOf("a:b@", [0, 2], [1, 0]), other);
-});
-
-Deno.test("openSocksTunnel() names no login to a proxy that asks for one which there is not", async () => {
-  assertEquals(await toldOf("", [5, 2]), "the proxy requires another authentication method");
-  const wrong = "the proxy answers that user or password is wrong";
-  for (const status of [1, 2, 255]) assertEquals(await toldOf("a:b@", [5, 2], [1, status]), wrong);
-});
-
-Deno.test("parseConnectResponse() reads status and reason", () => {
-  const table: [string, number, string][] = [
-    ["HTTP/1.1 200 Connection established", 200, "Connection established"],
-    ["HTTP/1.0 407 ", 407, ""],
-    ["HTTP/1.1 502", 502, ""],
-    ["HTTP/1.1  403  No  way ", 403, "No  way"],
+Deno.test("openSocksTunnel() says why the proxy refuses, and names no login to one that asks for a missing one", async () => {
+  const reasons = [
+    "with a general failure",
+    "that its rules forbid the connection",
+    "that the network is unreachable",
+    "that the host is unreachable",
+    "that the connection was refused",
+    "that the TTL expired",
+    "that it does not support CONNECT",
+    "that it does not support this type of address",
+    "failure 9",
   ];
-  for (const [head, status, reason] of table) {
-    assertEquals(parseConnectResponse(head), { status, reason });
-  }
+  const other = "the proxy does not speak SOCKS 5";
+  const wrong = "the proxy answers that user or password is wrong";
+  await sameLater(([login, ...answers]) => toldOf(login, ...answers), [
+    ...reasons.map((reason, index) => [
+      ["", [5, 0], [5, index + 1, 0, 1, 0, 0, 0, 0, 0, 0]],
+      `the proxy answers ${reason}`,
+    ]),
+    [["", "HTTP/1.1 400 Bad Request\r\n\r\n"], other],
+    [["", [4, 0]], other],
+    [["", [5, 0], [4, 0, 0, 1]], other],
+    [["a:b@", [0, 2], [1, 0]], other],
+    [["", [5, 2]], "the proxy requires another authentication method"],
+    ...[1, 2, 255].map((status) => [["a:b@", [5, 2], [1, status]], wrong]),
+  ] as [[string, ...(string | number[])[]], string][]);
 });
 
-Deno.test("parseConnectResponse() gives a printable reason of bounded length", () => {
-  const head = `HTTP/1.1 500 \u001b[31m\u00fc\u0000${"x".repeat(500)}`;
-  const { reason } = parseConnectResponse(head);
-  assertEquals(reason, `[31m${"x".repeat(96)}`);
+Deno.test("parseConnectResponse() reads status and a printable reason of bounded length", () => {
+  same(parseConnectResponse, [
+    ["HTTP/1.1 200 Connection established", { status: 200, reason: "Connection established" }],
+    ["HTTP/1.0 407 ", { status: 407, reason: "" }],
+    ["HTTP/1.1 502", { status: 502, reason: "" }],
+    ["HTTP/1.1  403  No  way ", { status: 403, reason: "No  way" }],
+    [
+      `HTTP/1.1 500 \u001b[31m\u00fc\u0000${"x".repeat(500)}`,
+      { status: 500, reason: `[31m${"x".repeat(96)}` },
+    ],
+  ]);
 });
 
 Deno.test("parseConnectResponse() throws when it is not HTTP", () => {
