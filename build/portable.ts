@@ -51,8 +51,6 @@ export async function writePortable(script: string, folder: string): Promise<str
 function portableHead(bytes: number): string {
   const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js"].join(" ");
   const commands = [
-    // A Deno panics when it may open fewer.
-    `case $(ulimit -n) in ?|[12]?) echo "Cannot run komari-agent-deno: this process may have $(ulimit -n) files open at a time, and needs 64; raise LimitNOFILE= of its unit, or \"ulimit -n\"" >&2; exit 1;; esac`,
     `_size=$(wc -c <"$0" 2>/dev/null)`,
     `[ \${_size:-${bytes}} -lt ${bytes} ] && { echo "Cannot run komari-agent-deno: $0 is damaged: it has" $_size "of ${bytes} bytes" >&2; exit 1; }`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
