@@ -24,13 +24,9 @@ const LATELY_KILLED_MS = 3_600_000;
 /** Judges the installed service, whose agent is seen by its `health`. */
 export function judgeService(found: FoundService, health: Health | undefined): Finding {
   const shown = withUnread(ofService(found, health), found);
-  // Advice whose commands work in the state of the service, and for a user's own systemd.
-  const { state, scope } = found;
+  // Advice whose commands work for a user's own systemd.
+  const { scope } = found;
   const advice = shown.advice.map((line) =>
-    state?.isStartLimited
-      ? line.replace(/\bsystemctl (?:re)?start (\S+)/g, "systemctl reset-failed $1 && $&")
-      : line
-  ).map((line) =>
     scope === "system" ? line : line.replace(/\b(?:systemctl|journalctl)\b/g, "$& --user")
   );
   return { ...shown, advice };

@@ -3,7 +3,6 @@ import { UsageError } from "../config/usage_error.ts";
 import { requireCredentials, secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
 import { panelName, panelNames } from "../config/panels.ts";
-import type { PanelSettings } from "../config/parsers.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { type InstallContext, readInstallContext } from "./install_context.ts";
@@ -13,7 +12,6 @@ import {
   panelLines,
   type PanelOptions,
   readInstalledPanels,
-  withoutPanels,
 } from "./panel_choice.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
@@ -102,7 +100,6 @@ export async function install(
   const trial = await beginTrial(plan, context, before);
   const mayReturn = isTrial || trial !== undefined;
   const folder = system.root + plan.service.runtimeFolder;
-  let kept = config;
   let refusal: string | undefined;
   let isRefused: boolean;
   try {
@@ -128,14 +125,8 @@ export async function install(
       const effect = part === "registration" ? "" : ", which stops no reports";
       system.printLine(`Note: ${part} does not work${effect}: ${text}`);
     }
-    const failing = panels.filter((_, at) => results[at]?.isAccepted === false);
-    const isBeside = failing.length > 0 && failing.length < panels.length;
     isRefused = trial !== undefined && isWorse(trial, results);
-    if (isBeside && !isRefused && !isTrial) {
-      kept = await leaveOut(failing, config, { context, installed, signal });
-      if (kept === config) refusal = undefined;
-    }
-    if (failing.length === panels.length) {
+    if (!results.some(({ isAccepted }) => isAccepted)) {
       await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
     }
   } catch (error) {
@@ -154,43 +145,8 @@ export async function install(
   }
   if (refusal !== undefined && isTrial) return refusal;
   if (trial !== undefined) await discardFiles(trial.saved);
-  if (mayReturn) printSummary(plan, kept, { context, installed });
+  if (mayReturn) printSummary(plan, config, { context, installed });
   return refusal;
-}
-
-/**
- * Leaves out the new panels that accept no report beside one that does, and starts the service anew;
- * those that the service has had before stay.
- *
- * @returns The same configuration where nothing is left out.
- */
-async function leaveOut(
-  failing: readonly PanelSettings[],
-  config: Config,
-  { context, installed, signal }: {
-    context: InstallContext;
-    installed: readonly PanelOptions[];
-    signal: AbortSignal;
-  },
-): Promise<Config> {
-  const { system, manager } = context;
-  const isKept = ({ endpoint }: PanelSettings) =>
-    installed.some((panel) => panel.endpoint === endpoint);
-  const namesOf = (panels: readonly PanelSettings[]) => panels.map(panelName).join(" and ");
-  const kept = failing.filter(isKept);
-  if (kept.length > 0) system.printLine(`Kept ${namesOf(kept)}, where no report is accepted.`);
-  const left = failing.filter((panel) => !isKept(panel));
-  if (left.length === 0) return config;
-  const rest = withoutPanels(config, left);
-  const { service, prepare } = planInstall(rest, context);
-  // The unit, too: its seal depends on remote control.
-  const paths = [service.config, ...manager.files(service).map(({ path }) => path)];
-  const steps = prepare.filter((step) =>
-    "tool" in step ? step.args.includes(service.config) : paths.includes(step.path)
-  );
-  await applySteps([...steps, ...manager.reload, ...manager.restart], system, signal);
-  system.printLine(`Left out ${namesOf(left)}, where no report is accepted.`);
-  return rest;
 }
 
 const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;

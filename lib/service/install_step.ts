@@ -168,22 +168,9 @@ export async function removeEmptyFolder(path: string): Promise<void> {
   if (isFolder && [...Deno.readDirSync(path)].length === 0) await Deno.remove(path);
 }
 
-/**
- * Leaves out removals of missing files and of files that another removal includes, so that
- * `--print` shows only what would change.
- */
+/** Leaves out removals of what is missing, so that `--print` shows only what would change. */
 export function effectiveSteps(steps: readonly Step[], { root }: TargetSystem): Step[] {
-  const trees = steps.flatMap((step) =>
-    "do" in step && step.do === "remove folder" ? [step.path] : []
+  return steps.filter((step) =>
+    "tool" in step || !step.do.startsWith("remove") || pathExists(root + step.path)
   );
-  const seen = new Set<string>();
-  return steps.filter((step) => {
-    if ("tool" in step || !step.do.startsWith("remove")) return true;
-    const { path } = step;
-    const isInTree = trees.some((tree) => path.startsWith(`${tree}/`)) ||
-      (step.do !== "remove folder" && trees.includes(path));
-    if (isInTree || seen.has(path) || !pathExists(root + path)) return false;
-    seen.add(path);
-    return true;
-  });
 }

@@ -31,8 +31,6 @@ export interface ServiceState {
   readonly lastDeath: string;
   /** Whether this user may not read its log. */
   readonly isLogHidden: boolean;
-  /** Whether it was started so often that systemd starts it only after `reset-failed`. */
-  readonly isStartLimited: boolean;
 }
 
 /** The state of the service of a record, by its manager. */
@@ -65,7 +63,6 @@ export async function serviceState(
     lastLine: lastLine(output),
     lastDeath: lastDeath(output),
     isLogHidden,
-    isStartLimited: isStartLimited(output),
   };
 }
 
@@ -79,14 +76,6 @@ function toAnswer({ code, output }: ToolResult): boolean | undefined {
 /** The runtime colors what it says, also in a log. */
 function withoutColors(text: string): string {
   return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
-}
-
-/** Whether systemd has refused to start a unit, which it did too often, since it last started it. */
-function isStartLimited(tail: string): boolean {
-  const lines = tail.split("\n");
-  const refused = /Start request repeated too quickly|start-limit-hit/;
-  return lines.findLastIndex((line) => refused.test(line)) >
-    lines.findLastIndex((line) => /^Started /.test(line.trim()));
 }
 
 /** What systemd itself writes of a unit into its log. */

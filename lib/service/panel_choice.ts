@@ -93,14 +93,6 @@ function installedPanel(
   return same.find((panel) => panel.token === token) ?? same[0];
 }
 
-/** The configuration without some of its panels. */
-export function withoutPanels(config: Config, left: readonly PanelSettings[]): Config {
-  const remoteControl = config.enableRemoteControl || config.remoteControl;
-  const panels = [config, ...config.furtherPanels].filter((panel) => !left.includes(panel))
-    .map((panel) => panel === config ? { ...panel, remoteControl } : panel);
-  return withPanels(config, panels);
-}
-
 /** What becomes of each panel, a line each. */
 export function panelLines(config: Config, installed: readonly PanelOptions[]): string[] {
   const panels = [config, ...config.furtherPanels];

@@ -52,7 +52,8 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
       .map(removeStep),
     ...writtenPaths(record, system).map(removeStep),
     ...manager.reload,
-    ...[...record.trees, updateFolder(record.program)].filter((path) => !kept.includes(path))
+    ...[...new Set([...record.trees, updateFolder(record.program)])]
+      .filter((path) => !kept.includes(path))
       .map((path): Step => ({ do: "remove folder", path })),
     // Named like the service, even if that runs as another user now.
     ...(record.createdUser ? removeUserCommands(record.service, system) : []),

@@ -21,5 +21,5 @@ export const SERVICE: ServiceState = {
   ...{ name: "x", manager: "systemd", isActive: true, isEnabled: true },
   ...{ lastError: "", lastLine: "", lastDeath: "" },
   ...{ logHint: "journalctl -u x -f", start: "systemctl start x", enable: "systemctl enable x" },
-  ...{ isLogHidden: false, isStartLimited: false },
+  ...{ isLogHidden: false },
 };

@@ -116,11 +116,6 @@ timed.test("the service is judged by its manager, and by the last error in its l
         ["ActiveState=inactive Result=success", STOPPED],
         "failed: x (systemd) is not running, and starts at boot: it was stopped → start it: systemctl start x",
       ],
-      // Advice works in the state of the service.
-      [
-        ["ActiveState=inactive Result=success", { ...STOPPED, isStartLimited: true }],
-        "failed: x (systemd) is not running, and starts at boot: it was stopped → start it: systemctl reset-failed x && systemctl start x",
-      ],
       [
         ["ActiveState=inactive Result=success", { ...STOPPED, of: { scope: "user" } }],
         "failed: x (systemd) is not running, and starts at boot: it was stopped → start it: systemctl --user start x",

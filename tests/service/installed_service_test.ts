@@ -40,7 +40,6 @@ Deno.test("serviceState() asks the manager, and names its commands", async () =>
     logHint: `journalctl -u ${NAME} -f`,
     start: `systemctl start ${NAME}.service`,
     enable: `systemctl enable ${NAME}.service`,
-    ...{ isStartLimited: false },
   };
   await sameLater(stateOf, [
     [{}, usual],
@@ -119,11 +118,6 @@ Deno.test("serviceState() reads how it ended, and what it said, from systemd's l
     [`${OOM} | ${KILLED} | ${exited("exited", "1/FAILURE")} | Started x.`, ""],
     ["Started x.", ""],
   ]);
-  const tooOften = `${X} Start request repeated too quickly.`;
-  await sameLater(byLog("isStartLimited"), [[`Started x. | ${tooOften}`, true], [
-    `${tooOften} | Started x.`,
-    false,
-  ]]);
   const after = `${X} Main process exited, code=exited | Stopped x.service - X.`;
   await sameLater(byLog("lastLine"), [
     [`Started x. | 2: Pipe call failed | ${after}`, "2: Pipe call failed"],

@@ -132,7 +132,7 @@ here.test("install returns to what worked before on a real systemd", () =>
         quick,
       );
       assertEquals(dead.code, 1, dead.output);
-      assertStringIncludes(dead.output, "Left out 127.0.0.1:9, where no report is accepted");
+      assertStringIncludes(dead.output, "127.0.0.1:9 has accepted no report");
       await Promise.all([reports(other), reports(panel)]);
       const options = `-e ${other.url} --as-root=false`;
       const dropped = await machine.run(`${PROGRAM} install ${options}`);
