@@ -198,7 +198,7 @@ whileWorking.test("install() returns when a panel that worked is lost, though ot
   const before = machine.content();
   machine.up.delete("one.example");
   const lost = await machine.install([...ONE, ...TWO]);
-  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the installation");
+  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the previous installation");
   assertEquals(machine.content(), before);
 
   machine.up.add("one.example");
@@ -206,7 +206,7 @@ whileWorking.test("install() returns when a panel that worked is lost, though ot
   const both = machine.content();
   machine.up.delete("two.example");
   const one = await machine.install(["-i", "9"]);
-  assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the installation");
+  assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the previous installation");
   assertEquals(machine.content(), both, "one of two that had worked");
 });
 
@@ -259,7 +259,7 @@ whileWorking.test("install() returns to the installation before when a step fail
     const user = new AbortController();
     const interrupted = machine.heard((line) => {
       if (line.startsWith(moment)) user.abort(new Error("Ctrl-C"));
-      if (line.startsWith("Putting")) machine.up.add("one.example");
+      if (line.startsWith("Restoring")) machine.up.add("one.example");
     });
     machine.up.delete("one.example");
     machine.printed.length = 0;
@@ -302,7 +302,7 @@ Deno.test("install() returns to the updates and the user before", async () => {
 whileWorking.test("install() says that the installation before can't be put back", async (machine) => {
   machine.up.delete("one.example");
   const broken = machine.heard((line) => {
-    if (line.startsWith("Putting")) machine.failing = `rc-service ${NAME} restart`;
+    if (line.startsWith("Restoring")) machine.failing = `rc-service ${NAME} restart`;
   });
   const words = "Cannot restore the previous installation";
   await assertRejects(() => installNow(machine.again("-i", "9"), broken), Error, words);
