@@ -223,10 +223,20 @@ check_deno() {
     "(on Alpine: apk add deno; elsewhere see https://deno.com); \$DENO can name one"
 }
 
-# Makes a temporary folder that allows running programs, which some systems forbid in /tmp.
-# Sets $folder.
+# is_own PATH: whether it is root's or the caller's own, and nobody else can have changed it.
+is_own() {
+  # shellcheck disable=SC2046 # The first three words: mode, links, owner.
+  set -- "$1" $(ls -Lldn -- "$1" 2>/dev/null)
+  # In a sticky folder everybody changes his own files only.
+  case ${2:-} in d*[tT]*) ;; ?????w* | ????????w*) return 1 ;; esac
+  [ "${4:-}" = 0 ] || [ -O "$1" ]
+}
+
+# Makes a temporary folder that allows running programs, which some systems forbid in /tmp, where no
+# other user can put one in its place: "su" keeps the TMPDIR of who calls it. Sets $folder.
 make_folder() {
   for parent in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do
+    is_own "$parent" || continue
     folder=$(mktemp -d "$parent/$NAME.XXXXXX" 2>/dev/null) || continue
     printf '#!/bin/sh\n' >"$folder/try"
     chmod +x "$folder/try"
@@ -579,15 +589,6 @@ is_file() {
   return 1
 }
 
-# Whether that file is root's or the caller's own, and nobody else can have changed it.
-is_own_file() {
-  is_file || return 1
-  # shellcheck disable=SC2046 # The first three words: mode, links, owner.
-  set -- $(ls -Lldn -- "$0")
-  case ${1:-} in ?????w* | ????????w*) return 1 ;; esac
-  [ "${3:-}" = 0 ] || [ -O "$0" ]
-}
-
 # Sets AGENT_TOKEN from standard input; at a terminal it is not shown.
 read_token() {
   if ! is_file; then fail "Cannot read the token from standard input, which this script comes from"; fi
@@ -689,7 +690,7 @@ main() {
       *) set -- "$@" "$word" ;;
     esac
   done
-  if [ "$has_secret" = true ] && is_own_file; then
+  if [ "$has_secret" = true ] && is_file && is_own "$0"; then
     # Starts again without the secrets in its arguments, since the download may take long.
     if [ "$target" = portable ]; then set -- --portable "$@"; fi
     if [ -n "$mirror" ]; then set -- --mirror "$mirror" "$@"; fi

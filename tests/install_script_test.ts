@@ -734,6 +734,29 @@ test("starts again only as a file that nobody else can have changed", async (wor
   assertStringIncludes(Deno.readTextFileSync(seen), "s3cret");
 });
 
+test("runs nothing in a folder where another user could put a file in its place", async (world) => {
+  const tmp = `${world.folder}/tmp`;
+  const fakes = {
+    mktemp: `echo "$2" >>'${world.folder}/made'; case $2 in /var/*) exit 1 ;; esac; ` +
+      `exec ${find("mktemp")} "$@"`,
+  };
+  const made = async () => {
+    Deno.writeTextFileSync(`${world.folder}/made`, "");
+    await world.installs(["--portable", "-t", "s3cret"], { fakes });
+    return Deno.readTextFileSync(`${world.folder}/made`);
+  };
+  for (const [mode, isUsed] of [[0o700, true], [0o1777, true], [0o777, false]] as const) {
+    Deno.chmodSync(tmp, mode);
+    assertEquals((await made()).startsWith(`${tmp}/`), isUsed, mode.toString(8));
+  }
+  if (Deno.uid() !== 0) return;
+  for (const mode of [0o700, 0o1777]) {
+    Deno.chmodSync(tmp, mode);
+    Deno.chownSync(tmp, 12345, 12345);
+    assertEquals((await made()).startsWith(`${tmp}/`), false, mode.toString(8));
+  }
+});
+
 test("reads the token from standard input", async (world) => {
   for (const words of [["--token-file", "-"], ["--token-file=/dev/stdin"]]) {
     for (const input of ["-s3cret\n", "-s3cret"]) {
