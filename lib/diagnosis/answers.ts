@@ -57,14 +57,15 @@ const CLOUDFLARE: Readonly<Record<string, string>> = {
   "1020":
     "correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it",
   "1033":
-    "start cloudflared on the panel's machine, whose tunnel is down: systemctl status cloudflared",
+    "start cloudflared on the panel's machine (its tunnel is down): systemctl status cloudflared",
   "520":
-    "read the log of the panel's own server: it closes Cloudflare's connections, or answers no HTTP",
+    "read the log of the panel's own server: it closes Cloudflare's connections, or does not answer in HTTP",
   "521":
-    "see on the panel's machine whether it, or the proxy before it, listens (ss -ltn) and lets Cloudflare's addresses in",
+    "see on the panel's machine whether it, or the proxy in front of it, listens (ss -ltn) and lets Cloudflare's addresses in",
   "522":
     "see whether the panel's own server is up, and its firewall lets Cloudflare's addresses in",
-  "523": "correct the address of the panel's own server in Cloudflare's DNS: no way leads to it",
+  "523":
+    "correct the address of the panel's own server in Cloudflare's DNS: there is no route to it",
   "524": "see on the panel's machine whether the panel hangs: Cloudflare has waited 100 s for it",
   "525":
     "have the panel's own server speak TLS on port 443, or set Cloudflare's SSL/TLS mode to Flexible",

@@ -54,8 +54,8 @@ export function judgeAgent(
     // Another agent may run beside what a command line asks about.
     return config.isConfigInstalled
       ? warning(
-        `${text}its configuration has ${ours.join(", ")} by now`,
-        `have it use that: ${reinstall(config)}`,
+        `${text}its configuration now has ${ours.join(", ")}`,
+        `apply the new configuration: ${reinstall(config)}`,
       )
       : skipped(`${text}not to this panel`);
   }
@@ -71,7 +71,7 @@ export function judgeAgent(
   if (isPaused(pid)) return paused(text, pid);
   if (other !== undefined) {
     const status = problem === undefined ? "warning" : "failed";
-    return finding(status, text, `have it use that: ${reinstall(config)}`);
+    return finding(status, text, `apply the new configuration: ${reinstall(config)}`);
   }
   if (problem !== undefined) return notReporting(text, { config, health, found });
   for (const [part, status, advice] of PROBLEMS) {
@@ -127,7 +127,7 @@ export function otherConfig(
 ): string | undefined {
   const isOther = isConfigInstalled && ![configDigest, used].includes(undefined) &&
     configDigest !== used;
-  return isOther ? `${configPath} was changed since it has read that` : undefined;
+  return isOther ? `${configPath} was changed after the agent read it` : undefined;
 }
 
 /**

@@ -59,7 +59,7 @@ export function machineLooks(here: Here): readonly Look[] {
       const failures: CollectorFailure[] = [];
       takeSnapshot((await machine()).collectors, (failure) => failures.push(failure));
       const texts = failures.map(({ subject, error }) => `${subject}: ${describeError(error)}`);
-      return texts.length === 0 ? ok("all that a report has") : warning(
+      return texts.length === 0 ? ok("all values of a report") : warning(
         `can't be measured, and the panel does not show it: ${texts.join("; ")}`,
         /list all processes/.test(texts.join()) &&
           "see whether /proc is mounted with hidepid, or its unit has ProtectProc=: findmnt /proc",
@@ -113,7 +113,7 @@ function judgeCounted(here: Here, machine: Machine, of: "nics" | "mountpoint"): 
     const shown = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
     return warning(
       `${notice}; those of this machine: ${shown || "none"}`,
-      `name what is here: ${given(here, `--${flag} NAMES`)}`,
+      `name existing ones: ${given(here, `--${flag} NAMES`)}`,
       `or leave that option out: ${given(here, `--unset ${flag}`)}`,
     );
   }

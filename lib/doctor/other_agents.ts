@@ -65,7 +65,7 @@ export async function checkOtherAgents(
     );
   }
   return tokens.size === 0
-    ? skipped("there is no token by which they are known")
+    ? skipped("they can't be recognized without a token")
     : ok("none is seen here with the same token");
 }
 

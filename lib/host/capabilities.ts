@@ -123,7 +123,9 @@ export function dropCapabilities(): void {
   // It stays, since a thread may still be in it: it empties sets that are empty already.
   const isReady = mprotect(handler, PAGE_BYTES, PROT_READ | PROT_EXEC, NO_STUB_VALUE) === 0 &&
     signal(DROP_SIGNAL, handler, NO_STUB_VALUE) !== SIG_ERR;
-  if (!isReady) throw new Error("it keeps its capabilities: the system allows no code for it");
+  if (!isReady) {
+    throw new Error("it keeps its capabilities: the system forbids the code that drops them");
+  }
   const pause = new Int32Array(new SharedArrayBuffer(4));
   const asked = new Set<number>();
   const endMs = performance.now() + THREAD_MS;

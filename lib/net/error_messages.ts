@@ -64,7 +64,7 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/InternalError|internal.error/i, "the server itself has failed"],
   [
     /corrupt message|unexpected (?:handshake )?message|misbehaved|decrypt/i,
-    "what came is no valid TLS",
+    "the answer is not valid TLS",
   ],
   [/end of file|eof|reset by peer|disconnected|broken pipe/i, "the server closed the connection"],
 ];

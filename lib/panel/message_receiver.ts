@@ -47,7 +47,7 @@ export class MessageReceiver {
       case "unknown": {
         const { method } = message;
         return this.#unknownLog.write((more) =>
-          this.#log.debug("Ignored an order of the panel of unknown name {method}{more}", {
+          this.#log.debug("Ignored an unknown order of the panel: {method}{more}", {
             method,
             more,
           })

@@ -231,7 +231,7 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     if (restMs <= 0) return;
     const minutes = Math.ceil(restMs / 60_000);
     this.#log.info(
-      "Registering in {minutes} min: the panel may have made a node at the last attempt, whose answer was lost",
+      "Registering in {minutes} min: the answer to the last attempt was lost, and the panel may have created a node",
       { minutes },
     );
     await delay(restMs, { signal: this.#signal });
@@ -257,7 +257,7 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       const fields = { uuid: node.uuid, path: store.path };
       this.#log.info("Registered at the panel as node {uuid}; saved in {path}", fields);
     } catch (error) {
-      this.#log.error("{error}; a restart makes another node at the panel", {
+      this.#log.error("{error}; a restart creates another node at the panel", {
         error: describeError(error),
       });
     }

@@ -51,7 +51,7 @@ const REFUSED: Readonly<Partial<Record<OrderKind, string>>> = {
   "terminal": "a terminal",
   "file": "a file request",
   "too long": "a long request",
-  "switch version": "a change of the version",
+  "switch version": "a version switch",
 };
 
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */

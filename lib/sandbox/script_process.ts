@@ -62,7 +62,7 @@ export function startScript(
       try {
         child = keepingCapability("NET_RAW", () => start({ uid: user, gid: user }));
       } catch (error) {
-        staysRoot = `its helper shell can't be another user's (${describeError(error)})`;
+        staysRoot = `its helper shell can't change its user (${describeError(error)})`;
       }
     }
     const isLimited = Deno.build.os === "linux" && Deno.uid() !== 0;

@@ -122,7 +122,7 @@ export async function install(
     refusal = printResults(results, system);
     for (const { part, text } of readHealth([folder])?.problems ?? []) {
       // Without a registration there is no token to report with.
-      const effect = part === "registration" ? "" : ", which stops no reports";
+      const effect = part === "registration" ? "" : ", but reports continue";
       system.printLine(`Note: ${part} does not work${effect}: ${text}`);
     }
     isRefused = trial !== undefined && isWorse(trial, results);

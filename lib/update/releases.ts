@@ -74,8 +74,8 @@ export async function findRelease(
   const latest = url || `https://github.com/${repository}/releases/latest/download`;
   if (wanted !== undefined && !LATEST.test(latest)) {
     throw new Error(
-      `Cannot find version ${wanted}: --update-url does not end with /latest/download, so it names ` +
-        "no others",
+      `Cannot find version ${wanted}: --update-url does not end with /latest/download, ` +
+        "so other versions can't be found there",
     );
   }
   const filesOf = (folder: string) => (name: string) => mirroredUrl(`${folder}/${name}`, mirror);
@@ -85,7 +85,7 @@ export async function findRelease(
   const version = signedVersion(sums);
   if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
   if (wanted !== undefined && version !== wanted) {
-    throw new Error(`Cannot find version ${wanted}: the answer is about ${quoteStart(version)}`);
+    throw new Error(`Cannot find version ${wanted}: the server offers ${quoteStart(version)}`);
   }
   // From here on by its name: the newest release may change meanwhile.
   return { version, decision: decide(version, query), sums, urlOf: filesOf(folderOf(version)) };

@@ -89,7 +89,7 @@ Service       x is running, and starts at boot
       found: { status: "failed", text: "x is running twice", advice: ["stop one", "or both"] },
       stateTrouble: "/x is read-only",
       mistake: "Cannot use key interval of /etc/x/config.json",
-      change: "/x.json was changed since it has read that",
+      change: "/x.json was changed after the agent read it",
     }),
     `\
 REPORTING to p.example/x, BUT p.example/x: the last 4 WebSockets were closed after only 0.0 s to 0.0 s → stop this agent, and see whether the panel still shows the node online: then another agent has this token
@@ -112,7 +112,7 @@ Service       x is running twice
   1.          stop one
   2.          or both
 Configuration Cannot use key interval of /etc/x/config.json
-Configuration /x.json was changed since it has read that
+Configuration /x.json was changed after the agent read it
 `,
   );
 });

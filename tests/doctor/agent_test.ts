@@ -43,7 +43,7 @@ timed.test("the running agent is judged by its reports, and by what it has seen"
       ],
       [
         [running({ panel: "other.example" }), { ...CONFIG, isConfigInstalled: true }],
-        "warning: process 4194304 reports to other.example, and its configuration has panel.example by now → have it use that: komari-agent-deno install",
+        "warning: process 4194304 reports to other.example, and its configuration now has panel.example → apply the new configuration: komari-agent-deno install",
       ],
       [
         [
@@ -55,7 +55,7 @@ timed.test("the running agent is judged by its reports, and by what it has seen"
             configDigest: "b",
           },
         ],
-        "warning: version 1.2.3, process 4194304: a report was accepted 2.0 s ago; /etc/x/config.json was changed since it has read that → have it use that: komari-agent-deno install",
+        "warning: version 1.2.3, process 4194304: a report was accepted 2.0 s ago; /etc/x/config.json was changed after the agent read it → apply the new configuration: komari-agent-deno install",
       ],
       [
         [

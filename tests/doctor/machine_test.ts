@@ -65,7 +65,7 @@ onLinux.test("an option that names no interface is told with those that are here
   const found = await look("interfaces", "--include-nics no-such");
   assertEquals(
     found.replace(/those of this machine: .*? → /, "… → "),
-    "warning: --include-nics no-such matches no interface, so no traffic is counted; … → name what is here: --include-nics NAMES → or leave that option out: --unset include-nics",
+    "warning: --include-nics no-such matches no interface, so no traffic is counted; … → name existing ones: --include-nics NAMES → or leave that option out: --unset include-nics",
   );
 });
 

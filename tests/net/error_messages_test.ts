@@ -74,8 +74,8 @@ const TLS_ERRORS = {
     peer is incompatible: NoCipherSuitesInCommon → the server and this agent have no cipher in common
     received fatal alert: InternalError → the server itself has failed
     received fatal alert: AccessDenied → the server refuses this machine
-    received corrupt message of type Handshake → what came is no valid TLS
-    peer misbehaved: IllegalMiddleboxChangeCipherSpec → what came is no valid TLS
+    received corrupt message of type Handshake → the answer is not valid TLS
+    peer misbehaved: IllegalMiddleboxChangeCipherSpec → the answer is not valid TLS
     odd (os error 5) → odd`,
   "Cannot connect to panel.test port 443: ": `
     received corrupt message of type InvalidContentType → it does not speak TLS; is it an http:// address?

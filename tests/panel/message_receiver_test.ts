@@ -25,7 +25,7 @@ Deno.test("MessageReceiver.onMessage() passes on orders, and logs all else once 
     for (const message of messages) receiver.onMessage(message);
   });
   assertEquals(orders, Array(4).fill(ORDER));
-  const unknown = 'debug Ignored an order of the panel of unknown name "agent.new"';
+  const unknown = 'debug Ignored an unknown order of the panel: "agent.new"';
   assertEquals(lines, [
     "info The panel says: hello {more}",
     "warning Ignored a message of the panel: not an object",

@@ -228,7 +228,7 @@ whileWorking.test("install() says what does not work while the panel accepts rep
   assertEquals(await machine.install(["--metrics", "9100"]), undefined);
   assertStringIncludes(
     machine.output,
-    "Note: metrics does not work, which stops no reports: 127.0.0.1 port 9100: Address already",
+    "Note: metrics does not work, but reports continue: 127.0.0.1 port 9100: Address already",
   );
 });
 

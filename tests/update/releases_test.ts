@@ -70,7 +70,7 @@ withServer.test("findRelease() finds a version by its exact name, and no other u
       "v1.2.0": newest("SHA256SUMS"),
     },
   };
-  const why = 'Cannot find version 1.2.0: the answer is about "1.1.0"';
+  const why = 'Cannot find version 1.2.0: the server offers "1.1.0"';
   await assertRejects(() => find("1.2.0"), Error, why);
 });
 

@@ -85,7 +85,7 @@ chown -R root: ${STATE} && chmod 700 ${STATE}
 # a configuration that the running service does not have yet
 sed -i 's#${url}#http://127.0.0.1:${closing}#' /etc/${SERVICE}/config.json
 heal: sed -i 's#http://127.0.0.1:${closing}#${url}#' /etc/${SERVICE}/config.json
-→ agent warning: and its configuration has 127.0.0.1:${closing} by now | → have it use that
+→ agent warning: and its configuration now has 127.0.0.1:${closing} | → apply the new configuration
 # a condition that is not met
 drop-in:  | [Unit] | ConditionPathExists=/nothing
 → service failed: a condition of its unit is not met | systemctl status

@@ -233,7 +233,7 @@ here.test("an installed agent updates through a mirror without any API, and goes
   mirror.renamed = ["v1.1.0", "v1.3.0"];
   const wrong = await machine.tries(`${SERVICE} update --now --install-version 1.1.0`);
   assertEquals(wrong.code, 1, wrong.output);
-  assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the answer is about "1.3.0"');
+  assertStringIncludes(wrong.output, 'Cannot find version 1.1.0: the server offers "1.3.0"');
 
   assertEquals(mirror.paths.filter((path) => path.includes("api.github.com")), []);
   await machine.run(`${SERVICE} uninstall`);
