@@ -1,6 +1,4 @@
 import { attempt } from "../attempt.ts";
-import { settlesWithin } from "../async/timeout.ts";
-import { BoundedOutput, OutputReader } from "./bounded_output.ts";
 import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
 
 /** How a program is started. */
@@ -47,29 +45,6 @@ export class Programs {
     } catch {
       return false;
     }
-  }
-
-  /**
-   * Runs a program without input, and returns what it prints, cut at `limitBytes`; `undefined` when it
-   * fails, is missing, or has not ended after `timeoutMs`, when it is killed.
-   */
-  async output(
-    command: string,
-    options: ProgramOptions,
-    { limitBytes, timeoutMs }: { limitBytes: number; timeoutMs: number },
-  ): Promise<string | undefined> {
-    let child: Deno.ChildProcess;
-    try {
-      child = this.#spawn(command, options, { stdout: "piped" });
-    } catch {
-      return undefined;
-    }
-    const reader = new OutputReader(child.stdout, new BoundedOutput(limitBytes));
-    const isInTime = await settlesWithin(reader.ended, timeoutMs);
-    if (!isInTime) this.killGroup(child.pid, "SIGKILL");
-    await reader.cancel();
-    const { success } = await child.status;
-    return isInTime && success ? reader.output.text(limitBytes) : undefined;
   }
 
   /** Sends a signal to a process, if it still runs and this user may signal it. */

@@ -13,8 +13,10 @@ const TOTAL_LIMIT_BYTES = 24 * 1024 * 1024;
 /** Finished commands whose background jobs may still print; the pipes of the oldest are closed. */
 const MAX_DRAINED = 256;
 
-const MIN_BLOCK_BYTES = 1024;
-const MAX_BLOCK_BYTES = 64 * 1024;
+/** By so much an output grows, and is cut, at most. */
+const STEP_BYTES = 64 * 1024;
+
+const MIN_BYTES = 512;
 
 type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
 
@@ -54,7 +56,7 @@ export class CommandOutputs {
   /** Forgets an output. */
   release(output: StreamOutput): void {
     this.#kept.delete(output);
-    output.clear();
+    output.shorten(Infinity);
   }
 
   /** Closes all pipes of finished commands. */
@@ -65,24 +67,19 @@ export class CommandOutputs {
 
   #shorten(): void {
     const outputs = [...this.#kept];
-    let total = outputs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
-    while (total > this.#limitBytes) {
-      const longest = outputs.reduce((a, b) => b.memoryBytes > a.memoryBytes ? b : a);
-      total -= longest.shorten();
+    while (outputs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) > this.#limitBytes) {
+      outputs.reduce((a, b) => b.memoryBytes > a.memoryBytes ? b : a).shorten();
     }
   }
 }
 
-/** The beginning of one stream, in blocks that can be given up from its end on. */
+/** The beginning of one stream, which can be cut at its end. */
 class StreamOutput {
   readonly #onGrown: (bytes: number) => void;
-  #blocks: Uint8Array<ArrayBuffer>[] = [];
-  /** Bytes of the last block that are in use; all others are full. */
-  #lastBytes = 0;
+  #buffer = new ArrayBuffer(0);
   #isCut = false;
   #totalBytes = 0;
   #keptBytes = 0;
-  #memoryBytes = 0;
 
   /** @param onGrown Called when it takes more memory. */
   constructor(onGrown: (bytes: number) => void) {
@@ -101,43 +98,26 @@ class StreamOutput {
 
   /** Bytes that it takes in memory. */
   get memoryBytes(): number {
-    return this.#memoryBytes;
+    return this.#buffer.byteLength;
   }
 
   /** Adds output; the bytes are copied. */
   add(bytes: Uint8Array): void {
     this.#totalBytes += bytes.length;
-    for (let rest = bytes; rest.length > 0 && !this.#isCut;) {
-      const block = this.#blocks.at(-1);
-      if (block === undefined || this.#lastBytes === block.length) {
-        if (this.#keptBytes >= OUTPUT_LIMIT_BYTES) return;
-        this.#grow(rest.length);
-        continue;
-      }
-      const part = rest.subarray(0, block.length - this.#lastBytes);
-      block.set(part, this.#lastBytes);
-      this.#lastBytes += part.length;
-      this.#keptBytes += part.length;
-      rest = rest.subarray(part.length);
-    }
+    if (this.#isCut) return;
+    const start = this.#keptBytes;
+    const grownBytes = this.#makeRoom(Math.min(start + bytes.length, OUTPUT_LIMIT_BYTES));
+    const part = bytes.subarray(0, this.memoryBytes - start);
+    new Uint8Array(this.#buffer).set(part, start);
+    this.#keptBytes += part.length;
+    if (grownBytes > 0) this.#onGrown(grownBytes);
   }
 
-  /** Gives up its last block, and all that comes later; the bytes of memory that this frees. */
-  shorten(): number {
-    const block = this.#blocks.pop();
-    const bytes = block?.length ?? 0;
+  /** Gives up its end, and all that comes later. */
+  shorten(bytes = Math.min(STEP_BYTES, Math.ceil(this.memoryBytes / 4))): void {
     this.#isCut = true;
-    this.#keptBytes -= this.#lastBytes;
-    this.#lastBytes = this.#blocks.at(-1)?.length ?? 0;
-    this.#memoryBytes -= bytes;
-    // At once: the engine would keep it until it collects garbage.
-    block?.buffer.transfer(0);
-    return bytes;
-  }
-
-  /** Gives up all that is kept. */
-  clear(): void {
-    while (this.#blocks.length > 0) this.shorten();
+    this.#resize(Math.max(0, this.memoryBytes - bytes));
+    this.#keptBytes = Math.min(this.#keptBytes, this.memoryBytes);
   }
 
   /**
@@ -145,26 +125,23 @@ class StreamOutput {
    * character; a character that the limit would cut is left out.
    */
   text(limitBytes: number): string {
-    const decoder = new TextDecoder();
     const shownBytes = Math.min(limitBytes, this.#keptBytes);
-    let text = "";
-    let restBytes = shownBytes;
-    for (const block of this.#blocks) {
-      text += decoder.decode(block.subarray(0, restBytes), { stream: true });
-      restBytes -= Math.min(restBytes, block.length);
-    }
-    return shownBytes < this.#totalBytes ? text : text + decoder.decode();
+    const isCut = shownBytes < this.#totalBytes;
+    return new TextDecoder().decode(new Uint8Array(this.#buffer, 0, shownBytes), { stream: isCut });
   }
 
-  #grow(bytes: number): void {
-    const wanted = Math.max(bytes, this.#blocks.at(-1)?.length ?? 0, MIN_BLOCK_BYTES);
-    const block = new Uint8Array(
-      Math.min(2 * wanted, MAX_BLOCK_BYTES, OUTPUT_LIMIT_BYTES - this.#keptBytes),
-    );
-    this.#blocks.push(block);
-    this.#lastBytes = 0;
-    this.#memoryBytes += block.length;
-    this.#onGrown(block.length);
+  #makeRoom(bytes: number): number {
+    const before = this.memoryBytes;
+    if (bytes > before) {
+      const spare = Math.min(Math.max(bytes, MIN_BYTES), STEP_BYTES);
+      this.#resize(Math.min(bytes + spare, OUTPUT_LIMIT_BYTES));
+    }
+    return this.memoryBytes - before;
+  }
+
+  /** Frees the memory before at once: the engine would keep it until it collects garbage. */
+  #resize(bytes: number): void {
+    this.#buffer = this.#buffer.transfer(bytes);
   }
 }
 

@@ -29,9 +29,6 @@ const RESULT_EXPIRES_MS = 60 * 60_000;
 /** Characters that stay of an output that a panel refuses; in JSON each may take six bytes. */
 const CUT_LENGTH = 64 * 1024;
 
-/** An output that is no longer is sent as it is, and in no shorter form. */
-const NOTE_LENGTH = 400;
-
 const DISABLED = "Remote control is disabled.";
 
 const TOO_MANY = "The command was not run: too many others wait already. Try again later.";
@@ -171,35 +168,26 @@ export class Commands {
     const result = { taskId, exitCode, finishedAt: new Date() };
     const isText = typeof output === "string";
     const length = isText ? output.length : output.keptBytes;
-    // Made anew for each attempt: as text it takes more memory.
-    const whole = () => isText ? output : output.text();
-    const forms = [
-      ...(length > CUT_LENGTH ? [() => cut(whole())] : []),
-      ...(length > NOTE_LENGTH ? [() => noteFor(whole())] : []),
-    ];
-    const sendAs = (text: () => string) => (signal: AbortSignal) =>
-      this.#sender.sendCommandResult({ ...result, output: text() }, signal);
     return {
       name: `the result of command ${taskId}`,
       // The bytes of a command's output are bounded with those of all others.
       bytes: isText ? length * 2 : 0,
       messageBytes: length,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: sendAs(whole),
-      shorter: forms.map(sendAs),
+      send: (signal, isShort) => {
+        // Made anew for each attempt: as text it takes more memory.
+        const whole = isText ? output : output.text();
+        const text = isShort ? cut(whole) : whole;
+        return this.#sender.sendCommandResult({ ...result, output: text }, signal);
+      },
       onGone: () => isText ? undefined : output.release(),
     };
   }
 }
 
-/** What is said in place of an output that a panel takes in no length: so the command has an end. */
-function noteFor({ length }: string): string {
-  return `[the output of ${length} characters was left out: the panel, or a proxy in front of it, ` +
-    "takes no longer result]";
-}
-
 /** The start of an output that is too long for a panel, with a note. */
 function cut(output: string): string {
+  if (output.length <= CUT_LENGTH) return output;
   const kept = output.slice(0, CUT_LENGTH).toWellFormed();
   return `${kept}\n[${output.length - kept.length} more characters were cut off: ` +
     "the panel takes no longer result]";

@@ -103,10 +103,8 @@ export class Files {
       name: `the answer to file request ${requestId}`,
       bytes: count * FILE_INFO_BYTES,
       expiresAfterMs: RESULT_EXPIRES_MS,
-      send: (signal) => sender.sendFileResult(result, signal),
-      shorter: [
-        (signal) => sender.sendFileResult({ requestId, ok: false, error }, signal),
-      ],
+      send: (signal, isShort) =>
+        sender.sendFileResult(isShort ? { requestId, ok: false, error } : result, signal),
     };
   }
 

@@ -15,10 +15,12 @@ export interface QueuedResult {
   readonly messageBytes?: number;
   /** It is given up when it was not accepted for so long. */
   readonly expiresAfterMs: number;
-  /** One attempt; rejects when the panel has not accepted it. */
-  send(signal: AbortSignal): Promise<void>;
-  /** The same with less and less of it, each once the panel or a proxy has refused the one before as too large. */
-  readonly shorter?: readonly ((signal: AbortSignal) => Promise<void>)[];
+  /**
+   * One attempt; rejects when the panel has not accepted it.
+   *
+   * @param isShort Whether the panel or a proxy has refused the whole as too large.
+   */
+  send(signal: AbortSignal, isShort: boolean): Promise<void>;
   /** Called when it was accepted or given up. */
   onGone?(): void;
 }
@@ -30,8 +32,8 @@ interface Entry {
   /** Resolved when it was tried once, or removed. */
   readonly tried: PromiseWithResolvers<void>;
   attempts: number;
-  /** How many of its forms were refused as too large. */
-  refusedForms: number;
+  /** Whether the whole was refused as too large. */
+  isShort: boolean;
   /** Set while it waits for its next attempt. */
   timer?: ReturnType<typeof setTimeout> | undefined;
 }
@@ -86,7 +88,7 @@ export class ResultQueue {
       controller: new AbortController(),
       tried: Promise.withResolvers(),
       attempts: 0,
-      refusedForms: 0,
+      isShort: false,
     };
     this.#entries.add(entry);
     this.#bytes += result.bytes + OVERHEAD_BYTES;
@@ -138,34 +140,22 @@ export class ResultQueue {
   }
 
   async #try(entry: Entry): Promise<void> {
-    const { signal } = entry.controller;
+    const { result, controller: { signal } } = entry;
     try {
-      await this.#send(entry, signal);
+      await result.send(signal, entry.isShort).catch((error) => {
+        if (entry.isShort || !isTooLarge(error)) throw error;
+        entry.isShort = true;
+        return result.send(signal, true);
+      });
       this.#remove(entry);
       this.#isFailing = false;
     } catch (error) {
-      if (!signal.aborted) this.#backOff(entry, describeError(error));
+      // One that is too large in its short form too: waiting does not make it smaller.
+      if (isTooLarge(error)) this.#giveUp(entry, describeError(error));
+      else if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
-    if (!this.#isClosed) this.garbage.add(messageBytesOf(entry.result));
+    if (!this.#isClosed) this.garbage.add(messageBytesOf(result));
     entry.tried.resolve();
-  }
-
-  /** One that is too large in its shortest form is given up: waiting does not make it smaller. */
-  async #send(entry: Entry, signal: AbortSignal): Promise<void> {
-    const { name, send, shorter = [] } = entry.result;
-    const forms = [send, ...shorter];
-    for (; entry.refusedForms < forms.length; entry.refusedForms++) {
-      try {
-        return await forms[entry.refusedForms]?.call(entry.result, signal);
-      } catch (error) {
-        if (!isTooLarge(error)) throw error;
-        if (entry.refusedForms < shorter.length) continue;
-        this.#log.warning("Gave up {name}, even the shortest form of it: {error}", {
-          name,
-          error: describeError(error),
-        });
-      }
-    }
   }
 
   #backOff(entry: Entry, error: string): void {

@@ -5,7 +5,6 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
-import { jsonFields, parseJson } from "../parse/json.ts";
 import { isNewerVersion } from "../parse/version_order.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { PROGRAM, VERSION } from "../version.ts";
@@ -14,16 +13,11 @@ import { withoutOwnVariables } from "./exec_environment.ts";
 /** Orders that come sooner after one that was obeyed are ignored. */
 const MIN_INTERVAL_MS = 10 * 60_000;
 
-/** Time to look up the newest release. */
-const LOOKUP_MS = 60_000;
-
-const MAX_ANSWER_BYTES = 4096;
-
 /**
  * Updates to the newest release when the panel orders it, by the same command or unit as every
- * update: it verifies the release, and rolls back a version that does not report. The order may name
- * it by a range that it satisfies. A version by its exact name must be newer than this one, unless
- * `--allow-downgrade` is set; orders for anything else are refused.
+ * update: it verifies the release, and rolls back a version that does not report. A version by its exact
+ * name must be newer than this one, unless `--allow-downgrade` is set; orders for anything else, ranges
+ * too, are refused.
  */
 export class VersionSwitch {
   readonly #programs: Programs | undefined;
@@ -71,33 +65,25 @@ export class VersionSwitch {
       );
     }
     this.#startedAtMs = nowMs;
-    this.#switch(programs, version);
+    this.#update(programs, EXACT.exec(nameOf(version))?.[1]);
   }
 
-  async #switch(programs: Programs, version: string): Promise<void> {
+  async #update(programs: Programs, exact: string | undefined): Promise<void> {
     this.#isRunning = true;
+    this.#log.info("Updating to {version}, as the panel has ordered", {
+      version: exact === undefined ? "the latest version" : `version ${exact}`,
+    });
     try {
-      // Neither of them for the latest version.
-      const [, exact, start] = VERSION_OR_RANGE.exec(nameOf(version)) ?? [];
-      const refusal = start === undefined ? undefined : await refusalOfRange(programs, start);
-      if (refusal === undefined) await this.#update(programs, exact);
-      else this.#refuse(version, refusal);
+      const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path, exact);
+      const env = withoutOwnVariables(Deno.env.toObject());
+      if (await programs.run(command, { args, env, cwd: "/" })) return;
+      const line = [command, ...args].join(" ");
+      this.#log.warning('The update failed: run "{line}" to see why', { line });
     } catch (error) {
       this.#log.warning("The update failed: {error}", { error: describeError(error) });
     } finally {
       this.#isRunning = false;
     }
-  }
-
-  async #update(programs: Programs, exact: string | undefined): Promise<void> {
-    this.#log.info("Updating to {version}, as the panel has ordered", {
-      version: exact === undefined ? "the latest version" : `version ${exact}`,
-    });
-    const [command, ...args] = updateArguments(programs.cgroup(), thisProgram().path, exact);
-    const isSuccess = await programs.run(command, { args, env: ownEnvironment(), cwd: "/" });
-    if (isSuccess) return;
-    const line = [command, ...args].join(" ");
-    this.#log.warning('The update failed: run "{line}" to see why', { line });
   }
 
   #refuse(version: string, refusal: string): void {
@@ -114,55 +100,27 @@ export class VersionSwitch {
   }
 }
 
-function ownEnvironment(): Record<string, string> {
-  return withoutOwnVariables(Deno.env.toObject());
-}
-
 function nameOf(version: string): string {
   return version.trim().toLowerCase();
 }
 
-/** A version, or the start of a range as `1.2`, `1.2.*` and `1.*`. */
-const VERSION_OR_RANGE = /^v?(?:(\d{1,9}\.\d{1,9}\.\d{1,9})|(\d{1,9}(?:\.\d{1,9})?)(?:\.\*)?)$/;
+const EXACT = /^v?(\d{1,9}\.\d{1,9}\.\d{1,9})$/;
 
 /**
- * Why a version can't be installed, whatever this program is; `undefined` if it can, or if that
- * depends on the newest release.
+ * Why a version can't be installed, whatever this program is; `undefined` if it can.
  *
  * @param name In lower case.
  */
 function refusalOf(name: string, allowDowngrade: boolean): string | undefined {
   if (name === "latest" || name === "*") return undefined;
-  if (name.startsWith("snapshot")) return "there are no signed snapshots";
-  if (name === VERSION || name === `v${VERSION}`) return "it is installed already";
-  const [found, exact] = VERSION_OR_RANGE.exec(name) ?? [];
-  if (found === undefined) {
+  const [, exact] = EXACT.exec(name) ?? [];
+  if (exact === undefined) {
     return "only the latest version, or one by its exact name, can be installed";
   }
-  return exact === undefined || allowDowngrade || isNewerVersion(exact, VERSION)
+  if (exact === VERSION) return "it is installed already";
+  return allowDowngrade || isNewerVersion(exact, VERSION)
     ? undefined
     : `${VERSION} is installed, and --allow-downgrade is not set`;
-}
-
-/** Why the newest release is not to be installed for a range with that start; `undefined` if it is. */
-async function refusalOfRange(programs: Programs, start: string): Promise<string | undefined> {
-  const [command, ...args] = [thisProgram().path, "update", "--json"];
-  const text = await programs.output(command, { args, env: ownEnvironment(), cwd: "/" }, {
-    limitBytes: MAX_ANSWER_BYTES,
-    timeoutMs: LOOKUP_MS,
-  });
-  const { newest, verdict } = jsonFields(parseJson(text ?? ""));
-  if (typeof newest !== "string") {
-    return "only the newest release can be installed, and it is not known here: " +
-      `"${[command, ...args].join(" ")}" fails`;
-  }
-  if (!newest.startsWith(`${start}.`)) {
-    return `only the newest release can be installed, which is ${quoteStart(newest)}`;
-  }
-  if (verdict === "newer") return undefined;
-  return verdict === "failed before"
-    ? `the newest release, ${newest}, has failed on this machine before`
-    : `${VERSION} is installed, and the newest release, ${newest}, is ${verdict}`;
 }
 
 /** Why the panel can't update this program, as the log says it; `undefined` if it can. */

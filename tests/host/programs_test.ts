@@ -91,25 +91,6 @@ inFolder.test("Programs.processes() passes over what is none or can't be read", 
   assertEquals(new Programs({ proc: proc.path }).cgroup(), "0::/here\n");
 });
 
-Deno.test("Programs.output() returns what a program prints, unless it fails or takes too long", async () => {
-  const programs = new Programs();
-  const run = (script: string, timeoutMs = 60_000) =>
-    programs.output("/bin/sh", { ...OPTIONS, args: ["-c", script] }, { limitBytes: 3, timeoutMs });
-  assertEquals(await run("echo out; echo err >&2"), "out");
-  assertEquals(await run("echo out; exit 1"), undefined);
-  const { kill } = Deno;
-  const reached: number[] = [];
-  {
-    using _heard = replaced(Deno, {
-      kill: (pid, signal) => (reached.push(pid), kill(pid, signal)),
-    });
-    assertEquals(await run("sleep 1000", 1), undefined);
-  }
-  assertEquals(reached.map(Math.sign), [-1], "its whole group");
-  const missing = programs.output("/nowhere", OPTIONS, { limitBytes: 3, timeoutMs: 60_000 });
-  assertEquals(await missing, undefined);
-});
-
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 Deno.test("Programs.run() gives a program neither input nor output", async () => {
