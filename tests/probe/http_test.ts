@@ -64,15 +64,9 @@ Deno.test("HttpProbe.probe() sends one plain request and measures until the answ
   assertEquals(more, []);
   const [first = "", ...headers] = head.toLowerCase().trimEnd().split("\r\n");
   assertEquals(first, "get /a?b=c http/1.1");
-  const cases = [
-    `host: 127.0.0.1:${server.port}`,
-    "accept: */*",
-    "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
-    "connection: close",
-  ];
-  for (const header of cases) {
-    assert(headers.includes(header), `${header} in ${headers}`);
-  }
+  const agent = "user-agent: mozilla/5.0 (compatible; komari-agent-deno)";
+  const expected = [`host: 127.0.0.1:${server.port}`, "accept: */*", agent, "connection: close"];
+  assertEquals(expected.filter((header) => !headers.includes(header)), [], `${headers}`);
 });
 
 /** Redirects `/N` to `/N-1`, by turns to a path and to another host, and answers `/0`. */
@@ -220,15 +214,12 @@ Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up",
 
 Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is mute, and hangs up", async () => {
   for (const scheme of ["http", "https"]) {
-    let arrived = () => {};
-    const arrival = new Promise<void>((resolve) => arrived = resolve);
+    const controller = new AbortController();
     await using server = answering(() => {
-      arrived();
+      controller.abort(new Error("enough"));
       return Promise.resolve("keep");
     });
-    const controller = new AbortController();
     const mute = probe(`${scheme}://127.0.0.1:${server.port}/`, { signal: controller.signal });
-    arrival.then(() => controller.abort(new Error("enough")));
     await assertRejects(() => mute, Error, "enough");
     await realUntil(() => server.open === 0);
   }
@@ -237,12 +228,9 @@ Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is
 Deno.test("HttpProbe.probe() rejects when the connection is refused or the name unknown", async () => {
   const text = await failure(() => probe(`http://127.0.0.1:${CLOSED_PORT}/`));
   assert(text.includes("Cannot connect to 127.0.0.1"), text);
-  const resolver = fakeResolver(() => Promise.reject(new Error("there is no such name")));
-  const policy = policyOf(resolver);
-  assertEquals(
-    await failure(() => probe("http://x/", { policy })),
-    "Cannot resolve x: there is no such name",
-  );
+  const policy = policyOf(fakeResolver(() => Promise.reject(new Error("no such name"))));
+  const unknown = await failure(() => probe("http://x/", { policy }));
+  assertEquals(unknown, "Cannot resolve x: no such name");
 });
 
 const withOpenssl = onlyIf(certificate !== undefined);
@@ -261,12 +249,8 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
   assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
   const where = `localhost:${port}`;
   const stranger = await failure(() => probe(`https://${where}/`));
-  assert(
-    stranger.startsWith(
-      `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is unknown`,
-    ),
-    stranger,
-  );
+  const why = `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is`;
+  assert(stranger.startsWith(why), stranger);
   await using other = serveTls(answer, "127.0.0.2");
   for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
     const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
@@ -277,20 +261,13 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
 Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", async () => {
   await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const proxy = "http://127.0.0.1:1";
-  const environments: Record<string, string>[] = [
-    { HTTP_PROXY: proxy, ALL_PROXY: proxy },
-    { http_proxy: proxy, NO_PROXY: "" },
-  ];
-  for (const env of environments) {
-    assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
-  }
+  const names = ["HTTP_PROXY", "ALL_PROXY", "http_proxy"];
+  const env = Object.fromEntries(names.map((name) => [name, proxy]));
+  assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
 });
 
-isolatedTest(import.meta.url, {
-  name: "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes",
-  ...SANITIZED,
-  fn: () => leavesNothingOpen(),
-});
+const name = "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes";
+isolatedTest(import.meta.url, { name, ...SANITIZED, fn: () => leavesNothingOpen() });
 
 async function leavesNothingOpen(): Promise<void> {
   const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
@@ -300,13 +277,9 @@ async function leavesNothingOpen(): Promise<void> {
     return path === "/mute" ? "keep" : undefined;
   });
   await using muteServer = answering(() => Promise.resolve("keep"));
-  const urls = [
-    `http://127.0.0.1:${server.port}/ok`,
-    `http://127.0.0.1:${server.port}/bad`,
-    `https://127.0.0.1:${server.port}/`,
-    `http://127.0.0.1:${server.port}/mute`,
-    `https://127.0.0.1:${muteServer.port}/`,
-  ];
+  const plain = ["ok", "bad", "mute"].map((path) => `http://127.0.0.1:${server.port}/${path}`);
+  const secure = [server, muteServer].map(({ port }) => `https://127.0.0.1:${port}/`);
+  const urls = [...plain, ...secure];
   const one = async (http: HttpProbe, index: number) => {
     const url = urls[index % urls.length] ?? "";
     const controller = new AbortController();
@@ -314,7 +287,7 @@ async function leavesNothingOpen(): Promise<void> {
     const running = http.probe(new URL(url), attemptOf(signal));
     // So that it meets all stages, from connecting to reading.
     const abort = () => controller.abort();
-    const timer = index % urls.length > 2 ? setTimeout(abort, index % 7) : undefined;
+    const timer = index % urls.length > 1 ? setTimeout(abort, index % 7) : undefined;
     await running.catch(() => {});
     clearTimeout(timer);
   };

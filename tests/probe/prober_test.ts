@@ -20,22 +20,21 @@ const shell = {
     ),
 };
 
-/** A prober for which each name leads to the address. */
-function proberOf(address: string, { allowLocal = true } = {}): Prober {
-  const resolver = fakeResolver(() => [address]);
-  return new Prober(shell, policyOf(resolver, { allowLocal }));
+const KINDS = ["icmp", "tcp", "http"] as const;
+
+function proberBy(lookUp: Parameters<typeof fakeResolver>[0]): Prober {
+  return new Prober(shell, policyOf(fakeResolver(lookUp)));
 }
 
-async function probe(kind: ProbeKind, target: string): Promise<number> {
-  const ms = await proberOf("127.0.0.1").probe(parseProbeTarget(kind, target), { signal });
-  assert(ms !== undefined);
-  return ms;
+async function probe(kind: ProbeKind, target: string, address = "127.0.0.1"): Promise<number> {
+  const prober = proberBy(() => [address]);
+  return await prober.probe(parseProbeTarget(kind, target), { signal }) ?? NaN;
 }
 
 Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", async () => {
   await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
   const host = `some.example:${server.port}`;
-  for (const kind of ["icmp", "tcp", "http"] as const) {
+  for (const kind of KINDS) {
     const ms = await probe(kind, host);
     assert(ms >= 0, `${kind} ${ms}`);
   }
@@ -49,8 +48,7 @@ Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who d
   const lines = await collectedDebugLog(async () => {
     assertEquals(await probe("tcp", `some.example:${CLOSED_PORT}`), -1);
     assertEquals(await probe("http", `some.example:${CLOSED_PORT}/path?secret`), -1);
-    const icmp = proberOf("127.0.0.2");
-    assertEquals(await icmp.probe({ kind: "icmp", host: "127.0.0.2" }, { signal }), -1);
+    assertEquals(await probe("icmp", "127.0.0.2", "127.0.0.2"), -1);
   });
   assertEquals(lines.length, 3);
   assertStringIncludes(lines[0] ?? "", "tcp probe of some.example lost: Cannot connect");
@@ -59,46 +57,29 @@ Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who d
 });
 
 Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
-  const resolver = fakeResolver(() => Promise.reject(new Error("no such name")));
-  const prober = new Prober(shell, policyOf(resolver));
-  for (const kind of ["icmp", "tcp", "http"] as const) {
+  const prober = proberBy(() => Promise.reject(new Error("no such name")));
+  for (const kind of KINDS) {
     assertEquals(await prober.probe(parseProbeTarget(kind, "x"), { signal }), -1);
   }
 });
 
-Deno.test("Prober.probe() measures nothing when its signal has aborted", async () => {
+Deno.test("Prober.probe() rejects when its signal aborts, and measures nothing when it has", async () => {
   const asked: string[] = [];
-  const resolver = fakeResolver((host) => (asked.push(host), ["127.0.0.1"]));
-  const prober = new Prober(shell, policyOf(resolver, { allowLocal: true }));
-  const gone = AbortSignal.abort(new Error("enough"));
-  const probing = () => prober.probe({ kind: "icmp", host: "some.example" }, { signal: gone });
-  await assertRejects(probing, Error, "enough");
-  assertEquals(asked, []);
-});
-
-Deno.test("Prober.probe() rejects when its signal aborts", async () => {
+  const prober = proberBy((host) => (asked.push(host), new Promise<never>(() => {})));
   const controller = new AbortController();
-  const resolver = fakeResolver(() => new Promise(() => {}));
-  const prober = new Prober(shell, policyOf(resolver));
-  const probes = (["icmp", "tcp", "http"] as const).map((kind) =>
-    assertRejects(
-      () => prober.probe(parseProbeTarget(kind, "x"), { signal: controller.signal }),
-      Error,
-      "enough",
-    )
-  );
+  const probe = (kind: ProbeKind) => prober.probe(parseProbeTarget(kind, "x"), controller);
+  const probes = KINDS.map((kind) => assertRejects(() => probe(kind), Error, "enough"));
   controller.abort(new Error("enough"));
   await Promise.all(probes);
+  const { length } = asked;
+  await assertRejects(() => probe("icmp"), Error, "enough");
+  assertEquals(asked.length, length);
 });
 
 Deno.test("Prober.probe() refuses what a name must not lead to, and says so once", async () => {
   let asked = 0;
-  const resolver = fakeResolver(() => {
-    asked++;
-    return ["169.254.169.254"];
-  });
   const lines = await collectedDebugLog(async () => {
-    const prober = new Prober(shell, policyOf(resolver));
+    const prober = proberBy(() => (asked++, ["169.254.169.254"]));
     const table = [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const;
     for (const [kind, path] of table) {
       const target = parseProbeTarget(kind, `meta.example${path}`);
@@ -179,7 +160,7 @@ timed.test("Prober.probe() shares a measurement between all who want its target 
 
 Deno.test("Prober.probe() shares no measurement between two ports of a host", async () => {
   await using server = saying("");
-  const prober = proberOf("127.0.0.1");
+  const prober = proberBy(() => ["127.0.0.1"]);
   const values = await Promise.all(
     [server.port, CLOSED_PORT].map((port) =>
       prober.probe(parseProbeTarget("tcp", `some.example:${port}`), { signal })
@@ -213,7 +194,7 @@ timed.test("Prober.probe() counts each redirect, and sends nothing for a probe t
       hop < 5 ? `HTTP/1.1 302 Found\r\nLocation: /${hop + 1}\r\n\r\n` : "HTTP/1.1 200 OK\r\n\r\n",
     );
   });
-  const prober = proberOf("127.0.0.1");
+  const prober = proberBy(() => ["127.0.0.1"]);
   const once = (site: number) =>
     prober.probe(parseProbeTarget("http", `http://${site}.example:${server.port}/0`), { signal });
   const probes = Array.from({ length: 5 }, (_, site) => once(site));
