@@ -5,11 +5,16 @@ import { HeldLock } from "../held_lock.ts";
 import { replaced } from "../replaced.ts";
 import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
+import { same } from "../cases.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { acceptAt } from "./accept_at.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot, onLinux } from "../only_on.ts";
+
+/** What is read of an agent that runs, and of which nothing is known. */
+const RUNNING = { isRunning: true, panels: [], problems: [] };
+const modeOf = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 
 inClosedFolder.test("HealthFile tells of the last accepted report, and is gone when the agent ends", (parent) => {
   const folder = `${parent.path}/run`;
@@ -17,16 +22,9 @@ inClosedFolder.test("HealthFile tells of the last accepted report, and is gone w
   const started = { ...ABOUT, stateFolder: "/s", configDigest: "00af" };
   const file = HealthFile.open(["/dev/null/run", folder], started);
   assert(file !== undefined);
-  const before = {
-    ...started,
-    pid: Deno.pid,
-    intervalMs: 0,
-    isRunning: true,
-    acceptedAtMs: undefined,
-    seal: "",
-  };
+  const before = { ...started, ...RUNNING, intervalMs: 0, acceptedAtMs: undefined, seal: "" };
   const { startedAtMs, ...about } = readHealth(["/nowhere", folder]) ?? {};
-  assertEquals(about, { ...before, panels: [], problems: [] });
+  assertEquals(about, { ...before, pid: Deno.pid });
   assert(startedAtMs !== undefined && startedAtMs <= Date.now());
   acceptAt(file, { intervalMs: 3000, atMs: 1234 });
   const { acceptedAtMs, intervalMs } = readHealth([folder]) ?? {};
@@ -38,8 +36,7 @@ inClosedFolder.test("HealthFile tells of the last accepted report, and is gone w
 inClosedFolder.test("HealthFile.open() makes a folder and a file that all may read", (parent) => {
   const folder = `${parent.path}/run`;
   const file = HealthFile.open([folder], ABOUT);
-  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
-  assertEquals([folder, `${folder}/health`].map(mode), [0o755, 0o644]);
+  assertEquals([folder, `${folder}/health`].map(modeOf), [0o755, 0o644]);
   file?.close();
 });
 
@@ -56,7 +53,7 @@ inClosedFolder.test("HealthFile's lock can be held by nobody who may only read",
   assert(theirs.tryLockSync(true), "reading is enough for a lock");
   const file = HealthFile.open([folder.path], ABOUT);
   assert(file !== undefined, "an agent starts all the same");
-  assertEquals((Deno.statSync(`${folder.path}/health.lock`).mode ?? 0) & 0o777, 0o600);
+  assertEquals(modeOf(`${folder.path}/health.lock`), 0o600);
   assertEquals(readHealth([folder.path])?.isRunning, true);
   const killed = Deno.readFileSync(`${folder.path}/health`);
   file.close();
@@ -106,15 +103,8 @@ onLinux.test("HealthFile goes on telling when the agent is sealed, in the folder
     const reader = child.stdout.getReader();
     await reader.read();
     const { acceptedAtMs = 0, startedAtMs: _, ...about } = readHealth([folder]) ?? {};
-    assertEquals(about, {
-      ...ABOUT,
-      pid: child.pid,
-      intervalMs: 3000,
-      seal: "sealed",
-      panels: [],
-      problems: [],
-      isRunning: true,
-    });
+    const sealed = { intervalMs: 3000, seal: "sealed" };
+    assertEquals(about, { ...ABOUT, ...RUNNING, ...sealed, pid: child.pid });
     assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
     await child.stdin.close();
     await reader.cancel();
@@ -142,10 +132,8 @@ function whilePausing<T>(act: (ms: number | undefined) => void, run: () => T): T
 inClosedFolder.test("HealthFile.open() leaves a file to the agent that has it", (folder) => {
   const first = HealthFile.open([folder.path], ABOUT);
   let pauses = 0;
-  const second = whilePausing(
-    () => void pauses++,
-    () => HealthFile.open([folder.path], { version: "2" }),
-  );
+  const open = () => HealthFile.open([folder.path], { version: "2" });
+  const second = whilePausing(() => void pauses++, open);
   assertEquals([second, pauses], [undefined, 0], "it does not wait for it either");
   assertEquals(readHealth([folder.path])?.version, "1.2.3");
   first?.close();
@@ -154,10 +142,8 @@ inClosedFolder.test("HealthFile.open() leaves a file to the agent that has it", 
 inClosedFolder.test("HealthFile.open() takes no look at how an agent is for another agent", (folder) => {
   Deno.writeTextFileSync(`${folder.path}/health`, "{}");
   const look = new HeldLock(`${folder.path}/health`, { shared: true });
-  const file = whilePausing(
-    () => look[Symbol.dispose](),
-    () => HealthFile.open([folder.path], ABOUT),
-  );
+  const open = () => HealthFile.open([folder.path], ABOUT);
+  const file = whilePausing(() => look[Symbol.dispose](), open);
   assertEquals(readHealth([folder.path])?.isRunning, true);
   file?.close();
 });
@@ -166,16 +152,13 @@ inClosedFolder.test("HealthFile.open() tries ten times, and gives up before a lo
   const path = `${folder.path}/health.lock`;
   using theirs = Deno.openSync(path, { read: true, write: true, create: true });
   assert(theirs.tryLockSync(false));
-  const pauses: (number | undefined)[] = [];
-  const file = whilePausing(
-    (ms) => {
-      pauses.push(ms);
-      assert(theirs.tryLockSync(true), "it lets go of the lock meanwhile");
-      assert(theirs.tryLockSync(false));
-    },
-    () => HealthFile.open([folder.path, `${folder.path}/other`], ABOUT),
-  );
-  assertEquals([file, pauses], [undefined, Array(9).fill(5)]);
+  const pauses: unknown[] = [];
+  const open = () => HealthFile.open([folder.path, `${folder.path}/other`], ABOUT);
+  // It lets go of the lock meanwhile.
+  const look = (ms?: number) =>
+    void pauses.push([ms, theirs.tryLockSync(true), theirs.tryLockSync(false)]);
+  const file = whilePausing(look, open);
+  assertEquals([file, pauses], [undefined, Array(9).fill([5, true, true])]);
   assertEquals(openBelow(folder.path), [path], "but for theirs nothing stays open");
 });
 
@@ -222,7 +205,7 @@ inClosedFolder.test("HealthFile.open() closes its folder to others, but none tha
   for (const mode of [0o777, 0o775, 0o757]) {
     Deno.chmodSync(folder, mode);
     HealthFile.open([folder], ABOUT)?.close();
-    assertEquals((Deno.statSync(folder).mode ?? 0) & 0o777, 0o755);
+    assertEquals(modeOf(folder), 0o755);
   }
   Deno.chmodSync(folder, 0o1777);
   const log = await said(() => {
@@ -319,22 +302,12 @@ inClosedFolder.test("HealthFile keeps sixteen panels, with the next report if no
 });
 
 inClosedFolder.test("HealthFile keeps the state of each panel, whatever is in its texts", (folder) => {
-  const file = HealthFile.open([folder.path], ABOUT);
-  const panel = {
-    panel: "p.example",
-    transport: "v2 POST",
-    sinceMs: 1,
-    acceptedAtMs: 2,
-    failures: 3,
-    error: { text: "坏了 \n\u202e\ud800", atMs: 4 },
-    probes: 5,
-  };
-  file?.setPanels([panel], { now: true });
-  assertEquals(readHealth([folder.path])?.panels, [{
-    ...panel,
-    error: { text: "坏了  \ud800", atMs: 4 },
-  }]);
-  file?.close();
+  using file = openHealth(folder.path);
+  const counts = { sinceMs: 1, acceptedAtMs: 2, failures: 3, probes: 5 };
+  const panel = { panel: "p.example", transport: "v2 POST", ...counts };
+  file.setPanels([{ ...panel, error: { text: "坏了 \n\u202e\ud800", atMs: 4 } }], { now: true });
+  const error = { text: "坏了  \ud800", atMs: 4 };
+  assertEquals(readHealth([folder.path])?.panels, [{ ...panel, error }]);
 });
 
 /** The longest record that an agent can have, whose texts have so many bytes a character. */
@@ -352,26 +325,18 @@ function longPanels(count: number, character: string): PanelHealth[] {
   }));
 }
 
-for (const [name, character] of Object.entries({ Latin: "x", Chinese: "长", controls: "\u0001" })) {
-  inClosedFolder.test(`HealthFile cuts texts until all panels fit, and drops none (${name})`, (folder) => {
-    const file = HealthFile.open([folder.path], ABOUT);
-    file?.setSeal(character.repeat(5000));
-    for (const part of PROBLEM_PARTS) file?.setProblem(part, character.repeat(5000));
-    const lengths: number[] = [1, 8, 16].map((count) => {
-      file?.setPanels(longPanels(count, character), { now: true });
+inClosedFolder.test("HealthFile cuts texts until all panels fit, and drops none, whatever they are written in", (folder) => {
+  using file = openHealth(folder.path);
+  same((character) => {
+    file.setSeal(character.repeat(5000));
+    for (const part of PROBLEM_PARTS) file.setProblem(part, character.repeat(5000));
+    return [1, 8, 16].map((count) => {
+      file.setPanels(longPanels(count, character), { now: true });
       const written = JSON.parse(Deno.readTextFileSync(`${folder.path}/health`));
       const { panels, problems } = readHealth([folder.path]) ?? {};
       assertEquals([panels?.length, problems?.length], [count, PROBLEM_PARTS.length]);
       assertEquals(panels?.[0]?.panel.length, 300, "a name stays whole");
       return written.panels[0].error.text.length;
     });
-    assertEquals(lengths, LENGTHS[name]);
-    file?.close();
-  });
-}
-
-const LENGTHS: Record<string, number[]> = {
-  Latin: [300, 300, 100],
-  Chinese: [300, 100, 20],
-  controls: [100, 20, 20],
-};
+  }, [["x", [300, 300, 100]], ["长", [300, 100, 20]], ["\u0001", [100, 20, 20]]]);
+});

@@ -1,14 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { statusJson, statusText } from "../../lib/cli/status.ts";
-import {
-  type Health,
-  isReporting,
-  readHealth,
-  reportingPanels,
-} from "../../lib/state/health_reader.ts";
+import { type Health, isReporting, readHealth } from "../../lib/state/health_reader.ts";
+import { reportingPanels } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
+import { same } from "../cases.ts";
 import { restoring } from "../restoring.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { HeldLock } from "../held_lock.ts";
@@ -27,42 +24,32 @@ function write(folder: string, fields: object = {}): void {
 /** An agent whose two panels have last accepted a report so long ago. */
 function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
   const acceptedAtMs = agoMs.map((ago) => ago === undefined ? undefined : NOW_MS - ago);
+  const panel = { intervalMs, sinceMs: 0, failures: 0, probes: 0 };
   return {
-    pid: 1,
-    version: "1.2.3",
-    intervalMs,
+    ...{ pid: 1, version: "1.2.3", intervalMs, startedAtMs: NOW_MS, problems: [], seal: "" },
     acceptedAtMs: acceptedAtMs[0],
-    startedAtMs: NOW_MS,
-    panels: acceptedAtMs.map((atMs, index) => ({
-      panel: `${index}`,
-      acceptedAtMs: atMs,
-      intervalMs,
-      sinceMs: 0,
-      failures: 0,
-      probes: 0,
-    })),
-    problems: [],
-    seal: "",
+    panels: acceptedAtMs.map((acceptedAtMs, at) => ({ ...panel, panel: `${at}`, acceptedAtMs })),
     isRunning: true,
   };
 }
 
-Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s", () => {
+Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s, and know of nothing where no agent runs", () => {
   using _ = new FakeTime({ now: NOW_MS });
-  const table: [intervalMs: number, agoMs: number | undefined, isReporting: boolean][] = [
-    [1000, undefined, false],
-    [1000, 0, true],
-    [1000, 17_000, true],
-    [1000, 17_001, false],
-    [1000, -17_000, true],
-    [1000, -17_001, false],
-    [20_000, 55_000, true],
-    [20_000, 55_001, false],
-  ];
-  for (const [intervalMs, agoMs, expected] of table) {
+  same(([intervalMs, agoMs]) => {
     const health = agent(intervalMs, agoMs, 0);
-    assertEquals(isReporting(health), expected, `${intervalMs} ${agoMs}`);
-    assertEquals(reportingPanels(health), new Set(expected ? ["0", "1"] : ["1"]));
+    return [isReporting(health), ...reportingPanels(health)];
+  }, [
+    [[1000, undefined], [false, "1"]],
+    [[1000, 0], [true, "0", "1"]],
+    [[1000, 17_000], [true, "0", "1"]],
+    [[1000, 17_001], [false, "1"]],
+    [[1000, -17_000], [true, "0", "1"]],
+    [[1000, -17_001], [false, "1"]],
+    [[20_000, 55_000], [true, "0", "1"]],
+    [[20_000, 55_001], [false, "1"]],
+  ] as [[number, number | undefined], unknown][]);
+  for (const health of [undefined, { ...agent(1000, 0), isRunning: false }]) {
+    assertEquals([isReporting(health), reportingPanels(health)], [false, new Set()]);
   }
 });
 
@@ -71,14 +58,6 @@ Deno.test("reportingPanels() looks at each panel's own interval", () => {
   const { panels, ...rest } = agent(1_000, 40_000, 40_000);
   const both = panels.map((it, index) => ({ ...it, intervalMs: [1_000, 30_000][index] ?? 0 }));
   assertEquals(reportingPanels({ ...rest, panels: both }), new Set(["1"]));
-});
-
-Deno.test("isReporting() and reportingPanels() know of nothing where no agent runs", () => {
-  using _ = new FakeTime({ now: NOW_MS });
-  for (const health of [undefined, { ...agent(1000, 0), isRunning: false }]) {
-    assertEquals(isReporting(health), false);
-    assertEquals(reportingPanels(health), new Set());
-  }
 });
 
 inClosedFolder.test("readHealth() goes by the lock of the file where there is no private one", (folder) => {
@@ -230,14 +209,8 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
   assertEquals(read({})?.panels, [{ ...panel, ...none }]);
   const counts = { failures: 1, probes: 2, lastMinute: 3, lost: 4 };
   const more = { shortConnections: 5, shortestMs: 1, longestMs: 2 };
-  const all = {
-    ...panel,
-    ...counts,
-    ...more,
-    transport: "v2 POST",
-    acceptedAtMs: 6,
-    intervalMs: 8,
-  };
+  const times = { acceptedAtMs: 6, intervalMs: 8 };
+  const all = { ...panel, ...counts, ...more, ...times, transport: "v2 POST" };
   const lostTarget = { kind: "tcp", target: "a" } as const;
   const rest = { lostTargets: [lostTarget], error: { text: "no", action: "do", atMs: 7 } };
   assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
@@ -246,10 +219,7 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
   const problem = { part: "metrics", text: "no", sinceMs: 1 };
   const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
   const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
-  assertEquals(
-    found?.map(({ part, text }) => `${part}: ${text}`),
-    parts.map((it) => `${it}: no`),
-  );
+  assertEquals(found?.map(({ part, text }) => [part, text]), parts.map((part) => [part, "no"]));
   const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, { part: "ping", text: "" }];
   assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
   assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);

@@ -36,29 +36,26 @@ const SYSTEM_STATE = "/var/lib/komari-agent-deno";
 /** The folder of a user, where the system's has an owner or is missing. */
 function folderOf(
   uid: number,
-  { stateDir = "", userStateDir = "/home/me/state", owner }: {
-    stateDir?: string;
-    userStateDir?: string;
-    owner?: number;
-  } = {},
+  owner?: number,
+  named: { stateDir?: string; userStateDir?: string } = {},
 ): string {
   const root = Deno.statSync("/");
   using _system = replaced(Deno, {
     uid: () => uid,
     statSync(path) {
-      assertEquals(path, SYSTEM_STATE);
-      if (owner === undefined) throw new Deno.errors.NotFound("no such folder");
+      if (owner === undefined || path !== SYSTEM_STATE) {
+        throw new Deno.errors.NotFound("no such folder");
+      }
       return { ...root, uid: owner };
     },
   });
-  return stateFolder({ stateDir, userStateDir });
+  return stateFolder({ stateDir: "", userStateDir: "/home/me/state", ...named });
 }
 
 Deno.test("stateFolder() takes the named one, else the system's for root and its owner, else the user's", () => {
-  for (const uid of [0, 7]) assertEquals(folderOf(uid, { stateDir: "/named", owner: 7 }), "/named");
-  assertEquals(folderOf(0), SYSTEM_STATE);
-  assertEquals(folderOf(7, { owner: 7 }), SYSTEM_STATE);
-  assertEquals(folderOf(7, { owner: 0 }), "/home/me/state");
-  assertEquals(folderOf(7), "/home/me/state");
-  assertEquals(folderOf(7, { userStateDir: "" }), SYSTEM_STATE);
+  for (const uid of [0, 7]) assertEquals(folderOf(uid, 7, { stateDir: "/named" }), "/named");
+  const own = "/home/me/state";
+  const found = [folderOf(0), folderOf(7, 7), folderOf(7, 0), folderOf(7)];
+  assertEquals(found, [SYSTEM_STATE, SYSTEM_STATE, own, own]);
+  assertEquals(folderOf(7, undefined, { userStateDir: "" }), SYSTEM_STATE);
 });

@@ -28,6 +28,13 @@ async function write(folder: string, ...numbers: readonly number[]): Promise<voi
   for (const number of numbers) await file.write(text(number));
 }
 
+const NOTHING = { value: undefined, problems: [] };
+
+/** What is read where this was written last, and all is well. */
+function only(number: number) {
+  return { value: { number }, problems: [] };
+}
+
 function text(number: number): string {
   return JSON.stringify({ number });
 }
@@ -37,10 +44,10 @@ function names(folder: string): string[] {
 }
 
 inClosedFolder.test("StateFile.read() gives what was written, and nothing where there is nothing", async (folder) => {
-  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  assertEquals(stateFile(folder.path).read(), NOTHING);
   assertEquals(names(folder.path), []);
   await write(folder.path, 1, 2);
-  assertEquals(stateFile(folder.path).read(), { value: { number: 2 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(2));
   assertEquals(names(folder.path), ["state.state"]);
   assertEquals((Deno.statSync(`${folder.path}/state.state`).mode ?? 0) & 0o777, 0o600);
 });
@@ -51,7 +58,7 @@ inClosedFolder.test("StateFile.write() works without a path once the file is ope
   await file.write(text(1));
   Deno.renameSync(`${folder.path}/a`, `${folder.path}/b`);
   await file.write(text(2));
-  assertEquals(file.read(), { value: { number: 2 }, problems: [] });
+  assertEquals(file.read(), only(2));
   assertEquals(stateFile(`${folder.path}/b`).read().value, { number: 2 });
   assertEquals(names(folder.path), ["b"]);
   Deno.removeSync(`${folder.path}/b`, { recursive: true });
@@ -92,13 +99,11 @@ inClosedFolder.test("StateFile.read() gives the state before when the last one i
     const damaged = Uint8Array.from(whole);
     damaged[SLOT_BYTES + at] = (damaged[SLOT_BYTES + at] ?? 0) ^ 1;
     Deno.writeFileSync(path, damaged);
-    assertEquals(stateFile(folder.path).read(), {
-      value: { number: 2 },
-      problems: [`${path} is damaged, and an older state is used`],
-    }, `byte ${at}`);
+    const problems = [`${path} is damaged, and an older state is used`];
+    assertEquals(stateFile(folder.path).read(), { ...only(2), problems }, `byte ${at}`);
   }
   await write(folder.path, 5);
-  assertEquals(stateFile(folder.path).read(), { value: { number: 5 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(5));
 });
 
 inClosedFolder.test("StateFile.read() gives the state before when a write was cut off anywhere", async (folder) => {
@@ -134,7 +139,7 @@ inClosedFolder.test("StateFile.read() takes no state from bytes that it has not 
 inClosedFolder.test("StateFile.read() takes a new file for no damage, and one whose only state is damaged for one", async (folder) => {
   const path = `${folder.path}/state.state`;
   await write(folder.path);
-  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  assertEquals(stateFile(folder.path).read(), NOTHING);
   await write(folder.path, 1);
   const bytes = Deno.readFileSync(path);
   bytes.set(new TextEncoder().encode("x"), SLOT_BYTES);
@@ -149,11 +154,11 @@ inClosedFolder.test("StateFile.open() makes a file that nobody ever sees empty",
   const opened = file.open().then(() => isOpen = true);
   // What another process finds meanwhile, at any moment.
   while (!isOpen) {
-    assertEquals(other.read(), { value: undefined, problems: [] });
+    assertEquals(other.read(), NOTHING);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   await opened;
-  assertEquals(Array.from(Deno.readDirSync(folder.path), ({ name }) => name), ["state.state"]);
+  assertEquals(names(folder.path), ["state.state"]);
 });
 
 inClosedFolder.test("StateFile.write() refuses a text that does not fit, and keeps the one before", async (folder) => {
@@ -163,9 +168,9 @@ inClosedFolder.test("StateFile.write() refuses a text that does not fit, and kee
   await file.write(longest);
   await file.write(text(8));
   await assertRejects(() => file.write(longest.padEnd(SLOT_BYTES)), Error, "Cannot write");
-  assertEquals(stateFile(folder.path).read(), { value: { number: 8 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(8));
   await file.write(text(9));
-  assertEquals(stateFile(folder.path).read(), { value: { number: 9 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(9));
   assert(Deno.statSync(file.path).size <= 2 * SLOT_BYTES);
 });
 
@@ -179,7 +184,7 @@ inClosedFolder.test("StateFile.write() goes on from what another process has wri
   await other.write(text(2));
   one.read();
   await one.write(text(3));
-  assertEquals(stateFile(folder.path).read(), { value: { number: 3 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(3));
 });
 
 inClosedFolder.test("StateFile brings each text to the disk before it goes on", async (folder) => {
@@ -212,23 +217,24 @@ inClosedFolder.test("StateFile.open() keeps what is damaged beside, and starts a
   using file = stateFile(folder.path);
   assertEquals(await file.open(), { value, problems });
   assertEquals(Deno.readTextFileSync(`${folder.path}/state.state.damaged`), "not ours");
-  assertEquals(file.read(), { value: undefined, problems: [] });
+  assertEquals(file.read(), NOTHING);
   await file.write(text(1));
-  assertEquals(stateFile(folder.path).read(), { value: { number: 1 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(1));
 });
 
-for (const bytes of [0, 1, 4096, 600_000]) {
-  inClosedFolder.test(`StateFile.open() tells of a file that a crash has left with ${bytes} zeros`, async (folder) => {
-    const path = `${folder.path}/state.state`;
+inClosedFolder.test("StateFile.open() tells of a file that a crash has left with zeros", async (folder) => {
+  for (const bytes of [0, 1, 4096, 600_000]) {
+    const below = `${folder.path}/${bytes}`;
+    const path = `${below}/state.state`;
+    Deno.mkdirSync(below, { mode: 0o700 });
     Deno.writeFileSync(path, new Uint8Array(bytes));
-    using file = stateFile(folder.path);
+    using file = stateFile(below);
     const { value, problems } = await file.open();
-    assertEquals(value, undefined);
-    assertEquals(problems[0], `${path} is damaged`);
+    assertEquals([value, problems[0]], [undefined, `${path} is damaged`]);
     assertEquals(Deno.statSync(`${path}.damaged`).size, bytes);
-    assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
-  });
-}
+    assertEquals(stateFile(below).read(), NOTHING);
+  }
+});
 
 inClosedFolder.test("StateFile.read() throws when the system refuses to give the file", async (folder) => {
   await Deno.symlink("state.state", `${folder.path}/state.state`);
@@ -244,7 +250,7 @@ inClosedFolder.test("StateFile.read() gives again what it has read when the syst
     throw new Deno.errors.PermissionDenied("sealed");
   };
   using _sealed = replaced(Deno, { openSync });
-  assertEquals(file.read(), { value: { number: 1 }, problems: [] });
+  assertEquals(file.read(), only(1));
   const why = `Cannot read ${folder.path}/state.state`;
   assertThrows(() => stateFile(folder.path).read(), Error, why);
 });
@@ -264,7 +270,7 @@ notAsRoot.test("StateFile.open() throws when the folder can only be read", async
   using folder = new ClosedFolder();
   await Deno.chmod(folder.path, 0o500);
   await assertRejects(() => write(folder.path, 2), Error, "Cannot use");
-  assertEquals(stateFile(folder.path).read(), { value: undefined, problems: [] });
+  assertEquals(stateFile(folder.path).read(), NOTHING);
 });
 
 inClosedFolder.test("StateFile.write() survives a disk that is full or read-only", async (folder) => {
@@ -278,11 +284,11 @@ inClosedFolder.test("StateFile.write() survives a disk that is full or read-only
   assertEquals(stateFile(folder.path).read().value, { number: 1 });
   await Deno.remove(`${folder.path}/filler`);
   await file.write(text(4));
-  assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(4));
   file[Symbol.dispose]();
   assert(await remountReadOnly(folder.path));
   await assertRejects(() => write(folder.path, 5), Error, "Cannot use");
-  assertEquals(stateFile(folder.path).read(), { value: { number: 4 }, problems: [] });
+  assertEquals(stateFile(folder.path).read(), only(4));
 });
 
 inClosedFolder.test("StateFile.open() goes on where a new file can't be brought to the disk yet", async (folder) => {
@@ -290,7 +296,7 @@ inClosedFolder.test("StateFile.open() goes on where a new file can't be brought 
   {
     const syncData = () => Promise.reject(new Error("No space left"));
     using _full = replaced(Deno.FsFile.prototype, { syncData });
-    assertEquals(await file.open(), { value: undefined, problems: [] });
+    assertEquals(await file.open(), NOTHING);
     const why = `Cannot write ${folder.path}/state.state`;
     await assertRejects(() => file.write(text(1)), Error, why);
   }

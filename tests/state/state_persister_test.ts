@@ -53,10 +53,8 @@ class World implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const file = new StateFile(this.folder, { name: "n", parse: parseNumber });
-    const persister = new StatePersister(file, this.number, {
-      setProblem: (_, text) => void (this.problem = text),
-    });
+    const setProblem = (_: string, text?: string) => void (this.problem = text);
+    const persister = new StatePersister(fileIn(this.folder), this.number, { setProblem });
     await persister.open();
     this.#running = persister.run(this.#stop.signal);
   }
@@ -69,13 +67,22 @@ class World implements AsyncDisposable {
     }
   }
 
+  /** Does something while the folder can't be reached by its path. */
+  async withoutPath(act: () => Promise<void>): Promise<void> {
+    Deno.renameSync(this.folder, `${this.folder}.moved`);
+    Deno.writeTextFileSync(this.folder, "no folder");
+    await act();
+    Deno.removeSync(this.folder);
+    Deno.renameSync(`${this.folder}.moved`, this.folder);
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
   }
 
   onDisk(): number | undefined {
-    return new StateFile(this.folder, { name: "n", parse: parseNumber }).read().value;
+    return fileIn(this.folder).read().value;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,11 +101,22 @@ function parseNumber(text: string): number {
   return Number(text);
 }
 
+function fileIn(folder: string): StateFile<number> {
+  return new StateFile(folder, { name: "n", parse: parseNumber });
+}
+
 /** Leaves a state as an agent that ran before does. */
 async function leave(folder: string, number: number): Promise<void> {
-  using file = new StateFile(folder, { name: "n", parse: parseNumber });
+  using file = fileIn(folder);
   await file.open();
   await file.write(String(number));
+}
+
+/** A persister that writes when it is asked to. */
+async function opened(folder: string, number: PersistentNumber, file = fileIn(folder)) {
+  const persister = new StatePersister(file, number);
+  await persister.open();
+  return persister;
 }
 
 const withWorld = testsWith(() => new World());
@@ -138,13 +156,26 @@ withWorld.test("StatePersister goes on after a look at the state that failed", a
 withWorld.test("StatePersister.open() opens everything that is needed to write later", async (world) => {
   await leave(world.folder, 1);
   await world.start();
-  Deno.renameSync(world.folder, `${world.folder}.moved`);
-  Deno.writeTextFileSync(world.folder, "no folder");
-  world.number.set(2);
-  await world.stop();
-  Deno.removeSync(world.folder);
-  Deno.renameSync(`${world.folder}.moved`, world.folder);
+  await world.withoutPath(async () => {
+    world.number.set(2);
+    await world.stop();
+  });
   assertEquals(world.onDisk(), 2);
+});
+
+withWorld.test("StatePersister.open() opens what it needs to take a folder over later", async (world) => {
+  await leave(world.folder, 5);
+  using other = FolderLock.open(world.folder);
+  assert(other.tryLock());
+  await world.start();
+  await world.withoutPath(async () => {
+    other.unlock();
+    world.number.set(6);
+    await world.until(() => world.number.value === 5);
+    world.number.set(7);
+    await world.stop();
+  });
+  assertEquals(world.onDisk(), 7);
 });
 
 withWorld.test("StatePersister says once that it can't open its file, and goes on", async (world) => {
@@ -159,7 +190,7 @@ withWorld.test("StatePersister says once that it can't open its file, and goes o
   assertEquals(world.log.length, 1, world.log.join("\n"));
   assertMatch(
     world.log[0] ?? "",
-    /^<4>agent: The number can't be kept: .*; restart the agent when .*; it is counted in memory/,
+    /^<4>agent: The number can't be kept: .*; restart the agent when /,
   );
 });
 
@@ -193,23 +224,6 @@ withWorld.test("StatePersister leaves another's folder alone, and takes it over 
   world.number.set(9);
   await world.stop();
   assertEquals(world.onDisk(), 9);
-});
-
-withWorld.test("StatePersister.open() opens what it needs to take a folder over later", async (world) => {
-  await leave(world.folder, 5);
-  using other = FolderLock.open(world.folder);
-  assert(other.tryLock());
-  await world.start();
-  Deno.renameSync(world.folder, `${world.folder}.moved`);
-  Deno.writeTextFileSync(world.folder, "no folder");
-  other.unlock();
-  world.number.set(6);
-  await world.until(() => world.number.value === 5);
-  world.number.set(7);
-  await world.stop();
-  Deno.removeSync(world.folder);
-  Deno.renameSync(`${world.folder}.moved`, world.folder);
-  assertEquals(world.onDisk(), 7);
 });
 
 withWorld.test("StatePersister leaves the folder to others where it can't open its file", async (world) => {
@@ -253,8 +267,7 @@ inFolder.test("StatePersister.run() ends within 400 ms although a write hangs", 
   using time = new FakeTime();
   const file = new HangingFile(folder.path, { name: "n", parse: parseNumber });
   const number = new PersistentNumber();
-  const persister = new StatePersister(file, number);
-  await persister.open();
+  const persister = await opened(folder.path, number, file);
   number.set(1);
   const stop = new AbortController();
   const running = persister.run(stop.signal);
@@ -276,10 +289,7 @@ withWorld.test("StatePersister.run() writes a second after the start, and then e
 
 inFolder.test("StatePersister writes nothing more once it has left the folder to others", async (folder) => {
   const number = new PersistentNumber();
-  const onDisk = () => new StateFile(folder.path, { name: "n", parse: parseNumber }).read().value;
-  const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
-  const persister = new StatePersister(file, number);
-  await persister.open();
+  const persister = await opened(folder.path, number);
   assertEquals(persister.isOwner, true);
   number.set(1);
   await persister.run(AbortSignal.abort());
@@ -287,11 +297,10 @@ inFolder.test("StatePersister writes nothing more once it has left the folder to
   assertEquals([persister.isOwner, other.tryLock()], [false, true]);
   number.set(2);
   await persister.flush();
-  assertEquals(onDisk(), 1);
+  assertEquals(fileIn(folder.path).read().value, 1);
 });
 
 inFolder.test("StatePersister.flush() writes what is new since its own look at the state", async (folder) => {
-  const file = new StateFile(folder.path, { name: "n", parse: parseNumber });
   const number = new class extends PersistentNumber {
     /** Brought up to date, as a month's traffic is. */
     override text(): string {
@@ -299,11 +308,10 @@ inFolder.test("StatePersister.flush() writes what is new since its own look at t
       return super.text();
     }
   }();
-  const persister = new StatePersister(file, number);
-  await persister.open();
+  const persister = await opened(folder.path, number);
   for (const expected of [1, 2]) {
     await persister.flush();
-    assertEquals(file.read().value, expected);
+    assertEquals(fileIn(folder.path).read().value, expected);
   }
   await persister.run(AbortSignal.abort());
 });
@@ -323,11 +331,11 @@ class CountingFile extends StateFile<number> {
   }
 }
 
-inFolder.test("StatePersister.flush() writes what is new, one write after the other", async (folder) => {
-  const file = new CountingFile(folder.path, { name: "n", parse: parseNumber });
+inFolder.test("StatePersister.flush() writes what is new at once, one write after the other, and says why it can't", async (folder) => {
+  const path = `${folder.path}/state`;
+  const file = new CountingFile(path, { name: "n", parse: parseNumber });
   const number = new PersistentNumber();
-  const persister = new StatePersister(file, number);
-  await persister.open();
+  const persister = await opened(path, number, file);
   number.set(1);
   const first = persister.flush();
   // The first has taken its text by then.
@@ -337,19 +345,7 @@ inFolder.test("StatePersister.flush() writes what is new, one write after the ot
   assertEquals(await Promise.all([first, persister.flush()]), ["", ""]);
   await persister.flush();
   assertEquals([file.read().value, file.writes, file.mostAtOnce], [2, 2, 1]);
-  await persister.run(AbortSignal.abort());
-});
-
-Deno.test("StatePersister.flush() writes at once, and says why the state can't be kept", async () => {
-  const folder = Deno.makeTempDirSync({ prefix: "state-keeper-" });
-  const file = new StateFile(folder, { name: "n", parse: parseNumber });
-  const number = new PersistentNumber();
-  const persister = new StatePersister(file, number);
-  await persister.open();
-  number.set(7);
-  assertEquals(await persister.flush(), "");
-  assertEquals(file.read().value, 7);
-  Deno.removeSync(folder, { recursive: true });
+  Deno.removeSync(path, { recursive: true });
   number.set(8);
   assertMatch(await persister.flush(), /n\.state was deleted/);
   await persister.run(AbortSignal.abort());
