@@ -14,7 +14,6 @@ import type { HostAndPort } from "../parse/proxy.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import type { Machine } from "../metrics/machine.ts";
 import { matchesGlob } from "../parse/glob.ts";
-import type { MachineFacts } from "../types.ts";
 import { VERSION } from "../version.ts";
 
 /** Names the panel, without the parts of its address that may be secret, and the proxy on the way to it. */
@@ -52,7 +51,6 @@ export function logCountedParts(
   if (ofNetwork !== undefined) {
     health?.setProblem("network", ofNetwork.slice(0, -NO_TRAFFIC.length));
   }
-  logUnknownFacts(machine.facts());
 }
 
 /** Says that no terminal can be opened where the program for it is missing. */
@@ -68,18 +66,6 @@ export function logTerminals(
     reason,
     action,
   });
-}
-
-/** Names the facts that a panel shows first and that nothing tells here. */
-export function logUnknownFacts({ cpuName, logicalCores, osName }: MachineFacts): void {
-  const facts = {
-    "the name of the CPU": cpuName,
-    "the number of cores": logicalCores,
-    "the name of the system": osName,
-  };
-  for (const [fact, value] of Object.entries(facts)) {
-    if (value === undefined) getLogger("agent").warning("Cannot find {fact}", { fact });
-  }
 }
 
 /** Names the seal; with remote control there is none. */

@@ -8,7 +8,7 @@
 import { delay } from "@std/async/delay";
 import { startShell } from "../sandbox/shell.ts";
 import { isRootUntilSealed } from "../agent/shell_names.ts";
-import { logUnknownFacts, unmatchedNotices } from "../agent/startup_log.ts";
+import { unmatchedNotices } from "../agent/startup_log.ts";
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { INTERVAL_SECONDS } from "../config/parsers.ts";
@@ -83,7 +83,6 @@ async function measureTwice(
     for (const notice of unmatchedNotices(config, machine)) {
       getLogger("agent").warning("{notice}", { notice });
     }
-    logUnknownFacts(machine.facts());
     return toDryRun(machine, {
       basicInfo: toWireBasicInfo({
         facts: machine.facts(),

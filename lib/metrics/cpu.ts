@@ -1,6 +1,6 @@
 import type { Source } from "../host/host.ts";
 import type { CpuTime } from "../types.ts";
-import { type CpuState, type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
+import { type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 const STATES = [...BUSY, "idle", "iowait"] as const;
@@ -13,7 +13,7 @@ export class CpuCollector {
   readonly #stat: Source;
   // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
   // and a counter that falls must not cancel another's increase.
-  readonly #counters: Readonly<Record<CpuState, TickCounter>> = {
+  readonly #counters: Readonly<Record<keyof CpuTicks, TickCounter>> = {
     user: new TickCounter(),
     nice: new TickCounter(),
     system: new TickCounter(),

@@ -39,35 +39,16 @@ const UNKNOWN = "unknown";
 /** A report on the wire. */
 export interface WireReport {
   cpu: { usage: number };
-  ram: WireUsage;
-  swap: WireUsage;
+  ram: ReturnType<typeof toWireUsage>;
+  swap: ReturnType<typeof toWireUsage>;
   load: { load1: number; load5: number; load15: number };
-  disk: WireUsage;
+  disk: ReturnType<typeof toWireUsage>;
   network: { up: number; down: number; totalUp: number; totalDown: number };
   connections: { tcp: number; udp: number };
   uptime: number;
   process: number;
   message: string;
-  gpu?: WireGpu;
-}
-
-/** Graphics cards on the wire; sizes in bytes, whole degrees Celsius. */
-export interface WireGpu {
-  count: number;
-  average_usage: number;
-  detailed_info: {
-    name: string;
-    memory_total: number;
-    memory_used: number;
-    utilization: number;
-    temperature: number;
-  }[];
-}
-
-/** A capacity and its used part on the wire, in bytes. */
-export interface WireUsage {
-  total: number;
-  used: number;
+  gpu?: ReturnType<typeof toWireGpu>;
 }
 
 /** Basic info on the wire; the panel leaves absent fields unchanged. */
@@ -115,13 +96,13 @@ export function toWireReport(report: Report): WireReport {
     connections: { tcp: count(connections?.tcp), udp: count(connections?.udp) },
     uptime: count(report.uptimeSeconds),
     process: count(report.processes),
-    message: message([...report.failures, ...cutValues(report)]),
+    message: message(report.failures),
     ...(gpus.length > 0 && { gpu: toWireGpu(gpus) }),
   };
 }
 
-/** The average is over the cards whose usage is known. */
-function toWireGpu(cards: readonly Gpu[]): WireGpu {
+/** Sizes in bytes, whole degrees Celsius; the average is over the cards whose usage is known. */
+function toWireGpu(cards: readonly Gpu[]) {
   const uses = cards.flatMap(({ usePercent }) => usePercent ?? []);
   const sum = uses.reduce((before, use) => before + use, 0);
   return {
@@ -226,27 +207,6 @@ function message(parts: readonly string[]): string {
   return parts.length === 0 ? "" : truncate(oneLine(parts.join("; ")), MAX_MESSAGE_LENGTH);
 }
 
-/** Amounts of bytes that may be beyond what numbers hold. */
-const AMOUNTS: readonly [name: string, bytes: (snapshot: Snapshot) => number | undefined][] = [
-  ["total traffic", ({ traffic }) => traffic && Math.max(traffic.sentBytes, traffic.receivedBytes)],
-  ["memory", ({ memory }) => memory?.totalBytes],
-  ["swap", ({ swap }) => swap?.totalBytes],
-  ["disk space", ({ disk }) => disk?.totalBytes],
-];
-
-/** Names values beyond what the panel or its numbers can hold, which are cut. */
-function cutValues(snapshot: Snapshot): string[] {
-  const cut: string[] = [];
-  const load1 = snapshot.load?.oneMinute ?? 0;
-  if (load1 > MAX_LOAD1) cut.push(`load1 is ${load1}, sent as ${MAX_LOAD1}`);
-  for (const [name, bytes] of AMOUNTS) {
-    if ((bytes(snapshot) ?? 0) > Number.MAX_SAFE_INTEGER) {
-      cut.push(`${name} is above 2^53 bytes, sent as 2^53 - 1`);
-    }
-  }
-  return cut;
-}
-
 /**
  * The answer to a file request on the wire: `result` is null after a failure; `error` says why in words
  * that panels search for, and is empty after a success.
@@ -255,7 +215,8 @@ export function toWireFileResult({ requestId, ok, result, error }: FileResult): 
   return { request_id: requestId, ok, result: result ?? null, error };
 }
 
-function toWireUsage(usage: Usage | undefined): WireUsage {
+/** In bytes. */
+function toWireUsage(usage: Usage | undefined) {
   return { total: count(usage?.totalBytes), used: count(usage?.usedBytes) };
 }
 

@@ -62,17 +62,6 @@ export function lastOfNetwork(address: string, prefixLength: number): string | u
   return parts.map((part, index) => part | 0xff >> bits(index)).join(".");
 }
 
-/** Whether an address is another one, or in a network; `undefined` for what is neither, such as a named set. */
-export function isWithin(address: string, text: string): boolean | undefined {
-  const [network = "", length] = text.split("/");
-  const [own, first] = [addressBytes(address), addressBytes(network)];
-  if (first === undefined || own === undefined) return undefined;
-  if (own.length !== first.length) return false;
-  const bits = (bytes: readonly number[]) =>
-    bytes.map((byte) => byte.toString(2).padStart(8, "0")).join("").slice(0, Number(length ?? 128));
-  return bits(own) === bits(first);
-}
-
 /** Whether the host of a URL, without brackets, is this machine. */
 export function isLoopbackHost(host: string): boolean {
   return host === "localhost" || addressScope(host) === "loopback";

@@ -1,21 +1,13 @@
 import { decimalAt, firstLine } from "./bounded_text.ts";
 
-/** CPU states, in the kernel's order. */
-export type CpuState =
-  | "user"
-  | "nice"
-  | "system"
-  | "idle"
-  | "iowait"
-  | "irq"
-  | "softirq"
-  | "steal";
-
 /**
  * Time of all cores together since boot by state, in clock ticks; `undefined` where the kernel's
  * counter is out of range.
  */
-export type CpuTicks = Record<CpuState, number | undefined>;
+export type CpuTicks = Record<
+  "user" | "nice" | "system" | "idle" | "iowait" | "irq" | "softirq" | "steal",
+  number | undefined
+>;
 
 /**
  * The first line of `/proc/stat` is shorter: ten counters of 64 bits. The others are long on a server of

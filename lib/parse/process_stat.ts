@@ -19,7 +19,11 @@ const FIELD = { state: 0, parent: 1, group: 2, session: 3, startTicks: 19 } as c
  * @throws {SyntaxError} When the line is malformed; the message quotes it.
  */
 export function parseProcessStat(text: string): ProcessStat {
-  const { fields, number } = fieldsOf(text);
+  const fields = text.slice(text.lastIndexOf(")") + 1).trim().split(" ");
+  const number = (value = ""): number => {
+    if (/^\d{1,15}$/.test(value)) return Number(value);
+    throw new SyntaxError(`Cannot parse a process's stat: "${text.slice(0, 200)}"`);
+  };
   const state = fields[FIELD.state];
   return {
     pid: number(/^\d+(?= \()/.exec(text)?.[0]),
@@ -28,15 +32,5 @@ export function parseProcessStat(text: string): ProcessStat {
     processGroupId: number(fields[FIELD.group]),
     sessionId: number(fields[FIELD.session]),
     startTicks: number(fields[FIELD.startTicks]),
-  };
-}
-
-function fieldsOf(text: string) {
-  return {
-    fields: text.slice(text.lastIndexOf(")") + 1).trim().split(" "),
-    number(value: string | undefined): number {
-      if (value !== undefined && /^\d{1,15}$/.test(value)) return Number(value);
-      throw new SyntaxError(`Cannot parse a process's stat: "${text.slice(0, 200)}"`);
-    },
   };
 }

@@ -4,7 +4,6 @@ import {
   logPanel,
   logSeal,
   logTerminals,
-  logUnknownFacts,
   unmatchedNotices,
 } from "../../lib/agent/startup_log.ts";
 import { panelName } from "../../lib/config/panels.ts";
@@ -64,16 +63,6 @@ Deno.test("logTerminals() warns where no terminal can be opened, and says what t
     /^warning Cannot open terminals: there is no "script" command \u2192 install it/,
   );
   assertEquals(problems, [["terminal", 'there is no "script" command']]);
-});
-
-Deno.test("logUnknownFacts() names what nothing tells", () => {
-  const known = { arch: "amd64", cpuName: "A CPU", logicalCores: 2, osName: "Debian" };
-  assertEquals(panelLines(() => logUnknownFacts(known)), []);
-  assertEquals(panelLines(() => logUnknownFacts({ arch: "amd64" })), [
-    "warning Cannot find the name of the CPU",
-    "warning Cannot find the number of cores",
-    "warning Cannot find the name of the system",
-  ]);
 });
 
 Deno.test("logPanel() names host and path of the panel, and no secret part of its address", () => {
