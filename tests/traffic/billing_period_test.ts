@@ -8,6 +8,7 @@ import {
   type TrafficContext,
 } from "../../lib/traffic/billing_period.ts";
 import type { TrafficState } from "../../lib/traffic/traffic_state.ts";
+import { cases } from "../cases.ts";
 import { denoOutput } from "../deno_output.ts";
 
 /** A moment in local time. */
@@ -16,27 +17,24 @@ function at(text: string): number {
 }
 
 Deno.test("billingPeriodAt() starts on the day, or on the first of the next month without it", () => {
-  const table: [now: string, day: number, start: string, end: string][] = [
-    ["2026-11-24T12:00:00", 1, "2026-11-01", "2026-12-01"],
-    ["2026-11-24T12:00:00", 24, "2026-11-24", "2026-12-24"],
-    ["2026-11-23T23:59:59", 24, "2026-10-24", "2026-11-24"],
-    ["2026-01-10T00:00:00", 15, "2025-12-15", "2026-01-15"],
-    // No 31st in November, no 29th to 31st in February.
-    ["2026-11-24T12:00:00", 31, "2026-10-31", "2026-12-01"],
-    ["2026-12-01T00:00:00", 31, "2026-12-01", "2026-12-31"],
-    ["2026-02-28T23:00:00", 29, "2026-01-29", "2026-03-01"],
-    ["2026-03-01T00:00:00", 29, "2026-03-01", "2026-03-29"],
-    ["2026-03-05T00:00:00", 31, "2026-03-01", "2026-03-31"],
-    ["2028-02-29T00:00:00", 29, "2028-02-29", "2028-03-29"],
-    ["2028-02-28T00:00:00", 30, "2028-01-30", "2028-03-01"],
-    ["1970-01-01T00:00:10", 2, "1969-12-02", "1970-01-02"],
-  ];
-  for (const [now, day, start, end] of table) {
-    assertEquals(billingPeriodAt(at(now), day), {
-      start,
-      startMs: at(`${start}T00:00:00`),
-      endMs: at(`${end}T00:00:00`),
-    }, `${now}, day ${day}`);
+  const table = cases(`
+    2026-11-24T12:00:00, day 1 → 2026-11-01 to 2026-12-01
+    2026-11-24T12:00:00, day 24 → 2026-11-24 to 2026-12-24
+    2026-11-23T23:59:59, day 24 → 2026-10-24 to 2026-11-24
+    2026-01-10T00:00:00, day 15 → 2025-12-15 to 2026-01-15
+    2026-11-24T12:00:00, day 31 → 2026-10-31 to 2026-12-01
+    2026-12-01T00:00:00, day 31 → 2026-12-01 to 2026-12-31
+    2026-02-28T23:00:00, day 29 → 2026-01-29 to 2026-03-01
+    2026-03-01T00:00:00, day 29 → 2026-03-01 to 2026-03-29
+    2026-03-05T00:00:00, day 31 → 2026-03-01 to 2026-03-31
+    2028-02-29T00:00:00, day 29 → 2028-02-29 to 2028-03-29
+    2028-02-28T00:00:00, day 30 → 2028-01-30 to 2028-03-01
+    1970-01-01T00:00:10, day 2 → 1969-12-02 to 1970-01-02`);
+  for (const [when, period] of table) {
+    const [now = "", day] = when.split(", day ");
+    const [start = "", end] = period.split(" to ");
+    const [startMs, endMs] = [at(`${start}T00:00:00`), at(`${end}T00:00:00`)];
+    assertEquals(billingPeriodAt(at(now), Number(day)), { start, startMs, endMs }, when);
   }
 });
 

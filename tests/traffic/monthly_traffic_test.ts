@@ -148,23 +148,23 @@ Deno.test("MonthlyTraffic.restore() continues from a state that is restored duri
   assertEquals(world.look()[1], 116);
 });
 
-Deno.test("MonthlyTraffic.collect() imports the official agent's count once", () => {
-  using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-11-02T00:00:00" });
-  const untilMs = new Date("2026-11-20T11:00:00").getTime();
-  world.official = { sentBytes: 300, receivedBytes: 600, untilMs };
-  world.pass(1_000);
-  assertEquals(world.look(), ["2026-11-01", 300], "what the counters show is in it already");
-  world.pass(1);
-  world.start();
-  assertEquals(world.look(), ["2026-11-01", 301]);
-});
-
-Deno.test("MonthlyTraffic.collect() counts nothing of the month before that no count of an official agent covers", () => {
-  using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-10-15T00:00:00" });
-  const untilMs = new Date("2026-10-10T00:00:00").getTime();
-  world.official = { sentBytes: 0, receivedBytes: 0, untilMs };
-  world.pass(1_000);
-  assertEquals(world.look(), ["2026-11-01", 0]);
+Deno.test("MonthlyTraffic.collect() imports the official agent's count once, and nothing of a month that it does not cover", () => {
+  const world = (bootedAt: string, bytes: number, until: string) => {
+    const untilMs = new Date(until).getTime();
+    const world = new FakeMonth("2026-11-20T12:00:00", { bootedAt });
+    world.official = { sentBytes: bytes, receivedBytes: 2 * bytes, untilMs };
+    world.pass(1_000);
+    return world;
+  };
+  {
+    using known = world("2026-11-02T00:00:00", 300, "2026-11-20T11:00:00");
+    assertEquals(known.look(), ["2026-11-01", 300], "what the counters show is in it already");
+    known.pass(1);
+    known.start();
+    assertEquals(known.look(), ["2026-11-01", 301]);
+  }
+  using old = world("2026-10-15T00:00:00", 0, "2026-10-10T00:00:00");
+  assertEquals(old.look(), ["2026-11-01", 0]);
 });
 
 /** What can happen to a machine. */
@@ -187,29 +187,22 @@ const wild = [
   fc.record({ kind: fc.constant("clock" as const), days: fc.integer({ min: -9000, max: 9000 }) }),
 ];
 
+const DAY = fc.integer({ min: 1, max: 31 });
+
 function happen(world: FakeMonth, event: Event): void {
-  switch (event.kind) {
-    case "pass":
-      return world.pass(event.bytes, event.name);
-    case "wait":
-      return world.wait(event.ms);
-    case "restart":
-      return void world.start();
-    case "reboot":
-      return world.reboot();
-    case "vanish":
-      return void world.counters.delete(event.name);
-    case "reset":
-      return void world.counters.set(event.name, 0);
-    case "clock":
-      world.setClock(Date.now() + event.days * DAY_MS);
-  }
+  if (event.kind === "pass") world.pass(event.bytes, event.name);
+  if (event.kind === "wait") world.wait(event.ms);
+  if (event.kind === "restart") world.start();
+  if (event.kind === "reboot") world.reboot();
+  if (event.kind === "vanish") world.counters.delete(event.name);
+  if (event.kind === "reset") world.counters.set(event.name, 0);
+  if (event.kind === "clock") world.setClock(Date.now() + event.days * DAY_MS);
 }
 
 Deno.test("MonthlyTraffic never falls within a period, nor exceeds the real traffic, for any events", () => {
   const events = fc.array(fc.oneof(...wild), { maxLength: 60 });
   fc.assert(
-    fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
+    fc.property(events, DAY, (events, day) => {
       using world = new FakeMonth("2026-11-10T12:00:00", { day });
       let before = world.look();
       let passed = 0;
@@ -264,7 +257,7 @@ Deno.test("MonthlyTraffic recovers the whole month when a wrong clock is correct
 Deno.test("MonthlyTraffic is exact with a correct clock and fixed interfaces", () => {
   const events = fc.array(fc.oneof(...calm), { maxLength: 60 });
   fc.assert(
-    fc.property(events, fc.integer({ min: 1, max: 31 }), (events, day) => {
+    fc.property(events, DAY, (events, day) => {
       using world = new FakeMonth("2026-11-10T12:00:00", { day });
       for (const name of ["eth0", "eth1", "eth2"]) world.pass(0, name);
       let [start, expected] = world.look();
@@ -340,11 +333,8 @@ Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
   const month = monthOf(() => undefined);
   assertEquals(month.collect(), undefined);
   month.sample();
-  assertEquals([month.total(), month.state(), month.set({ sentBytes: 1 })], [
-    undefined,
-    undefined,
-    false,
-  ]);
+  const nothing = [month.total(), month.state(), month.set({ sentBytes: 1 })];
+  assertEquals(nothing, [undefined, undefined, false]);
 });
 
 Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a new month", () => {

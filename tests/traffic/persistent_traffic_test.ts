@@ -4,11 +4,8 @@ import type { Config } from "../../lib/config/config.ts";
 import { type Collector, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
-import {
-  persistTraffic,
-  readTraffic,
-  trafficStateFile,
-} from "../../lib/traffic/persistent_traffic.ts";
+import { persistTraffic, readTraffic } from "../../lib/traffic/persistent_traffic.ts";
+import { trafficStateFile } from "../../lib/traffic/persistent_traffic.ts";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import type { TrafficBytes } from "../../lib/types.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -40,9 +37,16 @@ function machineOf(config: Config, look: () => string | number | undefined): Mac
   return { ...openLinuxMachine(new FakeMachine("debian-vm"), config), network };
 }
 
+/** An agent that counts, and how it looks, and ends. */
 async function persist(config: Config, machine: Machine) {
   const { collectors, run } = await persistTraffic(config, machine, undefined);
-  return { month: monthOf(collectors), run };
+  const month = monthOf(collectors);
+  const look = () => month?.collect(performance.now());
+  return { month, run, look, end: () => run(AbortSignal.abort()) };
+}
+
+async function untilSo(isSo: () => boolean): Promise<void> {
+  for (let turns = 0; turns < 5_000 && !isSo(); turns++) await realTurn();
 }
 
 /** The requests of users to the agent that has the folder. */
@@ -93,11 +97,11 @@ inFolder.test("persistTraffic() reads the official agent's count when it opens, 
   const { config } = monthly(folder);
   const sentBytes = async () => {
     const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const { month, run } = await persist(config, machine);
+    const { look, end } = await persist(config, machine);
     // A sealed process can't read it.
     attempt(() => Deno.removeSync(path));
-    const { traffic } = month?.collect(performance.now()) ?? {};
-    await run(AbortSignal.abort());
+    const { traffic } = look() ?? {};
+    await end();
     return traffic?.sentBytes;
   };
   assertEquals(await sentBytes(), 7e12);
@@ -113,16 +117,13 @@ inFolder.test("persistTraffic() reads the official agent's count when it opens, 
 
 inFolder.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async (folder) => {
   const { config, machine } = monthly(folder, 15);
-  const { month, run } = await persist(config, machine);
-  const look = () => month?.collect(performance.now());
+  const { month, run, look } = await persist(config, machine);
   assertEquals(look()?.passed, machine.network.passed);
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
   assertEquals(look()?.traffic?.sentBytes, 5_000);
   assertEquals(requests.request(), undefined, "nobody takes it again");
-  for (let turns = 0; turns < 5_000 && requests.answerTo("one") === undefined; turns++) {
-    await realTurn();
-  }
+  await untilSo(() => requests.answerTo("one") !== undefined);
   assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
   assertMatch(month?.sources().traffic ?? "", /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
   const stop = new AbortController();
@@ -145,66 +146,63 @@ inFolder.test("persistTraffic() keeps the count although nothing can be measured
   Deno.mkdirSync(`${folder.path}/month.request`);
   const { config } = monthly(folder);
   let seen: string | number = 5;
-  const { month, run } = await persist(config, machineOf(config, () => seen));
-  month?.collect(performance.now());
+  const { look, end } = await persist(config, machineOf(config, () => seen));
+  look();
   seen = "eth0: malformed\n";
-  await run(AbortSignal.abort());
+  await end();
   assertEquals(trafficStateFile(config).read().value?.interfaces, new Map([["eth0", FIVE]]));
 });
 
 inFolder.test("persistTraffic() writes a new month at its reset, and not only with the next write", async (folder) => {
   const { config, machine } = monthly(folder);
-  const { month, run } = await persist(config, machine);
-  const lookAt = (date: string) =>
-    atDate(new Date(`${date}T12:00:00`).getTime(), () => month?.collect(performance.now()));
+  const { look, end } = await persist(config, machine);
+  const lookAt = (date: string) => atDate(new Date(`${date}T12:00:00`).getTime(), look);
   const start = () => trafficStateFile(config).read().value?.current.start;
   lookAt("2026-11-30");
   assertEquals(start(), undefined, "the first write comes a second after the start");
   lookAt("2026-12-01");
-  for (let turns = 0; turns < 5_000 && start() === undefined; turns++) await realTurn();
+  await untilSo(() => start() !== undefined);
   assertEquals(start(), "2026-12-01");
-  await run(AbortSignal.abort());
+  await end();
 });
 
 const FIVE = { sentBytes: 5, receivedBytes: 5 };
 
 inFolder.test("persistTraffic() answers no request before anything was counted", async (folder) => {
   const { config } = monthly(folder);
-  const { month, run } = await persist(config, machineOf(config, () => undefined));
+  const { look, end } = await persist(config, machineOf(config, () => undefined));
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-  assertEquals(month?.collect(performance.now()).traffic, undefined);
+  assertEquals(look()?.traffic, undefined);
   assertEquals(requests.request()?.id, "one");
-  await run(AbortSignal.abort());
+  await end();
   assertEquals(requests.answerTo("one"), undefined);
 });
 
 inFolder.test("persistTraffic() leaves a request to the agent that has the folder", async (folder) => {
   const { config } = monthly(folder);
   const open = () => persist(config, openLinuxMachine(new FakeMachine("debian-vm"), config));
-  const look = ({ month }: Awaited<ReturnType<typeof open>>) => month?.collect(performance.now());
   const [owner, other] = [await open(), await open()];
-  for (const agent of [owner, other]) look(agent);
+  for (const { look } of [owner, other]) look();
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 5_000 } });
-  look(other);
+  other.look();
   assertEquals(requests.request()?.id, "one");
-  assertEquals(look(owner)?.traffic?.sentBytes, 5_000);
+  assertEquals(owner.look()?.traffic?.sentBytes, 5_000);
   assertEquals(requests.request(), undefined);
-  for (const { run } of [owner, other]) await run(AbortSignal.abort());
+  for (const { end } of [owner, other]) await end();
 });
 
 inFolder.test("persistTraffic() sets totals after it has counted what has passed until then", async (folder) => {
   const { config } = monthly(folder);
   let bytes = 5;
-  const machine = machineOf(config, () => bytes);
-  const { month, run } = await persist(config, machine);
-  month?.collect(performance.now());
+  const { look, end } = await persist(config, machineOf(config, () => bytes));
+  look();
   bytes = 1_000;
   using requests = openRequests(folder);
   requests.ask({ id: "one", total: { sentBytes: 70 } });
-  assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 70);
-  await run(AbortSignal.abort());
+  assertEquals(look()?.traffic?.sentBytes, 70);
+  await end();
 });
 
 Deno.test("persistTraffic() tells its observer why it can't keep the count", async () => {
@@ -228,14 +226,14 @@ inFolder.test("readTraffic() goes on from the state of the day of its options, a
     return { sent, before, after: month?.sources().traffic ?? "" };
   };
   assertEquals(look().before, `since the start, no ${folder.path}/month.state yet`);
-  const { month, run } = await persist(config, machineOf(config, () => bytes));
-  month?.collect(performance.now());
+  const agent = await persist(config, machineOf(config, () => bytes));
+  agent.look();
   {
-    using requests = TrafficRequestFile.open(folder.path);
-    requests?.ask({ id: "one", total: { sentBytes: 1_000 } });
+    using requests = openRequests(folder);
+    requests.ask({ id: "one", total: { sentBytes: 1_000 } });
   }
-  assertEquals(month?.collect(performance.now()).traffic?.sentBytes, 1_000);
-  await run(AbortSignal.abort());
+  assertEquals(agent.look()?.traffic?.sentBytes, 1_000);
+  await agent.end();
   bytes = 12;
   const { sent, after } = look();
   assertEquals(sent, 1_007);
@@ -260,9 +258,7 @@ inFolder.test("persistTraffic() has made its file when it returns, and leaves al
   const { collectors, run } = await opening;
   assertEquals(trafficStateFile(config).read(), { value: undefined, problems: [] });
   const others = collectors.filter((row) => machine.collectors.includes(row));
-  assertEquals([others.length, collectors.length], [
-    machine.collectors.length - 1,
-    machine.collectors.length,
-  ]);
+  const { length } = machine.collectors;
+  assertEquals([others.length, collectors.length], [length - 1, length]);
   await run(AbortSignal.abort());
 });

@@ -22,11 +22,8 @@ const STATE: TrafficState = {
 const count = fc.maxSafeNat();
 const both = fc.record({ sentBytes: count, receivedBytes: count });
 const mark = fc.record({
-  start: fc.date({
-    min: new Date("1000-01-01"),
-    max: new Date("9000-01-01"),
-    noInvalidDate: true,
-  }).map((date) => date.toISOString().slice(0, 10)),
+  start: fc.date({ min: new Date("1000-01-01"), max: new Date("9000-01-01"), noInvalidDate: true })
+    .map((date) => date.toISOString().slice(0, 10)),
   seenMs: fc.integer(),
   sentBytes: fc.maxSafeInteger(),
   receivedBytes: fc.maxSafeInteger(),
@@ -51,15 +48,9 @@ Deno.test("parseTrafficState() reads what formatTrafficState() writes", () => {
 
 Deno.test("formatTrafficState() writes a few hundred bytes, and the latest of too many interfaces", () => {
   assert(formatTrafficState(STATE).length < 400);
-  const many = Array.from(
-    { length: 500 },
-    (_, index): [string, { sentBytes: number; receivedBytes: number }] => {
-      return [`interface-${index}`, { sentBytes: 2 ** 62, receivedBytes: 2 ** 62 }];
-    },
-  );
-  const { interfaces } = parseTrafficState(
-    formatTrafficState({ ...STATE, interfaces: new Map(many) }),
-  );
+  const most = { sentBytes: 2 ** 62, receivedBytes: 2 ** 62 };
+  const many = new Map(Array.from({ length: 500 }, (_, at) => [`interface-${at}`, most]));
+  const { interfaces } = parseTrafficState(formatTrafficState({ ...STATE, interfaces: many }));
   assertEquals([interfaces.size, MAX_KEPT_INTERFACES], [128, 128]);
   assert(interfaces.has("interface-499"));
 });
