@@ -6,13 +6,7 @@
 
 import { runAgent } from "./lib/agent/run_agent.ts";
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
-import {
-  explainError,
-  inCharacterSet,
-  logToStandardError,
-  print,
-  printError,
-} from "./lib/cli/output.ts";
+import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
 import { loadOtherCommands } from "./lib/cli/load_commands.ts";
 import { runReport } from "./lib/cli/report.ts";
 import { readOwnText, readStandardInput } from "./lib/cli/standard_input.ts";
@@ -56,22 +50,21 @@ async function main(): Promise<number> {
     readMode: (path: string) => path === "-" ? undefined : Deno.statSync(path).mode ?? undefined,
     foreignOwner,
     recordedOptions: (name: string) => installedRootOptions(name, Deno.env.toObject()),
-    systemAuthorities: () => readSystemAuthorities().certificates,
+    systemAuthorities: () => readSystemAuthorities(),
     installedConfigs: (name: string) => installedConfigPaths(name, Deno.env.toObject()),
   };
   /** Grows: a node that registers itself gets its token later. */
   const secrets: string[] = [];
   const { logFormat, language } = requestedOutput(sources);
   let inLanguage = await translator(language);
-  const inSet = inCharacterSet(env);
   const stop = listenForStop();
   const context: CommandContext = {
     ...stop,
     env: sources.env,
     secrets,
     inLanguage: (english) => inLanguage(english),
-    print: (text) => print(inSet(inLanguage(redactSecrets(text, secrets)))),
-    printError: (line) => printError(inSet(inLanguage(redactSecrets(line, secrets)))),
+    print: (text) => print(inLanguage(redactSecrets(text, secrets))),
+    printError: (line) => printError(inLanguage(redactSecrets(line, secrets))),
     runAgent,
     giveUpRoot,
     resolveWith({ given }) {
@@ -97,7 +90,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (isCausedBy(error, stop.signal)) return EXIT.interrupted;
     const text = redactSecrets(explainError(error), secrets);
-    if (logFormat === "text") printError(inSet(inLanguage(text)));
+    if (logFormat === "text") printError(inLanguage(text));
     else {
       logToStandardError({ logFormat, logLevel: "error", notices: [] }, []);
       getLogger("agent").error("{error}", { error: text });

@@ -7,7 +7,6 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { isUsageError } from "../config/usage_error.ts";
-import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { printable } from "../log/redact.ts";
 import { writeAllSync } from "../io/write_all.ts";
@@ -21,17 +20,6 @@ export function jsonText(value: unknown): string {
 export function terminalColumns({ COLUMNS = "" }: Readonly<Record<string, string>>): number {
   if (Deno.stdout.isTerminal()) return attempt(() => Deno.consoleSize().columns) ?? Infinity;
   return /^[1-9]\d{0,3}$/.test(COLUMNS) ? Number(COLUMNS) : Infinity;
-}
-
-/** Signs that the program uses, by what stands for them where there is only ASCII. */
-const ASCII: Readonly<Record<string, string>> = { "✓": "+", "✗": "x", "→": "->", "…": "..." };
-
-/** A function that makes texts fit for the character set that the locale names: UTF-8 if it names none. */
-export function inCharacterSet(env: Readonly<Record<string, string>>): (text: string) => string {
-  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || "";
-  if (locale === "" || /utf-?8/i.test(locale)) return (text) => text;
-  const signs = new RegExp(Object.keys(ASCII).join("|"), "g");
-  return (text) => text.replace(signs, (sign) => ASCII[sign] ?? sign);
 }
 
 /** Writes to standard output, without what would act on a terminal. */
@@ -66,7 +54,7 @@ export function logToStandardError(
   setUpLog({
     ...{ level, format, secrets, contexts, terminal },
     forJournal: forJournal && format === "text",
-    write: whileRead(write),
+    write,
   });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
@@ -90,35 +78,4 @@ export function explainError(error: unknown): string {
 function isForbidden(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable ||
     (error instanceof Error && isForbidden(error.cause));
-}
-
-const SYMBOLS = {
-  poll: { parameters: ["buffer", "usize", "i32", NO_STUB], result: "i32" },
-} as const;
-
-const STANDARD_ERROR = 2;
-const POLLOUT = 4;
-
-/** Whoever reads nothing for so long has stopped. */
-const READER_MS = 1_000;
-
-/**
- * Writes lines to standard error as long as somebody reads them.
- *
- * A write into a pipe that is full waits for its reader, and meanwhile the process neither reports nor
- * ends at a signal. So lines are dropped while nobody makes room.
- */
-function whileRead(write: (line: string) => void): (line: string) => void {
-  // It stays open, for the seal lets none be opened.
-  const library = Deno.build.os === "linux" ? attempt(() => openLibrary(SYMBOLS)) : undefined;
-  if (library === undefined) return write;
-  const { poll } = library.symbols;
-  let isRead = true;
-  return (line) => {
-    // A `struct pollfd`, whose second half becomes what was found.
-    const request = Int32Array.of(STANDARD_ERROR, POLLOUT);
-    // A signal interrupts it.
-    isRead = poll(request, 1n, isRead ? READER_MS : 0, NO_STUB_VALUE) > 0;
-    if (isRead) write(line);
-  };
 }

@@ -137,19 +137,19 @@ export class LocalHost implements Host {
   }
 
   open(path: string, options?: OpenOptions): Source {
-    return new FileSource(this.#place(path), this.#scratch, options);
+    return new FileSource(path, this.#scratch, options);
   }
 
   readText(path: string): string | undefined {
-    return attempt(() => Deno.readTextFileSync(this.#place(path)));
+    return attempt(() => Deno.readTextFileSync(path));
   }
 
   readBytes(path: string): Uint8Array | undefined {
-    return attempt(() => Deno.readFileSync(this.#place(path)));
+    return attempt(() => Deno.readFileSync(path));
   }
 
   list(path: string): string[] | undefined {
-    return attempt(() => Array.from(Deno.readDirSync(this.#place(path)), (entry) => entry.name));
+    return attempt(() => Array.from(Deno.readDirSync(path), (entry) => entry.name));
   }
 
   readLink(path: string): string | undefined {
@@ -157,7 +157,7 @@ export class LocalHost implements Host {
   }
 
   exists(path: string): boolean {
-    return isThere(this.#place(path));
+    return isThere(path);
   }
 
   openLinkCount(path: string): (() => number) | undefined {
@@ -183,16 +183,6 @@ export class LocalHost implements Host {
   openLinks(netDev: string): Links | undefined {
     return this.#netlink && openInterfaceLinks(netDev, this.#netlink);
   }
-
-  /** A host's own links lead from its root, which is a folder of this container. */
-  #place(path: string): string {
-    const { proc, sys, root } = this.roots;
-    const isHosts = root !== "/" && path.startsWith(`${root}/`) &&
-      !path.startsWith(`${proc}/`) && !path.startsWith(`${sys}/`);
-    // The root may lie below that /proc.
-    const isBelow = root.startsWith(`${proc}/`) && path.startsWith(`${root}/`);
-    return isHosts || isBelow ? followBelow(root, path, (link) => this.readLink(link)) : path;
-  }
 }
 
 /** The machine's host name; empty if unknown. */
@@ -202,41 +192,4 @@ export function hostName(): string {
   } catch {
     return "";
   }
-}
-
-/** As many as the kernel follows in a path. */
-const MAX_LINKS = 40;
-
-/**
- * The place of a path below another root, with each symbolic link on the way followed as programs there
- * see it: absolute ones lead from that root, and no `..` leads out of it. The path itself where links
- * lead in a circle.
- *
- * @param readLink Target of a symbolic link; `undefined` for anything else.
- */
-export function followBelow(
-  root: string,
-  path: string,
-  readLink: (path: string) => string | undefined,
-): string {
-  const rest = path.slice(root.length).split("/").reverse();
-  let names: string[] = [];
-  let links = 0;
-  while (rest.length > 0) {
-    const name = rest.pop() ?? "";
-    if (name === "" || name === ".") continue;
-    if (name === "..") {
-      names.pop();
-      continue;
-    }
-    const target = readLink(`${root}/${[...names, name].join("/")}`);
-    if (target === undefined) {
-      names.push(name);
-      continue;
-    }
-    if (++links > MAX_LINKS) return path;
-    if (target.startsWith("/")) names = [];
-    rest.push(...target.split("/").reverse());
-  }
-  return `${root}/${names.join("/")}`;
 }

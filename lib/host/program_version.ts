@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { BoundedOutput, OutputReader } from "./bounded_output.ts";
 import { abortable } from "@std/async/abortable";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -24,9 +25,18 @@ export async function readProgramVersion(
 ): Promise<string> {
   try {
     return await withTimeout(async (signal) => {
-      const program = new VersionProcess(path);
-      await using _ = program;
-      return parseVersionOutput(await abortable(program.output(), signal));
+      const child = start(path);
+      try {
+        const reader = new OutputReader(child.stdout, new BoundedOutput(MAX_OUTPUT));
+        await abortable(reader.ended, signal);
+        const { code } = await abortable(child.status, signal);
+        if (code !== 0) throw new Error(`exit code ${code}`);
+        return parseVersionOutput(reader.output.text(MAX_OUTPUT));
+      } finally {
+        // The group may have ended.
+        attempt(() => Deno.kill(-child.pid, "SIGKILL"));
+        await child.status;
+      }
     }, { timeoutMs: TIMEOUT_MS, signal });
   } catch (cause) {
     signal.throwIfAborted();
@@ -34,43 +44,17 @@ export async function readProgramVersion(
   }
 }
 
-/** A short-lived process, killed with its children in the end. */
-class VersionProcess implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  #text = "";
-
-  constructor(path: string) {
-    this.#child = new Deno.Command(path, {
-      args: ["version", "--json"],
-      clearEnv: true,
-      env: environment(),
-      // The leader of a process group, which can be killed as one.
-      detached: true,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-  }
-
-  /** Its output, after a successful exit. */
-  async output(): Promise<string> {
-    const decoder = new TextDecoder();
-    for await (const part of this.#child.stdout.values({ preventCancel: true })) {
-      this.#text += decoder.decode(part, { stream: true });
-      if (this.#text.length > MAX_OUTPUT) {
-        throw new Error(`more than ${MAX_OUTPUT} characters of output`);
-      }
-    }
-    const { code } = await this.#child.status;
-    if (code !== 0) throw new Error(`exit code ${code}`);
-    return this.#text;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // The group may have ended.
-    attempt(() => Deno.kill(-this.#child.pid, "SIGKILL"));
-    await this.#child.status;
-  }
+/** Starts it as the leader of a process group, which can be killed as one. */
+function start(path: string): Deno.ChildProcess {
+  return new Deno.Command(path, {
+    args: ["version", "--json"],
+    clearEnv: true,
+    env: environment(),
+    detached: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
 }
 
 function environment(): Record<string, string> {

@@ -68,7 +68,6 @@ const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
   proxmox,
   synology,
   fnos,
-  android,
 ];
 
 /**
@@ -125,18 +124,6 @@ function synology(host: Files): string | undefined {
 function fnos(host: Files): string | undefined {
   const version = host.readText(`${host.roots.root}/usr/trim/etc/version`)?.trim();
   return version !== undefined && /^\d[\w.]*$/.test(version) ? `fnOS ${version}` : undefined;
-}
-
-/** `Android 14 (brand model)`. */
-function android(host: Files): string | undefined {
-  const properties = host.readText(`${host.roots.root}/system/build.prop`);
-  const version = properties && lookupVariable(properties, "ro.build.version.release");
-  if (!version) return undefined;
-  const product = (name: string): string | undefined =>
-    lookupVariable(properties, `ro.product.${name}`) ??
-      lookupVariable(properties, `ro.product.system.${name}`);
-  const device = joinWords(product("brand"), product("model"));
-  return joinWords("Android", version, device && `(${device})`);
 }
 
 function joinWords(...words: (string | undefined)[]): string {

@@ -7,8 +7,6 @@ const NETWORK_TYPES = new Set([
 const SHARED_FOLDER_TYPES = new Set([
   ...["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"],
 ]);
-/** In place of the type of a root that is no mount: a folder of a file system that may be mounted, too. */
-const CHROOT_TYPE = "chroot";
 const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
 const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "cramfs", "romfs"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
@@ -70,7 +68,7 @@ export function mayHang({ mountPoint, type }: Pick<Mount, "mountPoint" | "type">
 
 /** Whether the type is a layer over another file system, which may be mounted as well. */
 export function isLayered(type: string): boolean {
-  return LAYERED_TYPES.has(type) || type === CHROOT_TYPE;
+  return LAYERED_TYPES.has(type);
 }
 
 /** `fuseblk` is excluded: it is a disk whose driver is a program. */
@@ -121,10 +119,9 @@ export interface MountContext {
  * root first, then the kernel's order.
  */
 export function filterMounts(
-  found: readonly Mount[],
+  mounts: readonly Mount[],
   context: MountContext,
 ): (CountedMount | IgnoredMount)[] {
-  const mounts = context.visible ? found : withRoot(found);
   const include = wantedMountPoints(context.include);
   const covers = findCovers(mounts);
   const visible = context.visible && visibleByDevice(context.visible);
@@ -176,14 +173,6 @@ export function missingMounts(
   return [...wanted].filter((path) => !there.has(path)).map((mountPoint) =>
     ignoreMount({ mountPoint, source: "", type: "" }, "nothing is mounted there")
   );
-}
-
-/** In a chroot whose root is a mere folder no mount is at `/`, and yet `statfs` answers for it. */
-function withRoot(mounts: readonly Mount[]): readonly Mount[] {
-  const isChroot = mounts.length > 0 && mounts.every(({ mountPoint }) => mountPoint !== "/");
-  if (!isChroot) return mounts;
-  const root = { device: "", root: "/", mountPoint: "/" };
-  return [{ ...root, type: CHROOT_TYPE, source: "a folder" }, ...mounts];
 }
 
 /**

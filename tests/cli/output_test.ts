@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   explainError,
-  inCharacterSet,
   logToStandardError,
   print,
   printError,
@@ -14,24 +13,6 @@ import { same } from "../cases.ts";
 import { replaced } from "../replaced.ts";
 import { configOf } from "./fake_context.ts";
 import { onlyIf } from "../only_on.ts";
-
-Deno.test("inCharacterSet() keeps signs, unless the locale has only ASCII", async () => {
-  const of = (locale: string) => {
-    const env = Object.fromEntries(locale.split(" ").map((word) => word.split("=")));
-    return inCharacterSet(env)("✓ ✗ → …");
-  };
-  await same(of, [
-    ...["", "LANG=de_DE.UTF-8", "LC_ALL=C.utf8 LANG=C", "LC_ALL=C.UTF-8 LC_CTYPE=C"]
-      .map((locale) => [locale, "✓ ✗ → …"] as const),
-    ...[
-      "LC_ALL=C LANG=en_US.UTF-8",
-      "LC_CTYPE=POSIX",
-      "LC_ALL=C LC_CTYPE=C.UTF-8",
-      "LC_CTYPE=C LANG=en_US.UTF-8",
-      "LANG=de_DE.ISO-8859-1",
-    ].map((locale) => [locale, "+ x -> ..."] as const),
-  ]);
-});
 
 const withoutTerminal = onlyIf(!Deno.stdout.isTerminal());
 

@@ -107,7 +107,6 @@ const DEBIAN_NAME = "Debian GNU/Linux 12 (bookworm)";
 const KERNEL = { "/proc/sys/kernel/ostype": "Linux\n" };
 const PROXMOX = { [RELEASE]: DEBIAN, "/usr/bin/pveversion": "" };
 const DPKG = "/var/lib/dpkg/status";
-const ANDROID = "ro.build.version.release=14\n";
 
 Deno.test("osName() is that of os-release, of systems built on others, or of the kernel", async () => {
   await same((files: Files) => osName(fakeHost(files)), [
@@ -142,15 +141,6 @@ Deno.test("osName() is that of os-release, of systems built on others, or of the
     [{ "/etc.defaults/synoinfo.conf": "" }, "Synology DSM"],
     [{ [RELEASE]: DEBIAN, "/usr/trim/etc/version": "1.1.11\n" }, "fnOS 1.1.11"],
     [{ [RELEASE]: DEBIAN, "/usr/trim/etc/version": "<html>\n" }, DEBIAN_NAME],
-    [
-      {
-        "/system/build.prop":
-          `${ANDROID}ro.product.system.brand=google\nro.product.model=Pixel 7\n`,
-      },
-      "Android 14 (google Pixel 7)",
-    ],
-    [{ "/system/build.prop": ANDROID }, "Android 14"],
-    [{ "/system/build.prop": "" }, undefined],
   ]);
   const host = fakeHost({ [RELEASE]: DEBIAN, "/host/proc/1/root/etc/os-release": "NAME=Host\n" });
   const roots = { proc: "/host/proc", sys: "/sys", root: "/host/proc/1/root" };

@@ -198,7 +198,10 @@ whileWorking.test("install() returns when a panel that worked is lost, though ot
   const before = machine.content();
   machine.up.delete("one.example");
   const lost = await machine.install([...ONE, ...TWO]);
-  assertStringIncludes(lost ?? "", "one.example accepted no report within 30 s; the previous installation");
+  assertStringIncludes(
+    lost ?? "",
+    "one.example accepted no report within 30 s; the previous installation",
+  );
   assertEquals(machine.content(), before);
 
   machine.up.add("one.example");
@@ -206,7 +209,10 @@ whileWorking.test("install() returns when a panel that worked is lost, though ot
   const both = machine.content();
   machine.up.delete("two.example");
   const one = await machine.install(["-i", "9"]);
-  assertStringIncludes(one ?? "", "two.example accepted no report within 30 s; the previous installation");
+  assertStringIncludes(
+    one ?? "",
+    "two.example accepted no report within 30 s; the previous installation",
+  );
   assertEquals(machine.content(), both, "one of two that had worked");
 });
 
