@@ -15,7 +15,7 @@ import { CONTENT_TYPE, formatMetrics, type MetricFamily } from "../exporter/open
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ResponseError } from "../net/errors.ts";
-import { addressBytes, ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { addressBytes, ipFamily, ipv4Within, isLoopbackHost } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
@@ -202,9 +202,11 @@ export function acceptsHost(fields: readonly string[], name: string): boolean {
 
 /** The client at an address: all of loopback is one, and a network of 64 bits of IPv6. */
 function clientOf(address: string): string {
-  if (isLoopbackHost(address)) return "loopback";
-  const bytes = addressBytes(address) ?? [];
-  return bytes.length === 16 ? bytes.slice(0, 8).join() : address;
+  // A socket of IPv6 has those of IPv4 in such a network.
+  const [client = address] = ipv4Within(address);
+  if (isLoopbackHost(client)) return "loopback";
+  const bytes = addressBytes(client) ?? [];
+  return bytes.length === 16 ? bytes.slice(0, 8).join() : client;
 }
 
 /** Whether the system has no room for another connection. */

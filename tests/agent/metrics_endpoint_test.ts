@@ -162,34 +162,36 @@ const own =
 const HAS_ADDRESSES = { ignore: Deno.build.os !== "linux" || own === "" };
 const SCRAPE = "GET /metrics HTTP/1.1\r\n\r\n";
 
-Deno.test(
-  "MetricsEndpoint serves 8 clients at a time, a connection each, for a limited time",
-  HAS_ADDRESSES,
-  async () => {
-    await using world = new World(
-      3_000,
-      endpointBy(({ accept, count }) => fromClient(accept, count)),
-    );
-    const silent: Deno.TcpConn[] = [];
-    for (let n = 0; n < 8; n++) {
-      silent.push(await world.connect());
-      await realUntil(() => world.time.timers === n + 1);
-    }
-    assertStringIncludes(await world.ask(SCRAPE), "200 OK", "a ninth takes the oldest's place");
-    await realUntil(() => world.time.timers === 7);
-    // What arrives in the meantime gains no time.
-    await silent[1]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
-    world.time.tick(1_999);
-    assertEquals(world.time.timers, 7);
-    world.time.tick(1);
-    for (const connection of silent) {
-      const read = connection.read(new Uint8Array(1)).catch(() => null);
-      assertEquals(await realDeadline(read), null);
-      connection.close();
-    }
-    assertStringIncludes(await world.ask(SCRAPE), "200 OK");
-  },
-);
+for (const network of ["192.0.2.", "::ffff:192.0.2."]) {
+  Deno.test(
+    `MetricsEndpoint serves 8 clients of ${network}0 at a time, a connection each, for a limited time`,
+    HAS_ADDRESSES,
+    async () => {
+      await using world = new World(
+        3_000,
+        endpointBy(({ accept, count }) => fromClient(accept, `${network}${count}`)),
+      );
+      const silent: Deno.TcpConn[] = [];
+      for (let n = 0; n < 8; n++) {
+        silent.push(await world.connect());
+        await realUntil(() => world.time.timers === n + 1);
+      }
+      assertStringIncludes(await world.ask(SCRAPE), "200 OK", "a ninth takes the oldest's place");
+      await realUntil(() => world.time.timers === 7);
+      // What arrives in the meantime gains no time.
+      await silent[1]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
+      world.time.tick(1_999);
+      assertEquals(world.time.timers, 7);
+      world.time.tick(1);
+      for (const connection of silent) {
+        const read = connection.read(new Uint8Array(1)).catch(() => null);
+        assertEquals(await realDeadline(read), null);
+        connection.close();
+      }
+      assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+    },
+  );
+}
 
 Deno.test(
   "MetricsEndpoint serves one scrape at a time to a client, which shuts out no other, nor the next one",
@@ -399,11 +401,11 @@ function endpointBy(give: (accepting: Accepting) => Promise<Deno.TcpConn>): Metr
   return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined });
 }
 
-/** A connection that looks like one of the client of this number. */
-async function fromClient(accept: Accepting["accept"], number: number): Promise<Deno.TcpConn> {
+/** A connection that looks like one of a client. */
+async function fromClient(accept: Accepting["accept"], hostname: string): Promise<Deno.TcpConn> {
   const connection = await accept();
   const { port } = connection.remoteAddr;
-  const remoteAddr = { transport: "tcp", hostname: `192.0.2.${number}`, port } as const;
+  const remoteAddr = { transport: "tcp", hostname, port } as const;
   Object.defineProperty(connection, "remoteAddr", { value: remoteAddr });
   return connection;
 }
