@@ -24,12 +24,6 @@ const PATH = "/api/clients/v2/rpc";
 /** Smaller bodies fit into one packet either way; to compress a report takes an eighth of its CPU. */
 const MIN_COMPRESSED_BYTES = 1_400;
 
-/** Time after which compression that was refused is tried again. */
-const PLAIN_MS = 60 * 60_000;
-
-/** The JSON-RPC code of a body that the panel could not read. */
-const PARSE_ERROR = -32700;
-
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;
 
@@ -79,8 +73,6 @@ export class ClientV2 {
   readonly #acknowledgements: Acknowledgements;
   readonly #orderBytes: number;
   readonly #compresses: boolean;
-  /** When bodies are compressed again, in milliseconds of `performance.now()`. */
-  #compressesAtMs = -Infinity;
   #lastId = 0;
 
   /** @param options `orderBytes`: the longest order that is read. */
@@ -144,17 +136,8 @@ export class ClientV2 {
   async call(request: RpcRequest): Promise<readonly PanelEvent[]> {
     const { method, params } = request;
     const text = JSON.stringify({ jsonrpc: "2.0", method, params, id: ++this.#lastId });
-    const isPlain = !this.#compresses || performance.now() < this.#compressesAtMs;
-    if (isPlain || text.length < MIN_COMPRESSED_BYTES) return await this.#send(request, text);
-    try {
-      return await this.#send(request, await gzip(text));
-    } catch (error) {
-      if (!(error instanceof PanelError) || !mayRefuseCompression(error)) throw error;
-      // The panel accepts gzip, but a proxy may not pass it on.
-      const events = await this.#send(request, text);
-      this.#compressesAtMs = performance.now() + PLAIN_MS;
-      return events;
-    }
+    const isPacked = this.#compresses && text.length >= MIN_COMPRESSED_BYTES;
+    return await this.#send(request, isPacked ? await gzip(text) : text);
   }
 
   async #send(
@@ -207,11 +190,6 @@ function checkResponse(response: PanelResponse, { name }: PanelCall): void {
 function isUnsupported({ status, text }: PanelResponse): boolean {
   if (status === 200) return isHtml(text);
   return [404, 405, 501].includes(status) || (status === 400 && /^\s*[^\s<{[]/.test(text));
-}
-
-/** Whether the panel or a proxy may have been unable to read a compressed body. */
-function mayRefuseCompression({ code, status }: PanelError): boolean {
-  return code === PARSE_ERROR || (code === undefined && (status === 400 || status === 415));
 }
 
 async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {

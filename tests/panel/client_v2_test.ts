@@ -1,4 +1,3 @@
-import { FakeTime } from "../fake_time.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClientV2, toPanelError } from "../../lib/panel/client_v2.ts";
 import { Acknowledgements } from "../../lib/panel/acknowledgements.ts";
@@ -175,37 +174,7 @@ Deno.test("ClientV2 compresses bodies that are longer than a packet", async () =
   assert(body instanceof Uint8Array && body.length < 200);
 });
 
-Deno.test("ClientV2 stops compressing for an hour when only plain bodies are accepted", async () => {
-  using time = new FakeTime();
-  const refusals: PanelResponse[] = [
-    answer(400, HTML),
-    answer(400, "Bad Request"),
-    answer(415, ""),
-    json(400, { error: "bad request" }),
-    json(400, { id: null, error: { code: -32700, message: "parse error" } }),
-  ];
-  for (const refusal of refusals) {
-    const panel: Panel = (call) => call.packed ? refusal : success(call, [notice("a")]);
-    const { rpc, sent } = rpcTo(panel, { compresses: true });
-    const report = { message: LONG };
-    assertEquals((await rpc.report(report, WITHIN)).length, 1);
-    await rpc.report(report, WITHIN);
-    time.tick(3_599_999);
-    await rpc.report(report, WITHIN);
-    time.tick(1);
-    await rpc.report(report, WITHIN);
-    assertEquals(sent.map(({ packed }) => packed), [true, false, false, false, true, false]);
-  }
-});
-
-Deno.test("ClientV2 goes on compressing when a plain body is refused too", async () => {
-  const { rpc, sent } = rpcTo(() => (answer(400, HTML)), { compresses: true });
-  const report = { message: LONG };
-  for (let n = 0; n < 2; n++) await assertRejects(() => rpc.report(report, WITHIN), PanelError);
-  assertEquals(sent.map(({ packed }) => packed), [true, false, true, false]);
-});
-
-Deno.test("ClientV2 does not repeat a call that was refused for its content, or was not compressed", async () => {
+Deno.test("ClientV2 does not repeat a call that was refused", async () => {
   const saved = json(400, { id: 1, error: { code: -32000, message: "not saved" } });
   const cases: [PanelResponse, number][] = [
     [saved, 1_400],
