@@ -147,7 +147,8 @@ async function reportTo(
   const { machine, sampler, addresses, monitors, metrics, shell, resolver, health, signal } = agent;
   if (registration !== undefined && !await registration.find()) return;
   const rates = new Rates(sampler.latest?.snapshot);
-  const observers = [monitors.open(name), metrics?.observe(name, rates), registration];
+  metrics?.observe(name, rates);
+  const observers = [monitors.open(name), registration];
   const connection = new PanelConnection(
     registration ?? config,
     config,
