@@ -89,37 +89,44 @@ async function endTree(
   programs: Programs,
   { pid: leader, signal }: { pid: number; signal: AbortSignal },
 ): Promise<void> {
-  /** By pid; a process stays known when its parent has exited. */
-  const known = new Map<number, ProcessStat>();
+  let known = await treeOf(programs, leader);
   const alive = () =>
-    [...known.values()].filter(({ pid, startTicks }) => {
+    known.filter(({ pid, startTicks }) => {
       const now = programs.process(pid);
       return now !== undefined && !now.hasExited && now.startTicks === startTicks;
     });
-  const send = async (name: Deno.Signal) => {
-    const all = await programs.processes();
-    const children = Map.groupBy(all, ({ parentPid }) => parentPid);
-    const next = all.filter(({ processGroupId }) => processGroupId === leader);
-    next.push(...alive());
-    for (let process = next.pop(); process !== undefined; process = next.pop()) {
-      known.set(process.pid, process);
-      next.push(...children.get(process.pid) ?? []);
-      // A list that is read while processes come and go may have a circle.
-      children.delete(process.pid);
-    }
+  const send = (name: Deno.Signal) => {
     // The whole group at once, before one of it can start another.
     programs.killGroup(leader, name);
     for (const { pid, processGroupId } of alive()) {
       if (processGroupId !== leader) programs.kill(pid, name);
     }
   };
-  await send("SIGTERM");
+  send("SIGTERM");
   for (const endMs = performance.now() + TERM_GRACE_MS; performance.now() < endMs;) {
     if (signal.aborted || alive().length === 0) break;
     await delay(POLL_MS);
   }
   for (let pass = 0; pass < KILL_PASSES && alive().length > 0; pass++) {
-    await send("SIGKILL");
+    known = await treeOf(programs, leader, alive());
+    send("SIGKILL");
     await delay(1);
   }
+}
+
+/** The processes of a group, others that are known, and all below them. */
+async function treeOf(
+  programs: Programs,
+  leader: number,
+  others: readonly ProcessStat[] = [],
+): Promise<ProcessStat[]> {
+  const all = await programs.processes();
+  const children = Map.groupBy(all, ({ parentPid }) => parentPid);
+  const tree = [...others, ...all.filter(({ processGroupId }) => processGroupId === leader)];
+  for (const { pid } of tree) {
+    tree.push(...children.get(pid) ?? []);
+    // A list that is read while processes come and go may have a circle.
+    children.delete(pid);
+  }
+  return tree;
 }

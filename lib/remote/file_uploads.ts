@@ -7,17 +7,12 @@ import { createPrivateFile, openForWriting, targetOf, writeFully } from "./regul
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
-/** A file as the panel announces it. */
-interface UploadedFile {
-  readonly path: string;
+/** One file that arrives in parts. */
+interface Upload {
+  /** Where the file goes: behind a link at the path that the panel has named. */
+  readonly target: string;
   readonly totalBytes: number;
   readonly chunkBytes: number;
-}
-
-/** One file that arrives in parts. */
-interface Upload extends UploadedFile {
-  /** Where the file goes: behind a link at `path`. */
-  readonly target: string;
   readonly temporary: string;
   /** Of the temporary file: another one at its place is not written to. */
   readonly inode: number;
@@ -38,7 +33,7 @@ const MAX_CHUNKS = 65_536;
 /** Largest part of a file. */
 const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
 
-/** An upload of which nothing came for so long was abandoned. */
+/** An upload of which nothing came for so long is removed when another one begins. */
 const ABANDONED_MS = 30 * 60_000;
 
 const PREFIX = ".komari-upload-";
@@ -53,7 +48,6 @@ export class FileUploads {
   readonly #transfers: FileTransferClient;
   /** By id; a promise, since parts may come before the first one's file is there. */
   readonly #uploads = new Map<string, Promise<Upload>>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(transfers: FileTransferClient) {
     this.#transfers = transfers;
@@ -70,7 +64,7 @@ export class FileUploads {
     const index = args.integer("chunk_index", { min: 0, max: MAX_CHUNKS });
     const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
     if (args.flag("first")) await this.#begin(id, args);
-    const upload = await this.#find(id, args);
+    const upload = await this.#find(id);
     if (upload.committing !== undefined) {
       throw new Error("all parts are here: the file gets its name");
     }
@@ -102,7 +96,7 @@ export class FileUploads {
    */
   async commit(args: FileArguments): Promise<object> {
     const id = args.id("upload_id");
-    const upload = await this.#find(id, args);
+    const upload = await this.#find(id);
     // A panel that asks twice gets one answer twice.
     upload.committing ??= this.#commit(id, upload).finally(() => upload.committing = undefined);
     return await upload.committing;
@@ -125,9 +119,8 @@ export class FileUploads {
   async cancel(args: FileArguments): Promise<object> {
     const id = args.id("upload_id");
     const path = args.path("path");
-    const upload = await this.#uploads.get(id)?.catch(() => undefined);
-    if (upload !== undefined && (!args.has("path") || upload.path === path)) {
-      await this.#discard(id, upload);
+    if (this.#uploads.has(id)) {
+      await this.#discard(id);
     } else if (args.has("path")) {
       // An agent that was started anew knows nothing of it.
       await Deno.remove(temporaryOf(await targetOf(path), id)).catch(() => {});
@@ -137,11 +130,7 @@ export class FileUploads {
 
   /** Ends all uploads and removes their temporary files. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
-    await Promise.all(Array.from(this.#uploads, async ([id, beginning]) => {
-      const upload = await beginning.catch(() => undefined);
-      if (upload !== undefined) await this.#discard(id, upload);
-    }));
+    await Promise.all(Array.from(this.#uploads.keys(), (id) => this.#discard(id)));
   }
 
   /** Begins an upload, unless its first part comes again. */
@@ -153,6 +142,7 @@ export class FileUploads {
       throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
     }
     if (this.#uploads.has(id)) return;
+    this.#discardAbandoned();
     if (this.#uploads.size >= MAX_UPLOADS) {
       throw new Error("too many uploads at the same time: try again later");
     }
@@ -161,15 +151,17 @@ export class FileUploads {
     this.#uploads.set(id, beginning);
     try {
       await beginning;
-      this.#watch();
     } catch (error) {
       this.#uploads.delete(id);
       throw error;
     }
   }
 
-  async #create(id: string, file: UploadedFile): Promise<Upload> {
-    const target = await targetOf(file.path);
+  async #create(
+    id: string,
+    { path, totalBytes, chunkBytes }: { path: string; totalBytes: number; chunkBytes: number },
+  ): Promise<Upload> {
+    const target = await targetOf(path);
     await Deno.mkdir(posix.dirname(target), { recursive: true });
     const temporary = temporaryOf(target, id);
     await Deno.remove(temporary).catch(() => {});
@@ -177,8 +169,9 @@ export class FileUploads {
     await using _ = handle;
     const { ino: inode } = await handle.stat();
     return {
-      ...file,
       target,
+      totalBytes,
+      chunkBytes,
       temporary,
       inode,
       received: new Set(),
@@ -189,16 +182,13 @@ export class FileUploads {
     };
   }
 
-  async #find(id: string, args: FileArguments): Promise<Upload> {
+  async #find(id: string): Promise<Upload> {
     const upload = await this.#uploads.get(id);
     // Panels look for these words: at a commit they check by themselves whether the file is there.
     if (upload === undefined) {
       throw new Error("unknown upload session: its first part did not come");
     }
-    const totalBytes = args.integer("total_size", { min: 1 });
-    const chunkBytes = args.integer("chunk_size", { min: 1 });
-    if (isSame(upload, { path: args.path("path"), totalBytes, chunkBytes })) return upload;
-    throw new Error("path or sizes are not those that the upload began with");
+    return upload;
   }
 
   async #receive(
@@ -223,35 +213,24 @@ export class FileUploads {
     }, signal);
   }
 
-  async #discard(id: string, upload: Upload): Promise<void> {
+  async #discard(id: string): Promise<void> {
+    const upload = await this.#uploads.get(id)?.catch(() => undefined);
+    if (upload === undefined) return;
     this.#uploads.delete(id);
-    await this.#end(upload);
-  }
-
-  async #end(upload: Upload): Promise<void> {
     upload.ended.abort(new Error("the upload was cancelled"));
     await Promise.allSettled(upload.streams);
     await Deno.remove(upload.temporary).catch(() => {});
   }
 
-  /** Ends abandoned uploads from time to time, while there are any. */
-  #watch(): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(async () => {
-      this.#timer = undefined;
-      for (const [id, beginning] of [...this.#uploads]) {
-        const upload = await beginning.catch(() => undefined);
-        const isIdle = upload !== undefined && upload.streams.size === 0 &&
-          performance.now() - upload.usedAtMs >= ABANDONED_MS;
-        if (isIdle) await this.#discard(id, upload);
-      }
-      if (this.#uploads.size > 0) this.#watch();
-    }, ABANDONED_MS);
+  /** Removes abandoned uploads soon. Never rejects. */
+  async #discardAbandoned(): Promise<void> {
+    for (const [id, beginning] of this.#uploads) {
+      const upload = await beginning.catch(() => undefined);
+      const isIdle = upload !== undefined && upload.streams.size === 0 &&
+        performance.now() - upload.usedAtMs >= ABANDONED_MS;
+      if (isIdle) await this.#discard(id);
+    }
   }
-}
-
-function isSame(a: UploadedFile, b: UploadedFile): boolean {
-  return a.path === b.path && a.totalBytes === b.totalBytes && a.chunkBytes === b.chunkBytes;
 }
 
 function temporaryOf(target: string, id: string): string {

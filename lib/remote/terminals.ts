@@ -3,7 +3,6 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
-import { createTaskQueue } from "./task_queue.ts";
 import { sendLine } from "./terminal.ts";
 import { DIAL_MS, dialTerminal, KeptTerminal } from "./kept_terminal.ts";
 
@@ -12,7 +11,7 @@ type TerminalOrder = PanelOrder & { kind: "terminal" };
 
 const MAX_OPEN = 32;
 
-/** Refusals that wait; further requests are dropped. */
+/** Refusals at a time; further requests are dropped. */
 const MAX_REFUSALS = 64;
 
 /** Terminals of a minute that are logged at the levels info and warning; the others at debug. */
@@ -36,8 +35,7 @@ export class Terminals {
   /** By request. */
   readonly #open = new Map<string, KeptTerminal>();
   readonly #running = new Set<Promise<void>>();
-  readonly #refused = new Set<string>();
-  readonly #refusals = createTaskQueue({ concurrency: 4, capacity: MAX_REFUSALS });
+  readonly #refused = new Map<string, Promise<void>>();
 
   /**
    * @param programs `undefined` when remote control is off: every request is refused then.
@@ -92,7 +90,7 @@ export class Terminals {
   /** Ends all terminals; resolves when nothing of them is left. */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    await Promise.all([...this.#running, this.#refusals.close()]);
+    await Promise.all([...this.#running, ...this.#refused.values()]);
   }
 
   async #run(
@@ -113,28 +111,26 @@ export class Terminals {
   }
 
   #refuse(requestId: string, line: string): void {
-    const requestedAtMs = performance.now();
     if (this.#refused.has(requestId)) return;
-    const isAccepted = this.#refusals.add(async () => {
-      try {
-        if (performance.now() - requestedAtMs >= DIAL_MS) return;
-        const options = { requestId, timeoutMs: DIAL_MS, signal: this.#ended.signal };
-        const socket = await dialTerminal(this.#opener, options);
-        if (socket === undefined) return;
-        await sendLine(socket, line);
-        socket.close();
-      } catch (error) {
-        this.#log.debug("{error}", { error: describeError(error) });
-      } finally {
-        this.#refused.delete(requestId);
-      }
-    });
-    if (isAccepted) {
-      this.#refused.add(requestId);
+    if (this.#refused.size < MAX_REFUSALS) {
+      this.#refused.set(requestId, this.#showRefusal(requestId, line));
     } else {
       this.#dropLog.write(() =>
         this.#log.warning("The panel asks for too many terminals: some requests are dropped")
       );
+    }
+  }
+
+  async #showRefusal(requestId: string, line: string): Promise<void> {
+    try {
+      const options = { requestId, timeoutMs: DIAL_MS, signal: this.#ended.signal };
+      const socket = await dialTerminal(this.#opener, options);
+      if (socket !== undefined) await sendLine(socket, line);
+      socket?.close();
+    } catch (error) {
+      this.#log.debug("{error}", { error: describeError(error) });
+    } finally {
+      this.#refused.delete(requestId);
     }
   }
 }
