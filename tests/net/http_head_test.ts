@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { parseResponseHead } from "../../lib/net/http_head.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
@@ -26,11 +26,8 @@ Deno.test("parseResponseHead() joins repeated headers, without regard to case", 
 });
 
 Deno.test("parseResponseHead() accepts a head without a reason and without headers", () => {
-  assertEquals(parseResponseHead(["HTTP/1.0 502"]), {
-    status: 502,
-    version: "1.0",
-    headers: new Map(),
-  });
+  const bare = { status: 502, version: "1.0" as const, headers: new Map<string, string>() };
+  assertEquals(parseResponseHead(["HTTP/1.0 502"]), bare);
   assertEquals(parseResponseHead(["HTTP/1.1 204 "]).status, 204);
 });
 
@@ -42,38 +39,28 @@ Deno.test("parseResponseHead() accepts the same length twice, but not two length
   assertThrows(() => parseResponseHead(other), SyntaxError, "two lengths");
 });
 
-const table = [
-  ["is empty", ""],
-  ["is of another protocol", "SSH-2.0-OpenSSH_9.6"],
-  ["is of HTTP/2", "HTTP/2 200"],
-  ["has no status", "HTTP/1.1 OK"],
-  ["has a status of four digits", "HTTP/1.1 2000 OK"],
-  ["has a status below 100", "HTTP/1.1 099 Odd"],
-  ["goes on in the next line", "HTTP/1.1 200 OK\nA: b\n c"],
-  ["has a header without a colon", "HTTP/1.1 200 OK\nA"],
-  ["has a header without a name", "HTTP/1.1 200 OK\n: b"],
-  ["has a blank before a colon", "HTTP/1.1 200 OK\nContent-Length : 5"],
-  ["has a NUL in a value", "HTTP/1.1 200 OK\nA: b\0c"],
-  ["has a carriage return in a value", "HTTP/1.1 200 OK\nA: b\rContent-Length: 5"],
-] as const;
-for (const [what, text] of table) {
-  Deno.test(`parseResponseHead() throws when the head ${what}`, () => {
-    assertThrows(() => parseResponseHead(linesOf(text)), SyntaxError, "Cannot parse an HTTP");
-  });
-}
-
-Deno.test("parseResponseHead() quotes only the start of a malformed line", () => {
-  const { message } = assertThrows(
-    () => parseResponseHead([`<html>${"x".repeat(1000)}`]),
-    SyntaxError,
-  );
-  assertStringIncludes(message, '"<html>xxx');
-  assert(message.length < 120, message);
-  const header = assertThrows(
-    () => parseResponseHead(["HTTP/1.1 302 Found", "Location: /?token=secret\x01"]),
-    SyntaxError,
-  );
-  assert(!header.message.includes("secret"), header.message);
+Deno.test("parseResponseHead() throws when the head is malformed, and quotes only the start of a line", () => {
+  const texts = [
+    ...[
+      "",
+      "SSH-2.0-OpenSSH_9.6",
+      "HTTP/2 200",
+      "HTTP/1.1 OK",
+      "HTTP/1.1 2000 OK",
+      "HTTP/1.1 099 Odd",
+    ],
+    // A header that goes on in the next line, has no colon or name, or controls.
+    ...["A: b\n c", "A", ": b", "Content-Length : 5", "A: b\0c", "A: b\rContent-Length: 5"]
+      .map((header) => `HTTP/1.1 200 OK\n${header}`),
+  ];
+  const refusal = (text: string) =>
+    assertThrows(() => parseResponseHead(linesOf(text)), SyntaxError, "Cannot parse an HTTP")
+      .message;
+  for (const text of texts) refusal(text);
+  const quoted = refusal(`<html>${"x".repeat(1000)}`);
+  assert(quoted.includes('"<html>xxx') && quoted.length < 120, quoted);
+  const secret = refusal("HTTP/1.1 302 Found\nLocation: /?token=secret\x01");
+  assert(!secret.includes("secret"), secret);
 });
 
 Deno.test("parseResponseHead() throws SyntaxErrors only", () => {

@@ -8,11 +8,9 @@ function text(request: Partial<RequestMessage>): string {
 }
 
 Deno.test("encodeRequest() asks for the identity encoding, and has no length without a body", () => {
-  assertEquals(
-    text({ headers: [["X-Own", "a b"]] }),
-    "GET /a%20b?token=t HTTP/1.1\r\nhost: panel.test:8080\r\naccept-encoding: identity\r\n" +
-      "X-Own: a b\r\n\r\n",
-  );
+  const head = "GET /a%20b?token=t HTTP/1.1\r\nhost: panel.test:8080\r\n";
+  const own = "accept-encoding: identity\r\nX-Own: a b\r\n\r\n";
+  assertEquals(text({ headers: [["X-Own", "a b"]] }), head + own);
 });
 
 Deno.test("encodeRequest() counts the bytes of a body, not its characters", () => {
@@ -21,20 +19,15 @@ Deno.test("encodeRequest() counts the bytes of a body, not its characters", () =
   assert(text({ method: "POST" }).endsWith("content-length: 0\r\n\r\n"));
 });
 
-const table = [
-  ["breaks its line", ["X", "a\r\nY: b"]],
-  ["has a line feed", ["X", "a\nb"]],
-  ["has a NUL", ["X", "a\0"]],
-  ["has no name", ["", "a"]],
-  ["has a colon in its name", ["X: y\r\nZ", "a"]],
-] as const;
-for (const [what, header] of table) {
-  Deno.test(`encodeRequest() throws when a header ${what}, and tells no value`, () => {
-    const { message } = assertThrows(
-      () => text({ headers: [[header[0], `${header[1]}secret`]] }),
-      TypeError,
-      "Cannot send header",
-    );
+Deno.test("encodeRequest() throws when a header is none, and tells no value", () => {
+  for (
+    const [name, value] of [["X", "a\r\nY: b"], ["X", "a\nb"], ["X", "a\0"], ["", "a"], [
+      "X: y\r\nZ",
+      "a",
+    ]]
+  ) {
+    const headers = [[name ?? "", `${value}secret`]] as const;
+    const { message } = assertThrows(() => text({ headers }), TypeError, "Cannot send header");
     assert(!message.includes("secret"), message);
-  });
-}
+  }
+});
