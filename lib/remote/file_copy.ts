@@ -1,6 +1,5 @@
 import { errorCode } from "../attempt.ts";
-import type { FileArguments } from "./file_arguments.ts";
-import { type FileContext, FileError } from "./file_context.ts";
+import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
 import type { FolderEntry, FolderReader } from "./folder_reader.ts";
 import { HeldFolder } from "./held_folder.ts";
 import {

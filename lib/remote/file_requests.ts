@@ -5,8 +5,7 @@ import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import type { FileResult } from "../types.ts";
-import { FileArguments } from "./file_arguments.ts";
-import { type FileContext, fileErrorText } from "./file_context.ts";
+import { FileArguments, type FileContext, fileErrorText } from "./file_arguments.ts";
 import { copyFile, moveFile } from "./file_copy.ts";
 import {
   changeMode,
@@ -19,8 +18,7 @@ import {
   statFile,
 } from "./file_operations.ts";
 import { searchFiles } from "./file_search.ts";
-import { sendFilePart } from "./file_transfer.ts";
-import { FileUploads } from "./file_uploads.ts";
+import { FileUploads, sendFilePart } from "./file_transfer.ts";
 import { FolderReader } from "./folder_reader.ts";
 import { createTaskQueue, RecentIds, Turns } from "./task_queue.ts";
 

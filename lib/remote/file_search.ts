@@ -1,5 +1,4 @@
-import type { FileArguments } from "./file_arguments.ts";
-import type { FileContext } from "./file_context.ts";
+import type { FileArguments, FileContext } from "./file_arguments.ts";
 import { openForReading } from "./regular_file.ts";
 
 /** One file found; the names are those of the wire. */

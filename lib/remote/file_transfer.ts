@@ -1,7 +1,264 @@
-import type { FileTransferClient } from "../panel/file_transfers.ts";
-import type { FileArguments } from "./file_arguments.ts";
-import { FileError } from "./file_context.ts";
-import { openForReading } from "./regular_file.ts";
+import { syncFolder } from "../state/atomic_write.ts";
+import type { FileTransferClient, TransferTicket } from "../panel/file_transfers.ts";
+import { type FileArguments, FileError } from "./file_arguments.ts";
+import {
+  createPrivateFile,
+  openForReading,
+  openForWriting,
+  targetOf,
+  writeFully,
+} from "./regular_file.ts";
+
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
+
+/** One file that arrives in parts. */
+interface Upload {
+  /** Where the file goes: behind a link at the path that the panel has named. */
+  readonly target: string;
+  readonly totalBytes: number;
+  readonly chunkBytes: number;
+  readonly temporary: string;
+  /** Of the temporary file: another one at its place is not written to. */
+  readonly inode: number;
+  readonly received: Set<number>;
+  /** Parts that arrive now. */
+  readonly streams: Set<Promise<unknown>>;
+  readonly ended: AbortController;
+  /** Set while the file gets its name: no part is written meanwhile. */
+  committing: Promise<object> | undefined;
+  usedAtMs: number;
+}
+
+/** Uploads at the same time. */
+const MAX_UPLOADS = 64;
+
+const MAX_CHUNKS = 65_536;
+
+/** Largest part of a file. */
+const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
+
+/** An upload of which nothing came for so long is removed when another one begins. */
+const ABANDONED_MS = 30 * 60_000;
+
+const PREFIX = ".komari-upload-";
+
+const SUFFIX = ".part";
+
+/**
+ * Files that the panel uploads: each into a temporary file beside its target, which takes the
+ * target's name when all parts are there.
+ */
+export class FileUploads {
+  readonly #transfers: FileTransferClient;
+  /** By id; a promise, since parts may come before the first one's file is there. */
+  readonly #uploads = new Map<string, Promise<Upload>>();
+
+  constructor(transfers: FileTransferClient) {
+    this.#transfers = transfers;
+  }
+
+  /**
+   * Receives one part. Parts may come in any order and at the same time, but the first of them has
+   * to say so; one that comes again is written again.
+   *
+   * @throws {Error} When the part does not belong to the upload, or does not arrive whole.
+   */
+  async receivePart(args: FileArguments, signal: AbortSignal): Promise<object> {
+    const id = args.id("upload_id");
+    const index = args.integer("chunk_index", { min: 0, max: MAX_CHUNKS });
+    const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
+    if (args.flag("first")) await this.#begin(id, args);
+    const upload = await this.#find(id);
+    if (upload.committing !== undefined) {
+      throw new Error("all parts are here: the file gets its name");
+    }
+    const offset = index * upload.chunkBytes;
+    if (args.integer("offset", { min: 0 }) !== offset || offset >= upload.totalBytes) {
+      throw new RangeError(`invalid argument: part ${index} has a wrong offset`);
+    }
+    const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
+    const both = AbortSignal.any([signal, upload.ended.signal]);
+    upload.received.delete(index);
+    const receiving = this.#receive(upload, { ticket, offset, lengthBytes }, both);
+    upload.streams.add(receiving);
+    try {
+      await receiving;
+      both.throwIfAborted();
+      upload.received.add(index);
+    } finally {
+      upload.streams.delete(receiving);
+      upload.usedAtMs = performance.now();
+    }
+    return { received: lengthBytes, offset: offset + lengthBytes };
+  }
+
+  /**
+   * Gives the file its name. One that was at its place keeps its permissions and, if possible, its
+   * owner; a new one is readable by all.
+   *
+   * @throws {Error} When parts are missing or the file can't be renamed; the upload can be continued then.
+   */
+  async commit(args: FileArguments): Promise<object> {
+    const id = args.id("upload_id");
+    const upload = await this.#find(id);
+    // A panel that asks twice gets one answer twice.
+    upload.committing ??= this.#commit(id, upload).finally(() => upload.committing = undefined);
+    return await upload.committing;
+  }
+
+  async #commit(id: string, upload: Upload): Promise<object> {
+    const { target, temporary, totalBytes, chunkBytes, received, streams } = upload;
+    const count = Math.ceil(totalBytes / chunkBytes);
+    if (streams.size > 0 || received.size < count) {
+      throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
+    }
+    await finishTemporary(upload);
+    await Deno.rename(temporary, target);
+    this.#uploads.delete(id);
+    await syncFolder(posix.dirname(target)).catch(() => {});
+    return { received: 0, final: true, offset: totalBytes };
+  }
+
+  /** Ends an upload and removes its temporary file; one that is unknown is no error. */
+  async cancel(args: FileArguments): Promise<object> {
+    const id = args.id("upload_id");
+    const path = args.path("path");
+    if (this.#uploads.has(id)) {
+      await this.#discard(id);
+    } else if (args.has("path")) {
+      // An agent that was started anew knows nothing of it.
+      await Deno.remove(temporaryOf(await targetOf(path), id)).catch(() => {});
+    }
+    return { cancelled: true };
+  }
+
+  /** Ends all uploads and removes their temporary files. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#uploads.keys(), (id) => this.#discard(id)));
+  }
+
+  /** Begins an upload, unless its first part comes again. */
+  async #begin(id: string, args: FileArguments): Promise<void> {
+    const path = args.pathBelowRoot("path");
+    const totalBytes = args.integer("total_size", { min: 1 });
+    const chunkBytes = args.integer("chunk_size", { min: 1, max: MAX_CHUNK_BYTES });
+    if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
+      throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
+    }
+    if (this.#uploads.has(id)) return;
+    this.#discardAbandoned();
+    if (this.#uploads.size >= MAX_UPLOADS) {
+      throw new Error("too many uploads at the same time: try again later");
+    }
+    // In the map before anything is awaited: other parts may be close behind.
+    const beginning = this.#create(id, { path, totalBytes, chunkBytes });
+    this.#uploads.set(id, beginning);
+    try {
+      await beginning;
+    } catch (error) {
+      this.#uploads.delete(id);
+      throw error;
+    }
+  }
+
+  async #create(
+    id: string,
+    { path, totalBytes, chunkBytes }: { path: string; totalBytes: number; chunkBytes: number },
+  ): Promise<Upload> {
+    const target = await targetOf(path);
+    await Deno.mkdir(posix.dirname(target), { recursive: true });
+    const temporary = temporaryOf(target, id);
+    await Deno.remove(temporary).catch(() => {});
+    const handle = await createPrivateFile(temporary);
+    await using _ = handle;
+    const { ino: inode } = await handle.stat();
+    return {
+      target,
+      totalBytes,
+      chunkBytes,
+      temporary,
+      inode,
+      received: new Set(),
+      streams: new Set(),
+      ended: new AbortController(),
+      committing: undefined,
+      usedAtMs: performance.now(),
+    };
+  }
+
+  async #find(id: string): Promise<Upload> {
+    const upload = await this.#uploads.get(id);
+    // Panels look for these words: at a commit they check by themselves whether the file is there.
+    if (upload === undefined) {
+      throw new Error("unknown upload session: its first part did not come");
+    }
+    return upload;
+  }
+
+  async #receive(
+    { temporary, inode }: Upload,
+    { ticket, offset, lengthBytes }: {
+      ticket: TransferTicket;
+      offset: number;
+      lengthBytes: number;
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await using handle = await openForWriting(temporary);
+    if ((await handle.stat()).ino !== inode) throw new Error("the upload was disturbed");
+    let position = offset;
+    await this.#transfers.receive(ticket, {
+      lengthBytes,
+      async write(bytes) {
+        signal.throwIfAborted();
+        await writeFully(handle, bytes, position);
+        position += bytes.length;
+      },
+    }, signal);
+  }
+
+  async #discard(id: string): Promise<void> {
+    const upload = await this.#uploads.get(id)?.catch(() => undefined);
+    if (upload === undefined) return;
+    this.#uploads.delete(id);
+    upload.ended.abort(new Error("the upload was cancelled"));
+    await Promise.allSettled(upload.streams);
+    await Deno.remove(upload.temporary).catch(() => {});
+  }
+
+  /** Removes abandoned uploads soon. Never rejects. */
+  async #discardAbandoned(): Promise<void> {
+    for (const [id, beginning] of this.#uploads) {
+      const upload = await beginning.catch(() => undefined);
+      const isIdle = upload !== undefined && upload.streams.size === 0 &&
+        performance.now() - upload.usedAtMs >= ABANDONED_MS;
+      if (isIdle) await this.#discard(id);
+    }
+  }
+}
+
+function temporaryOf(target: string, id: string): string {
+  return posix.join(posix.dirname(target), PREFIX + id + SUFFIX);
+}
+
+/** Checks a temporary file that is whole, and gives it owner and permissions of the one it replaces. */
+async function finishTemporary({ temporary, target, totalBytes, inode }: Upload): Promise<void> {
+  await using handle = await openForWriting(temporary);
+  const { size, ino } = await handle.stat();
+  if (size !== totalBytes || ino !== inode) throw new Error("the upload was disturbed");
+  const before = await Deno.lstat(target).catch(() => undefined);
+  if (before !== undefined && !before.isFile && !before.isSymlink) {
+    throw new FileError(target, before.isDirectory ? "is a directory" : "not a regular file");
+  }
+  if (before?.isFile) {
+    await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
+    await handle.chmod((before.mode ?? 0o644) & 0o777);
+  } else {
+    await handle.chmod(0o644);
+  }
+  await handle.sync();
+}
 
 /**
  * Sends a part of a file to the panel.

@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { FileError } from "./file_context.ts";
+import { FileError } from "./file_arguments.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { constants } = await import("node:fs");

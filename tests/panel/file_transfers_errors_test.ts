@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
-import { fileErrorText } from "../../lib/remote/file_context.ts";
+import { fileErrorText } from "../../lib/remote/file_arguments.ts";
 import { FakeTime } from "../fake_time.ts";
 import { LoopbackDialer } from "../net/loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "../net/raw_server.ts";

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import type { FileInfo } from "../../lib/remote/file_info.ts";
+import { deleteFile, type FileInfo, listFolder } from "../../lib/remote/file_operations.ts";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
-import { deleteFile, listFolder } from "../../lib/remote/file_operations.ts";
 import { contextOf, FakeFolders, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { restoring } from "../restoring.ts";
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
 import { LargeGarbage } from "../../lib/host/memory_release.ts";
-import type { FileContext } from "../../lib/remote/file_context.ts";
+import type { FileContext } from "../../lib/remote/file_arguments.ts";
 import { type FolderEntry, FolderReader } from "../../lib/remote/folder_reader.ts";
 import { Turns } from "../../lib/remote/task_queue.ts";
 import type { FileResult } from "../../lib/types.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { describeFile, readOwnerNames } from "../../lib/remote/file_info.ts";
+import { describeFile, readOwnerNames } from "../../lib/remote/file_operations.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
 

@@ -1,5 +1,5 @@
 import { same } from "../cases.ts";
-import { FileError, fileErrorText } from "../../lib/remote/file_context.ts";
+import { FileError, fileErrorText } from "../../lib/remote/file_arguments.ts";
 
 Deno.test("fileErrorText() has the path and the system's words, and no query", async () => {
   await same(

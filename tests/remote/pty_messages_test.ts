@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import fc from "fast-check";
 import { same } from "../cases.ts";
-import { parseTerminalMessage } from "../../lib/remote/terminal_messages.ts";
+import { parseTerminalMessage } from "../../lib/remote/pty.ts";
 
 const keys = (text: string) => ({ kind: "keys", text });
 const size = (rows: number, columns: number) => ({ kind: "resize", size: { rows, columns } });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { UnconfirmedOutput } from "../../lib/remote/unconfirmed_output.ts";
+import { UnconfirmedOutput } from "../../lib/remote/terminal.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const textFrom = (output: UnconfirmedOutput, place: number) =>
