@@ -56,8 +56,6 @@ export class Agent implements LinkOwner {
   #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
-  /** That of the connection that was asked about pings last. */
-  #askedTransport: Transport | undefined;
   /** Aborts at the next change of the transport, and at the end. */
   #transportChanged = new AbortController();
 
@@ -90,28 +88,11 @@ export class Agent implements LinkOwner {
     }
   }
 
-  /** Measures and sends a report; whether the panel has accepted it or was not asked. */
-  async report(transport: Transport): Promise<boolean> {
+  /** Measures and sends a report. */
+  async report(transport: Transport): Promise<void> {
     const { sampler, rates, timer } = this.#options;
     const report = toWireReport(rates.report(sampler.take()));
-    const intervalMs = timer.intervalMs(transport);
-    const isAccepted = await this.#link.sendReport(report, { transport, intervalMs });
-    if (isAccepted && transport === this.#transport && timer.isCapped(transport)) {
-      this.#askForInterval(transport);
-    }
-    return isAccepted;
-  }
-
-  /** Asks once a connection whether the panel lets pings keep it, so that reports keep their interval. */
-  async #askForInterval(transport: Transport): Promise<void> {
-    if (this.#askedTransport === transport) return;
-    this.#askedTransport = transport;
-    const { sender, calls } = this.#connection;
-    const { socket } = sender;
-    const isKept = transport.version === 2 && await sender.acceptsPings(calls);
-    if (this.#transport !== transport || this.#options.signal.aborted) return;
-    if (isKept) socket?.keepAlive();
-    this.#options.timer.setKept(isKept);
+    await this.#link.sendReport(report, { transport, intervalMs: timer.intervalMs(transport) });
   }
 
   /** Reports by this transport from now on; not at all when it is `undefined`. */

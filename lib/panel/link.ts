@@ -53,7 +53,7 @@ export class PanelLink {
   readonly #linkLog: LinkLog;
   readonly #answerTimeout = new AnswerTimeout();
   readonly #answerRequests = new AnswerRequests();
-  readonly #inFlight = new Set<Promise<boolean>>();
+  readonly #inFlight = new Set<Promise<void>>();
   #state: LinkState = INITIAL_LINK;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #longPoll: AbortController | undefined;
@@ -92,13 +92,12 @@ export class PanelLink {
   }
 
   /**
-   * Sends a report, after which the next one is due in `intervalMs`; whether the panel has accepted it
-   * or was not asked. Never rejects.
+   * Sends a report, after which the next one is due in `intervalMs`. Never rejects.
    */
   async sendReport(
     report: WireReport,
     options: { transport: Transport; intervalMs: number },
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { transport, intervalMs } = options;
     // By POST each report is answered.
     const isAnswered = transport.carrier === "POST" ||
@@ -110,13 +109,12 @@ export class PanelLink {
         const fields = { event: "report", transport: transportName(transport) };
         this.#log.debug("Report sent by {transport}", fields);
       }
-      return true;
+      return;
     }
     const sending = this.#callReport(report, options);
     this.#inFlight.add(sending);
-    const accepted = await sending;
+    await sending;
     this.#inFlight.delete(sending);
-    return accepted;
   }
 
   /** Closes the WebSocket. */
@@ -221,7 +219,7 @@ export class PanelLink {
   async #callReport(
     report: WireReport,
     { transport, intervalMs }: { transport: Transport; intervalMs: number },
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { calls, observers, sender } = this.#connection;
     const isPost = transport.carrier === "POST";
     const isTrial = isPost && transport.version === this.#state.trying;
@@ -245,9 +243,8 @@ export class PanelLink {
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       if (events) await this.#receiver.onEvents(events, this.#signal);
-      return true;
     } catch (error) {
-      if (calls.aborted) return false;
+      if (calls.aborted) return;
       if (failureOf(error) === "timeout") {
         this.#answerTimeout.recordTimeout();
         // A WebSocket is closed for it.
@@ -261,7 +258,6 @@ export class PanelLink {
       if (isPost || why !== "lost") {
         this.#linkLog.reportFailed(error, { isTrial, after: this.#state });
       }
-      return false;
     }
   }
 
