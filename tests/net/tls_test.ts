@@ -25,6 +25,7 @@ const trust: TlsOptions = certificate ? { caCerts: [certificate.authority] } : {
 
 const BY_NODE: TlsOptions = { byNode: true };
 
+const NO_TLS = "to localhost port …: it does not speak TLS; is it an http:// address?";
 const TRUSTS: readonly [told: string, TlsOptions][] = [
   ["with verified certificates", trust],
   ["with verified certificates, by Node's library", { ...trust, ...BY_NODE }],
@@ -59,7 +60,6 @@ function oddServer(answer: (peer: RawPeer) => unknown): RawServer {
 }
 
 withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (needs openssl)", async () => {
-  if (!certificate) return;
   await using server = echoServer({ certificate });
   const unknown = "its issuer is unknown to this machine";
   const other = "it is for another name";
@@ -106,7 +106,6 @@ withOpenssl.test("Tls.start() trusts the machine's authorities beside those that
 });
 
 withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", async () => {
-  if (!certificate) return;
   await using server = echoServer({ certificate });
   const stream = await start(new Tls(trust), server.port, { host: "localhost." });
   await roundTrip(stream, 10);
@@ -121,10 +120,7 @@ for (const [told, options] of TRUSTS) {
       await realUntil(() => server.open === 0);
       return message.replace(`${server.port}`, "…");
     }, [
-      [
-        "write",
-        "Cannot connect to localhost port …: it does not speak TLS; is it an http:// address?",
-      ],
+      ["write", `Cannot connect ${NO_TLS}`],
       ["close", "Cannot start TLS with localhost port …: the server closed the connection"],
     ] as ["write" | "close", string][]);
   });
@@ -152,7 +148,6 @@ for (const [told, options] of TRUSTS) {
   });
 
   withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told}`, async () => {
-    if (!certificate) return;
     await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
     // Nobody reads what comes back, so both directions fill up.
@@ -173,20 +168,14 @@ for (const [told, options] of TRUSTS) {
 
   withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told}`, async () => {
     if (!certificate) return;
-    using listener = Deno.listenTls({
-      hostname: "127.0.0.1",
-      port: 0,
-      cert: certificate.certificate,
-      key: certificate.key,
-      alpnProtocols: ["h2", "http/1.1"],
-    });
-    const [stream, server] = await Promise.all([
-      start(new Tls(options), listener.addr.port),
-      listener.accept().then(async (connection) => {
-        assertEquals((await connection.handshake()).alpnProtocol, "http/1.1");
-        return connection;
-      }),
-    ]);
+    const { certificate: cert, key } = certificate;
+    const address = { hostname: "127.0.0.1", port: 0 };
+    using listener = Deno.listenTls({ ...address, cert, key, alpnProtocols: ["h2", "http/1.1"] });
+    const accepting = listener.accept();
+    const starting = start(new Tls(options), listener.addr.port);
+    const server = await accepting;
+    const [stream, { alpnProtocol }] = await Promise.all([starting, server.handshake()]);
+    assertEquals(alpnProtocol, "http/1.1");
     const buffer = new Uint8Array(3);
     const early = stream.read(buffer);
     await server.write(new TextEncoder().encode("hello"));
@@ -199,7 +188,6 @@ for (const [told, options] of TRUSTS) {
   });
 
   withOpenssl.test(`Tls.start() gives a stream whose close() ends a read under way, ${told}`, async () => {
-    if (!certificate) return;
     await using server = echoServer({ certificate });
     const stream = await start(new Tls(options), server.port);
     const reading = stream.read(new Uint8Array(1));
@@ -210,7 +198,6 @@ for (const [told, options] of TRUSTS) {
 }
 
 withOpenssl.test("Tls.start() closes connections to a server without an answer from the second on, until one answers", async () => {
-  if (!certificate) return;
   await using muteServer = oddServer(() => {});
   const tls = new Tls(trust);
   const giveUp = async () => {
@@ -238,9 +225,8 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
 });
 
 Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {
-  const names = "DENO_TLS_CA_STORE DENO_CERT NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR".split(
-    " ",
-  );
+  const paths = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+  const names = ["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS", ...paths];
   using _client = restoring(Deno, "createHttpClient");
   using _env = restoring(Deno.env, "has");
   const loads: unknown[] = [];

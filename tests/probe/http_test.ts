@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
 import { HttpProbe } from "../../lib/probe/http.ts";
 import type { Attempt } from "../../lib/probe/measure.ts";
 import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
+import { settledFiles } from "../open_below.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
@@ -270,7 +270,6 @@ const name = "HttpProbe.probe() leaves nothing open after 200 probes of all outc
 isolatedTest(import.meta.url, { name, ...SANITIZED, fn: () => leavesNothingOpen() });
 
 async function leavesNothingOpen(): Promise<void> {
-  const count = () => [...Deno.readDirSync("/proc/self/fd")].length;
   await using server = answering(async (path, peer) => {
     if (path === "/ok") await peer.write("HTTP/1.1 200 OK\r\n\r\nbody");
     if (path === "/bad") await peer.write("nonsense\r\n\r\n");
@@ -296,20 +295,11 @@ async function leavesNothingOpen(): Promise<void> {
     const http = new HttpProbe(fakePolicy());
     await Promise.all(Array.from({ length: 10 }, (_, offset) => one(http, from + offset)));
   };
-  // The runtime closes its own ends a moment later.
-  const settled = async () => {
-    let last = count();
-    for (let same = 0; same < 10; await delay(5)) {
-      same = count() === last ? same + 1 : 0;
-      last = count();
-    }
-    return last;
-  };
   // What the runtime opens once for all is not a leak.
   await batch(0);
   await batch(1);
-  const before = await settled();
+  const before = await settledFiles();
   for (let index = 0; index < 200; index += 10) await batch(index);
-  assertEquals(await settled(), before);
+  assertEquals(await settledFiles(), before);
   assertEquals(server.open + muteServer.open, 0);
 }

@@ -40,7 +40,10 @@ const state: fc.Arbitrary<TrafficState> = fc.record({
 });
 
 Deno.test("parseTrafficState() reads what formatTrafficState() writes", () => {
-  assertEquals(parseTrafficState(formatTrafficState(STATE)), STATE);
+  const idle = { sentBytes: 0, receivedBytes: 0 };
+  for (const value of [STATE, { ...STATE, interfaces: new Map([["eth0", idle]]) }]) {
+    assertEquals(parseTrafficState(formatTrafficState(value)), value);
+  }
   fc.assert(fc.property(state, (value) => {
     assertEquals(parseTrafficState(formatTrafficState(value)), value);
   }));
