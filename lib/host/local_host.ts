@@ -187,9 +187,5 @@ export class LocalHost implements Host {
 
 /** The machine's host name; empty if unknown. */
 export function hostName(): string {
-  try {
-    return Deno.hostname();
-  } catch {
-    return "";
-  }
+  return attempt(() => Deno.hostname()) ?? "";
 }

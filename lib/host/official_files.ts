@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import { dirname } from "../parse/path.ts";
 import { thisProgram } from "./this_program.ts";
 
@@ -13,12 +14,11 @@ function readOfficialFile(
   { maxBytes }: { maxBytes: number },
 ): OfficialFile | undefined {
   for (const path of paths) {
-    try {
-      const { isFile, size } = Deno.statSync(path);
-      if (isFile && size <= maxBytes) return { path, text: Deno.readTextFileSync(path) };
-    } catch {
-      // It does not exist, or this user may not read it.
-    }
+    const { isFile = false, size = 0 } = attempt(() => Deno.statSync(path)) ?? {};
+    const text = isFile && size <= maxBytes
+      ? attempt(() => Deno.readTextFileSync(path))
+      : undefined;
+    if (text !== undefined) return { path, text };
   }
   return undefined;
 }

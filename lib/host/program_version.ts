@@ -1,5 +1,6 @@
 import { attempt } from "../attempt.ts";
-import { BoundedOutput, OutputReader } from "./bounded_output.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
+import { OutputReader } from "./output_reader.ts";
 import { abortable } from "@std/async/abortable";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
@@ -27,11 +28,11 @@ export async function readProgramVersion(
     return await withTimeout(async (signal) => {
       const child = start(path);
       try {
-        const reader = new OutputReader(child.stdout, new BoundedOutput(MAX_OUTPUT));
+        const reader = new OutputReader(child.stdout, new BoundedBytes(MAX_OUTPUT));
         await abortable(reader.ended, signal);
         const { code } = await abortable(child.status, signal);
         if (code !== 0) throw new Error(`exit code ${code}`);
-        return parseVersionOutput(reader.output.text(MAX_OUTPUT));
+        return parseVersionOutput(new TextDecoder().decode(reader.output.bytes));
       } finally {
         // The group may have ended.
         attempt(() => Deno.kill(-child.pid, "SIGKILL"));

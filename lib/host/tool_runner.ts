@@ -1,6 +1,7 @@
 import { quoteShellWord } from "../parse/shell_words.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import { BoundedOutput, OutputReader } from "./bounded_output.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
+import { OutputReader } from "./output_reader.ts";
 
 /** Folders of system programs, which the `PATH` of a user or a service may lack. */
 export const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -103,7 +104,7 @@ export class ToolRunner implements Tools {
       stderr: "piped",
     }).spawn();
     const readers = [process.stdout, process.stderr].map((it) =>
-      new OutputReader(it, new BoundedOutput(MAX_OUTPUT_BYTES))
+      new OutputReader(it, new BoundedBytes(MAX_OUTPUT_BYTES))
     );
     const hasEnded = await settlesWithin(process.status, timeoutMs, { signal });
     if (!hasEnded) {
@@ -114,7 +115,7 @@ export class ToolRunner implements Tools {
     await settlesWithin(Promise.all(readers.map((reader) => reader.ended)), TAIL_MS);
     await Promise.all(readers.map((reader) => reader.cancel()));
     signal.throwIfAborted();
-    const output = readers.map((reader) => reader.output.text(MAX_OUTPUT_BYTES)).join("");
+    const output = readers.map((reader) => new TextDecoder().decode(reader.output.bytes)).join("");
     if (hasEnded) return { code, output };
     return { code: 124, output: `${output}it did not end within ${timeoutMs / 1000} s` };
   }

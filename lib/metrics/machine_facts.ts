@@ -63,22 +63,13 @@ function countCoresInSys(
 
 type Files = Pick<Host, "roots" | "readText" | "exists">;
 
-/** Systems with another name than the distribution they are built on. */
-const SPECIAL_SYSTEMS: ReadonlyArray<(host: Files) => string | undefined> = [
-  proxmox,
-  synology,
-  fnos,
-];
-
 /**
  * Name of the operating system: `PRETTY_NAME` of `etc/os-release`, or the product name of a system built on a
  * distribution; `Linux` without either.
  */
 export function osName(host: Files): string | undefined {
-  for (const name of SPECIAL_SYSTEMS) {
-    const special = name(host);
-    if (special !== undefined) return special;
-  }
+  const special = proxmox(host) ?? synology(host) ?? fnos(host);
+  if (special !== undefined) return special;
   const release = osRelease(host);
   const name = lookupVariable(release, "NAME");
   const version = lookupVariable(release, "VERSION");

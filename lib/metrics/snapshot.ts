@@ -94,45 +94,28 @@ export function takeSnapshot(
 const LAST_KNOWN_MS = 60_000;
 
 /** A collector that keeps its last values: as long as its row says, and a minute over failures. */
-export class KeptCollector implements Collector {
-  readonly subject: string;
-  readonly #collector: Collector;
-  #values: Measurements | undefined;
-  #collectedAtMs = -Infinity;
-  /** When it is asked again. */
-  #dueAtMs = -Infinity;
-
-  constructor(collector: Collector) {
-    this.subject = collector.subject;
-    this.#collector = collector;
-  }
-
-  /** @throws {Error} Whatever the collector throws; it is asked again the next time. */
-  collect(nowMs: number): Measurements {
-    if (this.#values !== undefined && nowMs < this.#dueAtMs) return this.#values;
-    const values = this.#collector.collect(nowMs);
-    this.#values = values;
-    this.#collectedAtMs = nowMs;
-    const { maxAgeMs } = this.#collector;
-    if (maxAgeMs !== undefined && Object.values(values).some((value) => value !== undefined)) {
-      this.#dueAtMs = nowMs + maxAgeMs;
-    }
-    return values;
-  }
-
-  /** The last values; `undefined` when they are more than a minute old. */
-  lastKnown(): Measurements | undefined {
-    if (performance.now() - this.#collectedAtMs > LAST_KNOWN_MS) this.#values = undefined;
-    return this.#values;
-  }
-
-  missingPart(): Error | undefined {
-    return this.#collector.missingPart?.();
-  }
-
-  sources(): Readonly<Record<string, string>> {
-    return this.#collector.sources();
-  }
+function kept(collector: Collector): Collector {
+  const { maxAgeMs } = collector;
+  let values: Measurements | undefined;
+  let collectedAtMs = -Infinity;
+  let dueAtMs = -Infinity;
+  return {
+    ...collector,
+    collect(nowMs) {
+      if (values !== undefined && nowMs < dueAtMs) return values;
+      const found = collector.collect(nowMs);
+      values = found;
+      collectedAtMs = nowMs;
+      if (maxAgeMs !== undefined && Object.values(found).some((value) => value !== undefined)) {
+        dueAtMs = nowMs + maxAgeMs;
+      }
+      return found;
+    },
+    lastKnown() {
+      if (performance.now() - collectedAtMs > LAST_KNOWN_MS) values = undefined;
+      return values;
+    },
+  };
 }
 
 /** Is told when collectors fail, and when they work again; must not throw. */
@@ -149,7 +132,7 @@ const FIRST_MAX_AGE_MS = 1_000;
  * when it starts, when its reason changes and when it ends.
  */
 export class Sampler {
-  readonly #collectors: readonly KeptCollector[];
+  readonly #collectors: readonly Collector[];
   readonly #maxAgeMs: number;
   readonly #observer: FailureObserver | undefined;
   readonly #log = getLogger("agent");
@@ -160,7 +143,7 @@ export class Sampler {
   /** `maxAgeMs` is the age up to which {@linkcode Sampler.take} gives a snapshot again. */
   constructor(collectors: readonly Collector[], maxAgeMs = 0, observer?: FailureObserver) {
     this.#observer = observer;
-    this.#collectors = collectors.map((collector) => new KeptCollector(collector));
+    this.#collectors = collectors.map(kept);
     this.#maxAgeMs = maxAgeMs;
   }
 

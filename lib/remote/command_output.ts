@@ -1,4 +1,4 @@
-import { OutputReader } from "../host/bounded_output.ts";
+import { OutputReader } from "../host/output_reader.ts";
 import { LargeGarbage } from "../host/memory_release.ts";
 
 /** Limit of one command's output; the rest is cut off. */

@@ -247,7 +247,6 @@ export async function restore(
   const paths = servicePaths(serviceName, system);
   const folder = system.root + paths.configFolder;
   const official = readOfficialRecord(folder) ?? onlyOfficialAgent(system);
-  requireInstalled(official, system);
   const { stop, disable, enable, restart } = officialManager(official, system);
   const record = readInstallRecord(system.root + paths.record);
   const own = record && recordedManager(record, system);
@@ -277,18 +276,4 @@ export async function restore(
   printLine(`The official agent (${official.serviceName}) is running again, and starts at boot.`);
   if (record !== undefined) await uninstall(system, { serviceName, print, signal });
   await removeOfficialRecord(folder);
-}
-
-/** @throws {Error} When files of the replaced agent were removed. */
-function requireInstalled(
-  { serviceName, unitPath, binary }: OfficialService,
-  { root }: TargetSystem,
-) {
-  for (const path of [unitPath, binary]) {
-    try {
-      Deno.statSync(root + path);
-    } catch (cause) {
-      throw new Error(`Cannot restore ${serviceName}: ${path} is missing`, { cause });
-    }
-  }
 }

@@ -9,7 +9,7 @@ import { officialRecordPath } from "./official_service.ts";
 import { savedPath } from "./install_trial.ts";
 import { scopeOf, servicePaths } from "./service_manager.ts";
 import { removeUserCommands } from "./install_context.ts";
-import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
+import { pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./service_files.ts";
 
 /** Options of {@linkcode uninstall}. */
@@ -69,10 +69,6 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
         record.stateFolder
       : `Removed ${serviceName}, with its service, configuration and state.`,
   );
-  for (const left of remainingEntries([...record.folders, record.stateFolder], system)) {
-    if (kept.some((folder) => left === folder || left.startsWith(`${folder}/`))) continue;
-    printLine(`  ${left} stays: the installation did not create it`);
-  }
 }
 
 function requireRoot(serviceName: string, system: TargetSystem): void {
@@ -96,11 +92,4 @@ function writtenPaths(
 
 function withUnfinished(paths: readonly string[]): string[] {
   return paths.flatMap((path) => [path, `${path}.new`, savedPath(path)]);
-}
-
-/** Entries left in folders of the installation. */
-function remainingEntries(folders: readonly string[], { root }: TargetSystem): string[] {
-  return [...new Set(folders)].flatMap((folder) =>
-    entryNames(root + folder).map((name) => `${folder}/${name}`)
-  );
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { OutputReader } from "../../lib/host/bounded_output.ts";
+import { OutputReader } from "../../lib/host/output_reader.ts";
 import { CommandOutputs } from "../../lib/remote/command_output.ts";
 
 /** A pipe that ends at once. */

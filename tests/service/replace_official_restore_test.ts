@@ -79,17 +79,6 @@ onOfficialMachine.test("restore() keeps this agent when it is told to stop", asy
   assertEquals([machine.isUp("komari-agent"), machine.isUp(NAME)], [false, true]);
 });
 
-Deno.test("restore() changes nothing when the official agent was removed", async () => {
-  for (const path of ["/opt/komari/agent", "/etc/init.d/komari-agent"]) {
-    await using machine = new OfficialMachine();
-    await replaced(machine);
-    Deno.removeSync(machine.root + path);
-    await assertRejects(() => run(machine), Error, `${path} is missing`);
-    assertEquals(machine.calls(), []);
-    assertEquals(machine.isUp(NAME), true);
-  }
-});
-
 onOfficialMachine.test("restore() finds the official agent without a record", async (machine) => {
   const before = machine.tree();
   Deno.removeSync(`${machine.root}/users/up-komari-agent`);

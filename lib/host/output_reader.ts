@@ -1,42 +1,3 @@
-import { BoundedBytes } from "../io/bounded_bytes.ts";
-
-/** The beginning of a program's output, up to a limit; the rest is only counted. */
-export class BoundedOutput {
-  readonly #kept: BoundedBytes;
-  #totalBytes = 0;
-
-  constructor(limitBytes: number) {
-    this.#kept = new BoundedBytes(limitBytes);
-  }
-
-  /** Bytes that were added. */
-  get totalBytes(): number {
-    return this.#totalBytes;
-  }
-
-  /** Bytes that are kept. */
-  get keptBytes(): number {
-    return this.#kept.length;
-  }
-
-  /** Adds output; the bytes are copied. */
-  add(bytes: Uint8Array): void {
-    this.#totalBytes += bytes.length;
-    this.#kept.add(bytes);
-  }
-
-  /**
-   * The first bytes as text, at most `limitBytes` of them. Invalid UTF-8 becomes a replacement
-   * character; a character that the limit would cut is left out.
-   */
-  text(limitBytes: number): string {
-    const bytes = this.#kept.bytes.subarray(0, limitBytes);
-    const isCut = bytes.length < this.#totalBytes;
-    // A streaming decoder holds back the first bytes of an incomplete character.
-    return new TextDecoder().decode(bytes, { stream: isCut });
-  }
-}
-
 const CHUNK_BYTES = 16 * 1024;
 
 /** Chunks that are read before timers and other connections get their turn. */
@@ -49,7 +10,7 @@ export interface OutputSink {
 }
 
 /** Reads all of a program's output, so that the program never blocks. */
-export class OutputReader<Sink extends OutputSink = BoundedOutput> {
+export class OutputReader<Sink extends OutputSink> {
   readonly output: Sink;
   /** Settles when the program has closed its end, or after {@linkcode cancel}; never rejects. */
   readonly ended: Promise<void>;
