@@ -164,7 +164,7 @@ test("NodeRegistration.find() waits no longer than usual after a clock that was 
     doubtful: { endpoint: ENDPOINT, count: 1, atMs: 99 * DAY_MS },
   };
   const log = await finding(machine, MINUTE_MS, "t1");
-  assertStringIncludes(log[0] ?? "", "Registering in 1 min: the panel may have made a node");
+  assertStringIncludes(log[0] ?? "", "Registering in 1 min: the answer to the last attempt was lost");
 });
 
 test("NodeRegistration.find() uses a node that can't be saved, and says what a restart does", async (machine) => {
@@ -174,7 +174,7 @@ test("NodeRegistration.find() uses a node that can't be saved, and says what a r
     return answer();
   };
   const log = await finding(machine, 0, "t1");
-  assertStringIncludes(log.join(), "auto-discovery.state; a restart makes another node");
+  assertStringIncludes(log.join(), "auto-discovery.state; a restart creates another node");
 });
 
 test("NodeRegistration.find() imports an official agent's node that the panel knows, and asks until that is clear", async (machine) => {
