@@ -72,8 +72,35 @@ export class KeptTerminal {
     return this.#terminal.isOver;
   }
 
-  /** Runs to the end of the shell. @throws {Error} When it can't be connected at all. */
+  /** Runs to the end of the shell, and logs it; also when it can't be connected at all. */
   async run(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      const { requestId, level } = this.#options;
+      const fields = { requestId, error: describeError(error) };
+      this.#log[level === "info" ? "warning" : level](
+        "Terminal {requestId} failed: {error}",
+        fields,
+      );
+    }
+  }
+
+  /** Connects anew at once, for the panel asks: the connection that it has may be dead. */
+  request(): void {
+    if (!this.#isStarted || !this.#options.resumable) return;
+    const isHanging = performance.now() - this.#attemptedAtMs >= HANGING_MS;
+    if (this.#dialling === undefined || isHanging) this.#connect();
+    else this.#isAskedAgain = true;
+  }
+
+  /** Connects anew if its connection is dead: the one for reports was. */
+  check(): void {
+    if (this.#isStarted && this.#options.resumable) this.#terminal.check();
+  }
+
+  async #run(): Promise<void> {
     const { requestId, level } = this.#options;
     const startMs = performance.now();
     const socket = await this.#dial(DIAL_MS, this.#signal);
@@ -89,19 +116,6 @@ export class KeptTerminal {
       duration,
       reason,
     });
-  }
-
-  /** Connects anew at once, for the panel asks: the connection that it has may be dead. */
-  request(): void {
-    if (!this.#isStarted || !this.#options.resumable) return;
-    const isHanging = performance.now() - this.#attemptedAtMs >= HANGING_MS;
-    if (this.#dialling === undefined || isHanging) this.#connect();
-    else this.#isAskedAgain = true;
-  }
-
-  /** Connects anew if its connection is dead: the one for reports was. */
-  check(): void {
-    if (this.#isStarted && this.#options.resumable) this.#terminal.check();
   }
 
   #onDetached(wasLost: boolean): void {

@@ -66,7 +66,6 @@ export class Terminals {
     if (this.#open.size >= MAX_OPEN) {
       return this.#refuse(requestId, TOO_MANY);
     }
-    const isLogged = this.#terminalLog.allows();
     const session = new KeptTerminal({
       requestId,
       resumable,
@@ -74,11 +73,13 @@ export class Terminals {
       opener: this.#opener,
       idleMs: this.#idleMs,
       signal: this.#ended.signal,
-      level: isLogged ? "info" : "debug",
+      level: this.#terminalLog.allows() ? "info" : "debug",
     });
     this.#open.set(requestId, session);
-    const running = this.#run(session, { requestId, level: isLogged ? "warning" : "debug" })
-      .finally(() => this.#running.delete(running));
+    const running = session.run().finally(() => {
+      this.#running.delete(running);
+      if (this.#open.get(requestId) === session) this.#open.delete(requestId);
+    });
     this.#running.add(running);
   }
 
@@ -91,23 +92,6 @@ export class Terminals {
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
     await Promise.all([...this.#running, ...this.#refused.values()]);
-  }
-
-  async #run(
-    session: KeptTerminal,
-    { requestId, level }: { requestId: string; level: "warning" | "debug" },
-  ): Promise<void> {
-    try {
-      await session.run();
-    } catch (error) {
-      if (this.#ended.signal.aborted) return;
-      this.#log[level]("Terminal {requestId} failed: {error}", {
-        requestId,
-        error: describeError(error),
-      });
-    } finally {
-      if (this.#open.get(requestId) === session) this.#open.delete(requestId);
-    }
   }
 
   #refuse(requestId: string, line: string): void {
