@@ -1,7 +1,6 @@
 import type { Shell } from "../sandbox/shell.ts";
 import { BoundedQueue } from "../async/bounded_queue.ts";
 import type { SystemResolver } from "../net/dns.ts";
-import { isNotSaved } from "../panel/client_v2.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";
 import { type AddressedMachine, ProbePolicy } from "../probe/policy.ts";
 import { Prober } from "../probe/prober.ts";
@@ -12,20 +11,14 @@ import type { Probe, ProbeResult, ProbeTask } from "../types.ts";
 const RESULTS_AT_A_TIME = 16;
 /** The panel dates a result by its arrival, so a long queue would be a false one. */
 const RESULTS_WAITING = 1000;
-/** The panel empties its queue every 3 s; two more tries are over within 10 s. */
-const MAX_TRIES = 3;
-const RETRY_MS = 3_200;
-const RETRY_SPREAD_MS = 1_200;
 
 /** The probes of one panel: repeated, each at its own interval, or once as it orders. */
 export class PanelProbes {
   readonly #connection: PanelConnection;
   readonly #prober: Prober;
   readonly #schedule: ProbeSchedule;
-  /** The timers of results that the panel had no room for. */
-  readonly #retries = new Set<ReturnType<typeof setTimeout>>();
-  readonly #results = new BoundedQueue<{ result: ProbeResult; tries: number }>({
-    run: ({ result, tries }) => this.#sendNow(result, tries),
+  readonly #results = new BoundedQueue<ProbeResult>({
+    run: (result) => this.#sendNow(result),
     concurrency: RESULTS_AT_A_TIME,
     capacity: RESULTS_WAITING,
     whenFull: "drop oldest",
@@ -66,39 +59,17 @@ export class PanelProbes {
   /** Sends a result as soon as there is room; the oldest of too many is dropped. */
   send(result: ProbeResult): void {
     for (const observer of this.#connection.observers) observer.onProbeResult?.(result);
-    this.#results.add({ result, tries: 1 });
+    this.#results.add(result);
   }
 
   /** Aborts all, and resolves when no result is being sent any more. */
   async close(): Promise<void> {
     this.#schedule.stop();
-    for (const timer of this.#retries) clearTimeout(timer);
-    this.#retries.clear();
     await this.#results.close();
   }
 
-  async #sendNow(result: ProbeResult, tries: number): Promise<void> {
+  async #sendNow(result: ProbeResult): Promise<void> {
     const { sender, calls } = this.#connection;
-    await this.#connection.observe("probe result", async () => {
-      try {
-        await sender.sendProbeResult(result, calls);
-      } catch (error) {
-        if (!this.#sendLater(error, { result, tries })) throw error;
-      }
-    });
-  }
-
-  /** Sends a result again when the panel had no room for it; `false` when it is lost. */
-  #sendLater(error: unknown, { result, tries }: { result: ProbeResult; tries: number }): boolean {
-    const isTaken = isNotSaved(error) && tries < MAX_TRIES &&
-      this.#retries.size < RESULTS_WAITING &&
-      !this.#connection.calls.aborted;
-    if (!isTaken) return false;
-    const timer = setTimeout(() => {
-      this.#retries.delete(timer);
-      this.#results.add({ result, tries: tries + 1 });
-    }, RETRY_MS + Math.random() * RETRY_SPREAD_MS);
-    this.#retries.add(timer);
-    return true;
+    await this.#connection.observe("probe result", () => sender.sendProbeResult(result, calls));
   }
 }

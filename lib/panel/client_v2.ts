@@ -27,9 +27,6 @@ const MIN_COMPRESSED_BYTES = 1_400;
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;
 
-/** The JSON-RPC code of what a panel could not save: its queue is full, or the content is bad. */
-const NOT_SAVED = -32000;
-
 /** A JSON-RPC call. */
 export interface RpcRequest {
   readonly method: string;
@@ -60,11 +57,6 @@ export const UNKNOWN_METHOD = "agent.noop";
 /** Whether a panel does not know the method that was called. */
 export function isUnknownMethod(error: unknown): boolean {
   return error instanceof PanelError && error.code === METHOD_NOT_FOUND;
-}
-
-/** Whether a panel has understood a call, but could not save what it brought. */
-export function isNotSaved(error: unknown): boolean {
-  return error instanceof PanelError && error.code === NOT_SAVED;
 }
 
 /** Version 2 of the panel's protocol by POST. */

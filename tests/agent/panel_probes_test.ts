@@ -1,11 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import type { ProbeResult } from "../../lib/types.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { timed } from "../fake_time.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
-import { replaced } from "../replaced.ts";
 import { fakeResolver } from "../probe/fake_names.ts";
 
 // Without a helper shell each ping is lost.
@@ -18,10 +17,6 @@ const OPTIONS = {
 };
 
 const RESULT = { taskId: 1, kind: "icmp", valueMs: 5, finishedAt: new Date(0) } as const;
-const FULL = new PanelError("failed to save ping result, ping batch queue is full", {
-  failure: "rejected",
-  code: -32000,
-});
 
 timed.test("PanelProbes sends results, and shows its observers tasks, orders and results", async (time) => {
   const seen: unknown[] = [];
@@ -89,6 +84,7 @@ timed.test("PanelProbes sends a result once when the call fails, since the panel
   const failures = [
     new PanelError("no answer", { failure: "timeout" }),
     new PanelError("no such method", { failure: "rejected", code: -32601 }),
+    new PanelError("the queue is full", { failure: "rejected", code: -32000 }),
     new PanelError("status 500", { failure: "rejected", status: 500 }),
   ];
   const probes = new PanelProbes(connection, OPTIONS);
@@ -115,80 +111,5 @@ timed.test("PanelProbes has at most 16 results under way, and keeps the newest 1
   held.resolve();
   await time.pass(100);
   assertEquals([sent.length, sent[16], sent.at(-1)], [1_016, 117, 1_116]);
-  await probes.close();
-});
-
-timed.test("PanelProbes sends a result again that the panel's full queue has refused", async (time) => {
-  const outcomes: unknown[] = [];
-  const connection = fakeConnection(DEFAULTS, [{ onOutcome: (error) => outcomes.push(error) }]);
-  const sentAtMs: number[] = [];
-  let refusals = 1;
-  connection.sender.sendProbeResult = () => {
-    sentAtMs.push(performance.now());
-    return refusals-- > 0 ? Promise.reject(FULL) : Promise.resolve();
-  };
-  const probes = new PanelProbes(connection, OPTIONS);
-  probes.send(RESULT);
-  await time.pass(10_000, { stepMs: 100 });
-  assertEquals(sentAtMs.length, 2);
-  assertEquals(outcomes, [undefined, undefined]);
-  refusals = Infinity;
-  const startMs = performance.now();
-  probes.send(RESULT);
-  await time.pass(10_000, { stepMs: 100 });
-  const more = sentAtMs.slice(2);
-  assertEquals(more.length, 3, "twice more and no longer");
-  assert((more[1] ?? 0) - startMs > 3_000 && (more[2] ?? 0) - startMs < 10_000);
-  assertEquals(outcomes.at(-1), FULL);
-  // What waits is bounded, and ends with the agent.
-  for (let n = 0; n < 3000; n++) probes.send(RESULT);
-  await time.pass(100);
-  assert(time.timers <= 1000, `${time.timers}`);
-  await probes.close();
-  assertEquals(time.timers, 0);
-});
-
-timed.test("PanelProbes has room for more results that are refused once the earlier ones were sent", async (time) => {
-  const connection = fakeConnection(DEFAULTS);
-  const tries = new Map<number, number>();
-  connection.sender.sendProbeResult = ({ taskId }) => {
-    const count = (tries.get(taskId) ?? 0) + 1;
-    tries.set(taskId, count);
-    return count === 1 ? Promise.reject(FULL) : Promise.resolve();
-  };
-  const probes = new PanelProbes(connection, OPTIONS);
-  for (const first of [0, 900]) {
-    for (let taskId = first; taskId < first + 900; taskId++) probes.send({ ...RESULT, taskId });
-    await time.pass(5_000, { stepMs: 100 });
-  }
-  assertEquals([tries.size, [...tries.values()].every((count) => count === 2)], [1_800, true]);
-  await probes.close();
-});
-
-timed.test("PanelProbes sends no result again when the calls were aborted", async (time) => {
-  const connection = fakeConnection(DEFAULTS);
-  connection.sender.sendProbeResult = () => {
-    connection.close();
-    return Promise.reject(FULL);
-  };
-  const probes = new PanelProbes(connection, OPTIONS);
-  probes.send(RESULT);
-  await time.run(0);
-  assertEquals(time.timers, 0);
-  await probes.close();
-});
-
-timed.test("PanelProbes spreads results that are sent again over more than a second", async (time) => {
-  const connection = fakeConnection(DEFAULTS);
-  const sentAtMs: number[] = [];
-  connection.sender.sendProbeResult = () => {
-    sentAtMs.push(performance.now());
-    return sentAtMs.length === 1 ? Promise.reject(FULL) : Promise.resolve();
-  };
-  const probes = new PanelProbes(connection, OPTIONS);
-  using _ = replaced(Math, { random: () => 0.5 });
-  probes.send(RESULT);
-  await time.run(5_000);
-  assertEquals(sentAtMs, [0, 3_800]);
   await probes.close();
 });
