@@ -56,6 +56,8 @@ export class Agent implements LinkOwner {
   #withoutNewColumns = false;
   #skippedTasks = "";
   #transport: Transport | undefined;
+  /** That of the connection that was asked about pings last. */
+  #askedTransport: Transport | undefined;
   /** Aborts at the next change of the transport, and at the end. */
   #transportChanged = new AbortController();
 
@@ -88,11 +90,28 @@ export class Agent implements LinkOwner {
     }
   }
 
-  /** Measures and sends a report. */
-  async report(transport: Transport): Promise<void> {
+  /** Measures and sends a report; whether the panel has accepted it or was not asked. */
+  async report(transport: Transport): Promise<boolean> {
     const { sampler, rates, timer } = this.#options;
     const report = toWireReport(rates.report(sampler.take()));
-    await this.#link.sendReport(report, { transport, intervalMs: timer.intervalMs(transport) });
+    const intervalMs = timer.intervalMs(transport);
+    const isAccepted = await this.#link.sendReport(report, { transport, intervalMs });
+    if (isAccepted && transport === this.#transport && timer.isCapped(transport)) {
+      this.#askForInterval(transport);
+    }
+    return isAccepted;
+  }
+
+  /** Asks once a connection whether the panel lets pings keep it, so that reports keep their interval. */
+  async #askForInterval(transport: Transport): Promise<void> {
+    if (this.#askedTransport === transport) return;
+    this.#askedTransport = transport;
+    const { sender, calls } = this.#connection;
+    const { socket } = sender;
+    const isKept = transport.version === 2 && await sender.acceptsPings(calls);
+    if (this.#transport !== transport || this.#options.signal.aborted) return;
+    if (isKept) socket?.keepAlive();
+    this.#options.timer.setKept(isKept);
   }
 
   /** Reports by this transport from now on; not at all when it is `undefined`. */

@@ -53,7 +53,7 @@ export class PanelLink {
   readonly #linkLog: LinkLog;
   readonly #answerTimeout = new AnswerTimeout();
   readonly #answerRequests = new AnswerRequests();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<boolean>>();
   #state: LinkState = INITIAL_LINK;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #longPoll: AbortController | undefined;
@@ -92,12 +92,13 @@ export class PanelLink {
   }
 
   /**
-   * Sends a report, after which the next one is due in `intervalMs`. Never rejects.
+   * Sends a report, after which the next one is due in `intervalMs`; whether the panel has accepted it
+   * or was not asked. Never rejects.
    */
   async sendReport(
     report: WireReport,
     options: { transport: Transport; intervalMs: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { transport, intervalMs } = options;
     // By POST each report is answered.
     const isAnswered = transport.carrier === "POST" ||
@@ -109,12 +110,13 @@ export class PanelLink {
         const fields = { event: "report", transport: transportName(transport) };
         this.#log.debug("Report sent by {transport}", fields);
       }
-      return;
+      return true;
     }
     const sending = this.#callReport(report, options);
     this.#inFlight.add(sending);
-    await sending;
+    const accepted = await sending;
     this.#inFlight.delete(sending);
+    return accepted;
   }
 
   /** Closes the WebSocket. */
@@ -219,7 +221,7 @@ export class PanelLink {
   async #callReport(
     report: WireReport,
     { transport, intervalMs }: { transport: Transport; intervalMs: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { calls, observers, sender } = this.#connection;
     const isPost = transport.carrier === "POST";
     const isTrial = isPost && transport.version === this.#state.trying;
@@ -243,8 +245,9 @@ export class PanelLink {
       for (const observer of observers) observer.onAccepted?.(intervalMs);
       this.#dispatch({ kind: "accepted", transport });
       if (events) await this.#receiver.onEvents(events, this.#signal);
+      return true;
     } catch (error) {
-      if (calls.aborted) return;
+      if (calls.aborted) return false;
       if (failureOf(error) === "timeout") {
         this.#answerTimeout.recordTimeout();
         // A WebSocket is closed for it.
@@ -258,6 +261,7 @@ export class PanelLink {
       if (isPost || why !== "lost") {
         this.#linkLog.reportFailed(error, { isTrial, after: this.#state });
       }
+      return false;
     }
   }
 

@@ -126,6 +126,21 @@ export class PanelSender {
     await ifAwaited(this.#call("agent.startupConfig.result", params, options));
   }
 
+  /**
+   * Whether the panel is of those that let a control ping keep a WebSocket: from the same version on it knows a
+   * result of `agent.startupConfig`, and refuses one that it has not asked for. Never rejects.
+   */
+  async acceptsPings(signal: AbortSignal): Promise<boolean> {
+    const params = { request_id: crypto.randomUUID(), error: "which panel is this?" };
+    const options = { timeoutMs: CALL_TIMEOUT_MS.startupConfig, signal };
+    try {
+      await this.#call("agent.startupConfig.result", params, options);
+      return false;
+    } catch (error) {
+      return error instanceof PanelError && error.code === NOT_AWAITED;
+    }
+  }
+
   /** Makes a call of version 2, by its WebSocket if that is in use, else by POST. */
   async #call(
     method: string,

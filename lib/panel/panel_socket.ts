@@ -13,6 +13,10 @@ import type { WireProbeResult, WireReport } from "./protocol.ts";
 /** The code of a plugin that refuses a connection, and will refuse the next one. */
 const POLICY_VIOLATION = 1008;
 
+/** Newer panels close a WebSocket 75 s after the last message or ping, and routers forget it sooner. */
+const PING_INTERVAL_MS = 15_000;
+const PONG_TIMEOUT_MS = 10_000;
+
 interface PendingCall {
   readonly method: string;
   readonly timeoutMs: number;
@@ -38,6 +42,7 @@ export class PanelSocket {
   /** A report was answered, so that others follow. */
   #isReporting = false;
   #pongTimer: ReturnType<typeof setTimeout> | undefined;
+  #pingTimer: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
   /** The timeout that has closed it. */
   #timedOutMs: number | undefined;
@@ -88,6 +93,7 @@ export class PanelSocket {
     while (await this.#receiveNext());
     this.#isClosed = true;
     clearTimeout(this.#pongTimer);
+    clearInterval(this.#pingTimer);
     for (const [id, call] of this.#pending) {
       this.#settle(id, call);
       call.reject(this.#closedError(call.method));
@@ -127,6 +133,15 @@ export class PanelSocket {
       if (failureOf(error) === "timeout") this.#closeTimedOut(timeoutMs);
       throw error;
     }
+  }
+
+  /** Sends a ping every 15 s, and closes the connection when nothing comes back for 10 s. */
+  keepAlive(): void {
+    if (this.#isClosed) return;
+    this.#pingTimer ??= setInterval(() => {
+      this.#expectPong(PONG_TIMEOUT_MS);
+      this.#socket.ping().catch(() => {});
+    }, PING_INTERVAL_MS);
   }
 
   /** Sends a report without asking for an answer. */

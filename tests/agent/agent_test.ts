@@ -16,6 +16,7 @@ import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { DEFAULTS, fakeConnection } from "../panel/fake_connection.ts";
@@ -50,7 +51,7 @@ class FakeWorld {
   order: (order: PanelOrder) => void = () => {};
   control: RemoteControl | undefined;
   moveTo: (transport: Transport | undefined) => void = () => {};
-  report: (transport: Transport) => Promise<void> = () => Promise.resolve();
+  report: (transport: Transport) => Promise<boolean> = () => Promise.resolve(false);
   /** How often the remote control was told that the connection may be dead. */
   deadConnections = 0;
   snapshots = 0;
@@ -517,4 +518,48 @@ Deno.test("Agent.run() looks within two minutes whether the token is known, whil
 Deno.test("Agent.run() closes the WebSocket of a panel that does not know the token any more, and no other", async () => {
   assertEquals((await checkTokens(2, () => Promise.resolve(false))).closed > 0, true);
   assertEquals((await checkTokens(2, () => Promise.reject(refused))).closed, 0, "it can't ask");
+});
+
+Deno.test("Agent.report() asks once a connection whether pings keep it, only where the interval is long", async () => {
+  await sameLater(
+    async ([intervalSeconds, isKept, version]) => {
+      const asked: number[] = [];
+      let keptAlive = 0;
+      const world = new FakeWorld();
+      await live(world, async (time) => {
+        const { connection } = world;
+        connection.sender.acceptsPings = () => {
+          asked.push(Math.round(performance.now()));
+          return Promise.resolve(isKept);
+        };
+        const answering = (version: 1 | 2) => {
+          const socket = new PanelSocket(new FakeSocket(), {
+            version,
+            receiver: new FakeReceiver(),
+            acknowledgements: connection.acknowledgements,
+          });
+          socket.sendReport = () => Promise.resolve();
+          socket.notifyReport = () => {};
+          socket.keepAlive = () => void keptAlive++;
+          return socket;
+        };
+        for (let n = 0; n < 2; n++) {
+          connection.sender.socket = answering(version);
+          const transport: Transport = { version, carrier: "WebSocket" };
+          world.moveTo(transport);
+          await world.report(transport);
+          await time.run(65_000);
+          world.moveTo(undefined);
+        }
+        connection.sender.socket = undefined;
+      }, { intervalSeconds });
+      return `asked ${asked.length}, kept ${keptAlive}, reported ${world.snapshots}`;
+    },
+    [
+      [[30, true, 2], "asked 2, kept 2, reported 7"],
+      [[30, false, 2], "asked 2, kept 0, reported 15"],
+      [[30, true, 1], "asked 0, kept 0, reported 15"],
+      [[10, true, 2], "asked 0, kept 0, reported 15"],
+    ] as const,
+  );
 });

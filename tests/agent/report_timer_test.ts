@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { ReportSchedule, ReportTimer } from "../../lib/agent/report_timer.ts";
 import { type Transport, transportName } from "../../lib/panel/transport.ts";
 import { same } from "../cases.ts";
@@ -70,29 +70,46 @@ Deno.test("ReportTimer reports again when it was stopped and started between two
   });
 });
 
-Deno.test("ReportTimer reports every 10 s at most by a WebSocket, and logs why once", async () => {
+Deno.test("ReportTimer reports every 10 s at most by a WebSocket that pings do not keep, and logs why once", async () => {
+  const report = () => Promise.resolve(true);
   await same(
-    ([seconds, transport]) => {
+    ([seconds, transport, ...kept]) => {
       const shown: unknown[] = [];
       const lines = panelLines(() => {
         const timer = new ReportTimer(seconds);
-        for (let n = 0; n < 2; n++) timer.start(transport, () => Promise.resolve());
+        timer.start(transport, report);
+        shown.push(timer.isCapped(transport), timer.intervalMs(transport));
+        for (const isKept of kept) timer.setKept(isKept);
+        shown.push(timer.isCapped(transport), timer.intervalMs(transport));
+        timer.start(transport, report);
         shown.push(timer.intervalMs(transport));
         timer.stop();
       });
-      const reason = "info Reports are sent every 10 s, not every 30 s: panels close a WebSocket " +
+      const reason =
+        "info Reports are sent every 10 s, not every 30 s: this panel closes a WebSocket " +
         "that is silent for 11 s";
       for (const line of lines) assertEquals(line, reason);
       return [...shown, lines.length].join();
     },
     [
-      [[30, V2_WEBSOCKET], "10000,1"],
-      [[30, V1_WEBSOCKET], "10000,1"],
-      [[10, V2_WEBSOCKET], "10000,0"],
-      [[undefined, V2_WEBSOCKET], "3000,0"],
-      [[30, V1_POST], "30000,0"],
+      [[30, V2_WEBSOCKET], "true,10000,true,10000,10000,0"],
+      [[30, V2_WEBSOCKET, false, false], "true,10000,true,10000,10000,1"],
+      [[30, V2_WEBSOCKET, true], "true,10000,false,30000,10000,0"],
+      [[10, V2_WEBSOCKET], "false,10000,false,10000,10000,0"],
+      [[30, V1_POST], "false,30000,false,30000,30000,0"],
     ] as const,
   );
+});
+
+Deno.test("ReportTimer.setKept() goes on with the same reports, at their interval", async () => {
+  await withTimer(30, async ({ time, timer, start, due }) => {
+    start(V2_WEBSOCKET);
+    await time.run(10_000);
+    timer.setKept(true);
+    await time.run(60_000);
+    assertEquals(due, ["v2 WebSocket 10000", "v2 WebSocket 40000", "v2 WebSocket 70000"]);
+    timer.stop();
+  });
 });
 
 Deno.test("ReportTimer.start() stops the timer of the former transport", async () => {
@@ -133,6 +150,24 @@ Deno.test("ReportTimer has one timer, however many reports by WebSocket are in f
     assertEquals(due.length, 5);
     assertEquals(time.timers, 1);
     held.resolve(true);
+  });
+});
+
+Deno.test("ReportTimer slows down when reports fail for long", async () => {
+  await withTimer(1, async (bench) => {
+    const { time, start, due } = bench;
+    bench.answer = () => false;
+    start(V1_POST);
+    await time.run(301_000);
+    const eager = due.length;
+    await time.run(300_000);
+    assertEquals(eager >= 299, true);
+    assertEquals(due.length - eager <= 30, true, "30 s apart in the end");
+    bench.answer = () => true;
+    await time.run(31_000);
+    due.length = 0;
+    await time.run(10_000);
+    assertEquals(due.length, 10);
   });
 });
 
@@ -209,22 +244,65 @@ Deno.test("ReportTimer keeps the timers of several panels together, whenever the
   });
 });
 
+const MINUTE = 60_000;
+const SUCCEEDED = { succeeded: true, random: 0 };
+const FAILED = { succeeded: false, random: 0 };
+
 Deno.test("ReportSchedule keeps a fixed rate however long the answers take, and drops due times that were missed", () => {
   for (const [takenMs, waits] of [[[120, 5_300], [4880, 4700]], [[12_000, 15_100], [3000, 4900]]]) {
     const pace = new ReportSchedule(0, { intervalMs: 5000 });
-    assertEquals(takenMs?.map((ms) => pace.next(ms)), waits);
+    assertEquals(takenMs?.map((ms) => pace.next(ms, SUCCEEDED)), waits);
   }
 });
 
-Deno.test("ReportSchedule always waits for some time and never longer than the interval", () => {
-  const steps = fc.array(fc.nat(100_000), { maxLength: 100 });
-  fc.assert(fc.property(fc.integer({ min: 100, max: 70_000 }), steps, (intervalMs, tookMs) => {
+Deno.test("ReportSchedule keeps the interval for the first five minutes of failures", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 5000 });
+  let now = 0;
+  while (now < 5 * MINUTE) {
+    const delay = pace.next(now, { succeeded: false, random: 0.5 });
+    assertEquals(delay, 5000);
+    now += delay;
+  }
+  assert(pace.next(now, { succeeded: false, random: 0.5 }) > 5000);
+});
+
+Deno.test("ReportSchedule slows down to at most 30 s, with jitter, and recovers at once", () => {
+  for (const random of [0, 0.5, 0.999]) {
+    const pace = new ReportSchedule(0, { intervalMs: 5000 });
+    pace.next(0, { succeeded: false, random });
+    let now = 6 * MINUTE;
+    let delay = 0;
+    for (let tries = 0; tries < 10; tries++) {
+      delay = pace.next(now, { succeeded: false, random });
+      assert(delay >= 5000 && delay <= 30_000, `${delay}`);
+      now += delay;
+    }
+    assertAlmostEquals(delay, 30_000 * (0.5 + random / 2), 1);
+    assertEquals(pace.next(now, { succeeded: true, random }) <= 5000, true);
+  }
+});
+
+Deno.test("ReportSchedule slows down as much in a second outage as in the first", () => {
+  const pace = new ReportSchedule(0, { intervalMs: 1_000 });
+  const delaysFrom = (startMs: number) => {
+    pace.next(startMs, FAILED);
+    return [0, 1, 2].map((n) => pace.next(startMs + 5 * MINUTE + n, FAILED));
+  };
+  const delays = delaysFrom(0);
+  assertEquals(delays, [1_000, 2_000, 4_000]);
+  pace.next(60 * MINUTE, SUCCEEDED);
+  assertEquals(delaysFrom(61 * MINUTE), delays);
+});
+
+Deno.test("ReportSchedule always waits for some time and never longer than it may", () => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.nat(100_000)), { maxLength: 100 });
+  fc.assert(fc.property(fc.integer({ min: 100, max: 70_000 }), steps, (intervalMs, outcomes) => {
     const pace = new ReportSchedule(0, { intervalMs });
     let now = 0;
-    for (const ms of tookMs) {
-      now += ms;
-      const delay = pace.next(now);
-      assert(delay > 0 && delay <= intervalMs, `${delay}`);
+    for (const [succeeded, tookMs] of outcomes) {
+      now += tookMs;
+      const delay = pace.next(now, { succeeded, random: 0.7 });
+      assert(delay > 0 && delay <= Math.max(intervalMs, 30_000), `${delay}`);
       now += delay;
     }
   }));
@@ -234,9 +312,9 @@ Deno.test("ReportSchedule keeps the phase of another panel, whatever the time of
   for (const startMs of [5_000, 5_200, 5_499, 5_501, 5_900]) {
     const phaseMs = 1_100;
     const schedule = new ReportSchedule(startMs, { intervalMs: 1_000, phaseMs });
-    const firstMs = startMs + schedule.next(startMs);
+    const firstMs = startMs + schedule.next(startMs, SUCCEEDED);
     assertEquals((firstMs - phaseMs) % 1_000, 0);
     assert(firstMs - startMs >= 500 && firstMs - startMs <= 1_500);
-    assertEquals(firstMs + schedule.next(firstMs), firstMs + 1_000);
+    assertEquals(firstMs + schedule.next(firstMs, SUCCEEDED), firstMs + 1_000);
   }
 });

@@ -182,3 +182,15 @@ Deno.test("PanelSender fails when the WebSocket was closed in between", async ()
     await sender.sendBasicInfo(infoWith({}), signal);
   });
 });
+
+Deno.test("PanelSender.acceptsPings() knows a panel by how it refuses a result that it has not asked for", async () => {
+  for (
+    const [rpcError, expected] of [[-32004, true], [-32601, false], [undefined, false]] as const
+  ) {
+    await withSender(V2_WEBSOCKET, async (bench) => {
+      if (rpcError !== undefined) bench.rpcError = rpcError;
+      assertEquals(await bench.sender.acceptsPings(signal), expected);
+      assertEquals(bench.sent, ["WebSocket agent.startupConfig.result"]);
+    });
+  }
+});

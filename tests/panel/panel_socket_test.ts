@@ -124,6 +124,23 @@ byV1.test("PanelSocket.sendReport() sends the bare report and a ping over versio
   assertEquals(live.end === "timed out", false);
 });
 
+byV2.test("PanelSocket.keepAlive() pings every 15 s, and takes a pong that is missing for 10 s for a dead link", async ({ time, socket, live, running }) => {
+  live.keepAlive();
+  live.keepAlive();
+  for (let n = 1; n <= 4; n++) {
+    await time.run(15_000);
+    assertEquals(socket.pings, n);
+    await time.run(0);
+    socket.lastReceivedAtMs = performance.now();
+  }
+  await time.run(15_000 + 9_999);
+  assertEquals([socket.pings, live.closeReason], [5, ""]);
+  await time.run(1);
+  await running;
+  assertEquals([live.end, live.closeReason], ["timed out", "no answer within 10 s"]);
+  live.keepAlive();
+});
+
 byV1.test("PanelSocket.sendReport() accepts a pong that comes before the ping's promise settles", async ({ time, socket, live }) => {
   socket.ping = async () => {
     socket.lastReceivedAtMs = performance.now();

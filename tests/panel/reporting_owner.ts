@@ -24,10 +24,10 @@ export class ReportingOwner implements LinkOwner {
     this.#timer = new ReportTimer(config.intervalSeconds, phaseMs);
   }
 
-  async report(transport: Transport): Promise<void> {
+  async report(transport: Transport): Promise<boolean> {
     this.reports++;
     const intervalMs = this.#timer.intervalMs(transport);
-    await this.link.sendReport(toWireReport({ failures: [] }), { transport, intervalMs });
+    return await this.link.sendReport(toWireReport({ failures: [] }), { transport, intervalMs });
   }
 
   onTransport(transport: Transport | undefined): void {
