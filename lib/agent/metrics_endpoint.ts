@@ -9,13 +9,15 @@ import type { ListenAddress } from "../config/parsers.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { ProbeMetrics } from "../exporter/exported_metrics.ts";
 import type { Rates } from "../metrics/rates.ts";
-import { CONTENT_TYPE, formatMetrics } from "../exporter/openmetrics.ts";
+import { CONTENT_TYPE, formatMetrics, type MetricFamily } from "../exporter/openmetrics.ts";
 import { BufferedReader } from "../net/buffered_reader.ts";
 import { closeQuietly } from "../net/byte_stream.ts";
 import { ResponseError } from "../net/errors.ts";
 import { addressBytes, ipFamily, ipv4Within, isLoopbackHost } from "../parse/ip_address.ts";
 import { withTimeout } from "../async/timeout.ts";
+import type { PanelObserver } from "../panel/observer.ts";
 import { type MeasuredAgent, reportedFamilies } from "./agent_metrics.ts";
 import { writeAll } from "../io/write_all.ts";
 
@@ -55,6 +57,7 @@ export class MetricsEndpoint implements Disposable {
   readonly #address: ListenAddress;
   #scrapes = 0;
   #listener: Deno.TcpListener | undefined;
+  readonly #probes = new ProbeMetrics();
   readonly #rates = new Map<string, Rates>();
   /** The clients that are served now, whoever has come last at the end. */
   readonly #clients = new Map<string, Deno.TcpConn>();
@@ -86,9 +89,14 @@ export class MetricsEndpoint implements Disposable {
     return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}/metrics`;
   }
 
-  /** Adds the rates of the reports to a panel. */
-  observe(panel: string, rates: Rates): void {
+  /** Counts the probes of a panel, and makes their targets and the rates of its reports known. */
+  observe(panel: string, rates: Rates): PanelObserver {
     this.#rates.set(panel, rates);
+    return {
+      onProbeTasks: (tasks) => this.#probes.schedule(panel, tasks),
+      onProbeOrder: (probe) => this.#probes.define(panel, probe),
+      onProbeResult: (result) => this.#probes.observe(panel, result),
+    };
   }
 
   /** Answers requests until `signal` aborts. */
@@ -123,6 +131,10 @@ export class MetricsEndpoint implements Disposable {
     const connection = this.#clients.get(left);
     this.#clients.delete(left);
     if (connection !== undefined) closeQuietly(connection);
+  }
+
+  #read(agent: ScrapedAgent): MetricFamily[] {
+    return [...this.#probes.families(), ...reportedFamilies(agent, this.#rates)];
   }
 
   /** Closes the socket; the signal of {@linkcode run} closes the connections. */
@@ -166,7 +178,7 @@ export class MetricsEndpoint implements Disposable {
     if (method !== "GET" && method !== "HEAD") {
       return response(405, "Method not allowed\n", { headers: ["Allow: GET, HEAD"] });
     }
-    return response(200, formatMetrics(reportedFamilies(agent, this.#rates)), {
+    return response(200, formatMetrics(this.#read(agent)), {
       contentType: CONTENT_TYPE,
       isHead: method === "HEAD",
     });

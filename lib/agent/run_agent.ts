@@ -147,8 +147,7 @@ async function reportTo(
   const { machine, sampler, addresses, monitors, metrics, shell, resolver, health, signal } = agent;
   if (registration !== undefined && !await registration.find()) return;
   const rates = new Rates(sampler.latest?.snapshot);
-  metrics?.observe(name, rates);
-  const observers = [monitors.open(name), registration];
+  const observers = [monitors.open(name), metrics?.observe(name, rates), registration];
   const connection = new PanelConnection(
     registration ?? config,
     config,

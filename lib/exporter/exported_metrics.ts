@@ -5,8 +5,19 @@
  * @module
  */
 
-import type { Gpu, MachineFacts, Report, Snapshot, TrafficBytes } from "../types.ts";
-import { counter, gauge, info, type MetricFamily, one } from "./openmetrics.ts";
+import { parseProbe, type ProbeTarget } from "../parse/probe_target.ts";
+import type {
+  Gpu,
+  MachineFacts,
+  Probe,
+  ProbeResult,
+  ProbeTask,
+  ProbeType,
+  Report,
+  Snapshot,
+  TrafficBytes,
+} from "../types.ts";
+import { counter, gauge, info, type Labels, type MetricFamily, one } from "./openmetrics.ts";
 
 /** The machine's part of the metrics. */
 export interface ExportedMachine {
@@ -108,4 +119,114 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
       virtualization: facts.virtualization,
     }),
   ];
+}
+
+/** Number of probes that are kept; the panel's tasks alone are bounded too. */
+const MAX_PROBES = 1_000;
+
+interface ProbeSeries {
+  readonly kind: ProbeType;
+  readonly isReference: boolean;
+  readonly labels: Labels;
+  /** Duration of the last run; `undefined` where it was lost, or there was none. */
+  lastSeconds?: number | undefined;
+  lost: number;
+}
+
+/** A probe, with a series for each of its parts. */
+interface ExportedProbe {
+  readonly probe: Probe;
+  readonly panel: string;
+  readonly parts: readonly ProbeSeries[];
+  isScheduled: boolean;
+}
+
+/** The last results of probes; a panel is named by its host and path. */
+export class ProbeMetrics {
+  readonly #probes = new Map<string, ExportedProbe>();
+
+  /** Makes a panel's scheduled probes known, and forgets those that are scheduled no more. */
+  schedule(panel: string, tasks: readonly ProbeTask[]): void {
+    const scheduled = new Set(tasks.map(({ id }) => keyOf(panel, id)));
+    for (const [key, known] of this.#probes) {
+      if (known.isScheduled && known.panel === panel && !scheduled.has(key)) {
+        this.#probes.delete(key);
+      }
+    }
+    for (const task of tasks) this.define(panel, task, { isScheduled: true });
+  }
+
+  /** Makes a probe known by its target; one with another type or target starts at 0. */
+  define(panel: string, probe: Probe, { isScheduled = false } = {}): void {
+    const key = keyOf(panel, probe.id);
+    const known = this.#probes.get(key);
+    if (known !== undefined && isSame(known.probe, probe)) {
+      known.isScheduled ||= isScheduled;
+      return;
+    }
+    this.#probes.delete(key);
+    this.#probes.set(key, { probe, panel, parts: partsOf(panel, probe), isScheduled });
+    const [oldest] = this.#probes.keys();
+    if (this.#probes.size > MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
+  }
+
+  /** Records a result; that of an unknown probe is ignored. */
+  observe(panel: string, result: ProbeResult): void {
+    const { taskId, kind, valueMs, isReference = false } = result;
+    const series = this.#probes.get(keyOf(panel, taskId))?.parts.find((part) =>
+      part.isReference === isReference && (part.kind === "auto" || part.kind === kind)
+    );
+    if (series === undefined) return;
+    series.lastSeconds = valueMs < 0 ? undefined : valueMs / 1000;
+    if (valueMs < 0) series.lost++;
+  }
+
+  /** The last durations, and the numbers of lost probes. */
+  families(): MetricFamily[] {
+    const series = [...this.#probes.values()].flatMap(({ parts }) => parts);
+    return [
+      gauge(
+        "komari_probe_duration_seconds",
+        "Duration of the last run of a probe, if it was not lost.",
+        series.map(({ labels, lastSeconds }) => one(lastSeconds, labels)),
+      ),
+      counter(
+        "komari_probe_lost",
+        "Probes without an answer.",
+        series.map(({ labels, lost }) => one(lost, labels)),
+      ),
+    ];
+  }
+}
+
+function keyOf(panel: string, taskId: number): string {
+  return `${taskId} ${panel}`;
+}
+
+function partsOf(panel: string, probe: Probe): ExportedProbe["parts"] {
+  const { id, kind } = probe;
+  return parseProbe(probe).map((part) => {
+    const { isReference } = part;
+    // Which kind `auto` is may change.
+    const shown = kind === "auto" && !isReference ? kind : part.kind;
+    const target = targetLabel(part.targets[0]);
+    const role = isReference ? { role: "reference" } : {};
+    const labels = { panel, task: String(id), kind: shown, target, ...role };
+    return { kind: shown, isReference, labels, lost: 0 };
+  });
+}
+
+function isSame(a: Probe, b: Probe): boolean {
+  return a.kind === b.kind && a.target === b.target && a.reference === b.reference;
+}
+
+/** A target without user, query and fragment, which may hold secrets. */
+function targetLabel(target: ProbeTarget | undefined): string {
+  if (target === undefined) return "invalid";
+  if (target.kind === "http") return target.url.origin + target.url.pathname;
+  return target.kind === "icmp" ? target.host : `${bracketed(target.host)}:${target.port}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }

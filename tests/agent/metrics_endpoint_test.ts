@@ -6,7 +6,7 @@ import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
-import type { Snapshot } from "../../lib/types.ts";
+import type { ProbeResult, Snapshot } from "../../lib/types.ts";
 import { untilRefused } from "../free_port.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -327,8 +327,8 @@ withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, h
   ]);
 });
 
-withWorld.test("MetricsEndpoint includes the state of panels", async (world) => {
-  const { monitors } = world;
+withWorld.test("MetricsEndpoint includes probes and the state of panels", async (world) => {
+  const { endpoint, monitors } = world;
   const failure = new Error("refused");
   const monitor = monitors.open("p.example");
   monitor.onTransport(V2_WEBSOCKET);
@@ -337,9 +337,20 @@ withWorld.test("MetricsEndpoint includes the state of panels", async (world) => 
   monitor.onProbeOrder({ id: 2, kind: "tcp", target: "h:443" });
   for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
   monitors.open("q.example").onOutcome(failure);
+  const probes = endpoint.observe("p.example", new Rates());
+  probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
+  probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
+  const result = (taskId: number, valueMs: number): ProbeResult => {
+    return { taskId, kind: taskId === 1 ? "icmp" : "tcp", valueMs, finishedAt: new Date(0) };
+  };
+  probes.onProbeResult?.(result(1, 10));
+  probes.onProbeResult?.(result(2, -1));
   const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
   const shown = text.split("\n").filter((line) => /^komari_(panel|agent|probe)/.test(line));
   assertEquals(shown, [
+    'komari_probe_duration_seconds{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0.01',
+    'komari_probe_lost_total{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0',
+    'komari_probe_lost_total{panel="p.example",task="2",kind="tcp",target="h:443"} 1',
     'komari_agent_info{version="0.1.0",seal="sealed"} 1',
     'komari_panel_up{panel="p.example"} 1',
     'komari_panel_up{panel="q.example"} 0',

@@ -117,6 +117,7 @@ onLinux.test("what a whole agent measures, learns and suffers arrives wherever i
     ...panels.flatMap(([name]) => [
       `komari_panel_up{panel="${name}"} 1`,
       `komari_cpu_usage_ratio{panel="${name}"} 0.12931`,
+      `komari_probe_duration_seconds{panel="${name}",task="7",kind="tcp",target="${name}"} `,
     ]),
   ];
   assertEquals(expected.filter((start) => !scrape.some((line) => line.startsWith(start))), []);
