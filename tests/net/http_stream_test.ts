@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ResponseError } from "../../lib/net/errors.ts";
 import { type StreamedRequest, streamRequest } from "../../lib/net/http_stream.ts";
 import { timed } from "../fake_time.ts";
@@ -13,14 +13,13 @@ const POST = { method: "POST", url: "http://localhost", headers: [] } as const;
 const OK = "HTTP/1.1 200 OK\r\n";
 const FIVE = `${OK}Content-Length: 5\r\n\r\n`;
 
+type Answer = ReturnType<typeof streamRequest>;
+
 /** A request to a server; no connection may be left. */
 async function withStream<T>(
   serve: (peer: RawPeer) => Promise<void>,
   use: (
-    request: (
-      request: Partial<StreamedRequest>,
-      signal?: AbortSignal,
-    ) => ReturnType<typeof streamRequest>,
+    request: (asked: Partial<StreamedRequest>, signal?: AbortSignal) => Answer,
   ) => Promise<T>,
   dialer = new LoopbackDialer(),
 ): Promise<T> {
@@ -79,10 +78,10 @@ sanitized.test("streamRequest() sends exactly the bytes of its body", async () =
     const text = "0123456789".repeat(5000);
     const answer = await request({ body: bodyOf(text), headers: [["x-a", "b"]] });
     assertEquals([answer.status, answer.text], [200, text]);
-    assertMatch(head, /^POST \/t\?token=x HTTP\/1\.1\r\n/);
-    assertMatch(head, /^content-length: 50000\r$/m);
-    assertMatch(head, /^x-a: b\r$/m);
-    assertMatch(head, /^connection: close\r$/m);
+    const lines = head.split("\r\n");
+    assertEquals(lines[0], "POST /t?token=x HTTP/1.1");
+    const fields = ["content-length: 50000", "x-a: b", "connection: close"];
+    assertEquals(fields.filter((field) => !lines.includes(field)), []);
   }, new LoopbackDialer({ longestWrite: 1000 }));
 });
 
@@ -201,11 +200,9 @@ timed.test("streamRequest() ends when the transfer stalls", async (time) => {
   }, async (request) => {
     const sink = sinkOf(5);
     const began = Promise.withResolvers<void>();
-    const write = (bytes: Uint8Array<ArrayBuffer>) => {
-      began.resolve();
-      return sink.write(bytes);
-    };
-    const asking = request({ sink: { lengthBytes: 5, write } });
+    const { write } = sink;
+    sink.write = (bytes) => (began.resolve(), write(bytes));
+    const asking = request({ sink });
     asking.catch(() => {});
     await began.promise;
     time.tick(59_000);

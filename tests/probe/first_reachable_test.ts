@@ -1,9 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  connectFirstReachable,
-  probeTcp,
-  UnreachableError,
-} from "../../lib/probe/first_reachable.ts";
+import { connectFirstReachable, probeTcp } from "../../lib/probe/first_reachable.ts";
+import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { CLOSED_PORT } from "../free_port.ts";
 import { sanitized } from "../sanitized_tests.ts";
@@ -42,18 +39,14 @@ sanitized.test("connectFirstReachable() uses the second address when there is no
     if (options.hostname === "192.0.2.1") return Promise.reject(new NoRoute("no route"));
     return realConnect({ ...options, hostname: "127.0.0.1" });
   });
-  const { connection } = await connectFirstReachable(["192.0.2.1", "2001:db8::1"], {
-    port: listener.addr.port,
-    signal,
-  });
+  const { port } = listener.addr;
+  const addresses = ["192.0.2.1", "2001:db8::1"];
+  const { connection } = await connectFirstReachable(addresses, { port, signal });
   connection.close();
-  assertEquals(tried, ["192.0.2.1", "2001:db8::1"]);
+  assertEquals(tried, addresses);
   (await listener.accept()).close();
-  await assertRejects(
-    () => connectFirstReachable(["192.0.2.1"], { port: 80, signal }),
-    UnreachableError,
-    "Cannot reach 192.0.2.1",
-  );
+  const alone = () => connectFirstReachable(["192.0.2.1"], { port: 80, signal });
+  await assertRejects(alone, UnreachableError, "Cannot reach 192.0.2.1");
 });
 
 sanitized.test("connectFirstReachable() rejects with the signal's reason when a black hole never answers", async () => {
@@ -80,11 +73,7 @@ for (const hostname of ["127.0.0.1", "::1"]) {
 }
 
 Deno.test("probeTcp() rejects when the port is closed", async () => {
-  const port = CLOSED_PORT;
-  const error = await assertRejects(
-    () => probeTcp(["127.0.0.1", "::1"], { port, signal }),
-    Error,
-    `Cannot connect to 127.0.0.1 port ${port}`,
-  );
+  const probing = () => probeTcp(["127.0.0.1", "::1"], { port: CLOSED_PORT, signal });
+  const error = await assertRejects(probing, Error, `to 127.0.0.1 port ${CLOSED_PORT}`);
   assert(error.cause instanceof Deno.errors.ConnectionRefused);
 });

@@ -70,16 +70,11 @@ timed.test("measure() gives up a try after 3 s and tells it so", async (time) =>
 
 timed.test("measure() gives each try its own 3 s", async (time) => {
   const values = [2500, 2500, 2500, 900];
-  const measured = measure(
-    ({ measured }) =>
-      measured(() =>
-        new Promise<number>((resolve) => {
-          const value = values.shift() ?? 0;
-          setTimeout(() => resolve(value), value);
-        })
-      ),
-    { kind: "icmp", signal: new AbortController().signal },
-  );
+  const measured = measure(({ measured }) =>
+    measured(() => {
+      const value = values.shift() ?? 0;
+      return delay(value).then(() => value);
+    }), { kind: "icmp", signal: new AbortController().signal });
   assertEquals(await time.until(measured, { withinMs: 20_000, stepMs: 100 }), 8400);
   assertEquals(await measured, 900);
 });
@@ -117,11 +112,8 @@ timed.test("measure() rejects with the signal's reason when it aborts, and leave
     controller.abort(new Error("enough"));
     await assertRejects(() => measured, Error, "enough");
     assertEquals([told, time.timers], [true, 0]);
-    await assertRejects(
-      () => measure(() => Promise.resolve(1), { kind: "tcp", signal: controller.signal }),
-      Error,
-      "enough",
-    );
+    const late = measure(() => Promise.resolve(1), { kind: "tcp", signal: controller.signal });
+    await assertRejects(() => late, Error, "enough");
   }
 });
 
