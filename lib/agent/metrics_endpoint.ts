@@ -30,7 +30,10 @@ const REQUEST_TIMEOUT_MS = 2_000;
 /** Time until a client has taken the response. */
 const RESPONSE_TIMEOUT_MS = 3_000;
 const ACCEPT_RETRY_MS = 1_000;
-/** Connections in a second; behind more a pause follows each, in which it can be answered. */
+/**
+ * Connections in a second; behind more a pause follows each. It also follows one that has taken another's
+ * place, so that it is answered before it could lose it.
+ */
 const CONNECTIONS_PER_SECOND = 20;
 const PAUSE_MS = 5;
 /**
@@ -108,29 +111,31 @@ export class MetricsEndpoint implements Disposable {
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
     const accepted = new LogRateLimit({ lines: CONNECTIONS_PER_SECOND, periodMs: 1_000 });
     while (!signal.aborted) {
+      let hasTaken = false;
       try {
         const connection = await listener.accept();
         const client = clientOf(connection.remoteAddr.hostname);
-        this.#makeRoom(client);
+        hasTaken = this.#makeRoom(client);
         this.#serve(connection, { ...agent, client });
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
         // A client that has gone already is no reason to keep the others waiting.
         if (lacksDescriptors(error)) await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
       }
-      if (!accepted.allows()) await delay(PAUSE_MS, { signal }).catch(() => {});
+      if (!accepted.allows() || hasTaken) await delay(PAUSE_MS, { signal }).catch(() => {});
     }
   }
 
-  /** A client that holds its place, by saying nothing, loses it to whoever comes. */
-  #makeRoom(client: string): void {
+  /** A client that holds its place, by saying nothing, loses it to whoever comes; whether one has. */
+  #makeRoom(client: string): boolean {
     const isFull = this.#clients.size >= MAX_CONNECTIONS;
     const [oldest] = isFull ? this.#clients.keys() : [];
     const left = this.#clients.has(client) ? client : oldest;
-    if (left === undefined) return;
-    const connection = this.#clients.get(left);
+    const connection = left === undefined ? undefined : this.#clients.get(left);
+    if (left === undefined || connection === undefined) return false;
     this.#clients.delete(left);
-    if (connection !== undefined) closeQuietly(connection);
+    closeQuietly(connection);
+    return true;
   }
 
   #read(agent: ScrapedAgent): MetricFamily[] {
