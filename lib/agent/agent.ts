@@ -11,7 +11,7 @@ import { getLogger } from "../log/log.ts";
 import type { PublicAddresses } from "../metrics/public_addresses.ts";
 import type { Rates } from "../metrics/rates.ts";
 import type { Sampler } from "../metrics/snapshot.ts";
-import { STOP_GRACE_MS } from "../panel/call_timeouts.ts";
+import { STOP_GRACE_MS } from "../panel/http_exchange.ts";
 import { type LinkOwner, PanelLink } from "../panel/link.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { PanelConnection } from "../panel/panel_connection.ts";

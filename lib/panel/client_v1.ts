@@ -1,6 +1,6 @@
 import { jsonFields, parseJson } from "../parse/json.ts";
-import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
+  CALL_TIMEOUT_MS,
   foreignAnswer,
   type PanelFetch,
   type PanelResponse,

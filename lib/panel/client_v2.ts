@@ -1,7 +1,7 @@
 import type { Acknowledgements } from "./acknowledgements.ts";
 import { isHtml } from "../diagnosis/page.ts";
-import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
 import {
+  CALL_TIMEOUT_MS,
   foreignAnswer,
   type PanelCall,
   type PanelFetch,

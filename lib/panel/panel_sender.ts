@@ -1,4 +1,4 @@
-import { CALL_TIMEOUT_MS } from "./call_timeouts.ts";
+import { CALL_TIMEOUT_MS } from "./http_exchange.ts";
 import type { ClientV1 } from "./client_v1.ts";
 import { type ClientV2, isUnknownMethod } from "./client_v2.ts";
 import { failureOf, PanelError } from "./panel_error.ts";

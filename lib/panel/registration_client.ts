@@ -14,14 +14,15 @@ import { HttpClient } from "../net/http_client.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import { LearnedTokenPlace } from "./authentication.ts";
-import { CALL_TIMEOUT_MS, STOP_GRACE_MS } from "./call_timeouts.ts";
 import type { Diagnosis, Seen } from "../diagnosis/cause.ts";
 import { isHtml, reasonOf } from "../diagnosis/page.ts";
 import {
+  CALL_TIMEOUT_MS,
   createPanelFetch,
   foreignAnswer,
   type PanelResponse,
   statusError,
+  STOP_GRACE_MS,
 } from "./http_exchange.ts";
 import { MessageLimit } from "./message_limit.ts";
 import { type NodeCredentials, parseNode } from "./node_store.ts";

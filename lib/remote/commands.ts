@@ -2,7 +2,7 @@ import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
-import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
+import { STOP_RESULTS_MS } from "../panel/http_exchange.ts";
 import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";

@@ -2,7 +2,7 @@ import type { Config } from "../config/config.ts";
 import { publicConfig } from "../config/public_config.ts";
 import type { Programs } from "../host/programs.ts";
 import { settlesWithin } from "../async/timeout.ts";
-import { STOP_RESULTS_MS } from "../panel/call_timeouts.ts";
+import { STOP_RESULTS_MS } from "../panel/http_exchange.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
