@@ -22,6 +22,10 @@ export function readCauses(): ReadonlyMap<string, readonly Row[]> {
 = configured name server ~ /configured name server/
 no address for {hop}: {why}
 -> correct {--custom-dns ADDRESS}, or leave it out
+= name or name server ~ /no such name, or/
+no address for {hop}: {why}
+-> correct the name in {hopPlace} if it is wrong; else check the name server (cat /etc/resolv.conf)
+-> or ask another name server: {--custom-dns ADDRESS}
 = name server ~ /name server|no answer within|refused|unreachable/
 no address for {hop}: {server}
 -> check the network (ip route) and the name server (cat /etc/resolv.conf)

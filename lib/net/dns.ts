@@ -109,6 +109,7 @@ export class SystemResolver {
 
   async #addresses(host: string): Promise<string[]> {
     let found: readonly string[];
+    const askedAtMs = performance.now();
     try {
       found = await this.#names.lookUp(host);
     } catch (cause) {
@@ -116,7 +117,8 @@ export class SystemResolver {
     }
     const addresses = found.filter((address) => ipFamily(address) !== undefined);
     if (addresses.length > 0) return addresses;
-    const dead = await deadServers(this.#names.nameServers ?? []);
+    const tookMs = performance.now() - askedAtMs;
+    const dead = await deadServers(this.#names.nameServers ?? [], tookMs);
     throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {
       cause: dead === undefined ? undefined : new Error(dead),
     });
@@ -125,11 +127,20 @@ export class SystemResolver {
 
 const SERVER_MS = 2_000;
 
+/** The system waits for 5 s for each answer by UDP. */
+const SILENT_MS = 4_000;
+/** The network is not there for UDP either. */
+const NO_NETWORK = /network is unreachable|interface is down/;
+
 /**
  * Says that none of these name servers can be reached; `undefined` where one can, or none is known. Asked
- * by TCP, which they take too: a sealed process may not bind the socket that UDP needs.
+ * by TCP: a sealed process may not bind the socket that UDP needs. Some servers take UDP alone, so a quick
+ * failure of the system's own lookup, by UDP, may be the answer that there is no such name.
  */
-async function deadServers(servers: readonly string[]): Promise<string | undefined> {
+async function deadServers(
+  servers: readonly string[],
+  tookMs: number,
+): Promise<string | undefined> {
   const [first] = servers;
   if (first === undefined) return undefined;
   const failures = await Promise.all(
@@ -141,7 +152,9 @@ async function deadServers(servers: readonly string[]): Promise<string | undefin
     ),
   );
   if (failures.some((failure) => failure === undefined)) return undefined;
-  return `the name server ${servers.join(", ")} does not answer (${failures[0]})`;
+  const dead = `the name server ${servers.join(", ")} does not answer`;
+  const isCertain = tookMs >= SILENT_MS || failures.every((it) => NO_NETWORK.test(it ?? ""));
+  return isCertain ? `${dead} (${failures[0]})` : `no such name, or ${dead}`;
 }
 
 /**

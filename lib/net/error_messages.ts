@@ -72,7 +72,7 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
 /** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
-  if (/^the (?:configured )?name server /.test(message)) return message;
+  if (/^(?:no such name, or )?the (?:configured )?name server /.test(message)) return message;
   const known = LOOKUP_WORDS.find(([pattern]) => pattern.test(`${code} ${message}`));
   return known?.[1] ?? plain(message);
 }

@@ -56,6 +56,8 @@ lookup Cannot resolve panel.example: the configured name server 192.0.2.9 port 5
 → configured name server: no address for panel.example: the configured name server 192.0.2.9 port 53 does not answer ⇒ correct --custom-dns ADDRESS, or leave it out
 lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
 → name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: no such name, or the name server 192.0.2.53 does not answer
+→ name or name server: no address for panel.example: no such name, or the name server 192.0.2.53 does not answer ⇒ correct the name in -e if it is wrong; else check the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no answer within 8 s
 → name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no such name

@@ -38,6 +38,26 @@ Deno.test("SystemResolver.resolve() rejects when a name has no address", async (
   await assertRejects(() => empty.resolve("host", { signal }), Error, "it has no address");
 });
 
+Deno.test("a name server that takes no TCP is silent only where the system waited for it", async () => {
+  const why = async (tookMs: number) => {
+    let passedMs = 0;
+    using _now = replaced(performance, { now: () => passedMs });
+    const names: SystemNames = {
+      lookUp: () => (passedMs = tookMs, Promise.resolve([])),
+      lookUpHosts: () => Promise.resolve([]),
+      nameServers: ["127.9.9.9"],
+    };
+    return lookupErrorMessage(
+      await assertRejects(() => new SystemResolver(names).resolve("host", { signal }), Error),
+    );
+  };
+  const dead = "the name server 127.9.9.9 does not answer";
+  await sameLater(why, [
+    [10, `no such name, or ${dead}`],
+    [5_000, `${dead} (connection refused)`],
+  ]);
+});
+
 Deno.test("SystemResolver.resolve() stops waiting when its signal aborts", async () => {
   const controller = new AbortController();
   const resolver = resolverBy(() => new Promise(() => {}));
