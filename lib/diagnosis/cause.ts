@@ -50,6 +50,8 @@ export interface Seen {
   readonly answer?: SeenAnswer | undefined;
   /** Whether the panel has accepted this token before. */
   readonly wasAccepted?: boolean | undefined;
+  /** Whether the call waits at the panel for orders, while reports are sent by others. */
+  readonly isPull?: boolean | undefined;
   /** The WebSockets in a row that did not last, and for how long the last of them were open. */
   readonly shortLived?: {
     readonly count: number;

@@ -147,6 +147,9 @@ connected to {host}, and {why}
 -> see whether a late answer comes: curl -v {url}
 
 # closed
+= closes pulls ~ @pull & @accepted before
+a request that waits for orders was ended: {why}
+-> if it repeats, raise the time-out of the proxy in front of the panel (nginx: proxy_read_timeout 60s)
 = closes without TLS ~ @plain
 connected to {host}, and {why}
 -> see whether that port speaks TLS: curl -kv {secure}; if so, write {secure} into {endpoint}
@@ -205,7 +208,6 @@ the WebSocket was lost: {why}
 = idle limit ~ @even
 the last {count} WebSockets were closed after only {shortest} to {longest}
 -> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
--> stop this agent, and see whether the panel still shows the node online: then another agent has this token
 = second agent
 the last {count} WebSockets were closed after only {shortest} to {longest}
 -> stop this agent, and see whether the panel still shows the node online: then another agent has this token
@@ -280,6 +282,9 @@ the server limits requests: {answer}
 = failed ~ 500
 the server has failed: {answer}
 -> read the log of the panel, and of the proxy in front of it
+= ends pulls ~ 504 & @pull & @accepted before
+the proxy in front of the panel ends requests that wait for orders: {answer}
+-> raise its time-out (nginx: proxy_read_timeout 60s)
 = no upstream ~ 502 504
 the proxy in front of the panel gets no answer from it: {answer}
 -> see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)

@@ -103,6 +103,7 @@ export class PanelConnection {
     const diagnosis = diagnosisOf(error, this.#node, {
       ...{ config: this.#config, dialer: this.#dialer },
       wasAccepted: this.#acceptedToken === this.#node.token,
+      isPull: call === "pull",
     });
     for (const observer of this.observers) observer.onOutcome?.(error, call, diagnosis);
   }
@@ -146,17 +147,18 @@ export class PanelConnection {
 export function diagnosisOf(
   error: unknown,
   { endpoint, token }: PanelAccess,
-  { config, dialer, wasAccepted = false }: {
+  { config, dialer, wasAccepted = false, isPull = false }: {
     config: ConnectionConfig;
     dialer: NetDialer;
     /** Whether the panel has accepted the token before. */
     wasAccepted?: boolean;
+    isPull?: boolean;
   },
 ): Diagnosis | undefined {
   if (!(error instanceof PanelError) || error.seen === undefined) return undefined;
   const url = new URL(endpoint);
   const { headers, origins = new Map() } = config;
-  return diagnoseFailure({ ...error.seen, wasAccepted }, {
+  return diagnoseFailure({ ...error.seen, wasAccepted, isPull }, {
     url,
     proxy: dialer.proxyFor(url),
     token: shapeOf(token),

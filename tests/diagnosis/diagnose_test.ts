@@ -39,12 +39,13 @@ function diagnose(line: string) {
   };
   const [count = 0, shortestMs = 0, longestMs = 0] = take("open")?.split(",").map(Number) ?? [];
   const wasAccepted = take("accepted") !== undefined;
+  const isPull = take("pull") !== undefined;
   const [, status, text = ""] = /^(\d{3})(?: (.*))?$/.exec(rest) ?? [];
   const answer = status === undefined
     ? undefined
     : { status: Number(status), text, headers: settings };
   const seen: Seen = {
-    ...{ stage: stage as Stage, error: rest, answer, wasAccepted },
+    ...{ stage: stage as Stage, error: rest, answer, wasAccepted, isPull },
     shortLived: { count, shortestMs, longestMs },
   };
   return diagnoseFailure(seen, way);
@@ -130,6 +131,10 @@ silent no answer within 6 s
 → hangs: connected to panel.example, and no answer within 6 s ⇒ see on the panel's machine whether the panel hangs: its log; top; df -h
 closed url=http://panel.example:8443 the connection was lost
 → closes without TLS: connected to panel.example, and the connection was lost ⇒ see whether that port speaks TLS: curl -kv https://panel.example:8443; if so, write https://panel.example:8443 into -e
+closed url=http://panel.example pull=yes accepted=yes the connection was closed without an answer
+→ closes pulls: a request that waits for orders was ended: the connection was closed without an answer ⇒ if it repeats, raise the time-out of the proxy in front of the panel (nginx: proxy_read_timeout 60s)
+closed pull=yes the connection was lost
+→ closes: connected to panel.example, and the connection was lost ⇒ see what answers there: curl --http1.1 -v https://panel.example
 closed the connection was lost
 → closes: connected to panel.example, and the connection was lost ⇒ see what answers there: curl --http1.1 -v https://panel.example
 token token=\${KOMARI_TOKEN} the panel does not know this token
@@ -160,10 +165,12 @@ disconnected Cannot keep the WebSocket: the connection was lost
 → closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read the logs of the panel and of the proxy in front of it
 short-lived open=3,400,9100 closed
 → second agent: the last 3 WebSockets were closed after only 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
-short-lived open=4,60000,60100 closed
-→ second agent: the last 4 WebSockets were closed after only 60 s to 60 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
-short-lived open=6,60000,60100 closed
-→ idle limit: the last 6 WebSockets were closed after only 60 s to 60 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+short-lived open=3,3000,3050 closed
+→ second agent: the last 3 WebSockets were closed after only 3.0 s to 3.0 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+short-lived open=3,9000,10000 closed
+→ second agent: the last 3 WebSockets were closed after only 9.0 s to 10 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+short-lived open=3,9900,10000 closed
+→ idle limit: the last 3 WebSockets were closed after only 9.9 s to 10 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 websocket no answer within 10 s
 → WebSockets blocked: WebSockets are blocked: no answer within 10 s ⇒ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
 websocket 400 {"error":"Require WebSocket upgrade","status":"error"}
@@ -216,6 +223,8 @@ answer 500 oops
 → failed: the server has failed: status 500, "oops" ⇒ read the log of the panel, and of the proxy in front of it
 answer server=nginx/1.22.1 502 <title>502 Bad Gateway</title>
 → no upstream: the proxy in front of the panel gets no answer from it: status 502 and a page of HTML, "502 Bad Gateway", by "nginx/1.22.1" ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
+answer pull=yes accepted=yes 504
+→ ends pulls: the proxy in front of the panel ends requests that wait for orders: status 504 ⇒ raise its time-out (nginx: proxy_read_timeout 60s)
 answer 504
 → no upstream: the proxy in front of the panel gets no answer from it: status 504 ⇒ see whether the panel runs, and whether that proxy asks the right address (nginx: proxy_pass, error log)
 answer 503 <title>503 Service Temporarily Unavailable</title>

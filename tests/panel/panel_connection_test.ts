@@ -4,6 +4,7 @@ import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
+import type { PanelObserver } from "../../lib/panel/observer.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { panelFault } from "../test_panel/faults.ts";
@@ -101,6 +102,23 @@ Deno.test("PanelConnection.observe() tells how a call ended, but not one that wa
   assertEquals(connection.calls.aborted, true);
   assertEquals(await connection.observe("three", () => Promise.reject(failure)), false);
   assertEquals(outcomes.length, 2);
+});
+
+Deno.test("PanelConnection.tell() takes a closed pull for a time-out only after a report", () => {
+  const causes: unknown[] = [];
+  const observer: PanelObserver = {
+    onOutcome: (error, _, diagnosis) => void (error && causes.push(diagnosis?.cause)),
+  };
+  const connection = new PanelConnection({ endpoint: "http://panel", token: "t" }, config, [
+    observer,
+  ]);
+  const seen = { stage: "closed", error: "the connection was closed without an answer" } as const;
+  const closed = new PanelError("closed", { failure: "unreachable", seen });
+  connection.tell(closed, "pull");
+  connection.tell(undefined, "report");
+  for (const call of ["pull", "report"]) connection.tell(closed, call);
+  assertEquals(causes, ["closes without TLS", "closes pulls", "closes without TLS"]);
+  connection.close();
 });
 
 Deno.test("PanelConnection.closeIdle() closes the connections that no call uses", async () => {
