@@ -105,14 +105,8 @@ Deno.test("BufferedReader.readBody() takes long lines and trailers, up to its li
 
 Deno.test("BufferedReader.readBody() throws when chunks are malformed or too long", async () => {
   const texts = [
-    ...[
-      "\r\n",
-      "5g\r\nhello\r\n",
-      "-5\r\nhello\r\n",
-      "0x5\r\nhello\r\n",
-      "fffffffff\r\n",
-      "5\r5\r\n",
-    ],
+    ...["\r\n", "fffffffff\r\n", "5\r5\r\n"],
+    ...["5g", "-5", "0x5"].map((size) => `${size}\r\nhello\r\n`),
     // A chunk is longer than its size, lines and trailers do not end, or are too many.
     ...["4\r\nhello\r\n", `5;${"x".repeat(5000)}`, `1\r\nx${" ".repeat(5000)}`],
     ...[`0\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(40)}`, `0\r\n${"A: b\r\n".repeat(300)}`],
@@ -131,32 +125,25 @@ function inChunks(bytes: number, count: number, extension = ""): string {
 }
 
 Deno.test("BufferedReader.readBody() refuses chunks below 16 bytes on average, or with longer lines than data", async () => {
-  await sameLater(
-    async (coded) => (await bodyOf(readerOf([bytesOf(`${coded}0\r\n\r\n`)]).reader)).length,
-    [
-      [inChunks(1, 1024), 1024],
-      [inChunks(31, 300) + inChunks(1, 300), 9600],
-      [inChunks(16, 1000, ";a=b"), 16_000],
-    ],
-  );
-  for (
-    const coded of [
-      inChunks(1, 10_000),
-      inChunks(31, 300) + inChunks(1, 10_000),
-      inChunks(200, 1000, `;${"a".repeat(400)}`),
-    ]
-  ) {
+  const lengthOf = async (coded: string) => {
     let bytes = 0;
-    const { reader } = readerOf([bytesOf(coded)]);
-    await assertRejects(
-      async () => {
-        for await (const piece of reader.readBody(CHUNKED)) bytes += piece.length;
-      },
-      ResponseError,
-      "its chunks are too small",
-    );
-    assert(bytes < 20_000, `${bytes} bytes were read`);
-  }
+    const { reader } = readerOf([bytesOf(`${coded}0\r\n\r\n`)]);
+    try {
+      for await (const piece of reader.readBody(CHUNKED)) bytes += piece.length;
+      return bytes;
+    } catch (error) {
+      assert(bytes < 20_000, `${bytes} bytes were read`);
+      return error instanceof ResponseError && error.message.includes("chunks are too small");
+    }
+  };
+  await sameLater(lengthOf, [
+    [inChunks(1, 1024), 1024],
+    [inChunks(31, 300) + inChunks(1, 300), 9600],
+    [inChunks(16, 1000, ";a=b"), 16_000],
+    [inChunks(1, 10_000), true],
+    [inChunks(31, 300) + inChunks(1, 10_000), true],
+    [inChunks(200, 1000, `;${"a".repeat(400)}`), true],
+  ]);
 });
 
 timed.test("BufferedReader.read() waits for more where a peer sends a few bytes at a time", async (time) => {

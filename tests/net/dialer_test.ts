@@ -180,32 +180,27 @@ sanitized.test("NetDialer.dial() throws a readable error with the step that fail
   const port = freePort();
   await using names = await TestNameServer.start({});
   const nameServer = { host: "127.0.0.1", port: names.port };
-  const refused = `port ${port}: connection refused`;
-  await sameLater(async ([url, options]) => {
+  const told = async (url: string, options: DialerParts) => {
     const { stage, message } = await failure(url, options);
-    return `${stage}: ${message}`;
-  }, [
-    [
-      [`http://127.0.0.1:${port}/?token=secret`, {}],
-      `connect: Cannot connect to 127.0.0.1 ${refused}`,
-    ],
-    [
-      [`http://panel.test:${port}`, { system: leadingTo("127.0.0.1", "::1") }],
-      `connect: Cannot connect to panel.test port ${port} (127.0.0.1 and 1 more): connection refused`,
-    ],
-    [
-      ["http://panel.test", { proxies: both(`http://me:secret@127.0.0.1:${port}`) }],
-      `connect: Cannot connect to the proxy 127.0.0.1 ${refused}`,
-    ],
-    [["http://panel.test", { nameServer }], "lookup: Cannot resolve panel.test: no such name"],
-  ] as [[string, DialerParts], string][]);
+    return `${stage}: ${message.replace(`${port}`, "…")}`;
+  };
+  const [host, system] = [`http://panel.test:${port}`, leadingTo("127.0.0.1", "::1")];
+  const proxies = both(`http://me:secret@127.0.0.1:${port}`);
+  assertEquals([
+    await told(`http://127.0.0.1:${port}/?token=secret`, {}),
+    await told(host, { system }),
+    await told("http://panel.test", { proxies }),
+    await told("http://panel.test", { nameServer }),
+  ], [
+    "connect: Cannot connect to 127.0.0.1 port …: connection refused",
+    "connect: Cannot connect to panel.test port … (127.0.0.1 and 1 more): connection refused",
+    "connect: Cannot connect to the proxy 127.0.0.1 port …: connection refused",
+    "lookup: Cannot resolve panel.test: no such name",
+  ]);
   for (const options of [{}, { preferFamily: 4 as const }]) {
     const { message } = await failure("http://no-such-name.invalid", options);
     // Without a network the system can't tell.
-    assertMatch(
-      message,
-      /^Cannot resolve no-such-name\.invalid: (no such name|the name server does)/,
-    );
+    assertMatch(message, /^Cannot resolve no-such-name\.invalid: (no such|the name server does)/);
   }
 });
 
@@ -249,11 +244,9 @@ sanitized.test("NetDialer.dial() asks an HTTP proxy for an IPv6 address in brack
   const url = new URL("ws://[2001:db8::1]:8443");
   const { stream } = await new NetDialer({ proxies }).dial(url, { signal });
   stream.close();
-  const [request, host] = proxy.requests[0]?.split("\r\n") ?? [];
-  assertEquals([request, host], [
-    "CONNECT [2001:db8::1]:8443 HTTP/1.1",
-    "Host: [2001:db8::1]:8443",
-  ]);
+  const [request = ""] = proxy.requests;
+  const host = "[2001:db8::1]:8443";
+  assert(request.startsWith(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n`), request);
 });
 
 /** All answers of a proxy that lead to nothing, and what is told. */

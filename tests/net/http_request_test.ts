@@ -20,13 +20,9 @@ Deno.test("encodeRequest() counts the bytes of a body, not its characters", () =
 });
 
 Deno.test("encodeRequest() throws when a header is none, and tells no value", () => {
-  for (
-    const [name, value] of [["X", "a\r\nY: b"], ["X", "a\nb"], ["X", "a\0"], ["", "a"], [
-      "X: y\r\nZ",
-      "a",
-    ]]
-  ) {
-    const headers = [[name ?? "", `${value}secret`]] as const;
+  const wrong = [["X", "a\r\nY: b"], ["X", "a\nb"], ["X", "a\0"], ["", "a"], ["X: y\r\nZ", "a"]];
+  for (const [name = "", value] of wrong) {
+    const headers = [[name, `${value}secret`]] as const;
     const { message } = assertThrows(() => text({ headers }), TypeError, "Cannot send header");
     assert(!message.includes("secret"), message);
   }

@@ -23,14 +23,11 @@ async function withStream<T>(
   ) => Promise<T>,
   dialer = new LoopbackDialer(),
 ): Promise<T> {
-  const result = await withRawServer(
-    serve,
-    async ({ origin }) =>
-      await use((request, signal = never) => {
-        const asked = { ...POST, url: `${origin}/t?token=x`, ...request };
-        return streamRequest(dialer, asked, { signal, stallMs: 60_000 });
-      }),
-  );
+  const result = await withRawServer(serve, ({ origin }) =>
+    use((request, signal = never) => {
+      const asked = { ...POST, url: `${origin}/t?token=x`, ...request };
+      return streamRequest(dialer, asked, { signal, stallMs: 60_000 });
+    }));
   assertEquals(dialer.openStreams, 0);
   return result;
 }

@@ -90,10 +90,7 @@ Deno.test("openSocksTunnel() says why the proxy refuses, and names no login to o
   const other = "the proxy does not speak SOCKS 5";
   const wrong = "the proxy answers that user or password is wrong";
   await sameLater(([login, ...answers]) => toldOf(login, ...answers), [
-    ...reasons.map((reason, index) => [
-      ["", [5, 0], [5, index + 1, 0, 1, 0, 0, 0, 0, 0, 0]],
-      `the proxy answers ${reason}`,
-    ]),
+    ...reasons.map((it, at) => [["", [5, 0], [5, at + 1, 0, 1]], `the proxy answers ${it}`]),
     [["", "HTTP/1.1 400 Bad Request\r\n\r\n"], other],
     [["", [4, 0]], other],
     [["", [5, 0], [4, 0, 0, 1]], other],

@@ -144,12 +144,7 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
 Deno.test("HttpProbe.probe() takes a whole head of a status of 200 to 399 for success and nothing else, and names no query", async () => {
   const statuses = (problem: string, ...all: unknown[]) =>
     all.map((status) => [`HTTP/1.1 ${status} Word\r\n\r\n`, problem || `${status}`] as const);
-  const refused = [
-    "ftp://127.0.0.1/",
-    "file:///etc/passwd",
-    "http://me:word@127.0.0.1/",
-    "http://",
-  ];
+  const refused = ["ftp://127.0.0.1/", "file:///etc/shells", "http://a:b@127.0.0.1/", "http://"];
   const table: (readonly [answer: string, problem: string])[] = [
     ...statuses("none", 200, 204, 299, 300, 301, 304, 307, 399),
     ...statuses("", 101, 400, 401, 404, 500, 503, 599),

@@ -188,10 +188,7 @@ withWorld.test("StatePersister says once that it can't open its file, and goes o
   await world.stop();
   assertMatch(world.problem ?? "", /restart the agent/);
   assertEquals(world.log.length, 1, world.log.join("\n"));
-  assertMatch(
-    world.log[0] ?? "",
-    /^<4>agent: The number can't be kept: .*; restart the agent when /,
-  );
+  assertMatch(world.log[0] ?? "", /^<4>agent: The number can't be kept: .*; restart the agent/);
 });
 
 withWorld.test("StatePersister tries again after a write that failed, and says when it goes well", async (world) => {

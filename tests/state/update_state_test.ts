@@ -9,13 +9,8 @@ import {
   type UpdateState,
 } from "../../lib/state/update_state.ts";
 
-const TRIAL = {
-  from: "1.2.3",
-  to: "1.3.0",
-  sha256: "ab".repeat(32),
-  resumes: 1,
-  isReturning: false,
-};
+const VERSIONS = { from: "1.2.3", to: "1.3.0", sha256: "0b".repeat(32) };
+const TRIAL = { ...VERSIONS, resumes: 1, isReturning: false };
 
 Deno.test("parseUpdateState() reads what formatUpdateState() has written", () => {
   const states: UpdateState[] = [
@@ -28,10 +23,7 @@ Deno.test("parseUpdateState() reads what formatUpdateState() has written", () =>
 });
 
 Deno.test("formatUpdateState() forgets the versions that failed first", () => {
-  const failed = Array.from(
-    { length: 70 },
-    (_, index) => ({ version: `1.0.${index}`, atMs: index }),
-  );
+  const failed = Array.from({ length: 70 }, (_, at) => ({ version: `1.0.${at}`, atMs: at }));
   const kept = parseUpdateState(formatUpdateState({ failed })).failed;
   assertEquals([kept.length, kept[0]?.version, kept.at(-1)?.version], [50, "1.0.20", "1.0.69"]);
 });
@@ -56,14 +48,11 @@ Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
     { failed: [{ version: "1.0.0" }] },
     { failed: Array(51).fill(good.failed[0]) },
     { trial: null },
-    { trial: { ...TRIAL, sha256: "ab" } },
-    { trial: { ...TRIAL, sha256: `${TRIAL.sha256}a` } },
-    { trial: { ...TRIAL, sha256: TRIAL.sha256.toUpperCase() } },
-    { trial: { ...TRIAL, resumes: -1 } },
-    { trial: { ...TRIAL, resumes: "1" } },
-    { trial: { ...TRIAL, isReturning: 0 } },
-    { trial: { ...TRIAL, to: "" } },
-    { trial: { ...TRIAL, from: "x".repeat(101) } },
+    ...["ab", `${TRIAL.sha256}a`, TRIAL.sha256.toUpperCase()]
+      .map((sha256) => ({ trial: { ...TRIAL, sha256 } })),
+    ...[-1, "1"].map((resumes) => ({ trial: { ...TRIAL, resumes } })),
+    ...[{ isReturning: 0 }, { to: "" }, { from: "x".repeat(101) }]
+      .map((change) => ({ trial: { ...TRIAL, ...change } })),
   ];
   for (const damage of damages) {
     const text = JSON.stringify({ ...good, ...damage });
