@@ -65,3 +65,9 @@ Deno.test("CommandOutputs reads on for background jobs, and closes the oldest of
   await outputs.close();
   assert(open.every(({ isClosed }) => isClosed));
 });
+
+Deno.test("CommandOutputs leaves out a character that is cut", () => {
+  const { output } = new CommandOutputs().read(closedPipe());
+  output.add(new TextEncoder().encode("a\u20ac"));
+  assertEquals([output.text(3), output.text(4)], ["a", "a\u20ac"]);
+});
