@@ -74,6 +74,8 @@ const TLS_ERRORS = {
     peer is incompatible: NoCipherSuitesInCommon → the server and this agent have no cipher in common
     received fatal alert: InternalError → the server itself has failed
     received fatal alert: AccessDenied → the server refuses this machine
+    received fatal alert: ProtocolVersion → it has no TLS 1.2 or 1.3
+    received fatal alert: NoApplicationProtocol → the server speaks no HTTP/1.1 there
     received corrupt message of type Handshake → the answer is not valid TLS
     peer misbehaved: IllegalMiddleboxChangeCipherSpec → the answer is not valid TLS
     odd (os error 5) → odd`,
