@@ -164,7 +164,10 @@ test("NodeRegistration.find() waits no longer than usual after a clock that was 
     doubtful: { endpoint: ENDPOINT, count: 1, atMs: 99 * DAY_MS },
   };
   const log = await finding(machine, MINUTE_MS, "t1");
-  assertStringIncludes(log[0] ?? "", "Registering in 1 min: the answer to the last attempt was lost");
+  assertStringIncludes(
+    log[0] ?? "",
+    "Registering in 1 min: the answer to the last attempt was lost",
+  );
 });
 
 test("NodeRegistration.find() uses a node that can't be saved, and says what a restart does", async (machine) => {
