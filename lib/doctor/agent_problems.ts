@@ -58,7 +58,7 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
 }
 
 /** A program of this machine, as the agent's shell finds it; `undefined` where there is none. */
-function systemProgram(name: string): string | undefined {
+export function systemProgram(name: string): string | undefined {
   return SYSTEM_PATH.split(":").map((folder) => `${folder}/${name}`)
     .find((file) => attempt(() => Deno.statSync(file).isFile));
 }

@@ -42,7 +42,8 @@ export function finding(
   text: string,
   ...advice: readonly Line[]
 ): Finding {
-  return { status, text, advice: advice.flatMap((line) => line || []).slice(0, MAX_LOOKS) };
+  const lines = new Set(advice.flatMap((line) => line || []));
+  return { status, text, advice: [...lines].slice(0, MAX_LOOKS) };
 }
 
 /** Nothing is wrong. */

@@ -126,15 +126,19 @@ export function judgeConnection(
     ...isPinged === undefined ? [] : [isPinged ? "it answers pings" : "nor does it answer pings"],
     ...panelAt === undefined ? [] : [`a Komari panel answers at ${panelAt}`],
   ].join("; ");
+  const [, line] = /^from line (\d+) of /.exec(source) ?? [];
   const isHere = way.proxy === undefined && isLoopbackHost(address);
   return failed(
     text,
     writeAddress(panelAt, way),
     isHere && evidence.isContained &&
       "in a container this address is the container itself: give the panel's name, or start it with --network host",
-    isHere && source !== "" &&
+    panelAt === undefined && line !== undefined &&
+      `correct or remove line ${line} of /etc/hosts, unless ${address} is still the right address`,
+    isHere && source !== "" && line === undefined &&
       `if the panel is on another machine, correct its address: it is ${source}`,
     ...advice,
-    !isHere && source !== "" && `see whether ${address} is the panel's address: it is ${source}`,
+    !isHere && source !== "" && line === undefined &&
+      `see whether ${address} is the panel's address: it is ${source}`,
   );
 }

@@ -21,7 +21,7 @@ import { accountNames } from "../parse/passwd.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
-import { agentSays, pingProblem, seenProblem } from "./agent_problems.ts";
+import { agentSays, pingProblem, seenProblem, systemProgram } from "./agent_problems.ts";
 import { failed, type Finding, finding, ok, skipped, warning } from "./check.ts";
 import { given } from "./options.ts";
 import { checkStateFolder, type Here } from "./state_folder.ts";
@@ -111,7 +111,8 @@ function judgeCounted(here: Here, machine: Machine, of: "nics" | "mountpoint"): 
   const [, flag] = /^--(\S+)/.exec(notice ?? "") ?? [];
   if (notice !== undefined && flag !== undefined) {
     const shown = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
-    return warning(
+    return finding(
+      of === "nics" && counted.length === 0 ? "failed" : "warning",
       `${notice}; those of this machine: ${shown || "none"}`,
       `name existing ones: ${given(here, `--${flag} NAMES`)}`,
       `or leave that option out: ${given(here, `--unset ${flag}`)}`,
@@ -187,7 +188,11 @@ async function checkPing(
         "this user may not ping, but the running agent, of another user, can",
       );
     }
-    return warning(`they don't work: ${reason}`, adviceOn(reason));
+    return finding(
+      seen === undefined ? "warning" : "failed",
+      `they don't work: ${reason}`,
+      adviceOn(reason),
+    );
   } finally {
     await shell?.close();
   }
@@ -202,6 +207,16 @@ function judgeRemote(here: Here): Finding {
     return warning(
       agentSays(refused),
       `if the panel is to run commands, terminals and files here, turn it on: ${turnOn}`,
+    );
+  }
+  const terminal = seenProblem(health, "terminal");
+  const isMissing = health === undefined && !isSealable(config) &&
+    systemProgram("script") === undefined;
+  if (terminal !== undefined || isMissing) {
+    const { reason, action } = diagnoseOwn("terminal", terminal ?? 'there is no "script" command');
+    return failed(
+      terminal === undefined ? `terminals don't work: ${reason}` : agentSays(terminal),
+      action,
     );
   }
   if (isSealable(config)) {

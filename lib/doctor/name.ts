@@ -165,13 +165,16 @@ function unresolved(evidence: NameEvidence, way: Way): Finding {
   if (knowing === undefined) {
     const [first = { server: "", code: "" }] = answers;
     const servers = answers.map(({ server }) => server).join(", ");
-    const seen = `the name server ${servers} does not answer (${first.code})`;
+    const isConfigured = file !== RESOLV_CONF;
+    const seen = `the ${
+      isConfigured ? "configured " : ""
+    }name server ${servers} does not answer (${first.code})`;
     const { reason, advice } = causeOf({ stage: "lookup", error: seen }, way);
     return failed(
       reason,
-      isInContainerImage() &&
+      !isConfigured && isInContainerImage() &&
         "give the container a name server that it reaches: docker run --dns ADDRESS",
-      first.server === "127.0.0.53" &&
+      !isConfigured && first.server === "127.0.0.53" &&
         "start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved",
       ...advice,
     );

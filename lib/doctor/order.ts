@@ -34,15 +34,19 @@ const CONSEQUENCES: readonly (readonly [
 /** A process that a signal has stopped follows from nothing else. */
 const OWN_CAUSE = /was stopped by a signal/;
 
+/** Nothing is lost by it today: all other problems stand before it. */
+const HINT = /every user of this machine can read its token$|everything goes unencrypted$/;
+
 /** Orders checks by what they need, and marks those that only show the failure of another one. */
 export function inOrder(checks: readonly Check[]): Check[] {
-  const rank = ({ status }: Check) => status === "failed" ? 0 : status === "warning" ? 1 : 2;
+  const rank = ({ status, text }: Check) =>
+    status === "failed" ? 0 : status !== "warning" ? 3 : HINT.test(text) ? 2 : 1;
   const place = ({ id }: Check) => CHAIN.indexOf(id) + 1 || CHAIN.length + 1;
   const ordered = checks.toSorted((one, other) =>
     rank(one) - rank(other) || place(one) - place(other)
   );
   const causeOf = (it: Check): string | undefined => {
-    if (it.follows !== undefined || rank(it) > 1 || OWN_CAUSE.test(it.text)) return it.follows;
+    if (it.follows !== undefined || rank(it) > 2 || OWN_CAUSE.test(it.text)) return it.follows;
     const cause = ordered.find((link) =>
       link !== it && link.status === "failed" && link.follows === undefined &&
       CONSEQUENCES.some(([links, follow, text]) =>

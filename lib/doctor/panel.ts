@@ -90,6 +90,9 @@ export async function gatherPanel(
   evidence.answer = await timed("panel", () => gatherAnswer(way, signal));
 }
 
+/** Causes by which a Komari panel answers. */
+const KOMARI = /^(?:not set up|komari page)/;
+
 async function gatherAnswer(way: OpenWay, signal: AbortSignal): Promise<AnswerEvidence> {
   const calls = new PanelCalls(way);
   const among = (addresses: readonly string[]) => panelAmong(addresses, { calls, signal });
@@ -104,7 +107,6 @@ async function gatherAnswer(way: OpenWay, signal: AbortSignal): Promise<AnswerEv
       const places = [
         ...moved === undefined ? [] : [moved],
         way.url.pathname === "/" ? `${way.url.origin}/komari` : way.url.origin,
-        ...isSite ? usual : [],
       ];
       // Others say by themselves what is wrong.
       const isPassed = isSite || [301, 302, 303, 307, 308, 400, 403].includes(answer.status);
@@ -112,7 +114,13 @@ async function gatherAnswer(way: OpenWay, signal: AbortSignal): Promise<AnswerEv
         isPassed ? calls.version(signal) : undefined,
         isSite && answer.status !== 200 ? calls.page(signal) : undefined,
       ]);
-      const panelAt = isPassed && version === undefined ? await among(places) : undefined;
+      // A token belongs to the panel that was named, and not to another one on its host.
+      const isPanel = [answer, page].some((it) =>
+        it !== undefined &&
+        KOMARI.test(causeOf({ stage: "answer", error: "", answer: it }, way).cause)
+      );
+      const all = isSite && !isPanel ? [...places, ...usual] : places;
+      const panelAt = isPassed && version === undefined ? await among(all) : undefined;
       return { found, version, page, panelAt };
     }
     const version = await calls.version(signal);

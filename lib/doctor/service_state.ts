@@ -196,7 +196,7 @@ function stopped(text: string, { state, found }: Known): Finding {
       ? `${state.enable} --now`
       : `${state.enable} && ${start}`;
     return failed(
-      `${text}: nothing has started it since the machine was started`,
+      `${text}: systemd knows of no start of it, as after a boot or systemctl disable --now`,
       state.isEnabled === false ? `start it, now and at boot: ${now}` : `start it: ${start}`,
     );
   }

@@ -55,7 +55,7 @@ export async function gatherTls(
       ? `Cannot start TLS with ${urlHost(url)}: ${failureText(error)}`
       : failureText(error);
     const plain = `http://${url.host}${url.pathname.replace(/\/$/, "")}`;
-    const places = /does not speak TLS/.test(text) ? [...usualAddresses(url), plain] : [];
+    const places = /does not speak TLS/.test(text) ? [plain, ...usualAddresses(url)] : [];
     const [certificate, panelAt] = await Promise.all([
       certificateOf(way, signal, { asksDate: OF_DATE.test(text) }),
       panelAmong(places, { calls: new PanelCalls(way), signal }),

@@ -27,8 +27,8 @@ Deno.test("a check ends with the command", async () => {
   await assertRejects(() => check, Error, "Ctrl-C");
 });
 
-Deno.test("advice that does not fit is left out, and nobody takes more than three looks", () => {
-  assertEquals(failed("x", false, "a", undefined, "b", "c", "d").advice, ["a", "b", "c"]);
+Deno.test("advice that does not fit, or stands there already, is left out, and nobody takes more than three looks", () => {
+  assertEquals(failed("x", false, "a", undefined, "a", "b", "c", "d").advice, ["a", "b", "c"]);
 });
 
 Deno.test("no secret and nothing that acts on a terminal is in a check", () => {

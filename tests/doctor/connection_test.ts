@@ -41,6 +41,10 @@ Deno.test("a connection is judged by its error, and by what else answers there",
       { error: REFUSED, source: "answered by 9.9.9.9" },
       "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → start the panel if nothing listens there (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
     ],
+    [
+      { error: LATE, source: "from line 2 of /etc/hosts" },
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s (from line 2 of /etc/hosts) → correct or remove line 2 of /etc/hosts, unless 192.0.2.7 is still the right address → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+    ],
     // A panel at another port is proposed first, with a warning where it has no TLS.
     [
       { error: REFUSED, panelAt: "http://panel.example:25774" },
@@ -56,7 +60,7 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     ],
     [
       { error: HERE, addresses: ["127.0.0.1"], source: "from line 3 of /etc/hosts" },
-      "failed: panel.example port 443 (127.0.0.1): connection refused (from line 3 of /etc/hosts) → if the panel is on another machine, correct its address: it is from line 3 of /etc/hosts → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
+      "failed: panel.example port 443 (127.0.0.1): connection refused (from line 3 of /etc/hosts) → correct or remove line 3 of /etc/hosts, unless 127.0.0.1 is still the right address → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
     ],
     [
       { error: HERE, addresses: ["127.0.0.1"], isContained: true },

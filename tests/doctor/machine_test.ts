@@ -31,6 +31,12 @@ Deno.test("remote control is off, asked for in vain, or on with the agent's righ
     await look("remote", "", problemHealth("remote", "a command of the panel was refused")),
     `warning: the running agent says: remote control is off: a command of the panel was refused → if the panel is to run commands, terminals and files here, turn it on: ${turnOn}`,
   );
+  const install =
+    "install it (Debian: bsdutils; Alpine: util-linux-misc; Fedora: util-linux-script)";
+  assertEquals(
+    await look("remote", turnOn, problemHealth("terminal", 'there is no "script" command')),
+    `failed: the running agent says: terminals don't work: there is no "script" command → ${install}`,
+  );
   const mine = healthOf({ pid: Deno.pid });
   const on = await look("remote", turnOn, mine);
   assertEquals(on, Deno.uid() === 0 ? "ok: on, as root" : on);
@@ -65,14 +71,14 @@ onLinux.test("an option that names no interface is told with those that are here
   const found = await look("interfaces", "--include-nics no-such");
   assertEquals(
     found.replace(/those of this machine: .*? → /, "… → "),
-    "warning: --include-nics no-such matches no interface, so no traffic is counted; … → name existing ones: --include-nics NAMES → or leave that option out: --unset include-nics",
+    "failed: --include-nics no-such matches no interface, so no traffic is counted; … → name existing ones: --include-nics NAMES → or leave that option out: --unset include-nics",
   );
 });
 
 Deno.test("ICMP probes are judged by a ping, and by what the running agent says of its own", async () => {
   const forbidden = problemHealth("ping", '"ping" may not open its socket (EPERM)');
   const found = await look("ping", "", forbidden);
-  assertEquals(found.split(" → ")[0]?.includes('"ping" may not open its socket'), true, found);
+  assertEquals(/^failed: .*"ping" may not open its socket/.test(found), true, found);
 });
 
 inFolder.test("the state folder is judged by a file that is written there", async ({ path }) => {

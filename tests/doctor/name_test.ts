@@ -83,6 +83,11 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
       { answers: [of("9.9.9.9", SILENT), of("8.8.8.8", "connection refused")] },
       "failed: no address for panel.example: the name server 9.9.9.9, 8.8.8.8 does not answer (no answer within 2.0 s) → check the network (ip route) and the name server (cat /etc/resolv.conf) → or ask another name server: --custom-dns ADDRESS",
     ],
+    // As the log says it of --custom-dns.
+    [
+      { file: "--custom-dns", answers: [of("192.0.2.53", SILENT)] },
+      "failed: no address for panel.example: the configured name server 192.0.2.53 does not answer (no answer within 2.0 s) → correct --custom-dns ADDRESS, or leave it out",
+    ],
     [
       { answers: [of("127.0.0.53", "connection refused")] },
       "failed: no address for panel.example: the name server 127.0.0.53 does not answer (connection refused) → start systemd-resolved, which would answer there: systemctl enable --now systemd-resolved → check the network (ip route) and the name server (cat /etc/resolv.conf) → or ask another name server: --custom-dns ADDRESS",

@@ -23,6 +23,7 @@ version agent! token! dns → token agent<token dns version
 token? connect! → connect token
 websocket? encryption? seal → websocket encryption seal
 encryption? service? clock? → clock service encryption
+agent?=every_user_of_this_machine_can_read_its_token encryption?=everything_goes_unencrypted ping? remote! → remote ping agent encryption
 connect! agent! probes? version? → connect agent<connect probes<connect version<connect
 service! agent! → service agent<service
 config! service! agent! → config service<config agent<config

@@ -7,6 +7,7 @@ import {
 } from "../../lib/doctor/panel.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { same } from "../cases.ts";
+import { onLinux } from "../only_on.ts";
 import { shown, TOKEN, wayOf } from "./way_of.ts";
 
 const page = (status: number, text = "", headers: Record<string, string> = {}) => ({
@@ -175,4 +176,23 @@ Deno.test("a panel elsewhere on the host is asked without the token", async () =
   const isOfOthers = (line: string) => !line.startsWith("/k/api/clients/");
   assertEquals(asked.filter((line) => isOfOthers(line) && line.endsWith("true")), []);
   assertEquals(asked.some((line) => line.startsWith("/api/version")), true);
+});
+
+onLinux.test("no panel on another port is proposed where one answers at the address itself", async () => {
+  // An address of this test's own, since the port is the one of panels.
+  const hostname = "127.46.25.77";
+  const serve = (port: number, answer: () => Response) =>
+    Deno.serve({ hostname, port, onListen() {} }, answer);
+  let text = '{"message":"Not found in install mode"}';
+  await using here = serve(0, () => new Response(text, { status: 404 }));
+  await using _ = serve(25774, () => Response.json({ data: { version: "1.4.3" } }));
+  const panelAt = async () => {
+    const evidence: PanelEvidence = { ms: {} };
+    const way = wayOf(`-e http://${hostname}:${here.addr.port}`);
+    await gatherPanel(way, evidence, new AbortController().signal);
+    return evidence.answer?.panelAt;
+  };
+  assertEquals(await panelAt(), undefined);
+  text = "<title>Welcome to nginx!</title>";
+  assertEquals(await panelAt(), `http://${hostname}:25774`);
 });

@@ -106,7 +106,7 @@ timed.test("the service is judged by its manager, and by the last error in its l
       ],
       [
         ["ConditionTimestampMonotonic=0", { ...STOPPED, isEnabled: false }],
-        "failed: x (systemd) is not running, and does not start at boot: nothing has started it since the machine was started → start it, now and at boot: systemctl enable x --now",
+        "failed: x (systemd) is not running, and does not start at boot: systemd knows of no start of it, as after a boot or systemctl disable --now → start it, now and at boot: systemctl enable x --now",
       ],
       [
         ["Result=oom-kill", { ...STOPPED, dropIn: "[Service]\nMemoryMax=10M\n" }],

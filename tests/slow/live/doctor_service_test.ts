@@ -148,7 +148,7 @@ drop-in: InaccessiblePaths=/etc/${SERVICE}
 → service failed: may not enter its folder | InaccessiblePaths (${DROP_IN}:2)
 # a service that was disabled, and not started since
 systemctl stop ${SERVICE} && systemctl disable ${SERVICE}
-→ service failed: nothing has started it | → start it, now and at boot: systemctl
+→ service failed: systemd knows of no start of it | → start it, now and at boot: systemctl
 # a process that was killed
 systemctl kill -s KILL ${SERVICE}
 heal: systemctl restart ${SERVICE}
