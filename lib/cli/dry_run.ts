@@ -161,11 +161,7 @@ export function toDryRun(
       counted,
       rule,
     })),
-    graphicsCards: machine.gpu?.decisions().map(({ name, counted, rule }) => ({
-      name,
-      counted,
-      rule,
-    })),
+    graphicsCards: machine.gpu?.decisions(),
   };
 }
 

@@ -97,12 +97,10 @@ export class LargeGarbage {
 }
 
 function openTrim(): (() => void) | undefined {
-  try {
+  return attempt(() => {
     const { symbols } = openLibrary(LASTING_SYMBOLS);
     return () => void symbols.malloc_trim(0n, NO_STUB_VALUE);
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /**
@@ -110,7 +108,7 @@ function openTrim(): (() => void) | undefined {
  * process must find no call that changes memory by address. Sets the thresholds of the C library.
  */
 function openPageRelease(): (() => void) | undefined {
-  try {
+  return attempt(() => {
     const smaps = Deno.openSync("/proc/self/smaps");
     const library = openLibrary(FIRST_SYMBOLS);
     const { madvise, mallopt } = library.symbols;
@@ -123,9 +121,7 @@ function openPageRelease(): (() => void) | undefined {
         madvise(BigInt(address), BigInt(bytes), MADV_DONTNEED, NO_STUB_VALUE);
       }
     };
-  } catch {
-    return undefined;
-  }
+  });
 }
 
 /** Reads a handle to its end. */

@@ -66,12 +66,8 @@ export class Programs {
 
   /** Whether the path is an executable file. */
   isProgram(path: string): boolean {
-    try {
-      const { isFile, mode } = Deno.statSync(path);
-      return isFile && ((mode ?? 0) & 0o111) !== 0;
-    } catch {
-      return false;
-    }
+    const { isFile = false, mode } = attempt(() => Deno.statSync(path)) ?? {};
+    return isFile && ((mode ?? 0) & 0o111) !== 0;
   }
 
   /** Whether the path is a folder. */

@@ -47,14 +47,12 @@ export function isInContainer(): boolean {
 }
 
 function startsAsScript(path: string): boolean {
-  try {
+  return attempt(() => {
     const file = Deno.openSync(path);
     using _ = file;
     const bytes = new Uint8Array(2);
     return file.readSync(bytes) === 2 && new TextDecoder().decode(bytes) === "#!";
-  } catch {
-    return false;
-  }
+  }) ?? false;
 }
 
 /** Asks an agent to exit so that its service restarts it. */

@@ -56,7 +56,7 @@ export class AmdGpu {
       ? "suspended: only power/runtime_status was read; otherwise "
       : "";
     const rule = `${prefix}${this.folder}: ${[...this.#files.keys()].join(", ")}`;
-    return [{ name: this.name, counted: true, rule, gpu: this.#last }];
+    return [{ name: this.name, counted: true, rule }];
   }
 
   #suspendedCard(): Gpu {

@@ -1,5 +1,6 @@
 import type { Source } from "../host/host.ts";
-import { parseSockstat, type SocketCounts } from "../parse/sockstat.ts";
+import { parseSockstat } from "../parse/sockstat.ts";
+import { parseSource } from "./snapshot.ts";
 import type { Connections } from "../types.ts";
 
 /**
@@ -10,7 +11,6 @@ import type { Connections } from "../types.ts";
 export class ConnectionCollector {
   readonly #ipv4: Source;
   readonly #ipv6: Source;
-  #missing: Error | undefined;
 
   constructor(ipv4: Source, ipv6: Source) {
     this.#ipv4 = ipv4;
@@ -18,31 +18,17 @@ export class ConnectionCollector {
   }
 
   /**
-   * Numbers of sockets; a machine without IPv6 has no second file. A missing protocol counts as none.
+   * Numbers of sockets; a machine without IPv6 has no second file.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
    */
   collect(): Connections | undefined {
-    const text = this.#ipv4.read();
-    if (text === undefined) return undefined;
-    const ipv4 = parseSockstat(text);
-    const text6 = this.#ipv6.read();
-    const ipv6 = text6 === undefined ? undefined : parseSockstat(text6);
-    this.#missing = missingProtocol("sockstat", ipv4) ??
-      (ipv6 && missingProtocol("sockstat6", ipv6));
+    const ipv4 = parseSource(this.#ipv4, parseSockstat);
+    if (ipv4 === undefined) return undefined;
+    const ipv6 = parseSource(this.#ipv6, parseSockstat);
     return {
-      tcp: (ipv4.tcp ?? 0) + ipv4.tcpTimeWait + (ipv6?.tcp ?? 0),
-      udp: (ipv4.udp ?? 0) + (ipv6?.udp ?? 0),
+      tcp: ipv4.tcp + ipv4.tcpTimeWait + (ipv6?.tcp ?? 0),
+      udp: ipv4.udp + (ipv6?.udp ?? 0),
     };
   }
-
-  /** The error for a protocol without a line. */
-  missingPart(): Error | undefined {
-    return this.#missing;
-  }
-}
-
-function missingProtocol(file: string, { tcp, udp }: SocketCounts): Error | undefined {
-  if (tcp !== undefined && udp !== undefined) return undefined;
-  return new Error(`Cannot read ${file}: no line of ${tcp === undefined ? "TCP" : "UDP"}`);
 }

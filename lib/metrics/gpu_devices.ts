@@ -1,7 +1,6 @@
 import { attempt } from "../attempt.ts";
 import type { Host } from "../host/host.ts";
 import { lookupPciNames } from "../parse/pci_ids.ts";
-import type { Gpu } from "../types.ts";
 
 /** A graphics card in `/sys/class/drm`. */
 export interface GpuDevice {
@@ -18,8 +17,6 @@ export interface GpuDecision {
   readonly name: string;
   readonly counted: boolean;
   readonly rule: string;
-  /** Values of the last sample, if the card is reported. */
-  readonly gpu?: Gpu;
 }
 
 /** PCI vendor ids. */

@@ -108,7 +108,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       subject: "memory",
       collect: () => memory.collect() ?? {},
-      missingPart: () => memory.missingPart(),
       sources: () => memory.sources(`${proc}/meminfo`),
     },
     {
@@ -133,7 +132,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       subject: "connections",
       collect: () => ({ connections: connections.collect() }),
-      missingPart: () => connections.missingPart(),
       sources: () => ({ connections: `${net}/sockstat and sockstat6` }),
     },
     {

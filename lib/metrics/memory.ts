@@ -32,7 +32,6 @@ export class MemoryCollector {
   readonly #mode: MemoryMode;
   /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
   #effectiveMode: MemoryMode;
-  #missing: Error | undefined;
   /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
   #limitedBy: string | undefined;
 
@@ -57,19 +56,11 @@ export class MemoryCollector {
     this.#limitedBy = binds ? group.folder : undefined;
     const isUnknown = !binds && machine.availableBytes === undefined;
     this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
-    this.#missing = binds || addsUp(machine)
-      ? undefined
-      : new Error("Cannot add up meminfo: free memory and caches are more than there is");
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
     const swap = binds ? cgroupSwap(group.swap, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
-  }
-
-  /** Says so when the kernel's numbers do not add up. */
-  missingPart(): Error | undefined {
-    return this.#missing;
   }
 
   /** Describes what the last call measured and by which rule; `meminfo` is the path of that file. */
@@ -102,12 +93,6 @@ function reclaimableArcBytes(arcstats: string | undefined): number {
   if (arcstats === undefined) return 0;
   const { sizeBytes, minimumBytes } = parseArcstats(arcstats);
   return Math.max(sizeBytes - minimumBytes, 0);
-}
-
-/** Whether what is not in use is at most all of it: some containers mix their numbers with the host's. */
-function addsUp(counters: Meminfo): boolean {
-  return counters.freeBytes + cacheBytes(counters) <= counters.totalBytes &&
-    (counters.availableBytes ?? 0) <= counters.totalBytes;
 }
 
 /** All that htop takes for cache, shared memory included. */

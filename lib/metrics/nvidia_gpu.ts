@@ -87,7 +87,6 @@ export class NvidiaGpus {
       name: card.name,
       counted: true,
       rule: card.isSuspended ? "suspended: nvidia-smi was not run" : "nvidia-smi",
-      gpu: card,
     }));
   }
 

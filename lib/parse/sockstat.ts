@@ -2,30 +2,29 @@ import { decimalAt, findLine, firstLine } from "./bounded_text.ts";
 
 /** Numbers of sockets of one address family. */
 export interface SocketCounts {
-  /** TCP sockets in every state but TIME_WAIT; `undefined` without a TCP line. */
-  tcp: number | undefined;
+  /** TCP sockets in every state but TIME_WAIT. */
+  tcp: number;
   /** TCP sockets in TIME_WAIT; only in the IPv4 file, for both families. */
   tcpTimeWait: number;
-  /** UDP sockets; `undefined` without a UDP line. */
-  udp: number | undefined;
+  udp: number;
 }
 
 /**
  * Parses `/proc/net/sockstat` or `/proc/net/sockstat6`.
  *
- * @throws {SyntaxError} When a line of TCP or UDP has no count, or both are missing; the message
+ * @throws {SyntaxError} When a line of TCP or UDP is missing or has no count; the message
  * quotes the line.
  */
 export function parseSockstat(text: string): SocketCounts {
   const tcp = protocolLine(text, "TCP");
   const udp = protocolLine(text, "UDP");
-  if (tcp === undefined && udp === undefined) {
+  if (tcp === undefined || udp === undefined) {
     throw new SyntaxError(`Cannot parse sockstat: no TCP or UDP after "${firstLine(text)}"`);
   }
   return {
-    tcp: tcp === undefined ? undefined : countAfter(tcp, " inuse "),
-    tcpTimeWait: tcp?.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
-    udp: udp === undefined ? undefined : countAfter(udp, " inuse "),
+    tcp: countAfter(tcp, " inuse "),
+    tcpTimeWait: tcp.includes(" tw ") ? countAfter(tcp, " tw ") : 0,
+    udp: countAfter(udp, " inuse "),
   };
 }
 
