@@ -118,7 +118,7 @@ the certificate of {host} is not trusted: {why}
 = not yet valid ~ /not valid (?:yet|at this time)/
 the certificate of {host} is not trusted: {why}
 -> see whether the date here is right: date; if not, set it: timedatectl set-ntp true
-= kind of certificate ~ /X\.509 version 1|purposes|not supported/
+= kind of certificate ~ /X\.509 version 1|not supported/
 the certificate of {host} is not trusted: {why}
 -> make a new certificate with the name in it: openssl req -x509 -addext subjectAltName={subject} ...
 = other name ~ /another name/

@@ -16,13 +16,10 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
   ETIMEDOUT: "no answer",
   ENETDOWN: "the network interface is down",
   EHOSTDOWN: "host is down",
-  ECONNABORTED: "the connection was broken off",
   EACCES: "it is prohibited, here or on the way",
   EPERM: "this machine does not let it through",
   // So the kernel calls a route that throws everything away.
   EINVAL: "a route of this machine leads nowhere",
-  EMFILE: "this process has too many files open",
-  ENFILE: "this machine has too many files open",
 };
 
 const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
@@ -39,11 +36,7 @@ const CERTIFICATE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/not valid for (any )?name|NotValidForName|altnames/, "it is for another name"],
   [/expired/i, "it has expired, or this machine's clock is wrong"],
   [/not valid yet|NotValidYet/i, "it is not valid yet, or this machine's clock is wrong"],
-  [/revoked/i, "it was revoked"],
   [/UnsupportedCertVersion/, "it is of X.509 version 1, which no client accepts"],
-  [/BadSignature|InvalidSignature/, "its signature is wrong"],
-  [/InvalidPurpose|RequiredEkuNotFound/, "its purposes don't include that of a server"],
-  [/NameConstraint/, "its issuer may not issue certificates for that name"],
   // Node's library does not say which.
   [/verify the first/, "its issuer is unknown to this machine, or it is not valid at this time"],
 ];
@@ -60,8 +53,6 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
     "the server and this agent have no cipher in common",
   ],
   [/NoApplicationProtocol|no.application.protocol/i, "the server speaks no HTTP/1.1 there"],
-  [/AccessDenied|access.denied/i, "the server refuses this machine"],
-  [/InternalError|internal.error/i, "the server itself has failed"],
   [
     /corrupt message|unexpected (?:handshake )?message|misbehaved|decrypt/i,
     "the answer is not valid TLS",
