@@ -98,6 +98,7 @@ chinese() {
     s|^Cannot download: there is neither curl nor wget$|无法下载：没有 curl，也没有 wget|
     s|^Cannot download: the repository is unknown; set \(.*\)$|无法下载：仓库未知；请设置 \1|
     s|^Cannot download \(.*\): \(.*\); where GitHub can.t be reached, name a mirror of it that you trust: \(.*\)$|无法下载 \1：\2；如果无法访问 GitHub，请指定你信任的镜像：\3|
+    s|^Cannot download \([^ ]*\): \(.*\); is the mirror right? without --mirror, .*$|无法下载 \1：\2；镜像地址对吗？不加 --mirror 则直接从 GitHub 下载|
     s|^Cannot download \([^ ]*\): \(.*\)$|无法下载 \1：\2|
     s|^Cannot use \(.*\): it has more than \(.*\) bytes$|无法使用 \1：它超过 \2 字节|
     s|^Cannot use \(.*\): the answer is an HTML page; is the mirror right?$|无法使用 \1：应答是 HTML 页面；镜像地址对吗？|
@@ -300,7 +301,7 @@ fetch_by_wget() {
   at=$1
   # BusyBox has no such options, or crashes on a time-out.
   options=
-  if wget --version >/dev/null 2>&1; then options='--timeout=30 --tries=3 --max-redirect=0'; fi
+  if wget --version >/dev/null 2>&1; then options='--timeout=30 --dns-timeout=15 --connect-timeout=15 --tries=2 --max-redirect=0'; fi
   for _ in 1 2 3 4 5 6; do
     loaded=true
     # shellcheck disable=SC2086 # these are several words, or none
@@ -338,7 +339,8 @@ fetch() {
   loaded=true
   if has curl; then
     # A redirect must not leave HTTPS.
-    at_most "$3" curl -fsSL --proto "=$protocols" --connect-timeout 20 --speed-limit 1 --speed-time 30 --max-time 1800 --retry 2 \
+    at_most "$3" curl -fsSL --proto "=$protocols" --connect-timeout 15 --speed-limit 1 --speed-time 30 --max-time 1800 \
+      --retry 2 --retry-max-time 15 \
       -o "$2" "$1" 2>"$folder/log" || loaded=false
   elif has wget; then
     fetch_by_wget "$1" "$2" "$3" || loaded=false
@@ -350,6 +352,9 @@ fetch() {
   fi
   if [ "$loaded" = true ]; then return; fi
   reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1)
+  if [ -n "$mirror" ]; then
+    fail "Cannot download $1: $reason; is the mirror right? without --mirror, GitHub itself is asked"
+  fi
   case $1-$reason in
     *'(22)'* | *' 404'* | *HTTP/*) ;;
     https://github.com/*)

@@ -876,6 +876,27 @@ test("names a mirror where GitHub can't be reached, and not where it has no such
   assertEquals((await world.refuses("Cannot download", args, missing)).includes(hint), false);
 });
 
+test("asks whether the mirror is right where it refuses, or can't be reached", async (world) => {
+  const hint = "is the mirror right? without --mirror, GitHub itself is asked";
+  const at = (mirror: string) => ["-e", "https://p.example", "--mirror", mirror];
+  for (
+    const [mirror, reason] of [
+      ["https://m.example", "curl: (6) Could not resolve host: m.example"],
+      ["https://m.example", "curl: (22) The requested URL returned error: 403"],
+      ["https://m.example", "curl: (28) Connection timed out after 15002 milliseconds"],
+    ] as const
+  ) {
+    const fakes = { curl: `echo '${reason}' >&2; exit 1` };
+    await world.refuses(`: ${reason}; ${hint}`, at(mirror), { downloader: "curl", fakes });
+  }
+  const zh = { env: { LC_ALL: "zh_CN.UTF-8" }, fakes: { sed: `exec ${find("sed")} "$@"` } };
+  world.files.clear();
+  for (const downloader of ["curl", "wget"]) {
+    await world.refuses(hint, at(world.mirror), { downloader });
+    await world.refuses("；镜像地址对吗？不加 --mirror", at(world.mirror), { ...zh, downloader });
+  }
+});
+
 Deno.test("install.sh has Chinese for all that it says", async () => {
   const script = Deno.readTextFileSync(SCRIPT);
   const [chinese = ""] = /^chinese\(\) \{[^]*?^\}$/m.exec(script) ?? [];

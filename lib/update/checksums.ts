@@ -5,6 +5,7 @@
  */
 
 import { attempt } from "../attempt.ts";
+import { isHtml } from "../diagnosis/page.ts";
 import type { Downloads } from "./download.ts";
 import { stableVersionOf } from "../parse/version_order.ts";
 
@@ -49,18 +50,27 @@ const MAX_SUMS_BYTES = 64 * 1024;
  * Downloads a list of checksums, and verifies its signature.
  *
  * @param urlOf The address of a file of the release, by its name.
- * @throws {Error} When it can't be downloaded, or is not signed with the key.
+ * @throws {Error} When it can't be downloaded, is a page of HTML, or is not signed with the key.
  */
 export async function downloadSums(
   urlOf: (name: string) => string,
-  { publicKey, downloads, signal }: {
+  { publicKey, isMirror, downloads, signal }: {
     publicKey: string;
+    /** Whether the addresses are of a mirror. */
+    isMirror: boolean;
     downloads: Downloads;
     signal: AbortSignal;
   },
 ): Promise<string> {
   const urls = [urlOf(SUMS), urlOf(SIGNATURE)] as const;
   const sums = await downloads.text(urls[0], { maxBytes: MAX_SUMS_BYTES, signal });
+  if (isHtml(sums)) {
+    throw new Error(
+      isMirror
+        ? "Cannot update: the mirror answers a page of HTML \u2192 correct --mirror"
+        : "Cannot update: the server answers a page of HTML \u2192 correct --update-url",
+    );
+  }
   const signature = await downloads.text(urls[1], { maxBytes: MAX_SIGNATURE_BYTES, signal });
   if (!await isSignedBy(sums, { signature, publicKey })) {
     throw new Error(`Cannot update: ${SUMS} is not signed with the key of this project's releases`);

@@ -81,7 +81,8 @@ export async function findRelease(
   const filesOf = (folder: string) => (name: string) => mirroredUrl(`${folder}/${name}`, mirror);
   const folderOf = (version: string) => latest.replace(LATEST, `/download/v${version}`);
   const found = filesOf(wanted === undefined ? latest : folderOf(wanted));
-  const sums = await downloadSums(found, { publicKey, ...options });
+  const isMirror = mirror !== "" && found(SUMS).startsWith(`${mirror}/`);
+  const sums = await downloadSums(found, { publicKey, isMirror, ...options });
   const version = signedVersion(sums);
   if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
   if (wanted !== undefined && version !== wanted) {
