@@ -88,6 +88,10 @@ timed.test("TLS is judged by its error and by the certificate", () =>
         "failed: the certificate of panel.example is not trusted: it is for another name (TLSv1.3, issued by R13, valid for 80 days more, for a, b, c, d…) → correct the name in -e, or give the panel's server a certificate for panel.example → see whether the name has the panel's address: it is answered by 9.9.9.9",
       ],
       [
+        { error: "Cannot start TLS with panel.example: no answer within 5 s" },
+        "failed: no TLS with panel.example port 443: no answer within 5 s → see whether large packets are lost on the way: ping -M do -s 1472 192.0.2.7 → see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null → read the log of the server that terminates TLS for the panel",
+      ],
+      [
         {
           error: "Cannot connect to panel.example port 443: it does not speak TLS; is it …?",
           panelAt: "http://panel.example:25774",
