@@ -63,6 +63,11 @@ function denial(path: string): string {
   }
   const mode = ((info.mode ?? 0) & 0o777).toString(8);
   const place = uid === IMAGE_USER ? " (on the host: the file that is mounted there)" : "";
-  const command = info.uid === uid ? `chmod u+r ${path}` : `chown ${uid} ${path}`;
+  const command = info.uid === uid
+    ? `chmod u+r ${path}`
+    // Who owns a configuration may change it: `install` takes none that is not root's.
+    : path.endsWith(".json")
+    ? `chgrp ${Deno.gid()} ${path} && chmod g+r ${path}`
+    : `chown ${uid} ${path}`;
   return `user ${uid} may not read it, which is user ${info.uid}'s with mode ${mode} \u2192 ${command}${place}`;
 }

@@ -210,15 +210,21 @@ export function shapeOf(token: string): TokenShape {
   };
 }
 
+/** A key of the configuration of the installed service, which reads it at its start: root's, or in a home. */
+const INSTALLED_TOKEN = /^key token of \/(?:etc|.+\/\.config)\/komari-agent-deno\/config\.json$/;
+
 /** Where the settings of an agent are written that knows no service, by the layers that they are from. */
 export function placesOf(origins: ReadonlyMap<string, string>, url: URL): Places {
   const place = (keys: readonly string[], otherwise: string) => {
     const origin = keys.map((key) => origins.get(key)).find((it) => it !== undefined);
     return origin === undefined || origin.startsWith("flag ") ? otherwise : origin;
   };
+  const token = place(["token", "token_file", "panels"], "--token-file FILE");
   return {
     endpoint: place(["endpoint", "panels"], "-e"),
-    token: place(["token", "token_file", "panels"], "--token-file FILE"),
+    token: INSTALLED_TOKEN.test(token)
+      ? "FILE, and run `komari-agent-deno install --token-file FILE`"
+      : token,
     proxy: url.protocol === "https:" ? "HTTPS_PROXY/ALL_PROXY" : "HTTP_PROXY/ALL_PROXY",
     given: (option) => option,
     withoutProxy: `NO_PROXY=${urlHost(url)}`,

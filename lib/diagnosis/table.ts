@@ -163,7 +163,7 @@ connected to {host}, and {why}
 -> put the token itself into {token}
 = odd token ~ @odd
 {why}: it contains {odd}, which no token has
--> put the node's token into {token}, as the panel's page shows it
+-> put the node's token, as the panel's page shows it, into {token}
 = UUID for a token ~ @UUID
 {why}
 -> copy the node's token from the panel (this one is a UUID, which names a node)

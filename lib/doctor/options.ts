@@ -67,6 +67,14 @@ export function endpointPlace(of: OfService): string {
   return isFirst ? `-e (${reinstall(config)} -e URL)` : `${place} (then: ${reinstall(config)})`;
 }
 
+/** Where the token is written, and for the installed service the command that changes it. */
+export function tokenPlace(of: OfService): string {
+  const place = originOf(of, "token", "token_file", "panels").replace(/^flag /, "");
+  return of.config.isConfigInstalled && place.startsWith("key token of ")
+    ? `FILE, and run \`${reinstall(of.config)} --token-file FILE\``
+    : place || given(of, "--token-file FILE");
+}
+
 /** The variables that may name the proxy; where the service's unit sets one, that one and its file. */
 export function proxyNames(
   { url, settings }: { url: URL } & Pick<OfService, "settings">,

@@ -17,8 +17,8 @@ import {
   endpointPlace,
   given,
   type OfService,
-  originOf,
   proxyNames,
+  tokenPlace,
   withoutProxy,
 } from "./options.ts";
 
@@ -69,8 +69,7 @@ export function seenWay(way: Way): SeenWay {
     sends: config.headers.map(([name]) => name.toLowerCase()),
     places: {
       endpoint: endpointPlace(way),
-      token: originOf(way, "token", "token_file", "panels").replace(/^flag /, "") ||
-        given(way, "--token-file FILE"),
+      token: tokenPlace(way),
       proxy: proxyNames(way),
       given: (option) => given(way, option),
       withoutProxy: withoutProxy(way),

@@ -91,13 +91,18 @@ Deno.test("readOwnText() says whose a file is that this user may not read, and t
   const denied = () => {
     throw new Deno.errors.PermissionDenied("denied");
   };
-  const of = (owner: number | undefined, uid: number) => {
+  const of = (owner: number | undefined, uid: number, path = "/run/token") => {
     const statSync = () => owner === undefined ? denied() : { uid: owner, mode: 0o100600 };
-    using _ = replaced<object>(Deno, { readTextFileSync: denied, statSync, uid: () => uid });
-    return assertThrows(() => readOwnText("/run/token"), Error).message;
+    using _ = replaced<object>(Deno, {
+      readTextFileSync: denied,
+      statSync,
+      uid: () => uid,
+      gid: () => 44,
+    });
+    return assertThrows(() => readOwnText(path), Error).message;
   };
   await same(
-    ([owner, uid]) => of(owner, uid),
+    (asked) => of(...asked),
     [
       [
         [0, 1000],
@@ -110,6 +115,10 @@ Deno.test("readOwnText() says whose a file is that this user may not read, and t
       [
         [0, 65532],
         "user 65532 may not read it, which is user 0's with mode 600 \u2192 chown 65532 /run/token (on the host: the file that is mounted there)",
+      ],
+      [
+        [0, 997, "/etc/x/config.json"],
+        "user 997 may not read it, which is user 0's with mode 600 \u2192 chgrp 44 /etc/x/config.json && chmod g+r /etc/x/config.json",
       ],
       [[undefined, 7], "user 7 may not enter its folder \u2192 see which one: namei -l /run/token"],
     ] as const,

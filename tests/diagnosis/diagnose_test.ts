@@ -140,7 +140,7 @@ closed the connection was lost
 token token=\${KOMARI_TOKEN} the panel does not know this token
 → variable for a token: the panel does not know this token: it is a variable that was not expanded ⇒ put the token itself into --token-file FILE
 token token="0123456789abcdefghijkl the panel does not know this token
-→ odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token into --token-file FILE, as the panel's page shows it
+→ odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token, as the panel's page shows it, into --token-file FILE
 token token=0f8fad5b-d9cb-469f-a165-70867728950e the panel does not know this token
 → UUID for a token: the panel does not know this token ⇒ copy the node's token from the panel (this one is a UUID, which names a node)
 token token=0123456789abcdef0123456789abcdef the panel does not know this token
@@ -315,4 +315,17 @@ Deno.test("places are those of the layers that the options are from", () => {
     "HTTPS_PROXY/ALL_PROXY",
     "NO_PROXY=panel.example",
   ]);
+});
+
+Deno.test("the token of an installed service is changed by install, which restarts it", async () => {
+  const placeOf = (file: string) =>
+    placesOf(new Map([["token", `key token of ${file}`]]), new URL("https://p.example")).token;
+  const install = "FILE, and run `komari-agent-deno install --token-file FILE`";
+  await same(placeOf, [
+    ["/etc/komari-agent-deno/config.json", install],
+    ["/home/a/.config/komari-agent-deno/config.json", install],
+    ["/srv/config.json", "key token of /srv/config.json"],
+  ]);
+  const advice = `put the token itself into ${install}`;
+  assertEquals(leftEnglish(translate(advice, "zh")), undefined);
 });

@@ -5,6 +5,7 @@ import {
   originOf,
   proxyNames,
   reinstall,
+  tokenPlace,
   withoutProxy,
 } from "../../lib/doctor/options.ts";
 import { parseSettings } from "../../lib/doctor/loaded_unit.ts";
@@ -52,6 +53,21 @@ Deno.test("options are given as this command, or as the installed service, gets 
     ],
   );
   assertEquals(withoutProxy(shell), "NO_PROXY=a.example,b,panel.example");
+});
+
+Deno.test("the token of the installed service is changed by install, which restarts it", () => {
+  const origins = new Map([["token", "key token of /etc/x/config.json"]]);
+  const placeBy = (config: typeof CONFIG) => tokenPlace({ config, settings: [] });
+  assertEquals(
+    [{ ...installed, origins }, { ...CONFIG, origins }, { ...CONFIG, origins: new Map() }].map(
+      placeBy,
+    ),
+    [
+      `FILE, and run \`${INSTALL} --token-file FILE\``,
+      "key token of /etc/x/config.json",
+      "--token-file FILE",
+    ],
+  );
 });
 
 Deno.test("a service of another name is named in its commands", () => {
