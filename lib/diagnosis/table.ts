@@ -46,10 +46,10 @@ no connection to {peer}: {why}
 -> see whether it listens: nc -vz {host} {port}
 = not on this machine ~ @loopback
 no connection to {peer}: {why}
--> start the panel, if it is on this machine (ss -ltn shows what listens); else correct {endpoint}
+-> start the panel, if it is on this machine (ss -ltn); else correct {endpoint} (in a container, {address} is the container itself)
 = refused ~ /refused/
 no connection to {peer}: {why}
--> start the panel if nothing listens there (ss -ltn); else correct {endpoint}
+-> start the panel if none listens (ss -ltn); else correct {endpoint} or a firewall
 -> see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
 = own firewall ~ /does not let it through/
 no connection to {peer}: {why}
@@ -70,7 +70,7 @@ no connection to {peer}: {why}
 -> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = dropped ~ /no answer/
 no connection to {peer}: {why}
--> see from another machine whether it answers: curl -m 10 -I {origin}; if so, a firewall drops it: nft list ruleset
+-> see from another machine whether it answers: curl -m 10 -I {origin}; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port {port} in its firewall or the provider's security group
 -> see how far packets get: traceroute -n {address}
 = connection
 no connection to {peer}: {why}
@@ -135,6 +135,10 @@ the certificate of {host} is not trusted: {why}
 the certificate of {host} is not trusted: {why}
 -> give the panel's server the full chain (fullchain.pem); for an authority of your own: {--ca-cert FILE}
 -> see from another machine whether the issuer is the same; if not, something on the way answers: {client}
+= no TLS answer ~ /no answer/
+no TLS with {host} port {port}: {why}
+-> see what answers there: {client}; if that hangs too, large packets may be lost on the way: ping -M do -s 1472 {host}
+-> read the log of the server that terminates TLS for the panel
 = TLS
 no TLS with {host} port {port}: {why}
 -> see what answers there: {client}

@@ -14,7 +14,7 @@ const BROKEN = check("connect", "TCP connection", {
   status: "failed",
   text: "panel.example port 25774 (192.0.2.7): connection refused (answered by 192.0.2.53)",
   advice: [
-    "start the panel if nothing listens there (ss -ltn); else correct -e",
+    "start the panel if none listens (ss -ltn); else correct -e or a firewall",
     "see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
   ],
 });
@@ -43,7 +43,7 @@ Deno.test("the report has each problem in three lines at most, and how many chec
     `\
 ✗ TCP connection: panel.example port 25774 (192.0.2.7): connection refused
   (answered by 192.0.2.53)
-  → start the panel if nothing listens there (ss -ltn); else correct -e
+  → start the panel if none listens (ss -ltn); else correct -e or a firewall
 ! Service: it does not start at boot
   → do it
   → or not
@@ -59,7 +59,7 @@ Deno.test("the report in Chinese", () => {
     `\
 ✗ TCP 连接：panel.example 端口 25774（192.0.2.7）：连接被拒绝（由 192.0.2.53
   回答）
-  → 如果面板所在机器上没有程序监听该端口（ss -ltn），请启动面板；否则改正 -e
+  → 如果没有程序监听该端口（ss -ltn），请启动面板；否则改正 -e 或防火墙
 0 项检查通过
 `,
   );
@@ -71,7 +71,7 @@ Deno.test("--verbose shows all checks with all of their advice", () => {
     `\
 ✗ TCP connection: panel.example port 25774 (192.0.2.7): connection refused
   (answered by 192.0.2.53)
-  → start the panel if nothing listens there (ss -ltn); else correct -e
+  → start the panel if none listens (ss -ltn); else correct -e or a firewall
   → see whether a firewall, here or there, refuses it: nft list ruleset ||
     iptables-save
 ✗ Running agent: none

@@ -102,7 +102,7 @@ Deno.test("readOwnText() says whose a file is that this user may not read, and t
     return assertThrows(() => readOwnText(path), Error).message;
   };
   await same(
-    (asked) => of(...asked),
+    (asked: readonly [owner: number | undefined, uid: number, path?: string]) => of(...asked),
     [
       [
         [0, 1000],

@@ -70,9 +70,9 @@ lookup Cannot resolve panel.example: too many lookups hang
 connect proxy=http://10.0.0.1:3128 Cannot connect to the proxy 10.0.0.1 port 3128: connection refused
 → dead proxy: no connection to the proxy 10.0.0.1 port 3128: connection refused ⇒ start the proxy, or correct HTTPS_PROXY/ALL_PROXY; without it: NO_PROXY=panel.example
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
-→ not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e
+→ not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
-→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ start the panel if nothing listens there (ss -ltn); else correct -e
+→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ start the panel if none listens (ss -ltn); else correct -e or a firewall
 connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does not let it through
 → own firewall: no connection to panel.example port 443 (192.0.2.7): this machine does not let it through ⇒ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family
@@ -82,7 +82,7 @@ connect Cannot connect to panel.example port 443 (192.0.2.7): host is unreachabl
 connect Cannot connect to panel.example port 443 (2001:db8::7): network is unreachable
 → offline: no connection to panel.example port 443 (2001:db8::7): network is unreachable ⇒ see whether this machine is online and has a route there: ip addr; ip -6 route get 2001:db8::7
 connect Cannot connect to panel.example port 443 (192.0.2.7): no answer within 10 s
-→ dropped: no connection to panel.example port 443 (192.0.2.7): no answer within 10 s ⇒ see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset
+→ dropped: no connection to panel.example port 443 (192.0.2.7): no answer within 10 s ⇒ see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group
 connect Cannot connect to panel.example port 443 (192.0.2.7): connection reset
 → connection: no connection to panel.example port 443 (192.0.2.7): connection reset ⇒ see what answers there: curl -v https://panel.example
 proxy proxy=http://10.0.0.1:3128 Cannot connect to panel.example through the proxy 10.0.0.1 port 3128: the proxy answers 407 Proxy Authentication Required
@@ -125,6 +125,8 @@ tls Cannot trust the certificate of panel.example: it is self-signed
 → self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own certificate, trust it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: its issuer is unknown to this machine
 → unknown issuer: the certificate of panel.example is not trusted: its issuer is unknown to this machine ⇒ give the panel's server the full chain (fullchain.pem); for an authority of your own: --ca-cert FILE
+tls no answer within 8 s
+→ no TLS answer: no TLS with panel.example port 443: no answer within 8 s ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null; if that hangs too, large packets may be lost on the way: ping -M do -s 1472 panel.example
 tls Cannot start TLS with panel.example port 443: the server closed the connection
 → TLS: no TLS with panel.example port 443: the server closed the connection ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null
 silent no answer within 6 s

@@ -39,7 +39,7 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     ],
     [
       { error: REFUSED, source: "answered by 9.9.9.9" },
-      "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → start the panel if nothing listens there (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
+      "failed: panel.example port 443 (192.0.2.7): connection refused (answered by 9.9.9.9) → start the panel if none listens (ss -ltn); else correct -e or a firewall → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save → see whether 192.0.2.7 is the panel's address: it is answered by 9.9.9.9",
     ],
     [
       { error: LATE, source: "from line 2 of /etc/hosts" },
@@ -48,23 +48,23 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     // A panel at another port is proposed first, with a warning where it has no TLS.
     [
       { error: REFUSED, panelAt: "http://panel.example:25774" },
-      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if nothing listens there (ss -ltn); else correct -e → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
+      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if none listens (ss -ltn); else correct -e or a firewall → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
     ],
     [
       { error: LATE, isPinged: true },
-      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; it answers pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; it answers pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group → see how far packets get: traceroute -n 192.0.2.7",
     ],
     [
       { error: LATE, isPinged: false },
-      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; nor does it answer pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; nor does it answer pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group → see how far packets get: traceroute -n 192.0.2.7",
     ],
     [
       { error: HERE, addresses: ["127.0.0.1"], source: "from line 3 of /etc/hosts" },
-      "failed: panel.example port 443 (127.0.0.1): connection refused (from line 3 of /etc/hosts) → correct or remove line 3 of /etc/hosts, unless 127.0.0.1 is still the right address → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
+      "failed: panel.example port 443 (127.0.0.1): connection refused (from line 3 of /etc/hosts) → correct or remove line 3 of /etc/hosts, unless 127.0.0.1 is still the right address → start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)",
     ],
     [
       { error: HERE, addresses: ["127.0.0.1"], isContained: true },
-      "failed: panel.example port 443 (127.0.0.1): connection refused → in a container this address is the container itself: give the panel's name, or start it with --network host → start the panel, if it is on this machine (ss -ltn shows what listens); else correct -e",
+      "failed: panel.example port 443 (127.0.0.1): connection refused → in a container this address is the container itself: give the panel's name, or start it with --network host → start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)",
     ],
     // The kernel calls an address without its family unreachable.
     [
