@@ -22,6 +22,8 @@ const NEIGHBOURS: readonly (readonly [from: string, to: string])[] = [
   ["remote/", "panel/"],
   // An update restarts what the installation has made.
   ["update/", "service/"],
+  // The log says what to do about a state that can't be kept.
+  ["state/", "diagnosis/"],
   // The helper shell looks up on the machine what the sealed process can't.
   ["sandbox/", "host/"],
 ];

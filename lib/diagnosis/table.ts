@@ -337,7 +337,10 @@ there is no "script" command
 = deleted state ~ /was deleted/
 {error}
 -> make {folder} again, restart the agent, and set the month's total: komari-agent-deno traffic set
-= no folder ~ /[Nn]ot a directory/
+= shared state ~ /another agent/
+{error}
+-> give each agent a --state-dir of its own
+= no folder ~ /[Nn]ot a directory|File exists|no regular file/
 {error}
 -> move away what is there, or choose another folder: {--state-dir FOLDER}
 = read-only state ~ /[Rr]ead-only/

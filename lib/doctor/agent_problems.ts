@@ -36,7 +36,7 @@ const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
 const FORBIDDEN_PING = /^"ping" may not open its socket/;
 
 /** The problems that the agent has seen, in the order of its parts. */
-export function agentProblems({ problems, panels }: Health): AgentProblem[] {
+export function agentProblems({ problems, panels, stateFolder }: Health): AgentProblem[] {
   return [
     ...panels.filter(closesSoon).map((panel) => {
       const { reason, action } = shortLived(panel);
@@ -50,7 +50,7 @@ export function agentProblems({ problems, panels }: Health): AgentProblem[] {
       }
       const reason = part === "ping" ? pingProblem(text) : text;
       const action = part === "state" || part === "terminal"
-        ? diagnoseOwn(part, text).action
+        ? diagnoseOwn(part, text, part === "state" ? stateFolder : undefined).action
         : ACTIONS[part];
       return { part, text: `${PARTS[part]}: ${reason}`, ...action !== undefined && { action } };
     }),

@@ -88,7 +88,6 @@ function advice(folder: string, reason: string, here: Here): Line[] {
         : `give the container a volume at ${folder} that its user can write`,
     ];
   }
-  if (/another agent uses/.test(reason)) return ["give each agent a --state-dir of its own"];
   if (cause === "read-only state") {
     return [
       unit && candidates({ unit, install: reinstall(config) }, "it is kept")?.look,

@@ -108,7 +108,8 @@ export function describeError(error: unknown): string {
   let current: unknown = error;
   for (let depth = 0; depth < 5 && current !== undefined && current !== null; depth++) {
     const text = current instanceof Error ? current.message || current.name : String(current);
-    // Wrapped errors often repeat the message.
+    // Wrapped errors often repeat the message, or begin with it.
+    if (text.startsWith(`${words.at(-1)}: `)) words.pop();
     if (!words.some((word) => word.includes(text))) words.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }

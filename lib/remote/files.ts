@@ -110,7 +110,7 @@ export class Files {
 
   #refuse(requestId: string): void {
     const reason = this.#programs === undefined
-      ? "remote control is off"
+      ? "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted"
       : "--disable-remote-files is set";
     this.#refusalLog.write(() =>
       this.#log.warning("Refused a file request of the panel: {reason}", { reason })

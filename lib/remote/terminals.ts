@@ -59,7 +59,10 @@ export class Terminals {
     const programs = this.#programs;
     if (programs === undefined) {
       this.#refusalLog.write(() =>
-        this.#log.warning("Refused a terminal of the panel: remote control is off")
+        this.#log.warning(
+          "Refused a terminal of the panel: remote control is off \u2192 " +
+            "--enable-remote-control turns it on, if that is wanted",
+        )
       );
       return this.#refuse(requestId, DISABLED);
     }

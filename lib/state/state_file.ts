@@ -77,7 +77,9 @@ export class StateFile<T> implements Disposable {
       if (attempt(() => Deno.lstatSync(this.path)) === undefined) await this.#create();
       this.#file ??= openWritableFile(this.path, { mode: 0o600 });
       return content;
-    } catch (cause) {
+    } catch (error) {
+      // That it can't be read names it as well.
+      const cause = error instanceof Error ? error.cause ?? error : error;
       throw new Error(`Cannot use ${this.path}`, { cause });
     }
   }

@@ -1,5 +1,6 @@
 import { abortable } from "@std/async/abortable";
 import { delay } from "@std/async/delay";
+import { diagnoseOwn } from "../diagnosis/diagnose.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import type { ProblemObserver } from "./health_file.ts";
@@ -81,7 +82,7 @@ export class StatePersister<T> {
     try {
       this.#isLocked = this.#lock.tryLock();
       if (this.#isLocked) this.#adopt(this.#file.read());
-      else this.#setProblem(`another agent uses ${folder}; give each a --state-dir of its own`);
+      else this.#setProblem(`another agent uses ${folder}`);
     } catch (error) {
       this.#setProblem(describeError(error));
     }
@@ -141,9 +142,10 @@ export class StatePersister<T> {
     if (problem === "") {
       this.#log.info("{name} is kept in {folder} again", { name, folder });
     } else {
+      const { action } = diagnoseOwn("state", problem, folder);
       this.#log.warning(
-        "{name} can't be kept: {problem}; it is counted in memory only, and would be lost",
-        { name, problem },
+        "{name} can't be kept: {problem}; it is counted in memory only \u2192 {action}",
+        { name, problem, action },
       );
     }
   }

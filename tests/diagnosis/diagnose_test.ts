@@ -255,6 +255,8 @@ state Cannot write /var/lib/x/month.state: Permission denied
 → rights of the state: Cannot write /var/lib/x/month.state: Permission denied ⇒ give /var/lib/x to the agent's user: chown -R USER /var/lib/x
 state /var/lib/x/month.state was deleted
 → deleted state: /var/lib/x/month.state was deleted ⇒ make /var/lib/x again, restart the agent, and set the month's total: komari-agent-deno traffic set
+state another agent uses /var/lib/x
+→ shared state: another agent uses /var/lib/x ⇒ give each agent a --state-dir of its own
 state Cannot write /var/lib/x/month.state: Not a directory
 → no folder: Cannot write /var/lib/x/month.state: Not a directory ⇒ move away what is there, or choose another folder: --state-dir FOLDER
 state Cannot write /var/lib/x/month.state: Read-only file system

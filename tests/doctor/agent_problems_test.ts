@@ -57,6 +57,13 @@ Deno.test("agentProblems() name connections that are closed soon, from the third
   ]);
 });
 
+Deno.test("agentProblems() give the agent's user the folder of the state, and not the one above", () => {
+  const text = "Cannot use the folder /var/lib/x: Permission denied";
+  const problems = [{ part: "state", text, sinceMs: 0 }] as const;
+  const [problem] = agentProblems(healthOf({ problems, stateFolder: "/var/lib/x" }));
+  assertEquals(problem?.action, "give /var/lib/x to the agent's user: chown -R USER /var/lib/x");
+});
+
 Deno.test("agentProblems() tell what to do about a ping without rights", () => {
   const text = '"ping" may not open its socket: run the agent as root, or so (not permitted)';
   const problems = [{ part: "ping", text, sinceMs: 0 }] as const;

@@ -43,7 +43,7 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     ],
     [
       { error: LATE, source: "from line 2 of /etc/hosts" },
-      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s (from line 2 of /etc/hosts) → correct or remove line 2 of /etc/hosts, unless 192.0.2.7 is still the right address → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall drops it: nft list ruleset → see how far packets get: traceroute -n 192.0.2.7",
+      "failed: panel.example port 443 (192.0.2.7): no answer within 5 s (from line 2 of /etc/hosts) → correct or remove line 2 of /etc/hosts, unless 192.0.2.7 is still the right address → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group → see how far packets get: traceroute -n 192.0.2.7",
     ],
     // A panel at another port is proposed first, with a warning where it has no TLS.
     [

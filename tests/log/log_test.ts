@@ -107,6 +107,8 @@ Deno.test("describeError() joins the causes without repetition", () => {
     const error = new Error(head, { cause: new Error(call) });
     assertEquals(describeError(error), `${head}: File exists${left}`);
   }
+  const again = new Error("Cannot use /x: it is a pipe");
+  assertEquals(describeError(new Error("Cannot use /x", { cause: again })), again.message);
   // What has no message is called by its name.
   assertEquals(describeError(new TypeError()), "TypeError");
   assertEquals(describeError(new Error("a", { cause: null })), "a");

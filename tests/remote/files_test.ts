@@ -67,7 +67,11 @@ Deno.test("Files.handle() answers a request that could not be begun, and begins 
 });
 
 const table = [
-  ["remote control is off", { isOff: true }, "remote control is off"],
+  [
+    "remote control is off",
+    { isOff: true },
+    "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted",
+  ],
   ["files are switched off", { isAllowed: false }, "--disable-remote-files is set"],
 ] as const;
 for (const [name, options, reason] of table) {

@@ -188,7 +188,10 @@ withWorld.test("StatePersister says once that it can't open its file, and goes o
   await world.stop();
   assertMatch(world.problem ?? "", /restart the agent/);
   assertEquals(world.log.length, 1, world.log.join("\n"));
-  assertMatch(world.log[0] ?? "", /^<4>agent: The number can't be kept: .*; restart the agent/);
+  assertMatch(
+    world.log[0] ?? "",
+    /^<4>agent: The number can't be kept: .*; restart the agent.* \u2192 move away what is there/,
+  );
 });
 
 withWorld.test("StatePersister tries again after a write that failed, and says when it goes well", async (world) => {
@@ -213,7 +216,10 @@ withWorld.test("StatePersister leaves another's folder alone, and takes it over 
   assertEquals(world.number.value, 5, "it counts along");
   world.number.set(6);
   await world.until(() => world.log.length >= 1);
-  assertMatch(world.log[0] ?? "", /another agent uses .*; give each a --state-dir of its own/);
+  assertMatch(
+    world.log[0] ?? "",
+    /another agent uses .* \u2192 give each agent a --state-dir of its own/,
+  );
   assertEquals(world.onDisk(), 5);
   await leave(world.folder, 8);
   other.unlock();
@@ -228,7 +234,7 @@ withWorld.test("StatePersister leaves the folder to others where it can't open i
   await world.start();
   using other = FolderLock.open(world.folder);
   assert(other.tryLock());
-  assertMatch(world.problem ?? "", /n\.state.*restart the agent/);
+  assertMatch(world.problem ?? "", /^Cannot use \S+n\.state: [^/]*restart the agent/);
 });
 
 withWorld.test("StatePersister warns of a damaged state", async (world) => {
@@ -247,7 +253,10 @@ withWorld.test("StatePersister says that its file was deleted, since it can't ma
   world.number.set(2);
   await world.until(() => world.log.length >= 1);
   const shown = world.log[0] ?? "";
-  assertMatch(shown, /can't be kept: .*n\.state was deleted; it is counted in memory/);
+  assertMatch(
+    shown,
+    /can't be kept: .*n\.state was deleted; it is counted in memory only \u2192 make /,
+  );
 });
 
 /** A disk that hangs: a write to it never ends. */
