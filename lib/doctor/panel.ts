@@ -147,7 +147,9 @@ export function judgePanel(evidence: PanelEvidence, way: Way): Check[] {
   const source = name === undefined ? "" : sourceText(name);
   const isPlain = way.url.protocol === "http:";
   const isReached = connection !== undefined && connection.error === undefined;
-  const failures = [connection?.error, ...name?.answers.map(({ code }) => code) ?? []].join();
+  // Where there is an address, as of /etc/hosts, name servers stand in nobody's way.
+  const servers = name?.addresses.length === 0 ? name.answers : [];
+  const failures = [connection?.error, ...servers.map(({ code }) => code)].join();
   const isUnreachable = /network is unreachable|may not send to it/.test(failures);
   const links: readonly (readonly [id: string, title: string, judge: () => Finding | undefined])[] =
     [

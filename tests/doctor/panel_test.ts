@@ -145,6 +145,22 @@ Deno.test("links behind a broken one are not judged, and follow from it; http://
   ]);
 });
 
+Deno.test("a name server that is out of reach is no cause where /etc/hosts has the address", () => {
+  const answers = [{ server: "9.9.9.9", code: "network is unreachable", ms: 1, addresses: [] }];
+  const eth0 = { name: "eth0", isUp: true, hasCarrier: true, addresses: ["192.0.2.5"] };
+  const broken = (addresses: readonly string[]) => {
+    const error = "Cannot connect to panel.example port 443 (192.0.2.7): host is unreachable";
+    const evidence: PanelEvidence = {
+      network: { interfaces: [eth0], routes: [] },
+      name: { ...NAME, answers, addresses },
+      ...addresses.length > 0 && { connection: { ms: 1, error } },
+      ms: {},
+    };
+    return judgePanel(evidence, wayOf()).find(({ status }) => status === "failed")?.id;
+  };
+  assertEquals([broken(["192.0.2.7"]), broken([])], ["connect", "network"]);
+});
+
 Deno.test("links that there was no time for say so", () => {
   const checks = judgePanel({ name: NAME, ms: {} }, wayOf());
   assertEquals(checks.find(({ id }) => id === "connect")?.text.includes("no time"), true);
