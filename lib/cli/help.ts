@@ -74,7 +74,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
     group: "look",
     help: "show whether the agent reports, and what it does",
     details:
-      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports, else 1.",
+      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports and nothing else is wrong, else 1.",
     example: "status --json",
   },
   "doctor": {

@@ -54,7 +54,7 @@ export interface Status {
 /** Columns of the names. */
 const NAME_WIDTH = 14;
 
-/** Prints the state of the agent; the exit code is 0 if its reports are accepted. */
+/** Prints the state of the agent; the exit code is 0 if its reports are accepted and nothing else is wrong. */
 export async function runStatus(config: Config, context: CommandContext): Promise<number> {
   const { env, signal } = context;
   const health = readHealth(agentFolders(config, env));

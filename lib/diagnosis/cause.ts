@@ -75,6 +75,8 @@ export interface Places {
   readonly endpoint: string;
   readonly token: string;
   readonly proxy: string;
+  /** Empty where no file of authorities is given. */
+  readonly caCert: string;
   /** How an option, or a variable, is given. */
   given(option: string): string;
   /** How connections leave the proxy out. */

@@ -102,6 +102,7 @@ function isIn(pattern: string, text: string): boolean {
 /** The tests of the table, but for those of an answer. */
 const TESTS: Readonly<Record<string, (failure: Failure) => boolean>> = {
   proxy: ({ way }) => way.proxy !== undefined,
+  "own authorities": ({ way }) => way.places.caCert !== "",
   "no login": ({ way }) => way.proxy?.login === undefined,
   loopback: ({ address }) => isLoopbackHost(address),
   plain: ({ way }) => way.url.protocol === "http:",
@@ -225,6 +226,7 @@ export function placesOf(origins: ReadonlyMap<string, string>, url: URL): Places
     token: INSTALLED_TOKEN.test(token)
       ? "FILE, and run `komari-agent-deno install --token-file FILE`"
       : token,
+    caCert: origins.get("ca_cert") ?? "",
     proxy: url.protocol === "https:" ? "HTTPS_PROXY/ALL_PROXY" : "HTTP_PROXY/ALL_PROXY",
     given: (option) => option,
     withoutProxy: `NO_PROXY=${urlHost(url)}`,

@@ -110,7 +110,10 @@ export function judgeTls(evidence: TlsEvidence, way: Way, source: string): Findi
       // The first large ones of a connection are those of TLS.
       /no answer within/.test(error) &&
         `see whether large packets are lost on the way: ping -M do -s ${size} ${address}`,
-      ...seen.cause === "unknown issuer" && isAlone ? [chain] : advice,
+      ...seen.cause === "unknown issuer" && isAlone
+        ? [chain]
+        // Its first look names lost packets, too.
+        : advice.slice(seen.cause === "no TLS answer" ? 1 : 0),
       seen.cause === "other name" && source !== "" &&
         `see whether the name has the panel's address: it is ${source}`,
     );

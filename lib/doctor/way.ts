@@ -17,6 +17,7 @@ import {
   endpointPlace,
   given,
   type OfService,
+  originOf,
   proxyNames,
   tokenPlace,
   withoutProxy,
@@ -70,6 +71,7 @@ export function seenWay(way: Way): SeenWay {
     places: {
       endpoint: endpointPlace(way),
       token: tokenPlace(way),
+      caCert: originOf(way, "ca_cert"),
       proxy: proxyNames(way),
       given: (option) => given(way, option),
       withoutProxy: withoutProxy(way),

@@ -35,7 +35,7 @@ function diagnose(line: string) {
     ...{ url, proxy: proxy === undefined ? undefined : parseProxy(proxy) },
     token: shapeOf(take("token") ?? "0123456789abcdefghijkl"),
     sends: take("sends")?.split(",") ?? [],
-    places: placesOf(new Map(), url),
+    places: placesOf(new Map(take("ca") === undefined ? [] : [["ca_cert", "flag --ca-cert"]]), url),
   };
   const [count = 0, shortestMs = 0, longestMs = 0] = take("open")?.split(",").map(Number) ?? [];
   const wasAccepted = take("accepted") !== undefined;
@@ -121,6 +121,10 @@ tls Cannot trust the certificate of panel.example: it is for another name
 → other name: the certificate of panel.example is not trusted: it is for another name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
 tls Cannot start TLS with panel.example port 443: the server has no site of that name
 → no site: no TLS with panel.example port 443: the server has no site of that name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
+tls ca=yes Cannot trust the certificate of panel.example: its issuer is unknown to this machine
+→ wrong authority: the certificate of panel.example is not trusted: the file of --ca-cert does not hold its authority ⇒ give a file that holds it: --ca-cert FILE
+tls ca=yes Cannot trust the certificate of panel.example: it is self-signed
+→ wrong authority: the certificate of panel.example is not trusted: the file of --ca-cert does not hold its authority ⇒ give a file that holds it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: it is self-signed
 → self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own certificate, trust it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: its issuer is unknown to this machine
