@@ -8,12 +8,11 @@ import { attempt } from "../attempt.ts";
 import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
-import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { failed, type Finding, ok, skipped, warning } from "./check.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
 import {
-  addressOf,
   causeOf,
   failureText,
   type OpenWay,
@@ -103,13 +102,8 @@ export function judgeTls(evidence: TlsEvidence, way: Way, source: string): Findi
       "give the panel's server the full chain (fullchain.pem): it sends its own certificate alone";
     // Authorities that say where their own certificate is are well-known, or below one.
     const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
-    const address = addressOf(way);
-    const size = ipFamily(address) === 6 ? 1452 : 1472;
     return failed(
       text,
-      // The first large ones of a connection are those of TLS.
-      /no answer within/.test(error) &&
-        `see whether large packets are lost on the way: ping -M do -s ${size} ${address}`,
       ...seen.cause === "unknown issuer" && isAlone
         ? [chain]
         // Its first look names lost packets, too.
