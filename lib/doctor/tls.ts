@@ -104,10 +104,7 @@ export function judgeTls(evidence: TlsEvidence, way: Way, source: string): Findi
     const isAlone = certificate?.isAlone === true && certificate.namesIssuersFile;
     return failed(
       text,
-      ...seen.cause === "unknown issuer" && isAlone
-        ? [chain]
-        // Its first look names lost packets, too.
-        : advice.slice(seen.cause === "no TLS answer" ? 1 : 0),
+      ...seen.cause === "unknown issuer" && isAlone ? [chain] : advice,
       seen.cause === "other name" && source !== "" &&
         `see whether the name has the panel's address: it is ${source}`,
     );
