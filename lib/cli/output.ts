@@ -7,6 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { isUsageError } from "../config/usage_error.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
 import { printable } from "../log/redact.ts";
 import { writeAllSync } from "../io/write_all.ts";
@@ -54,7 +55,7 @@ export function logToStandardError(
   setUpLog({
     ...{ level, format, secrets, contexts, terminal },
     forJournal: forJournal && format === "text",
-    write,
+    write: whileRead(write),
   });
   for (const notice of notices) getLogger("agent").warning("{notice}", { notice });
 }
@@ -78,4 +79,35 @@ export function explainError(error: unknown): string {
 function isForbidden(error: unknown): boolean {
   return error instanceof Deno.errors.NotCapable ||
     (error instanceof Error && isForbidden(error.cause));
+}
+
+const SYMBOLS = {
+  poll: { parameters: ["buffer", "usize", "i32", NO_STUB], result: "i32" },
+} as const;
+
+const STANDARD_ERROR = 2;
+const POLLOUT = 4;
+
+/** A reader that takes nothing for so long has stopped. */
+const READER_MS = 1_000;
+
+/**
+ * Writes lines to standard error as long as they are read.
+ *
+ * A write into a full pipe waits for its reader, and meanwhile the process neither reports nor ends at a
+ * signal. So lines are dropped while there is no room.
+ */
+function whileRead(write: (line: string) => void): (line: string) => void {
+  // It stays open, for the seal lets none be opened.
+  const library = Deno.build.os === "linux" ? attempt(() => openLibrary(SYMBOLS)) : undefined;
+  if (library === undefined) return write;
+  const { poll } = library.symbols;
+  let isRead = true;
+  return (line) => {
+    // A `struct pollfd`, whose second half becomes what was found.
+    const request = Int32Array.of(STANDARD_ERROR, POLLOUT);
+    // A signal interrupts it.
+    isRead = poll(request, 1n, isRead ? READER_MS : 0, NO_STUB_VALUE) > 0;
+    if (isRead) write(line);
+  };
 }

@@ -370,7 +370,10 @@ export class TestPanel extends StandInPanel {
     const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
     return this.refuseStranger(head) ??
       (terminal?.acceptsDial === true
-        ? (socket: WebSocket) => terminal.attach(socket)
+        ? (socket: WebSocket) => {
+          socket.on("ping", (data) => socket.pong(data, undefined, () => {}));
+          terminal.attach(socket);
+        }
         : SESSION_NOT_FOUND);
   }
 

@@ -99,12 +99,12 @@ Deno.test("an agent with a key takes over the node of an official agent, if the 
 
 Deno.test("an agent with a wrong key says so once, goes on, and shows no trace of the key", async () => {
   using place = await Place.open();
-  await using agent = place.agent("--auto-discovery", "wr0ng-discovery-key");
-  await agent.says("refuses the key");
+  await using agent = place.agent("--auto-discovery", "wr0ng-k3y-0123");
+  await agent.says("rejects the auto-discovery key");
   await agent.stopsAtOnce();
   assertMatch(
     agent.output,
-    / warning panel: Cannot register: the panel refuses the key .*status 403, "Invalid .* \u2192 compare it /,
+    / warning panel: Cannot register: the panel rejects the auto-discovery key.*status 403, "Invalid .* \u2192 compare it /,
   );
   assertEquals(agent.lines("Cannot register").length, 1, agent.output);
   assertEquals(agent.output.includes("wr0ng"), false);

@@ -54,7 +54,7 @@ for (
       await withCable(async (lost) => {
         const { agent, lead } = lost;
         lead.pull();
-        await agent.says("no answer within");
+        await agent.says("Cannot report: ");
         change(lost);
         lead.plug();
         const seconds = await secondsUntilBack(lost);
