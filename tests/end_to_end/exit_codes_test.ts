@@ -31,20 +31,6 @@ inFolder.test("the program ends with 0, 1 for a failure, and 2 for a mistake of 
   }
 });
 
-inFolder.test("where the locale has only ASCII, so has what is printed, errors too", async ({ path: home }) => {
-  const signs = [["--dry-run --interval 0.1 --ip-services off", "s apart ..."], [
-    "-e https://a/?x=1",
-    "https://a/?...",
-  ]] as const;
-  for (const [line, sign] of signs) {
-    const { stdout, stderr } = await spawnProgram(line.split(" "), home, { LC_ALL: "C" })
-      .output();
-    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assertStringIncludes(text, sign);
-    assertMatch(text, /^[ -~\n]*$/);
-  }
-});
-
 inFolder.test("with --log-format json an error is an object in a line", async ({ path: home }) => {
   const found = await spawnProgram(["--log-format", "json", "--wrong"], home).output();
   const { time: _, error, ...line } = JSON.parse(new TextDecoder().decode(found.stderr));
