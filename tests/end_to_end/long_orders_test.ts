@@ -1,5 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { panelFault } from "../test_panel/faults.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { TestPanel } from "../test_panel/test_panel.ts";
 import { REMOTE_CONTROL, reportsBy, until, withAgent } from "./setup.ts";
 
@@ -73,15 +72,3 @@ for (const [transport, args] of WAYS) {
     });
   });
 }
-
-Deno.test("a result that a proxy lets through in no length ends with its exit code and a note", async () => {
-  const args = [REMOTE_CONTROL, "--transport", "http", "--disable-compression"];
-  await withAgent({ panel: { generation: "1.5" }, args }, async (panel, agent) => {
-    await agent.says("First report accepted, by v2 POST");
-    await panel.setFault(panelFault("body-limit"));
-    const id = panel.node.sendCommand("head -c 200000 /dev/zero | tr '\\0' x; exit 7");
-    const [result = ""] = await resultsOf(panel, [id]);
-    assertMatch(result, /^7 \[the output of 200000 characters was left out/);
-    assert(result.length < 400);
-  });
-});

@@ -72,8 +72,6 @@ const furtherFaults = {
       Reflect.set(receiver, "_maxPayload", 128 * 1024);
     },
   },
-  /** Lets through no body of more than 1 KiB, as nginx with `client_max_body_size 1k`. */
-  "body-limit": { maxBodyBytes: 1024 },
   "report-413": { calls: calls.report, ...answering(htmlAnswer(413, proxyPage)) },
   "report-500": {
     calls: calls.report,

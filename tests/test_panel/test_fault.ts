@@ -16,8 +16,6 @@ export interface TestFault extends Fault {
   readonly playOnSocket?: (socket: OpenSocket) => void | Promise<void>;
   /** Delay of each answer, in milliseconds. */
   readonly delayMs?: number;
-  /** Longest body of a call that a proxy in front of the panel lets through. */
-  readonly maxBodyBytes?: number;
   /** The answer to each message of version 2. */
   readonly rpcFailure?: RpcFailure;
   /** Whether the panel lacks the newer columns of basic info. */

@@ -274,9 +274,6 @@ export class TestPanel extends StandInPanel {
   protected override async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
     const { method, path } = request;
     const { hasV1, hasV2 } = this.#generation;
-    if (request.body.length > (this.#fault?.maxBodyBytes ?? Infinity)) {
-      return htmlAnswer(413, proxyPage);
-    }
     if (method === "POST" && path === "/api/clients/register") {
       return isForeignOrigin(request)
         ? { status: 403, headers: {}, body: "" }
