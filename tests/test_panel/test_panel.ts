@@ -9,14 +9,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
 import { setImmediate } from "node:timers";
 import type { WebSocket } from "ws";
-import { affects, proxyPage } from "../../lib/demo/fault.ts";
-import {
-  type Answer,
-  htmlAnswer,
-  jsonAnswer,
-  textAnswer,
-  writeAnswer,
-} from "../../lib/demo/http.ts";
+import { affects } from "../../lib/demo/fault.ts";
+import { type Answer, jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http.ts";
 import {
   callName,
   isForeignOrigin,
