@@ -21,7 +21,22 @@ export function missingUserModeLinux(): string | undefined {
   const tools = ["linux.uml", "busybox", "ip"];
   const missing = tools.filter((tool) => !succeeds("sh", "-c", `command -v ${tool}`));
   if (!succeeds("test", "-d", MODULES)) missing.push("modules for it");
-  return missing.length > 0 ? `no ${missing.join(", no ")}` : undefined;
+  if (missing.length > 0) return `no ${missing.join(", no ")}`;
+  return canStart() ? undefined : "no processor that user-mode Linux knows";
+}
+
+/** Whether that kernel can start a program here: it fails on processors with larger registers than it knows. */
+function canStart(): boolean {
+  using folder = new TempFolder();
+  const { stdout } = new Deno.Command("timeout", {
+    args: [
+      ...["30", "linux.uml", "mem=64M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"],
+      ...["quiet", `uml_dir=${folder.path}`, "init=/bin/true", "con=null", "con0=null,fd:1"],
+    ],
+    env: { TMPDIR: folder.path },
+    stdin: "null",
+  }).outputSync();
+  return !new TextDecoder().decode(stdout).includes("ptrace set fp regs failed");
 }
 
 /**
