@@ -137,7 +137,7 @@ export class OptionRows {
   /** An option of the official agent that is accepted without effect. */
   ignored(
     usage: string,
-    noEffect = "this agent has nothing of the kind",
+    noEffect = "this agent has no such function",
   ): Option<string | boolean> {
     const help = "Of the official agent";
     return / [A-Z]+$/.test(usage)

@@ -116,7 +116,7 @@ export const OPTIONS = {
   ),
   reconnectIntervalSeconds: connection.number(
     "-c, --reconnect-interval SECONDS",
-    "Delay before the first reconnection attempts; later delays are longer",
+    "Longest wait before the second reconnection attempt; later waits are longer",
     { initial: 2, min: 0.1, max: 86_400 },
   ),
   preferFamily: connection.choice(
@@ -387,7 +387,7 @@ export const OPTIONS = {
     { initial: 25774, min: 1, max: 65535, whole: true },
   ),
   fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all"),
-  maxRetries: official.ignored("-r, --max-retries N", "retries are unlimited"),
+  maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
   showWarning: officialFlags.ignored("--show-warning"),

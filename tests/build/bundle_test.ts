@@ -38,7 +38,7 @@ Deno.test("bundle() packs the commands that run for a moment, and gives ASCII on
   const [ofDoctor, ofHelp, ofNotices] = [
     "Name resolution",
     "Time between two reports",
-    "retries a",
+    "retries without",
   ];
   assertEquals([ofDoctor, ofHelp, ofNotices].map(isIn), [[false, true], [false, true], [
     true,

@@ -219,7 +219,7 @@ Deno.test("resolveConfig() accepts every name of the official agent", () => {
 Deno.test("resolveConfig() says which official options have no effect", () => {
   const hidden = "--warning-panel-host p.example --warning-run-as-user me --warning-elevated";
   for (const flag of hidden.split(" ").filter((word) => word.startsWith("--"))) {
-    const notice = `flag ${flag} has no effect: this agent has nothing of the kind`;
+    const notice = `flag ${flag} has no effect: this agent has no such function`;
     assertEquals(resolve(hidden.split(" ")).notices.includes(notice), true, flag);
   }
   const { notices } = resolve(["--show-warning", "--max-retries", "9"]);
