@@ -127,7 +127,7 @@ the certificate of {host} is not trusted: {why}
 = no site ~ /no site of that name/
 no TLS with {host} port {port}: {why}
 -> correct the name in {endpoint}, or give the panel's server a certificate for {host}
-= wrong authority ~ /self-signed|issuer is unknown/ & @own authorities
+= wrong authority ~ /self-signed/ & @own authorities
 the certificate of {host} is not trusted: the file of --ca-cert does not hold its authority
 -> give a file that holds it: {--ca-cert FILE}
 -> save it, and compare it with the certificate on that server: {client} | openssl x509 >FILE

@@ -122,7 +122,7 @@ tls Cannot trust the certificate of panel.example: it is for another name
 tls Cannot start TLS with panel.example port 443: the server has no site of that name
 → no site: no TLS with panel.example port 443: the server has no site of that name ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
 tls ca=yes Cannot trust the certificate of panel.example: its issuer is unknown to this machine
-→ wrong authority: the certificate of panel.example is not trusted: the file of --ca-cert does not hold its authority ⇒ give a file that holds it: --ca-cert FILE
+→ unknown issuer: the certificate of panel.example is not trusted: its issuer is unknown to this machine ⇒ give the panel's server the full chain (fullchain.pem); for an authority of your own: --ca-cert FILE
 tls ca=yes Cannot trust the certificate of panel.example: it is self-signed
 → wrong authority: the certificate of panel.example is not trusted: the file of --ca-cert does not hold its authority ⇒ give a file that holds it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: it is self-signed

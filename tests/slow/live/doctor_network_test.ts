@@ -156,7 +156,7 @@ answer: late
 → dns warning: panel.test is | after 3. | time getent ahosts panel.test
 # a name server that does not answer to AAAA
 answer: no AAAA
-→ dns failed: asked ${HERE}: NOERROR | and no answer to AAAA | 1. see whether ${HERE} answers to AAAA | --custom-dns
+→ dns failed: asked ${HERE}: NOERROR | and no answer to AAAA | 1. see whether ${HERE} answers AAAA | --custom-dns
 # a route that refuses
 plant: ip route add blackhole 192.0.2.0/24
 heal: ip route del blackhole 192.0.2.0/24
@@ -169,11 +169,11 @@ endpoint: http://192.0.2.7
 → connect failed: host is unreachable | ip route get 192.0.2.7
 # a port at which nothing listens
 endpoint: http://panel.test:1
-→ connect failed: connection refused (answered by ${HERE}) | whether the panel listens
+→ connect failed: connection refused (answered by ${HERE}) | start the panel if none listens
 # a firewall that drops what goes to the panel
 plant: iptables -A OUTPUT -p tcp --dport ${port} -j DROP
 heal: iptables -F OUTPUT
-→ connect failed: no answer within 5 s | it answers pings | a firewall drops it
+→ connect failed: no answer within 5 s | it answers pings | a firewall here drops it
 # a firewall that rejects what goes to the panel
 plant: iptables -A OUTPUT -p tcp --dport ${port} -j REJECT
 heal: iptables -F OUTPUT

@@ -106,7 +106,7 @@ heal: mv /tmp/config /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}
 # an error that is repaired, and too many starts before
 mkdir -p ${DROP_INS} && printf '[Unit]\\nStartLimitIntervalSec=600\\nStartLimitBurst=2\\n[Service]\\nRestartSec=1\\n' >${DROP_IN} && systemctl daemon-reload && cp -p /etc/${SERVICE}/config.json /tmp/config && sed -i 's/"endpoint"/"endpiont"/' /etc/${SERVICE}/config.json && systemctl restart ${SERVICE}; until systemctl is-failed ${SERVICE}; do sleep 1; done; cp -p /tmp/config /etc/${SERVICE}/config.json
 heal: rm ${DROP_IN} && systemctl daemon-reload && systemctl reset-failed ${SERVICE} && systemctl restart ${SERVICE}
-→ service failed: that is repaired by now | → start it: systemctl reset-failed
+→ service failed: that is repaired by now | → start it: systemctl start ${SERVICE}.service
 # a full disk
 systemctl stop ${SERVICE} && mount -t tmpfs -o size=64k tmpfs ${STATE} && chown ${SERVICE}: ${STATE} && { dd if=/dev/zero of=${STATE}/big bs=1k || true; } && systemctl start ${SERVICE}
 heal: systemctl stop ${SERVICE} && umount ${STATE} && systemctl start ${SERVICE}

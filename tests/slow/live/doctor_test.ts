@@ -265,7 +265,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
         "panel",
         "a Komari panel answers here (",
         "refuses an agent's calls: status 403",
-        "→ let /api/clients/ pass",
+        "let /api/clients/ pass",
       ),
     },
     {
@@ -340,7 +340,7 @@ function rows({ panel, ports, folder, socks }: World): Row[] {
       ...failed(
         "panel",
         "No required SSL certificate was sent",
-        "→ let /api/clients/ pass without",
+        "let /api/clients/ pass without",
       ),
     },
     {
