@@ -55,15 +55,15 @@ export async function readRequest(
   incoming: IncomingMessage,
   head: RequestHead,
 ): Promise<ReceivedRequest | undefined> {
+  // A request that is broken off is none.
+  const bytes = await readBytes(incoming, MAX_BODY_BYTES);
   const isPacked = head.path === RPC_PATH &&
     head.headers["content-encoding"]?.toLowerCase() === "gzip";
-  const source = ReadableStream.from(incoming);
+  if (bytes === undefined || !isPacked) return bytes && { ...head, body: await bytes.text() };
   try {
-    const bytes = await readBytes(
-      isPacked ? source.pipeThrough(new DecompressionStream("gzip")) : source,
-      MAX_BODY_BYTES,
-    );
-    return bytes === undefined ? undefined : { ...head, body: await bytes.text() };
+    const plain = bytes.stream().pipeThrough(new DecompressionStream("gzip"));
+    const body = await readBytes(plain, MAX_BODY_BYTES);
+    return body && { ...head, body: await body.text() };
   } catch {
     return { ...head, body: "" };
   }

@@ -227,7 +227,7 @@ mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }
 → service failed: ${INSTALLED} | put the program there again
 # a configuration that its user may not read
 chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }
-→ service failed: which is user 0's with mode 600 | 1. chown
+→ service failed: which is user 0's with mode 600 | 1. chgrp
 `.trim().slice(2).split("\n# ").map(rowOf);
 }
 
