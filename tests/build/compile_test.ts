@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TempFolder } from "../temp_folder.ts";
 
 const SCRIPT = new URL("../../build/compile.ts", import.meta.url).pathname;
@@ -33,52 +33,33 @@ async function compile(args: readonly string[], env: Readonly<Record<string, str
   return { code, error: text.decode(stderr), files, sums, checksums };
 }
 
-Deno.test("compile --portable builds only the portable program", async () => {
-  const { code, error, files, sums } = await compile(["--portable"]);
-  assertEquals({ code, error }, { code: 0, error: "" });
-  assertEquals(files, [
-    "SHA256SUMS",
-    "deno",
-    "install.sh",
-    "komari-agent-deno-portable",
-    "komari-agent-deno.cdx.json",
-  ]);
-  assertEquals(sums, [
-    "install.sh: OK",
-    "komari-agent-deno-portable: OK",
-    "komari-agent-deno.cdx.json: OK",
-  ]);
-});
-
-Deno.test("compile makes the same files in another folder, zone and locale", async () => {
+Deno.test("compile --portable builds the portable program alone, and the same in another zone and locale", async () => {
   const [one, two] = await Promise.all([
     compile(["--portable"], { TZ: "UTC", LC_ALL: "C" }),
     compile(["--portable"], { TZ: "Asia/Shanghai", LC_ALL: "zh_CN.UTF-8", LANG: "zh_CN.UTF-8" }),
   ]);
-  assertEquals(one.code, 0, one.error);
+  assertEquals([one.code, one.error], [0, ""]);
+  const built = ["install.sh", "komari-agent-deno-portable", "komari-agent-deno.cdx.json"];
+  assertEquals(one.files, ["SHA256SUMS", "deno", ...built]);
+  assertEquals(one.sums, built.map((name) => `${name}: OK`));
   assertEquals(two.checksums, one.checksums);
   assertEquals(one.checksums.split("\n").length, 8);
   assertMatch(one.checksums, /^#version=\d+\.\d+\.\d+\n/);
   assertMatch(one.checksums, /^#size=\d{6,}:komari-agent-deno-portable$/m);
 });
 
-Deno.test("compile names the remedy when a runtime can't be downloaded", async () => {
-  const { code, error, files } = await compile([]);
-  assertEquals(code, 1);
-  assertEquals(error.trim().split("\n").length, 1, error);
-  assertStringIncludes(error, "Cannot compile for linux-amd64");
-  assertStringIncludes(error, "DENORT_BIN");
-  assertEquals(files, ["deno"], "nothing of the build that failed, nor of an earlier one");
-});
-
-Deno.test("compile lists the targets when the target is unknown", async () => {
-  const { code, error } = await compile(["--target", "linux-mips"]);
-  assertEquals(code, 1);
-  assert(/linux-mips.*linux-amd64, linux-arm64, darwin-amd64, darwin-arm64/.test(error), error);
-});
-
-Deno.test("compile throws when the version is invalid", async () => {
-  const { code, error, files } = await compile(["--portable", "--version", "next"]);
-  assertEquals({ code, files }, { code: 1, files: ["deno"] });
-  assertStringIncludes(error, 'Cannot build version "next"');
+Deno.test("compile leaves nothing of a build that failed, nor of an earlier one, and says why", async () => {
+  const targets = "linux-amd64, linux-arm64, darwin-amd64, darwin-arm64";
+  for (
+    const [args, ...words] of [
+      [[], "Cannot compile for linux-amd64", "DENORT_BIN"],
+      [["--target", "linux-mips"], "linux-mips", targets],
+      [["--portable", "--version", "next"], 'Cannot build version "next"'],
+    ] as const
+  ) {
+    const { code, error, files } = await compile(args);
+    assertEquals([code, error.trim().split("\n").length], [1, 1], error);
+    for (const word of words) assertStringIncludes(error, word);
+    if (!args.some((it) => it === "--target")) assertEquals(files, ["deno"]);
+  }
 });

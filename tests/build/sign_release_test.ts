@@ -8,49 +8,25 @@ import { TempFolder } from "../temp_folder.ts";
 
 const SUMS = `${"0a".repeat(32)}  komari-agent-deno-portable\n`;
 
-async function withDist<T>(use: (dist: string) => Promise<T>): Promise<T> {
+Deno.test("signRelease() signs as node:crypto does, with keys that makeReleaseKeys() made", async () => {
   using dist = new TempFolder();
   await Deno.writeTextFile(`${dist.path}/SHA256SUMS`, SUMS);
-  return await use(dist.path);
-}
-
-Deno.test("signRelease() signs with keys that makeReleaseKeys() made", async () => {
-  const keys = await makeReleaseKeys();
-  assertEquals(parsePublicKey(keys.publicKey), keys.publicKey);
-  const signature = await withDist(async (dist) =>
-    await Deno.readTextFile(await signRelease(dist, keys))
-  );
+  const [keys, other] = [await makeReleaseKeys(), new ReleaseKeys()];
   const { publicKey } = keys;
+  assertEquals(parsePublicKey(publicKey), publicKey);
+  for (const privateKey of ["", "secret", publicKey, other.privateKey]) {
+    const reason = privateKey === other.privateKey
+      ? "is not that of the public key"
+      : "is no Ed25519 private key";
+    const signing = () => signRelease(dist.path, { privateKey, publicKey });
+    assertEquals((await assertRejects(signing, Error, reason)).cause, undefined);
+  }
+  assertEquals(Array.from(Deno.readDirSync(dist.path), ({ name }) => name), ["SHA256SUMS"]);
+
+  const signature = await Deno.readTextFile(await signRelease(dist.path, keys));
   assert(await isSignedBy(SUMS, { signature, publicKey }));
   assert(!await isSignedBy(`${SUMS}\n`, { signature, publicKey }));
-  const other = (await makeReleaseKeys()).publicKey;
-  assert(!await isSignedBy(SUMS, { signature, publicKey: other }));
-});
-
-Deno.test("signRelease() writes the same signature as node:crypto", async () => {
-  const keys = new ReleaseKeys();
-  const signature = await withDist(async (dist) =>
-    await Deno.readTextFile(await signRelease(dist, keys))
-  );
-  assertEquals(signature, keys.sign(SUMS), "Ed25519 signatures are deterministic");
-});
-
-Deno.test("signRelease() throws when the private key is invalid or another's", async () => {
-  const [one, other] = [new ReleaseKeys(), new ReleaseKeys()];
-  await withDist(async (dist) => {
-    for (const privateKey of ["", "secret", one.publicKey]) {
-      const error = await assertRejects(
-        () => signRelease(dist, { privateKey, publicKey: one.publicKey }),
-        Error,
-        "is no Ed25519 private key",
-      );
-      assertEquals(error.cause, undefined);
-    }
-    await assertRejects(
-      () => signRelease(dist, { privateKey: other.privateKey, publicKey: one.publicKey }),
-      Error,
-      "is not that of the public key",
-    );
-    assertEquals(Array.from(Deno.readDirSync(dist), ({ name }) => name), ["SHA256SUMS"]);
-  });
+  assert(!await isSignedBy(SUMS, { signature, publicKey: other.publicKey }));
+  const same = await Deno.readTextFile(await signRelease(dist.path, other));
+  assertEquals(same, other.sign(SUMS), "Ed25519 signatures are deterministic");
 });

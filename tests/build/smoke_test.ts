@@ -1,9 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../build/portable.ts";
 import { writeExecutable } from "../executable.ts";
-import { exists } from "../exists.ts";
 import { ownPlaces } from "../own_places.ts";
-import { onlyIf } from "../only_on.ts";
 
 const SMOKE = new URL("../../build/smoke.sh", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "smoke-" });
@@ -21,14 +19,6 @@ async function smoke(
   }).output();
   return { code, error: new TextDecoder().decode(stderr) };
 }
-
-const checker = ["/usr/bin/shellcheck", "/usr/local/bin/shellcheck"].find(exists);
-const withShellCheck = onlyIf(checker !== undefined);
-
-withShellCheck.test(`smoke.sh has nothing that ShellCheck finds${checker === undefined ? ", not here" : ""}`, async () => {
-  const { stdout } = await new Deno.Command(checker ?? "", { args: [SMOKE] }).output();
-  assertEquals(new TextDecoder().decode(stdout), "");
-});
 
 Deno.test("smoke.sh passes a build that works", async () => {
   const program = await buildPortable({ version: "1.2.3", folder });

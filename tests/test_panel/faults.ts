@@ -80,7 +80,6 @@ const furtherFaults = {
   "report-504": { calls: calls.report, ...answering(htmlAnswer(504, proxyPage)) },
   /** Refuses basic info with the fields that old panels don't have. */
   "no-extra-columns": { calls: calls["basic info"], lacksNewerColumns: true },
-  "upgrade-400": refusingUpgrades(400),
   "upgrade-404": refusingUpgrades(404),
   "upgrade-429": refusingUpgrades(429),
   "upgrade-502": refusingUpgrades(502),
@@ -105,8 +104,6 @@ const furtherFaults = {
       socket.destroySoon();
     },
   },
-  /** Answers every message of v2 with the error -32601, unknown method. */
-  "rpc-32601": { rpcFailure: { code: -32601, message: "method not found" } },
   /** Answers every message of v2 with the error -32000, could not save. */
   "rpc-32000": {
     rpcFailure: { code: -32000, message: "failed to save", data: "database is locked" },

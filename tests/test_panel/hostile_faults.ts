@@ -1,10 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import type { OpenSocket } from "../../lib/demo/stand_in_panel.ts";
 import { jsonAnswer, writeAnswer } from "../../lib/demo/http.ts";
-import { RawServer } from "../net/raw_server.ts";
-import type { OrderSender, TestFault } from "./test_fault.ts";
+import type { TestFault } from "./test_fault.ts";
 
 const PROBES = 10_000;
 /** A port of loopback that nothing listens on. */
@@ -50,22 +48,6 @@ export const hostileFaults = {
       return Promise.resolve();
     },
   },
-  /** Sends 100,000 nested lists. */
-  "deep-message": {
-    answerCall: (response) => answerJson(response, deepMessage()),
-    playOnSocket: ({ webSocket }) => {
-      webSocket.send(deepMessage(), { compress: false }, () => {});
-      return Promise.resolve();
-    },
-  },
-  /** Sends JSON that is costly to parse, of the size that is just accepted, as fast as it is read. */
-  "message-flood": {
-    playOnSocket: (raw) => {
-      // It goes on while the panel answers reports.
-      flood(raw).catch(() => {});
-      return Promise.resolve();
-    },
-  },
   /** Sends 512 MiB of zeros compressed to half a MiB, also where compression was not offered. */
   "bomb": {
     answerCall: async (response) => {
@@ -91,18 +73,6 @@ export const hostileFaults = {
       return Promise.resolve();
     },
   },
-  /** Orders 10,000 probes at once of a server that never answers. */
-  "ping-black-hole": {
-    sendOrders: (orders, { signal }) => {
-      const server = new RawServer((peer) => peer.ended());
-      signal.addEventListener("abort", () => void server[Symbol.asyncDispose](), { once: true });
-      const target = `${server.origin}/`;
-      for (let id = 1; id <= PROBES; id++) {
-        if (!orders.sendPing({ id, kind: "http", target })) break;
-      }
-      return Promise.resolve();
-    },
-  },
   /** Orders 100 commands at once. */
   "exec-flood": {
     sendOrders: (orders) => {
@@ -110,20 +80,14 @@ export const hostileFaults = {
       return Promise.resolve();
     },
   },
-  /** Orders a command that writes 200 MB. */
-  "exec-huge": commandFault("head -c 200000000 /dev/zero | tr '\\0' x"),
   /** Orders a command that writes and never ends. */
-  "exec-endless": commandFault("yes"),
-} as const satisfies Record<string, Omit<TestFault, "name">>;
-
-function commandFault(command: string): Omit<TestFault, "name"> {
-  return {
-    sendOrders: (orders: OrderSender) => {
-      orders.sendCommand(command);
+  "exec-endless": {
+    sendOrders: (orders) => {
+      orders.sendCommand("yes");
       return Promise.resolve();
     },
-  };
-}
+  },
+} as const satisfies Record<string, Omit<TestFault, "name">>;
 
 function fillerFault(chunks: number): Omit<TestFault, "name"> {
   return {
@@ -167,10 +131,6 @@ function drained(stream: Writable): Promise<void> {
   });
 }
 
-function deepMessage(): string {
-  return "[".repeat(100_000) + "]".repeat(100_000);
-}
-
 const PART_BYTES = 1024 * 1024;
 const PARTS = 512;
 /** The CRC-32 of 512 MiB of zeros. */
@@ -206,72 +166,26 @@ async function concat(parts: ArrayBufferView<ArrayBuffer>[]): Promise<Uint8Array
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-const ACCEPTED_LENGTH = 64 * 1024;
-
-/** Orders that fill a message of the size that is just accepted with `part`. */
-function costlyText(part: string, [open, close]: [string, string] = ["[", "]"]): string {
-  const [before, after] = ['{"method":"agent.message","params":' + open, `${close}}`];
-  const count = Math.floor((ACCEPTED_LENGTH - before.length - after.length) / part.length);
-  return before + part.repeat(count).replace(/,$/, "") + after;
-}
-
-const costlyTexts = [
-  costlyText("{},"),
-  costlyText("[],"),
-  costlyText('"a",'),
-  costlyText("1e9,"),
-  costlyText("a", ['"', '"']),
-  costlyText("[").slice(0, ACCEPTED_LENGTH / 2) + "]".repeat(ACCEPTED_LENGTH / 2 - 100) + "}",
-  `{"method":"agent.message","params":{${
-    Array.from({ length: 5000 }, (_, index) => `"k${index}":{}`).join(",")
-  }}}`,
-  '{"method":"agent.ping","params":{"ping_task_id":1,"ping_type":"tcp","ping_target":"192.0.2.1:9"}}',
-];
-
-const FLOOD_MESSAGES = 15_000;
-
-async function flood({ webSocket, socket }: OpenSocket): Promise<void> {
-  for (let index = 0; index < FLOOD_MESSAGES && !socket.destroyed; index++) {
-    const text = costlyTexts[index % costlyTexts.length] ?? "";
-    await new Promise<unknown>((sent) => webSocket.send(text, { compress: false }, sent));
-    // The callback may come at once, and calls have to be answered.
-    await new Promise((turn) => setTimeout(turn, 0));
-  }
-}
-
+/** No JSON, no object, too deep, of wrong types, of unknown methods, and answers to nothing. */
 const garbageTexts = [
-  "",
   "\u0000",
   "{",
   "null",
-  "7",
   "[]",
-  '"ping"',
-  "{}",
-  '{"jsonrpc":"2.0"}',
+  "[".repeat(100_000) + "]".repeat(100_000),
   '{"jsonrpc":"2.0","method":7,"params":[]}',
-  '{"jsonrpc":"2.0","method":"agent.reboot","params":{}}',
   '{"jsonrpc":"2.0","method":"__proto__","params":{"__proto__":{"a":1}}}',
-  '{"jsonrpc":"2.0","method":"agent.ping"}',
   '{"jsonrpc":"2.0","method":"agent.ping","params":null}',
   '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":"1","ping_type":[],"ping_target":{}}}',
   '{"jsonrpc":"2.0","method":"agent.ping","params":{"ping_task_id":1e400,"ping_type":"tcp","ping_target":""}}',
   '{"jsonrpc":"2.0","method":"agent.exec","params":{"task_id":1,"command":["reboot"]}}',
-  '{"jsonrpc":"2.0","method":"agent.exec","params":{}}',
   '{"jsonrpc":"2.0","method":"agent.terminal.request","params":{"request_id":"../../x?id=&token="}}',
   '{"jsonrpc":"2.0","method":"agent.message","params":"\\u001b]0;title\\u0007\\r\\n\\u202e"}',
-  '{"jsonrpc":"2.0","method":"agent.event","params":[[[]]]}',
-  '{"jsonrpc":"2.0","id":999999,"result":{"events":[]}}',
   '{"jsonrpc":"2.0","id":1,"result":{"events":[null,7,{},{"id":7,"method":"agent.exec"}]}}',
   '{"jsonrpc":"2.0","id":1,"error":{"code":"x","message":{"a":1}}}',
-  '{"jsonrpc":"2.0","error":{"code":-32700,"message":"parse error"}}',
-  '{"message":"ping"}',
-  '{"message":"terminal","request_id":""}',
   '{"message":"terminal","request_id":7}',
   '{"message":"exec","task_id":null,"command":null}',
-  '{"message":["exec"]}',
   '{"status":"error","error":{}}',
-  '{"status":"error"}',
 ];
 
 const types = ["icmp", "tcp", "http", "", "udp", "ICMP", "__proto__", "icmp; reboot"];
