@@ -267,7 +267,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1285, 2161],
+  "agent/": [1285, 2010],
   "async/": [147, 258],
   "cli/": [1946, 2746],
   "config/": [1860, 1872],
@@ -282,7 +282,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "net/": [2259, 3503],
   "panel/": [3212, 5328],
   "parse/": [1460, 1920],
-  "probe/": [708, 1336],
+  "probe/": [708, 1230],
   "remote/": [2938, 4714],
   "sandbox/": [1206, 1821],
   "service/": [2800, 3668],

@@ -165,6 +165,14 @@ async function live(
   await running;
 }
 
+function panelSocket(
+  { connection: { acknowledgements } }: FakeWorld,
+  socket = new FakeSocket(),
+  version: 1 | 2 = 1,
+): PanelSocket {
+  return new PanelSocket(socket, { version, receiver: new FakeReceiver(), acknowledgements });
+}
+
 const withWorld = testsWith(() => new FakeWorld());
 
 withWorld.test("Agent.run() reports first, then the rest, each at its interval", async (world) => {
@@ -186,18 +194,6 @@ withWorld.test("Agent.run() has one report under way at most, and drops the late
     held.resolve();
     await time.run(4000);
     assertEquals(world.times("report"), [0, 5000, 25_000], "back in step, none made up for");
-  });
-});
-
-withWorld.test("Agent.run() sends nothing else before a report was accepted", async (world) => {
-  const held = Promise.withResolvers<void>();
-  world.onReport = () => held.promise;
-  await live(world, async (time) => {
-    await time.run(300);
-    assertEquals(world.times("tasks").length, 0);
-    held.resolve();
-    await time.run(1);
-    assertEquals(world.times("tasks").length, 1);
   });
 });
 
@@ -257,40 +253,11 @@ withWorld.test("Agent.run() ends when the result of a command has arrived, withi
 
 withWorld.test("Agent.run() closes the WebSocket when it ends", async (world) => {
   const socket = new FakeSocket();
-  await live(world, async (time) => {
-    await time.run(0);
-    const { sender, acknowledgements } = world.connection;
-    const receiver = new FakeReceiver();
-    sender.socket = new PanelSocket(socket, { version: 1, receiver, acknowledgements });
+  await live(world, () => {
+    world.connection.sender.socket = panelSocket(world, socket);
+    return Promise.resolve();
   });
   assertEquals(socket.closeReason, "it was closed here");
-});
-
-withWorld.test("Agent.run() goes on when no address can be found", async (world) => {
-  world.addresses = () => Promise.reject(new Error("no service answers"));
-  await live(world, (time) => time.run(300_000));
-  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, undefined]);
-});
-
-withWorld.test("Agent.run() sends no more basic info when addresses are found after its end", async (world) => {
-  const found = Promise.withResolvers<Addresses>();
-  world.addresses = () => found.promise;
-  using time = new FakeTime();
-  const stop = new AbortController();
-  const running = world.agent(stop.signal).run();
-  await time.run(1_000);
-  stop.abort();
-  found.resolve({ ipv4: "192.0.2.1" });
-  await time.run(500);
-  await running;
-  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined]);
-});
-
-withWorld.test("Agent.run() retries basic info no sooner because addresses were found", async (world) => {
-  world.onInfo = () => Promise.reject(refused);
-  world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1" });
-  await live(world, (time) => time.run(5_100));
-  assertEquals(world.infos.map(({ ipv4 }) => ipv4), [undefined, "192.0.2.1"]);
 });
 
 withWorld.test("Agent.run() sends basic info once more without the newer fields, and remembers", async (world) => {
@@ -300,58 +267,58 @@ withWorld.test("Agent.run() sends basic info once more without the newer fields,
   const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
   assertEquals(withNewer, [true, false, false, false]);
   assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
+  const failing = new FakeWorld();
+  failing.onInfo = () => Promise.reject(rejected);
+  await live(failing, (time) => time.run(6000));
+  const tried = failing.infos.map((info) => "cpu_physical_cores" in info);
+  assertEquals(tried, [true, false, true, false], "their absence did not help");
 });
 
-withWorld.test("Agent.run() tries the newer fields again when their absence did not help", async (world) => {
-  world.onInfo = () => Promise.reject(rejected);
-  await live(world, (time) => time.run(6000));
-  const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
-  assertEquals(withNewer, [true, false, true, false]);
-});
-
-withWorld.test("Agent.run() sends basic info again as soon as the addresses are known", async (world) => {
-  const found = Promise.withResolvers<Addresses>();
-  world.addresses = () => found.promise;
-  const sent = () => world.infos.map(({ ipv4, ipv6 }) => ipv6 ?? ipv4);
-  await live(world, async (time) => {
-    await time.run(1000);
-    assertEquals(sent(), [undefined]);
-    found.resolve({ ipv4: "192.0.2.1" });
-    await time.run(10);
-    assertEquals(sent(), [undefined, "192.0.2.1"]);
-    await time.run(300_000);
-    assertEquals(world.infos.length, 3, "known addresses need no second message");
-    world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1", ipv6: "2001:db8::1" });
-    await time.run(300_000);
-    assertEquals(sent().slice(3), ["192.0.2.1", "2001:db8::1"]);
-  });
-});
-
-withWorld.test("Agent.run() looks for its addresses once the panel has answered the first basic info", async (world) => {
+withWorld.test("Agent.run() looks for its addresses once the panel has answered, and sends basic info again as soon as they are known", async (world) => {
   const answered = Promise.withResolvers<void>();
-  world.onInfo = () => answered.promise;
+  const found = Promise.withResolvers<Addresses>();
   let lookups = 0;
-  world.addresses = () => Promise.resolve({ ipv4: `192.0.2.${++lookups}` });
+  world.onInfo = () => answered.promise;
+  world.addresses = () => (lookups++, found.promise);
+  const sent = () => world.infos.splice(0).map(({ ipv4, ipv6 }) => ipv6 ?? ipv4);
   await live(world, async (time) => {
     await time.run(1000);
-    assertEquals([world.infos.length, lookups], [1, 0]);
+    assertEquals([sent(), lookups], [[undefined], 0]);
     answered.resolve();
     await time.run(10);
-    assertEquals([world.infos.length, lookups], [2, 1]);
+    assertEquals([sent(), lookups], [[], 1]);
+    found.resolve({ ipv4: "192.0.2.1" });
+    await time.run(10);
+    assertEquals(sent(), ["192.0.2.1"]);
+    await time.run(300_000);
+    assertEquals(sent(), ["192.0.2.1"], "known addresses need no second message");
+    world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1", ipv6: "2001:db8::1" });
+    await time.run(300_000);
+    assertEquals(sent(), ["192.0.2.1", "2001:db8::1"]);
+    world.addresses = () => Promise.reject(new Error("no service answers"));
+    await time.run(600_000);
+    assertEquals(sent(), ["2001:db8::1", undefined, undefined]);
+    // Nor does one that was found hasten a retry.
+    world.onInfo = () => Promise.reject(refused);
+    world.addresses = () => Promise.resolve({ ipv4: "192.0.2.1" });
+    await time.run(300_000);
+    assertEquals(sent(), [undefined]);
+    await time.run(5_000);
+    assertEquals(sent(), ["192.0.2.1"]);
   });
 });
 
-withWorld.test("Agent.run() ends a search for addresses that nothing answers", async (world) => {
+withWorld.test("Agent.run() ends a search for addresses that nothing answers, and sends nothing of what it finds then", async (world) => {
   let isEnded = false;
   world.addresses = (signal) =>
-    new Promise((_, reject) =>
+    new Promise((resolve) =>
       signal.addEventListener("abort", () => {
         isEnded = true;
-        reject(signal.reason);
+        resolve({ ipv4: "192.0.2.1" });
       })
     );
   await live(world, (time) => time.run(1000));
-  assertEquals(isEnded, true);
+  assertEquals([isEnded, world.infos.map(({ ipv4 }) => ipv4)], [true, [undefined]]);
 });
 
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
@@ -405,7 +372,7 @@ withWorld.test("Agent.run() ends soon, with what is under way given a moment to 
   assertEquals(arrived, ["result"]);
 });
 
-withWorld.test("Agent.run() handles the orders of the panel, also before its first report is accepted", async (world) => {
+withWorld.test("Agent.run() handles the orders of the panel, also before its first report is accepted, and sends nothing else until then", async (world) => {
   const held = Promise.withResolvers<void>();
   world.onReport = () => held.promise;
   const probe = { kind: "probe", probe: { id: 1, kind: "tcp", target: "h" } } as const;
@@ -417,12 +384,15 @@ withWorld.test("Agent.run() handles the orders of the panel, also before its fir
   await live(world, async (time) => {
     world.order(probe);
     await time.run(300);
+    assertEquals(world.times("tasks").length, 0);
     world.order(command);
     world.order(terminal);
     world.order(file);
     world.order(startupConfig);
     world.order(switchVersion);
     held.resolve();
+    await time.run(1);
+    assertEquals(world.times("tasks").length, 1);
   });
   assertEquals(world.handled, [
     { what: "probe", of: probe.probe },
@@ -449,18 +419,6 @@ withWorld.test("Agent.run() has the terminals looked at when a report was not an
   assert(world.deadConnections > 0);
 });
 
-withWorld.test("Agent.run() drops a list of tasks that comes when the panel orders each run itself", async (world) => {
-  const held = Promise.withResolvers<typeof world.tasks>();
-  world.fetchTasks = () => held.promise;
-  await live(world, async (time) => {
-    await time.run(300);
-    world.moveTo(V2_WEBSOCKET);
-    held.resolve({ tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] });
-    await time.run(1_000);
-    assertEquals(world.updates, [[]]);
-  });
-});
-
 withWorld.test("Agent.run() asks for tasks only while the panel does not order each run itself", async (world) => {
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
   await live(world, async (time) => {
@@ -476,6 +434,16 @@ withWorld.test("Agent.run() asks for tasks only while the panel does not order e
     world.moveTo(V1_POST);
     await time.run(0);
     assertEquals(world.updates.at(-1), world.tasks.tasks);
+    // A list that comes when it orders them again.
+    const held = Promise.withResolvers<typeof world.tasks>();
+    world.fetchTasks = () => held.promise;
+    await time.run(30_000);
+    world.moveTo(V2_WEBSOCKET);
+    await time.run(0);
+    world.updates.length = 0;
+    held.resolve(world.tasks);
+    await time.run(1_000);
+    assertEquals(world.updates, [[]]);
   });
 });
 
@@ -483,7 +451,7 @@ withWorld.test("Agent.run() asks for tasks only while the panel does not order e
 async function checkTokens(
   minutes: number,
   answer: () => Promise<boolean>,
-): Promise<{ checks: number[]; closed: number; log: string[] }> {
+): Promise<{ checks: number[]; closed: number }> {
   const world = new FakeWorld();
   const found = { checks: Array<number>(), closed: 0 };
   await live(world, async (time) => {
@@ -495,28 +463,21 @@ async function checkTokens(
     await time.run(900_000 - 1);
     assertEquals(found.checks, [], "by POST each report is a check");
     world.moveTo(V2_WEBSOCKET);
-    const socket = new PanelSocket(new FakeSocket(), {
-      version: 2,
-      receiver: new FakeReceiver(),
-      acknowledgements: connection.acknowledgements,
-    });
+    const socket = panelSocket(world, new FakeSocket(), 2);
     socket.close = () => void found.closed++;
     connection.sender.socket = socket;
     await time.run(minutes * 60_000);
     connection.sender.socket = undefined;
   });
-  return { ...found, log: world.log };
+  return found;
 }
 
-Deno.test("Agent.run() looks within two minutes whether the token is known, while reports go by WebSocket", async () => {
+Deno.test("Agent.run() looks within two minutes whether the token is known, while reports go by WebSocket, and closes that of a panel that forgot it", async () => {
   const { checks, closed } = await checkTokens(10, () => Promise.resolve(true));
   assertEquals(checks, [0, 100, 200, 300, 400, 500, 600].slice(0, checks.length));
   assert(checks.length >= 6);
   assertEquals(closed, 0);
-});
-
-Deno.test("Agent.run() closes the WebSocket of a panel that does not know the token any more, and no other", async () => {
-  assertEquals((await checkTokens(2, () => Promise.resolve(false))).closed > 0, true);
+  assert((await checkTokens(2, () => Promise.resolve(false))).closed > 0);
   assertEquals((await checkTokens(2, () => Promise.reject(refused))).closed, 0, "it can't ask");
 });
 
@@ -533,11 +494,7 @@ Deno.test("Agent.report() asks once a connection whether pings keep it, only whe
           return Promise.resolve(isKept);
         };
         const answering = (version: 1 | 2) => {
-          const socket = new PanelSocket(new FakeSocket(), {
-            version,
-            receiver: new FakeReceiver(),
-            acknowledgements: connection.acknowledgements,
-          });
+          const socket = panelSocket(world, new FakeSocket(), version);
           socket.sendReport = () => Promise.resolve();
           socket.notifyReport = () => {};
           socket.keepAlive = () => void keptAlive++;

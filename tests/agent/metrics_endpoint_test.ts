@@ -17,6 +17,7 @@ import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, withPromtool } from "../exporter/promtool.ts";
+import { VERSION } from "../../lib/version.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 
@@ -78,25 +79,17 @@ withWorld.test("MetricsEndpoint serves the last report on /metrics, without a se
   assertEquals([...new Set(names)], names, "each family once");
 });
 
-withWorld.test("MetricsEndpoint measures for a scrape only if the last report is old", async (world) => {
-  world.time.tick(15_000);
-  const old = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
-  assertEquals(world.snapshots, 1);
-  assertMatch(old, /^komari_measured_timestamp_seconds 1000$/m);
-  world.time.tick(1);
-  const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
-  assertEquals(world.snapshots, 2);
-  assertMatch(text, /^komari_measured_timestamp_seconds 1015\.001$/m);
-});
-
-Deno.test("MetricsEndpoint does not measure between reports that are far apart", async () => {
-  await using world = new World(60_000);
-  world.time.tick(120_000);
-  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
-  assertEquals(world.snapshots, 1);
-  world.time.tick(1);
-  await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
-  assertEquals(world.snapshots, 2);
+Deno.test("MetricsEndpoint measures for a scrape only if the last report is old: 15 s, or two intervals", async () => {
+  for (const [intervalMs, ageMs] of [[3_000, 15_000], [60_000, 120_000]] as const) {
+    await using world = new World(intervalMs);
+    for (const [passedMs, snapshots, time] of [[ageMs, 1, 0], [1, 2, ageMs + 1]] as const) {
+      world.time.tick(passedMs);
+      const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
+      assertEquals(world.snapshots, snapshots);
+      const measured = `\nkomari_measured_timestamp_seconds ${1000 + time / 1000}\n`;
+      assertStringIncludes(text, measured);
+    }
+  }
 });
 
 withWorld.test("MetricsEndpoint releases memory after each 50 scrapes", async (world) => {
@@ -321,7 +314,7 @@ withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, h
   endpoint.observe("new", new Rates());
   monitors.open("new").onTransport(V2_WEBSOCKET);
   world.time.tick(60_000);
-  const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  const text = await world.ask(SCRAPE);
   const found = text.split("\n").filter((line) => /^komari_(cpu_usage|network_bytes)/.test(line));
   assertEquals(found, [
     'komari_cpu_usage_ratio{panel="fast"} 0.1',
@@ -333,7 +326,7 @@ withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, h
   ]);
 });
 
-withWorld.test("MetricsEndpoint includes probes and the state of panels", async (world) => {
+withWorld.test("MetricsEndpoint includes probes, the agent and the state of panels, without what is not known", async (world) => {
   const { endpoint, monitors } = world;
   const failure = new Error("refused");
   const monitor = monitors.open("p.example");
@@ -351,13 +344,13 @@ withWorld.test("MetricsEndpoint includes probes and the state of panels", async 
   };
   probes.onProbeResult?.(result(1, 10));
   probes.onProbeResult?.(result(2, -1));
-  const text = await world.ask("GET /metrics HTTP/1.1\r\n\r\n");
+  const text = await world.ask(SCRAPE);
   const shown = text.split("\n").filter((line) => /^komari_(panel|agent|probe)/.test(line));
   assertEquals(shown, [
     'komari_probe_duration_seconds{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0.01',
     'komari_probe_lost_total{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0',
     'komari_probe_lost_total{panel="p.example",task="2",kind="tcp",target="h:443"} 1',
-    'komari_agent_info{version="0.1.0",seal="sealed"} 1',
+    `komari_agent_info{version="${VERSION}",seal="sealed"} 1`,
     'komari_panel_up{panel="p.example"} 1',
     'komari_panel_up{panel="q.example"} 0',
     'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',
@@ -367,6 +360,9 @@ withWorld.test("MetricsEndpoint includes probes and the state of panels", async 
     'komari_probes{panel="p.example"} 1',
     'komari_probes{panel="q.example"} 0',
   ]);
+  const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]);
+  const { rss } = Deno.memoryUsage();
+  assert(bytes > rss / 2 && bytes < rss * 2, `${bytes} of ${rss}`);
 });
 
 Deno.test("MetricsEndpoint says once that its address can't be used, and records that", async () => {

@@ -10,7 +10,7 @@ const TASKS = [1, 2, 3, 4].map((id) => {
   return { id, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 } as const;
 });
 
-Deno.test("PanelMonitor keeps transport, last report, failures since then and the last error", () => {
+Deno.test("PanelMonitor keeps transport, last report, failures since then and the last error, and counts probes", () => {
   using time = new FakeTime({ now: 1000 });
   const written: unknown[] = [];
   const monitor = new PanelMonitor("p.example", (intervalMs) => written.push(intervalMs));
@@ -35,6 +35,10 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
   monitor.onAccepted(3000);
   monitor.onOutcome(undefined);
   for (let n = 0; n < 2; n++) monitor.onProbeTasks(TASKS);
+  for (const id of [5, 5]) monitor.onProbeOrder({ id, kind: "tcp", target: "h:443" });
+  for (const valueMs of [-1, 5]) {
+    monitor.onProbeResult({ taskId: 5, kind: "tcp", finishedAt: new Date(), valueMs });
+  }
   assertEquals(monitor.health(), {
     ...empty,
     transport: "v2 WebSocket",
@@ -43,7 +47,9 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     intervalMs: 3000,
     failures: 0,
     error,
-    probes: 4,
+    probes: 5,
+    lastMinute: 2,
+    lost: 1,
   });
   assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
 });
@@ -65,16 +71,6 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
   assertEquals(monitor.health().shortConnections, 3, "reports by POST prove nothing");
   monitor.onShortConnections(0, []);
   assertEquals(monitor.health().shortConnections, 0);
-});
-
-timed.test("PanelMonitor counts the probes that a panel of version 2 orders, and their results", () => {
-  const monitor = new PanelMonitor("p.example", () => {});
-  for (const id of [1, 2, 1]) monitor.onProbeOrder({ id, kind: "tcp", target: "h:443" });
-  const result = { taskId: 1, kind: "tcp", finishedAt: new Date() } as const;
-  monitor.onProbeResult({ ...result, valueMs: -1 });
-  monitor.onProbeResult({ ...result, valueMs: 5 });
-  const { probes, lastMinute, lost } = monitor.health();
-  assertEquals([probes, lastMinute, lost], [2, 2, 1]);
 });
 
 timed.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
@@ -115,47 +111,24 @@ Deno.test("PanelMonitors writes the health file once for a report, and at once f
 
 const MINUTE_MS = 60_000;
 
-timed.test("ProbeCounts counts what is listed and what is ordered", (time) => {
+timed.test("ProbeCounts counts what is listed and ordered, and forgets an order after ten minutes or three of its intervals", (time) => {
   const counts = new ProbeCounts();
-  assertEquals(counts.numbers(), { probes: 0, lastMinute: 0, lost: 0 });
+  const order = (...ids: number[]) =>
+    ids.forEach((id) => counts.order({ id, kind: "icmp", target: "h" }));
+  const afterMs = (ms: number) => (time.tick(ms), counts.numbers().probes);
   counts.list([{ id: 1, kind: "icmp", target: "192.0.2.1", intervalSeconds: 60 }]);
-  for (let n = 0; n < 3; n++) {
-    counts.order({ id: 2, kind: "icmp", target: "h" });
-    counts.order({ id: 3, kind: "http", target: "h" });
-    time.tick(MINUTE_MS);
-  }
-  assertEquals(counts.numbers(), { probes: 3, lastMinute: 0, lost: 0 });
+  assertEquals(counts.numbers(), { probes: 1, lastMinute: 0, lost: 0 });
+  order(2, 3);
+  assertEquals(afterMs(9 * MINUTE_MS), 3);
+  order(3);
+  assertEquals([afterMs(MINUTE_MS), afterMs(1)], [3, 2]);
   counts.list([]);
-  assertEquals(counts.numbers().probes, 2);
-});
-
-timed.test("ProbeCounts forgets an ordered probe after ten minutes, or three of its intervals", (time) => {
-  const counts = new ProbeCounts();
-  counts.order({ id: 1, kind: "tcp", target: "h" });
-  counts.order({ id: 2, kind: "tcp", target: "h" });
-  time.tick(9 * MINUTE_MS);
-  counts.order({ id: 2, kind: "tcp", target: "h" });
-  time.tick(MINUTE_MS);
-  assertEquals(counts.numbers().probes, 2);
-  time.tick(1);
-  assertEquals(counts.numbers().probes, 1);
-  time.tick(26 * MINUTE_MS - 1);
-  assertEquals(counts.numbers().probes, 1);
-  time.tick(1);
-  assertEquals(counts.numbers().probes, 0);
-});
-
-Deno.test("ProbeCounts keeps at most 1000 ordered probes", () => {
-  const counts = new ProbeCounts();
-  for (let id = 1; id <= 2000; id++) counts.order({ id, kind: "icmp", target: "h" });
+  assertEquals([afterMs(26 * MINUTE_MS - 1), afterMs(1)], [1, 0]);
+  // A thousand at most, and new ones in the place of old ones.
+  for (let id = 1; id <= 2000; id++) order(id);
   assertEquals(counts.numbers().probes, 1000);
-});
-
-timed.test("ProbeCounts makes room for new probes when old ones are ordered no more", (time) => {
-  const counts = new ProbeCounts();
-  for (let id = 1; id <= 1000; id++) counts.order({ id, kind: "icmp", target: "h" });
   time.tick(10 * MINUTE_MS + 1);
-  counts.order({ id: 1001, kind: "tcp", target: "h" });
+  order(2001);
   assertEquals(counts.numbers().probes, 1);
 });
 

@@ -10,23 +10,29 @@ import { panelName } from "../../lib/config/panels.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { parseProxy } from "../../lib/parse/proxy.ts";
-import { same } from "../cases.ts";
+import { cases, same } from "../cases.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { panelLines } from "../panel/panel_lines.ts";
 
 Deno.test("logSeal() warns of each part that is missing", () => {
-  assertEquals(panelLines(() => logSeal({ kernelError: undefined })), [
-    "info Remote control is off, and this process is sealed by the kernel and the runtime",
-  ]);
-  assertEquals(panelLines(() => logSeal({ kernelError: "there are no filters" })), [
-    "warning Remote control is off, and this process is sealed by the runtime only: there are no " +
-    "filters",
-  ]);
-  assertEquals(panelLines(() => logSeal(undefined)), [
-    "warning Remote control is on: this process is not sealed, and the panel can run anything on " +
-    "this machine as this user",
-  ]);
+  same(
+    (seal) => panelLines(() => logSeal(seal)).join(),
+    [
+      [
+        { kernelError: undefined },
+        "info Remote control is off, and this process is sealed by the kernel and the runtime",
+      ],
+      [
+        { kernelError: "there are no filters" },
+        "warning Remote control is off, and this process is sealed by the runtime only: there are no filters",
+      ],
+      [
+        undefined,
+        "warning Remote control is on: this process is not sealed, and the panel can run anything on this machine as this user",
+      ],
+    ] as const,
+  );
 });
 
 Deno.test("logCountedParts() names what counts, and warns of options that match nothing", async () => {
@@ -77,57 +83,43 @@ Deno.test("logPanel() names host and path of the panel, and no secret part of it
   ]);
 });
 
-const NONE = { gpu: false, includeNics: [], excludeNics: [], includeMountPoints: [] };
-const ROOT = { mountPoint: "/", type: "ext4", counted: true };
-const ABSENT = { mountPoint: "/nope", type: "", counted: false };
-
-function machineOf(
-  interfaces: readonly { name: string; counted: boolean }[],
-  mounts: readonly (typeof ROOT)[],
-  gpu?: object,
-) {
-  return { interfaces: () => interfaces, mounts: () => mounts, gpu };
+/** The notices of options about a machine: its parts are `name+` where they count, mounts `/path*` that are absent. */
+function noticesOf(text: string): string {
+  const [args = "", parts = ""] = text.split(/ ?\| ?/);
+  const found = parts.split(" ").filter((part) => part !== "").map((part) => {
+    const name = part.replace(/[+*]/g, "");
+    return {
+      name,
+      mountPoint: name,
+      type: part.includes("*") ? "" : "ext4",
+      counted: part.includes("+"),
+    };
+  });
+  const machine = {
+    interfaces: () => found.filter(({ name }) => !name.startsWith("/") && name !== "cards"),
+    mounts: () => found.filter(({ name }) => name.startsWith("/")),
+    ...parts.includes("cards") && { gpu: {} },
+  };
+  return unmatchedNotices(configOf(args.split(" ").filter((it) => it !== "")), machine).join("; ");
 }
 
-Deno.test("unmatchedNotices() names the option whose list matches nothing", () => {
-  const found = machineOf([{ name: "eth0", counted: false }], [ABSENT]);
-  const lists = { includeNics: ["eth9"], excludeNics: ["e*"], includeMountPoints: ["/nope"] };
-  assertEquals(unmatchedNotices({ ...NONE, ...lists }, found), [
-    "--include-nics eth9 matches no interface, so no traffic is counted",
-    "--include-mountpoint /nope is not mounted, so no disk space is counted",
-  ]);
-  assertEquals(unmatchedNotices({ ...NONE, excludeNics: ["e*", "w*"] }, found), [
-    "--exclude-nics e*,w* leaves no interface, so no traffic is counted",
-  ]);
-});
-
-Deno.test("unmatchedNotices() names only what is missing where the rest counts", () => {
-  const lists = { ...NONE, includeNics: ["e*", "w*"], includeMountPoints: ["/", "/nope"] };
-  const found = machineOf([{ name: "eth0", counted: true }], [ROOT, ABSENT]);
-  assertEquals(unmatchedNotices(lists, found), [
-    "--include-nics w* matches no interface",
-    "--include-mountpoint /nope is not mounted",
-  ]);
-});
-
-Deno.test("unmatchedNotices() says nothing of a machine that the lists fit", () => {
-  const interfaces = [{ name: "eth0", counted: true }, { name: "lo", counted: false }];
-  const lists = { ...NONE, excludeNics: ["lo"], includeMountPoints: ["/"] };
-  assertEquals(unmatchedNotices(lists, machineOf(interfaces, [ROOT])), []);
-  const idle = machineOf([{ name: "lo", counted: false }], [ROOT]);
-  assertEquals(unmatchedNotices(NONE, idle), [], "no option leaves it out");
-  const unmeasured = machineOf([], []);
-  assertEquals(unmatchedNotices(NONE, unmeasured), []);
-  const all = { ...NONE, includeNics: ["eth0"], excludeNics: ["eth1"], includeMountPoints: ["/"] };
-  assertEquals(unmatchedNotices(all, unmeasured), []);
-  assertEquals(unmatchedNotices({ ...all, includeNics: [] }, unmeasured), []);
-});
-
-Deno.test("unmatchedNotices() says where graphics cards can't be asked", () => {
-  const [without, withCards] = [machineOf([], []), machineOf([], [], {})];
-  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, without), [
-    "--gpu has no effect: graphics cards are queried on Linux only",
-  ]);
-  assertEquals(unmatchedNotices({ ...NONE, gpu: true }, withCards), []);
-  assertEquals(unmatchedNotices({ ...NONE, gpu: false }, without), []);
+Deno.test("unmatchedNotices() names what options ask for and the machine lacks, and nothing of one that was not measured", () => {
+  same(
+    noticesOf,
+    cases(`
+    --include-nics eth9 --exclude-nics e* --include-mountpoint /nope | eth0 /nope*
+      → --include-nics eth9 matches no interface, so no traffic is counted; --include-mountpoint /nope is not mounted, so no disk space is counted
+    --exclude-nics e*,w* | eth0 /nope*
+      → --exclude-nics e*,w* leaves no interface, so no traffic is counted
+    --include-nics e*,w* --include-mountpoint /;/nope | eth0+ /+ /nope*
+      → --include-nics w* matches no interface; --include-mountpoint /nope is not mounted
+    --exclude-nics lo --include-mountpoint / | eth0+ lo /+ →
+    | lo /+                                                →
+    |                                                      →
+    --include-nics eth0 --exclude-nics eth1 --include-mountpoint / | →
+    --exclude-nics eth1 --include-mountpoint / |           →
+    --gpu |       → --gpu has no effect: graphics cards are queried on Linux only
+    --gpu | cards →
+    `),
+  );
 });

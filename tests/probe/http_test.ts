@@ -8,8 +8,7 @@ import { FakeTime } from "../fake_time.ts";
 import { settledFiles } from "../open_below.ts";
 import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
-import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
-import { answering, saying } from "./fake_names.ts";
+import { answering, fakePolicy, fakeResolver, policyOf, saying } from "./fake_names.ts";
 import { SANITIZED } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -28,16 +27,15 @@ function serveTls(
   return Deno.serve({ hostname, port: 0, cert, key, onListen() {} }, handle);
 }
 
-interface ProbeOptions {
-  signal?: AbortSignal;
-  policy?: ProbePolicy;
-  caCerts?: string[];
-}
-
-function probe(url: string, options: ProbeOptions = {}): Promise<number> {
-  const { policy = fakePolicy(), caCerts = [] } = options;
-  const attempt = attemptOf(options.signal ?? signal);
-  return new HttpProbe(policy, { caCerts }).probe(new URL(url), attempt);
+function probe(
+  url: string,
+  { policy = fakePolicy(), caCerts = [], signal: ends = signal }: {
+    signal?: AbortSignal;
+    policy?: ProbePolicy;
+    caCerts?: string[];
+  } = {},
+): Promise<number> {
+  return new HttpProbe(policy, { caCerts }).probe(new URL(url), attemptOf(ends));
 }
 
 /** An attempt without a time-out. */
@@ -45,28 +43,26 @@ function attemptOf(signal: AbortSignal): Attempt {
   return { signal, measured: (run) => run(signal) };
 }
 
-/** What a process with these variables says of a probe of its own. */
-function probeInProcess(words: readonly string[], env: Record<string, string>): Promise<string> {
-  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-  return denoOutput("run -A --no-prompt --no-check", [program, ...words], { env });
-}
-
 /** The whole chain of causes, as the log would show it. */
 async function failure(probe: () => Promise<number>): Promise<string> {
   return describeError(await assertRejects(probe, Error));
 }
 
-Deno.test("HttpProbe.probe() sends one plain request and measures until the answer's head is there", async () => {
-  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
-  const ms = await probe(`http://127.0.0.1:${server.port}/a?b=c#d`);
-  assert(ms > 0, `${ms}`);
-  const [head = "", ...more] = server.requests;
-  assertEquals(more, []);
-  const [first = "", ...headers] = head.toLowerCase().trimEnd().split("\r\n");
-  assertEquals(first, "get /a?b=c http/1.1");
-  const agent = "user-agent: mozilla/5.0 (compatible; komari-agent-deno)";
-  const expected = [`host: 127.0.0.1:${server.port}`, "accept: */*", agent, "connection: close"];
-  assertEquals(expected.filter((header) => !headers.includes(header)), [], `${headers}`);
+Deno.test("HttpProbe.probe() sends one plain request, to addresses of both families", async () => {
+  for (const [hostname, host] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]] as const) {
+    await using server = saying("HTTP/1.1 200 OK\r\n\r\n", { hostname });
+    await probe(`http://${host}:${server.port}/a?b=c#d`);
+    assertEquals(server.requests.map((head) => head.toLowerCase().trimEnd().split("\r\n").sort()), [
+      [
+        "accept-encoding: identity",
+        "accept: */*",
+        "connection: close",
+        "get /a?b=c http/1.1",
+        `host: ${host}:${server.port}`,
+        "user-agent: mozilla/5.0 (compatible; komari-agent-deno)",
+      ],
+    ]);
+  }
 });
 
 /** Redirects `/N` to `/N-1`, by turns to a path and to another host, and answers `/0`. */
@@ -98,7 +94,7 @@ Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and
   assertMatch(server.requests[1] ?? "", new RegExp(`host: other.example:${server.port}\r\n`, "i"));
 });
 
-Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refuses", async () => {
+Deno.test("HttpProbe.probe() follows five redirects at most, and none to what the policy refuses", async () => {
   await using server = answering(countDown);
   const policy = fakePolicy({ "other.example": "169.254.1.1" });
   await assertRejects(
@@ -107,15 +103,9 @@ Deno.test("HttpProbe.probe() does not let redirects pass by what the policy refu
     "Refused to probe other.example",
   );
   assertEquals(server.requests.length, 2);
-});
-
-Deno.test("HttpProbe.probe() rejects at the sixth redirect and in a loop", async () => {
-  await using counting = answering(countDown);
-  const text = await failure(() => probe(`http://127.0.0.1:${counting.port}/6`));
-  assertEquals(text, `Cannot probe 127.0.0.1:${counting.port}: more than 5 redirects`);
-  await using looping = saying("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n");
-  await failure(() => probe(`http://127.0.0.1:${looping.port}/`));
-  assertEquals(looping.requests.length, 6);
+  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/6`));
+  assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 5 redirects`);
+  assertEquals(server.requests.length, 2 + 6);
 });
 
 Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GET", async () => {
@@ -135,63 +125,45 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
       const bytes = Uint8Array.from(`HTTP/1.1 ${head}\r\n\r\n`, (letter) => letter.charCodeAt(0));
       await peer.write(bytes);
     });
-    assert(await probe(`http://127.0.0.1:${server.port}/a/`) > 0);
+    await probe(`http://127.0.0.1:${server.port}/a/`);
     const asked = server.requests.map((head) => head.split(" HTTP")[0]);
     assertEquals(asked, ["GET /a/", `GET ${expected}`]);
   }
 });
 
 Deno.test("HttpProbe.probe() takes a whole head of a status of 200 to 399 for success and nothing else, and names no query", async () => {
-  const statuses = (problem: string, ...all: unknown[]) =>
-    all.map((status) => [`HTTP/1.1 ${status} Word\r\n\r\n`, problem || `${status}`] as const);
-  const refused = ["ftp://127.0.0.1/", "file:///etc/shells", "http://a:b@127.0.0.1/", "http://"];
-  const table: (readonly [answer: string, problem: string])[] = [
-    ...statuses("none", 200, 204, 299, 300, 301, 304, 307, 399),
-    ...statuses("", 101, 400, 401, 404, 500, 503, 599),
-    ...statuses("Cannot probe", "999", "000", "+20", "2e2"),
-    ["HTTP/1.1 301 Moved\r\nLocation:\r\n\r\n", "none"],
-    // However the body ends.
-    ["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx", "none"],
-    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "none"],
-    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense", "none"],
-    ["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnonsense", "none"],
-    // No HTTP, cut off, and empty.
-    ["SSH-2.0-x\r\n\r\n", "Cannot probe"],
-    ["HTTP/1.1 200 OK\r\nServ", "Cannot probe"],
-    ["", "Cannot probe"],
-    ["\r\n\r\n", "Cannot probe"],
-    // To where no probe may go.
-    ...refused.map((to) =>
-      [`HTTP/1.1 302 Found\r\nLocation: ${to}?secret\r\n\r\n`, "Cannot p"] as const
-    ),
-  ];
-  await using server = answering((path, peer) =>
-    peer.write(table[Number.parseInt(path.slice(1))]?.[0] ?? "")
+  const ok = "HTTP/1.1 200 OK\r\n";
+  const statuses = (...all: unknown[]) => all.map((status) => `HTTP/1.1 ${status} Word\r\n\r\n`);
+  const elsewhere = [200, 201, 300, 304, 305].map((status) =>
+    `HTTP/1.1 ${status} Word\r\nLocation: /0\r\n\r\n`
   );
-  for (const [index, [answer, problem]] of table.entries()) {
+  const refused = ["ftp://127.0.0.1/", "file:///etc/shells", "http://a:b@127.0.0.1/", "http://"];
+  const failing = [
+    // No HTTP, cut off, empty, and to where no probe may go.
+    ...["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"],
+    ...statuses(101, 400, 401, 404, 500, 503, 599, "999", "000", "+20", "2e2"),
+    ...refused.map((to) => `HTTP/1.1 302 Found\r\nLocation: ${to}?secret\r\n\r\n`),
+  ];
+  const working = [
+    ...[...statuses(200, 204, 299, 300, 301, 304, 307, 399), ...elsewhere],
+    "HTTP/1.1 301 Moved\r\nLocation:\r\n\r\n",
+    // However the body ends.
+    `${ok}Content-Length: 10\r\n\r\nx`,
+    `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nab`,
+    `${ok}Content-Encoding: gzip\r\n\r\nnonsense`,
+  ];
+  const answers = [...failing, ...working];
+  await using server = answering((path, peer) =>
+    peer.write(answers[Number.parseInt(path.slice(1))] ?? "")
+  );
+  for (const [index, answer] of answers.entries()) {
     const probing = () => probe(`http://127.0.0.1:${server.port}/${index}?secret`);
-    if (problem === "none") assert(await probing() > 0, answer);
+    if (index >= failing.length) await probing();
     else {
-      const told = await failure(probing);
-      assert(told.startsWith("Cannot p") && told.includes(problem), `${answer}: ${told}`);
-      assert(!told.includes("secret"), told);
+      const text = await failure(probing);
+      assert(text.startsWith("Cannot p") && !text.includes("secret"), `${answer}: ${text}`);
     }
   }
-});
-
-Deno.test("HttpProbe.probe() follows the location of a redirect only", async () => {
-  await using server = answering((path, peer) =>
-    peer.write(`HTTP/1.1 ${path.slice(1)} Word\r\nLocation: /500\r\n\r\n`)
-  );
-  const statuses = [200, 201, 300, 304, 305];
-  for (const status of statuses) await probe(`http://127.0.0.1:${server.port}/${status}`);
-  assertEquals(server.requests.length, statuses.length);
-});
-
-Deno.test("HttpProbe.probe() reaches IPv6 literals", async () => {
-  await using server = saying("HTTP/1.1 200 OK\r\n\r\n", { hostname: "::1" });
-  assert(await probe(`http://[::1]:${server.port}/`) > 0);
-  assertMatch(server.requests[0] ?? "", new RegExp(`host: \\[::1\\]:${server.port}\r\n`, "i"));
 });
 
 Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up", async () => {
@@ -202,7 +174,7 @@ Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up",
     while (await peer.write("x".repeat(65_536))) sent += 65_536;
     hungUp = true;
   });
-  assert(await probe(`http://127.0.0.1:${server.port}/`) > 0);
+  await probe(`http://127.0.0.1:${server.port}/`);
   await realUntil(() => hungUp);
   assertLess(sent, 16 * 1024 * 1024);
 });
@@ -238,10 +210,10 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
   const { port } = server.addr;
   const caCerts = [authority];
   for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
-    assert(await probe(`https://${host}:${port}/`, { caCerts }) > 0);
+    await probe(`https://${host}:${port}/`, { caCerts });
   }
   await using server6 = serveTls(answer, "::1");
-  assert(await probe(`https://[::1]:${server6.addr.port}/`, { caCerts }) > 0);
+  await probe(`https://[::1]:${server6.addr.port}/`, { caCerts });
   const where = `localhost:${port}`;
   const stranger = await failure(() => probe(`https://${where}/`));
   const why = `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is`;
@@ -255,10 +227,11 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
 
 Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", async () => {
   await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
-  const proxy = "http://127.0.0.1:1";
   const names = ["HTTP_PROXY", "ALL_PROXY", "http_proxy"];
-  const env = Object.fromEntries(names.map((name) => [name, proxy]));
-  assertEquals(await probeInProcess([`http://some.test:${server.port}/`], env), "ok\n");
+  const env = Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:1"]));
+  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
+  const words = [program, `http://some.test:${server.port}/`];
+  assertEquals(await denoOutput("run -A --no-prompt --no-check", words, { env }), "ok\n");
 });
 
 const name = "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes";

@@ -1,13 +1,18 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { delay } from "@std/async/delay";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { timed } from "../fake_time.ts";
-import { fakeResolver, policyOf } from "./fake_names.ts";
-import { collectedDebugLog } from "../log/collected_log.ts";
-import { answering, saying } from "./fake_names.ts";
 import { CLOSED_PORT } from "../free_port.ts";
+import { collectedDebugLog } from "../log/collected_log.ts";
+import { answering, fakeResolver, policyOf, saying } from "./fake_names.ts";
 
 const signal = new AbortController().signal;
 
@@ -19,82 +24,70 @@ const shell = {
 
 const KINDS = ["icmp", "tcp", "http"] as const;
 
-function proberBy(lookUp: Parameters<typeof fakeResolver>[0]): Prober {
-  return new Prober(shell, policyOf(fakeResolver(lookUp)));
+/** Probes by names that lead to an address, or where `lookUp` says. */
+function proberBy(lookUp: Parameters<typeof fakeResolver>[0] = () => ["127.0.0.1"]) {
+  const prober = new Prober(shell, policyOf(fakeResolver(lookUp)));
+  return (kind: ProbeKind, target: string, options = { signal }) =>
+    prober.probe(parseProbeTarget(kind, target), options);
 }
 
-async function probe(kind: ProbeKind, target: string, address = "127.0.0.1"): Promise<number> {
-  const prober = proberBy(() => [address]);
-  return await prober.probe(parseProbeTarget(kind, target), { signal }) ?? NaN;
-}
-
-Deno.test("Prober.probe() measures each kind, with fractions of milliseconds", async () => {
+Deno.test("Prober.probe() measures each kind, gives -1 for what is lost, and says why to those who debug", async () => {
   await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
-  const host = `some.example:${server.port}`;
-  for (const kind of KINDS) {
-    const ms = await probe(kind, host);
-    assert(ms >= 0, `${kind} ${ms}`);
-  }
+  const probe = proberBy((host) => [host === "lost.example" ? "127.0.0.2" : "127.0.0.1"]);
   const lines = await collectedDebugLog(async () => {
-    assertEquals(await probe("icmp", host), 7.9);
-  });
-  assertStringIncludes(lines[0] ?? "", "icmp probe of some.example: 7 ms");
-});
-
-Deno.test("Prober.probe() gives -1 for what is lost, and says why to those who debug", async () => {
-  const lines = await collectedDebugLog(async () => {
+    const values: (number | undefined)[] = [];
+    for (const kind of KINDS) values.push(await probe(kind, `some.example:${server.port}`));
+    assertEquals(values.map((ms) => ms !== undefined && ms >= 0), [true, true, true]);
+    assertEquals(values[0], 7.9);
+    // A measurement is of one port: what has just answered is not shared with another.
     assertEquals(await probe("tcp", `some.example:${CLOSED_PORT}`), -1);
     assertEquals(await probe("http", `some.example:${CLOSED_PORT}/path?secret`), -1);
-    assertEquals(await probe("icmp", "127.0.0.2", "127.0.0.2"), -1);
+    assertEquals(await probe("icmp", "lost.example"), -1);
   });
-  assertEquals(lines.length, 3);
-  assertStringIncludes(lines[0] ?? "", "tcp probe of some.example lost: Cannot connect");
-  assertStringIncludes(lines[2] ?? "", "no reply");
-  assertEquals(lines.some((line) => line.includes("secret")), false);
+  assertEquals(lines.length, 6);
+  const [icmp = "", , , tcp = "", http = "", lost = ""] = lines;
+  assertStringIncludes(icmp, "icmp probe of some.example: 7 ms");
+  assertStringIncludes(tcp, "tcp probe of some.example lost: Cannot connect");
+  assert(!http.includes("secret"), http);
+  assertStringIncludes(lost, "no reply");
 });
 
-Deno.test("Prober.probe() gives -1 when a name can't be resolved", async () => {
-  const prober = proberBy(() => Promise.reject(new Error("no such name")));
-  for (const kind of KINDS) {
-    assertEquals(await prober.probe(parseProbeTarget(kind, "x"), { signal }), -1);
-  }
-});
-
-Deno.test("Prober.probe() rejects when its signal aborts, and measures nothing when it has", async () => {
+Deno.test("Prober.probe() gives -1 when a name can't be resolved, and rejects when its signal aborts", async () => {
   const asked: string[] = [];
-  const prober = proberBy((host) => (asked.push(host), new Promise<never>(() => {})));
+  const probe = proberBy((host) => {
+    asked.push(host);
+    return host === "x" ? Promise.reject(new Error("no such name")) : new Promise<never>(() => {});
+  });
+  for (const kind of KINDS) assertEquals(await probe(kind, "x"), -1);
   const controller = new AbortController();
-  const probe = (kind: ProbeKind) => prober.probe(parseProbeTarget(kind, "x"), controller);
-  const probes = KINDS.map((kind) => assertRejects(() => probe(kind), Error, "enough"));
+  const hangs = (kind: ProbeKind) =>
+    assertRejects(() => probe(kind, "hangs", controller), Error, "enough");
+  const probes = KINDS.map(hangs);
   controller.abort(new Error("enough"));
   await Promise.all(probes);
   const { length } = asked;
-  await assertRejects(() => probe("icmp"), Error, "enough");
-  assertEquals(asked.length, length);
+  await hangs("icmp");
+  assertEquals(asked.length, length, "it looks nothing up then");
 });
 
 Deno.test("Prober.probe() refuses what a name must not lead to, and says so once", async () => {
   let asked = 0;
   const lines = await collectedDebugLog(async () => {
-    const prober = proberBy(() => (asked++, ["169.254.169.254"]));
-    const table = [["icmp", ""], ["tcp", ""], ["http", ""], ["http", "/other"]] as const;
-    for (const [kind, path] of table) {
-      const target = parseProbeTarget(kind, `meta.example${path}`);
-      assertEquals(await prober.probe(target, { signal }), -1);
-    }
+    const probe = proberBy(() => (asked++, ["169.254.169.254"]));
+    for (const kind of KINDS) assertEquals(await probe(kind, "meta.example"), -1);
+    assertEquals(await probe("http", "meta.example/other"), -1);
   });
   assertEquals(asked, 4);
-  const warnings = lines.filter((line) => line.includes("warning"));
-  assertEquals(warnings.length, 1);
+  const [warning = "", ...more] = lines.filter((line) => line.includes("warning"));
+  assertEquals(more, []);
   const why = "Refused to probe meta.example: 169.254.169.254 is a link-local address; its result";
-  assertStringIncludes(warnings[0] ?? "", why);
+  assertStringIncludes(warning, why);
 });
 
 /** A prober that notes when it sends pings, each of which takes so long. */
 function countingProber({ tookMs = 0 } = {}) {
   const startedAtMs: number[] = [];
   const signals: AbortSignal[] = [];
-  const resolver = fakeResolver(() => ["192.0.2.1"]);
   const counting = {
     ping: async (_: string, { signal }: { signal?: AbortSignal } = {}) => {
       startedAtMs.push(performance.now());
@@ -103,7 +96,8 @@ function countingProber({ tookMs = 0 } = {}) {
       return REPLY;
     },
   };
-  const prober = new Prober(counting, policyOf(resolver, { allowLocal: false }));
+  const policy = policyOf(fakeResolver(() => ["192.0.2.1"]), { allowLocal: false });
+  const prober = new Prober(counting, policy);
   const ping = (host: string, options = { signal }) =>
     prober.probe(parseProbeTarget("icmp", host), options);
   return { ping, startedAtMs, signals };
@@ -118,15 +112,14 @@ timed.test("Prober.probe() reaches an address 20 times a second, whoever names i
       // So that few names are looked up at a time.
       await time.run(0);
     }
-    await time.until(Promise.all(probes), { withinMs: 60_000, stepMs: 100 });
+    await time.run(11_000);
     const values = Object.groupBy(await Promise.all(probes), String);
     assertEquals([values["7.9"]?.length, values["undefined"]?.length], [220, 30]);
   });
   assertEquals(startedAtMs, Array.from({ length: 220 }, (_, at) => Math.floor(at / 20) * 1000));
-  const warnings = lines.filter((line) => line.includes("warning"));
-  assertEquals(warnings.length, 1);
-  const why = "Refused to probe 192.0.2.1 more than 20 times a second; nothing is sent for it";
-  assertStringIncludes(warnings[0] ?? "", why);
+  const [warning = "", ...more] = lines.filter((line) => line.includes("warning"));
+  assertEquals(more, []);
+  assertMatch(warning, /192\.0\.2\.1 more than 20 times a second; nothing is sent for it/);
 });
 
 timed.test("Prober.probe() shares a measurement between all who want its target at that time", async (time) => {
@@ -148,45 +141,33 @@ timed.test("Prober.probe() shares a measurement between all who want its target 
   assertEquals(slow.startedAtMs.length, 1);
 });
 
-Deno.test("Prober.probe() shares no measurement between two ports of a host", async () => {
-  await using server = saying("");
-  const prober = proberBy(() => ["127.0.0.1"]);
-  const probe = (port: number) =>
-    prober.probe(parseProbeTarget("tcp", `some.example:${port}`), { signal });
-  const values = await Promise.all([server.port, CLOSED_PORT].map(probe));
-  assertEquals(values.map((ms) => ms === -1), [false, true]);
-});
-
 timed.test("Prober.probe() ends a shared measurement when nobody wants it any more", async (time) => {
   const { ping, startedAtMs, signals } = countingProber({ tookMs: 100 });
-  const first = new AbortController();
-  const second = new AbortController();
-  const gone = assertRejects(() => ping("a.example", first), Error, "enough");
-  const other = assertRejects(() => ping("a.example", second), Error, "enough");
+  const wanting = [new AbortController(), new AbortController()];
+  const gone = wanting.map((it) => assertRejects(() => ping("a.example", it), Error, "enough"));
   await time.run(10);
-  first.abort(new Error("enough"));
-  await gone;
-  assertEquals(signals.map(({ aborted }) => aborted), [false]);
-  second.abort(new Error("enough"));
-  await other;
-  assertEquals(signals.map(({ aborted }) => aborted), [true]);
+  for (const [index, controller] of wanting.entries()) {
+    controller.abort(new Error("enough"));
+    await gone[index];
+    assertEquals(signals.map(({ aborted }) => aborted), [index === 1]);
+  }
   const anew = ping("a.example");
   await time.run(100);
   assertEquals([await anew, startedAtMs.length], [7.9, 2]);
 });
 
-timed.test("Prober.probe() counts each redirect, and sends nothing for a probe that must end between two", async (time) => {
+timed.test("Prober.probe() counts each redirect as a request, and ends all the same", async (time) => {
   await using server = answering((path, peer) => {
     const hop = Number(path.slice(1));
     return peer.write(
       hop < 5 ? `HTTP/1.1 302 Found\r\nLocation: /${hop + 1}\r\n\r\n` : "HTTP/1.1 200 OK\r\n\r\n",
     );
   });
-  const prober = proberBy(() => ["127.0.0.1"]);
-  const once = (site: number) =>
-    prober.probe(parseProbeTarget("http", `http://${site}.example:${server.port}/0`), { signal });
-  const probes = Array.from({ length: 5 }, (_, site) => once(site));
-  assert(await time.until(Promise.all(probes), { withinMs: 60_000 }) >= 1000);
+  const probe = proberBy();
+  const probes = Promise.all(
+    Array.from({ length: 5 }, (_, site) => probe("http", `http://${site}.test:${server.port}/0`)),
+  );
+  assert(await time.until(probes, { withinMs: 60_000 }) >= 1000);
   assertEquals(server.requests.length, 30);
-  assert((await Promise.all(probes)).every((ms) => ms !== undefined && ms >= 0));
+  assert((await probes).every((ms) => ms !== undefined && ms >= 0));
 });

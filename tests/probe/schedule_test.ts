@@ -37,7 +37,6 @@ class Bench implements Disposable {
   readonly schedule: ProbeSchedule;
   tookMs: number | undefined;
   running = 0;
-  mostRunning = 0;
 
   constructor(options: { tookMs?: number; random?: () => number } = {}) {
     this.tookMs = options.tookMs;
@@ -55,7 +54,7 @@ class Bench implements Disposable {
     signal.addEventListener("abort", () => reject(signal.reason));
     const host = target.kind === "http" ? target.url.host : target.host;
     this.runs.push({ target, host, atMs: performance.now(), signal, end: resolve });
-    this.mostRunning = Math.max(this.mostRunning, ++this.running);
+    this.running++;
     const { tookMs } = this;
     if (tookMs !== undefined) setTimeout(() => resolve(tookMs), tookMs);
     try {
@@ -104,17 +103,6 @@ Deno.test("ProbeSchedule keeps to the turns of an interval: soon even if it is l
 
 const withBench = testsWith(() => new Bench());
 
-withBench.test("ProbeSchedule never runs a slow task twice at once", async (bench) => {
-  bench.schedule.update([task(1)]);
-  await bench.time.run(40_000);
-  assertEquals([bench.runs.length, bench.results.length], [1, 0]);
-  bench.runs[0]?.end(7);
-  await bench.time.run(4_900);
-  assertEquals([bench.runs.length, bench.results.length], [1, 1]);
-  await bench.time.run(200);
-  assertEquals(bench.runs.length, 2);
-});
-
 Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it full the next turn", async () => {
   const lines = await collectedDebugLog(async () => {
     using bench = new Bench({ random: inOrder() });
@@ -136,15 +124,16 @@ Deno.test("ProbeSchedule bounds its queue, says so once, and gives who found it 
   assertMatch(lines[0] ?? "", / warning probe: Too many probes are due/);
 });
 
-Deno.test("ProbeSchedule.update() leaves unchanged tasks alone", async () => {
-  using bench = new Bench({ tookMs: 1 });
-  for (let second = 0; second < 26; second++) {
+Deno.test("ProbeSchedule.update() leaves unchanged tasks alone, and one that is slow runs once at a time", async () => {
+  using bench = new Bench();
+  for (let second = 0; second < 46; second++) {
     bench.schedule.update([task(1), task(2)]);
     await bench.time.run(1000);
+    if (second === 30) { for (const run of bench.runs) run.end(7); }
   }
-  const turns = [5_000, 15_000, 25_000].flatMap((ms) => [`host1 ${ms}`, `host2 ${ms}`]);
+  const turns = [5_000, 35_000].flatMap((ms) => [`host1 ${ms}`, `host2 ${ms}`]);
   assertEquals(bench.runs.map(({ host, atMs }) => `${host} ${atMs}`), turns);
-  assertEquals(bench.time.timers, 1);
+  assertEquals([bench.results.length, bench.time.timers], [2, 1]);
 });
 
 Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, also when they run", async () => {
@@ -242,9 +231,8 @@ Deno.test("ProbeSchedule spreads tasks over their interval, with one timer for t
   assertEquals(bench.time.timers, 1);
   const counts: number[] = [];
   for (let slice = 0; slice < 6; slice++) {
-    const before = bench.runs.length;
     await bench.time.run(10_000);
-    counts.push(bench.runs.length - before);
+    counts.push(bench.runs.length - counts.reduce((sum, it) => sum + it, 0));
   }
   assertEquals(new Set(bench.hosts()).size, bench.runs.length);
   for (const count of counts) assert(count > 1400 && count < 1900, `${counts}`);
@@ -254,19 +242,12 @@ function order(id: number): Probe {
   return { id, kind: "tcp", target: "192.0.2.1:443" };
 }
 
-Deno.test("ProbeSchedule.runOnce() runs a probe at once and gives its result", async () => {
+Deno.test("ProbeSchedule.runOnce() runs a probe at once, never twice at a time, and gives its result", async () => {
   using bench = new Bench({ tookMs: 12 });
-  bench.schedule.runOnce(order(7));
+  for (let n = 0; n < 10_000; n++) bench.schedule.runOnce(order(7));
   assertEquals(bench.runs[0]?.target, { kind: "tcp", host: "192.0.2.1", port: 443 });
   await bench.time.run(50);
   assertEquals(bench.results, [{ taskId: 7, kind: "tcp", valueMs: 12, finishedAt: new Date(12) }]);
-});
-
-Deno.test("ProbeSchedule.runOnce() never runs the same order twice at once", async () => {
-  using bench = new Bench({ tookMs: 50 });
-  for (let n = 0; n < 10_000; n++) bench.schedule.runOnce(order(7));
-  await bench.time.run(50);
-  assertEquals([bench.runs.length, bench.results.length], [1, 1]);
   bench.schedule.runOnce(order(7));
   await bench.time.run(50);
   assertEquals([bench.runs.length, bench.results.length], [2, 2]);
