@@ -1,15 +1,21 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { describeError } from "../../lib/log/log.ts";
-import { NodeStore } from "../../lib/panel/node_store.ts";
+import { describeError, setUpLog } from "../../lib/log/log.ts";
+import {
+  type DoubtfulAttempts,
+  type KnownNode,
+  type KnownNodes,
+  NodeStore,
+  withNode,
+} from "../../lib/panel/node_store.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import {
-  type NodeRegistration,
+  NodeRegistration,
   openRegistration,
   registrationWaitMs,
 } from "../../lib/panel/registration.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
-import { same, sameLater } from "../cases.ts";
+import { cases, same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -17,317 +23,353 @@ import { withRawServer } from "../net/raw_server.ts";
 import { patience } from "../patience.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
-import { ENDPOINT, NODE, RegisteringMachine } from "./registering_machine.ts";
+import { type ScriptWords, testScripts } from "./scripts.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+const ENDPOINT = "https://panel.example";
+const NODE = { endpoint: ENDPOINT, uuid: "u", token: "t" };
 
 function failed(failure: PanelFailure, message = "Cannot register: it failed"): PanelError {
   return new PanelError(message, { failure });
 }
 
-const FAILED: RegistrationOutcome = { kind: "failed", error: failed("unreachable") };
-const REFUSED: RegistrationOutcome = { kind: "refused", error: failed("unauthorized", "refused") };
-const DOUBTFUL: RegistrationOutcome = { kind: "doubtful", error: failed("timeout", "late") };
+/** What becomes of an attempt to register, by its word. */
+const OUTCOMES: Readonly<Record<string, RegistrationOutcome>> = {
+  failed: { kind: "failed", error: failed("unreachable") },
+  refused: { kind: "refused", error: failed("unauthorized", "refused") },
+  doubtful: { kind: "doubtful", error: failed("timeout", "late") },
+};
 
-/** The log of `use`, during which time passes only when it says so. */
-async function withTime(
-  use: (time: FakeTime, lines: string[]) => Promise<void>,
-): Promise<string[]> {
-  using time = new FakeTime({ now: 10 * DAY_MS });
-  const lines = await collectedLog((lines) => use(time, lines));
-  return lines.map((line) => line.replace(/^\S+ +(\S+) +panel:/, "$1"));
-}
+/** A store in memory, which can refuse to be written to. */
+class FakeStore implements Pick<NodeStore, keyof NodeStore> {
+  readonly path = "/state/auto-discovery.state";
+  known: KnownNodes = { nodes: [] };
+  /** What was done, in its order. */
+  readonly calls: string[] = [];
+  isClosed = false;
+  /** The error of each write, if there is one. */
+  error: Error | undefined;
 
-/** The log of a machine that finds its node, or is stopped, while so much time passes. */
-function finding(machine: RegisteringMachine, ms: number, token?: string): Promise<string[]> {
-  return withTime(async (time) => {
-    const found = machine.find();
-    await time.run(ms);
-    machine.stop.abort();
-    await time.run(0);
-    assertEquals(await found, token);
-  });
-}
+  read = (): KnownNodes => this.known;
+  find = (wanted: string): KnownNode | undefined =>
+    this.known.nodes.find(({ endpoint }) => endpoint === wanted);
+  doubtful = (): DoubtfulAttempts | undefined => this.known.doubtful;
+  open = (): Promise<void> => Promise.resolve();
+  setDoubtful = (doubtful: DoubtfulAttempts | undefined): Promise<void> =>
+    this.#write(`in doubt ${doubtful?.count ?? 0}`, { ...this.known, doubtful });
+  save = (node: KnownNode): Promise<void> =>
+    this.#write(`saved ${node.token}`, { nodes: withNode(this.known.nodes, node) });
 
-/** Seconds between the attempts. */
-function waits({ askedAtSeconds }: RegisteringMachine): number[] {
-  return askedAtSeconds.slice(1).map((second, index) => second - (askedAtSeconds[index] ?? 0));
-}
-
-const { test } = testsWith(() => new RegisteringMachine());
-
-test("NodeRegistration.find() gives the known node without a call", async (machine) => {
-  machine.store.known = { nodes: [{ ...NODE, endpoint: "https://other.example" }, NODE] };
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  assertEquals(await machine.find(), "t");
-  assertEquals(machine.store.calls, []);
-});
-
-test("NodeRegistration.find() saves that it asks, registers, and saves the node, in that order", async (machine) => {
-  const log = await finding(machine, 0, "t1");
-  assertEquals(machine.store.calls, ["in doubt 1", "asked", "saved t1"]);
-  const node = { endpoint: ENDPOINT, uuid: "u1", token: "t1", registeredAtMs: 10 * DAY_MS };
-  assertEquals(machine.store.known, { nodes: [node] });
-  assertEquals(log, [
-    "info Registered at the panel as node u1; saved in /state/auto-discovery.state",
-  ]);
-});
-
-test("NodeRegistration.find() makes no call when nothing can be saved", async (machine) => {
-  machine.store.error = new Error("Cannot write to the folder /state");
-  const error = await assertRejects(() => machine.find(), Error, "--state-dir names a folder");
-  assertStringIncludes(describeError(error), "Cannot write to the folder /state");
-  assertEquals(machine.asked, 0);
-});
-
-test("NodeRegistration.find() checks the folder again before each call", async (machine) => {
-  machine.outcomes.push(FAILED);
-  await withTime(async (time) => {
-    const found = assertRejects(() => machine.find(), Error, "its token can't be saved");
-    await time.run(0);
-    machine.store.error = new Error("full");
-    await time.run(MINUTE_MS);
-    await found;
-  });
-  assertEquals(machine.asked, 1);
-});
-
-test("NodeRegistration.find() logs a refusal, waits for minutes to an hour, and registers when it is accepted", async (machine) => {
-  machine.outcomes.push(...Array(5).fill(REFUSED));
-  const log = await finding(machine, 2 * 60 * MINUTE_MS, "t6");
-  assertEquals(log.map((line) => line.replace(/after .*|for .*/, "…")), [
-    "warning refused; trying again",
-    "warning Still failing …",
-    "warning Still failing …",
-    "warning Still failing …",
-    "info The panel answers again …",
-    "info Registered at the panel as node u6; saved in /state/auto-discovery.state",
-  ]);
-  assert(waits(machine).every((wait) => wait >= 60 && wait <= 3600), `${waits(machine)}`);
-  assertEquals([machine.problems[0], machine.problems.at(-1)], ["refused", undefined]);
-});
-
-test("NodeRegistration.find() counts failures anew after a refusal", async (machine) => {
-  machine.outcomes.push(...Array(8).fill(FAILED), REFUSED, FAILED);
-  await finding(machine, 10 * MINUTE_MS, "t11");
-  const [refusal = 0, failure = 0] = waits(machine).slice(8);
-  assert(refusal >= 59 && failure <= 2, `${waits(machine)}`);
-});
-
-test("NodeRegistration.find() retries for as long as the panel can't be reached", async (machine) => {
-  machine.answer = () => FAILED;
-  await finding(machine, 60 * MINUTE_MS);
-  assert(machine.asked > 100 && machine.asked < 260, `${machine.asked} tries`);
-  assertEquals(machine.store.known.doubtful, undefined, "nothing is in doubt");
-});
-
-test("NodeRegistration.find() retries rarely after lost answers, since each may have made a node", async (machine) => {
-  // A clear failure behind one makes no less of them.
-  machine.answer = () => machine.asked % 2 === 1 ? DOUBTFUL : FAILED;
-  await finding(machine, DAY_MS);
-  assert(machine.asked > 20 && machine.asked < 70, `${machine.asked} tries in a day`);
-});
-
-Deno.test("NodeRegistration.find() waits in the next process, too, after a lost answer, as none without memory does", async () => {
-  for (const remembers of [true, false]) {
-    const first = new RegisteringMachine();
-    first.answer = () => new Promise(() => {});
-    let asked = 0;
-    await withTime(async (time) => {
-      const killed = first.find();
-      await time.run(0);
-      let { known } = first.store;
-      for (let restart = 0; restart < 60; restart++) {
-        const next = new RegisteringMachine();
-        if (remembers) next.store.known = known;
-        next.answer = () => DOUBTFUL;
-        const found = next.find();
-        await time.run(20_000);
-        next.stop.abort();
-        await found;
-        ({ known } = next.store);
-        asked += next.asked;
-      }
-      first.answer = () => FAILED;
-      first.stop.abort();
-      killed.catch(() => {});
-    });
-    if (remembers) assert(asked >= 3 && asked <= 6, `${asked} nodes in 20 minutes`);
-    else assertEquals(asked, 60);
+  [Symbol.dispose](): void {
+    this.isClosed = true;
   }
-});
 
-test("NodeRegistration.find() waits no longer than usual after a clock that was ahead", async (machine) => {
-  machine.store.known = {
-    nodes: [],
-    doubtful: { endpoint: ENDPOINT, count: 1, atMs: 99 * DAY_MS },
+  async #write(call: string, known: KnownNodes): Promise<void> {
+    this.calls.push(call);
+    if (this.error !== undefined) throw this.error;
+    await Promise.resolve();
+    this.known = known;
+  }
+}
+
+/** A machine that registers itself, at a panel that answers as a test says; time and log are its own. */
+class Machine implements AsyncDisposable {
+  readonly time: FakeTime;
+  readonly store = new FakeStore();
+  /** Why it was not registered, one after the other. */
+  readonly problems: (string | undefined)[] = [];
+  /** The tokens in use, one after the other. */
+  readonly tokens: string[] = [];
+  readonly askedAtSeconds: number[] = [];
+  /** What becomes of its first attempts, and of all that follow in turn; nodes else. */
+  readonly outcomes: string[] = [];
+  always: readonly string[] = [];
+  answer = (): RegistrationOutcome | Promise<RegistrationOutcome> => {
+    if (this.fills) this.store.error = new Error("Cannot write");
+    return { kind: "registered", node: { uuid: `u${this.asked}`, token: `t${this.asked}` } };
   };
-  const log = await finding(machine, MINUTE_MS, "t1");
-  assertStringIncludes(
-    log[0] ?? "",
-    "Registering in 1 min: the answer to the last attempt was lost",
-  );
-});
+  /** Whether its disk is full once it was asked. */
+  fills = false;
+  rediscover = false;
+  /** The text of an official agent's file, and how often its panel can't be asked about that. */
+  official: string | undefined;
+  isOfficialKnown = true;
+  unreachable = 0;
+  readonly stop = new AbortController();
+  readonly log: string[] = [];
+  found = "pending";
+  #node: NodeRegistration | undefined;
 
-test("NodeRegistration.find() uses a node that can't be saved, and says what a restart does", async (machine) => {
-  const { answer } = machine;
-  machine.answer = () => {
-    machine.store.error = new Error("Cannot write /state/auto-discovery.state");
-    return answer();
-  };
-  const log = await finding(machine, 0, "t1");
-  assertStringIncludes(log.join(), "auto-discovery.state; a restart creates another node");
-});
+  constructor(time = new FakeTime({ now: 10 * DAY_MS })) {
+    this.time = time;
+  }
 
-test("NodeRegistration.find() imports an official agent's node that the panel knows, and asks until that is clear", async (machine) => {
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  let asked = 0;
-  machine.isTokenKnown = () =>
-    ++asked < 25 ? Promise.reject(failed("unreachable")) : Promise.resolve(true);
-  const log = await finding(machine, 15 * MINUTE_MS, "official");
-  assertEquals(machine.store.calls, ["saved official"]);
-  assertEquals(asked, 25);
-  assertEquals(log.filter((line) => line.includes("Imported the node")).length, 1);
-  assertEquals(log.filter((line) => line.includes("Registered at")), []);
-});
+  /** Times that it asked to register. */
+  get asked(): number {
+    return this.askedAtSeconds.length;
+  }
 
-Deno.test("NodeRegistration.find() registers when an official agent's node is another panel's, damaged, or of the past", async () => {
-  const whole = JSON.stringify({ uuid: "o", token: "official" });
-  for (
-    const [official, nodes] of [[whole, 0], ['{"uuid":"o"', 0], ["[]", 0], [whole, 1]] as const
-  ) {
-    const machine = new RegisteringMachine();
-    machine.official = official;
-    machine.store.known = {
-      nodes: [{ ...NODE, endpoint: "https://other.example" }].slice(0, nodes),
+  get node(): NodeRegistration {
+    return this.#node ??= this.#create();
+  }
+
+  #create(): NodeRegistration {
+    const { store, official, tokens, rediscover, stop: { signal } } = this;
+    const line = (text: string) => this.log.push(text.replace(/^\S+ +(\S+) +panel:/, "$1"));
+    setUpLog({ level: "info", format: "text", secrets: [], forJournal: false, write: line });
+    const client = {
+      register: async () => {
+        store.calls.push("asked");
+        const word = this.outcomes.shift() ?? this.always[this.asked % this.always.length] ?? "";
+        this.askedAtSeconds.push(Math.round(performance.now() / 1000));
+        return OUTCOMES[word] ?? await this.answer();
+      },
+      isTokenKnown: async () => {
+        if (this.unreachable-- > 0) throw await Promise.resolve(failed("unreachable"));
+        return this.isOfficialKnown;
+      },
+      diagnose: () => undefined,
     };
-    machine.isTokenKnown = () => Promise.resolve(false);
-    const log = await collectedLog(async () => assertEquals(await machine.find(), "t1"));
-    assertEquals(log.join().includes("/opt/a.json"), nodes === 0);
+    return new NodeRegistration({ endpoint: ENDPOINT, rediscover }, {
+      ...{ store, signal, client },
+      official: official === undefined ? undefined : { path: "/opt/a.json", text: official },
+      onToken: (token) => void tokens.push(token),
+      observer: { setProblem: (_part, text) => void this.problems.push(text) },
+    });
   }
-});
 
-Deno.test("NodeRegistration.find() ends with the signal, whatever it waits for", async () => {
-  for (const outcome of [FAILED, REFUSED, DOUBTFUL]) {
-    const machine = new RegisteringMachine();
-    machine.answer = () => outcome;
-    await finding(machine, 5 * MINUTE_MS);
+  /** Begins to find its node. */
+  find(): void {
+    this.node.find().then(
+      (found) => this.found = found ? "found" : "stopped",
+      (error) => this.found = describeError(error),
+    );
   }
-  const machine = new RegisteringMachine();
-  machine.official = JSON.stringify({ uuid: "o", token: "official" });
-  machine.isTokenKnown = () => Promise.reject(failed("unreachable"));
-  await finding(machine, MINUTE_MS);
-});
 
-/** What happens to a node that reports by a call each half minute. */
-async function reporting(
-  machine: RegisteringMachine,
-  outcome: (minute: number, node: NodeRegistration) => unknown,
-  { minutes, rediscover = true }: { minutes: number; rediscover?: boolean },
-): Promise<string[]> {
-  return await withTime(async (time) => {
-    await using node = machine.registration({ rediscover });
-    await node.find();
+  run = (ms: number): Promise<void> => this.time.run(ms);
+
+  /** Reports by a call each half minute, which ends as `outcome` says. */
+  async report(outcome: () => unknown, minutes: number): Promise<void> {
     for (let minute = 0; minute < minutes; minute += 0.5) {
-      node.onOutcome(outcome(minute, node));
-      await time.run(MINUTE_MS / 2);
+      this.node.onOutcome(outcome());
+      await this.run(MINUTE_MS / 2);
     }
-  });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    using time = this.time;
+    this.stop.abort();
+    await this.node[Symbol.asyncDispose]();
+    await time.run(0);
+    setUpLog({ level: "error", format: "text", secrets: [], forJournal: false, write: () => {} });
+  }
 }
 
 const unknown = failed("unauthorized");
-/** The panel has forgotten the old token. */
-const forgotten = (_: number, { token }: NodeRegistration) => token === "t" ? unknown : undefined;
+const wait = ({ askedAtSeconds }: Machine, index: number) =>
+  (askedAtSeconds[index] ?? NaN) - (askedAtSeconds[index - 1] ?? NaN);
+const waits = (machine: Machine) =>
+  machine.askedAtSeconds.slice(1).map((_, n) => wait(machine, n + 1));
 
-Deno.test("NodeRegistration.onOutcome() registers again after ten minutes of nothing but rejection", async () => {
-  const except = (other: unknown) => (minute: number) => minute === 9.5 ? other : unknown;
-  await sameLater(async (outcome) => {
-    const machine = new RegisteringMachine();
-    machine.store.known = { nodes: [NODE] };
-    machine.answer = () => FAILED;
-    await reporting(machine, outcome, { minutes: 35.5 });
-    return machine.askedAtSeconds.map((second) => second / 60).join();
-  }, [
-    [() => unknown, "10,20.5,31"],
-    [() => undefined, ""],
-    [() => failed("unreachable"), ""],
-    [() => failed("rejected"), ""],
-    [() => new Error("unauthorized"), ""],
-    [except(undefined), "20,30.5"],
-    [except(failed("unavailable")), "20,30.5"],
-    [except(failed("websocket blocked")), "10,20.5,31"],
-  ]);
-});
-
-test("NodeRegistration.onOutcome() uses and saves the new node, and hides both tokens", async (machine) => {
-  machine.store.known = { nodes: [NODE] };
-  const log = await reporting(machine, forgotten, { minutes: 60 });
-  assertEquals(machine.store.known.nodes.map(({ token }) => token), ["t1"]);
-  assertEquals(machine.store.calls, ["in doubt 1", "asked", "saved t1"]);
-  assertEquals([machine.tokens, machine.store.isClosed], [["t", "t1"], true]);
-  assertStringIncludes(log.join("\n"), "Registered at the panel as node u1");
-});
-
-test("NodeRegistration.onOutcome() logs once which option would help where it may not register again", async (machine) => {
-  machine.store.known = { nodes: [NODE] };
-  const log = await reporting(machine, forgotten, { minutes: 120, rediscover: false });
-  assertEquals([machine.asked, log.length], [0, 1]);
-  assertStringIncludes(log.join(), "with --rediscover it registers again");
-});
-
-Deno.test("NodeRegistration.onOutcome() registers once a day at most, also with a clock that was ahead", async () => {
-  await sameLater(
-    async ([sinceMinutes, minutes]) => {
-      const machine = new RegisteringMachine();
-      const registeredAtMs = 10 * DAY_MS + sinceMinutes * MINUTE_MS;
-      machine.store.known = { nodes: [{ ...NODE, registeredAtMs }] };
-      const log = await reporting(machine, forgotten, { minutes });
-      if (machine.asked === 0) assertStringIncludes(log.join(), "once a day at most");
-      return machine.asked;
+const words: ScriptWords<Machine> = {
+  steps: {
+    known: ({ store }, minutes) => {
+      const since = minutes && { registeredAtMs: 10 * DAY_MS + Number(minutes) * MINUTE_MS };
+      store.known = { nodes: [{ ...NODE, ...since || {} }] };
     },
-    [
-      [[-1, 60], 0],
-      [[60, 60], 0],
-      [[25 * 60, 11], 1],
-      [[-24 * 60 + 35, 34], 0],
-      [[-24 * 60 + 35, 44], 1],
-    ] as const,
-  );
+    elsewhere: ({ store }) => {
+      store.known = {
+        nodes: [{ ...NODE, endpoint: "https://other.example" }, ...store.known.nodes],
+      };
+    },
+    "in-doubt": ({ store }, day) => {
+      const doubtful = { endpoint: ENDPOINT, count: 1, atMs: Number(day) * DAY_MS };
+      store.known = { nodes: [], doubtful };
+    },
+    official: (machine, text) =>
+      machine.official = text || JSON.stringify({ uuid: "o", token: "official" }),
+    foreign: (machine) => machine.isOfficialKnown = false,
+    unreachable: (machine, times) => machine.unreachable = Number(times),
+    full: ({ store }) => store.error = new Error("Cannot write to the folder /state"),
+    fills: (machine) => machine.fills = true,
+    rediscover: (machine) => machine.rediscover = true,
+    outcomes: ({ outcomes }, words) => outcomes.push(...words.split(" ")),
+    always: (machine, words) => machine.always = words.split(" "),
+    find: (machine) => machine.find(),
+    stop: ({ stop }) => stop.abort(),
+    /** Reports end so for some minutes: `forgotten` is the old token alone. */
+    reports(machine, value) {
+      const [outcome = "", minutes] = value.split(", ");
+      return machine.report(() => {
+        if (outcome === "forgotten") return machine.node.token === "t" ? unknown : undefined;
+        return outcome === "ok" ? undefined : failed(outcome as PanelFailure);
+      }, Number(minutes));
+    },
+    ended: ({ found }, words) => assertStringIncludes(found, words),
+    said({ log }, value) {
+      const [, count, words = ""] = /^(\d+): (.+)$/.exec(value) ?? [];
+      assertEquals(
+        log.filter((line) => line.includes(words)).length,
+        Number(count),
+        log.join("\n"),
+      );
+    },
+  },
+  facts: {
+    found: ({ found }) => found,
+    token: ({ node }) => node.token,
+    tokens: ({ tokens }) => tokens.join(" "),
+    saved: ({ store }) => store.known.nodes.map(({ token }) => token).join(" "),
+    calls: ({ store }) => store.calls.join(", "),
+    asked: (machine) => machine.asked,
+    minutes: ({ askedAtSeconds }) => askedAtSeconds.map((second) => second / 60).join(" "),
+    shortest: (machine) => Math.min(...waits(machine)),
+    longest: (machine) => Math.max(...waits(machine)),
+    wait9: (machine) => wait(machine, 9),
+    wait10: (machine) => wait(machine, 10),
+    doubtful: ({ store }) => store.known.doubtful?.count ?? 0,
+    problems: ({ problems }) => `${problems[0]} ${problems.at(-1) ?? "none"}`,
+    lines: ({ log }) => log.length,
+  },
+  run: (machine, ms) => machine.run(ms),
+};
+
+testScripts(
+  `
+gives the known node without a call
+  known; elsewhere; official; find; 0 s; token = t; calls =
+saves that it asks, registers, and saves the node, in that order
+  find; 0 s; token = t1; saved = t1; calls = in doubt 1, asked, saved t1; lines = 1
+  said 1: info Registered at the panel as node u1
+makes no call when nothing can be saved
+  full; find; 0 s; ended --state-dir names a folder; ended Cannot write to the folder /state; asked = 0
+checks the folder again before each call
+  outcomes failed; find; 0 s; full; 60 s; ended its token can't be saved; asked = 1
+logs a refusal, waits for minutes to an hour, and registers when it is accepted
+  outcomes refused refused refused refused refused; find; 7200 s; token = t6; lines = 6; said 1: warning refused
+  said 3: warning Still failing; said 1: info The panel answers again; said 1: info Registered at the panel as node u6
+  shortest >= 60; longest <= 3600; problems = refused none
+counts failures anew after a refusal
+  (outcomes failed)×8; outcomes refused failed; find; 600 s; token = t11; wait9 >= 59; wait10 <= 2
+retries for as long as the panel can't be reached
+  always failed; find; 3600 s; asked >= 101; asked <= 259; doubtful = 0
+retries rarely after lost answers, since each may have made a node, also with failures between them
+  always doubtful failed; find; 86400 s; asked >= 21; asked <= 99
+waits no longer than usual after a clock that was ahead
+  in-doubt 99; find; 60 s; token = t1; said 1: Registering in 1 min: the answer to the last attempt was lost
+uses a node that can't be saved, and says what a restart does
+  fills; find; 0 s; token = t1; said 1: Cannot write; said 1: a restart creates another node
+imports an official agent's node that the panel knows, and asks until that is clear
+  official; unreachable 24; find; 900 s; token = official; calls = saved official; said 1: Imported the node; said 0: Registered at
+registers when an official agent's node is another panel's
+  official; foreign; find; 0 s; token = t1; said 1: /opt/a.json
+registers when an official agent's node is damaged
+  official {"uuid":"o"; find; 0 s; token = t1; said 1: /opt/a.json
+registers when an official agent's file holds no node
+  official []; find; 0 s; token = t1; said 1: /opt/a.json
+registers when an official agent is of the past
+  elsewhere; official; find; 0 s; token = t1; said 0: /opt/a.json
+ends with the signal, whatever it waits for
+  always failed; find; 300 s; stop; 0 s; found = stopped
+ends with the signal after a refusal
+  always refused; find; 300 s; stop; 0 s; found = stopped
+ends with the signal after a lost answer
+  always doubtful; find; 300 s; stop; 0 s; found = stopped
+ends with the signal while it asks about an official agent's node
+  official; unreachable 99; find; 60 s; stop; 0 s; found = stopped
+`,
+  words,
+  { subject: "NodeRegistration.find()", make: () => new Machine() },
+);
+
+/** Outcomes of reports, and the minutes at which the machine asks to register. */
+const AGAIN = cases(`
+reports unauthorized, 35.5 → 10 20.5 31
+reports ok, 35.5 →
+reports unreachable, 35.5 →
+reports rejected, 35.5 →
+reports unauthorized, 9.5; reports ok, 0.5; reports unauthorized, 25.5 → 20 30.5
+reports unauthorized, 9.5; reports unavailable, 0.5; reports unauthorized, 25.5 → 20 30.5
+reports unauthorized, 9.5; reports websocket blocked, 0.5; reports unauthorized, 25.5 → 10 20.5 31
+`).map(([reports, minutes]) =>
+  `registers again at these minutes: ${minutes || "none"}, after ${reports}
+  known; rediscover; always failed; find; 0 s; ${reports}; minutes = ${minutes}
+`
+);
+
+testScripts(
+  `${AGAIN.join("")}
+uses and saves the new node, and hides both tokens
+  known; rediscover; find; 0 s; reports forgotten, 60; saved = t1; calls = in doubt 1, asked, saved t1; tokens = t t1
+  said 1: Registered at the panel as node u1
+logs once which option would help where it may not register again
+  known; find; 0 s; reports forgotten, 120; asked = 0; lines = 1; said 1: with --rediscover it registers again
+registers once a day at most
+  known -1; rediscover; find; 0 s; reports forgotten, 60; asked = 0; said 1: once a day at most
+registers once a day at most, also with a clock that was ahead
+  known 60; rediscover; find; 0 s; reports forgotten, 60; asked = 0; said 1: once a day at most
+registers with a clock that was ahead by more than a day
+  known 1500; rediscover; find; 0 s; reports forgotten, 11; asked = 1
+registers when the day is over, not before
+  known -1405; rediscover; find; 0 s; reports forgotten, 34; asked = 0; reports forgotten, 10; asked = 1
+keeps the token when it can't register
+  known; rediscover; always failed; find; 0 s; reports unauthorized, 43; asked = 4; tokens = t; said 4: Cannot register again:
+keeps the token when it is refused
+  known; rediscover; always refused; find; 0 s; reports unauthorized, 43; asked = 4; tokens = t; said 4: Cannot register again:
+waits a day after an answer that was lost
+  known; rediscover; always doubtful; find; 0 s; reports unauthorized, 43; asked = 1; tokens = t; said 1: Cannot register again:
+makes no call when nothing can be saved
+  known; rediscover; full; find; 0 s; reports unauthorized, 43; asked = 0; tokens = t; said 4: Cannot register again:
+`,
+  words,
+  { subject: "NodeRegistration.onOutcome()", make: () => new Machine() },
+);
+
+const { test } = testsWith(() => new Machine());
+
+test("NodeRegistration.find() says where it has saved a new node, and since when it is one", async (machine) => {
+  machine.find();
+  await machine.run(0);
+  const node = { endpoint: ENDPOINT, uuid: "u1", token: "t1", registeredAtMs: 10 * DAY_MS };
+  assertEquals(machine.store.known, { nodes: [node] });
+  const line = "Registered at the panel as node u1; saved in /state/auto-discovery.state";
+  assertEquals(machine.log, [`info ${line}`]);
 });
 
-Deno.test("NodeRegistration.onOutcome() keeps the token when it can't register, and waits a day when that is in doubt", async () => {
-  await sameLater(async (outcome) => {
-    const machine = new RegisteringMachine();
-    machine.store.known = { nodes: [NODE] };
-    if (outcome === undefined) machine.store.error = new Error("Cannot write");
-    else machine.answer = () => outcome;
-    const log = await reporting(machine, () => unknown, { minutes: 43 });
-    assertEquals(machine.tokens, ["t"]);
-    assertStringIncludes(log.join("\n"), "Cannot register again: ");
-    return machine.asked;
-  }, [[FAILED, 4], [DOUBTFUL, 1], [REFUSED, 4], [undefined, 0]]);
-});
+for (const [what, least, most] of [["remembers", 3, 6], ["forgets", 60, 60]] as const) {
+  test(`NodeRegistration.find() asks ${least} to ${most} times in 20 minutes of restarts where it ${what}`, async (machine) => {
+    let asked = 0;
+    let { known } = machine.store;
+    for (let restart = 0; restart < 61; restart++) {
+      const next = new Machine(machine.time);
+      if (what === "remembers") next.store.known = known;
+      // The first one is killed before its answer comes.
+      next.answer = () => new Promise(() => {});
+      if (restart > 0) next.always = ["doubtful"];
+      next.find();
+      await machine.run(restart === 0 ? 0 : 20_000);
+      ({ known } = next.store);
+      if (restart > 0) asked += next.asked;
+      next.stop.abort();
+    }
+    assert(asked >= least && asked <= most, `${asked}`);
+  });
+}
 
 test("NodeRegistration ends when the attempt under way has, and uses what it brought", async (machine) => {
-  machine.store.known = { nodes: [NODE] };
   const held = Promise.withResolvers<RegistrationOutcome>();
-  const outcome = machine.answer;
+  machine.store.known = { nodes: [NODE] };
+  machine.rediscover = true;
+  machine.find();
   machine.answer = () => held.promise;
-  await withTime(async (time) => {
-    const node = machine.registration({ rediscover: true });
-    await node.find();
-    node.onOutcome(unknown);
-    await time.run(10 * MINUTE_MS);
-    node.onOutcome(unknown);
-    await time.run(0);
-    const ending = node[Symbol.asyncDispose]();
-    await time.run(1_000);
-    assertEquals([machine.asked, machine.store.isClosed], [1, false]);
-    held.resolve(await outcome());
-    await ending;
-  });
-  assertEquals(machine.store.known.nodes.map(({ token }) => token), ["t1"]);
+  await machine.report(() => unknown, 10.5);
+  const ending = machine.node[Symbol.asyncDispose]();
+  await machine.run(1_000);
+  assertEquals([machine.asked, machine.store.isClosed], [1, false]);
+  held.resolve({ kind: "registered", node: { uuid: "u1", token: "t1" } });
+  await ending;
+  assertEquals([machine.tokens, machine.store.isClosed], [["t", "t1"], true]);
 });
 
 const ALMOST_ONE = 0.999999999;

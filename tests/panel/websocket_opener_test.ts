@@ -1,10 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Dialer } from "../../lib/net/byte_stream.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError, ResponseError, UpgradeError } from "../../lib/net/errors.ts";
-import type { DialFailure } from "../../lib/panel/link_machine.ts";
-import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { WebSocketOpener, type WebSocketPurpose } from "../../lib/panel/websocket_opener.ts";
-
+import { same, sameLater } from "../cases.ts";
 import { answer } from "./answers.ts";
 import { FakeTime } from "../fake_time.ts";
 import { withRawServer } from "../net/raw_server.ts";
@@ -12,97 +11,89 @@ import { upgrade } from "../net/raw_upgrade.ts";
 import { serverFrame } from "../net/server_frames.ts";
 
 const never = new AbortController().signal;
-const HTML = "<!doctype html><title>panel</title>";
 
-function opener(open: (url: URL) => Promise<never>): WebSocketOpener {
+function opener(dial: Dialer["dial"]): WebSocketOpener {
   const access = { endpoint: "https://panel/base", token: "s3cret/+&=" };
-  return new WebSocketOpener(access, { dialer: { dial: open }, headers: [] });
+  return new WebSocketOpener(access, { dialer: { dial }, headers: [] });
 }
 
 /** One that dials a server of the test's. */
 function openerAt(endpoint: string, options: { orderBytes?: number } = {}): WebSocketOpener {
-  return new WebSocketOpener({ endpoint, token: "t" }, {
-    ...{ dialer: new NetDialer(), headers: [], ...options },
-  });
+  const dialer = new NetDialer();
+  return new WebSocketOpener({ endpoint, token: "t" }, { dialer, headers: [], ...options });
 }
 
-const closedDoor = opener(() => Promise.reject(new Error("nobody dials here")));
+const closed = opener(() => Promise.reject(new Error("nobody dials here")));
 
 Deno.test("WebSocketOpener.open() dials the path of the purpose, with the encoded token", async () => {
-  const cases: [WebSocketPurpose, string][] = [
-    [{ version: 2 }, "/base/api/clients/v2/rpc?token=s3cret%2F%2B%26%3D"],
-    [{ version: 1 }, "/base/api/clients/report?token=s3cret%2F%2B%26%3D"],
-    [
-      { terminal: "../r&token=x#" },
-      "/base/api/clients/terminal?token=s3cret%2F%2B%26%3D&id=..%2Fr%26token%3Dx%23",
-    ],
-  ];
-  for (const [purpose, path] of cases) {
-    const dialled: URL[] = [];
+  const token = "token=s3cret%2F%2B%26%3D";
+  await sameLater(async (purpose: WebSocketPurpose) => {
+    const dialled: string[] = [];
     const refused = new DialError("refused", { stage: "connect" });
-    const open = (url: URL) => (dialled.push(url), Promise.reject(refused));
-    assertEquals(await assertRejects(() => opener(open).open(purpose, never), DialError), refused);
-    assertEquals(dialled.map((url) => url.host + url.pathname + url.search), [`panel${path}`]);
-  }
+    const it = opener(({ href }) => (dialled.push(href), Promise.reject(refused)));
+    assertEquals(await assertRejects(() => it.open(purpose, never), DialError), refused);
+    return dialled;
+  }, [
+    [{ version: 2 }, [`wss://panel/base/api/clients/v2/rpc?${token}`]],
+    [{ version: 1 }, [`wss://panel/base/api/clients/report?${token}`]],
+    [{ terminal: "../r&token=x#" }, [
+      `wss://panel/base/api/clients/terminal?${token}&id=..%2Fr%26token%3Dx%23`,
+    ]],
+  ]);
 });
 
 Deno.test("WebSocketOpener.toOpenFailure() distinguishes where POST may work from where nothing does", () => {
-  const refused = new Deno.errors.ConnectionRefused("refused");
   const upgrade = (status: number, text = "", location?: string) =>
     new UpgradeError(status, answer(status, text, { location }));
-  const cases: [unknown, DialFailure, PanelFailure, string][] = [
-    [upgrade(200, HTML), "answered", "unsupported protocol", "the answer is a page of HTML"],
-    [upgrade(200, "hello"), "answered", "unreadable", "the answer is no panel's"],
-    [upgrade(401, '{"message":"Unauthorized."}'), "answered", "unauthorized", "token"],
-    [upgrade(403, HTML), "answered", "unavailable", "status 403"],
-    [upgrade(404, "404 page not found"), "answered", "unavailable", "status 404"],
-    [upgrade(502), "answered", "unavailable", "status 502"],
-    [upgrade(302, "", "/login?next=s3cret"), "answered", "redirected", "/login"],
-    [new ResponseError("late", { kind: "timeout" }), "answered", "timeout", "late"],
-    [new ResponseError("cut off", { kind: "closed" }), "answered", "unreachable", "cut off"],
-    [new ResponseError("odd", { kind: "malformed" }), "answered", "unreadable", "odd"],
-    [new DialError("no name", { stage: "lookup" }), "no answer", "unreachable", "no name"],
-    [new DialError("no way", { stage: "connect" }), "no answer", "unreachable", "no way"],
-    [
-      new DialError("down", { stage: "connect", cause: new Error("all", { cause: refused }) }),
-      "refused",
-      "unreachable",
-      "down",
-    ],
-    [new DialError("untrusted", { stage: "tls" }), "refused", "unreachable", "untrusted"],
-    [new DialError("forbidden", { stage: "proxy" }), "answered", "unreachable", "forbidden"],
-  ];
-  for (const [cause, why, failure, words] of cases) {
-    const trouble = closedDoor.toOpenFailure({ version: 2 }, cause);
-    assertEquals([trouble.why, trouble.error.failure], [why, failure], words);
-    assertStringIncludes(trouble.error.message, words);
-    assertStringIncludes(trouble.error.message, "open a WebSocket (GET /api/clients/v2/rpc): ");
-    assertEquals(Deno.inspect(trouble.error).includes("s3cret"), false);
-  }
+  const response = (kind: ResponseError["kind"]) => new ResponseError(kind, { kind });
+  const dial = (stage: DialError["stage"], cause?: unknown) =>
+    new DialError(stage, { stage, cause });
+  const refused = new Error("all", { cause: new Deno.errors.ConnectionRefused("refused") });
+  same((cause: unknown) => {
+    const { why, error: { failure, message } } = closed.toOpenFailure({ version: 2 }, cause);
+    const name = "Cannot open a WebSocket (GET /api/clients/v2/rpc): ";
+    assertEquals(message.slice(0, name.length), name);
+    return `${why}, ${failure}: ${message.slice(name.length)}`;
+  }, [
+    [upgrade(200, "<html>"), "answered, unsupported protocol: the answer is a page of HTML"],
+    [upgrade(200, "hello"), "answered, unreadable: the answer is no panel's"],
+    [upgrade(401), "answered, unauthorized: the panel does not know this token"],
+    [upgrade(403, "<html>"), "answered, unavailable: status 403 and a page of HTML"],
+    [upgrade(502), "answered, unavailable: status 502"],
+    [upgrade(302, "", "/in?next=s3cret"), "answered, redirected: redirected to /in"],
+    [response("timeout"), "answered, timeout: timeout"],
+    [response("closed"), "answered, unreachable: closed"],
+    [response("malformed"), "answered, unreadable: malformed"],
+    [dial("lookup"), "no answer, unreachable: lookup"],
+    [dial("connect"), "no answer, unreachable: connect"],
+    [dial("connect", refused), "refused, unreachable: connect"],
+    [dial("tls"), "refused, unreachable: tls"],
+    [dial("proxy"), "answered, unreachable: proxy"],
+  ]);
 });
 
 Deno.test("WebSocketOpener.toOpenFailure() names a terminal without its id", () => {
-  const { error } = closedDoor.toOpenFailure({ terminal: "r-1" }, new Error("odd"));
+  const { error } = closed.toOpenFailure({ terminal: "r-1" }, new Error("odd"));
   assertEquals(error.message, "Cannot open a WebSocket (GET /api/clients/terminal): odd");
 });
 
 Deno.test("WebSocketOpener.openTerminal() gives nothing for a session that is gone, and throws for all else", async () => {
-  const answers: [status: string, body: string, error: string | undefined][] = [
-    ["404 Not Found", '{"message":"Session not found or not active"}', undefined],
-    ["404 Not Found", "404 page not found", "status 404"],
-    ["403 Forbidden", '{"message":"Session not found"}', "status 403"],
-    ["401 Unauthorized", '{"message":"Unauthorized."}', "does not know this token"],
-  ];
-  for (const [status, body, error] of answers) {
-    await withRawServer(async (peer) => {
-      await peer.request();
-      await peer.answer(body, [], status);
-    }, async ({ origin }) => {
-      const opening = openerAt(origin).openTerminal("t", never);
-      if (error === undefined) assertEquals(await opening, undefined);
-      else await assertRejects(() => opening, PanelError, error);
-    });
-  }
+  await sameLater(
+    ([status, body]) =>
+      withRawServer(async (peer) => {
+        await peer.request();
+        await peer.answer(body, [], status);
+      }, ({ origin }) =>
+        openerAt(origin).openTerminal("t", never).catch(({ message }) =>
+          message.split("): ")[1]
+        )),
+    [
+      [["404 Not Found", '{"message":"Session not found or not active"}'], undefined],
+      [["404 Not Found", "404 page not found"], 'status 404, "404 page not found"'],
+      [["403 Forbidden", '{"message":"Session not found"}'], 'status 403, "Session not found"'],
+      [["401 Unauthorized", ""], "the panel does not know this token"],
+    ] as const,
+  );
   const stop = new AbortController();
   const stopping = opener(() => {
     stop.abort(new Error("enough"));
