@@ -6,7 +6,7 @@
 
 import { runAgent } from "./lib/agent/run_agent.ts";
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
-import { explainError, logToStandardError, print, printError } from "./lib/cli/output.ts";
+import { explainError, logToStandardError, outputWithout, printError } from "./lib/cli/output.ts";
 import { loadOtherCommands } from "./lib/cli/load_commands.ts";
 import { runReport } from "./lib/cli/report.ts";
 import { readOwnText, readStandardInput } from "./lib/cli/standard_input.ts";
@@ -63,8 +63,7 @@ async function main(): Promise<number> {
     env: sources.env,
     secrets,
     inLanguage: (english) => inLanguage(english),
-    print: (text) => print(inLanguage(redactSecrets(text, secrets))),
-    printError: (line) => printError(inLanguage(redactSecrets(line, secrets))),
+    ...outputWithout(secrets, (english) => inLanguage(english)),
     runAgent,
     giveUpRoot,
     resolveWith({ given }) {

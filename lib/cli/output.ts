@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import { isUsageError } from "../config/usage_error.ts";
 import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 import { describeError, getLogger, type LogOptions, setUpLog } from "../log/log.ts";
-import { printable } from "../log/redact.ts";
+import { printable, redactSecrets } from "../log/redact.ts";
 import { writeAllSync } from "../io/write_all.ts";
 
 /** A value as the output of `--json`. */
@@ -31,6 +31,15 @@ export function print(text: string): void {
 /** Writes a line to standard error, without what would act on a terminal. */
 export function printError(line: string): void {
   write(Deno.stderr, `${printable(line)}\n`);
+}
+
+/** Both of a command: in its user's language, and without secrets, of which more may become known. */
+export function outputWithout(
+  secrets: readonly string[],
+  inLanguage: (english: string) => string,
+): { print: typeof print; printError: typeof printError } {
+  const shown = (text: string) => inLanguage(redactSecrets(text, secrets));
+  return { print: (text) => print(shown(text)), printError: (line) => printError(shown(line)) };
 }
 
 function write(stream: typeof Deno.stdout, text: string): void {

@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   explainError,
   logToStandardError,
+  outputWithout,
   print,
   printError,
   terminalColumns,
@@ -99,6 +100,25 @@ Deno.test("print() and printError() write all bytes, nothing that acts on a term
     };
     using _closed = replaced(stream, { writeSync });
     write("more");
+  }
+});
+
+Deno.test("outputWithout() prints no secret, also one that became known later, before it translates", () => {
+  const secrets: string[] = [];
+  const output = outputWithout(secrets, (english) => english.replace("token", "令牌"));
+  secrets.push("s3cret-token");
+  for (
+    const [stream, write] of [[Deno.stdout, output.print], [
+      Deno.stderr,
+      output.printError,
+    ]] as const
+  ) {
+    let text = "";
+    using _ = replaced(stream, {
+      writeSync: (bytes: Uint8Array) => (text += new TextDecoder().decode(bytes), bytes.length),
+    });
+    write("the token s3cret-token");
+    assertEquals(text.trimEnd(), "the 令牌 …");
   }
 });
 

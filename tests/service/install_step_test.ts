@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { applySteps, effectiveSteps, type Step } from "../../lib/service/install_step.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
+import { asRoot } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";
 
 const { signal } = new AbortController();
@@ -89,8 +90,7 @@ withFake.test("applySteps() stops when aborted", async (it) => {
   assertEquals(it.tree(), before);
 });
 
-Deno.test("applySteps() changes only the group when groupOf is given", async () => {
-  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+asRoot.test("applySteps() changes only the group when groupOf is given", async () => {
   const id = '[ "$1" = -g ] && echo 4711 || exit 1';
   await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
   const step: Step = {
@@ -111,8 +111,7 @@ withFake.test("applySteps() brings a file and its folder to the disk", async (it
   assertEquals(synced, [fresh, `${it.root}/etc/a/`]);
 });
 
-Deno.test("applySteps() gives files, copies and folders to their owner and his group", async () => {
-  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+asRoot.test("applySteps() gives files, copies and folders to their owner and his group", async () => {
   const id = "case $1 in -u) echo 4711 ;; -g) echo 4712 ;; esac";
   await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
   const owner = "agent";

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { sha256 } from "./release_server.ts";
+import { asRoot } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
 
@@ -79,8 +80,7 @@ withProgram.test("ProgramFiles.finishStaged() takes over no bit but who may read
   assertEquals((Deno.statSync(files.stagedPath).mode ?? 0) & 0o7777, 0o751);
 });
 
-Deno.test("ProgramFiles.finishStaged() gives the staged file to the program's owner", async () => {
-  if (Deno.uid() !== 0) return console.log("skipped: only root gives files away");
+asRoot.test("ProgramFiles.finishStaged() gives the staged file to the program's owner", async () => {
   using program = openProgram();
   const { files } = program;
   await Deno.chown(files.path, 4711, 4712);
