@@ -59,8 +59,6 @@ export interface LinkKind {
   readonly masterKind?: string | undefined;
   /** Whether a device is behind it: a card, a modem, a virtual machine's adapter. */
   readonly hasDevice: boolean;
-  /** It shows the frames of a radio that another interface uses. */
-  readonly isMonitor: boolean;
 }
 
 /** The network interfaces, to be asked about after the seal too. */
@@ -106,8 +104,6 @@ export interface Host {
   open(path: string, options?: OpenOptions): Source;
   /** Reads a file once; `undefined` when it is missing or can't be read. */
   readText(path: string): string | undefined;
-  /** The same, as it is. */
-  readBytes(path: string): Uint8Array | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */
   list(path: string): string[] | undefined;
   /** Reads the target of a symbolic link; `undefined` when the path is no link. */

@@ -59,10 +59,5 @@ export async function openDarwinHost(): Promise<DarwinHost> {
 function toUse(
   { bsize, blocks, bfree, bavail }: Record<"bsize" | "blocks" | "bfree" | "bavail", number>,
 ): FileSystemUse {
-  return {
-    blockSizeBytes: bsize,
-    blocks,
-    freeBlocks: bfree,
-    availableBlocks: bavail,
-  };
+  return { blockSizeBytes: bsize, blocks, freeBlocks: bfree, availableBlocks: bavail };
 }

@@ -45,8 +45,6 @@ export class InterfaceLinks implements Links {
       hasDevice: link.hasDevice && !isLoopback,
       isStacked: link.over !== undefined,
       isLoopback,
-      // `ARPHRD_IEEE80211` and the two after it have a header of the radio before each frame.
-      isMonitor: link.hardwareType >= 801 && link.hardwareType <= 803,
     };
   }
 }

@@ -124,6 +124,12 @@ export function isThere(path: string): boolean {
   return attempt(() => Deno.statSync(path)) !== undefined;
 }
 
+/** Whether the path is an executable file. */
+export function isProgram(path: string): boolean {
+  const { isFile = false, mode } = attempt(() => Deno.statSync(path)) ?? {};
+  return isFile && ((mode ?? 0) & 0o111) !== 0;
+}
+
 /** The machine that this program runs on. */
 export class LocalHost implements Host {
   readonly arch = Deno.build.arch;
@@ -142,10 +148,6 @@ export class LocalHost implements Host {
 
   readText(path: string): string | undefined {
     return attempt(() => Deno.readTextFileSync(path));
-  }
-
-  readBytes(path: string): Uint8Array | undefined {
-    return attempt(() => Deno.readFileSync(path));
   }
 
   list(path: string): string[] | undefined {

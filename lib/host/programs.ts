@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { isProgram } from "./local_host.ts";
 import { parseProcessStat, type ProcessStat } from "../parse/process_stat.ts";
 
 /** How a program is started. */
@@ -33,7 +34,7 @@ export class Programs {
    * @throws {Error} When it can't be started (`Cannot start …`).
    */
   start(command: string, options: ProgramOptions): Deno.ChildProcess {
-    return this.#spawn(command, options, { stdin: "piped", stdout: "piped", stderr: "piped" });
+    return this.#spawn(command, options, "piped");
   }
 
   /**
@@ -41,7 +42,7 @@ export class Programs {
    */
   async run(command: string, options: ProgramOptions): Promise<boolean> {
     try {
-      return (await this.#spawn(command, options, {}).status).success;
+      return (await this.#spawn(command, options, "null").status).success;
     } catch {
       return false;
     }
@@ -66,8 +67,7 @@ export class Programs {
 
   /** Whether the path is an executable file. */
   isProgram(path: string): boolean {
-    const { isFile = false, mode } = attempt(() => Deno.statSync(path)) ?? {};
-    return isFile && ((mode ?? 0) & 0o111) !== 0;
+    return isProgram(path);
   }
 
   /** Whether the path is a folder. */
@@ -101,7 +101,7 @@ export class Programs {
   #spawn(
     command: string,
     options: ProgramOptions,
-    streams: { stdin?: "piped"; stdout?: "piped"; stderr?: "piped" },
+    stream: "piped" | "null",
   ): Deno.ChildProcess {
     try {
       return new Deno.Command(command, {
@@ -110,10 +110,7 @@ export class Programs {
         clearEnv: true,
         cwd: options.cwd,
         detached: true,
-        stdin: "null",
-        stdout: "null",
-        stderr: "null",
-        ...streams,
+        ...{ stdin: stream, stdout: stream, stderr: stream },
       }).spawn();
     } catch (cause) {
       throw new Error(`Cannot start ${command}`, { cause });

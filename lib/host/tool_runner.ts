@@ -1,6 +1,8 @@
+import { attempt } from "../attempt.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
+import { isProgram } from "./local_host.ts";
 import { OutputReader } from "./output_reader.ts";
 
 /** Folders of system programs, which the `PATH` of a user or a service may lack. */
@@ -129,18 +131,6 @@ export class ToolRunner implements Tools {
 
 /** Sends a signal to a process, if it still runs. */
 function kill(process: Deno.ChildProcess, signal: Deno.Signal): void {
-  try {
-    process.kill(signal);
-  } catch {
-    // It has ended in the meantime, or has become another user's.
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    const { isFile, mode } = Deno.statSync(path);
-    return isFile && ((mode ?? 0) & 0o111) !== 0;
-  } catch {
-    return false;
-  }
+  // It has ended in the meantime, or has become another user's.
+  attempt(() => process.kill(signal));
 }

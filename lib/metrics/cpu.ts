@@ -1,6 +1,6 @@
 import type { Source } from "../host/host.ts";
 import type { CpuTime } from "../types.ts";
-import { type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
+import { parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 const STATES = [...BUSY, "idle", "iowait"] as const;
@@ -13,16 +13,9 @@ export class CpuCollector {
   readonly #stat: Source;
   // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
   // and a counter that falls must not cancel another's increase.
-  readonly #counters: Readonly<Record<keyof CpuTicks, TickCounter>> = {
-    user: new TickCounter(),
-    nice: new TickCounter(),
-    system: new TickCounter(),
-    idle: new TickCounter(),
-    iowait: new TickCounter(),
-    irq: new TickCounter(),
-    softirq: new TickCounter(),
-    steal: new TickCounter(),
-  };
+  readonly #busy = BUSY.map((state) => ({ state, counter: new TickCounter() }));
+  readonly #idle = new TickCounter();
+  readonly #iowait = new TickCounter();
   #time: CpuTime = { busy: 0, all: 0 };
   #missing: Error | undefined;
   /** When the counters were last seen to have moved. */
@@ -43,13 +36,15 @@ export class CpuCollector {
     const text = this.#stat.read();
     if (text === undefined) return undefined;
     const ticks = parseCpuTicks(text);
-    this.#missing = outOfRange(ticks);
+    const unknown = STATES.find((state) => ticks[state] === undefined);
+    this.#missing = unknown &&
+      new Error(`Cannot use stat: the ${unknown} time of the CPU is out of range`);
     // No ratio without it; the next call covers this interval too.
     if (ticks.idle === undefined) return this.#time;
     let busy = 0;
-    for (const state of BUSY) busy += Math.max(this.#counters[state].advance(ticks[state]), 0);
-    const waiting = Math.max(this.#counters.iowait.advance(ticks.iowait), 0);
-    const idle = this.#counters.idle.advance(ticks.idle);
+    for (const { state, counter } of this.#busy) busy += Math.max(counter.advance(ticks[state]), 0);
+    const waiting = Math.max(this.#iowait.advance(ticks.iowait), 0);
+    const idle = this.#idle.advance(ticks.idle);
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
     if (busy + waiting + idle < 0) this.#missing ??= new Error("Cannot use stat: CPU times fell");
     const nowMs = performance.now();
@@ -66,15 +61,6 @@ export class CpuCollector {
   missingPart(): Error | undefined {
     return this.#missing;
   }
-}
-
-function outOfRange(ticks: CpuTicks): Error | undefined {
-  for (const state of STATES) {
-    if (ticks[state] === undefined) {
-      return new Error(`Cannot use stat: the ${state} time of the CPU is out of range`);
-    }
-  }
-  return undefined;
 }
 
 /** One tick counter of the kernel. */

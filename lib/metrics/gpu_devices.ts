@@ -30,20 +30,13 @@ const VENDORS: Readonly<Record<string, string>> = {
   "8086": "Intel",
 };
 
-/** Vendors of display adapters in virtual machines and BMCs, which have no GPU. */
+/**
+ * Vendors of display adapters without a GPU: in servers Matrox, Huawei and ASPEED; in virtual machines
+ * Cirrus, Bochs, Hyper-V, VMware, Parallels, virtio, QXL, Xen and VirtualBox.
+ */
 const DISPLAY_ONLY: ReadonlySet<string> = new Set([
-  "1013", // Cirrus, in QEMU
-  "102b", // Matrox, in servers
-  "1234", // Bochs, in QEMU
-  "1414", // Hyper-V
-  "15ad", // VMware
-  "19e5", // Huawei, in servers
-  "1a03", // ASPEED, in servers
-  "1ab8", // Parallels
-  "1af4", // virtio
-  "1b36", // QXL, in QEMU
-  "5853", // Xen
-  "80ee", // VirtualBox
+  ...["102b", "19e5", "1a03"],
+  ...["1013", "1234", "1414", "15ad", "1ab8", "1af4", "1b36", "5853", "80ee"],
 ]);
 
 /** Paths of `pci.ids` in the distributions. */

@@ -193,7 +193,6 @@ function decideByKind(
   if (traits?.deviceSlave) return ignored(`already counted by ${master}`);
   if (traits?.switchPort) return ignored("switch port: its uplink is counted");
   if (traits?.bond) return counted("bond");
-  if (link?.isMonitor) return ignored("monitor of a radio");
   if (traits?.device) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);

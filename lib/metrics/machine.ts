@@ -5,15 +5,15 @@
  */
 
 import type { Config } from "../config/config.ts";
-import type { Host, InterfaceAddress, Roots, RouteScope } from "../host/host.ts";
+import type { Host, InterfaceAddress, Roots, RouteScope, Source } from "../host/host.ts";
 import { networkFolder, OWN_PROC } from "../host/interface_traits.ts";
-import { parseLoadavg, parseUptime } from "../parse/uptime.ts";
 import { CPU_TICKS_BYTES } from "../parse/proc_stat.ts";
+import { parseSockstat } from "../parse/sockstat.ts";
+import { parseLoadavg, parseUptime } from "../parse/uptime.ts";
 import { KernelLookup } from "../sandbox/kernel_lookup.ts";
 import type { Shell } from "../sandbox/shell.ts";
-import type { MachineFacts } from "../types.ts";
+import type { Connections, MachineFacts } from "../types.ts";
 import { type Collector, parseSource } from "./snapshot.ts";
-import { ConnectionCollector } from "./connections.ts";
 import { CpuCollector } from "./cpu.ts";
 import { DiskCollector } from "./disk.ts";
 import { GpuCollectors } from "./gpu.ts";
@@ -89,10 +89,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     (name) => lookup.interfaceTraits(name),
     { globs: { include: config.includeNics, exclude: config.excludeNics }, links },
   );
-  const connections = new ConnectionCollector(
-    open(`${net}/sockstat`),
-    host.open(`${net}/sockstat6`),
-  );
+  const sockets = { ipv4: open(`${net}/sockstat`), ipv6: host.open(`${net}/sockstat6`) };
   const uptime = open(`${proc}/uptime`);
   const uptimeSeconds = () => parseSource(uptime, parseUptime);
   const processes = new ProcessCollector(host, () => lookup.processCount());
@@ -131,7 +128,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     },
     {
       subject: "connections",
-      collect: () => ({ connections: connections.collect() }),
+      collect: () => ({ connections: countConnections(sockets) }),
       sources: () => ({ connections: `${net}/sockstat and sockstat6` }),
     },
     {
@@ -177,6 +174,26 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
       lookup.useShell(shell);
       gpu?.nvidia.useNvidiaSmi(async () => await shell?.nvidiaSmi());
     },
+  };
+}
+
+/**
+ * TCP and UDP sockets of both families, from `net/sockstat` and `net/sockstat6`; a machine without IPv6
+ * has no second file.
+ *
+ * The cost does not depend on their number; for `net/tcp` the kernel walks its whole hash table.
+ *
+ * @throws {SyntaxError} When the kernel's text is malformed.
+ */
+export function countConnections(
+  sockets: { ipv4: Source; ipv6: Source },
+): Connections | undefined {
+  const ipv4 = parseSource(sockets.ipv4, parseSockstat);
+  if (ipv4 === undefined) return undefined;
+  const ipv6 = parseSource(sockets.ipv6, parseSockstat);
+  return {
+    tcp: ipv4.tcp + ipv4.tcpTimeWait + (ipv6?.tcp ?? 0),
+    udp: ipv4.udp + (ipv6?.udp ?? 0),
   };
 }
 

@@ -30,12 +30,9 @@ export function cpuFacts(
 
 function cpuNameOf(info: CpuInfo, deviceTreeModel: string | undefined): string | undefined {
   const { modelName } = info;
-  // 32-bit ARM puts the instruction set here: `ARMv7 Processor rev 4 (v7l)`.
-  const isGeneric = modelName !== undefined && /^(?:ARMv\d|AArch64)\S* processor/i.test(modelName);
-  if (modelName !== undefined && !isGeneric) return modelName;
+  if (modelName !== undefined) return modelName;
   const parts = info.armParts.map(armPartName).filter((name) => name !== undefined);
-  const board = boardName(deviceTreeModel);
-  return info.designName ?? board ?? (parts.join(" + ") || undefined) ?? modelName ?? info.vendor;
+  return boardName(deviceTreeModel) ?? (parts.join(" + ") || undefined);
 }
 
 /** Device tree strings end with a NUL; `linux,dummy-virt` and similar strings are ids, not names. */
@@ -135,7 +132,7 @@ export function goArchitecture(arch: string): string {
  * Unknown facts are absent.
  */
 export function machineFacts(
-  host: Pick<Host, "arch" | "roots" | "readText" | "readBytes" | "list" | "exists" | "readLink">,
+  host: Pick<Host, "arch" | "roots" | "readText" | "list" | "exists" | "readLink">,
 ): MachineFacts {
   const { proc } = host.roots;
   const cpuText = host.readText(`${proc}/cpuinfo`);

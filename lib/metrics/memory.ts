@@ -30,8 +30,6 @@ export class MemoryCollector {
   readonly #meminfo: Source;
   readonly #options: MemoryOptions;
   readonly #mode: MemoryMode;
-  /** Mode of the last call: kernels before 3.14 have no MemAvailable. */
-  #effectiveMode: MemoryMode;
   /** Folder of the cgroup that the last call measured; `undefined` for the whole machine. */
   #limitedBy: string | undefined;
 
@@ -39,7 +37,6 @@ export class MemoryCollector {
     this.#meminfo = meminfo;
     this.#options = options;
     this.#mode = options.mode ?? "htop";
-    this.#effectiveMode = this.#mode;
   }
 
   /**
@@ -54,8 +51,6 @@ export class MemoryCollector {
     const group = this.#options.cgroup?.collect();
     const binds = group !== undefined && group.limitBytes < machine.totalBytes;
     this.#limitedBy = binds ? group.folder : undefined;
-    const isUnknown = !binds && machine.availableBytes === undefined;
-    this.#effectiveMode = this.#mode === "available" && isUnknown ? "htop" : this.#mode;
     const memory = binds
       ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
       : this.#machineUsage(machine);
@@ -65,24 +60,23 @@ export class MemoryCollector {
 
   /** Describes what the last call measured and by which rule; `meminfo` is the path of that file. */
   sources(meminfo: string): { ram: string; swap: string } {
-    const mode = this.#effectiveMode;
-    const why = mode === this.#mode ? "" : ", because this kernel has no MemAvailable";
+    const mode = this.#mode;
     const folder = this.#limitedBy;
     if (folder !== undefined) {
-      const rule = `mode ${mode}${why}: ${CGROUP_RULES[mode]}`;
+      const rule = `mode ${mode}: ${CGROUP_RULES[mode]}`;
       return { ram: `the container's limit in ${folder}, ${rule}`, swap: folder };
     }
     const hasArc = this.#options.arcstats !== undefined && mode !== "all";
     const arc = hasArc ? ", the cache of ZFS taken off" : "";
     return {
-      ram: `${meminfo}${arc}, mode ${mode}${why}: ${MEMINFO_RULES[mode]}`,
+      ram: `${meminfo}${arc}, mode ${mode}: ${MEMINFO_RULES[mode]}`,
       swap: `${meminfo}: total - free - cached`,
     };
   }
 
   #machineUsage(counters: Meminfo): Usage {
     const { totalBytes } = counters;
-    const mode = this.#effectiveMode;
+    const mode = this.#mode;
     const cache = mode === "all" ? 0 : reclaimableArcBytes(this.#options.arcstats?.read());
     return usage(totalBytes, totalBytes - unusedBytes(counters, mode) - cache);
   }

@@ -229,7 +229,7 @@ export class NetworkCollector {
       nic.decision = decideInterface(nic.name, nic, {
         globs: this.#globs,
         noDevices,
-        isOnlyLink: carriers.length === 0 && !this.#excludesLink(noDevices),
+        isOnlyLink: carriers.length === 0,
         hasTraffic: carriers.some((it) =>
           it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
           !isDialUp(it.name, it)
@@ -239,16 +239,6 @@ export class NetworkCollector {
     }
     // What begins to count later goes on from its counters of that time.
     for (const nic of all) if (this.#isCounted(nic) === false) nic.counted ??= false;
-  }
-
-  /** Whether one would count that is excluded: then none that it may carry is the only link. */
-  #excludesLink(noDevices: boolean): boolean {
-    if (this.#globs.exclude.length === 0) return false;
-    const globs = { include: [], exclude: [] };
-    const context = { globs, noDevices, isOnlyLink: false, hasTraffic: false };
-    return this.#interfaces.values().some((nic) =>
-      nic.decision?.counted === false && decideInterface(nic.name, nic, context).counted
-    );
   }
 
   /** Its part in bonds; what is included by name is meant as such, be it a bond or a member. */

@@ -6,10 +6,8 @@ export interface ArmPart {
 
 /** Contents of `/proc/cpuinfo`; the fields present depend on the architecture. */
 export interface CpuInfo {
-  /** `model name`: x86, LoongArch, 32-bit ARM. */
+  /** `model name`; ARM has none. */
   modelName: string | undefined;
-  /** Equivalent of a model name on POWER, MIPS and RISC-V. */
-  designName: string | undefined;
   /** Distinct ARM core designs in the order of the cores, as in big.LITTLE. */
   armParts: ArmPart[];
   /** Number of `processor` entries; `undefined` without any. */
@@ -18,14 +16,12 @@ export interface CpuInfo {
   physicalCores: number | undefined;
   /** The x86 `hypervisor` flag. */
   underHypervisor: boolean;
-  /** `vendor_id` of the first processor. */
-  vendor: string | undefined;
 }
 
 /**
  * Parses `/proc/cpuinfo`.
  *
- * Malformed lines are skipped: the format differs between kernels and architectures.
+ * Malformed lines are skipped: the format differs between kernels.
  */
 export function parseCpuinfo(text: string): CpuInfo {
   const first = new Map<string, string>();
@@ -44,12 +40,10 @@ export function parseCpuinfo(text: string): CpuInfo {
   }
   return {
     modelName: first.get("model name")?.replace(/\s+/g, " "),
-    designName: first.get("cpu model") ?? first.get("cpu")?.split(",")[0] ?? first.get("uarch"),
     armParts: [...parts.values()],
     processors: text.match(/^processor\s*:/gm)?.length,
     physicalCores: cores.size === 0 ? undefined : cores.size,
     underHypervisor: / hypervisor(?: |$)/.test(` ${first.get("flags") ?? ""}`),
-    vendor: first.get("vendor_id"),
   };
 }
 
@@ -79,7 +73,6 @@ function isPartNumber(value: number): boolean {
 const ARM_CORES: Readonly<Record<number, readonly [maker: string, ...parts: string[]]>> = {
   0x41: [
     "ARM",
-    "b76=ARM1176 c05=Cortex-A5 c07=Cortex-A7 c08=Cortex-A8 c09=Cortex-A9 c0f=Cortex-A15",
     "d03=Cortex-A53 d04=Cortex-A35 d05=Cortex-A55 d07=Cortex-A57 d08=Cortex-A72",
     "d09=Cortex-A73 d0a=Cortex-A75 d0b=Cortex-A76 d0c=Neoverse-N1 d0d=Cortex-A77",
     "d40=Neoverse-V1 d41=Cortex-A78 d44=Cortex-X1 d46=Cortex-A510 d47=Cortex-A710",

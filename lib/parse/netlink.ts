@@ -10,8 +10,6 @@ import { lastOfNetwork } from "./ip_address.ts";
 export interface LinkMessage {
   index: number;
   name: string;
-  /** `ARPHRD_…` of `linux/if_arp.h`. */
-  hardwareType: number;
   /** `IFF_…` of `linux/if.h`. */
   flags: number;
   /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
@@ -38,7 +36,7 @@ export interface AddressMessage {
 
 /** `struct nlmsghdr`, with which each message begins. */
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
-const LINK = { type: 16, hardwareType: 18, index: 20, flags: 24, attributes: 32 } as const;
+const LINK = { type: 16, index: 20, flags: 24, attributes: 32 } as const;
 const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
 const ROUTE = { type: 24, family: 16, kind: 23, attributes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
@@ -77,7 +75,6 @@ export function parseLinkMessage(message: Uint8Array): LinkMessage | undefined {
   return {
     index: view.getInt32(LINK.index, true),
     name: TEXT.decode(name).replace(/\0.*$/s, ""),
-    hardwareType: view.getUint16(LINK.hardwareType, true),
     flags: view.getUint32(LINK.flags, true),
     kind: kind && toKind(kind),
     // A tunnel over any interface has 0.

@@ -160,20 +160,13 @@ function importOfficial(
   { path, text }: OfficialFile,
   wish: { sinceMs: number; isCounted: (name: string) => boolean },
 ): NetStaticSum | undefined {
+  const log = getLogger("agent");
   try {
     const sum = sumNetStatic(text, wish);
-    getLogger("agent").info(
-      "Imported the month's traffic of the official agent from {path}",
-      {
-        path,
-      },
-    );
+    log.info("Imported the month's traffic of the official agent from {path}", { path });
     return sum;
   } catch (error) {
-    getLogger("agent").warning("Cannot import {path}: {error}", {
-      path,
-      error: describeError(error),
-    });
+    log.warning("Cannot import {path}: {error}", { path, error: describeError(error) });
     return undefined;
   }
 }

@@ -71,28 +71,33 @@ export function parseTrafficState(text: string): TrafficState {
   const { bootId, others } = state;
   if (typeof bootId !== "string" || bootId.length > 64) throw parseError("bootId");
   if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw parseError("others");
-  const interfaces = Object.entries(parseObject(state.interfaces, "interfaces"));
-  if (interfaces.length > MAX_KEPT_INTERFACES) throw parseError("interfaces");
-  const indexes = Object.entries(parseObject(state.indexes, "indexes"));
-  if (indexes.length > MAX_KEPT_INTERFACES) throw parseError("indexes");
   return {
     day: parseInteger(state.day, { name: "day", min: 1, max: 31 }),
     bootId,
     countedBytes: parseTrafficBytes(state.passed, { name: "passed", min: 0 }),
     current: parseBaseline(state.current),
     others: others.map(parseBaseline),
-    interfaces: new Map(
-      interfaces.map((
-        [name, value],
-      ) => [name, parseTrafficBytes(value, { name: "interfaces", min: 0 })]),
+    interfaces: parseEntries(
+      state.interfaces,
+      "interfaces",
+      (value) => parseTrafficBytes(value, { name: "interfaces", min: 0 }),
     ),
-    indexes: new Map(
-      indexes.map(([name, value]) => [
-        name,
-        parseInteger(value, { name: "indexes", min: 1, max: 2 ** 31 }),
-      ]),
+    indexes: parseEntries(
+      state.indexes,
+      "indexes",
+      (value) => parseInteger(value, { name: "indexes", min: 1, max: 2 ** 31 }),
     ),
   };
+}
+
+function parseEntries<T>(
+  value: unknown,
+  name: string,
+  parse: (value: unknown) => T,
+): Map<string, T> {
+  const entries = Object.entries(parseObject(value, name));
+  if (entries.length > MAX_KEPT_INTERFACES) throw parseError(name);
+  return new Map(entries.map(([key, value]) => [key, parse(value)]));
 }
 
 function parseBaseline(value: unknown): PeriodBaseline {

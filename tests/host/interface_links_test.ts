@@ -245,7 +245,7 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
 
 const OF_NO_KIND = {
   ...{ kind: undefined, master: undefined, masterKind: undefined, hasDevice: false },
-  ...{ isLoopback: false, isStacked: false, isMonitor: false },
+  ...{ isLoopback: false, isStacked: false },
 };
 
 onLinux.test("InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there", () => {
@@ -253,19 +253,4 @@ onLinux.test("InterfaceLinks.kind() tells that lo is a loopback, and nothing of 
   assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
   assertEquals(links?.kind(2 ** 31 - 1), undefined);
   assertEquals(links?.kind(1)?.isLoopback, true);
-});
-
-Deno.test("InterfaceLinks.kind() tells a monitor of a radio by the type of its frames", () => {
-  const kernel = new SlowKernel();
-  kernel.isSlow = true;
-  for (const [type, isMonitor] of [[1, false], [772, false], [801, true], [803, true]] as const) {
-    const answer = new DataView(new ArrayBuffer(32));
-    answer.setUint32(0, 32, true);
-    answer.setUint16(4, 16, true);
-    answer.setUint32(8, kernel.questions.length + 1, true);
-    answer.setUint16(18, type, true);
-    answer.setUint32(20, 5, true);
-    kernel.answers.push(new Uint8Array(answer.buffer));
-    assertEquals(kernel.links.kind(5), { ...OF_NO_KIND, name: "", hasDevice: true, isMonitor });
-  }
 });

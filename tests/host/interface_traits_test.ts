@@ -12,7 +12,7 @@ import { same } from "../cases.ts";
 /** An interface of software, that is part of nothing. */
 const SOFTWARE: LinkKind = {
   ...{ name: "x", kind: "veth", hasDevice: false },
-  ...{ isLoopback: false, isStacked: false, isMonitor: false },
+  ...{ isLoopback: false, isStacked: false },
 };
 
 /** What differs from an interface of which nothing is known. */

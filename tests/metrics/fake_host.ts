@@ -3,7 +3,7 @@ import type { Host, OpenOptions, Source } from "../../lib/host/host.ts";
 /** What the fake machine can do. */
 export type FakeHost = Pick<
   Host,
-  "roots" | "readText" | "readBytes" | "list" | "exists" | "readLink" | "open"
+  "roots" | "readText" | "list" | "exists" | "readLink" | "open"
 >;
 
 /**
@@ -18,7 +18,6 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
   return {
     roots: { proc: "/proc", sys: "/sys", root: "/" },
     readText,
-    readBytes: (path) => toBytes(readText(path)),
     list(path) {
       const folder = `${at(path)}/`;
       const below = paths.filter((known) => known.startsWith(folder));
@@ -32,11 +31,6 @@ export function fakeHost(files: Readonly<Record<string, string>>): FakeHost {
     },
     open: (path, options) => fakeFile(path, () => readText(path), options),
   };
-}
-
-/** The bytes of a text, each of whose characters stands for one. */
-function toBytes(text: string | undefined): Uint8Array | undefined {
-  return text === undefined ? undefined : Uint8Array.from(text, (it) => it.charCodeAt(0));
 }
 
 /** A file of a fake machine, whose text is asked for at each reading. */

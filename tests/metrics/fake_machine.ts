@@ -72,8 +72,6 @@ export class FakeMachine implements Host {
     return this.#tree.readText(path);
   }
 
-  readBytes(): undefined {}
-
   list(path: string): string[] | undefined {
     const names = this.#tree.list(path);
     if (path !== this.roots.proc || names === undefined) return names;

@@ -18,7 +18,7 @@ const ALONE = { noDevices: true, isOnlyLink: true };
 
 /** What the kernel says of an interface of a kind. */
 function link(kind: string | undefined, is: Partial<LinkKind> = {}): Facts {
-  const none = { isLoopback: false, isStacked: false, isMonitor: false, hasDevice: false };
+  const none = { isLoopback: false, isStacked: false, hasDevice: false };
   return { link: { name: "", kind, ...none, ...is } };
 }
 
@@ -119,8 +119,6 @@ Deno.test("decideInterface() goes by the kind alone where the kernel tells it", 
   assertEquals(rule("wan0", link("ppp"), { hasTraffic: true })[0], "-");
   for (const around of [{}, NONE]) {
     assertEquals(rule("eth0", link(undefined, { isLoopback: true }), around), "- loopback");
-    const monitor = { ...sys({ device: true }), ...link(undefined, { isMonitor: true }) };
-    assertEquals(rule("wlan0", monitor, around), "- monitor of a radio");
   }
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Host, OpenOptions, Roots } from "../../lib/host/host.ts";
-import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { countConnections, type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { CPU_TICKS_BYTES } from "../../lib/parse/proc_stat.ts";
@@ -9,7 +9,7 @@ import { writeExecutable } from "../executable.ts";
 import { realTurn, timed } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { configOf } from "./config_of.ts";
-import { fakeHost } from "./fake_host.ts";
+import { fakeHost, fakeSource } from "./fake_host.ts";
 
 type Files = Record<string, string>;
 
@@ -261,4 +261,12 @@ Deno.test("Machine.bootId() is the kernel's, and empty where it has none", () =>
     machineAt(OWN, { files: { ...FILES, [path]: text } }).machine.bootId();
   assertEquals([id("0b4c7e6a-5d1f\n"), id("no id at all")], ["0b4c7e6a-5d1f", ""]);
   assertEquals(machineAt(OWN).machine.bootId(), "");
+});
+
+Deno.test("countConnections() adds both families and TIME_WAIT", () => {
+  const ipv4 = fakeSource(() => "TCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n");
+  const count = (ipv6: string | undefined) =>
+    countConnections({ ipv4, ipv6: fakeSource(() => ipv6) });
+  assertEquals(count("TCP6: inuse 6\nUDP6: inuse 3\n"), { tcp: 19, udp: 5 });
+  assertEquals(count(undefined), { tcp: 13, udp: 2 });
 });

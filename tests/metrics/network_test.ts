@@ -156,7 +156,7 @@ function lineOf(name: string, bytes: number): string {
 }
 
 function linkOf({ name, kind, master }: Nic): LinkKind {
-  const is = { isLoopback: name === "lo", isStacked: false, isMonitor: false };
+  const is = { isLoopback: name === "lo", isStacked: false };
   return {
     ...is,
     name,
@@ -373,19 +373,6 @@ timed.test("NetworkCollector.collect() counts a tunnel only where it is the only
   assertEquals(kernel.step()[0], 77);
   kernel.make("eth0", 0, "veth");
   assertEquals(kernel.counted(), ["eth0"]);
-  // What is excluded carries a tunnel or a container's link, too, unless it would not count anyway.
-  for (
-    const [excluded, kind, other, counted] of [
-      ["eth0", "veth", "veth", []],
-      ["eth0", "veth", "tun", []],
-      ["br0", "bridge", "tun", ["other0"]],
-    ] as const
-  ) {
-    const kernel = new Kernel(time, { exclude: [excluded] });
-    kernel.make(excluded, 70, kind);
-    kernel.make(other === "veth" ? "veth7" : "other0", 60, other);
-    assertEquals(kernel.counted(), [...counted], `${excluded} ${kind} ${other}`);
-  }
 });
 
 timed.test("NetworkCollector.collect() counts a dial-up link beside idle cards, and carries on as it began", (time) => {

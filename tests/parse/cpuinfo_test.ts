@@ -30,12 +30,10 @@ Deno.test("parseCpuinfo() reads a captured x86 guest", () => {
   const text = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/cpuinfo");
   assertEquals(parseCpuinfo(text), {
     modelName: "AMD EPYC",
-    designName: undefined,
     armParts: [],
     processors: 2,
     physicalCores: 2,
     underHypervisor: true,
-    vendor: "AuthenticAMD",
   });
 });
 
@@ -56,14 +54,6 @@ Deno.test("parseCpuinfo() lists each ARM core design once", () => {
   const bigLittle =
     `CPU implementer : 0x41\nCPU part : 0xd05\n\nCPU implementer : 0x41\nCPU part : 0xd0b\n`;
   assertEquals(parseCpuinfo(bigLittle).armParts.map(({ part }) => part), [0xd05, 0xd0b]);
-});
-
-Deno.test("parseCpuinfo() reads the names of POWER, MIPS, RISC-V and LoongArch", () => {
-  const power = parseCpuinfo("processor\t: 0\ncpu\t\t: POWER9 (raw), altivec supported\n");
-  assertEquals(power.designName, "POWER9 (raw)");
-  assertEquals(parseCpuinfo("cpu model\t: MIPS 24Kc V7.4\n").designName, "MIPS 24Kc V7.4");
-  assertEquals(parseCpuinfo("hart\t: 1\nuarch\t: sifive,u74-mc\n").designName, "sifive,u74-mc");
-  assertEquals(parseCpuinfo("Model Name\t: Loongson-3A5000\n").modelName, "Loongson-3A5000");
 });
 
 Deno.test("parseCpuinfo() does not confuse similar flags with `hypervisor`", () => {
@@ -102,7 +92,7 @@ Deno.test("parseCpuinfo() counts the cores that the kernel would write", () => {
 
 Deno.test("armPartName() names the designs of servers and boards, and who made the rest", async () => {
   const text = `
-    41 b76 ARM1176, 41 c07 Cortex-A7, 41 d03 Cortex-A53, 41 d08 Cortex-A72, 41 d0c Neoverse-N1,
+    41 d03 Cortex-A53, 41 d08 Cortex-A72, 41 d0c Neoverse-N1,
     41 d40 Neoverse-V1, 41 d49 Neoverse-N2, 41 d4f Neoverse-V2, 41 d8e Neoverse-N3, 50 0 X-Gene,
     43 af ThunderX2-99xx, 46 1 A64FX, 48 d01 Kunpeng-920, 4e 10 Olympus, 51 1 Oryon,
     61 22 Icestorm-M1, 6d d49 Azure-Cobalt-100, 70 663 FTC663, c0 ac3 Ampere-1, c0 ac4 Ampere-1a,

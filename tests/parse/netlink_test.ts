@@ -27,11 +27,11 @@ function bytesOf(hex: string): Uint8Array {
 
 Deno.test("parseLinkMessage() reads the kind, index, type and flags of an interface", () => {
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.veth)), {
-    ...{ index: 3, name: "v0", hardwareType: 1, flags: 0x1002, kind: "veth", over: 2 },
+    ...{ index: 3, name: "v0", flags: 0x1002, kind: "veth", over: 2 },
     ...{ master: undefined, hasDevice: false },
   });
   assertEquals(parseLinkMessage(bytesOf(CAPTURED.renamedLoopback)), {
-    ...{ index: 1, name: "loop7", hardwareType: 772, flags: 0x8, kind: undefined, over: 2 },
+    ...{ index: 1, name: "loop7", flags: 0x8, kind: undefined, over: 2 },
     ...{ master: undefined, hasDevice: true },
   });
 });
