@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { NO_STUB, NO_STUB_VALUE, openLibrary } from "../host/ffi.ts";
 
 /** The user `nobody`, and the group of the same number, which other programs may have, too. */
 export const NOBODY = 65534;
@@ -6,6 +7,12 @@ export const NOBODY = 65534;
 /** Ids of systemd's dynamic users, which no other program gives away. */
 const FIRST = 61184;
 const LAST = 65519;
+
+const SYMBOLS = {
+  syscall: { parameters: ["i64", "i32", "u32", NO_STUB], result: "i64" },
+} as const;
+const GETPRIORITY = { x86_64: 140n, aarch64: 141n } as const;
+const PRIO_USER = 2;
 
 /** Where systemd keeps the ids in use, each a name, and where accounts are, an id in the third column. */
 const DYNAMIC_USERS = "/run/systemd/dynamic-uid";
@@ -16,7 +23,9 @@ const ACCOUNTS = ["/etc/passwd", "/etc/group"];
  * account and no service of systemd's. Others of its user may trace a process, so it shall have none.
  * {@linkcode NOBODY} where the container has no such id.
  */
-export function findFreeUser({ proc = "/proc", random = Math.random } = {}): number {
+export function findFreeUser(
+  { proc = "/proc", random = Math.random, hasProcess = hasProcesses } = {},
+): number {
   const read = (path: string) => attempt(() => Deno.readTextFileSync(path)) ?? "";
   const names = (path: string) =>
     attempt(() => Array.from(Deno.readDirSync(path), ({ name }) => name)) ?? [];
@@ -24,17 +33,25 @@ export function findFreeUser({ proc = "/proc", random = Math.random } = {}): num
   const taken = new Set([
     ...names(DYNAMIC_USERS).map(Number),
     ...ACCOUNTS.flatMap((path) => read(path).split("\n").map((line) => Number(line.split(":")[2]))),
-    ...names(proc).filter((name) => /^\d+$/.test(name)).map((pid) =>
-      attempt(() => Deno.statSync(`${proc}/${pid}`).uid)
-    ),
   ]);
   const count = LAST - FIRST + 1;
   const start = Math.floor(random() * count);
   for (let step = 0; step < count; step++) {
     const id = FIRST + (start + step) % count;
-    if (!taken.has(id) && mapped.every((isMapped) => isMapped(id))) return id;
+    if (!taken.has(id) && mapped.every((isMapped) => isMapped(id)) && !hasProcess(id)) return id;
   }
   return NOBODY;
+}
+
+/**
+ * Whether a user has a process: asks the kernel for their priority, a system call on a host of any size, where
+ * a look at each process takes 4 ms of the start for 150 of them. Unlike the C library's function, the
+ * system call answers -1 for none alone.
+ */
+function hasProcesses(user: number): boolean {
+  const libc = openLibrary(SYMBOLS);
+  using _ = libc;
+  return libc.symbols.syscall(GETPRIORITY[Deno.build.arch], PRIO_USER, user, NO_STUB_VALUE) > 0n;
 }
 
 /** Whether an id is in the text of `uid_map` or `gid_map`: a range a line, its first id and count. */
