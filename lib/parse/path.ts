@@ -38,7 +38,7 @@ function decodeLine(line: string): string {
 
 /** The bytes of a path. */
 export function encodePath(path: string): Uint8Array<ArrayBuffer> {
-  return /^[\0-\x7f\udc80-\udcff]*$/.test(path)
+  return !path.isWellFormed() && /^[\0-\x7f\udc80-\udcff]*$/.test(path)
     ? Uint8Array.from(path, (character) => character.charCodeAt(0) & 0xff)
     : new TextEncoder().encode(path);
 }

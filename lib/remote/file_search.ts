@@ -37,7 +37,7 @@ const MAX_TEXT_LENGTH = 300;
 const MAX_PENDING_FOLDERS = 50_000;
 
 /** Folders that one search reads at a time. */
-const PARALLEL_FOLDERS = 8;
+const PARALLEL_FOLDERS = 4;
 
 /** Views of the kernel without end; searched only when the search begins there. */
 const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
@@ -74,15 +74,14 @@ export async function searchFiles(
   };
   const searchFolder = async (folder: string) => {
     const files: string[] = [];
-    for await (const entries of folders.read(folder, { followsLink: folder === root })) {
+    for await (const entries of folders.read(folder)) {
       for (const { name, isFolder, isFile } of entries) {
-        const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
+        const path = `${folder === "/" ? "" : folder}/${name}`;
         // By a name that is not UTF-8 nothing can be opened.
         const canOpen = name.isWellFormed();
         if (isFolder && canOpen && !KERNEL_FOLDERS.has(path)) pending.push(path);
         if (isContent && isFile && canOpen) files.push(path);
-        const shown = name.toWellFormed();
-        if (!isContent && shown.toLowerCase().includes(query)) {
+        if (!isContent && name.toWellFormed().toLowerCase().includes(query)) {
           matches.push({ path: path.toWellFormed(), line: 0, is_dir: isFolder });
         }
       }
@@ -91,19 +90,19 @@ export async function searchFiles(
     for (const path of files) if (!isOver()) await searchContent(path);
   };
   const info = await Deno.stat(root);
-  if (info.isFile) {
-    if (isContent) await searchContent(root);
-  } else await searchFolder(root);
-  while (pending.length > 0 && !isOver()) {
-    const next = pending.splice(-PARALLEL_FOLDERS);
-    await Promise.all(next.map((folder) =>
-      searchFolder(folder).catch(() => {
-        signal.throwIfAborted();
-      })
-    ));
+  if (!info.isFile) await searchFolder(root);
+  else if (isContent) await searchContent(root);
+  const running = new Set<Promise<void>>();
+  for (;;) {
+    while (pending.length > 0 && running.size < PARALLEL_FOLDERS && !isOver()) {
+      const searching = searchFolder(pending.pop() ?? "").catch(() => signal.throwIfAborted())
+        .finally(() => running.delete(searching));
+      running.add(searching);
+    }
+    if (running.size === 0) break;
+    await Promise.race(running);
   }
-  const limited = matches.length >= MAX_MATCHES || isOver();
-  return { matches: matches.slice(0, MAX_MATCHES), limited };
+  return { matches: matches.slice(0, MAX_MATCHES), limited: isOver() };
 }
 
 /** The first line of a text file that has the query; `undefined` when there is none. */

@@ -9,9 +9,6 @@ import { openLibrary } from "../host/ffi.ts";
 import { decodePaths, encodePath } from "../parse/path.ts";
 import { Turns } from "./task_queue.ts";
 
-// Not by `import … from`, which a bundle would load at every start of the agent.
-const { constants } = await import("node:fs");
-
 /** An entry of a folder. */
 export interface FolderEntry {
   /** Not well-formed where it is not UTF-8; the runtime can open nothing by such a name. */
@@ -19,27 +16,6 @@ export interface FolderEntry {
   readonly isFolder: boolean;
   readonly isFile: boolean;
 }
-
-/** Folders that are read at a time, over all requests. */
-const PARALLEL_FOLDERS = 4;
-
-const SYMBOLS = {
-  open: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
-  // The oldest C library that the runtime works with lacks it.
-  getdents64: {
-    parameters: ["i32", "buffer", "usize"],
-    result: "isize",
-    nonblocking: true,
-    optional: true,
-  },
-  close: { parameters: ["i32"], result: "i32" },
-  statx: {
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-    nonblocking: true,
-    optional: true,
-  },
-} as const;
 
 /** What is known of an entry by its own name. */
 export interface LookedAt {
@@ -50,55 +26,80 @@ export interface LookedAt {
   readonly mtime: Date;
 }
 
+/** Folders that are read at a time, over all requests. */
+const PARALLEL_FOLDERS = 4;
+
+/** Entries that are given at a time. */
+const PIECE = 1_000;
+
+const SYMBOLS = {
+  scandir: {
+    parameters: ["buffer", "buffer", "pointer", "pointer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  free: { parameters: ["pointer"], result: "void" },
+  statx: {
+    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+} as const;
+
 /** `struct statx` and its arguments, the same on all architectures. */
 const STATX = {
   ...{ bytes: 256, uid: 20, gid: 24, mode: 28, size: 40, mtimeSeconds: 112 },
   ...{ atCwd: -100, noFollow: 0x100, basicMask: 0x7ff },
 } as const;
 
-const O_CLOEXEC = 0o2000000;
-
-/** Kinds of entries in `struct linux_dirent64`, and where its fields are. */
+/** Fields of `struct dirent` of 64-bit Linux, and kinds of entries. */
 const DIRENT = { length: 16, type: 18, name: 19 } as const;
 const TYPE = { unknown: 0, folder: 4, file: 8 } as const;
 
-const BUFFER_BYTES = 64 * 1024;
+/** Room for the address of the list, before the path in the same buffer: both live as long as the call. */
+const ADDRESS = "\0".repeat(8);
 
 /** Reads folders for all requests, four at a time. */
 export class FolderReader {
   readonly #turns = new Turns(PARALLEL_FOLDERS);
   readonly #calls = openLibrary(SYMBOLS).symbols;
-  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
 
   /**
-   * Reads a folder in pieces; while one is being read, no more than three others are.
+   * Reads a folder, and gives its entries in pieces; while one is being read, no more than three others
+   * are. One call reads all of it, since each call to another thread takes longer than a small folder.
    *
-   * @param options `followsLink`: whether a link at its place is followed.
    * @throws {Error} When it can't be read.
    */
-  async *read(
-    path: string,
-    { followsLink = true }: { followsLink?: boolean } = {},
-  ): AsyncGenerator<readonly FolderEntry[]> {
-    const turn = await this.#turns.take();
-    using _ = turn;
-    const { open, getdents64, close } = this.#calls;
-    const { O_DIRECTORY, O_NOFOLLOW } = constants;
-    const flags = O_DIRECTORY | O_CLOEXEC | (followsLink ? 0 : O_NOFOLLOW);
-    const descriptor = getdents64 === null ? -1 : await open(encodePath(`${path}\0`), flags);
-    // The runtime has the words of the failure.
-    if (getdents64 === null || descriptor < 0) return yield* readByRuntime(path);
-    const buffer = this.#buffers.pop() ?? new Uint8Array(BUFFER_BYTES);
+  async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
+    using _ = await this.#turns.take();
+    const { scandir, free } = this.#calls;
+    const call = encodePath(`${ADDRESS}${path}\0`);
+    const count = await scandir(call.subarray(ADDRESS.length), call, null, null);
+    const address = new DataView(call.buffer, call.byteOffset).getBigUint64(0, true);
+    if (count < 0) {
+      // The runtime has the words of the failure.
+      await Deno.readDir(path)[Symbol.asyncIterator]().next();
+      throw new Error(`input/output error, readdir '${path}'`);
+    }
+    if (count === 0) return;
+    const list = viewAt(address);
+    const addresses = new BigUint64Array(list.getArrayBuffer(8 * count));
+    let at = 0;
     try {
-      for (;;) {
-        const count = Number(await getdents64(descriptor, buffer, BigInt(buffer.length)));
-        if (count < 0) throw new Error(`input/output error, readdir '${path}'`);
-        if (count === 0) return;
-        yield await withTypes(path, parseEntries(buffer.subarray(0, count)));
+      while (at < count) {
+        const entries: ParsedEntry[] = [];
+        for (const address of addresses.subarray(at, at + PIECE)) {
+          const view = viewAt(address);
+          const entry = parseEntry(view);
+          if (entry.name !== "." && entry.name !== "..") entries.push(entry);
+          free(view.pointer);
+          at++;
+        }
+        yield await withTypes(path, entries);
       }
     } finally {
-      close(descriptor);
-      this.#buffers.push(buffer);
+      for (const address of addresses.subarray(at)) free(viewAt(address).pointer);
+      free(list.pointer);
     }
   }
 
@@ -115,8 +116,8 @@ export class FolderReader {
   async look(folder: string, name: string): Promise<LookedAt | undefined> {
     const answer = new Uint8Array(STATX.bytes);
     const path = new Uint8Array([...encodePath(`${folder}/`), ...encodePath(`${name}\0`)]);
-    const { statx } = this.#calls;
-    const result = await statx?.(STATX.atCwd, path, STATX.noFollow, STATX.basicMask, answer);
+    const { atCwd, noFollow, basicMask } = STATX;
+    const result = await this.#calls.statx(atCwd, path, noFollow, basicMask, answer);
     if (result !== 0) return undefined;
     const view = new DataView(answer.buffer);
     return {
@@ -129,32 +130,28 @@ export class FolderReader {
   }
 }
 
-async function* readByRuntime(path: string): AsyncGenerator<readonly FolderEntry[]> {
-  for await (const { name, isDirectory, isFile } of Deno.readDir(path)) {
-    yield [{ name, isFolder: isDirectory, isFile }];
-  }
-}
-
 type ParsedEntry = FolderEntry & { readonly isUnknown: boolean };
 
-/** Parses what `getdents64` gives, without `.` and `..`. */
-export function parseEntries(bytes: Uint8Array<ArrayBuffer>): ParsedEntry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const entries: ParsedEntry[] = [];
-  for (let at = 0; at < bytes.length; at += view.getUint16(at + DIRENT.length, true)) {
-    const start = at + DIRENT.name;
-    const end = bytes.indexOf(0, start);
-    const name = decodePaths(bytes.subarray(start, end));
-    if (name === "." || name === "..") continue;
-    const type = bytes[at + DIRENT.type];
-    entries.push({
-      name,
-      isFolder: type === TYPE.folder,
-      isFile: type === TYPE.file,
-      isUnknown: type === TYPE.unknown,
-    });
+function viewAt(address: bigint): Deno.UnsafePointerView {
+  const pointer = Deno.UnsafePointer.create(address);
+  if (pointer === null) throw new TypeError("the C library gave no entry");
+  return new Deno.UnsafePointerView(pointer);
+}
+
+function parseEntry(view: Deno.UnsafePointerView): ParsedEntry {
+  const type = view.getUint8(DIRENT.type);
+  let name = view.getCString(DIRENT.name);
+  if (name.includes("\ufffd")) {
+    const rest = view.getArrayBuffer(view.getUint16(DIRENT.length) - DIRENT.name, DIRENT.name);
+    const bytes = new Uint8Array(rest);
+    name = decodePaths(bytes.slice(0, bytes.indexOf(0)));
   }
-  return entries;
+  return {
+    name,
+    isFolder: type === TYPE.folder,
+    isFile: type === TYPE.file,
+    isUnknown: type === TYPE.unknown,
+  };
 }
 
 /** Looks at those of which the file system does not give the kind. */
