@@ -1,15 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { statusJson, statusText } from "../../lib/cli/status.ts";
-import { type Health, isReporting, readHealth } from "../../lib/state/health_reader.ts";
-import { reportingPanels } from "../../lib/state/health_reader.ts";
+import {
+  type Health,
+  isReporting,
+  readHealth,
+  reportingPanels,
+} from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
 import { same } from "../cases.ts";
 import { restoring } from "../restoring.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { HeldLock } from "../held_lock.ts";
-import { inFolder } from "../temp_folder.ts";
+import { testsWith } from "../tests_with.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
 import { asRoot } from "../only_on.ts";
 
@@ -60,141 +64,145 @@ Deno.test("reportingPanels() looks at each panel's own interval", () => {
   assertEquals(reportingPanels({ ...rest, panels: both }), new Set(["1"]));
 });
 
-inClosedFolder.test("readHealth() goes by the lock of the file where there is no private one", (folder) => {
-  write(folder.path);
-  {
-    using _agents = new HeldLock(`${folder.path}/health`);
-    assertEquals(readHealth([folder.path])?.isRunning, true);
+/** A folder of an agent's, and the folder that it is in. */
+class Runtime extends ClosedFolder {
+  readonly folder = `${this.path}/komari-agent-deno`;
+  readonly file = `${this.folder}/health`;
+  readonly lock = `${this.folder}/health.lock`;
+
+  constructor() {
+    super();
+    Deno.mkdirSync(this.folder, { mode: 0o755 });
   }
-  using _open = new HeldLock(`${folder.path}/health.lock`);
+
+  /** Its version, whether it runs, or neither. */
+  read(): [version?: string, isRunning?: boolean] {
+    const health = readHealth([this.folder]);
+    return health ? [health.version, health.isRunning] : [];
+  }
+
+  isRunning(): boolean | undefined {
+    return this.read()[1];
+  }
+
+  give(owner: number, ...paths: readonly string[]): void {
+    for (const path of paths) Deno.chownSync(path, owner, owner);
+  }
+}
+
+const inRuntime = testsWith(() => new Runtime());
+
+inRuntime.test("readHealth() goes by the lock of the file where there is no private one, and by no look at it", (at) => {
+  write(at.folder);
+  assertEquals(at.isRunning(), false, "an agent that was killed");
+  {
+    using _file = new HeldLock(at.file, { shared: true });
+    using _lock = new HeldLock(at.lock, { shared: true, mode: 0o600 });
+    assertEquals(at.isRunning(), false);
+    Deno.removeSync(at.lock);
+  }
+  {
+    using _agents = new HeldLock(at.file);
+    assertEquals(at.isRunning(), true);
+  }
+  using _open = new HeldLock(at.lock);
   for (const mode of [0o644, 0o604, 0o640, 0o620, 0o610]) {
-    Deno.chmodSync(`${folder.path}/health.lock`, mode);
-    assertEquals(readHealth([folder.path])?.isRunning, false, "others could hold that one as well");
+    Deno.chmodSync(at.lock, mode);
+    assertEquals(at.isRunning(), false, "others could hold that one as well");
   }
-  Deno.chmodSync(`${folder.path}/health.lock`, 0o600);
-  assertEquals(readHealth([folder.path])?.isRunning, true);
+  Deno.chmodSync(at.lock, 0o600);
+  assertEquals(at.isRunning(), true);
 });
 
-asRoot.test("readHealth() takes no file that is not the folder's owner's", () => {
-  using parent = new ClosedFolder();
-  const folder = `${parent.path}/run`;
-  using _agent = openHealth(folder);
-  assertEquals(readHealth([folder])?.isRunning, true);
-  Deno.chownSync(`${folder}/health`, 65534, 65534);
-  assertEquals(readHealth([folder]), undefined);
-});
-
-asRoot.test("readHealth() believes another user only where root alone could have let them write", () => {
-  using parent = new ClosedFolder();
-  const folder = `${parent.path}/komari-agent-deno`;
-  using _agent = openHealth(folder);
-  for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-  assertEquals(readHealth([folder])?.version, "1.2.3", "a service's, as below /run");
+asRoot.test("readHealth() believes another user only where root alone could have let them write, and itself and root anywhere", () => {
+  using at = new Runtime();
+  using _agent = openHealth(at.folder);
+  at.give(65534, at.file);
+  assertEquals(at.read(), [], "not the folder's owner's");
+  at.give(65534, at.folder);
+  assertEquals(at.read()[0], "1.2.3", "a service's, as below /run");
   for (const mode of [0o1777, 0o775]) {
-    Deno.chmodSync(parent.path, mode);
-    assertEquals(readHealth([folder]), undefined, "as below /dev/shm");
+    Deno.chmodSync(at.path, mode);
+    assertEquals(at.read(), [], "as below /dev/shm");
   }
-  Deno.chmodSync(parent.path, 0o755);
-  Deno.chownSync(parent.path, 65534, 65534);
-  assertEquals(readHealth([folder]), undefined, "as below /run/user");
-  for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 0, 0);
-  assertEquals(readHealth([folder])?.version, "1.2.3", "root's own");
+  using _nobody = replaced(Deno, { uid: () => 65534 });
+  // Whose lock it is nobody knows, and so the file's counts.
+  assertEquals(at.read(), ["1.2.3", true], "its own");
+  at.give(0, at.folder, at.file);
+  assertEquals(at.read()[0], "1.2.3", "root's");
 });
 
-asRoot.test("readHealth() believes its own user's agent and root's, wherever they are", () => {
-  using parent = new ClosedFolder();
-  const folder = `${parent.path}/run`;
-  using _agent = openHealth(folder);
-  Deno.chmodSync(parent.path, 0o1777);
-  {
-    using _nobody = replaced(Deno, { uid: () => 65534 });
-    assertEquals(readHealth([folder])?.version, "1.2.3", "root's");
-    for (const path of [folder, `${folder}/health`]) Deno.chownSync(path, 65534, 65534);
-    assertEquals(readHealth([folder])?.version, "1.2.3", "its own");
-    // Whose lock it is nobody knows, and so the file's counts.
-    assertEquals(readHealth([folder])?.isRunning, true);
-  }
+asRoot.test("readHealth() believes root alone below another user's folder, and no private lock of another user", () => {
+  using at = new Runtime();
+  write(at.folder);
+  using _lock = new HeldLock(at.lock, { mode: 0o600 });
+  assertEquals(at.isRunning(), true);
+  at.give(65534, at.lock);
+  assertEquals(at.isRunning(), false);
+  at.give(65534, at.path);
+  assertEquals(at.read()[0], "1.2.3");
+  at.give(65534, at.folder, at.file);
+  assertEquals(at.read(), [], "as below /run/user");
 });
 
-asRoot.test("readHealth() takes no private lock that is another user's", () => {
-  using folder = new ClosedFolder();
-  write(folder.path);
-  const path = `${folder.path}/health.lock`;
-  using _lock = new HeldLock(path, { mode: 0o600 });
-  assertEquals(readHealth([folder.path])?.isRunning, true);
-  Deno.chownSync(path, 65534, 65534);
-  assertEquals(readHealth([folder.path])?.isRunning, false);
-});
-
-inClosedFolder.test("readHealth() gives texts that act on no terminal", (folder) => {
-  write(folder.path, {
+inRuntime.test("readHealth() gives texts that act on no terminal", (at) => {
+  write(at.folder, {
     version: "1\x1b[2J\n2",
     seal: "sealed\x1b]0;x\x07\u202e by nobody\nService  running",
-    panels: [{
-      ...{ panel: "p\x1b[1m", transport: "v2\x1b[2m", sinceMs: 1 },
-      error: { text: "no\x1b[3m", atMs: 1 },
-    }],
+    panels: [{ panel: "p\x1b[1m", sinceMs: 1, error: { text: "no\x1b[3m", atMs: 1 } }],
     problems: [{ part: "ping", text: "no\x1b[4m", sinceMs: 1 }],
   });
-  const { version, seal, panels, problems } = readHealth([folder.path]) ?? {};
+  const { version, seal, panels: [panel] = [], problems } = readHealth([at.folder]) ?? {};
   assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
-  const [panel] = panels ?? [];
-  assertEquals([panel?.panel, panel?.transport, panel?.error?.text], ["p [1m", "v2 [2m", "no [3m"]);
-  assertEquals(problems?.[0]?.text, "no [4m");
+  const texts = [panel?.panel, panel?.error?.text, problems?.[0]?.text];
+  assertEquals(texts, ["p [1m", "no [3m", "no [4m"]);
 });
 
-inClosedFolder.test("readHealth() says of an agent that was killed that it does not run", (folder) => {
-  write(folder.path);
-  assertEquals(readHealth([folder.path])?.isRunning, false);
-  // Nor because others look at it just now.
-  using _file = new HeldLock(`${folder.path}/health`, { shared: true });
-  using _lock = new HeldLock(`${folder.path}/health.lock`, { shared: true, mode: 0o600 });
-  assertEquals(readHealth([folder.path])?.isRunning, false);
-});
-
-inFolder.test("readHealth() keeps no lock by a handle of which a child has a copy", (folder) => {
-  write(folder.path);
-  Deno.writeTextFileSync(`${folder.path}/health.lock`, "", { mode: 0o644 });
+inRuntime.test("readHealth() keeps no lock by a handle of which a child has a copy", (at) => {
+  write(at.folder);
   for (const mode of [0o644, 0o600]) {
-    Deno.chmodSync(`${folder.path}/health.lock`, mode);
-    using _dispose = restoring(Deno.FsFile.prototype, Symbol.dispose);
-    Deno.FsFile.prototype[Symbol.dispose] = () => {};
-    assertEquals(readHealth([folder.path])?.isRunning, false);
-  }
-  for (const name of ["health", "health.lock"]) {
-    using _lock = new HeldLock(`${folder.path}/${name}`);
+    Deno.writeTextFileSync(at.lock, "", { mode });
+    Deno.chmodSync(at.lock, mode);
+    const { prototype } = Deno.FsFile;
+    const dispose = prototype[Symbol.dispose];
+    const left: Deno.FsFile[] = [];
+    {
+      using _dispose = restoring(prototype, Symbol.dispose);
+      prototype[Symbol.dispose] = function () {
+        left.push(this);
+      };
+      assertEquals(at.isRunning(), false);
+    }
+    for (const name of [at.file, at.lock]) {
+      using _lock = new HeldLock(name);
+    }
+    for (const file of left) dispose.call(file);
   }
 });
 
-inClosedFolder.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (parent) => {
-  const [first, second, third] = [`${parent.path}/1`, `${parent.path}/2`, `${parent.path}/3`];
-  for (const [folder, version] of [[first, "killed"], [second, "killed later"]] as const) {
+inRuntime.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (at) => {
+  const killed = ["a", "b"].map((name) => `${at.path}/${name}`);
+  for (const folder of killed) {
     Deno.mkdirSync(folder);
-    write(folder, { version });
+    write(folder, { version: folder.slice(-1) });
   }
-  const found = () => {
-    const health = readHealth([first, second, third]);
-    return [health?.version, health?.isRunning];
-  };
-  assertEquals(found(), ["killed", false]);
-  using _agent = openHealth(third);
-  assertEquals(found(), ["1.2.3", true]);
+  const found = () => readHealth([...killed, at.folder]);
+  assertEquals([found()?.version, found()?.isRunning], ["a", false]);
+  using _agent = openHealth(at.folder);
+  assertEquals([found()?.version, found()?.isRunning], ["1.2.3", true]);
 });
 
-inClosedFolder.test("readHealth() follows no link, and waits for no pipe", async (folder) => {
-  write(folder.path);
-  Deno.renameSync(`${folder.path}/health`, `${folder.path}/elsewhere`);
-  Deno.symlinkSync("elsewhere", `${folder.path}/health`);
-  assertEquals(readHealth([folder.path]), undefined);
-  Deno.removeSync(`${folder.path}/health`);
-  await new Deno.Command("mkfifo", { args: [`${folder.path}/health`] }).output();
-  assertEquals(readHealth([folder.path]), undefined);
-});
-
-inClosedFolder.test("readHealth() takes nothing that no agent has written", (folder) => {
+inRuntime.test("readHealth() follows no link, waits for no pipe, and takes nothing that no agent has written", async (at) => {
+  write(at.path);
+  Deno.symlinkSync("../health", at.file);
+  assertEquals(at.read(), []);
+  Deno.removeSync(at.file);
+  await new Deno.Command("mkfifo", { args: [at.file] }).output();
+  assertEquals(at.read(), []);
+  Deno.removeSync(at.file);
   for (const text of ["", "{", "null", "[]", '{"pid":"1"}', "1", `"${"x".repeat(2000)}"`]) {
-    Deno.writeTextFileSync(`${folder.path}/health`, text);
-    assertEquals(readHealth([folder.path]), undefined, text);
+    Deno.writeTextFileSync(at.file, text);
+    assertEquals(at.read(), [], text);
   }
 });
 

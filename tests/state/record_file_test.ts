@@ -43,12 +43,3 @@ Deno.test("RecordFile.write() leaves the record that is there where a longer one
     assertEquals(other.read(), { a: "cut" });
   });
 });
-
-Deno.test("RecordFile.read() gives nothing for what is no record", () => {
-  withTwo((one, _, path) => {
-    for (const text of ["", " ", "[1]", "1", '{"a":', '{"a":1}x', " {}", "\0{}", "{".repeat(200)]) {
-      Deno.writeTextFileSync(path, text);
-      assertEquals(one.read(), undefined, text);
-    }
-  });
-});

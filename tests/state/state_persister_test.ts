@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { setUpLog } from "../../lib/log/log.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import { type PersistentState, StatePersister } from "../../lib/state/state_persister.ts";
-import { setUpLog } from "../../lib/log/log.ts";
 import { FakeTime } from "../fake_time.ts";
 import { openBelow } from "../open_below.ts";
 import { replaced } from "../replaced.ts";
-import { inFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
 
 /** A number that is kept. */
@@ -36,13 +35,31 @@ class PersistentNumber implements PersistentState<number> {
   }
 }
 
+/** A file that keeps count of its writes, each of which takes a while, or never ends. */
+class SlowFile extends StateFile<number> {
+  hangs = false;
+  writes = 0;
+  mostAtOnce = 0;
+  #atOnce = 0;
+
+  override async write(text: string): Promise<void> {
+    this.writes++;
+    if (this.hangs) await new Promise(() => {});
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
+    await Promise.resolve();
+    await super.write(text);
+    this.#atOnce--;
+  }
+}
+
 /** A persister under a fake clock, and all that it touches. */
 class World implements AsyncDisposable {
   readonly time = new FakeTime();
   readonly parent = Deno.makeTempDirSync({ prefix: "state-keeper-" });
   readonly folder = `${this.parent}/state`;
-  readonly number = new PersistentNumber();
+  number = new PersistentNumber();
   readonly log: string[] = [];
+  readonly file = this.fileAnew();
   /** What was said to be wrong last. */
   problem: string | undefined;
   readonly #stop = new AbortController();
@@ -52,10 +69,29 @@ class World implements AsyncDisposable {
     setUpLog({ ...LOG, level: "info", write: (line) => this.log.push(line) });
   }
 
-  async start(): Promise<void> {
+  fileAnew(): SlowFile {
+    return new SlowFile(this.folder, {
+      name: "n",
+      parse(text) {
+        if (!/^\d+$/.test(text)) throw new SyntaxError("no number");
+        return Number(text);
+      },
+    });
+  }
+
+  /** A persister that writes when it is asked to, and before the end of the test. */
+  async open(): Promise<StatePersister<number>> {
     const setProblem = (_: string, text?: string) => void (this.problem = text);
-    const persister = new StatePersister(fileIn(this.folder), this.number, { setProblem });
+    const persister = new StatePersister(this.file, this.number, { setProblem });
     await persister.open();
+    return persister;
+  }
+
+  async start(): Promise<void> {
+    this.run(await this.open());
+  }
+
+  run(persister: StatePersister<number>): void {
     this.#running = persister.run(this.#stop.signal);
   }
 
@@ -76,13 +112,33 @@ class World implements AsyncDisposable {
     Deno.renameSync(`${this.folder}.moved`, this.folder);
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> | undefined {
     this.#stop.abort();
-    await this.#running;
+    return this.#running;
   }
 
   onDisk(): number | undefined {
-    return fileIn(this.folder).read().value;
+    return this.fileAnew().read().value;
+  }
+
+  /** Leaves a state as an agent that ran before does. */
+  async leave(number: number): Promise<void> {
+    using file = this.fileAnew();
+    await file.open();
+    await file.write(String(number));
+  }
+
+  /** Another agent, which has the folder. */
+  other(): FolderLock {
+    const lock = FolderLock.open(this.folder);
+    assert(lock.tryLock());
+    return lock;
+  }
+
+  /** The only line that was logged. */
+  line(): string {
+    assertEquals(this.log.length, 1, this.log.join("\n"));
+    return this.log[0] ?? "";
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,52 +151,33 @@ class World implements AsyncDisposable {
 }
 
 const LOG = { format: "text", secrets: [], forJournal: true } as const;
-
-function parseNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new SyntaxError("no number");
-  return Number(text);
-}
-
-function fileIn(folder: string): StateFile<number> {
-  return new StateFile(folder, { name: "n", parse: parseNumber });
-}
-
-/** Leaves a state as an agent that ran before does. */
-async function leave(folder: string, number: number): Promise<void> {
-  using file = fileIn(folder);
-  await file.open();
-  await file.write(String(number));
-}
-
-/** A persister that writes when it is asked to. */
-async function opened(folder: string, number: PersistentNumber, file = fileIn(folder)) {
-  const persister = new StatePersister(file, number);
-  await persister.open();
-  return persister;
-}
-
 const withWorld = testsWith(() => new World());
 
-withWorld.test("StatePersister goes on from what is there, writes what is new, and once more at the end", async (world) => {
-  await leave(world.folder, 41);
+withWorld.test("StatePersister goes on from what is there, writes what is new, and once more at the end, by no path", async (world) => {
+  await world.leave(41);
   await world.start();
   assertEquals(world.number.value, 41);
   world.number.set(42);
   await world.until(() => world.onDisk() === 42);
-  world.number.set(43);
-  await world.stop();
-  assertEquals(world.onDisk(), 43);
-  assertEquals(world.log, []);
+  await world.withoutPath(async () => {
+    world.number.set(43);
+    await world.stop();
+  });
+  assertEquals([world.onDisk(), world.log], [43, []]);
 });
 
-withWorld.test("StatePersister writes nothing while there is nothing new", async (world) => {
+withWorld.test("StatePersister.run() looks a second after the start, and then each minute, and writes nothing that is not new", async (world) => {
   await world.start();
-  await world.until(() => world.number.asked >= 3);
+  const asked: number[] = [];
+  for (const ms of [999, 1, 59_999, 1, 59_999, 1]) {
+    await world.time.run(ms);
+    asked.push(world.number.asked);
+  }
   await world.stop();
-  assertEquals(world.onDisk(), undefined);
+  assertEquals([asked, world.onDisk()], [[0, 1, 1, 2, 2, 3], undefined]);
 });
 
-withWorld.test("StatePersister goes on after a look at the state that failed", async (world) => {
+withWorld.test("StatePersister goes on after a look at the state, or a write, that failed, and says when it goes well", async (world) => {
   await world.start();
   const { number } = world;
   number.text = () => {
@@ -148,211 +185,119 @@ withWorld.test("StatePersister goes on after a look at the state that failed", a
   };
   await world.until(() => world.problem === "no look at it");
   number.text = () => "8";
-  number.set(8);
+  const syncData = () => Promise.reject(new Error("No space left"));
+  {
+    using _full = replaced(Deno.FsFile.prototype, { syncData });
+    number.set(8);
+    await world.until(() => /Cannot write .*No space left/.test(world.problem ?? ""));
+  }
   await world.until(() => world.problem === undefined);
-  assertEquals(world.onDisk(), 8);
+  assertEquals([world.onDisk(), world.log.length], [8, 3]);
+  assertEquals(world.log[2], `<6>agent: The number is kept in ${world.folder} again`);
 });
 
-withWorld.test("StatePersister.open() opens everything that is needed to write later", async (world) => {
-  await leave(world.folder, 1);
+withWorld.test("StatePersister says once that it can't open its file, goes on, and leaves the folder to others", async (world) => {
+  Deno.mkdirSync(`${world.folder}/n.state`, { recursive: true });
   await world.start();
-  await world.withoutPath(async () => {
-    world.number.set(2);
-    await world.stop();
-  });
-  assertEquals(world.onDisk(), 2);
-});
-
-withWorld.test("StatePersister.open() opens what it needs to take a folder over later", async (world) => {
-  await leave(world.folder, 5);
-  using other = FolderLock.open(world.folder);
-  assert(other.tryLock());
-  await world.start();
-  await world.withoutPath(async () => {
-    other.unlock();
-    world.number.set(6);
-    await world.until(() => world.number.value === 5);
-    world.number.set(7);
-    await world.stop();
-  });
-  assertEquals(world.onDisk(), 7);
-});
-
-withWorld.test("StatePersister says once that it can't open its file, and goes on", async (world) => {
-  Deno.writeTextFileSync(world.folder, "a file where the folder should be");
-  await world.start();
+  using _other = world.other();
   for (const value of [1, 2, 3]) {
     world.number.set(value);
     await world.time.pass(60_000, { stepMs: 60_000 });
   }
-  await world.stop();
-  assertMatch(world.problem ?? "", /restart the agent/);
-  assertEquals(world.log.length, 1, world.log.join("\n"));
-  assertMatch(
-    world.log[0] ?? "",
-    /^<4>agent: The number can't be kept: .*; restart the agent.* \u2192 move away what is there/,
-  );
+  assertMatch(world.problem ?? "", /^Cannot use \S+n\.state: [^/]*restart the agent/);
+  const said = /^<4>agent: The number can't be kept: .*; restart the agent.* \u2192 /;
+  assertMatch(world.line(), said);
 });
 
-withWorld.test("StatePersister tries again after a write that failed, and says when it goes well", async (world) => {
-  await world.start();
-  {
-    const syncData = () => Promise.reject(new Error("No space left"));
-    using _full = replaced(Deno.FsFile.prototype, { syncData });
-    world.number.set(1);
-    await world.until(() => world.number.asked >= 3);
-    assertMatch(world.problem ?? "", /Cannot write .*No space left/);
-  }
-  await world.until(() => world.problem === undefined);
-  assertEquals(world.log.length, 2, world.log.join("\n"));
-  assertEquals(world.log[1], `<6>agent: The number is kept in ${world.folder} again`);
-});
-
-withWorld.test("StatePersister leaves another's folder alone, and takes it over with what lies there", async (world) => {
-  await leave(world.folder, 5);
-  using other = FolderLock.open(world.folder);
-  assert(other.tryLock());
+withWorld.test("StatePersister leaves another's folder alone, and takes it over with what lies there, by no path", async (world) => {
+  await world.leave(5);
+  using other = world.other();
   await world.start();
   assertEquals(world.number.value, 5, "it counts along");
   world.number.set(6);
   await world.until(() => world.log.length >= 1);
   assertMatch(
-    world.log[0] ?? "",
+    world.line(),
     /another agent uses .* \u2192 give each agent a --state-dir of its own/,
   );
   assertEquals(world.onDisk(), 5);
-  await leave(world.folder, 8);
-  other.unlock();
-  await world.until(() => world.number.value === 8);
-  world.number.set(9);
-  await world.stop();
+  await world.leave(8);
+  await world.withoutPath(async () => {
+    other.unlock();
+    await world.until(() => world.number.value === 8);
+    world.number.set(9);
+    await world.stop();
+  });
   assertEquals(world.onDisk(), 9);
 });
 
-withWorld.test("StatePersister leaves the folder to others where it can't open its file", async (world) => {
-  Deno.mkdirSync(`${world.folder}/n.state`, { recursive: true });
-  await world.start();
-  using other = FolderLock.open(world.folder);
-  assert(other.tryLock());
-  assertMatch(world.problem ?? "", /^Cannot use \S+n\.state: [^/]*restart the agent/);
-});
-
-withWorld.test("StatePersister warns of a damaged state", async (world) => {
+withWorld.test("StatePersister warns of a damaged state, and of a file that was deleted, since it can't make another", async (world) => {
   Deno.mkdirSync(world.folder);
   Deno.writeTextFileSync(`${world.folder}/n.state`, "x");
   await world.start();
-  assertEquals(world.log.length, 1);
-  assertMatch(world.log[0] ?? "", /^<4>agent: The number: .*n\.state is damaged; it starts anew/);
-});
-
-withWorld.test("StatePersister says that its file was deleted, since it can't make another", async (world) => {
-  await world.start();
+  assertMatch(world.line(), /^<4>agent: The number: .*n\.state is damaged; it starts anew/);
   world.number.set(1);
   await world.until(() => world.onDisk() === 1);
   Deno.removeSync(world.folder, { recursive: true });
   world.number.set(2);
-  await world.until(() => world.log.length >= 1);
-  const shown = world.log[0] ?? "";
-  assertMatch(
-    shown,
-    /can't be kept: .*n\.state was deleted; it is counted in memory only \u2192 make /,
-  );
+  await world.until(() => world.log.length >= 2);
+  const said = /can't be kept: .*n\.state was deleted; it is counted in memory only \u2192 make /;
+  assertMatch(world.log[1] ?? "", said);
 });
 
-/** A disk that hangs: a write to it never ends. */
-class HangingFile extends StateFile<number> {
-  readonly writing = Promise.withResolvers<void>();
-
-  override write(): Promise<void> {
-    this.writing.resolve();
-    return new Promise(() => {});
-  }
-}
-
-inFolder.test("StatePersister.run() ends within 400 ms although a write hangs", async (folder) => {
-  using time = new FakeTime();
-  const file = new HangingFile(folder.path, { name: "n", parse: parseNumber });
-  const number = new PersistentNumber();
-  const persister = await opened(folder.path, number, file);
-  number.set(1);
+withWorld.test("StatePersister.run() ends within 400 ms although a write hangs", async (world) => {
+  const persister = await world.open();
+  world.file.hangs = true;
+  world.number.set(1);
   const stop = new AbortController();
   const running = persister.run(stop.signal);
-  await time.run(1_000);
-  await file.writing.promise;
+  await world.time.run(1_000);
+  while (world.file.writes === 0) await Promise.resolve();
   stop.abort();
-  assertEquals(await time.until(running, { withinMs: 60_000 }), 400);
+  assertEquals(await world.time.until(running, { withinMs: 60_000 }), 400);
 });
 
-withWorld.test("StatePersister.run() writes a second after the start, and then each minute", async (world) => {
-  await world.start();
-  const asked: number[] = [];
-  for (const ms of [999, 1, 59_999, 1, 59_999, 1]) {
-    await world.time.run(ms);
-    asked.push(world.number.asked);
-  }
-  assertEquals(asked, [0, 1, 1, 2, 2, 3]);
-});
-
-inFolder.test("StatePersister writes nothing more once it has left the folder to others", async (folder) => {
-  const number = new PersistentNumber();
-  const persister = await opened(folder.path, number);
+withWorld.test("StatePersister writes nothing more once it has left the folder to others", async (world) => {
+  const persister = await world.open();
   assertEquals(persister.isOwner, true);
-  number.set(1);
+  world.number.set(1);
   await persister.run(AbortSignal.abort());
-  using other = FolderLock.open(folder.path);
-  assertEquals([persister.isOwner, other.tryLock()], [false, true]);
-  number.set(2);
+  using _other = world.other();
+  assertEquals(persister.isOwner, false);
+  world.number.set(2);
   await persister.flush();
-  assertEquals(fileIn(folder.path).read().value, 1);
+  assertEquals(world.onDisk(), 1);
 });
 
-inFolder.test("StatePersister.flush() writes what is new since its own look at the state", async (folder) => {
-  const number = new class extends PersistentNumber {
+withWorld.test("StatePersister.flush() writes what is new since its own look at the state", async (world) => {
+  world.number = new class extends PersistentNumber {
     /** Brought up to date, as a month's traffic is. */
     override text(): string {
       this.set(this.value + 1);
       return super.text();
     }
   }();
-  const persister = await opened(folder.path, number);
+  const persister = await world.open();
   for (const expected of [1, 2]) {
     await persister.flush();
-    assertEquals(fileIn(folder.path).read().value, expected);
+    assertEquals(world.onDisk(), expected);
   }
-  await persister.run(AbortSignal.abort());
+  world.run(persister);
 });
 
-/** A file that keeps count of its writes, each of which takes a while. */
-class CountingFile extends StateFile<number> {
-  writes = 0;
-  atOnce = 0;
-  mostAtOnce = 0;
-
-  override async write(text: string): Promise<void> {
-    this.writes++;
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.atOnce);
-    await Promise.resolve();
-    await super.write(text);
-    this.atOnce--;
-  }
-}
-
-inFolder.test("StatePersister.flush() writes what is new at once, one write after the other, and says why it can't", async (folder) => {
-  const path = `${folder.path}/state`;
-  const file = new CountingFile(path, { name: "n", parse: parseNumber });
-  const number = new PersistentNumber();
-  const persister = await opened(path, number, file);
+withWorld.test("StatePersister.flush() writes what is new at once, one write after the other, and says why it can't", async (world) => {
+  const { file, number } = world;
+  const persister = await world.open();
   number.set(1);
   const first = persister.flush();
   // The first has taken its text by then.
-  await Promise.resolve();
-  await Promise.resolve();
+  for (let turn = 0; turn < 2; turn++) await Promise.resolve();
   number.set(2);
   assertEquals(await Promise.all([first, persister.flush()]), ["", ""]);
   await persister.flush();
   assertEquals([file.read().value, file.writes, file.mostAtOnce], [2, 2, 1]);
-  Deno.removeSync(path, { recursive: true });
+  Deno.removeSync(world.folder, { recursive: true });
   number.set(8);
   assertMatch(await persister.flush(), /n\.state was deleted/);
-  await persister.run(AbortSignal.abort());
+  world.run(persister);
 });
