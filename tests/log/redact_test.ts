@@ -7,20 +7,19 @@ import {
   redactSecrets,
   redactUrl,
 } from "../../lib/log/redact.ts";
+import { cases, same } from "../cases.ts";
 import { truncate } from "../../lib/parse/bounded_text.ts";
 
 Deno.test("redactQueries() takes queries out of URLs and leaves questions alone", () => {
-  assertEquals(redactQueries("(http://a/b?token=x&y=z): refused"), "(http://a/b?…): refused");
-  const shown = redactQueries("https://a/?token=x failed, then wss://b/c?token=y http://d");
-  assertEquals(shown, "https://a/?… failed, then wss://b/c?… http://d");
-  const expected = "http://a/?… refused, /b?… y";
-  assertEquals(redactQueries("http://a/?=x: refused, /b?c&token= y"), expected);
-  assertEquals(redactQueries("is it right? yes"), "is it right? yes");
-});
-
-Deno.test("redactSecrets() removes secrets, plain and URL-encoded", () => {
-  assertEquals(redactSecrets("token a/b, ?token=a%2Fb", ["", "a/b"]), "token …, ?token=…");
-  assertEquals(redactSecrets("a panel at p/a?token=a", ["a"]), "… panel at p/…?token=…");
+  same(redactQueries, [
+    ["(http://a/b?token=x&y=z): refused", "(http://a/b?…): refused"],
+    [
+      "https://a/?token=x failed, then wss://b/c?token=y http://d",
+      "https://a/?… failed, then wss://b/c?… http://d",
+    ],
+    ["http://a/?=x: refused, /b?c&token= y", "http://a/?… refused, /b?… y"],
+    ["is it right? yes", "is it right? yes"],
+  ]);
 });
 
 const TOKEN = "t0k.en+/&=ABCDEFGH";
@@ -87,10 +86,15 @@ Deno.test("redactSecrets() finds the start of an encoded secret that was cut off
   }
 });
 
-Deno.test("redactSecrets() hides each of several secrets, also where they overlap", () => {
+Deno.test("redactSecrets() hides each of several secrets, also where they overlap, or are in short or odd characters", () => {
   const secrets = ["abcdef", "defghi", "user"];
   assertEquals(redactSecrets("xabcdefghiy user abcdef", secrets), "x…y … …");
   assertEquals(redactSecrets("xabcdefghiy", ["abcdefghi", "bcde"]), "x…y", "one within another");
+  assertEquals(redactSecrets("token a/b, ?token=a%2Fb", ["", "a/b"]), "token …, ?token=…");
+  assertEquals(redactSecrets("a panel at p/a?token=a", ["a"]), "… panel at p/…?token=…");
+  const secret = "p@ss𝄞word𝄞";
+  const text = `𝄞 p@ss\u200b𝄞word𝄞 𝄞 ${secret}𝄞`;
+  assertEquals(redactSecrets(text, [secret]), "𝄞 … 𝄞 …𝄞");
 });
 
 Deno.test("redactSecrets() takes a long text with many starts of a secret in its stride", () => {
@@ -99,35 +103,30 @@ Deno.test("redactSecrets() takes a long text with many starts of a secret in its
 });
 
 Deno.test("redactUrl() leaves neither a login nor a query, of whatever was meant to be a URL", () => {
-  const table: [string, string][] = [
-    ["https://panel.example.com/sub", "https://panel.example.com/sub"],
-    ["https://user:pass@panel.example.com", "https://…@panel.example.com"],
-    ["https://user:p@ss/word@panel.example.com/x", "https://…@panel.example.com/x"],
-    ["https://panel.example.com/?token=abc", "https://panel.example.com/?…"],
-    ["https://panel.example.com?abc#def", "https://panel.example.com?…"],
-    ["panel.example.com#abc", "panel.example.com#…"],
+  same(redactUrl, [
+    ...cases(`
+    https://panel.example.com/sub                → https://panel.example.com/sub
+    https://user:pass@panel.example.com          → https://…@panel.example.com
+    https://user:p@ss/word@panel.example.com/x   → https://…@panel.example.com/x
+    https://panel.example.com/?token=abc         → https://panel.example.com/?…
+    https://panel.example.com?abc#def            → https://panel.example.com?…
+    panel.example.com#abc                        → panel.example.com#…
+    ftp://panel                                  → ftp://panel
+    `),
     ["user:pass@panel.example.com?x\ny", "…@panel.example.com?…"],
-    ["ftp://panel", "ftp://panel"],
-  ];
-  for (const [text, shown] of table) assertEquals(redactUrl(text), shown);
+  ]);
 });
 
 /** Control characters of both tables, formats, what is ignored by default, and ends of lines. */
 const UNSEEN = ["\0", "\r", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\ufe0f", "\u3164"];
 
-for (const unseen of [...UNSEEN, "\u2028", "\u2029"]) {
-  const name = JSON.stringify(unseen).slice(1, -1);
-  Deno.test(`what is unseen as ${name} hides no secret, and gets into no line`, () => {
-    assertEquals(redactSecrets(`<s3cr${unseen}et>`, ["s3cret"]), "<…>");
-    assertEquals(oneLine(`a${unseen}${unseen}b`), "a b");
-    assertEquals(printable(`a${unseen}b`), "ab");
-  });
-}
-
-Deno.test("redactSecrets() keeps what stands around a secret of characters that take two units", () => {
-  const secret = "p@ss𝄞word𝄞";
-  const text = `𝄞 p@ss\u200b𝄞word𝄞 𝄞 ${secret}𝄞`;
-  assertEquals(redactSecrets(text, [secret]), "𝄞 … 𝄞 …𝄞");
+Deno.test("what is unseen hides no secret, and gets into no line", () => {
+  for (const unseen of [...UNSEEN, "\u2028", "\u2029"]) {
+    const name = JSON.stringify(unseen);
+    assertEquals(redactSecrets(`<s3cr${unseen}et>`, ["s3cret"]), "<…>", name);
+    assertEquals(oneLine(`a${unseen}${unseen}b`), "a b", name);
+    assertEquals(printable(`a${unseen}b`), "ab", name);
+  }
 });
 
 Deno.test("redactSecrets() finds the start of a secret that was cut off", () => {

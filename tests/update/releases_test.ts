@@ -4,6 +4,7 @@ import { Downloads } from "../../lib/update/download.ts";
 import { findRelease, mirroredUrl, type ReleaseQuery } from "../../lib/update/releases.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 import { ReleaseServer } from "./release_server.ts";
+import { cases, sameLater } from "../cases.ts";
 import { testsWith } from "../tests_with.ts";
 
 const DOWNLOADS = new Downloads({ proxies: {}, caCerts: [] });
@@ -19,49 +20,47 @@ const QUERY: ReleaseQuery = {
 
 const withServer = testsWith(() => new ReleaseServer());
 
-withServer.test("findRelease() decides by the current and the failed versions", async (server) => {
-  server.publish("1.3.0", "");
-  const decision = async (currentVersion: string, failed: string[] = []) => {
-    const { url, keys: { publicKey } } = server;
-    const question = { ...QUERY, url, publicKey, currentVersion, failed };
-    return (await findRelease(question, { downloads: DOWNLOADS, signal })).decision;
-  };
-  assertEquals(await decision("1.2.9"), "newer");
-  assertEquals(await decision("1.3.0-rc.1"), "newer");
-  assertEquals(await decision("1.3.0"), "not newer");
-  assertEquals(await decision("2.0.0"), "not newer");
-  assertEquals(await decision("1.2.9", ["1.2.8", "1.3.0"]), "failed before");
-});
-
 /** A query for the releases on the server, as on a mirror of GitHub. */
 function mirrored({ origin, keys: { publicKey } }: ReleaseServer): ReleaseQuery {
   return { ...QUERY, mirror: origin, publicKey };
 }
 
 const GITHUB = "/https://github.com/o/n/releases";
+const find = (query: ReleaseQuery) => findRelease(query, { downloads: DOWNLOADS, signal });
 
-withServer.test("findRelease() asks no API, but the signed list of checksums for its version", async (server) => {
+withServer.test("findRelease() asks no API, but the signed list of checksums, and decides by the current and the failed versions", async (server) => {
   server.publish("1.3.0", "the program");
-  const found = await findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
-  assertEquals([found.version, found.decision], ["1.3.0", "newer"]);
-  assertEquals(found.urlOf("x"), `${server.origin}${GITHUB}/download/v1.3.0/x`);
+  const { version, urlOf } = await find(mirrored(server));
+  assertEquals([version, urlOf("x")], ["1.3.0", `${server.origin}${GITHUB}/download/v1.3.0/x`]);
   assertEquals(
     server.requestedPaths,
     ["SHA256SUMS", "SHA256SUMS.sig"].map((name) => `${GITHUB}/latest/download/${name}`),
   );
+  const decision = async (text: string) => {
+    const [currentVersion = "", wanted, failed = ""] = text.split(" ");
+    const query = { ...mirrored(server), currentVersion, failed: failed.split(",") };
+    return (await find(wanted ? { ...query, wanted } : query)).decision;
+  };
+  await sameLater(
+    decision,
+    cases(`
+    1.2.9                    → newer
+    1.3.0-rc.1               → newer
+    1.3.0                    → not newer
+    2.0.0                    → not newer
+    1.2.9  1.2.8,1.3.0       → failed before
+    2.0.0 1.3.0              → older
+    1.2.9 1.3.0              → newer
+    1.3.0 1.3.0              → not newer
+    2.0.0 1.3.0 1.3.0        → failed before
+    `),
+  );
 });
 
-withServer.test("findRelease() finds a version by its exact name, and no other under that", async (server) => {
+withServer.test("findRelease() finds no other version under a name, on a mirror or beside the newest of --update-url", async (server) => {
   server.publish("1.1.0", "the program");
-  const find = async (wanted: string, more: Partial<ReleaseQuery> = {}) => {
-    const query = { ...mirrored(server), wanted, ...more };
-    return (await findRelease(query, { downloads: DOWNLOADS, signal })).decision;
-  };
-  assertEquals(await find("1.1.0"), "older");
-  assertEquals(await find("1.1.0", { currentVersion: "1.0.0" }), "newer");
-  assertEquals(await find("1.1.0", { currentVersion: "1.1.0" }), "not newer");
-  assertEquals(await find("1.1.0", { failed: ["1.1.0"] }), "failed before");
-  await assertRejects(() => find("1.2.0"), Error, "Cannot download");
+  const wanting = { ...mirrored(server), wanted: "1.2.0" };
+  await assertRejects(() => find(wanting), Error, "Cannot download");
   // A mirror that gives the newest release for any.
   const newest = (name: string) => () => fetch(`${server.url}/${name}`);
   server.faults = {
@@ -71,26 +70,17 @@ withServer.test("findRelease() finds a version by its exact name, and no other u
     },
   };
   const why = 'Cannot find version 1.2.0: the server offers "1.1.0"';
-  await assertRejects(() => find("1.2.0"), Error, why);
-});
-
-withServer.test("findRelease() takes a version of --update-url beside its newest one, if it names others", async (server) => {
-  server.publish("1.1.0", "the program");
-  const query = { ...QUERY, url: server.url, publicKey: server.keys.publicKey, wanted: "1.1.0" };
-  const found = await findRelease(query, { downloads: DOWNLOADS, signal });
-  assertEquals(found.decision, "older");
-  assertEquals(found.urlOf("x"), `${server.origin}/releases/download/v1.1.0/x`);
+  await assertRejects(() => find(wanting), Error, why);
+  const own = { ...wanting, mirror: "", url: server.url, wanted: "1.1.0" };
+  const { decision, urlOf } = await find(own);
+  assertEquals([decision, urlOf("x")], ["older", `${server.origin}/releases/download/v1.1.0/x`]);
   const url = `${server.origin}/files`;
-  await assertRejects(
-    () => findRelease({ ...query, url }, { downloads: DOWNLOADS, signal }),
-    Error,
-    "--update-url does not end with /latest/download",
-  );
+  const notNamed = "--update-url does not end with /latest/download";
+  await assertRejects(() => find({ ...own, url }), Error, notNamed);
 });
 
 withServer.test("findRelease() refuses a list that is not signed, or names no version", async (server) => {
   server.publish("1.3.0", "the program");
-  const find = () => findRelease(mirrored(server), { downloads: DOWNLOADS, signal });
   const table = [
     [{ sums: "0".repeat(64) + "  komari-agent-deno-portable\n" }, "SHA256SUMS names no version"],
     [{ signature: new ReleaseKeys().sign("another") }, "is not signed with the key"],
@@ -101,7 +91,7 @@ withServer.test("findRelease() refuses a list that is not signed, or names no ve
   ] as const;
   for (const [faults, words] of table) {
     server.faults = faults;
-    await assertRejects(find, Error, words);
+    await assertRejects(() => find(mirrored(server)), Error, words);
   }
 });
 

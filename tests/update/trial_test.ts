@@ -3,94 +3,81 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import { formatUpdateState, parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
-import { type TrialOutcome, TrialRun } from "../../lib/update/trial.ts";
+import { TrialRun } from "../../lib/update/trial.ts";
 import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { sha256 } from "./release_server.ts";
-import { inFolder, TempFolder } from "../temp_folder.ts";
 
 const NEW = {
   ...{ pid: 2, version: "1.3.0", intervalMs: 1000, acceptedAtMs: 1, startedAtMs: 0 },
   ...{ seal: "", panels: [], problems: [], isRunning: true },
 };
+const TRIAL = { from: "1.2.3", to: "1.3.0", sha256: sha256(new TextEncoder().encode("two")) };
 
 /**
- * Tries a new version with an agent that says one thing after the other, and then the last one; gives
- * how it ended, and the looks at the agent's health.
+ * Tries a new version, or goes on with a trial, with an agent that says one thing after the other, and
+ * then the last one; gives how it ended, and the looks at the agent's health.
  */
-async function outcomeOf(
-  printed: readonly (Partial<Health> | undefined)[],
-): Promise<[kind: TrialOutcome["kind"], looks: number]> {
-  let looks = 0;
+async function outcomeOf(printed: readonly (Partial<Health> | undefined)[], resumes?: number) {
   using folder = new TempFolder();
   using time = new FakeTime();
   const path = `${folder.path}/agent`;
-  await Deno.writeTextFile(path, "one");
-  await Deno.writeTextFile(`${path}.new`, "two");
-  const left: (Partial<Health> | undefined)[] = [{ version: "1.2.3" }, ...printed];
+  Deno.writeTextFileSync(path, resumes === undefined ? "one" : "two");
+  Deno.writeTextFileSync(`${path}.new`, "two");
+  using state = new StateFile(folder.path, { name: "state", parse: parseUpdateState });
+  if (resumes !== undefined) {
+    const trial = { ...TRIAL, resumes, isReturning: false };
+    await state.write(formatUpdateState({ failed: [], trial }));
+  }
+  const left = [...printed];
+  /** How often the trial was taken up, at each look. */
+  const looks: (number | undefined)[] = [];
   const trial = new TrialRun({
     files: new ProgramFiles(path),
-    state: new StateFile(folder.path, { name: "state", parse: parseUpdateState }),
+    state,
     agent: {
       health() {
-        looks++;
+        looks.push(state.read().value?.trial?.resumes);
         const next = left.length > 1 ? left.shift() : left[0];
         return next && { ...NEW, ...next };
       },
       requireRestart: () => Promise.resolve(),
-      restart: () => Promise.resolve(true),
+      restart: () =>
+        resumes === undefined
+          ? Promise.resolve(true)
+          : Promise.reject(new Error("it runs already")),
     },
     onStep() {},
   });
-  const hash = sha256(new TextEncoder().encode("two"));
   const { signal } = new AbortController();
-  const starting = trial.start({ from: "1.2.3", to: "1.3.0", sha256: hash }, signal);
-  await time.until(starting, { withinMs: 600_000, stepMs: 500 });
-  return [(await starting).kind, looks];
+  const running = resumes === undefined ? trial.start(TRIAL, signal) : trial.resume(signal);
+  await time.until(running, { withinMs: 600_000, stepMs: 500 });
+  return { kind: (await running)?.kind, looks, left: state.read().value };
 }
+
+const OLD = { version: "1.2.3" };
 
 Deno.test("TrialRun.start() accepts a version by two consecutive reports of one process, and goes back else", async () => {
   const silent = { acceptedAtMs: undefined };
-  const kind = async (printed: Parameters<typeof outcomeOf>[0]) => (await outcomeOf(printed))[0];
+  const kind = async (printed: Parameters<typeof outcomeOf>[0]) =>
+    (await outcomeOf([OLD, ...printed])).kind;
   await sameLater(kind, [
     [[undefined, silent, {}], "updated"],
     [[{}, silent], "rolled back"],
     [[{ pid: 3 }, { pid: 4 }, silent], "rolled back"],
     [[{ isRunning: false }], "rolled back"],
     [[silent], "rolled back"],
-    [[{ version: "1.2.3" }], "rolled back"], // It is still the old one.
+    [[OLD], "rolled back"], // It is still the old one.
   ]);
   // Every half second for a minute, and 10 s until the old version runs; one look before it starts, and
   // one before the version before is started again.
-  assertEquals(await outcomeOf([undefined]), ["rolled back", 122 + 21]);
+  const { looks } = await outcomeOf([OLD, undefined]);
+  assertEquals(looks.length, 122 + 21);
 });
 
-inFolder.test("TrialRun.resume() counts how often it was taken up, before it goes on", async (folder) => {
-  using time = new FakeTime();
-  const path = `${folder.path}/agent`;
-  await Deno.writeTextFile(path, "two");
-  const state = new StateFile(folder.path, { name: "update", parse: parseUpdateState });
-  using _ = state;
-  const hash = sha256(new TextEncoder().encode("two"));
-  const open = { from: "1.2.3", to: "1.3.0", sha256: hash, resumes: 1, isReturning: false };
-  await state.write(formatUpdateState({ failed: [], trial: open }));
-  const seen: (number | undefined)[] = [];
-  const trial = new TrialRun({
-    files: new ProgramFiles(path),
-    state,
-    agent: {
-      health() {
-        seen.push(state.read().value?.trial?.resumes);
-        return NEW;
-      },
-      requireRestart: () => Promise.resolve(),
-      restart: () => Promise.reject(new Error("it runs already")),
-    },
-    onStep() {},
-  });
-  const resuming = trial.resume(new AbortController().signal);
-  await time.until(resuming, { withinMs: 600_000, stepMs: 500 });
-  assertEquals((await resuming)?.kind, "updated");
-  assertEquals(seen, [2, 2, 2]);
-  assertEquals(state.read().value, { failed: [] }, "the trial is over");
+Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on", async () => {
+  const { kind, looks, left } = await outcomeOf([{}], 1);
+  assertEquals([kind, looks], ["updated", [2, 2, 2]]);
+  assertEquals(left, { failed: [] }, "the trial is over");
 });

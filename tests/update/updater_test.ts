@@ -136,6 +136,15 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   world.server.publish("1.3.1", programOf("1.3.1"));
   assertEquals((await world.run()).kind, "updated");
   assertEquals(world.failed(), ["1.3.0"], "it is not forgotten");
+  for (
+    const [version, decision] of [["1.2.2", "not newer"], ["1.4.0-rc.1", "not stable"]] as const
+  ) {
+    world.server.publish(version, programOf(version));
+    world.server.requestedPaths.length = 0;
+    const outcome = await world.run();
+    assertEquals(outcome.kind === "nothing" && outcome.release.decision, decision);
+    assertEquals(world.server.requestedPaths, LISTS, "it asks for no more");
+  }
 });
 
 withWorld.test("performUpdate() takes all through a mirror, by the signed version, also an older one by its name", async (world) => {
@@ -167,23 +176,6 @@ withWorld.test("performUpdate() tries a rejected version again after a week, and
   assertEquals(world.failed(), ["1.2.9", "1.3.0"]);
   const outcome = await world.run();
   assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
-});
-
-withWorld.test("performUpdate() only replaces the file when no agent is running", async (world) => {
-  world.parts().agent.stop();
-  assertEquals(await world.run(), { kind: "installed", from: "1.2.3", to: "1.3.0" });
-  assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.0", "1.2.3"]);
-  assertEquals(world.parts().state.read().value, undefined);
-});
-
-withWorld.test("performUpdate() asks for no more of a version that is not newer, or not stable", async (world) => {
-  const table = [["1.2.2", "not newer"], ["1.3.0-rc.1", "not stable"]] as const;
-  for (const [version, decision] of table) {
-    world.server.publish(version, programOf(version));
-    const outcome = await world.run();
-    assertEquals(outcome.kind === "nothing" && outcome.release.decision, decision);
-    assertEquals(world.server.requestedPaths.splice(0), LISTS);
-  }
 });
 
 /** Another body than the one that was published, by a word of the path. */
@@ -269,10 +261,11 @@ withWorld.test("performUpdate() downloads nothing where the running agent does n
   parts.agent.requireRestart = () => Promise.reject(new Error("it runs at a terminal"));
   await assertRejects(() => performNow(parts), Error, "it runs at a terminal");
   assertEquals(world.server.requestedPaths, [...LISTS, ...LISTS]);
-  // An agent that has ended leaves its health behind.
+  // An agent that has ended leaves its health behind: the file is replaced alone.
   const ended = world.partsWith(() => ({ isRunning: false, acceptedAtMs: undefined }));
   assertEquals((await performNow(ended)).kind, "installed");
   assertEquals([ended.agent.restarts, versionIn(world.path)], [0, "1.3.0"]);
+  assertEquals([versionIn(`${world.path}.old`), ended.state.read().value], ["1.2.3", undefined]);
 });
 
 type Parts = ReturnType<World["parts"]>;
@@ -461,34 +454,38 @@ const STEPS_OF_BAD: readonly UpdateStep[] = [
   "rolling back",
   "rolled back",
 ];
-const ENDS = [["a kill", false], ["a power loss", true]] as const;
 
-for (const [end, rebooted] of ENDS) {
+for (const [end, isRebooted] of [["a kill", false], ["a power loss", true]] as const) {
+  /** A world in which an update was killed; after a power loss the service starts what is there. */
+  const killed = async (step: UpdateStep, silent?: string) => {
+    const world = await World.open(silent === undefined ? {} : { silent });
+    await killedAt(world, step);
+    assert(["1.2.3", "1.3.0"].includes(versionIn(world.path)), "it is whole");
+    if (isRebooted) await world.parts().agent.start();
+    return world;
+  };
+
   Deno.test(`performUpdate() comes to its end after ${end} at any step`, async () => {
     for (const step of STEPS_OF_GOOD) {
-      await using world = await World.open();
-      await killedAt(world, step);
-      const version = versionIn(world.path);
-      assert(version === "1.2.3" || version === "1.3.0", version);
-      // After a power loss the service starts what is there.
-      if (rebooted) await world.parts().agent.start();
+      await using world = await killed(step);
       await world.run();
-      assertEquals(world.versions(), ["1.3.0", "1.3.0"], step);
-      assertEquals(versionIn(`${world.path}.old`), "1.2.3");
-      assertEquals(world.parts().state.read().value, { failed: [] });
+      assertEquals([...world.versions(), versionIn(`${world.path}.old`)], [
+        "1.3.0",
+        "1.3.0",
+        "1.2.3",
+      ]);
+      assertEquals(world.parts().state.read().value, { failed: [] }, step);
       assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
     }
   });
 
   Deno.test(`performUpdate() goes back from a mute version after ${end} at any step`, async () => {
     for (const step of STEPS_OF_BAD) {
-      await using world = await World.open({ silent: "1.3.0" });
-      await killedAt(world, step);
-      if (rebooted) await world.parts().agent.start();
+      await using world = await killed(step, "1.3.0");
       const parts = world.parts();
       assertEquals((await performNow(parts)).kind, "rolled back", step);
-      const isBack = rebooted && step === "rolled back";
-      assertEquals(parts.agent.restarts, step === "in place" && !rebooted ? 2 : isBack ? 0 : 1);
+      const isBack = isRebooted && step === "rolled back";
+      assertEquals(parts.agent.restarts, step === "in place" && !isRebooted ? 2 : isBack ? 0 : 1);
       assertEquals([world.versions(), world.failed()], [["1.2.3", "1.2.3"], ["1.3.0"]]);
       assertEquals(world.parts().state.read().value?.trial, undefined);
     }
