@@ -157,7 +157,7 @@ export function agentService(
  * Its restart resets the failure counter first: systemd stops restarting a service that exits too
  * often.
  */
-export async function serviceOfUnit(
+async function serviceOfUnit(
   unit: SystemdUnit,
   pid: number,
   { tools, signal }: { tools: Tools; signal: AbortSignal },
@@ -230,13 +230,13 @@ function readProcFile(pid: number | "self", name: string): string {
 }
 
 /** Whether a process reads from a terminal, so a user started it, not a service. */
-export function isAttachedToTerminal(pid: number): boolean {
+function isAttachedToTerminal(pid: number): boolean {
   const input = attempt(() => Deno.readLinkSync(`/proc/${pid}/fd/0`)) ?? "";
   return /^\/dev\/(?:pts\/|tty|console)/.test(input);
 }
 
 /** Whether systemd started a process, or adopted it as an orphan. */
-export function isChildOfSystemd(pid: number): boolean {
+function isChildOfSystemd(pid: number): boolean {
   const parent = attempt(() => parseProcessStat(readProcFile(pid, "stat")).parentPid);
   return parent !== undefined && readProcFile(parent, "comm").trim() === "systemd";
 }
@@ -245,12 +245,12 @@ export function isChildOfSystemd(pid: number): boolean {
  * The systemd service that started a process directly; `undefined` when there is none. Only systemd
  * knows whether it is the main process.
  */
-export function unitOfProcess(pid: number): SystemdUnit | undefined {
+function unitOfProcess(pid: number): SystemdUnit | undefined {
   return isChildOfSystemd(pid) ? systemdUnitOf(readProcFile(pid, "cgroup")) : undefined;
 }
 
 /** Whether this process ends when systemd restarts the service of another one. */
-export function sharesServiceWith(pid: number): boolean {
+function sharesServiceWith(pid: number): boolean {
   if (unitOfProcess(pid) === undefined) return false;
   return readProcFile("self", "cgroup") === readProcFile(pid, "cgroup");
 }

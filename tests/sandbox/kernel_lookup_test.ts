@@ -1,107 +1,93 @@
 import { assertEquals } from "@std/assert";
 import { type InterfaceTraits, NO_TRAITS } from "../../lib/host/interface_traits.ts";
-import { KernelLookup, type LookupShell } from "../../lib/sandbox/kernel_lookup.ts";
+import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 
 const ROOTS = { proc: "/proc", sys: "/sys", root: "/" };
 
-function fakeHost(folders: Record<string, string[]>) {
-  return {
+/** Look-ups on a machine with these folders. */
+function lookupOf(folders: Record<string, string[]>): KernelLookup {
+  return new KernelLookup({
     roots: ROOTS,
-    exists: (path: string) => path in folders,
-    list: (path: string) => folders[path],
+    exists: (path) => path in folders,
+    list: (path) => folders[path],
     readLink: () => undefined,
     readText: () => undefined,
-  };
+  });
 }
 
 const TRAITS: InterfaceTraits = { ...NO_TRAITS, device: true, index: undefined, master: undefined };
-
-/** A shell that counts so. */
-function shellOf(countProcesses: () => Promise<number>): LookupShell {
-  return {
-    countProcesses,
-  };
-}
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
 Deno.test("KernelLookup looks itself before the seal", () => {
-  const tree = new KernelLookup(fakeHost({
+  const lookup = lookupOf({
     "/proc": ["1", "27", "self", "sys", "3com", "net4"],
     "/sys/class/net/eth0": ["device"],
-  }));
-  assertEquals(tree.processCount(), 2);
-  assertEquals(tree.interfaceTraits("eth0"), TRAITS);
-  assertEquals(tree.interfaceTraits("eth1"), undefined);
-});
-
-Deno.test("KernelLookup asks the shell after the seal, and has the count a look later", async () => {
-  const tree = new KernelLookup(fakeHost({ "/proc": ["1", "2"] }));
-  assertEquals(tree.processCount(), 2);
-  let asked = 0;
-  tree.useShell(shellOf(() => Promise.resolve(++asked * 10)));
-  assertEquals(tree.processCount(), 2, "the last count until the shell has answered");
-  await settle();
-  assertEquals(tree.processCount(), 10);
-  assertEquals(tree.interfaceTraits("eth0"), undefined);
-});
-
-Deno.test("KernelLookup knows nothing new when the shell is gone", async () => {
-  const tree = new KernelLookup(fakeHost({ "/proc": ["1", "2"] }));
-  tree.processCount();
-  tree.useShell({
-    countProcesses: () => Promise.reject(new Error("gone")),
   });
-  tree.processCount();
-  await settle();
-  assertEquals(tree.processCount(), undefined, "an old count is no count");
+  assertEquals(lookup.processCount(), 2);
+  assertEquals([lookup.interfaceTraits("eth0"), lookup.interfaceTraits("eth1")], [
+    TRAITS,
+    undefined,
+  ]);
+  assertEquals(
+    lookupOf({ "/proc": ["27", "self"] }).processCount(),
+    undefined,
+    "others are hidden",
+  );
 });
 
-Deno.test("KernelLookup has no count where other users' processes are hidden", async () => {
-  const tree = new KernelLookup(fakeHost({ "/proc": ["27", "self"] }));
-  assertEquals(tree.processCount(), undefined);
-  tree.useShell(shellOf(() => Promise.resolve(0)));
-  tree.processCount();
-  await settle();
-  assertEquals(tree.processCount(), undefined);
-});
-
-Deno.test("KernelLookup without a shell keeps no count that has grown old", () => {
-  const tree = new KernelLookup(fakeHost({ "/proc": ["1", "2"] }));
-  tree.processCount();
-  tree.useShell(undefined);
-  assertEquals(tree.interfaceTraits("eth0"), undefined);
-  assertEquals(tree.interfaceTraits("eth0"), undefined);
-  assertEquals(tree.processCount(), undefined);
+Deno.test("KernelLookup asks the shell after the seal, and has the count a look later, if there is one", async () => {
+  /** The count before the seal, at its first look then, and at the next one. */
+  const counts = async (countProcesses?: () => Promise<number>) => {
+    const lookup = lookupOf({ "/proc": ["1", "2"], "/sys/class/net/eth0": ["device"] });
+    const found = [lookup.processCount()];
+    lookup.useShell(countProcesses && { countProcesses });
+    assertEquals(lookup.interfaceTraits("eth0"), undefined);
+    for (let look = 0; look < 2; look++) {
+      found.push(lookup.processCount());
+      await settle();
+    }
+    return found;
+  };
+  await sameLater(counts, [
+    [() => Promise.resolve(10), [2, 2, 10]],
+    [() => Promise.resolve(0), [2, 2, undefined]], // Others are hidden.
+    [() => Promise.reject(new Error("gone")), [2, 2, undefined]],
+    [undefined, [2, undefined, undefined]], // An old count is no count.
+  ]);
 });
 
 Deno.test("KernelLookup lets the shell count again after 10 s, or later when counting takes long", async () => {
   using time = new FakeTime();
-  const tree = new KernelLookup(fakeHost({ "/proc": ["1"] }));
+  const lookup = lookupOf({ "/proc": ["1"] });
   let takesMs = 0;
   const askedAtMs: number[] = [];
-  tree.useShell(shellOf(() => {
+  const countProcesses = () => {
     askedAtMs.push(performance.now());
     time.tick(takesMs);
     return Promise.resolve(askedAtMs.length);
-  }));
+  };
+  lookup.useShell({ countProcesses });
   const reportUntil = async (endMs: number) => {
     for (; performance.now() < endMs; time.tick(1_000)) {
-      tree.processCount();
+      lookup.processCount();
       await settle();
     }
   };
-  await reportUntil(30_000);
-  assertEquals(askedAtMs, [0, 10_000, 20_000]);
-  takesMs = 5;
-  askedAtMs.length = 0;
-  await reportUntil(120_000);
-  assertEquals(askedAtMs, [30_000, 70_005, 110_010], "40 s after one that took 5 ms");
-  takesMs = 500;
-  askedAtMs.length = 0;
-  await reportUntil(400_000);
-  assertEquals(askedAtMs, [150_015, 210_515, 271_015, 331_515, 392_015], "a minute later at most");
+  for (
+    const [ms, endMs, expected] of [
+      [0, 30_000, [0, 10_000, 20_000]],
+      // 40 s after one that took 5 ms, and a minute later at most.
+      [5, 120_000, [30_000, 70_005, 110_010]],
+      [500, 400_000, [150_015, 210_515, 271_015, 331_515, 392_015]],
+    ] as const
+  ) {
+    takesMs = ms;
+    await reportUntil(endMs);
+    assertEquals(askedAtMs.splice(0), [...expected]);
+  }
 });

@@ -78,22 +78,7 @@ withPeer.test("LineRpc.ask() rejects with the signal's reason, and drops the lat
   assertEquals(peer.answersSeen, 4);
 });
 
-withPeer.test("LineRpc.ask() rejects when the other side ends, then and later", async (peer) => {
-  const asked = peer.channel.ask("one");
-  peer.end();
-  await assertRejects(() => asked, Error, "Cannot ask the shell: it has ended");
-  assertEquals(peer.channel.isEnded, true);
-  await assertRejects(() => peer.channel.ask("two"), Error, "it has ended");
-});
-
-withPeer.test("LineRpc.ask() rejects when an answer has no end", async (peer) => {
-  const asked = peer.channel.ask("one");
-  peer.say("1 " + "x".repeat(9000));
-  await assertRejects(() => asked, Error, "it has ended");
-  await peer.closed;
-});
-
-withPeer.test("LineRpc.ask() takes a long answer, and characters that come in two pieces", async (peer) => {
+withPeer.test("LineRpc.ask() takes a long answer, characters that come in two pieces, and no answer without an end", async (peer) => {
   const asked = peer.channel.ask("one");
   const text = "é".repeat(4000);
   const bytes = new TextEncoder().encode(`1 ${text}`);
@@ -101,6 +86,10 @@ withPeer.test("LineRpc.ask() takes a long answer, and characters that come in tw
   peer.sayBytes(bytes.slice(5));
   peer.say("\n");
   assertEquals(await asked, text);
+  const endless = peer.channel.ask("two");
+  peer.say("2 " + "x".repeat(9000));
+  await assertRejects(() => endless, Error, "it has ended");
+  await peer.closed;
 });
 
 Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async () => {
@@ -146,12 +135,16 @@ Deno.test("LineRpc.ask() refuses more when the other side does not read", async 
   for (const answer of asked) await assertRejects(() => answer, Error, "it has ended");
 });
 
-withPeer.test("LineRpc.tell() needs no answer", async (peer) => {
+withPeer.test("LineRpc.notify() needs no answer, and ask() rejects when the other side ends, then and later", async (peer) => {
   peer.channel.notify("reap");
   await delay(0);
-  assertEquals(peer.asked, ["0 reap\n"]);
+  const asked = peer.channel.ask("one");
   peer.end();
+  await assertRejects(() => asked, Error, "Cannot ask the shell: it has ended");
+  assertEquals(peer.channel.isEnded, true);
+  await assertRejects(() => peer.channel.ask("two"), Error, "it has ended");
   peer.channel.notify("reap");
+  assertEquals(peer.asked, ["0 reap\n", "1 one\n"]);
 });
 
 withPeer.test("LineRpc.close() ends the other side, and rejects what is still asked", async (peer) => {

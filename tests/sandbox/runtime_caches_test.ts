@@ -9,34 +9,28 @@ import { makeRuntimeCachesReadOnly } from "${new URL(
   "../../lib/sandbox/runtime_caches.ts",
   import.meta.url,
 )}";
-/** Handles that write, and memory that is shared with a file. */
-function ways() {
-  const handles = [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+/** The handles of the caches: their numbers, what they are, and their flags. */
+function caches() {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
     try {
       const path = Deno.readLinkSync("/proc/self/fd/" + name);
-      if (!/_cache_v\\d/.test(path)) return false;
       const flags = /flags:\\s+(\\d+)/.exec(Deno.readTextFileSync("/proc/self/fdinfo/" + name))[1];
-      return (parseInt(flags, 8) & 3) !== 0;
+      return /_cache_v\\d/.test(path) ? [{ name, path, flags: parseInt(flags, 8) }] : [];
     } catch {
-      return false;
+      return [];
     }
   });
+}
+/** Handles that write, and memory that is shared with a file. */
+function ways() {
   const shared = Deno.readTextFileSync("/proc/self/maps").split("\\n")
     .filter((line) => /^\\S+ ...s .*_cache_v\\d+(-wal|-shm)?$/.test(line));
-  return [handles.length, shared.length];
+  return [caches().filter(({ flags }) => (flags & 3) !== 0).length, shared.length];
 }
 /** How many handles there are, and how many of the caches a program would inherit. */
 function handles() {
-  const all = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
-    try {
-      const isCache = /_cache_v\\d/.test(Deno.readLinkSync("/proc/self/fd/" + name));
-      const flags = /flags:\\s+(\\d+)/.exec(Deno.readTextFileSync("/proc/self/fdinfo/" + name))[1];
-      return isCache && (parseInt(flags, 8) & 0o2000000) === 0;
-    } catch {
-      return false;
-    }
-  });
-  return [all.length, all.filter((isInherited) => isInherited).length];
+  const inherited = caches().filter(({ flags }) => (flags & 0o2000000) === 0);
+  return [[...Deno.readDirSync("/proc/self/fd")].length, inherited.length];
 }
 /** Of the indexes of journals, those that this process can lock, which is what others wait for. */
 const { symbols } = Deno.dlopen("libc.so.6", {
@@ -46,13 +40,7 @@ function lockable() {
   const F_SETLK = 6;
   // A struct flock of a write lock on all of it.
   const lock = new Uint8Array(new Int16Array([1, 0, ...Array(14).fill(0)]).buffer);
-  const indexes = [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
-    try {
-      return Deno.readLinkSync("/proc/self/fd/" + name).includes("-shm");
-    } catch {
-      return false;
-    }
-  });
+  const indexes = caches().filter(({ path }) => path.includes("-shm"));
   return indexes.filter(({ name }) => symbols.fcntl(Number(name), F_SETLK, lock) === 0).length;
 }
 const couldLock = Deno.args[0] === "first" ? lockable() : undefined;

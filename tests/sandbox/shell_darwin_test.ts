@@ -44,23 +44,12 @@ Deno.test("DarwinShell.ask() runs each command with the arguments that belong to
   assertMatch((await asked("facts"))[0] ?? "", /^sysctl hw\.model .*machdep\.cpu\.brand_string$/);
 });
 
-Deno.test("DarwinShell.ask() gives each command 2 s of CPU", async () => {
-  const ps = '[ "$(ulimit -t)" = 2 ] && echo 1 2 3';
-  await using shell = new CommandShell({ mount: "ulimit -t", ps });
-  assertEquals(await shell.ask("mounts"), "2");
+Deno.test("DarwinShell.ask() counts processes, limits CPU, and takes the output for what it is", async () => {
+  const mount = `printf '%s\\n' '/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)'; ulimit -t`;
+  const ps = `[ "$*,$(ulimit -t)" = "-A -o pid=,2" ] && printf "  1\\n 20\\n300\\n"`;
+  await using shell = new CommandShell({ mount, ps });
+  assertEquals(await shell.ask("mounts"), "/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)\n2");
   assertEquals(await shell.ask("processes"), "3");
-});
-
-Deno.test("DarwinShell.ask() counts processes", async () => {
-  const ps = '[ "$*" = "-A -o pid=" ] && printf "  1\\n 20\\n300\\n"';
-  await using shell = new CommandShell({ ps });
-  assertEquals(await shell.ask("processes"), "3");
-});
-
-Deno.test("DarwinShell.ask() takes the output for what it is, stars and backslashes included", async () => {
-  const mount = `printf '%s\\n' '/dev/disk1 on /Volumes/* \\n %s \$HOME (hfs)'`;
-  await using shell = new CommandShell({ mount });
-  assertEquals(await shell.ask("mounts"), "/dev/disk1 on /Volumes/* \\n %s $HOME (hfs)");
 });
 
 Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once", async () => {

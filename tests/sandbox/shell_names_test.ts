@@ -52,14 +52,11 @@ printf "192.0.2.2      STREAM\\n"
     assertEquals(await opened.canLookUp(), false);
   });
 
-  Deno.test(`Shell.canLookUp() takes a machine without IPv4 for no lack of getent under ${name}`, async () => {
-    const script = 'echo "::ffff:127.0.0.1 STREAM $2"';
-    await using opened = new GetentShell(script, shell);
+  Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}, and needs no IPv4`, async () => {
+    const script = 'echo "192.0.2.$(ulimit -t) STREAM"';
+    const mapped = '[ "$2" = 127.0.0.1 ] && exec echo "::ffff:127.0.0.1 STREAM $2"';
+    await using opened = new GetentShell(`${mapped}\n${script}`, shell);
     assertEquals(await opened.canLookUp(), true);
-  });
-
-  Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}`, async () => {
-    await using opened = new GetentShell('echo "192.0.2.$(ulimit -t) STREAM"', shell);
     assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
     assertEquals(await opened.lookUpHosts("a.example"), ["192.0.2.2"]);
   });
@@ -90,14 +87,6 @@ echo "192.0.2.1 STREAM"
     Deno.writeTextFileSync(`${opened.folder.path}/go`, "");
     assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["192.0.2.1"]));
     assertEquals(await oneMore, ["192.0.2.9"]);
-  });
-
-  Deno.test(`Shell.lookUp() gives undefined when ${name} finds no getent`, async () => {
-    const opened = new Shell({ ...ROOTS, shell, path: "/nonexistent" });
-    assertEquals(await opened.lookUp("a.example"), undefined);
-    assertEquals(await opened.lookUpHosts("a.example"), undefined);
-    assertEquals(await opened.canLookUp(), false);
-    await opened.close();
   });
 
   const withGetent = onlyIf(exists("/usr/bin/getent"));

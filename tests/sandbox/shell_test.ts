@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
 import { Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
+import { sameLater } from "../cases.ts";
 import { replaced } from "../replaced.ts";
 import { writeExecutable } from "../executable.ts";
 import { exists, isAlive } from "../exists.ts";
@@ -103,18 +104,14 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
     );
   });
 
-  Deno.test(`Shell.ping() bounds the output of a babbling ping under ${name}`, async () => {
-    using ping = ofPing("#!/bin/sh\nwhile :; do echo babble; done\n");
+  Deno.test(`Shell.ping() bounds lines, their length and CPU under ${name}`, async () => {
+    const [kept, cut] = ["x".repeat(249), "y".repeat(250)];
+    const babble = "[ $7 = ::1 ] && while :; do echo babble; done";
+    using ping = ofPing(`#!/bin/sh\n${babble}\necho ${kept}\necho ${cut}\nulimit -t\n`);
     await using shell = new TestShell({ shell: command, path: ping.path });
     assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
-    await eventually(() => shell.below().length <= 1);
-  });
-
-  Deno.test(`Shell.ping() gives what is shorter than 250 characters under ${name}, and 2 s of CPU`, async () => {
-    const [kept, cut] = ["x".repeat(249), "y".repeat(250)];
-    using ping = ofPing(`#!/bin/sh\necho ${kept}\necho ${cut}\nulimit -t\n`);
-    await using shell = new TestShell({ shell: command, path: ping.path });
     assertEquals(await shell.ping("192.0.2.1"), `${kept}\n2\n`);
+    await eventually(() => shell.below().length <= 1);
   });
 
   Deno.test(`Shell.ping() leaves neither zombies nor memory behind under ${name}`, async () => {
@@ -134,10 +131,16 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
     assert(pages() - before < 64, `${pages() - before} pages more`);
   });
 
-  Deno.test(`Shell.ping() gives undefined when ${name} finds no ping`, async () => {
+  Deno.test(`Shell gives undefined when ${name} finds neither ping nor getent`, async () => {
     await using shell = new TestShell({ shell: command, path: "/nonexistent" });
-    assertEquals(await shell.ping("127.0.0.1"), undefined);
-    assertEquals(await shell.ping("::1"), undefined);
+    const found = [
+      shell.ping("127.0.0.1"),
+      shell.ping("::1"),
+      shell.lookUp("a"),
+      shell.lookUpHosts("a"),
+    ];
+    assertEquals(await Promise.all(found), Array(4).fill(undefined));
+    assertEquals(await shell.canLookUp(), false);
   });
 
   Deno.test(`Shell.close() ends ${name} with what it runs, and rejects what is asked`, async () => {
@@ -363,26 +366,22 @@ Deno.test("Shell.nvidiaSmi() ends one that hangs, under each shell", async () =>
 
 Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   const said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
-  {
-    using smi = ofNvidiaSmi(`#!/bin/sh\necho "${said}"\nexit 9\n`);
-    await using shell = new TestShell({ path: smi.path, gpu: true });
-    const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
-    assertEquals(
-      message,
-      `Cannot run nvidia-smi: it ended with 9; its output begins with "${said}"`,
-    );
-  }
-  const table = [[123, "ended with 123"], [124, "took too long"], [137, "took too long"]];
-  for (const [status, how] of table) {
-    using smi = ofNvidiaSmi(`#!/bin/sh\necho ${"x".repeat(240)}\nexit ${status}\n`);
-    await using shell = new TestShell({ path: smi.path, gpu: true });
-    const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
-    const said = `"${"x".repeat(199)}…"`;
-    assertEquals(message, `Cannot run nvidia-smi: it ${how}; its output begins with ${said}`);
-  }
-  using smi = ofNvidiaSmi("#!/bin/sh\nprintf cut\nexit 6\n");
-  await using shell = new TestShell({ path: smi.path, gpu: true });
-  await assertRejects(() => shell.nvidiaSmi(), Error, 'with 6; its output begins with "cut"');
+  const long = "x".repeat(240);
+  await sameLater(
+    async ([text, status]) => {
+      using smi = ofNvidiaSmi(`#!/bin/sh\nprintf "${text}"\nexit ${status}\n`);
+      await using shell = new TestShell({ path: smi.path, gpu: true });
+      const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
+      return message.replace(/^Cannot run nvidia-smi: it (.*); its output begins with/, "$1:");
+    },
+    [
+      [[`${said}\n`, 9], `ended with 9: "${said}"`],
+      [[long, 123], `ended with 123: "${long.slice(0, 199)}…"`],
+      [[long, 124], `took too long: "${long.slice(0, 199)}…"`],
+      [[long, 137], `took too long: "${long.slice(0, 199)}…"`],
+      [["cut", 6], 'ended with 6: "cut"'],
+    ] as const,
+  );
 });
 
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
@@ -441,12 +440,15 @@ Deno.test("new Shell() looks for programs in the system's folders, those of NixO
 });
 
 Deno.test("startShell() goes on without a shell that can't be started, and says so", async () => {
+  const options = { ...ROOTS, shell: ["/nonexistent/sh"] } as const;
   const lines = await collectedLog(() => {
-    assertEquals(startShell({ ...ROOTS, shell: ["/nonexistent/sh"] }), undefined);
+    assertEquals(startShell(options), undefined);
     return Promise.resolve();
   });
   assertEquals(lines.length, 1);
   assertMatch(lines[0] ?? "", /warning agent: Cannot start \/nonexistent\/sh: .*\bNo such file/);
+  const error = assertThrows(() => new Shell(options), Error, "Cannot start /nonexistent/sh");
+  assert(error.cause instanceof Deno.errors.NotFound);
 });
 
 timed.test("Shell lets ended children be reaped 200 ms after the first answer", async (time) => {
@@ -506,15 +508,6 @@ Deno.test("Shell.close() waits half a second for a shell that hangs, which may e
   assertEquals(await time.until(closed, { withinMs: 60_000 }), 500);
   await closed;
   Deno.kill(pid, "SIGKILL");
-});
-
-Deno.test("new Shell() throws when there is no shell", () => {
-  const error = assertThrows(
-    () => new Shell({ ...ROOTS, shell: ["/nonexistent/sh"] }),
-    Error,
-    "Cannot start /nonexistent/sh",
-  );
-  assert(error.cause instanceof Deno.errors.NotFound);
 });
 
 Deno.test("Shell ends with its pings when the agent is killed", async () => {

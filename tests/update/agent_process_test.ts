@@ -6,14 +6,12 @@ import {
   AgentProcess,
   type AgentService,
   agentService,
-  isAttachedToTerminal,
   runsProgram,
   serviceNames,
-  sharesServiceWith,
   systemdUnitOf,
 } from "../../lib/update/agent_process.ts";
 import { VERSION } from "../../lib/version.ts";
-import { same } from "../cases.ts";
+import { same, sameLater } from "../cases.ts";
 import { writeExecutable } from "../executable.ts";
 import { FakeTime } from "../fake_time.ts";
 import { onLinux } from "../only_on.ts";
@@ -28,8 +26,6 @@ const never = () => new AbortController().signal;
 
 const PATH = "/opt/x/agent";
 const PARENT = FAKE_PID + 1;
-const IS_ROOT = Deno.uid() === 0;
-const FLAGS = IS_ROOT ? "" : " --user";
 const SYSTEM_GROUP = "0::/system.slice/agent.service\n";
 const USER_GROUP = "0::/user.slice/user-1.slice/user@1.service/app.slice/agent.service\n";
 
@@ -43,14 +39,18 @@ const IN_BACKGROUND: Readonly<Record<string, string>> = {
   "self/cgroup": "0::/user.slice/session-1.scope\n",
 };
 const OF_SYSTEMD = { ...IN_BACKGROUND, [`${PARENT}/comm`]: "systemd\n" };
-const OF_UNIT = { ...OF_SYSTEMD, [`${FAKE_PID}/cgroup`]: IS_ROOT ? SYSTEM_GROUP : USER_GROUP };
-const OF_OTHERS = { ...OF_SYSTEMD, [`${FAKE_PID}/cgroup`]: IS_ROOT ? USER_GROUP : SYSTEM_GROUP };
-const ASKED = `systemctl${FLAGS} show --property=MainPID agent.service`;
-const ASKED_OF_OTHERS = `systemctl${
-  IS_ROOT ? " --user" : ""
-} show --property=MainPID agent.service`;
-const RESTART = ["reset-failed agent.service", "restart agent.service"]
-  .map((words) => `systemctl --no-ask-password${FLAGS} ${words}`);
+
+/** Services of root and of a user, of which each may restart his own. */
+const SERVICES = [
+  { uid: 0, group: SYSTEM_GROUP, flags: "" },
+  { uid: 1000, group: USER_GROUP, flags: " --user" },
+].map(({ uid, group, flags }) => ({
+  uid,
+  entries: { ...OF_SYSTEMD, [`${FAKE_PID}/cgroup`]: group },
+  asked: `systemctl${flags} show --property=MainPID agent.service`,
+  restart: ["reset-failed agent.service", "restart agent.service"]
+    .map((words) => `systemctl --no-ask-password${flags} ${words}`),
+}));
 
 /** An agent that such a process is, with what is run for it and the signals that it gets. */
 class FakeAgentProcess implements Disposable {
@@ -64,10 +64,11 @@ class FakeAgentProcess implements Disposable {
 
   constructor(
     entries: Readonly<Record<string, string>>,
-    { service, isRunning = true, mainPid = FAKE_PID }: {
+    { service, isRunning = true, mainPid = FAKE_PID, uid = 0 }: {
       service?: AgentService;
       isRunning?: boolean;
       mainPid?: number;
+      uid?: number;
     } = {},
   ) {
     this.#played.use(new FakeProc(entries));
@@ -86,7 +87,7 @@ class FakeAgentProcess implements Disposable {
       this.signals.push(sent);
       health = this.onSignal();
     };
-    this.#played.use(replaced<object>(Deno, { kill }));
+    this.#played.use(replaced<object>(Deno, { kill, uid: () => uid }));
   }
 
   /** Restarts it as an update does, and gives what was run and sent. */
@@ -103,43 +104,53 @@ class FakeAgentProcess implements Disposable {
 
 onLinux.test("AgentProcess.requireRestart() refuses an agent that nobody would start again", async () => {
   const input = `${FAKE_PID}/fd/0`;
-  const own = { ...OF_UNIT, "self/cgroup": OF_UNIT[`${FAKE_PID}/cgroup`] ?? "" };
-  const table: [entries: Record<string, string>, words: string, mainPid?: number][] = [
-    [{ ...OF_UNIT, [input]: "/dev/pts/3" }, "at a terminal"],
-    [{ ...IN_BACKGROUND, [input]: "/dev/console" }, "at a terminal"],
-    [{ ...IN_BACKGROUND, [input]: "/dev/tty1" }, "at a terminal"],
-    [own, "from within the agent's own service"],
-    [OF_SYSTEMD, "belongs to no service"],
-    // An orphan of a service is not its main process.
-    [OF_UNIT, "belongs to no service", FAKE_PID + 2],
-  ];
-  for (const [entries, words, mainPid = FAKE_PID] of table) {
-    using fake = new FakeAgentProcess(entries, { mainPid });
+  const [{ entries: OF_UNIT } = { entries: OF_SYSTEMD }] = SERVICES;
+  const own = { ...OF_UNIT, "self/cgroup": SYSTEM_GROUP };
+  const refusalOf = async ([entries, mainPid]: readonly [Record<string, string>, number?]) => {
+    using fake = new FakeAgentProcess(entries, { mainPid: mainPid ?? FAKE_PID });
     const { agent, health } = fake;
-    await assertRejects(() => agent.requireRestart(health, never()), Error, words);
+    const error = await agent.requireRestart(health, never()).catch((error: unknown) => error);
     assertEquals(fake.signals, []);
-  }
+    const words = /at a terminal|from within the agent's own service|belongs to no service/;
+    return words.exec(`${error}`)?.[0];
+  };
+  const at = (device: string) => [{ ...IN_BACKGROUND, [input]: device }] as const;
+  await sameLater(refusalOf, [
+    [[{ ...OF_UNIT, [input]: "/dev/pts/3" }], "at a terminal"],
+    ...["/dev/console", "/dev/tty1"].map((it) => [at(it), "at a terminal"] as const),
+    ...["/dev/null", "socket:[7]", "/x/dev/tty"].map((it) => [at(it), undefined] as const),
+    [[own], "from within the agent's own service"],
+    // Another service, and one whose process a shell has started.
+    [[{ ...OF_UNIT, "self/cgroup": "0::/system.slice/other.service\n" }], undefined],
+    [[{ ...own, [`${PARENT}/comm`]: "sh\n" }], undefined],
+    [[OF_SYSTEMD], "belongs to no service"],
+    // An orphan of a service is not its main process.
+    [[OF_UNIT, FAKE_PID + 2], "belongs to no service"],
+  ]);
 });
 
 onLinux.test("AgentProcess.restart() restarts the unit whose main process the agent is, or signals it", async () => {
   const signalled = [[FAKE_PID, "SIGUSR2"]];
-  const table: [entries: Record<string, string>, ran: string[], signals: unknown[]][] = [
-    [OF_UNIT, [ASKED, ...RESTART], []],
-    [IN_BACKGROUND, [], signalled],
-    // Asked before and again, since it may have come meanwhile.
-    [OF_OTHERS, [ASKED_OF_OTHERS, ASKED_OF_OTHERS], signalled],
-  ];
-  for (const [entries, ran, signals] of table) {
-    using fake = new FakeAgentProcess(entries);
-    assertEquals(await fake.restarted(), [ran, signals]);
+  using background = new FakeAgentProcess(IN_BACKGROUND);
+  assertEquals(await background.restarted(), [[], signalled]);
+  for (const { uid } of SERVICES) {
+    for (const service of SERVICES) {
+      const { entries, asked, restart } = service;
+      const isOwn = service.uid === uid;
+      using fake = new FakeAgentProcess(entries, { uid });
+      // Asked before and again, since it may have come meanwhile.
+      const expected = isOwn ? [[asked, ...restart], []] : [[asked, asked], signalled];
+      assertEquals<unknown>(await fake.restarted(), expected);
+      if (!isOwn) continue;
+      using unprepared = new FakeAgentProcess(entries, { uid });
+      await unprepared.agent.restart(never());
+      assertEquals([unprepared.ran, unprepared.signals], expected);
+    }
   }
   using known = new FakeAgentProcess(OF_SYSTEMD, {
     service: { restart: [{ tool: "rc", args: ["x"] }] },
   });
   assertEquals(await known.restarted(), [["rc x"], []], "nobody is asked");
-  using unasked = new FakeAgentProcess(OF_UNIT);
-  await unasked.agent.restart(never());
-  assertEquals([unasked.ran, unasked.signals], [[ASKED, ...RESTART], []]);
 });
 
 onLinux.test("AgentProcess.restart() kills an agent that does not end within ten seconds, and gives up in the end", async () => {
@@ -249,50 +260,17 @@ onLinux.test("runsProgram() knows a program by its file, and a script among the 
   }
 });
 
-inFolder.test("runsProgram() takes no word without a slash, and no flag, for a script", async (temp) => {
-  if (Deno.build.os !== "linux") return;
+inFolder.test("runsProgram() takes no word without a slash, and no flag, for a script", (temp) => {
   const folder = Deno.realPathSync(temp.path);
   Deno.writeTextFileSync(`${folder}/agent`, "");
   Deno.mkdirSync(`${folder}/-x`);
+  const process = { [`${FAKE_PID}/exe`]: "/bin/sh", [`${FAKE_PID}/cwd`]: folder };
   const isRun = (word: string) => {
-    using _proc = new FakeProc({
-      [`${FAKE_PID}/exe`]: "/bin/sh",
-      [`${FAKE_PID}/cwd`]: folder,
-      [`${FAKE_PID}/cmdline`]: `sh\0${word}\0`,
-    });
+    using _proc = new FakeProc({ ...process, [`${FAKE_PID}/cmdline`]: `sh\0${word}\0` });
     return runsProgram(FAKE_PID, `${folder}/agent`);
   };
-  await same(isRun, [["./agent", true], ["agent", false], ["-x/../agent", false]]);
-});
-
-onLinux.test("isAttachedToTerminal() knows terminals and consoles, and no other devices", async () => {
-  const isTerminal = (input: string) => {
-    using _proc = new FakeProc({ [`${FAKE_PID}/fd/0`]: input });
-    return isAttachedToTerminal(FAKE_PID);
-  };
-  await same(isTerminal, [
-    ...["/dev/pts/0", "/dev/tty1", "/dev/console"].map((it) => [it, true] as const),
-    ...["/dev/null", "socket:[7]", "/x/dev/tty"].map((it) => [it, false] as const),
-  ]);
-});
-
-onLinux.test("sharesServiceWith() is true within one service of systemd alone", async () => {
-  const group = SYSTEM_GROUP;
-  const isShared = ([own, parent]: readonly [string, string]) => {
-    using _proc = new FakeProc({
-      "self/cgroup": own,
-      [`${FAKE_PID}/cgroup`]: group,
-      [`${FAKE_PID}/stat`]: statOf(PARENT),
-      [`${PARENT}/comm`]: `${parent}\n`,
-    });
-    return sharesServiceWith(FAKE_PID);
-  };
-  await same(isShared, [
-    [[group, "systemd"], true],
-    [["0::/system.slice/other.service\n", "systemd"], false],
-    [[group, "sh"], false],
-  ]);
-  assertEquals(sharesServiceWith(2 ** 22 + 1), false, "nobody");
+  const isLinux = Deno.build.os === "linux";
+  same(isRun, [["./agent", true], ["agent", !isLinux], ["-x/../agent", !isLinux]]);
 });
 
 Deno.test("systemdUnitOf() reads cgroup v1 and v2, and tells a user's service from the manager", async () => {
