@@ -190,32 +190,6 @@ for (const does of ["tells of all changes", "loses changes", "gives no counters"
       act(new Kernel(time, options));
     });
 
-  test("goes on where the names of two are swapped", (kernel) => {
-    const small = kernel.make("eth0", 1_000);
-    const large = kernel.make("eth1", 20_000_000);
-    kernel.step();
-    kernel.pass(small, 30);
-    kernel.swap(small, large);
-    kernel.pass(large, 400);
-    assertEquals(kernel.step(), [20_001_430, 0]);
-    kernel.pass(large, 6);
-    assertEquals(kernel.step(), [20_001_436, 6]);
-    kernel.rename(large, "lan0");
-    kernel.pass(large, 7);
-    assertEquals(kernel.step(), [20_001_443, 0]);
-    assertEquals(kernel.counted().sort(), ["eth1", "lan0"]);
-  });
-
-  test("counts each that takes a name whole, and nothing is as fast as a new counter", (kernel) => {
-    kernel.make("eth0", 7);
-    for (const bytes of [1_000_000, 1_000_000, 50_000_000, 3]) {
-      const eth1 = kernel.make("eth1", bytes);
-      assertEquals(kernel.step()[1] ?? 0, 0);
-      kernel.remove(eth1);
-    }
-    assertEquals(kernel.step(), [52_000_010, 0]);
-  });
-
   test("counts a bond and its members once, whenever they join and leave", (kernel) => {
     const eth0 = kernel.make("eth0", 40);
     const eth1 = kernel.make("eth1", 1_000);

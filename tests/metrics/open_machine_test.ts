@@ -8,16 +8,13 @@ import { onLinux } from "../only_on.ts";
 
 const OWN = { proc: "/proc", sys: "/sys", root: "/" };
 
-Deno.test("hostRoots() are this machine's without another /proc", () => {
-  assertEquals([hostRoots(""), hostRoots("/proc")], [OWN, OWN]);
-});
-
-Deno.test("hostRoots() opens nothing", () => {
+Deno.test("hostRoots() are this machine's without another /proc, and open nothing", () => {
   using _ = restoring(Deno, "openSync");
   Reflect.set(Deno, "openSync", () => {
     throw new Error("it opened a file");
   });
-  for (const proc of ["", "/no/proc"]) hostRoots(proc);
+  assertEquals([hostRoots(""), hostRoots("/proc")], [OWN, OWN]);
+  hostRoots("/no/proc");
 });
 
 Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as they are there", async () => {
@@ -44,15 +41,7 @@ onLinux.test("openMachine() has looked at all mounts, of this machine or of that
 });
 
 Deno.test("openMachine() refuses a HOST_PROC that is no /proc", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const config = configOf([], { HOST_PROC: folder });
-    await assertRejects(
-      () => openMachine(config, { os: "linux" }),
-      UsageError,
-      "HOST_PROC must be",
-    );
-  } finally {
-    await Deno.remove(folder);
-  }
+  using folder = new TempFolder();
+  const open = () => openMachine(configOf([], { HOST_PROC: folder.path }), { os: "linux" });
+  await assertRejects(open, UsageError, "HOST_PROC must be");
 });

@@ -35,12 +35,6 @@ Deno.test("parseNvidiaSmi() skips other lines", () => {
   assertEquals(parseNvidiaSmi(`${"x".repeat(500)}, 1, 1, 1, 1`)[0]?.name.length, 100);
 });
 
-Deno.test("parseNvidiaSmi() throws a SyntaxError where there is no card", () => {
-  for (const text of ["", "\n\n", "No devices were found\n", "\0", ",,,,", "name, memory.total"]) {
-    assertThrows(() => parseNvidiaSmi(text), SyntaxError, "Cannot parse nvidia-smi", text);
-  }
-});
-
 Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a SyntaxError", () => {
   const field = fc.oneof(
     fc.constantFrom("[N/A]", "[Not Supported]", "N/A", "", "-", "1e5", "0x10", "NaN", "Infinity"),
@@ -73,28 +67,7 @@ Deno.test("parseNvidiaSmi() gives bounded values for any text, or throws a Synta
     { numRuns: 500 },
   );
   assert(seen > 0, "nothing was a card");
-});
-
-Deno.test("parseNvidiaSmi() reads back what nvidia-smi would write", () => {
-  const card = fc.record({
-    total: fc.integer({ min: 1, max: 1_000_000 }),
-    used: fc.integer({ min: 0, max: 1_000_000 }),
-    use: fc.integer({ min: 0, max: 100 }),
-    temperature: fc.integer({ min: -50, max: 150 }),
-  });
-  fc.assert(fc.property(fc.array(card, { minLength: 1, maxLength: 16 }), (cards) => {
-    const text = cards.map((it) => `G, ${it.total}, ${it.used}, ${it.use}, ${it.temperature}`);
-    assertEquals(
-      parseNvidiaSmi(text.join("\n")),
-      cards.map((it) => ({
-        name: "G",
-        memory: {
-          totalBytes: it.total * MEBIBYTE,
-          usedBytes: Math.min(it.used, it.total) * MEBIBYTE,
-        },
-        usePercent: it.use,
-        temperatureCelsius: it.temperature,
-      })),
-    );
-  }));
+  for (const text of ["", "\n\n", "No devices were found\n", "\0", ",,,,", "name, memory.total"]) {
+    assertThrows(() => parseNvidiaSmi(text), SyntaxError, "Cannot parse nvidia-smi", text);
+  }
 });

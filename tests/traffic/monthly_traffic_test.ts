@@ -6,9 +6,7 @@ import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import { parseTrafficState } from "../../lib/traffic/traffic_state.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { DAY_MS, FakeMonth, MINUTE_MS } from "./fake_month.ts";
-import { testsWith } from "../tests_with.ts";
-
-const inNovember = testsWith(() => new FakeMonth("2026-11-10T12:00:00"));
+import { FakeTime } from "../fake_time.ts";
 
 /** The verbs of {@linkcode STORIES}; a number alone is looked for: what was sent in the month. */
 const VERBS: Readonly<Record<string, (world: FakeMonth, ...words: string[]) => void>> = {
@@ -290,13 +288,29 @@ Deno.test("MonthlyTraffic is exact with a correct clock and fixed interfaces", (
   );
 });
 
-inNovember.test("MonthlyTraffic.sample() counts without a report", (world) => {
-  world.look();
-  world.pass(70);
-  const { generation } = world.month;
-  world.month.sample();
-  assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 70, receivedBytes: 140 });
-  assertEquals(world.month.generation > generation, true);
+Deno.test("MonthlyTraffic.sample() counts without a report; generation grows with bytes of either way, and each change", () => {
+  let [received, sent] = [5, 5];
+  const month = monthOf(() => `eth0: ${received} 0 0 0 0 0 0 0 ${sent} 0 0 0 0 0 0 0\n`);
+  const growth = (change = () => month.sample()) => {
+    const { generation } = month;
+    change();
+    return month.generation - generation;
+  };
+  using time = new FakeTime({ now: new Date("2026-11-30T23:59:00") });
+  assertEquals([growth(), growth()], [1, 0]);
+  received++;
+  assertEquals([growth(), growth()], [1, 0]);
+  sent += 70;
+  assertEquals([growth(), growth()], [1, 0]);
+  assertEquals(month.total(), { start: "2026-11-01", sentBytes: 75, receivedBytes: 6 });
+  assertEquals(month.state()?.current.seenMs, Date.now());
+  assertEquals(growth(() => month.set({ sentBytes: 5 })), 1);
+  time.tick(MINUTE_MS);
+  assertEquals([growth(), month.state()?.current.seenMs], [1, Date.now()]);
+  const unknown = monthOf(() => "eth0: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n", () => {
+    throw new Error("Cannot read /proc/uptime");
+  });
+  assertEquals(unknown.collect(), { sentBytes: 0, receivedBytes: 0 });
 });
 
 /** The month of a machine whose network is this text of `net/dev`. */
@@ -307,56 +321,10 @@ function monthOf(read: () => string | undefined, uptimeSeconds = () => 1): Month
   return new MonthlyTraffic(machine, { day: 1, importOfficial: () => undefined });
 }
 
-Deno.test("MonthlyTraffic.generation grows with bytes of either way, and stands still without any", () => {
-  let [received, sent] = [5, 5];
-  const month = monthOf(() => `eth0: ${received} 0 0 0 0 0 0 0 ${sent} 0 0 0 0 0 0 0\n`);
-  const growth = () => {
-    const { generation } = month;
-    month.sample();
-    return month.generation - generation;
-  };
-  assertEquals([growth(), growth()], [1, 0]);
-  received++;
-  assertEquals([growth(), growth()], [1, 0]);
-  sent++;
-  assertEquals([growth(), growth()], [1, 0]);
-});
-
-Deno.test("MonthlyTraffic.collect() counts from 0 where the uptime can't be read", () => {
-  const month = monthOf(() => "eth0: 9 0 0 0 0 0 0 0 9 0 0 0 0 0 0 0\n", () => {
-    throw new Error("Cannot read /proc/uptime");
-  });
-  assertEquals(month.collect(), { sentBytes: 0, receivedBytes: 0 });
-});
-
 Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
   const month = monthOf(() => undefined);
   assertEquals(month.collect(), undefined);
   month.sample();
   const nothing = [month.total(), month.state(), month.set({ sentBytes: 1 })];
   assertEquals(nothing, [undefined, undefined, false]);
-});
-
-Deno.test("MonthlyTraffic.generation grows with totals that are set, and with a new month", () => {
-  using world = new FakeMonth("2026-11-30T23:59:00");
-  world.pass(10);
-  world.look();
-  const growth = (change: () => void) => {
-    const { generation } = world.month;
-    change();
-    return world.month.generation - generation;
-  };
-  assertEquals(growth(() => world.month.set({ sentBytes: 5, receivedBytes: 10 })), 1);
-  assertEquals(growth(() => world.look()), 0);
-  world.wait(MINUTE_MS);
-  assertEquals(growth(() => world.look()), 1);
-});
-
-inNovember.test("MonthlyTraffic.state() tells when its month was last seen", (world) => {
-  world.pass(10);
-  for (let look = 0; look < 2; look++) {
-    world.look();
-    assertEquals(world.month.state()?.current.seenMs, Date.now());
-    world.wait(DAY_MS);
-  }
 });
