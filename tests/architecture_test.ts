@@ -267,7 +267,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1283, 2007],
+  "agent/": [1283, 1964],
   "async/": [147, 218],
   "cli/": [1946, 2752],
   "config/": [1860, 1872],
@@ -284,7 +284,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1453, 1865],
   "probe/": [708, 1228],
   "remote/": [2938, 4714],
-  "sandbox/": [1216, 1752],
+  "sandbox/": [1217, 1754],
   "service/": [2800, 3668],
   "state/": [988, 1529],
   "traffic/": [622, 971],

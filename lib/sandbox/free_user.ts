@@ -44,9 +44,9 @@ export function findFreeUser(
 }
 
 /**
- * Whether a user has a process, or may have, where the C library can't be opened: asks the kernel for their priority, a system call on a host of any size, where
- * a look at each process takes 4 ms of the start for 150 of them. Unlike the C library's function, the
- * system call answers -1 for none alone.
+ * Whether a user has a process, or may have, where the C library can't be opened. It asks the kernel for their
+ * priority, a system call on a host of any size, where a look at each process takes 4 ms of the start for
+ * 150 of them. Unlike the C library's function, the system call answers -1 for none alone.
  */
 function hasProcesses(user: number): boolean {
   const libc = attempt(() => openLibrary(SYMBOLS));

@@ -5,7 +5,6 @@ import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
 import { setUpLog } from "../../lib/log/log.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
-import type { PanelOrder } from "../../lib/panel/orders.ts";
 import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { PanelSocket } from "../../lib/panel/panel_socket.ts";
@@ -15,7 +14,7 @@ import { PublicAddresses } from "../../lib/metrics/public_addresses.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
-import type { Addresses, ProbeResult, ProbeTask } from "../../lib/types.ts";
+import type { Addresses, ProbeTask } from "../../lib/types.ts";
 import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
@@ -28,13 +27,10 @@ import { testsWith } from "../tests_with.ts";
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
 const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
 
-interface LiveOptions {
-  readonly infoIntervalMs?: number;
-  readonly intervalSeconds?: number;
-}
-
 /** A panel by version 1 and a machine; each call is noted with the time at which it came. */
-class FakeWorld {
+class FakeWorld implements Disposable {
+  readonly time = new FakeTime();
+  readonly stop = new AbortController();
   readonly calls: { what: string; atMs: number }[] = [];
   readonly reports: WireReport[] = [];
   readonly infos: WireBasicInfo[] = [];
@@ -46,12 +42,11 @@ class FakeWorld {
   addresses: (signal: AbortSignal) => Promise<Addresses> = () => Promise.resolve({});
   fetchTasks = () => Promise.resolve(this.tasks);
   tasks: { tasks: ProbeTask[]; skipped: string[] } = { tasks: [], skipped: [] };
-  deliver: (result: ProbeResult) => void = () => {};
   readonly handled: { what: string; of: unknown }[] = [];
-  order: (order: PanelOrder) => void = () => {};
-  control: RemoteControl | undefined;
-  moveTo: (transport: Transport | undefined) => void = () => {};
-  report: (transport: Transport) => Promise<boolean> = () => Promise.resolve(false);
+  readonly agent: Agent;
+  readonly connection: PanelConnection;
+  readonly control: RemoteControl;
+  readonly probes: PanelProbes;
   /** How often the remote control was told that the connection may be dead. */
   deadConnections = 0;
   snapshots = 0;
@@ -59,60 +54,38 @@ class FakeWorld {
   stopped = false;
   /** Whether orders are refused. */
   isClosed = false;
-  #connection: PanelConnection | undefined;
 
-  get connection(): PanelConnection {
-    assert(this.#connection !== undefined);
-    return this.#connection;
-  }
-
-  agent(
-    signal: AbortSignal,
-    { infoIntervalMs = 300_000, intervalSeconds }: LiveOptions = {},
-  ): Agent {
+  constructor(options: { infoIntervalMinutes?: number; intervalSeconds?: number } = {}) {
     setUpLog({
-      level: "info",
-      format: "text",
-      secrets: [],
-      forJournal: true,
+      ...{ level: "info", format: "text", secrets: [], forJournal: true },
       write: (line) => this.log.push(line),
     });
-    const config = {
-      ...DEFAULTS,
-      transport: "http",
-      protocolVersion: 1,
-      infoIntervalMinutes: infoIntervalMs / 60_000,
-      ...intervalSeconds !== undefined && { intervalSeconds },
-    } as const;
-    const connection = this.#connection = fakeConnection(config);
+    const transport = { transport: "http", protocolVersion: 1, infoIntervalMinutes: 5 } as const;
+    const config = { ...DEFAULTS, ...transport, ...options };
+    const connection = this.connection = fakeConnection(config);
     const { clientV1 } = connection;
-    clientV1.sendReport = (report) =>
-      this.#note("report", () => {
-        this.reports.push(report);
-        return this.onReport();
-      });
-    clientV1.sendBasicInfo = (info, signal) =>
-      this.#note("basic info", () => {
-        this.infos.push(info);
-        return this.onInfo(info, signal);
-      });
+    clientV1.sendReport = (report) => {
+      this.reports.push(report);
+      return this.#note("report", () => this.onReport());
+    };
+    clientV1.sendBasicInfo = (info, signal) => {
+      this.infos.push(info);
+      return this.#note("basic info", () => this.onInfo(info, signal));
+    };
     clientV1.sendProbeResult = () => this.#note("result", () => this.onResult());
     clientV1.fetchTasks = () => this.#note("tasks", () => this.fetchTasks());
-    const probes = new PanelProbes(connection, {
-      shell: undefined,
-      health: undefined,
-      resolver: new SystemResolver(),
-      machine: { interfaceAddresses: () => [] },
-      allowLocal: false,
-    });
     const note = (what: string) => (of: unknown) => void this.handled.push({ what, of });
+    const machine = { interfaceAddresses: () => [], interfaces: () => [] };
+    const probes = this.probes = new PanelProbes(connection, {
+      ...{ shell: undefined, health: undefined, machine, allowLocal: false },
+      resolver: new SystemResolver(),
+    });
     probes.update = (tasks) => void this.updates.push(tasks);
     probes.runOnce = note("probe");
     probes.close = () => {
       this.stopped = true;
       return PanelProbes.prototype.close.call(probes);
     };
-    this.deliver = (result) => probes.send(result);
     const control = this.control = new RemoteControl(undefined, connection, config);
     control.handle = note("control");
     control.onDeadConnection = () => void this.deadConnections++;
@@ -121,22 +94,26 @@ class FakeWorld {
       return RemoteControl.prototype.close.call(control);
     };
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
-    const addresses = new PublicAddresses(
-      config,
-      { interfaces: () => [], interfaceAddresses: () => [] },
-      { getText: () => Promise.reject(new Error("no service is asked")) },
-    );
+    const getText = () => Promise.reject(new Error("no service is asked"));
+    const addresses = new PublicAddresses(config, machine, { getText });
     addresses.lookup = (signal) => this.addresses(signal);
-    const agent = new Agent(connection, {
-      ...{ config, sampler: new Sampler([counter]), addresses, probes, control, signal },
+    this.agent = new Agent(connection, {
+      ...{ config, sampler: new Sampler([counter]), addresses, probes, control },
       rates: new Rates(),
       machine: { facts: () => ({ arch: "amd64", logicalCores: this.cores }) },
       timer: new ReportTimer(config.intervalSeconds),
+      signal: this.stop.signal,
     });
-    this.order = (order) => agent.onOrder(order);
-    this.moveTo = (transport) => agent.onTransport(transport);
-    this.report = (transport) => agent.report(transport);
-    return agent;
+  }
+
+  /** Runs the agent while `use` goes on. */
+  async live(use: (time: FakeTime) => Promise<unknown>): Promise<void> {
+    const running = this.agent.run();
+    await this.time.run(0);
+    await use(this.time);
+    this.stop.abort();
+    await this.time.run(600);
+    await running;
   }
 
   times(what: string): number[] {
@@ -147,22 +124,10 @@ class FakeWorld {
     this.calls.push({ what, atMs: Math.round(performance.now()) });
     return call();
   }
-}
 
-/** Runs an agent in a world for some time of a fake clock. */
-async function live(
-  world: FakeWorld,
-  use: (time: FakeTime) => Promise<void>,
-  options: LiveOptions = {},
-): Promise<void> {
-  using time = new FakeTime();
-  const stop = new AbortController();
-  const running = world.agent(stop.signal, options).run();
-  await time.run(0);
-  await use(time);
-  stop.abort();
-  await time.run(600);
-  await running;
+  [Symbol.dispose](): void {
+    this.time[Symbol.dispose]();
+  }
 }
 
 function panelSocket(
@@ -176,7 +141,7 @@ function panelSocket(
 const withWorld = testsWith(() => new FakeWorld());
 
 withWorld.test("Agent.run() reports first, then the rest, each at its interval", async (world) => {
-  await live(world, (time) => time.run(31_000));
+  await world.live((time) => time.run(31_000));
   assertEquals(world.calls[0], { what: "report", atMs: 0 });
   assertEquals(world.times("report"), [0, 5000, 10_000, 15_000, 20_000, 25_000, 30_000]);
   assertEquals(world.times("basic info").length, 1);
@@ -187,7 +152,7 @@ withWorld.test("Agent.run() reports first, then the rest, each at its interval",
 withWorld.test("Agent.run() has one report under way at most, and drops the late ones", async (world) => {
   const held = Promise.withResolvers<void>();
   world.onReport = () => world.reports.length === 2 ? held.promise : Promise.resolve();
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(22_000);
     assertEquals(world.reports.length, 2);
     assertEquals(world.snapshots, 2, "nothing is measured for a report that is not sent");
@@ -198,33 +163,28 @@ withWorld.test("Agent.run() has one report under way at most, and drops the late
 });
 
 Deno.test("Agent.run() doubles the time between retries of basic info, up to its interval", async () => {
-  const gaps = async (world: FakeWorld, infoIntervalMs: number) => {
-    await live(world, (time) => time.run(100_000).then(() => {}), { infoIntervalMs });
+  const gaps = async (infoIntervalMinutes: number, accepted?: number) => {
+    using world = new FakeWorld({ infoIntervalMinutes });
+    world.onInfo = () =>
+      world.infos.length === accepted ? Promise.resolve() : Promise.reject(refused);
+    await world.live((time) => time.run(100_000));
     const times = world.times("basic info");
     return times.slice(1).map((atMs, index) => atMs - (times[index] ?? NaN));
   };
-  const failing = new FakeWorld();
-  failing.onInfo = () => Promise.reject(refused);
-  assertEquals(await gaps(failing, 300_000), [5000, 10_000, 20_000, 40_000]);
-  const hurried = new FakeWorld();
-  hurried.onInfo = () => Promise.reject(refused);
-  assertEquals((await gaps(hurried, 12_000)).slice(0, 4), [5000, 10_000, 12_000, 12_000]);
-  const recovering = new FakeWorld();
-  recovering.onInfo = () =>
-    recovering.infos.length === 4 ? Promise.resolve() : Promise.reject(refused);
-  assertEquals((await gaps(recovering, 25_000)).slice(0, 5), [5000, 10_000, 20_000, 25_000, 5000]);
+  assertEquals(await gaps(5), [5000, 10_000, 20_000, 40_000]);
+  assertEquals((await gaps(0.2)).slice(0, 4), [5000, 10_000, 12_000, 12_000]);
+  assertEquals((await gaps(25 / 60, 4)).slice(0, 5), [5000, 10_000, 20_000, 25_000, 5000]);
 });
 
 withWorld.test("Agent.run() refuses orders and reports no more while its last calls end, for half a second", async (world) => {
   world.onInfo = (_, signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-  using time = new FakeTime();
-  const stop = new AbortController();
+  const { time } = world;
   let hasEnded = false;
-  const running = world.agent(stop.signal).run().then(() => hasEnded = true);
+  const running = world.agent.run().then(() => hasEnded = true);
   await time.run(4_900);
   assertEquals([world.times("basic info").length, world.isClosed], [1, false]);
-  stop.abort();
+  world.stop.abort();
   assertEquals(world.isClosed, true);
   await time.run(499);
   assertEquals([world.times("report"), hasEnded], [[0], false]);
@@ -234,9 +194,8 @@ withWorld.test("Agent.run() refuses orders and reports no more while its last ca
 });
 
 withWorld.test("Agent.run() ends when the result of a command has arrived, within 3 s", async (world) => {
-  using time = new FakeTime();
-  const stop = new AbortController();
-  const running = world.agent(stop.signal).run();
+  const { time } = world;
+  const running = world.agent.run();
   await time.run(0);
   const arrivedAtMs: number[] = [];
   world.connection.clientV1.sendCommandResult = async (_, signal) => {
@@ -244,34 +203,39 @@ withWorld.test("Agent.run() ends when the result of a command has arrived, withi
     arrivedAtMs.push(performance.now());
   };
   const command = { kind: "command", taskId: "c", command: "true" } as const;
-  assert(world.control !== undefined);
   RemoteControl.prototype.handle.call(world.control, command);
-  stop.abort();
+  world.stop.abort();
   await time.until(running, { withinMs: 10_000, stepMs: 100 });
   assertEquals([arrivedAtMs, performance.now(), time.timers], [[2_900], 2_900, 0]);
 });
 
 withWorld.test("Agent.run() closes the WebSocket when it ends", async (world) => {
   const socket = new FakeSocket();
-  await live(world, () => {
+  await world.live(() => {
     world.connection.sender.socket = panelSocket(world, socket);
     return Promise.resolve();
   });
   assertEquals(socket.closeReason, "it was closed here");
 });
 
-withWorld.test("Agent.run() sends basic info once more without the newer fields, and remembers", async (world) => {
-  world.onInfo = (info) =>
-    "cpu_physical_cores" in info ? Promise.reject(rejected) : Promise.resolve();
-  await live(world, (time) => time.run(25_000), { infoIntervalMs: 10_000 });
-  const withNewer = world.infos.map((info) => "cpu_physical_cores" in info);
-  assertEquals(withNewer, [true, false, false, false]);
-  assertEquals(world.log.filter((line) => line.includes("newer fields")).length, 1);
-  const failing = new FakeWorld();
-  failing.onInfo = () => Promise.reject(rejected);
-  await live(failing, (time) => time.run(6000));
-  const tried = failing.infos.map((info) => "cpu_physical_cores" in info);
-  assertEquals(tried, [true, false, true, false], "their absence did not help");
+Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers where that helped", async () => {
+  const withNewer = async (onInfo: FakeWorld["onInfo"]) => {
+    using world = new FakeWorld({ infoIntervalMinutes: 1 / 6 });
+    world.onInfo = onInfo;
+    await world.live((time) => time.run(25_000));
+    const lines = world.log.filter((line) => line.includes("newer fields")).length;
+    return [world.infos.slice(0, 4).map((info) => "cpu_physical_cores" in info), lines];
+  };
+  const isNewer = (info: WireBasicInfo) => "cpu_physical_cores" in info;
+  await sameLater(withNewer, [
+    [(info: WireBasicInfo) => isNewer(info) ? Promise.reject(rejected) : Promise.resolve(), [[
+      true,
+      false,
+      false,
+      false,
+    ], 1]],
+    [() => Promise.reject(rejected), [[true, false, true, false], 0]],
+  ]);
 });
 
 withWorld.test("Agent.run() looks for its addresses once the panel has answered, and sends basic info again as soon as they are known", async (world) => {
@@ -281,7 +245,7 @@ withWorld.test("Agent.run() looks for its addresses once the panel has answered,
   world.onInfo = () => answered.promise;
   world.addresses = () => (lookups++, found.promise);
   const sent = () => world.infos.splice(0).map(({ ipv4, ipv6 }) => ipv6 ?? ipv4);
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(1000);
     assertEquals([sent(), lookups], [[undefined], 0]);
     answered.resolve();
@@ -317,12 +281,12 @@ withWorld.test("Agent.run() ends a search for addresses that nothing answers, an
         resolve({ ipv4: "192.0.2.1" });
       })
     );
-  await live(world, (time) => time.run(1000));
+  await world.live((time) => time.run(1000));
   assertEquals([isEnded, world.infos.map(({ ipv4 }) => ipv4)], [true, [undefined]]);
 });
 
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(1000);
     world.cores = 4;
     await time.run(299_000);
@@ -334,7 +298,7 @@ withWorld.test("Agent.run() sends the cores that there are at each basic info", 
 withWorld.test("Agent.run() says once which tasks it skips, and again when they change", async (world) => {
   world.tasks = { tasks: [], skipped: ["3 of type udp"] };
   const skippedLines = () => world.log.filter((line) => line.includes("Skipping")).length;
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(61_000);
     assertEquals(skippedLines(), 1);
     world.tasks = { tasks: [], skipped: ["4 of type udp"] };
@@ -354,7 +318,7 @@ withWorld.test("Agent.run() keeps the tasks when the list can't be had", async (
   world.tasks = { tasks: [task], skipped: [] };
   let asked = 0;
   world.fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
-  await live(world, (time) => time.run(61_000));
+  await world.live((time) => time.run(61_000));
   assertEquals(asked, 3);
   assertEquals(world.updates, [[task]]);
 });
@@ -363,9 +327,9 @@ withWorld.test("Agent.run() ends soon, with what is under way given a moment to 
   const arrived: string[] = [];
   const arrival = Promise.withResolvers<void>();
   world.onResult = () => arrival.promise.then(() => void arrived.push("result"));
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(10);
-    world.deliver({ taskId: 1, kind: "tcp", valueMs: 3, finishedAt: new Date(0) });
+    world.probes.send({ taskId: 1, kind: "tcp", valueMs: 3, finishedAt: new Date(0) });
     await time.run(1);
     queueMicrotask(() => arrival.resolve());
   });
@@ -381,15 +345,15 @@ withWorld.test("Agent.run() handles the orders of the panel, also before its fir
   const file = { kind: "file", requestId: "f", op: "list", args: {} } as const;
   const startupConfig = { kind: "startup config", requestId: "s" } as const;
   const switchVersion = { kind: "switch version", version: "latest" } as const;
-  await live(world, async (time) => {
-    world.order(probe);
+  await world.live(async (time) => {
+    world.agent.onOrder(probe);
     await time.run(300);
     assertEquals(world.times("tasks").length, 0);
-    world.order(command);
-    world.order(terminal);
-    world.order(file);
-    world.order(startupConfig);
-    world.order(switchVersion);
+    world.agent.onOrder(command);
+    world.agent.onOrder(terminal);
+    world.agent.onOrder(file);
+    world.agent.onOrder(startupConfig);
+    world.agent.onOrder(switchVersion);
     held.resolve();
     await time.run(1);
     assertEquals(world.times("tasks").length, 1);
@@ -406,7 +370,7 @@ withWorld.test("Agent.run() handles the orders of the panel, also before its fir
 
 withWorld.test("Agent.run() has the terminals looked at when a report was not answered, and not when it was refused", async (world) => {
   const timeout = new PanelError("Cannot send: no answer", { failure: "timeout" });
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(4_000);
     world.onReport = () => Promise.reject(refused);
     await time.run(30_000);
@@ -421,24 +385,24 @@ withWorld.test("Agent.run() has the terminals looked at when a report was not an
 
 withWorld.test("Agent.run() asks for tasks only while the panel does not order each run itself", async (world) => {
   world.tasks = { tasks: [{ id: 1, kind: "tcp", target: "h", intervalSeconds: 5 }], skipped: [] };
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     await time.run(300);
     assertEquals(world.updates, [world.tasks.tasks]);
-    world.moveTo(undefined);
+    world.agent.onTransport(undefined);
     await time.run(60_000);
     assertEquals(world.updates.length, 1, "what was asked for goes on while nothing goes through");
-    world.moveTo(V2_WEBSOCKET);
+    world.agent.onTransport(V2_WEBSOCKET);
     await time.run(60_000);
     assertEquals(world.updates, [world.tasks.tasks, []], "the panel orders each run from now on");
     assertEquals(world.times("tasks").length, 1);
-    world.moveTo(V1_POST);
+    world.agent.onTransport(V1_POST);
     await time.run(0);
     assertEquals(world.updates.at(-1), world.tasks.tasks);
     // A list that comes when it orders them again.
     const held = Promise.withResolvers<typeof world.tasks>();
     world.fetchTasks = () => held.promise;
     await time.run(30_000);
-    world.moveTo(V2_WEBSOCKET);
+    world.agent.onTransport(V2_WEBSOCKET);
     await time.run(0);
     world.updates.length = 0;
     held.resolve(world.tasks);
@@ -452,9 +416,9 @@ async function checkTokens(
   minutes: number,
   answer: () => Promise<boolean>,
 ): Promise<{ checks: number[]; closed: number }> {
-  const world = new FakeWorld();
+  using world = new FakeWorld();
   const found = { checks: Array<number>(), closed: 0 };
-  await live(world, async (time) => {
+  await world.live(async (time) => {
     const { connection } = world;
     connection.isTokenKnown = () => {
       found.checks.push(performance.now() / 1000 - 900);
@@ -462,7 +426,7 @@ async function checkTokens(
     };
     await time.run(900_000 - 1);
     assertEquals(found.checks, [], "by POST each report is a check");
-    world.moveTo(V2_WEBSOCKET);
+    world.agent.onTransport(V2_WEBSOCKET);
     const socket = panelSocket(world, new FakeSocket(), 2);
     socket.close = () => void found.closed++;
     connection.sender.socket = socket;
@@ -486,8 +450,8 @@ Deno.test("Agent.report() asks once a connection whether pings keep it, only whe
     async ([intervalSeconds, isKept, version]) => {
       const asked: number[] = [];
       let keptAlive = 0;
-      const world = new FakeWorld();
-      await live(world, async (time) => {
+      using world = new FakeWorld({ intervalSeconds });
+      await world.live(async (time) => {
         const { connection } = world;
         connection.sender.acceptsPings = () => {
           asked.push(Math.round(performance.now()));
@@ -503,13 +467,13 @@ Deno.test("Agent.report() asks once a connection whether pings keep it, only whe
         for (let n = 0; n < 2; n++) {
           connection.sender.socket = answering(version);
           const transport: Transport = { version, carrier: "WebSocket" };
-          world.moveTo(transport);
-          await world.report(transport);
+          world.agent.onTransport(transport);
+          await world.agent.report(transport);
           await time.run(65_000);
-          world.moveTo(undefined);
+          world.agent.onTransport(undefined);
         }
         connection.sender.socket = undefined;
-      }, { intervalSeconds });
+      });
       return `asked ${asked.length}, kept ${keptAlive}, reported ${world.snapshots}`;
     },
     [

@@ -76,15 +76,6 @@ here.test("runAgent() notes what does not work before it dials the panel", async
   }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
 });
 
-here.test("runAgent() gives its shell the right to run nvidia-smi with --gpu alone", async () => {
-  await withAgent(["--gpu"], async ({ agent, panel }) => {
-    using connection = await panel.accept();
-    assertEquals(/\bgpu\b/.test(shellOf(agent.pid)?.words ?? ""), true);
-    connection.close();
-    assertEquals((await agent.stop()).code, 0);
-  });
-});
-
 here.test("runAgent() never dials a panel when --require-seal can't be met", async () => {
   await withAgent(["--require-seal"], async ({ agent, panel }) => {
     const dialled = panel.accept().then((connection) => connection.close(), () => "never");

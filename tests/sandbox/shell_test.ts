@@ -169,7 +169,7 @@ for (const command of shellsHere) {
     }
   });
 
-  Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked`, async () => {
+  Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked, with --gpu alone`, async () => {
     const script = `#!/bin/sh
 echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
 echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
@@ -181,6 +181,8 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
         "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
     );
+    await using without = new TestShell({ shell: command, path: smi.path });
+    assertEquals(await without.nvidiaSmi(), undefined, "it was not asked for");
   });
 
   Deno.test(`Shell.nvidiaSmi() bounds what it says under ${name}, by lines and without`, async () => {
