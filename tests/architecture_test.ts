@@ -284,7 +284,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1453, 1865],
   "probe/": [708, 1228],
   "remote/": [2938, 4714],
-  "sandbox/": [1217, 1754],
+  "sandbox/": [1217, 1750],
   "service/": [2800, 3668],
   "state/": [988, 1529],
   "traffic/": [622, 971],

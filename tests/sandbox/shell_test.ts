@@ -13,7 +13,7 @@ import { inFolder, TempFolder } from "../temp_folder.ts";
 import { SHELLS } from "./hostile_names.ts";
 import { eventually } from "../remote/processes_below.ts";
 import { denoOutput } from "../deno_output.ts";
-import { onlyIf } from "../only_on.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 
 const ROOTS = { proc: "/proc" };
 const started = new StartedProcesses();
@@ -242,24 +242,11 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   inFolder.test(`The script under ${name} does nothing that is not on its menu`, async (folder) => {
     const child = spawnScript(command, { cwd: folder.path });
     const requests = [
-      "ping -f",
-      "ping 127.0.0.1;touch${IFS}x",
-      "ping $(touch x)",
-      "ping `touch x`",
-      "ping 1.1.1.1 1.1.1.2",
-      "ping",
-      "ping localhost",
-      ...NO_ADDRESSES.map((text) => `ping ${text}`),
-      "processes /",
-      "touch x",
-      "",
-      "reap x",
-      "eval touch x",
-      "nvidia-smi x",
-      "nvidia-smi -q",
-      `resolve ${"a".repeat(254)}`,
-      `hosts ${"a".repeat(254)}`,
-      ...NOT_WHOLE,
+      ...["ping -f", "ping 127.0.0.1;touch${IFS}x", "ping $(touch x)", "ping `touch x`", "ping"],
+      ...["ping 1.1.1.1 1.1.1.2", "ping localhost", "processes /", "touch x", "", "reap x"],
+      ...["eval touch x", "nvidia-smi x", "nvidia-smi -q"],
+      ...["resolve", "hosts"].map((verb) => `${verb} ${"a".repeat(254)}`),
+      ...[...NO_ADDRESSES.map((text) => `ping ${text}`), ...NOT_WHOLE],
     ];
     // Without a number of its size there is no answer.
     const unanswered = [
@@ -270,9 +257,7 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
       `${"9".repeat(17)} x`,
     ];
     const lines = [...requests.map((request, index) => `${index + 1} ${request}`), ...unanswered];
-    const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(lines.join("\n") + "\n"));
-    await writer.close();
+    await new Blob([lines.join("\n") + "\n"]).stream().pipeTo(child.stdin);
     const { stdout } = await child.output();
     const refused = new TextDecoder().decode(stdout).trim().split("\n");
     assertEquals(refused, requests.map((_, index) => `${index + 1} refused`));
@@ -294,49 +279,50 @@ function spawnScript(
 }
 
 for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
-  Deno.test(`The script under ${command.join(" ")} runs 32 programs at a time`, async () => {
-    using ping = ofPing("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n");
-    const child = spawnScript(command, { path: ping.path, words: ["gpu"] });
-    const writer = child.stdin.getWriter();
-    const lines = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
-    await writer.write(new TextEncoder().encode(lines.join("") + "301 nvidia-smi\n302 x\n"));
-    let output = "";
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      output += chunk;
-      if (output.includes("302")) break;
-    }
-    assertEquals(
-      output.trim().split("\n"),
-      [...Array.from({ length: 269 }, (_, index) => `${index + 33} busy`), "302 refused"],
-    );
-    await writer.close();
-    await child.status;
-  });
+  const name = command.join(" ");
 
-  Deno.test(`The script under ${command.join(" ")} tells which of its programs have not ended`, async () => {
-    // It closes its output, and so is answered, long before it ends.
-    const script = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
-    using ping = ofPing(script);
-    const child = spawnScript(command, { path: ping.path });
+  /** Speaks to the script with this `ping`: lines, until the answers have the last word. */
+  const speaking = async (
+    ping: string,
+    use: (ask: (lines: string, last: string) => Promise<string>, folder: string) => Promise<void>,
+  ) => {
+    using programs = ofPing(ping);
+    const child = spawnScript(command, { path: programs.path, words: ["gpu"] });
     const writer = child.stdin.getWriter();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const ask = async (lines: string, last: string) => {
+    await use(async (lines, last) => {
       await writer.write(new TextEncoder().encode(lines));
       let output = "";
       while (!output.includes(last)) output += (await reader.read()).value ?? last;
       return output;
-    };
-    assertEquals(await ask("1 ping 192.0.2.1\n", "pong"), "1 ok pong\t\n");
-    assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
-    Deno.writeTextFileSync(`${ping.path}/end`, "");
-    while (await ask("0 reap\n3 x\n", "refused\n") !== "3 refused\n");
-    assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
+    }, programs.path);
     await writer.close();
     await reader.cancel();
     await child.status;
+  };
+
+  Deno.test(`The script under ${name} runs 32 programs at a time`, async () => {
+    await speaking("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (ask) => {
+      const pings = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
+      const output = await ask(pings.join("") + "301 nvidia-smi\n302 x\n", "302 refused\n");
+      const busy = Array.from({ length: 269 }, (_, index) => `${index + 33} busy`);
+      assertEquals(output.trim().split("\n"), [...busy, "302 refused"]);
+    });
   });
 
-  Deno.test(`Shell.ping() waits for room under ${command.join(" ")}, and for no answer it must`, async () => {
+  Deno.test(`The script under ${name} tells which of its programs have not ended`, async () => {
+    // It closes its output, and so is answered, long before it ends.
+    const script = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
+    await speaking(script, async (ask, folder) => {
+      assertEquals(await ask("1 ping 192.0.2.1\n", "pong\t\n"), "1 ok pong\t\n");
+      assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
+      Deno.writeTextFileSync(`${folder}/end`, "");
+      while (await ask("0 reap\n3 x\n", "refused\n") !== "3 refused\n");
+      assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
+    });
+  });
+
+  Deno.test(`Shell.ping() waits for room under ${name}, and for no answer it must`, async () => {
     // Two seconds to one address, and a fifth of one to others.
     const script = "#!/bin/sh\nread -r line\ncase $* in *.9) exec /bin/sleep 2 ;; esac\n";
     using ping = ofPing(`${script}exec /bin/sleep 0.2\n`);
@@ -451,6 +437,20 @@ Deno.test("startShell() goes on without a shell that can't be started, and says 
   assertMatch(lines[0] ?? "", /warning agent: Cannot start \/nonexistent\/sh: .*\bNo such file/);
   const error = assertThrows(() => new Shell(options), Error, "Cannot start /nonexistent/sh");
   assert(error.cause instanceof Deno.errors.NotFound);
+});
+
+onLinux.test("new Shell() says that it stays the agent's user where the system lets it be no other", async () => {
+  using _ = replaced(Deno, {
+    Command: class extends Deno.Command {
+      constructor(command: string, options: Deno.CommandOptions = {}) {
+        if (options.uid !== undefined) throw new Deno.errors.PermissionDenied("not permitted");
+        super(command, options);
+      }
+    },
+  });
+  await using shell = new TestShell({ leavesRoot: true });
+  assert(await shell.countProcesses() > 0);
+  assertEquals(shell.staysRoot, "its helper shell can't change its user (not permitted)");
 });
 
 timed.test("Shell lets ended children be reaped 200 ms after the first answer", async (time) => {
