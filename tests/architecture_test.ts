@@ -121,21 +121,15 @@ Deno.test("every neighbour is needed", () => {
   assertEquals(unused, []);
 });
 
-Deno.test("net/ imports nothing of ours but log/, async/, io/ and the pure parsers", () => {
-  const wrong = files.filter((file) => file.name.startsWith("net/")).flatMap((file) =>
-    importsOf(file)
-      .filter((target) => !/^((net|log|async|io|parse)\/|attempt\.ts)/.test(target))
-      .map((target) => `${file.name} -> ${target}`)
-  );
-  assertEquals(wrong, []);
-});
-
-Deno.test("diagnosis/ imports nothing but the pure parsers", () => {
-  const wrong = files.filter((file) => file.name.startsWith("diagnosis/")).flatMap((file) =>
-    importsOf(file).filter((target) => !/^(diagnosis|parse)\//.test(target))
-      .map((target) => `${file.name} -> ${target}`)
-  );
-  assertEquals(wrong, []);
+Deno.test("net/ imports the lowest rooms alone, and diagnosis/ the pure parsers", () => {
+  const rooms = [
+    ["net/", /^((net|log|async|io|parse)\/|attempt\.ts)/],
+    ["diagnosis/", /^(diagnosis|parse)\//],
+  ] as const;
+  for (const [room, allowed] of rooms) {
+    const targets = files.filter(({ name }) => name.startsWith(room)).flatMap(importsOf);
+    assertEquals(targets.filter((target) => !allowed.test(target)), [], room);
+  }
 });
 
 Deno.test("no two files of lib/ import each other in a circle", () => {
@@ -292,7 +286,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 15_350;
+const OTHER_TESTS_BUDGET = 14_400;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {

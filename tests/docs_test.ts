@@ -36,12 +36,9 @@ Deno.test("docs/ has the same pages in both languages", () => {
 });
 
 for (const path of readmes) {
-  Deno.test(`${path} has at most 10 KB`, () => {
+  Deno.test(`${path} has at most 10 KB, and leads to every page of its language`, () => {
     const { size } = Deno.statSync(new URL(path, root));
     assert(size <= README_MAX_BYTES, `${size} bytes`);
-  });
-
-  Deno.test(`${path} leads to every page of its language`, () => {
     const folder = path === "README.md" ? "docs/" : "docs/zh-CN/";
     const links = linksOf(path);
     for (const name of english) assert(links.includes(folder + name), `no link to ${name}`);
@@ -111,23 +108,11 @@ Deno.test("a quotation of other words than the program's is found", () => {
 });
 
 for (const page of pages) {
-  Deno.test(`${page.english} has the same headings and kinds of blocks as ${page.chinese}`, () => {
-    assertEquals(outline(blocksIn(page.chinese)), outline(blocksIn(page.english)));
-  });
-
-  Deno.test(`${page.english} has the same code blocks as ${page.chinese} but for comments`, () => {
-    assertEquals(commands(blocksIn(page.chinese)), commands(blocksIn(page.english)));
-  });
-
-  Deno.test(`${page.english} has the same rows and code in tables as ${page.chinese}`, () => {
-    assertEquals(codeInTables(blocksIn(page.chinese)), codeInTables(blocksIn(page.english)));
-  });
-
-  Deno.test(`${page.english} has the same options in its text as ${page.chinese}`, () => {
-    assertEquals(optionsInText(blocksIn(page.chinese)), optionsInText(blocksIn(page.english)));
-  });
-
-  Deno.test(`${page.english} links to the same pages as ${page.chinese}`, () => {
+  Deno.test(`${page.english} says the same as ${page.chinese}: blocks, code, tables, options and links`, () => {
+    const [chinese, english] = [blocksIn(page.chinese), blocksIn(page.english)];
+    for (const  of of[outline, commands, codeInTables, optionsInText]) {
+      assertEquals<unknown>(of(chinese), of(english), of.name);
+    }
     assertEquals(targets(page.chinese), targets(page.english));
   });
 }

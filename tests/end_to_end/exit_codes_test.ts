@@ -53,7 +53,7 @@ inFolder.test("the program ends with 130 when it is interrupted", async ({ path:
   assertEquals([(await child.status).code, await output], [130, ""]);
 });
 
-for (const [signal, code] of [["SIGTERM", 0], ["SIGUSR2", 75]] as const) {
+for (const [signal, code] of [["SIGTERM", 0], ["SIGINT", 0], ["SIGUSR2", 75]] as const) {
   inFolder.test(`an agent ends with ${code} by ${signal}: 75 where its service is to start it again`, async ({ path: home }) => {
     using panel = await startTestPanel();
     const options = ["-e", panel.url, "-t", panel.token, "--ip-services", "off"];

@@ -31,7 +31,10 @@ for (const [transport, args] of WAYS) {
         commandOf(9 * MIB, "d"),
         commandOf(50, "e"),
       ].map((command) => panel.node.sendCommand(command));
+      const queued = Array.from({ length: 100 }, (_, n) => n);
+      const more = queued.map((n) => panel.node.sendCommand(commandOf(8192, `${n}`)));
       const [a, b, c, d, e] = await resultsOf(panel, ids);
+      assertEquals(await resultsOf(panel, more), queued.map((n) => `0 ${n}`));
       assertEquals([a, b, e], ["0 a", "0 b", "0 e"]);
       assertMatch(c ?? "", /^-1 The command was not run: it has 4194305 bytes, .* 4194304 are/);
       assertMatch(d ?? "", /^-1 The command was not run: it has 94\d{5} bytes, .* 8388608 are/);
@@ -57,18 +60,6 @@ for (const [transport, args] of WAYS) {
       await until(panel, () => panel.node.queue.poll([]).length === 0);
       assertEquals(agent.lines("Cannot keep the WebSocket"), []);
       assertEquals(agent.lines("Refused an order of the panel, agent.exec").length, 1);
-    });
-  });
-
-  Deno.test(`100 queued commands of 8 KB all run: ${transport}`, async () => {
-    await withAgent({ args: [REMOTE_CONTROL, ...args] }, async (panel) => {
-      await reportsBy(panel, transport);
-      await until(panel, () => panel.node.isReachable);
-      const ids = Array.from(
-        { length: 100 },
-        (_, n) => panel.node.sendCommand(commandOf(8192, `${n}`)),
-      );
-      assertEquals(await resultsOf(panel, ids), ids.map((_, n) => `0 ${n}`));
     });
   });
 }

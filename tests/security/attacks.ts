@@ -8,8 +8,6 @@
  * @module
  */
 
-import { execFileSync } from "node:child_process";
-import { appendFileSync, readFileSync } from "node:fs";
 import { sealByKernel } from "../../lib/sandbox/seal.ts";
 import { exists } from "../exists.ts";
 
@@ -122,9 +120,6 @@ async function inWorker(code: string): Promise<unknown> {
 const PROGRAMS: Readonly<Record<string, Attack>> = {
   "Deno.Command": () => new Deno.Command("/bin/true").outputSync().success,
   "Deno.Command in a worker": () => inWorker(`new Deno.Command("/bin/true").outputSync()`),
-  "node:child_process": () => execFileSync("/bin/true") !== undefined,
-  "node:child_process in a worker": () =>
-    inWorker(`(await import("node:child_process")).execFileSync("/bin/true")`),
   "system() of the C library": () => libc.system(cString("exit 7")) === 7 << 8,
   "fork": () => endIfChild(syscall(isAmd64 ? [57, 0] : [0, 220], isAmd64 ? 0 : 17)),
   "clone as a process": () => endIfChild(syscall([56, 220], 17)),
@@ -152,21 +147,11 @@ const FILES: Readonly<Record<string, Attack>> = {
   "append to authorized_keys": writes("authorized_keys", "ssh-ed25519 attacker", (path, text) => {
     Deno.writeTextFileSync(path, text, { append: true });
   }),
-  "append without blocking": writes("authorized_keys", "ssh-ed25519 later", (path, text) => {
-    return Deno.writeTextFile(path, text, { append: true });
-  }),
-  "append by node:fs": writes("authorized_keys", "ssh-ed25519 node", appendFileSync),
   "append in a worker": writes("authorized_keys", "from a worker", (path, text) => {
     const words = [path, text].map((word) => JSON.stringify(word));
     return inWorker(`Deno.writeTextFileSync(${words}, { append: true })`);
   }),
   "create a cron job": writes("cron.d/job", "* * * * * root attack", Deno.writeTextFileSync),
-  "overwrite its own program": writes("agent", "attacker's", Deno.writeTextFileSync),
-  "overwrite its own configuration": writes(
-    "config.json",
-    `{"enable_remote_control": true}`,
-    Deno.writeTextFileSync,
-  ),
   "openat for writing": ({ folder }) =>
     syscall([257, 56], AT_FDCWD, `${folder}/agent`, O_WRONLY) > 0,
   "openat for writing, with high bits": ({ folder }) =>
@@ -383,9 +368,6 @@ function opens(path: string, how: "open" | "openat" | "openat2"): boolean {
 const READING: Readonly<Record<string, Attack>> = {
   "read the configuration with the token": ({ folder }) =>
     contains(`${folder}/config.json`, "original"),
-  "read without blocking": async ({ folder }) =>
-    (await Deno.readTextFile(`${folder}/config.json`)).includes("original"),
-  "read by node:fs": ({ folder }) => readFileSync(`${folder}/config.json`, "utf8") === "original",
   "read in a worker": ({ folder }) =>
     inWorker(`Deno.readTextFileSync(${JSON.stringify(`${folder}/config.json`)})`),
   "read by importing": async ({ folder }) => {

@@ -37,30 +37,19 @@ inOwnNetwork.test("hardenProcess() keeps the runtime from opening its debugger",
   Deno.kill(hardened.pid, 0);
 });
 
-const table = [
-  ["a sealed agent", []],
-  ["an agent with remote control", ["--enable-remote-control"]],
-] as const;
-for (const [name, args] of table) {
-  onlyIf(hasOwnNetwork).test(`${name} opens no debugger, and reports on`, async () => {
+inOwnNetwork.test("the agent opens no debugger, sealed or with remote control, and reports on; nor does the demo", async () => {
+  for (const args of [[], ["--enable-remote-control"], undefined]) {
     using panel = await startTestPanel({ token: "t0ken" });
-    const words = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
-    await using agent = new AgentProcess([...words, ...args]);
+    const words = args === undefined ? ["demo"] : ["-e", panel.url, "-t", "t0ken", ...args];
+    const through = args === undefined ? OWN_NETWORK : [];
+    await using agent = new AgentProcess([...words, "-i", "0.2"], { through });
     await agent.says("First report accepted");
     await attackBeside(agent);
     const { reports } = panel.state.counts;
-    await panel.state.until(({ counts }) => counts.reports >= reports + 3);
+    if (args !== undefined) await panel.state.until(({ counts }) => counts.reports >= reports + 3);
     assertEquals((await agent.stop()).code, 0);
     assertEquals(agent.lines(DEBUGGER), []);
-  });
-}
-
-inOwnNetwork.test("the demo opens no debugger", async () => {
-  await using demo = new AgentProcess(["demo", "-i", "0.2"], { through: OWN_NETWORK });
-  await demo.says("First report accepted");
-  await attackBeside(demo);
-  assertEquals((await demo.stop()).code, 0);
-  assertEquals(demo.lines(DEBUGGER), []);
+  }
 });
 
 onLinux.test("hardenProcess() leaves the signal to the programs that are started", async () => {

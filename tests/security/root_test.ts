@@ -201,14 +201,10 @@ asOtherUser.test("an agent that is not root keeps no capability that it was star
 asOtherUser.test("a root agent counts no disk that root alone can reach, and names it", async () => {
   using folder = new TempFolder();
   const path = `${folder.path}/private/disk`;
-  const through = [
-    "unshare",
-    "-m",
-    "sh",
-    "-c",
+  const line =
     `mkdir -p ${path} && chmod 755 ${folder.path} && chmod 700 ${folder.path}/private && ` +
-    `mount -t tmpfs -o size=1m none ${path} && exec "$0" "$@"`,
-  ];
+    `mount -t tmpfs -o size=1m none ${path} && exec "$0" "$@"`;
+  const through = ["unshare", "-m", "sh", "-c", line];
   const args = ["-t", "t0ken", "--include-mountpoint", `/;${path}`];
   using panel = await startTestPanel({ token: "t0ken" });
   await using agent = new AgentProcess(["-e", panel.url, "-i", "0.2", ...args], { through });
@@ -245,26 +241,18 @@ const STAYING = [
 ] as const;
 
 for (const [through, reason] of STAYING) {
-  onlyIf(canChangeUser).test(
-    `an agent that can't give up root says so and goes on: ${reason}`,
-    async () => {
-      using panel = await startTestPanel({ token: "t0ken" });
-      const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
-      await using agent = new AgentProcess(args, { through });
-      await agent.says(
-        `sealed by the kernel and the runtime, but it stays root: ${reason}`,
-      );
-      await agent.says("First report accepted");
-      await using demanding = new AgentProcess([...args, "--require-seal"], { through });
-      assertEquals((await demanding.ends()).code, 2, demanding.output);
-      assertEquals(
-        demanding.lines(`as --require-seal demands: it stays root: ${reason}`).length,
-        1,
-        demanding.output,
-      );
-      assertEquals((await agent.stop()).code, 0);
-    },
-  );
+  asOtherUser.test(`an agent that can't give up root says so and goes on: ${reason}`, async () => {
+    using panel = await startTestPanel({ token: "t0ken" });
+    const args = ["-e", panel.url, "-t", "t0ken", "-i", "0.2"];
+    await using agent = new AgentProcess(args, { through });
+    await agent.says(`sealed by the kernel and the runtime, but it stays root: ${reason}`);
+    await agent.says("First report accepted");
+    await using demanding = new AgentProcess([...args, "--require-seal"], { through });
+    assertEquals((await demanding.ends()).code, 2, demanding.output);
+    const words = `as --require-seal demands: it stays root: ${reason}`;
+    assertEquals(demanding.lines(words).length, 1, demanding.output);
+    assertEquals((await agent.stop()).code, 0);
+  });
 }
 
 /** Attacks of native code in root's process that succeeded, with a network of its own. */

@@ -5,6 +5,7 @@
  */
 
 import {
+  filled,
   readBasicInfo,
   readPingResult,
   type StoredBasicInfo,
@@ -22,8 +23,23 @@ import {
   refuse,
   type Validation,
 } from "./schema.ts";
-import { readTaskResult, type TaskResult } from "./task_result.ts";
 import { isRfc3339, parseWireObject, stringIn, WireNumber, type WireObject } from "./wire_json.ts";
+
+/** The result of a command. */
+export interface TaskResult {
+  readonly taskId: string;
+  readonly result: string;
+  readonly exitCode: number;
+  readonly finishedAt: string;
+}
+
+const NO_RESULT = { task_id: "", result: "", exit_code: 0, finished_at: "" };
+
+/** Reads the result of a command. */
+export function readTaskResult(value: unknown): TaskResult {
+  const { task_id, result, exit_code, finished_at } = filled(NO_RESULT, value);
+  return { taskId: task_id, result, exitCode: exit_code, finishedAt: finished_at };
+}
 
 const text = { kind: "string" } as const;
 const storedInteger = count([0, 2 ** 63 - 1024]);

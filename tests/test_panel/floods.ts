@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { joined, serverFrame } from "../net/server_frames.ts";
+import { drained } from "./hostile_faults.ts";
 import type { TestFault } from "./test_fault.ts";
 
 /** A port of loopback that nothing listens on. */
@@ -95,16 +96,7 @@ export function floodFault(name: string, version: 1 | 2): TestFault {
 
 async function flood(socket: Socket, bytes: Uint8Array): Promise<void> {
   while (!socket.destroyed) {
-    const isTaken = socket.write(bytes);
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        socket.off("drain", done);
-        socket.off("close", done);
-        resolve();
-      };
-      if (isTaken) setTimeout(done, 0);
-      socket.once("drain", done);
-      socket.once("close", done);
-    });
+    if (!socket.write(bytes)) await drained(socket);
+    else await new Promise((turn) => setTimeout(turn, 0));
   }
 }

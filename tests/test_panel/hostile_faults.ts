@@ -17,11 +17,6 @@ export const hostileFaults = {
     calls: ["GET /api/clients/ping/tasks"],
     answerCall: (response) => answerJson(response, '[{"id":1,"name":"Ping","type":"icmp","tar'),
   },
-  /** Sends 10,000 tasks of odd types, targets and intervals. */
-  "tasks-hostile": {
-    calls: ["GET /api/clients/ping/tasks"],
-    answerCall: (response) => answerJson(response, hostileTaskList()),
-  },
   /** Sends a text of 64 MiB over each WebSocket, and as each answer. */
   "huge-message": {
     answerCall: (response) => answerFiller(response, 1024),
@@ -73,13 +68,6 @@ export const hostileFaults = {
       return Promise.resolve();
     },
   },
-  /** Orders 100 commands at once. */
-  "exec-flood": {
-    sendOrders: (orders) => {
-      for (let index = 0; index < 100; index++) orders.sendCommand(`echo ${index}; sleep 1`);
-      return Promise.resolve();
-    },
-  },
   /** Orders a command that writes and never ends. */
   "exec-endless": {
     sendOrders: (orders) => {
@@ -119,7 +107,8 @@ async function writeFiller(stream: Writable, chunks: number): Promise<void> {
   if (!stream.destroyed) stream.end('"}');
 }
 
-function drained(stream: Writable): Promise<void> {
+/** Resolves when a stream takes more, or is closed. */
+export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       stream.off("drain", done);
@@ -188,9 +177,6 @@ const garbageTexts = [
   '{"status":"error","error":{}}',
 ];
 
-const types = ["icmp", "tcp", "http", "", "udp", "ICMP", "__proto__", "icmp; reboot"];
-const intervals = [1, 0, -1, 60, 2 ** 31, -(2 ** 53), 2 ** 53];
-
 /** Targets that look like options, hold commands or lie. */
 const hostileTargets = [
   "192.0.2.1",
@@ -209,34 +195,3 @@ const hostileTargets = [
   "javascript:alert(1)",
   "\u202e127.0.0.1",
 ];
-
-const misfits = [
-  null,
-  7,
-  "icmp",
-  [],
-  {},
-  { id: "1", name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
-  { id: 1.5, name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
-  { id: -1, name: "t", type: "icmp", target: "127.0.0.1", interval: 1 },
-  { id: 20_001, name: 7, type: ["icmp"], target: { host: "127.0.0.1" }, interval: "1" },
-  { id: 20_002, name: "t", type: "tcp", target: "x".repeat(100_000), interval: 1 },
-  { id: 20_003, name: "t", type: "icmp", target: null, interval: null },
-];
-
-/**
- * 10,000 tasks and some misfits: odd types, targets that look like options or hold commands,
- * intervals of zero and of ages, ids that come twice.
- *
- * The text stays below 1 MiB, so that it is read and not cut off.
- */
-export function hostileTaskList(): string {
-  const tasks = Array.from({ length: 10_000 }, (_, index) => ({
-    id: index % 9_000,
-    name: "t",
-    type: types[index % types.length],
-    target: hostileTargets[index % hostileTargets.length],
-    interval: intervals[index % intervals.length],
-  }));
-  return JSON.stringify([...misfits, ...tasks]);
-}

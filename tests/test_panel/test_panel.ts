@@ -36,7 +36,7 @@ import { FileManager } from "./file_manager.ts";
 import { TRANSFER_PATH } from "./file_transfers.ts";
 import { GenerationNode } from "./generation_node.ts";
 import { type RegisteredNodeEntry, Registry } from "./registry.ts";
-import { readTaskResult } from "./task_result.ts";
+import { readTaskResult } from "./contracts.ts";
 import type { TestFault } from "./test_fault.ts";
 import { TestPanelState } from "./test_panel_state.ts";
 import { TerminalSessions } from "./terminal_sessions.ts";

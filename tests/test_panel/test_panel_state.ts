@@ -4,7 +4,7 @@ import {
   PanelState,
   type ReceivedMessage,
 } from "../../lib/demo/panel_state.ts";
-import type { TaskResult } from "./task_result.ts";
+import type { TaskResult } from "./contracts.ts";
 import { patience } from "../patience.ts";
 
 /** A violation of the contract. */

@@ -73,18 +73,6 @@ for (const [carrier, fault] of CARRIERS) {
     }, fault);
   });
 
-  Deno.test(`NO_PROXY exempts the panel by ${carrier}`, async () => {
-    await play(async (panel) => {
-      await using proxy = startHttpProxy();
-      const env = {
-        HTTP_PROXY: `http://127.0.0.1:${proxy.port}`,
-        NO_PROXY: "example.com,127.0.0.0/8",
-      };
-      await reports(panel, panel.url, { env });
-      assertEquals(proxy.requests, []);
-    }, fault);
-  });
-
   Deno.test(`--custom-dns and --prefer-ip-version find the panel by ${carrier}`, async () => {
     await play(async (panel) => {
       await using server = await TestNameServer.start({
@@ -120,11 +108,3 @@ for (const [carrier, fault] of CARRIERS) {
     },
   });
 }
-
-Deno.test("an https:// address of a panel that speaks plain HTTP is named as such", async () => {
-  await play(async (panel) => {
-    const endpoint = panel.url.replace("http:", "https:");
-    await using agent = new AgentProcess(["-e", endpoint, "-t", TOKEN]);
-    await agent.says("does not speak TLS");
-  }, undefined);
-});

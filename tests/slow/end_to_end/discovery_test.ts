@@ -111,14 +111,6 @@ Deno.test("an agent with a wrong key says so once, goes on, and shows no trace o
   assertEquals(place.panel.registrations, []);
 });
 
-Deno.test("an agent that could not keep its token does not register", async () => {
-  using place = await Place.open();
-  await using agent = place.agent("--auto-discovery", KEY, "--state-dir", "/proc/nowhere");
-  assertEquals((await agent.ends()).code, 1);
-  assertStringIncludes(agent.output, "its token can't be saved");
-  assertEquals(place.panel.registrations, []);
-});
-
 Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
   using place = await Place.open();
   await place.panel.setFault(panelFault("server-error"));
@@ -134,11 +126,4 @@ Deno.test("an agent goes on trying to register, tells of it once, and ends at on
   const { calls } = place.panel.state.counts;
   await place.panel.state.until(({ counts }) => counts.calls > calls);
   await other.stopsAtOnce();
-});
-
-Deno.test("an agent with a token and a key uses the token", async () => {
-  using place = await Place.open();
-  await using agent = place.agent("-t", place.panel.token, "--auto-discovery", KEY);
-  await agent.says("First report accepted");
-  assertEquals(place.panel.registrations, []);
 });

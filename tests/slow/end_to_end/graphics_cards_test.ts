@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { startTestPanel } from "../../test_panel/test_panel.ts";
+import { isAlive } from "../../exists.ts";
+import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const TOKEN = "t0ken";
@@ -61,6 +62,9 @@ class Workstation implements AsyncDisposable {
   }
 }
 
+/** What `nvidia-smi` prints. */
+const L4 = "echo 'NVIDIA L4, 23034, 512, 80, 61'";
+
 const AMD = {
   name: "AMD 1002:744c",
   memory_total: 17163091968,
@@ -77,82 +81,76 @@ const NVIDIA = {
   temperature: 61,
 };
 
-Deno.test("with --gpu the sealed agent reports the graphics cards", async () => {
-  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
+/** An agent of a machine with cards whose `nvidia-smi` is that script; both are gone afterwards. */
+async function withCards(
+  nvidiaSmi: string,
+  args: readonly string[],
+  use: (it: { machine: Workstation; panel: TestPanel; agent: AgentProcess }) => Promise<void>,
+): Promise<void> {
+  await using machine = new Workstation(nvidiaSmi);
   using panel = await startTestPanel({ token: TOKEN });
-  const args = [
-    "-e",
-    panel.url,
-    "-t",
-    TOKEN,
-    "-i",
-    "0.2",
-    "--gpu",
-    "--info-report-interval",
-    "0.1",
-  ];
-  await using agent = new AgentProcess(args, machine);
-  await panel.state.until(() => panel.state.reports.at(-1)?.value.gpu?.count === 2);
-  assertEquals(panel.state.reports.at(-1)?.value.gpu, {
-    count: 2,
-    average_usage: 50,
-    detailed_info: [AMD, NVIDIA],
+  const words = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--info-report-interval", "0.1"];
+  await using agent = new AgentProcess([...words, ...args], machine);
+  await use({ machine, panel, agent });
+  assertEquals(panel.state.violations, []);
+}
+
+Deno.test("with --gpu the sealed agent reports the graphics cards", () =>
+  withCards(L4, ["--gpu"], async ({ machine, panel: { state }, agent }) => {
+    await state.until(() => state.reports.at(-1)?.value.gpu?.count === 2);
+    assertEquals(state.reports.at(-1)?.value.gpu, {
+      count: 2,
+      average_usage: 50,
+      detailed_info: [AMD, NVIDIA],
+    });
+    const [card] = state.reports[0]?.value.gpu?.detailed_info ?? [];
+    assertEquals(card, AMD, "from the first report on, which waits for no nvidia-smi");
+    // Once nvidia-smi has told it; before, it is the number of the PCI device.
+    await state.until(({ columns }) => columns.gpu_name === "NVIDIA L4, AMD 1002:744c");
+    await agent.says("this process is sealed by");
+    assertEquals(
+      cardFilesOf(agent).length,
+      5,
+      "they stay open, since the seal lets none be opened",
+    );
+    assertEquals(machine.started().length, 1);
+  }));
+
+Deno.test("without --gpu no card is looked at, and nothing is started", () =>
+  withCards(L4, [], async ({ machine, panel: { state }, agent }) => {
+    await agent.says("this process is sealed by");
+    const { reports } = state.counts;
+    await state.until(({ counts }) => counts.reports >= reports + 3);
+    assert(state.reports.every(({ value }) => value.gpu === undefined));
+    assertEquals([cardFilesOf(agent), machine.started()], [[], []]);
+  }));
+
+Deno.test("an nvidia-smi that fails is named in the report's message, and once in the log", () => {
+  const failing = "echo 'No devices were found'; exit 6";
+  return withCards(failing, ["--gpu"], async ({ panel: { state }, agent }) => {
+    const failed = () => state.reports.filter(({ value }) => value.message !== "");
+    await state.until(() => failed().length >= 3);
+    const last = failed().at(-1)?.value;
+    assertEquals(last?.message, "cannot measure NVIDIA graphics cards");
+    assertEquals(last?.gpu?.detailed_info, [AMD], "the other card is reported all the same");
+    const [line = "", ...more] = agent.lines("nvidia-smi");
+    assertMatch(line, /it ended with 6; its output begins with "No devices were found"/);
+    assertEquals(more, []);
   });
-  const [card] = panel.state.reports[0]?.value.gpu?.detailed_info ?? [];
-  assertEquals(card, AMD, "from the first report on, which waits for no nvidia-smi");
-  // Once nvidia-smi has told it; before, it is the number of the PCI device.
-  await panel.state.until(({ columns }) => columns.gpu_name === "NVIDIA L4, AMD 1002:744c");
-  await agent.says("this process is sealed by");
-  assertEquals(cardFilesOf(agent).length, 5, "they stay open, since the seal lets none be opened");
-  assertEquals(machine.started().length, 1);
-  assertEquals(panel.state.violations, []);
 });
 
-Deno.test("without --gpu no card is looked at, and nothing is started", async () => {
-  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
-  using panel = await startTestPanel({ token: TOKEN });
-  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2"];
-  await using agent = new AgentProcess(args, machine);
-  await agent.says("this process is sealed by");
-  const { reports } = panel.state.counts;
-  await panel.state.until(({ counts }) => counts.reports >= reports + 3);
-  assert(panel.state.reports.every(({ value }) => value.gpu === undefined));
-  assertEquals(cardFilesOf(agent), []);
-  assertEquals(machine.started(), []);
-});
-
-Deno.test("an nvidia-smi that fails is named in the report's message, and once in the log", async () => {
-  await using machine = new Workstation("echo 'No devices were found'; exit 6");
-  using panel = await startTestPanel({ token: TOKEN });
-  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
-  await using agent = new AgentProcess(args, machine);
-  const failed = () => panel.state.reports.filter(({ value }) => value.message !== "");
-  await panel.state.until(() => failed().length >= 3);
-  const last = failed().at(-1)?.value;
-  assertEquals(last?.message, "cannot measure NVIDIA graphics cards");
-  assertEquals(last?.gpu?.detailed_info, [AMD], "the other card is reported all the same");
-  const [line = "", ...more] = agent.lines("nvidia-smi");
-  assertMatch(line, /it ended with 6; its output begins with "No devices were found"/);
-  assertEquals(more, []);
-  assertEquals(panel.state.violations, []);
-});
-
-Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent", async () => {
-  await using machine = new Workstation("trap '' TERM; exec sleep 60");
-  using panel = await startTestPanel({ token: TOKEN });
-  const args = ["-e", panel.url, "-t", TOKEN, "-i", "0.2", "--gpu"];
-  await using agent = new AgentProcess(args, machine);
-  await panel.state.until(() => machine.started().length === 1);
-  const { reports } = panel.state.counts;
-  await panel.state.until(({ counts }) => counts.reports >= reports + 5);
-  assertEquals(panel.state.reports.at(-1)?.value.gpu?.detailed_info, [AMD]);
-  await agent.stopsAtOnce();
-  const [pid = 0] = machine.started();
-  assertEquals(isAlive(pid), false);
-});
+Deno.test("an nvidia-smi that hangs holds up no report, and ends with the agent", () =>
+  withCards("trap '' TERM; exec sleep 60", ["--gpu"], async ({ machine, panel, agent }) => {
+    await panel.state.until(() => machine.started().length === 1);
+    const { reports } = panel.state.counts;
+    await panel.state.until(({ counts }) => counts.reports >= reports + 5);
+    assertEquals(panel.state.reports.at(-1)?.value.gpu?.detailed_info, [AMD]);
+    await agent.stopsAtOnce();
+    assertEquals(isAlive(machine.started()[0] ?? 0), false);
+  }));
 
 Deno.test("--dry-run --gpu asks the cards once, and says where each number comes from", async () => {
-  await using machine = new Workstation("echo 'NVIDIA L4, 23034, 512, 80, 61'");
+  await using machine = new Workstation(L4);
   const args = ["--dry-run", "--gpu", "-i", "0.1"];
   await using agent = new AgentProcess(args, machine);
   assertEquals(await agent.ends(), { code: 0 }, agent.output);
@@ -174,12 +172,4 @@ function cardFilesOf(agent: AgentProcess): string[] {
     }
   });
   return open.filter((path) => path.includes("/drm/") || path.includes("/bus/pci/"));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
 }

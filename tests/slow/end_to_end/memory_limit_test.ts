@@ -6,6 +6,7 @@ import { containerKind } from "../../../lib/metrics/virtualization.ts";
 import { type Cgroup, cgroupMountFolders, parseCgroup } from "../../../lib/parse/cgroup.ts";
 import { parseMountinfo } from "../../../lib/parse/mountinfo.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
+import { dryRun } from "../live/dry_run.ts";
 import { onlyIf } from "../../only_on.ts";
 
 const LIMIT_BYTES = 256 * 2 ** 20;
@@ -64,30 +65,7 @@ function canLimit(): boolean {
 
 const IGNORE = !canLimit();
 
-/** What a dry run tells within the group, in namespaces of its own when it is to be a container. */
-async function dryRun(group: LimitedGroup, wrapper: string) {
-  const enter = `echo $$ >"$0/cgroup.procs" && exec ${wrapper} "$@"`;
-  await using agent = new AgentProcess(["--dry-run", "--json", "-i", "1"], {
-    env: { HOST_PROC: "" },
-    through: ["/bin/sh", "-c", enter, group.folder],
-  });
-  assertEquals(await agent.ends(), { code: 0 }, agent.output);
-  const told: { report: { ram: { total: number; used: number }; process: number } } = JSON.parse(
-    agent.output,
-  );
-  return told.report;
-}
-
 const here = onlyIf(!IGNORE);
-
-here.test("a container that the kernel limits has its limit and use for memory, and its processes", async () => {
-  await using group = LimitedGroup.make();
-  const { ram, process } = await dryRun(group, "unshare -pf --kill-child --mount-proc");
-  assertEquals(ram.total, LIMIT_BYTES);
-  // The agent alone is in it, and it takes dozens of megabytes.
-  assert(ram.used > 5 * 2 ** 20 && ram.used < 200 * 2 ** 20, `got ${ram.used}`);
-  assertEquals(process, 1);
-});
 
 here.test("a sealed agent in a container goes on reporting its limit, its use and its processes", async () => {
   await using group = LimitedGroup.make();
@@ -112,6 +90,7 @@ const outsideContainers = onlyIf(!IGNORE && containerKind(new LocalHost()) === u
 
 outsideContainers.test("a limit of the agent's own, outside of a container, does not shrink the machine", async () => {
   await using group = LimitedGroup.make();
-  const { ram } = await dryRun(group, "");
-  assertEquals(ram.total, Deno.systemMemoryInfo().total);
+  const through = ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group.folder];
+  const { report } = await dryRun([], { through });
+  assertEquals(report.ram.total, Deno.systemMemoryInfo().total);
 });

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { buildPortable } from "../../../build/portable.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { machineTarget } from "../../../lib/host/this_program.ts";
 import { patience } from "../../patience.ts";
 import { realDeadline } from "../../real_deadline.ts";
 import { freePort } from "../../free_port.ts";
@@ -9,27 +8,7 @@ import { AgentProcess } from "../../end_to_end/agent_process.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "portable-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-const commit = "0123456789abcdef0123456789abcdef01234567";
-const target = machineTarget();
-const program = await realDeadline(buildPortable({ version: "7.8.9", commit, folder }));
-
-Deno.test("a build tells the version, commit and form that it was stamped with", async () => {
-  await using text = new AgentProcess(["version"], { program });
-  assertEquals(await text.ends(), { code: 0 });
-  assertEquals(text.output, `komari-agent-deno 7.8.9 (0123456789ab, ${target}, portable)\n`);
-
-  await using json = new AgentProcess(["version", "--json"], { program });
-  assertEquals(await json.ends(), { code: 0 });
-  const { deno, v8 } = Deno.version;
-  assertEquals(JSON.parse(json.output), {
-    version: "7.8.9",
-    commit,
-    deno,
-    v8,
-    target,
-    form: "portable",
-  });
-});
+const program = await realDeadline(buildPortable({ version: "7.8.9", folder }));
 
 Deno.test("a build reports under its version, and names it to servers", async () => {
   using panel = await startTestPanel();

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
@@ -21,39 +21,6 @@ async function withAgent(
   assertEquals(panel.state.violations, [], "the contract was kept");
   assertEquals(agent.output.includes(TOKEN), false, "the token is in no line");
   assertEquals(agent.output.includes(encodeURIComponent(TOKEN)), false, "in no spelling");
-}
-
-Deno.test("the agent reports and tells its basic info", async () => {
-  await withAgent({}, async (panel, agent) => {
-    await panel.state.until(({ counts }) => counts.reports >= 3 && counts.basicInfos >= 1);
-    const [first, second, third] = panel.state.reports.map(({ value }) => value);
-    assert(first && second && third);
-    assert(first.cpu.usage > 0.001, "the first report has the use since boot");
-    assert(first.ram.total > 0 && first.ram.used > 0 && first.ram.used <= first.ram.total);
-    assert(first.disk.total > 0 && first.process > 1 && first.uptime > 0);
-    assertEquals(first.message, "");
-    assert(third.network.totalDown >= second.network.totalDown);
-    const info = panel.state.columns;
-    assertMatch(String(info.arch), /^(amd64|arm64)$/);
-    assertEquals(info.cpu_cores, navigator.hardwareConcurrency);
-    assertEquals(info.mem_total, first.ram.total);
-    assertMatch(String(info.version), /^\d+\.\d+\.\d+$/);
-    assertEquals("ipv4" in info, false, "an unknown address is left out");
-    const paths = panel.state.calls.map(({ path }) => path);
-    assertEquals(paths[0], "/api/clients/v2/rpc", "the report comes before everything else");
-    await agent.says("this process is sealed by");
-    assertEquals(agent.lines("reports to 127.0.0.1").length, 1);
-  });
-});
-
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`the agent ends at once by ${signal}, with exit code 0`, async () => {
-    await withAgent({}, async (panel, agent) => {
-      await panel.state.until(({ counts }) => counts.reports >= 1);
-      await agent.says("First report accepted");
-      await agent.stopsAtOnce(signal);
-    });
-  });
 }
 
 Deno.test("the agent ends at once while the panel keeps it waiting", async () => {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { exists } from "../../exists.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { type CableLead, leadToPanel } from "../live/cable_lead.ts";
@@ -133,15 +134,8 @@ test("traffic show and set work without an agent, and say what is missing", asyn
   const noDay = await place.traffic("set", "--up", "1GB");
   assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
   assertStringIncludes(noDay.output, "--month-rotate DAY must say");
-  const set = await place.traffic(
-    "set",
-    "--up",
-    "300GB",
-    "--month-rotate",
-    "1",
-    "--include-nics",
-    NIC,
-  );
+  const options = ["--up", "300GB", "--month-rotate", "1", "--include-nics", NIC];
+  const set = await place.traffic("set", ...options);
   assertEquals(set.code, 0, set.output);
   assertMatch(set.output, /^No agent is running; the next one starts with these totals\.$/m);
   assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
@@ -187,15 +181,6 @@ function damageNewest(path: string): void {
   const header = new TextDecoder("latin1").decode(bytes).indexOf("komari-agent-state-1 2 ");
   bytes[header + 60] = (bytes[header + 60] ?? 0) ^ 1;
   Deno.writeFileSync(path, bytes);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 test("the agent reports on without a place for the month, and takes over the official count", async (place) => {

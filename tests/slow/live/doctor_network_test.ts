@@ -1,11 +1,15 @@
 import { createSocket } from "node:dgram";
+import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
-import { canMakeNetworks, layCable, NetworkNamespace, randomNet } from "./network_namespace.ts";
+import { leadToPanel } from "./cable_lead.ts";
+import { canMakeNetworks, NetworkNamespace, randomNet } from "./network_namespace.ts";
 import {
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
+  problemsIn,
+  type ProblemText,
   untilNamed,
 } from "./planted_problem.ts";
 import { unless } from "../../only_on.ts";
@@ -16,7 +20,7 @@ const TOKEN = `t0ken-${crypto.randomUUID()}`;
 const NET = randomNet();
 const [HERE, THERE] = [`${NET}.1`, `${NET}.2`];
 /** Nobody has it. */
-const NOBODY = `${NET}.9`;
+const NOBODY = `${NET}.8`;
 const DNS_PORT = 53;
 
 const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
@@ -26,13 +30,7 @@ const lack = Deno.build.os !== "linux" || Deno.uid() !== 0
   : "no networks can be made here";
 
 /** How the name server answers. */
-type NameAnswer =
-  | "panel"
-  | "0.0.0.0"
-  | "SERVFAIL"
-  | "REFUSED"
-  | "no AAAA"
-  | "late";
+type NameAnswer = "panel" | "0.0.0.0" | "SERVFAIL" | "REFUSED" | "no AAAA" | "late";
 
 const CODES: Partial<Record<NameAnswer, number>> = { SERVFAIL: 2, REFUSED: 5 };
 const LATE_MS = 3_000;
@@ -76,20 +74,6 @@ class NameServer implements Disposable {
   }
 }
 
-/** Hands connections to one port of the cable's end to a panel on loopback. */
-function forward(panel: URL): Deno.TcpListener {
-  const listener = Deno.listen({ hostname: HERE, port: 0 });
-  (async () => {
-    for await (const client of listener) {
-      const server = await Deno.connect({ hostname: panel.hostname, port: Number(panel.port) });
-      // A client that is gone ends both.
-      client.readable.pipeTo(server.writable).catch(() => {});
-      server.readable.pipeTo(client.writable).catch(() => {});
-    }
-  })();
-  return listener;
-}
-
 interface Row extends PlantedProblem {
   /** Lines of shell within the network that make the problem and take it away. */
   readonly plant: string;
@@ -104,7 +88,7 @@ interface Row extends PlantedProblem {
 function rows(port: number): Row[] {
   const up =
     `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`;
-  return `
+  return problemsIn(`
 # nothing but that the panel has no TLS
 → encryption warning: not used: everything goes unencrypted
 # an interface that is down
@@ -183,17 +167,13 @@ plant: ip -4 addr flush dev eth0; echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_i
 heal: echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6; ${up}
 endpoint: http://192.0.2.7
 → connect failed: this machine has no address of that family | 1. this machine has no IPv4: give the panel's name an IPv6 address
-`.trim().slice(2).split("\n# ").map((text) => rowOf(text, port));
+`).map((row) => rowOf(row, port));
 }
 
-function rowOf(text: string, port: number): Row {
-  const [cause = "", ...lines] = text.split("\n");
-  const field = (name: string) =>
-    lines.find((line) => line.startsWith(name))?.slice(name.length).replaceAll("⏎", "\n");
-  const [, check, status = "", words = ""] =
-    /^(\w+) (failed|warning): (.*)$/.exec(field("→ ") ?? "") ?? [];
+function rowOf(row: ProblemText, port: number): Row {
+  const { field } = row;
   return {
-    ...{ cause, check, status: status as Row["status"], words: words.split(" | ") },
+    ...row,
     ...{ plant: field("plant: ") ?? "true", heal: field("heal: ") ?? "true" },
     answer: (field("answer: ") ?? "panel") as NameAnswer,
     endpoint: field("endpoint: ") ?? `http://panel.test:${port}`,
@@ -221,43 +201,29 @@ function seeing(
 const here = unless(lack);
 
 here.test("doctor names what is planted in a network of its own", async () => {
-  const folder = await Deno.makeTempDir();
-  const panel = await startTestPanel({ token: TOKEN });
+  using folder = new TempFolder();
+  using panel = await startTestPanel({ token: TOKEN });
   using namespace = new NetworkNamespace();
-  const name = `doc${crypto.randomUUID().slice(0, 8)}`;
-  layCable({ namespace, name: "eth0" }, { name });
-  new Deno.Command("sh", {
-    args: ["-c", `ip addr add ${HERE}/24 dev ${name} && ip link set ${name} up`],
-  }).outputSync();
-  namespace.run(
-    `ip addr add ${THERE}/24 dev eth0; ip link set eth0 up; ip route add default via ${HERE}`,
-  );
+  await using lead = leadToPanel(namespace, { name: "eth0", port: panel.port, net: NET });
+  namespace.run(`ip route add default via ${HERE}`);
   using names = await new NameServer().listen();
-  const listener = forward(new URL(panel.url));
-  const { port } = listener.addr;
-  try {
-    const diagnoses: Diagnosis[] = [];
-    for (const row of rows(port)) {
-      names.answer = row.answer;
-      namespace.run(row.plant);
-      const args = ["doctor", "-e", row.endpoint, "-t", TOKEN, "--json"];
-      const options = { through: seeing(namespace, row.files, folder) };
-      diagnoses.push(
-        await untilNamed(row, async () => {
-          await using doctor = new AgentProcess(
-            [...args, "--install-service-name", "no-such"],
-            options,
-          );
-          const { code } = await doctor.ends();
-          return { code, output: doctor.output };
-        }),
-      );
-      namespace.run(row.heal);
-    }
-    printDiagnoses(diagnoses);
-  } finally {
-    listener.close();
-    panel.close();
-    await Deno.remove(folder, { recursive: true });
+  const diagnoses: Diagnosis[] = [];
+  for (const row of rows(Number(new URL(lead.url).port))) {
+    names.answer = row.answer;
+    namespace.run(row.plant);
+    const args = ["doctor", "-e", row.endpoint, "-t", TOKEN, "--json"];
+    const options = { through: seeing(namespace, row.files, folder.path) };
+    diagnoses.push(
+      await untilNamed(row, async () => {
+        await using doctor = new AgentProcess(
+          [...args, "--install-service-name", "no-such"],
+          options,
+        );
+        const { code } = await doctor.ends();
+        return { code, output: doctor.output };
+      }),
+    );
+    namespace.run(row.heal);
   }
+  printDiagnoses(diagnoses);
 });

@@ -10,6 +10,8 @@ import {
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
+  problemsIn,
+  type ProblemText,
   untilNamed,
 } from "./planted_problem.ts";
 import { MachineContainer } from "./machine_container.ts";
@@ -66,7 +68,7 @@ function byHand(change: string): Pick<Row, "plant" | "heal"> {
 function rows({ url, token }: TestPanel, closing: number): Row[] {
   const { port } = new URL(url);
   const official = `[Service]\\nExecStart=/opt/komari/agent -e ${url} -t ${token}\\n`;
-  return `
+  return problemsIn(`
 # nothing
 true
 heal: true
@@ -228,21 +230,18 @@ mv ${INSTALLED} /tmp/program && { systemctl restart ${SERVICE} || true; }
 # a configuration that its user may not read
 chmod 600 /etc/${SERVICE}/config.json && { systemctl restart ${SERVICE} || true; }
 → service failed: which is user 0's with mode 600 | 1. chgrp
-`.trim().slice(2).split("\n# ").map(rowOf);
+`).map(rowOf);
 }
 
 /** Without more, `status` exits with 0 where all is fine, and an agent reports where nothing has failed. */
-function rowOf(text: string): Row {
-  const [cause = "", ...lines] = text.split("\n").map((line) => line.replaceAll("⏎", "\n"));
-  const field = (name: string) => lines.find((line) => line.startsWith(name))?.slice(name.length);
+function rowOf(row: ProblemText): Row {
+  const { field, flags, check, status } = row;
   const [dropped, changed] = [field("drop-in: "), field("sed: ")];
   const change = dropped !== undefined
     ? dropIn(...dropped.split(" | "))
     : changed !== undefined
     ? byHand(changed)
-    : { plant: lines[0] ?? "" };
-  const [, check, status = "", flags = "", words = ""] =
-    /^(?:(\S+) )?(failed|warning|ok)((?: \w+=\w+)*):(?: ([^]*))?$/.exec(field("→ ") ?? "") ?? [];
+    : { plant: field("") ?? "" };
   // A warning may be one of `status`, too.
   const code = /exit=(\d|undefined)/.exec(flags)?.[1] ??
     (status === "ok" ? "0" : check === "service" && status === "failed" ? "1" : "undefined");
@@ -250,8 +249,8 @@ function rowOf(text: string): Row {
   const reports = /reports=(\w+)/.exec(flags)?.[1] ??
     `${code === "0" || (code === "undefined" && !flags.includes("exit="))}`;
   return {
-    ...{ cause, ...change, check, status: status as Row["status"] },
-    words: words === "" ? [] : words.split(" | "),
+    ...row,
+    ...change,
     statusCode: code === "undefined" ? undefined : code === "0" ? 0 : 1,
     ...(heal !== undefined && { heal }),
     ...(waitsFor !== undefined && { waitsFor }),

@@ -8,6 +8,8 @@ import {
   type Diagnosis,
   type PlantedProblem,
   printDiagnoses,
+  problemsIn,
+  type ProblemText,
   untilNamed,
 } from "./planted_problem.ts";
 import { unless } from "../../only_on.ts";
@@ -27,7 +29,7 @@ interface World {
   readonly socks: number;
 }
 
-/** The servers of an nginx, by what is wrong with each. */
+/** The servers of an nginx, by what is wrong with each; `@NAME` is the certificate of one that speaks TLS. */
 const SITES = {
   good: "",
   "bad gateway": "location / { proxy_pass http://127.0.0.1:9; }",
@@ -42,43 +44,29 @@ const SITES = {
   unavailable: "location / { return 503; }",
   "too many": "location / { return 429; }",
   "own failure": "location / { return 500; }",
-  tls: "",
-  "wrong name": "",
-  expired: "",
-  "not yet valid": "",
-  "self-signed": "",
-  "version 1": "",
-  "no chain": "",
-  "client certificate": "ssl_verify_client on; ssl_client_certificate $FOLDER/ca.pem;",
-  "no such site": "ssl_reject_handshake on;",
-  "old tls": "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
+  tls: "@good",
+  "wrong name": "@wrong",
+  expired: "@expired",
+  "not yet valid": "@future",
+  "self-signed": "@self",
+  "version 1": "@version1",
+  "no chain": "@alone",
+  "client certificate": "@good ssl_verify_client on; ssl_client_certificate $FOLDER/ca.pem;",
+  "no such site": "@good ssl_reject_handshake on;",
+  "old tls": "@good ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
 } as const;
 
 type Site = keyof typeof SITES;
-
-/** The certificates of the sites that speak TLS. */
-const CERTIFICATES: Readonly<Partial<Record<Site, string>>> = {
-  tls: "good",
-  "wrong name": "wrong",
-  expired: "expired",
-  "not yet valid": "future",
-  "self-signed": "self",
-  "version 1": "version1",
-  "no chain": "alone",
-  "client certificate": "good",
-  "no such site": "good",
-  "old tls": "good",
-};
 
 function siteText(
   site: Site,
   { port, panel, folder }: { port: number; panel: string; folder: string },
 ): string {
-  const certificate = CERTIFICATES[site];
+  const [, certificate, rest = ""] = /^(?:@(\w+))?(.*)$/.exec(SITES[site]) ?? [];
   const tls = certificate === undefined
     ? ""
     : `ssl_certificate ${folder}/${certificate}.pem; ssl_certificate_key ${folder}/${certificate}.key;`;
-  const text = SITES[site].replaceAll("$FOLDER", folder);
+  const text = rest.replaceAll("$FOLDER", folder);
   const pass = text.includes("location / ") ? "" : `location / { proxy_pass ${panel}; }`;
   const upgrade = site === "no upgrade"
     ? ""
@@ -191,261 +179,168 @@ async function answers(port: number): Promise<void> {
 }
 
 interface Row extends PlantedProblem {
-  readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly through?: readonly string[];
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly through: readonly string[];
 }
 
+/**
+ * The problems: a name, the arguments, in which `http:SITE` and `https:SITE` stand for addresses, and after
+ * the arrow what is said.
+ */
 function rows({ panel, ports, folder, socks }: World): Row[] {
-  const plain = (site: Site) => `http://127.0.0.1:${ports[site]}`;
-  const secure = (site: Site) => `https://localhost:${ports[site]}`;
-  const at = (url: string, ...more: string[]) => ({ args: ["-e", url, "-t", TOKEN, ...more] });
-  const trusting = (site: Site) => at(secure(site), "--ca-cert", `${folder}/ca.pem`);
-  const failed = (
-    check: string,
-    ...words: string[]
-  ) => ({ check, status: "failed", words } as const);
-  const warning = (check: string, ...words: string[]) =>
-    ({ check, status: "warning", words }) as const;
-  const fine = { check: undefined, status: "ok", words: [] } as const;
   const dead = freePort();
-  return [
-    { cause: "nothing", ...at(plain("good")), ...fine },
-    { cause: "nothing, by TLS of an own authority", ...trusting("tls"), ...fine },
-    {
-      cause: "nothing: --ca-cert with a plain self-signed certificate",
-      ...at(secure("self-signed"), "--ca-cert", `${folder}/self.pem`),
-      ...fine,
-    },
-    {
-      cause: "nothing, by TLS of an authority that was added to the system",
-      ...at(secure("tls")),
-      through: trusted(folder),
-      ...fine,
-    },
-    {
-      cause: "the panel is down behind nginx",
-      ...at(plain("bad gateway")),
-      ...failed("panel", "502 Bad Gateway", "see whether the panel runs", "proxy_pass"),
-    },
-    {
-      cause: "nginx answers 503",
-      ...at(plain("unavailable")),
-      ...failed(
-        "panel",
-        "503 Service Temporarily Unavailable",
-        "whether the panel runs",
-        "limit_req",
-      ),
-    },
-    {
-      cause: "nginx takes small bodies only",
-      ...at(plain("small bodies")),
-      ...failed("panel", "413 Request Entity Too Large", "client_max_body_size"),
-    },
-    {
-      cause: "nginx asks for a password",
-      ...at(plain("password")),
-      ...failed("panel", "asks for a password", "the token is not the cause"),
-    },
-    {
-      cause: "a login page in front of the panel",
-      ...at(plain("login page")),
-      ...failed("panel", "redirected to https://login.example/start"),
-    },
-    {
-      cause: "a firewall answers 403",
-      ...at(plain("forbidden")),
-      ...failed("panel", "403 Forbidden", "let /api/clients/ pass"),
-    },
-    {
-      cause: "a firewall answers the panel's calls alone",
-      ...at(plain("calls refused")),
-      ...failed(
-        "panel",
-        "a Komari panel answers here (",
-        "refuses an agent's calls: status 403",
-        "let /api/clients/ pass",
-      ),
-    },
-    {
-      cause: "the address is another site's",
-      ...at(plain("another site")),
-      ...failed(
-        "panel",
-        "no Komari panel at this address",
-        "Welcome to nginx!",
-        "correct the address",
-      ),
-    },
-    {
-      cause: "nginx passes no upgrades",
-      ...at(plain("no upgrade")),
-      ...warning("websocket", "the Upgrade header is removed", "proxy_http_version 1.1"),
-    },
-    {
-      cause: "http:// to a port of TLS",
-      ...at(plain("tls")),
-      ...failed("panel", "plain HTTP request was sent to HTTPS port", "write https://"),
-    },
-    {
-      cause: "https:// to a plain port",
-      ...at(secure("good")),
-      ...failed("tls", "does not speak TLS", "write http://localhost"),
-    },
-    {
-      cause: "a certificate for other names",
-      ...trusting("wrong name"),
-      ...failed("tls", "for other.example, third.example", "a certificate for localhost"),
-    },
-    {
-      cause: "an expired certificate",
-      ...trusting("expired"),
-      ...failed("tls", "expired 3", "by the clock of that server it is", "→ renew the certificate"),
-    },
-    {
-      cause: "a certificate of the future",
-      ...trusting("not yet valid"),
-      ...failed("tls", "valid from", "the date here is", "make a new certificate"),
-    },
-    {
-      cause: "an unknown authority",
-      ...at(secure("tls")),
-      ...failed(
-        "tls",
-        "its issuer is unknown",
-        "--ca-cert FILE",
-        "openssl s_client -connect",
-        "2. ",
-      ),
-    },
-    {
-      cause: "a self-signed certificate without --ca-cert",
-      ...at(secure("self-signed")),
-      ...failed("tls", "it is self-signed", "--ca-cert FILE"),
-    },
-    {
-      cause: "a certificate of X.509 version 1",
-      ...trusting("version 1"),
-      ...failed("tls", "X.509 version 1", "subjectAltName=DNS:localhost"),
-    },
-    {
-      cause: "a chain without its intermediate certificate",
-      ...trusting("no chain"),
-      ...failed("tls", "its issuer is unknown", "→ give the panel's server the full chain"),
-    },
-    {
-      cause: "a server that requires a client certificate",
-      ...trusting("client certificate"),
-      ...failed(
-        "panel",
-        "No required SSL certificate was sent",
-        "let /api/clients/ pass without",
-      ),
-    },
-    {
-      cause: "a server that has no site of that name",
-      ...trusting("no such site"),
-      ...failed("tls", "the server has no site of that name", "→ correct the name in -e"),
-    },
-    {
-      cause: "TLS 1.1",
-      ...trusting("old tls"),
-      ...failed("tls", "it has no TLS 1.2 or 1.3", "ssl_protocols TLSv1.2"),
-    },
-    {
-      cause: "the panel answers 500",
-      ...at(plain("own failure")),
-      ...failed("panel", "status 500", "the server has failed", "read the log"),
-    },
-    {
-      cause: "a limit of requests",
-      ...at(plain("too many")),
-      ...failed("panel", "status 429", "→ raise the limit"),
-    },
-    {
-      cause: "a SOCKS proxy that does not reach the panel",
-      ...at("https://panel.example"),
-      env: { HTTPS_PROXY: `socks5h://127.0.0.1:${socks}` },
-      ...failed(
-        "connect",
-        "the proxy answers that the host is unreachable",
-        "on the proxy's machine",
-      ),
-    },
-    {
-      cause: "a name that does not resolve",
-      ...at("http://panel.invalid"),
-      ...failed("dns", "no such name: panel.invalid; asked ", "NXDOMAIN", "correct the name"),
-    },
-    {
-      cause: "nothing listens on the port",
-      ...at(`http://127.0.0.1:${dead}`),
-      ...failed("connect", "connection refused", "start the panel", "correct -e"),
-    },
-    {
-      cause: "the token of another node",
-      args: ["-e", plain("good"), "-t", "t0ken-of-no-node-at-al"],
-      ...failed(
-        "token",
-        "does not know this token (flag --token)",
-        "whether the node is still there",
-      ),
-    },
-    {
-      cause: "a proxy that drops the query",
-      ...at(plain("no query")),
-      ...failed(
-        "token",
-        "does not know this token",
-      ),
-    },
-    {
-      cause: "no token",
-      args: ["-e", plain("good")],
-      ...failed("token", "no token is configured"),
-    },
-    {
-      cause: "a dead proxy",
-      ...at("http://panel.example"),
-      env: { HTTP_PROXY: `http://127.0.0.1:${dead}` },
-      ...failed("connect", "the proxy", "nc -vz", "correct HTTP_PROXY", "NO_PROXY=panel.example"),
-    },
-    {
-      cause: "a proxy variable that names a web server",
-      ...at("https://panel.example"),
-      env: { HTTPS_PROXY: plain("another site") },
-      ...failed("connect", "names a proxy of that kind, not a web server"),
-    },
-    {
-      cause: "a proxy variable that names a web server, for http://",
-      ...at("http://panel.example"),
-      env: { HTTP_PROXY: plain("another site") },
-      ...failed("panel", "a web server rather than a proxy"),
-    },
-    {
-      cause: "a clock that is 400 days late",
-      ...at(panel),
-      through: ["faketime", "400 days ago"],
-      ...warning("clock", "400 days behind", "timedatectl"),
-    },
-    {
-      cause: "a clock that is 400 days late, by TLS",
-      ...trusting("tls"),
-      through: ["faketime", "400 days ago"],
-      ...failed("tls", "not valid", "the date here is", "→ set this machine's clock: timedatectl"),
-    },
-    {
-      cause: "a file where the state folder should be",
-      ...at(panel, "--month-rotate", "1", "--state-dir", `${folder}/ca.pem`),
-      ...failed("state", "can't be written", "move away what is there", "--state-dir"),
-    },
-    {
-      cause: "an address of metrics that is taken",
-      ...at(panel, "--metrics", `127.0.0.1:${ports.good}`),
-      ...failed("metrics", "Address already in use", "ss -ltnp"),
-    },
-  ];
+  return problemsIn(`
+# nothing
+-e http:good
+→ ok:
+# nothing, by TLS of an own authority
+trusting tls
+→ ok:
+# nothing: --ca-cert with a plain self-signed certificate
+-e https:self-signed --ca-cert ${folder}/self.pem
+→ ok:
+# nothing, by TLS of an authority that was added to the system
+-e https:tls
+through: trusted
+→ ok:
+# the panel is down behind nginx
+-e http:bad_gateway
+→ panel failed: 502 Bad Gateway | see whether the panel runs | proxy_pass
+# nginx answers 503
+-e http:unavailable
+→ panel failed: 503 Service Temporarily Unavailable | whether the panel runs | limit_req
+# nginx takes small bodies only
+-e http:small_bodies
+→ panel failed: 413 Request Entity Too Large | client_max_body_size
+# nginx asks for a password
+-e http:password
+→ panel failed: asks for a password | the token is not the cause
+# a login page in front of the panel
+-e http:login_page
+→ panel failed: redirected to https://login.example/start
+# a firewall answers 403
+-e http:forbidden
+→ panel failed: 403 Forbidden | let /api/clients/ pass
+# a firewall answers the panel's calls alone
+-e http:calls_refused
+→ panel failed: a Komari panel answers here ( | refuses an agent's calls: status 403 | let /api/clients/ pass
+# the address is another site's
+-e http:another_site
+→ panel failed: no Komari panel at this address | Welcome to nginx! | correct the address
+# nginx passes no upgrades
+-e http:no_upgrade
+→ websocket warning: the Upgrade header is removed | proxy_http_version 1.1
+# http:// to a port of TLS
+-e http:tls
+→ panel failed: plain HTTP request was sent to HTTPS port | write https://
+# https:// to a plain port
+-e https:good
+→ tls failed: does not speak TLS | write http://localhost
+# a certificate for other names
+trusting wrong_name
+→ tls failed: for other.example, third.example | a certificate for localhost
+# an expired certificate
+trusting expired
+→ tls failed: expired 3 | by the clock of that server it is | → renew the certificate
+# a certificate of the future
+trusting not_yet_valid
+→ tls failed: valid from | the date here is | make a new certificate
+# an unknown authority
+-e https:tls
+→ tls failed: its issuer is unknown | --ca-cert FILE | openssl s_client -connect | 2. 
+# a self-signed certificate without --ca-cert
+-e https:self-signed
+→ tls failed: it is self-signed | --ca-cert FILE
+# a certificate of X.509 version 1
+trusting version_1
+→ tls failed: X.509 version 1 | subjectAltName=DNS:localhost
+# a chain without its intermediate certificate
+trusting no_chain
+→ tls failed: its issuer is unknown | → give the panel's server the full chain
+# a server that requires a client certificate
+trusting client_certificate
+→ panel failed: No required SSL certificate was sent | let /api/clients/ pass without
+# a server that has no site of that name
+trusting no_such_site
+→ tls failed: the server has no site of that name | → correct the name in -e
+# TLS 1.1
+trusting old_tls
+→ tls failed: it has no TLS 1.2 or 1.3 | ssl_protocols TLSv1.2
+# the panel answers 500
+-e http:own_failure
+→ panel failed: status 500 | the server has failed | read the log
+# a limit of requests
+-e http:too_many
+→ panel failed: status 429 | → raise the limit
+# a SOCKS proxy that does not reach the panel
+-e https://panel.example
+env: HTTPS_PROXY=socks5h://127.0.0.1:${socks}
+→ connect failed: the proxy answers that the host is unreachable | on the proxy's machine
+# a name that does not resolve
+-e http://panel.invalid
+→ dns failed: no such name: panel.invalid; asked  | NXDOMAIN | correct the name
+# nothing listens on the port
+-e http://127.0.0.1:${dead}
+→ connect failed: connection refused | start the panel | correct -e
+# the token of another node
+-e http:good -t t0ken-of-no-node-at-al
+→ token failed: does not know this token (flag --token) | whether the node is still there
+# a proxy that drops the query
+-e http:no_query
+→ token failed: does not know this token
+# no token
+-e http:good -t
+→ token failed: no token is configured
+# a dead proxy
+-e http://panel.example
+env: HTTP_PROXY=http://127.0.0.1:${dead}
+→ connect failed: the proxy | nc -vz | correct HTTP_PROXY | NO_PROXY=panel.example
+# a proxy variable that names a web server
+-e https://panel.example
+env: HTTPS_PROXY=http:another_site
+→ connect failed: names a proxy of that kind, not a web server
+# a proxy variable that names a web server, for http://
+-e http://panel.example
+env: HTTP_PROXY=http:another_site
+→ panel failed: a web server rather than a proxy
+# a clock that is 400 days late
+-e ${panel}
+through: faketime
+→ clock warning: 400 days behind | timedatectl
+# a clock that is 400 days late, by TLS
+trusting tls
+through: faketime
+→ tls failed: not valid | the date here is | → set this machine's clock: timedatectl
+# a file where the state folder should be
+-e ${panel} --month-rotate 1 --state-dir ${folder}/ca.pem
+→ state failed: can't be written | move away what is there | --state-dir
+# an address of metrics that is taken
+-e ${panel} --metrics 127.0.0.1:${ports.good}
+→ metrics failed: Address already in use | ss -ltnp
+`).map((row) => rowOf(row, { ports, folder }));
+}
+
+function rowOf(row: ProblemText, { ports, folder }: Pick<World, "ports" | "folder">): Row {
+  const portOf = (name: string) => ports[name.replaceAll("_", " ") as Site];
+  const filled = (text = "") =>
+    text.replace(/^trusting (\w+)/, `-e https:$1 --ca-cert ${folder}/ca.pem`)
+      .replace(/\bhttp:([\w-]+)/g, (_, site) => `http://127.0.0.1:${portOf(site)}`)
+      .replace(/\bhttps:([\w-]+)/g, (_, site) => `https://localhost:${portOf(site)}`);
+  const args = filled(row.field("")).split(" ");
+  const token = args.includes("-t") ? [] : ["-t", TOKEN];
+  const [name, value = ""] = filled(row.field("env: ")).split("=");
+  const through = row.field("through: ");
+  return {
+    ...row,
+    args: [...args.at(-1) === "-t" ? args.slice(0, -1) : args, ...token],
+    env: name ? { [name]: value } : {},
+    through: through === "faketime"
+      ? ["faketime", "400 days ago"]
+      : through === "trusted"
+      ? trusted(folder)
+      : [],
+  };
 }
 
 /** The command that starts another one on a system to which the authority of the sites was added. */
@@ -473,11 +368,8 @@ here.test("doctor names what is planted on the way to a panel", () =>
   inWorld(async (world) => {
     const diagnoses: Diagnosis[] = [];
     for (const row of rows(world)) {
-      const args = ["doctor", ...row.args ?? [], "--json", "--install-service-name", "no-such"];
-      const options = {
-        env: { ...world.env, ...row.env },
-        ...row.through && { through: row.through },
-      };
+      const args = ["doctor", ...row.args, "--json", "--install-service-name", "no-such"];
+      const options = { env: { ...world.env, ...row.env }, through: row.through };
       diagnoses.push(
         await untilNamed(row, async () => {
           await using doctor = new AgentProcess(args, options);

@@ -1,4 +1,5 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
+import type { DryRun } from "../../../lib/cli/dry_run.ts";
 import { startTestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { succeeds } from "./command.ts";
@@ -130,6 +131,11 @@ here.test(`a dry run does not count a file system that another mount hides${need
   assertEquals(told.report.disk.total - before.total, namespace.space("/srv/disk").total);
 });
 
+/** Why each mount counts or not, by its name. */
+function rulesOf({ mountPoints }: DryRun): Record<string, string> {
+  return Object.fromEntries(mountPoints.map(({ name, rule }) => [name, rule]));
+}
+
 /** Where the agent and its runtime are; a container made of the root alone has no other disks. */
 const onRoot = [Deno.execPath(), import.meta.filename ?? "", Deno.cwd()].every((path) =>
   path === "" || Deno.statSync(path).dev === Deno.statSync("/").dev
@@ -168,32 +174,6 @@ const fuse = needed || has("fuse") && Deno.statSync("/dev/fuse").isCharDevice
 
 const withFuse = onlyIf(fuse === "");
 
-withFuse.test(`an agent reports on beside a mount that never answers, and names it once${fuse}`, async () => {
-  // Whoever has the device open is who should answer: a shell that never does.
-  await using namespace = await MountNamespace.with(`
-      mkdir /srv/hung; exec 3<>/dev/fuse
-      mount -i -t fuse.live -o fd=3,rootmode=40000,user_id=0,group_id=0,allow_other hung /srv/hung
-    `);
-  const through = namespace.enter;
-  const told = await dryRun([], { through });
-  const hung = told.mountPoints.find((it) => it.name.startsWith("/srv/hung "));
-  assertEquals(hung?.rule, "served by a program: fuse.live");
-
-  using panel = await startTestPanel({ token: "l1ve-m0unts" });
-  const args = ["-e", panel.url, "-t", panel.token, "-i", "0.3"];
-  const wanted = ["--include-mountpoint", "/;/srv/hung"];
-  await using agent = new AgentProcess([...args, ...wanted], { through });
-  await agent.says("statfs on /srv/hung timed out");
-  const { reports } = panel.state.counts;
-  assertGreater(reports, 5);
-  await panel.state.until(({ counts }) => counts.reports > reports + 10);
-  assertEquals(agent.lines("statfs on /srv/hung timed out").length, 1, agent.output);
-  const { total } = namespace.space("/");
-  for (const { value } of panel.state.reports) assertEquals(value.disk.total, total);
-  assertEquals(panel.state.violations, []);
-  assertEquals((await agent.stop()).code, 0, agent.output);
-});
-
 withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, and names it${fuse}`, async () => {
   using images = new Images();
   images.make("ntfs", 8, "mkfs.ext4", "-q", "-F");
@@ -213,7 +193,7 @@ withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, a
   const through = namespace.enter;
   const message = 'cannot measure part of disk space "/srv/ntfs"';
   const told = await dryRun([], { through });
-  const rules = Object.fromEntries(told.mountPoints.map(({ name, rule }) => [name, rule]));
+  const rules = rulesOf(told);
   assertEquals(rules["/srv/ntfs (fuseblk of /dev/shm/ntfs)"], "disk: fuseblk, without answer");
   assertEquals(told.report.message, message);
   assertEquals(rules["/srv/disk (ext4 of /dev/shm/disk)"], "disk: ext4");
@@ -235,23 +215,17 @@ withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, a
   assertEquals((await agent.stop()).code, 0, agent.output);
 });
 
-Deno.test({
-  name: `a program's file system that the agent's user may not use is named${fuse}`,
-  ignore: fuse !== "",
-  async fn() {
-    await using namespace = await MountNamespace.with(`
+withFuse.test(`a program's file system that the agent's user may not use is named${fuse}`, async () => {
+  await using namespace = await MountNamespace.with(`
       mkdir /srv/roots; exec 3<>/dev/fuse
       mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 roots /srv/roots
     `);
-    const told = await dryRun(["--include-mountpoint", "/;/srv/roots"], {
-      through: namespace.enter,
-    });
-    const rules = Object.fromEntries(told.mountPoints.map(({ name, rule }) => [name, rule]));
-    const rule = "included by --include-mountpoint, without a size";
-    assertEquals(rules["/srv/roots (fuse of roots)"], rule);
-    assertEquals(told.report.message, 'cannot measure part of disk space "/srv/roots"');
-    assertEquals(told.report.disk.total, namespace.space("/").total);
-  },
+  const wanted = ["--include-mountpoint", "/;/srv/roots"];
+  const told = await dryRun(wanted, { through: namespace.enter });
+  const rule = "included by --include-mountpoint, without a size";
+  assertEquals(rulesOf(told)["/srv/roots (fuse of roots)"], rule);
+  assertEquals(told.report.message, 'cannot measure part of disk space "/srv/roots"');
+  assertEquals(told.report.disk.total, namespace.space("/").total);
 });
 
 const capabilities = needed || succeeds("setpriv", "--version")

@@ -157,23 +157,6 @@ here.test(`a dry run counts what passes a bridge, its port and the way out once$
   assertLess(200_000, totalDown);
 });
 
-here.test(`a dry run does not count a bridge port of any name beside the uplink${needed}`, async () => {
-  using site = new Site();
-  const { machine } = site;
-  site.goOutside();
-  site.layOut({ bridge: "lan", port: "guest" });
-  site.send(300);
-  const from = machine.movedBy("eth0");
-  const { interfaces, report } = await dryRun([], { through: machine.enter });
-  const rules = Object.fromEntries(interfaces.map(({ name, rule }) => [name, rule]));
-  assertEquals(rules.guest, "virtual: bridge port");
-  assertEquals(rules.eth0, "kind veth: no interface has a device");
-  const { totalUp, totalDown } = report.network;
-  within({ sent: totalUp, received: totalDown }, { from, to: machine.movedBy("eth0") });
-  // The same bytes were received by the port.
-  assertLess(300_000, machine.movedBy("guest").received);
-});
-
 here.test(`a dry run in a container counts its uplink, whatever its name${needed}`, async () => {
   for (
     const [uplink, ...inner] of [
@@ -244,60 +227,6 @@ here.test(`a dry run counts what the lists of interfaces name, and an include wi
   }
 });
 
-/** Not every kernel was built with it. */
-const withIpv6 = Deno.readTextFileSync("/proc/net/protocols").includes("TCPv6");
-
-/** Opens sockets of all kinds, says that it has, and holds them until its standard input ends. */
-const SOCKETS = `
-  const { createSocket } = await import("node:dgram");
-  const listeners = [];
-  for (const hostname of ["127.0.0.1", "0.0.0.0"${withIpv6 ? ', "::"' : ""}]) {
-    listeners.push(Deno.listen({ hostname, port: 0 }));
-  }
-  const [{ addr: { port } }] = listeners;
-  const ends = [];
-  for (let made = 0; made < 12; made++) {
-    const end = Deno.connect({ hostname: "127.0.0.1", port });
-    ends.push([await listeners[0].accept(), await end]);
-  }
-  for (const [near, far] of ends.splice(8)) {
-    near.close();
-    await far.read(new Uint8Array(1));
-    far.close();
-  }
-  for (const kind of ["udp4", "udp4"${withIpv6 ? ', "udp6"' : ""}]) {
-    await new Promise((bound) => createSocket(kind).bind(0, bound));
-  }
-  console.log("ready");
-  for await (const _ of Deno.stdin.readable);
-  Deno.exit();
-`;
-
-here.test(`a dry run counts the sockets of its own network in every state${needed}`, async () => {
-  using machine = new NetworkNamespace();
-  const [command = "", ...words] = machine.enter;
-  const holder = new Deno.Command(command, {
-    args: [...words, Deno.execPath(), "eval", SOCKETS],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const reader = holder.stdout.getReader();
-    const { value } = await reader.read();
-    assertEquals(new TextDecoder().decode(value), "ready\n");
-    await reader.cancel();
-    const rows = (kind: string) =>
-      Number(machine.run(`cat /proc/net/${kind} /proc/net/${kind}6 2>/dev/null | grep -c :`));
-    const { report } = await dryRun([], { through: machine.enter });
-    // 2 or 3 that listen, both ends of 8 connections, and 4 that wait for their end.
-    assertEquals(report.connections, withIpv6 ? { tcp: 23, udp: 3 } : { tcp: 22, udp: 2 });
-    assertEquals(report.connections, { tcp: rows("tcp"), udp: rows("udp") });
-  } finally {
-    await holder.stdin.close();
-    await holder.status;
-  }
-});
-
 /** The agent in the machine of a site, whose `eth0` leads to the panel. */
 async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): Promise<void> {
   using site = new Site();
@@ -331,13 +260,18 @@ async function nextReport({ state }: TestPanel, from?: Moved): Promise<Moved> {
   return { sent: network.totalUp, received: network.totalDown };
 }
 
+/** A report that has all that interfaces have moved by now, and nothing twice. */
+async function holds(panel: TestPanel, moved: () => Moved): Promise<Moved> {
+  const from = moved();
+  const report = await nextReport(panel, from);
+  within(report, { from, to: moved() });
+  return report;
+}
+
 here.test(`an agent counts an interface once that is renamed${needed}`, async () => {
   await withAgent(async (site, panel) => {
     const { machine } = site;
-    const report = async (name: string) => {
-      const from = machine.movedBy("eth0", name);
-      within(await nextReport(panel, from), { from, to: machine.movedBy("eth0", name) });
-    };
+    const report = (name: string) => holds(panel, () => machine.movedBy("eth0", name));
     makeMuchUsed(site, 3000);
     site.container.ip("link", "set", "eth1", "netns", machine.name);
     await report("eth1");
@@ -367,21 +301,16 @@ here.test(`an agent counts interfaces that come later, go and return, and no tot
     const { machine, container } = site;
     /** What went by on interfaces that are gone for good. */
     let gone: Moved = { sent: 0, received: 0 };
-    async function holds(): Promise<Moved> {
-      const from = plus(gone, machine.movedBy("eth0", "eth1"));
-      const report = await nextReport(panel, from);
-      within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
-      return report;
-    }
-    const atFirst = await holds();
+    const all = () => plus(gone, machine.movedBy("eth0", "eth1"));
+    const atFirst = await holds(panel, all);
     site.send(500);
-    const sent = await holds();
+    const sent = await holds(panel, all);
     assertLess(500_000, sent.sent - atFirst.sent);
 
     makeMuchUsed(site, 3000);
     const before = panel.state.counts.reports;
     container.ip("link", "set", "eth1", "netns", machine.name);
-    const came = await holds();
+    const came = await holds(panel, all);
     assertLess(3_000_000, came.sent - sent.sent);
 
     const used = machine.movedBy("eth1");
@@ -392,14 +321,14 @@ here.test(`an agent counts interfaces that come later, go and return, and no tot
       to: plus(used, machine.movedBy("eth0")),
     });
     container.ip("link", "set", "eth1", "netns", machine.name);
-    await holds();
+    await holds(panel, all);
 
     machine.ip("link", "del", "eth1");
     await nextReport(panel);
     gone = used;
     makeMuchUsed(site, 1000);
     container.ip("link", "set", "eth1", "netns", machine.name);
-    await holds();
+    await holds(panel, all);
 
     // What an interface brings along is no speed; the agent's own reports are all that went by.
     const since = panel.state.reports.slice(before - panel.state.counts.reports);
@@ -440,9 +369,7 @@ here.test(`an agent counts on when two interfaces swap names${needed}`, async ()
         machine.rename(from, to);
       }
       machine.send(20, "172.31.252.9");
-      const from = machine.movedBy("eth0", "eth1", "eth2");
-      const report = await nextReport(panel, from);
-      within(report, { from, to: machine.movedBy("eth0", "eth1", "eth2") });
+      await holds(panel, () => machine.movedBy("eth0", "eth1", "eth2"));
     }
     await nextReport(panel);
     assertLess(3_000_000, machine.movedBy("eth1", "eth2").sent);
@@ -460,9 +387,7 @@ here.test(`an agent counts an interface each time that it is made anew${needed}`
       if (time > 0) machine.ip("link", "del", "eth1");
       layOutside(site, "eth1", "172.31.252");
       machine.send(1000, "172.31.252.9");
-      const from = plus(gone, machine.movedBy("eth0", "eth1"));
-      const report = await nextReport(panel, from);
-      within(report, { from, to: plus(gone, machine.movedBy("eth0", "eth1")) });
+      await holds(panel, () => plus(gone, machine.movedBy("eth0", "eth1")));
       gone = plus(gone, machine.movedBy("eth1"));
     }
     assertLess(5_000_000, gone.sent);
@@ -478,9 +403,7 @@ here.test(`an agent decides again about an interface that joins a bridge${needed
     const { machine } = site;
     layOutside(site, "guest", "172.31.252");
     machine.send(1000, "172.31.252.9");
-    const from = machine.movedBy("eth0", "guest");
-    const alone = await nextReport(panel, from);
-    within(alone, { from, to: machine.movedBy("eth0", "guest") });
+    await holds(panel, () => machine.movedBy("eth0", "guest"));
     machine.ip("addr", "flush", "dev", "guest");
     machine.ip("link", "add", "lan", "type", "bridge");
     machine.ip("link", "set", "guest", "master", "lan");
@@ -515,15 +438,10 @@ withBonds.test(`an agent counts a bond once that is made and removed while it ru
       layCable({ namespace: machine, name }, { namespace: site.outside, name: `far${name}` });
       site.outside.ip("link", "set", `far${name}`, "up");
     }
-    const members = () => machine.movedBy("eth0", "eth1", "eth2");
-    async function holds(): Promise<void> {
-      const from = members();
-      const report = await nextReport(panel, from);
-      within(report, { from, to: members() });
-    }
+    const all = () => machine.movedBy("eth0", "eth1", "eth2");
     machine.settle("eth1", "172.31.252", 2);
     machine.send(1000, "172.31.252.9");
-    await holds();
+    await holds(panel, all);
     // A bond of one, of two, of none, and then no bond.
     machine.ip("addr", "flush", "dev", "eth1");
     machine.ip("link", "set", "eth1", "down");
@@ -531,22 +449,22 @@ withBonds.test(`an agent counts a bond once that is made and removed while it ru
     machine.ip("link", "set", "eth1", "master", "bond7");
     machine.settle("bond7", "172.31.253", 2);
     machine.send(1000, "172.31.253.9");
-    await holds();
+    await holds(panel, all);
     machine.send(1000, "172.31.253.9");
-    await holds();
+    await holds(panel, all);
     machine.ip("link", "set", "eth2", "master", "bond7");
     machine.send(1000, "172.31.253.9");
-    await holds();
+    await holds(panel, all);
     const told = await dryRun([], { through: machine.enter });
     const rules = Object.fromEntries(told.interfaces.map(({ name, rule }) => [name, rule]));
     assertEquals([rules.bond7, rules.eth1], ["bond", "bond slave of bond7"]);
     machine.ip("link", "set", "eth1", "nomaster");
     machine.send(1000, "172.31.253.9");
-    await holds();
+    await holds(panel, all);
     machine.ip("link", "del", "bond7");
     machine.settle("eth1", "172.31.252", 2);
     machine.send(1000, "172.31.252.9");
-    await holds();
-    assertLess(6_000_000, members().sent);
+    await holds(panel, all);
+    assertLess(6_000_000, all().sent);
   });
 });

@@ -16,6 +16,32 @@ export interface PlantedProblem {
   readonly statusCode?: 0 | 1 | undefined;
 }
 
+/** A row of a text: its fields by name, and what has to be said. */
+export interface ProblemText extends PlantedProblem {
+  /** What stands after `NAME: `; the first line has no name. */
+  field(name: string): string | undefined;
+  /** What stands before the colon after the status. */
+  readonly flags: string;
+}
+
+/**
+ * Reads problems of a text: `# CAUSE`, lines that make it, and `→ CHECK STATUS FLAGS: WORDS | WORDS`;
+ * `⏎` ends a line of a field.
+ */
+export function problemsIn(text: string): ProblemText[] {
+  return text.trim().slice(2).split("\n# ").map((row) => {
+    const [cause = "", ...lines] = row.split("\n").map((line) => line.replaceAll("⏎", "\n"));
+    const field = (name: string) =>
+      name === "" ? lines[0] : lines.find((it) => it.startsWith(name))?.slice(name.length);
+    const [, check, status = "", flags = "", words = ""] =
+      /^(?:(\S+) )?(failed|warning|ok)((?: \w+=\w+)*):(?: ([^]*))?$/.exec(field("→ ") ?? "") ?? [];
+    return {
+      ...{ cause, check, status: status as PlantedProblem["status"], field, flags },
+      words: words === "" ? [] : words.split(" | "),
+    };
+  });
+}
+
 /** What a doctor has said about a planted problem. */
 export interface Diagnosis {
   readonly problem: PlantedProblem;

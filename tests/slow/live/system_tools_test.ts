@@ -89,20 +89,10 @@ const WITNESSES: readonly Witness[] = [
     slack: 2,
   },
   {
-    who: "cat /proc/uptime: uptime",
-    told: ({ report }) => [report.uptime],
-    seen: () => [Math.floor(Number(outputOf("cat", "/proc/uptime").split(" ", 1)[0]))],
-  },
-  {
     who: "uptime: load",
     told: ({ report: { load } }) => [load.load1, load.load5, load.load15],
     seen: () =>
       numbers((/load average: (.*)/.exec(outputOf("uptime"))?.[1] ?? "").replace(/,/g, "")),
-  },
-  {
-    who: "nproc --all: cores",
-    told: ({ basicInfo }) => [basicInfo.cpu_cores],
-    seen: () => [Number(outputOf("nproc", "--all"))],
   },
   {
     who: "lscpu: logical and physical cores",
@@ -143,39 +133,16 @@ function rowsOf(table: string): number {
   }
 }
 
-/** What a witness said right before and right after the agent. */
-interface Testimony {
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  readonly slack: number;
-}
-
-/** Whether what the agent says lies within the two. */
-function agree(told: readonly number[], { before, after, slack }: Testimony): boolean {
-  return told.every((value, index) => {
+/** Whether values lie within those before and after. */
+function lieWithin(
+  values: readonly number[],
+  [before, after]: readonly [readonly number[], readonly number[]],
+  slack: number,
+): boolean {
+  return values.every((value, index) => {
     const [one = NaN, other = NaN] = [before[index], after[index]];
     return value >= Math.min(one, other) - slack && value <= Math.max(one, other) + slack;
   });
-}
-
-/** Whether nothing worth mentioning has moved between the two. */
-function isStill({ before, after, slack }: Testimony): boolean {
-  return agree(before, { before: after, after, slack });
-}
-
-/** Sockets of both kinds and families, so that there is something to count. */
-async function withSockets(use: () => Promise<void>): Promise<void> {
-  const { createSocket } = await import("node:dgram");
-  using opened = new DisposableStack();
-  const bound: Promise<void>[] = [];
-  for (let made = 0; made < 20; made++) {
-    opened.use(Deno.listen({ hostname: made % 2 ? "127.0.0.1" : "0.0.0.0", port: 0 }));
-    const socket = createSocket("udp4");
-    opened.adopt(socket, () => socket.close());
-    bound.push(new Promise((resolve) => socket.bind(0, "127.0.0.1", resolve)));
-  }
-  await Promise.all(bound);
-  await use();
 }
 
 /** Those that this machine has. */
@@ -190,26 +157,28 @@ function present(dryRun: DryRun): Witness[] {
   });
 }
 
-Deno.test("a dry run tells the numbers that other programs tell", () =>
-  withSockets(async () => {
-    let told = await dryRun([]);
-    let open = present(told);
-    let last: string[] = [];
-    for (let looks = 0; looks < MOST_LOOKS && open.length > 0; looks++) {
-      const before = open.map(({ seen }) => seen(told));
-      told = await dryRun([]);
-      last = [];
-      open = open.filter((witness, index) => {
-        const after = witness.seen(told);
-        const values = witness.told(told);
-        const seen = { before: before[index] ?? [], after, slack: witness.slack ?? 0 };
-        if (agree(values, seen) && (isStill(seen) || looks >= PATIENT_LOOKS)) return false;
-        last.push(`${witness.who}: ${values}, not ${seen.before} to ${after}`);
-        return true;
-      });
-    }
-    assertEquals(last, []);
-  }));
+Deno.test("a dry run tells the numbers that other programs tell", async () => {
+  // So that there is something to count.
+  using _tcp = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let told = await dryRun([]);
+  let open = present(told);
+  let last: string[] = [];
+  for (let looks = 0; looks < MOST_LOOKS && open.length > 0; looks++) {
+    const before = open.map(({ seen }) => seen(told));
+    told = await dryRun([]);
+    last = [];
+    open = open.filter((witness, index) => {
+      const { slack = 0 } = witness;
+      const [after, values] = [witness.seen(told), witness.told(told)];
+      const seen = [before[index] ?? [], after] as const;
+      const isStill = lieWithin(seen[0], [after, after], slack);
+      if (lieWithin(values, seen, slack) && (isStill || looks >= PATIENT_LOOKS)) return false;
+      last.push(`${witness.who}: ${values}, not ${seen[0]} to ${after}`);
+      return true;
+    });
+  }
+  assertEquals(last, []);
+});
 
 /** What a command says in one line; `undefined` where it is missing. */
 function lineOf(command: string, ...args: readonly string[]): string | undefined {

@@ -33,16 +33,13 @@ here.test("install, reboot and uninstall on a real systemd", () =>
     assertEquals(processes.includes(panel.token), false);
     const own = processes.split("\n").filter((line) => line.includes("--config"));
     assertEquals(own.length > 0 && own.every((line) => line.startsWith(`${SERVICE} `)), true);
-    assertEquals(
-      (await machine.run(
-        `stat -c '%a %U %n' /etc/${SERVICE}/config.json /var/lib/${SERVICE} /opt/${SERVICE}/${SERVICE}`,
-      )).split("\n").slice(0, 3),
-      [
-        `640 root /etc/${SERVICE}/config.json`,
-        `700 ${SERVICE} /var/lib/${SERVICE}`,
-        `755 root /opt/${SERVICE}/${SERVICE}`,
-      ],
-    );
+    const paths = [
+      `/etc/${SERVICE}/config.json`,
+      `/var/lib/${SERVICE}`,
+      `/opt/${SERVICE}/${SERVICE}`,
+    ];
+    const modes = await machine.run(`stat -c '%a %U' ${paths.join(" ")}`);
+    assertEquals(modes, `640 root\n700 ${SERVICE}\n755 root\n`);
     const security = await machine.run(`systemd-analyze security --no-pager ${SERVICE}`);
     const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(security)?.[1]);
     assert(exposure < 3, security);

@@ -5,7 +5,7 @@ import { withFolder } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
-import { anonymousMb, residentMb, seeProcess } from "./seen_process.ts";
+import { anonymousMb, seeProcess } from "./seen_process.ts";
 import { onLinux } from "../../only_on.ts";
 
 // All that one panel may want of an agent at once, while its connections are cut.
@@ -58,31 +58,23 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
       await files.upload(path, new Blob([content]));
       await files.request("list", { path: folder });
       await reported(panel, 60);
-      const before = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
+      const look = () => ({ ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) });
+      const before = look();
       const measure = async (title: string, run: () => Promise<string>) => {
-        let [peakMb, peakAnonymousMb, descriptors] = [0, 0, 0];
+        const peak = look();
         const sampling = setInterval(() => {
-          peakMb = Math.max(peakMb, residentMb(agent.pid));
-          peakAnonymousMb = Math.max(peakAnonymousMb, anonymousMb(agent.pid));
-          descriptors = Math.max(descriptors, seeProcess(agent.pid).descriptors);
+          for (const [name, value] of Object.entries(look())) {
+            const key = name as keyof typeof peak;
+            peak[key] = Math.max(peak[key], value);
+          }
         }, SAMPLE_MS);
         const results = await run().finally(() => clearInterval(sampling));
-        await eventually(() =>
-          seeProcess(agent.pid).descriptors <= before.descriptors + KEPT_CONNECTIONS
-        ).catch(() => {});
-        const after = { ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) };
-        console.log([
-          `load: ${title}: ${results}`,
-          `MB resident ${before.residentMb.toFixed(1)} before, ${peakMb.toFixed(1)} at the peak, ${
-            after.residentMb.toFixed(1)
-          } after`,
-          `anonymous ${before.anonymousMb.toFixed(1)}, ${peakAnonymousMb.toFixed(1)}, ${
-            after.anonymousMb.toFixed(1)
-          }`,
-          `descriptors ${before.descriptors}, ${descriptors}, ${after.descriptors}`,
-        ].join("; "));
-        assertLess(peakMb, before.residentMb * MAX_PEAK_RATIO, title);
-        assertLessOrEqual(after.descriptors, before.descriptors + KEPT_CONNECTIONS, title);
+        const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
+        await eventually(() => look().descriptors <= maxDescriptors).catch(() => {});
+        const after = look();
+        console.log(`load: ${title}: ${results}`, { before, peak, after });
+        assertLess(peak.residentMb, before.residentMb * MAX_PEAK_RATIO, title);
+        assertLessOrEqual(after.descriptors, maxDescriptors, title);
         assertEquals(after.children, before.children, title);
       };
 
@@ -130,9 +122,7 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
                 return (await Deno.stat(target)).size;
               }
               let bytes = 0;
-              for await (const part of files.download(path)) {
-                bytes += part.length;
-              }
+              for await (const part of files.download(path)) bytes += part.length;
               return bytes;
             })),
         );

@@ -3,13 +3,13 @@ const CLOCK_TICKS = 100;
 
 /** What of a process can be seen from outside, without its help. */
 export interface SeenProcess {
-  readonly residentMb: number;
+  residentMb: number;
   /** Sockets of every kind that it holds. */
-  readonly sockets: number;
+  sockets: number;
   /** Open files of every kind, sockets among them. */
-  readonly descriptors: number;
+  descriptors: number;
   /** Processes that it has started and that live; an ended one that nobody has waited for counts. */
-  readonly children: number;
+  children: number;
 }
 
 /** Looks at a process of this user's by `/proc`. */

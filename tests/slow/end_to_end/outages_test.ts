@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { type FaultName, panelFault } from "../../test_panel/faults.ts";
+import type { TestFault } from "../../test_panel/test_fault.ts";
 import type { ReceivedBy } from "../../../lib/demo/panel_state.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -7,10 +8,16 @@ import { together } from "./together.ts";
 
 const TOKEN = "l1nk-tr0uble+/&=";
 
-async function play(use: (panel: TestPanel, agent: AgentProcess) => Promise<void>) {
-  using panel = await startTestPanel({ token: TOKEN });
-  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2"]);
-  await agent.says("First report accepted, by v2 WebSocket");
+/** By the HTTP interface alone, in place of WebSockets. */
+const HTTP = ["--protocol-version", "1"];
+
+async function play(
+  use: (panel: TestPanel, agent: AgentProcess) => Promise<void>,
+  { args = [], fault }: { args?: readonly string[]; fault?: TestFault } = {},
+): Promise<void> {
+  using panel = await startTestPanel({ token: TOKEN, fault });
+  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "0.2", ...args]);
+  await agent.says(`First report accepted, by ${args.length > 0 ? "v1 POST" : "v2 WebSocket"}`);
   await seen(panel, ({ counts }) => counts.basicInfos > 0);
   await use(panel, agent);
   await agent.stopsAtOnce();
@@ -32,29 +39,43 @@ function more(panel: TestPanel, by: ReceivedBy, count: number): Promise<void> {
   );
 }
 
-/** What strikes the whole panel, and what an operator reads of it; more of it strikes POST. */
+/** What strikes the whole panel, and what an operator reads of it. */
 const OUTAGES: readonly [FaultName, string][] = [
   ["status-500", "status 500"],
-  ["html", "a page of HTML"],
   ["404-install", "install mode"],
   ["302-login", "the panel's calls are redirected"],
   ["reset", "lost"],
   ["drop-mid-frame", "closed"],
 ];
 
-Deno.test("the link outlives whatever strikes the panel, and says so in few lines", async (t) => {
-  await together(t, OUTAGES, async ([fault, words]) => {
+/** What strikes the calls of version 1. */
+const HTTP_OUTAGES: readonly [FaultName, string][] = [
+  ["refuse", "refused"],
+  ["server-error", "status 502 and a page of HTML"],
+  ["token-refused", "does not know this token"],
+  ["endless", "longer than 262144 bytes"],
+  ["close", "connection was closed"],
+  ["silence", "no answer within 5 s"],
+];
+
+Deno.test("the agent outlives whatever strikes the panel, and says so in few lines", async (t) => {
+  const links = OUTAGES.map(([fault, words]) => [`${fault} of links`, fault, words] as const);
+  const calls = HTTP_OUTAGES.map(([fault, words]) => [`${fault} of calls`, fault, words] as const);
+  await together(t, [...links, ...calls], async ([name, fault, words]) => {
+    const isLink = name.endsWith("links");
     await play(async (panel, agent) => {
       await panel.setFault(panelFault(fault));
       await agent.says(words);
       // Time for lines that should not be written.
       await new Promise((resolve) => setTimeout(resolve, 2500));
       await panel.setFault(undefined);
-      await more(panel, "v2 websocket", 3);
+      await more(panel, isLink ? "v2 websocket" : "v1 post", 3);
       await agent.says("again after");
-      const lines = agent.output.split("\n").filter((line) => line.includes("panel:"));
-      assertLess(lines.length, 8, agent.output);
-    });
+      assertLess(agent.lines("panel:").length, 8, agent.output);
+      if (isLink) return;
+      assertEquals(agent.lines(words).length, 1, `said once:\n${agent.output}`);
+      assertEquals(agent.lines("again after").length, 1, agent.output);
+    }, isLink ? {} : { args: HTTP });
   });
 });
 
@@ -128,3 +149,23 @@ async function rivals(panel: TestPanel, agent: AgentProcess): Promise<void> {
 Deno.test("the link outlives what takes long to show", async (t) => {
   await together(t, SLOW, ([, use]) => play(use));
 });
+
+Deno.test("the agent goes on reporting when the task list can't be read", () =>
+  play(async (panel, agent) => {
+    await agent.says("Cannot fetch the probe tasks");
+    await more(panel, "v1 post", 3);
+    assertEquals(agent.lines("Cannot fetch the probe tasks").length, 1, agent.output);
+  }, { args: HTTP, fault: panelFault("bad-tasks") }));
+
+Deno.test("the agent sends old panels basic info without the newer fields, and remembers", () =>
+  play(async (panel, agent) => {
+    await agent.says("only without the newer fields");
+    const statuses = () =>
+      panel.state.calls.filter(({ path }) => path.endsWith("/uploadBasicInfo"))
+        .map(({ status }) => status);
+    await panel.state.until(() => statuses().length >= 3);
+    assertEquals(statuses().slice(0, 3), [500, 200, 200]);
+    const body = JSON.stringify(panel.state.basicInfos.at(-1)?.value);
+    assert(!body.includes("kernel_version") && !body.includes("cpu_physical_cores"), body);
+    assert(body.includes("cpu_cores"), body);
+  }, { args: [...HTTP, "--info-report-interval", "0.1"], fault: panelFault("no-extra-columns") }));
