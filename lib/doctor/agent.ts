@@ -45,11 +45,8 @@ export function judgeAgent(
 ): Finding {
   if (health === undefined) return skipped("no agent is seen to run here");
   const { version, pid } = health;
-  const endpoint = variableValue(found.settings, "AGENT_ENDPOINT") || config.endpoint;
-  const panels = [{ ...config, endpoint }, ...config.furtherPanels];
-  const ours = panelNames(panels.filter(({ endpoint }) => URL.canParse(endpoint)));
-  const theirs = health.panels.map(({ panel }) => panel);
-  if (ours.length > 0 && theirs.length > 0 && !theirs.some((panel) => ours.includes(panel))) {
+  const { ours, theirs, isOther } = panelsOf(config, health, found);
+  if (isOther) {
     const text = `process ${pid} reports to ${theirs.join(", ")}, and `;
     // Another agent may run beside what a command line asks about.
     return config.isConfigInstalled
@@ -85,6 +82,32 @@ export function judgeAgent(
       "give it the token by --token-file FILE or the variable AGENT_TOKEN, and restart it",
     )
     : ok(text);
+}
+
+/** The panels of a configuration, those of an agent, and whether none of them is the same. */
+function panelsOf(
+  config: Config,
+  health: Health,
+  { settings }: Pick<FoundService, "settings">,
+): { ours: string[]; theirs: string[]; isOther: boolean } {
+  const endpoint = variableValue(settings, "AGENT_ENDPOINT") || config.endpoint;
+  const panels = [{ ...config, endpoint }, ...config.furtherPanels];
+  const ours = panelNames(panels.filter(({ endpoint }) => URL.canParse(endpoint)));
+  const theirs = health.panels.map(({ panel }) => panel);
+  const isOther = ours.length > 0 && theirs.length > 0 &&
+    !theirs.some((panel) => ours.includes(panel));
+  return { ours, theirs, isOther };
+}
+
+/** The running agent, unless a command line asks about a panel that it does not report to. */
+export function agentAskedAbout(
+  config: Config,
+  health: Health | undefined,
+  found: FoundService,
+): Health | undefined {
+  return health && !config.isConfigInstalled && panelsOf(config, health, found).isOther
+    ? undefined
+    : health;
 }
 
 /** Problems of a running agent; the other parts have a check of their own. */

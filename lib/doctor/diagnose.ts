@@ -20,7 +20,13 @@ import { NodeStore } from "../panel/node_store.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import { knowsReleases, VERSION } from "../version.ts";
-import { judgeAgent, judgeConnections, judgeProbes, withReports } from "./agent.ts";
+import {
+  agentAskedAbout,
+  judgeAgent,
+  judgeConnections,
+  judgeProbes,
+  withReports,
+} from "./agent.ts";
 import {
   type Check,
   failed,
@@ -73,11 +79,13 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
   const serviceMs = Math.round(performance.now() - startedAtMs);
   const config = withRegisteredToken(asService(asked, found, here));
   const { settings, unit, record } = found;
+  // One that reports elsewhere says nothing of what is asked about.
+  const agent = agentAskedAbout(config, health, found);
   const isMistaken = config.mistake !== undefined;
   const isUnread = record !== undefined && config.endpoint === "" && !isMistaken;
   const make = (...[id, title, look]: Look) => makeCheck(id, title, look, limits);
   const pids = [health?.pid ?? 0, Number(unit?.property("MainPID") ?? 0)].filter((pid) => pid > 0);
-  const ofMachine = machineLooks({ ...platform, config, settings, health, unit })
+  const ofMachine = machineLooks({ ...platform, config, settings, health: agent, unit })
     // State and remote control of a configuration that was not read are unknown.
     .filter(([id]) => !isUnread || !["state", "remote"].includes(id));
   const checks = await Promise.all([
@@ -90,14 +98,14 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
     { ...judgeService(found, health), id: "service", title: "Service", ms: serviceMs },
     make("agent", "Running agent", () => judgeAgent(config, health, found)),
     make("agents", "Other agents", (signal) => checkOtherAgents(config, { env, pids, signal })),
-    make("connections", "Connections", () => judgeConnections(health)),
-    make("probes", "Probes", () => judgeProbes(config, health)),
+    make("connections", "Connections", () => judgeConnections(agent)),
+    make("probes", "Probes", () => judgeProbes(config, agent)),
     make("version", "Version", (signal) => checkVersion(config, here, signal)),
     ...ofMachine.map((look) => make(...look)),
   ]);
   // It ends what this process may do.
   const deadline = AbortSignal.timeout(SEAL_MS);
-  const seal = (signal: AbortSignal) => trySeal({ config, health, ...platform }, signal);
+  const seal = (signal: AbortSignal) => trySeal({ config, health: agent, ...platform }, signal);
   const last = await makeCheck("seal", "Seal", seal, { signal, deadline });
   const secrets = [...here.secrets, ...config.secrets];
   return inOrder([...checks.flat(), last].map((it) => withoutSecrets(it, secrets)));

@@ -3,6 +3,8 @@ import { reportJson, type ReportLayout, reportText, runDoctor } from "../../lib/
 import { translate } from "../../lib/cli/translate.ts";
 import type { Check } from "../../lib/doctor/check.ts";
 import { ok, skipped, warning } from "../../lib/doctor/check.ts";
+import { openHealth } from "../state/health_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { displayWidth } from "../../lib/cli/layout.ts";
 
@@ -131,4 +133,25 @@ Deno.test("the exit code is 1 where a check has failed", async () => {
   const { cause, checks } = JSON.parse(context.printed);
   assertEquals([cause, checks.length > 10], ["connect", true]);
   assertEquals(context.printed.includes("s3cret-token"), false);
+});
+
+inFolder.test("an agent that reports to another panel says nothing of the one that is asked about", async (folder) => {
+  using file = openHealth(folder.path);
+  const panel = { transport: undefined, sinceMs: 0, failures: 0, probes: 0 };
+  file.setPanels([{ ...panel, panel: "q.example", shortConnections: 9 }], { now: true });
+  file.setProblem("state", "Cannot write /x: No space left on device");
+  const words = ["doctor", "-e", "http://127.0.0.1:9", "-t", "x", "--json", "--month-rotate", "1"];
+  // It is not sealed then, which this process could not undo.
+  const more = ["--enable-remote-control", "--install-service-name", "none"];
+  const context = new FakeContext({ HOME: "/nowhere" });
+  const env = { RUNTIME_DIRECTORY: folder.path, STATE_DIRECTORY: folder.path };
+  await runDoctor(configOf([...words, ...more], env), context);
+  const checks: Check[] = JSON.parse(context.printed).checks;
+  const said = Object.fromEntries(checks.map(({ id, status, text }) => [id, `${status}: ${text}`]));
+  const elsewhere = `process ${Deno.pid} reports to q.example, and not to this panel`;
+  assertEquals([said["agent"], said["connections"], said["state"]], [
+    `skipped: ${elsewhere}`,
+    "skipped: no agent is seen to run here",
+    `ok: ${folder.path}`,
+  ]);
 });
