@@ -2,7 +2,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { COMMAND_HELP, helpText, optionsOf, runHelp } from "../../lib/cli/help.ts";
 import { displayWidth, padded, wrap } from "../../lib/cli/layout.ts";
 import { translate } from "../../lib/cli/translate.ts";
-import { OPTION_GROUPS } from "../../lib/config/option.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 import { same } from "../cases.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
@@ -82,19 +81,6 @@ Deno.test("helpText() shows the commands of a group", () => {
   const help = helpText("traffic");
   assertStringIncludes(help, "  traffic show   show the month's traffic\n  traffic set ");
   assertEquals(help.includes("uninstall"), false);
-});
-
-Deno.test("OPTIONS and COMMANDS have every text in both languages", () => {
-  const texts = [
-    ...OPTION_ROWS.flatMap((row) => [row.help, row.noEffect, row.initialText]),
-    ...Object.values(COMMAND_HELP).flatMap((row) => [row.help, row.details]),
-    ...Object.values(OPTION_GROUPS).map(({ title }) => title),
-  ].filter((text) => text !== undefined);
-  for (const text of texts) {
-    assertEquals(/\p{Script=Han}/u.test(text), false, text);
-    // Names and paths are the same in both.
-    if (text.includes(" ")) assert(/\p{Script=Han}/u.test(zh(text)), text);
-  }
 });
 
 Deno.test("wrap() breaks Chinese between words, and begins no line with a mark that closes", async () => {

@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { TempFolder } from "../temp_folder.ts";
-import { spawnProgram } from "../end_to_end/command_line.ts";
 import { asRoot } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 
@@ -22,17 +21,11 @@ try {
 }
 `;
 
-/** A folder of root's with a folder `theirs`, which is another user's own. */
-function folderWithTheirs(): TempFolder {
-  const folder = new TempFolder();
+asRoot.test("dropToOwner() has root write what a folder's owner can read, and nothing that he can't", async () => {
+  using folder = new TempFolder();
   Deno.chmodSync(folder.path, 0o711);
   Deno.mkdirSync(`${folder.path}/theirs`, { mode: 0o700 });
   Deno.chownSync(`${folder.path}/theirs`, NOBODY, NOBODY);
-  return folder;
-}
-
-asRoot.test("dropToOwner() has root write what a folder's owner can read, and nothing that he can't", async () => {
-  using folder = folderWithTheirs();
   Deno.symlinkSync("../of-root", `${folder.path}/theirs/link`);
   const program = `${folder.path}/program.js`;
   Deno.writeTextFileSync(program, PROGRAM);
@@ -45,15 +38,4 @@ asRoot.test("dropToOwner() has root write what a folder's owner can read, and no
   const { uid, gid } = Deno.statSync(`${folder.path}/theirs/new`);
   assertEquals([uid, gid], [NOBODY, NOBODY]);
   assertEquals(Deno.statSync(`${folder.path}/of-root`).uid, 0);
-});
-
-asRoot.test("traffic set by root leaves files of the folder's owner, and of nobody else", async () => {
-  using folder = folderWithTheirs();
-  const args = ["traffic", "set", "--up", "1", "--month-rotate", "1"];
-  const words = [...args, "--state-dir", `${folder.path}/theirs`];
-  const { code, stderr } = await spawnProgram(words, folder.path).output();
-  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-  const names = Array.from(Deno.readDirSync(`${folder.path}/theirs`), ({ name }) => name);
-  const owners = names.map((name) => Deno.lstatSync(`${folder.path}/theirs/${name}`).uid);
-  assertEquals([names.length > 0, new Set(owners)], [true, new Set([NOBODY])]);
 });
