@@ -102,15 +102,6 @@ onOpenRc.test("install() removes the program from the previous folder when it mo
   assertEquals(fake.tree().filter((line) => line.endsWith(`${NAME} 755`)), programs);
 });
 
-onOpenRc.test("install() tries no folder again that could not be made", async (fake) => {
-  fake.write("/srv/file", "no folder");
-  const bad = [...ARGS, "--install-dir", "/srv/file/agent"];
-  await assertRejects(() => fake.install(bad), Error);
-  await fake.install(ARGS);
-  const programs = fake.tree().filter((line) => line.endsWith(`${NAME} 755`));
-  assertEquals(programs, [`/etc/init.d/${NAME} 755`, `/opt/${NAME}/${NAME} 755`]);
-});
-
 onOpenRc.test("install() returns a reason and keeps the service running when no report is accepted", async (fake) => {
   const refusal = await fake.install(ARGS);
   assertEquals(refusal, "p.example accepted no report within 30 s");
@@ -121,25 +112,19 @@ onOpenRc.test("install() returns a reason and keeps the service running when no 
   assert(!fake.calls().some((line) => line.includes("stop")), "it keeps trying");
 });
 
-Deno.test("install() shows the last five lines of the log, and no heading without any", async () => {
+Deno.test("install() shows the last five lines of the log, no heading without any, and a service that does not run", async () => {
   const logs: [tail: string, shown: string[]][] = [
     ["printf '%s\\n' 3 4 5 6 7 8 9", ["5", "6", "7", "8", "9"]],
     ["", []],
   ];
   for (const [tail, shown] of logs) {
-    await using fake = machineOf("openrc", { tail });
+    await using fake = machineOf("openrc", { tail, "rc-service": '[ "$2" != status ]' });
     await fake.install(ARGS);
     const at = fake.printed.indexOf("Last lines of its log:");
-    const said = fake.printed.at(-1);
-    assertEquals(said, `This finds out why: ${NAME} doctor`);
+    assertEquals(fake.printed.at(-1), `This finds out why: ${NAME} doctor`);
     assertEquals(at === -1 ? [] : fake.printed.slice(at + 1, -1), shown.map((line) => `  ${line}`));
+    assertStringIncludes(fake.output, "was started but is not running");
   }
-});
-
-Deno.test("install() reports that the service is not running", async () => {
-  await using fake = machineOf("openrc", { "rc-service": '[ "$2" != status ]' });
-  await fake.install(ARGS);
-  assertStringIncludes(fake.output, "was started but is not running");
 });
 
 onOpenRc.test("install() ignores a report from before the start, and of a dead agent", async (fake) => {
@@ -285,53 +270,6 @@ onOpenRc.test("install() keeps the owner of an existing state folder", async (fa
   assertEquals(fake.text("/srv/data/photo.jpg"), "mine");
   assert(fake.tree().includes("/srv/data/ 755"), "whose folder it is stays as it is");
   assertStringIncludes(fake.output, "/srv/data existed before");
-});
-
-Deno.test("install() creates a user service without root", async () => {
-  const home = "/home/ann";
-  await using fake = machineOf("user", { id: '[ "$*" = -un ] && echo ann' });
-  const before = fake.tree();
-  await fake.install([...ARGS, ...RELEASES]);
-  assertEquals(fake.calls(), [
-    "systemctl --user show --property=Version",
-    "systemctl --user daemon-reload",
-    `systemctl --user restart ${NAME}.service`,
-    `systemctl --user enable ${NAME}.service`,
-    `systemctl --user enable --now ${NAME}-update.timer`,
-    "loginctl --no-ask-password enable-linger ann",
-    `journalctl --user -u ${NAME}.service -n 20 --no-pager -o cat`,
-    `systemctl --user is-active --quiet ${NAME}.service`,
-  ]);
-  const made = fake.tree().filter((line) => !before.includes(line));
-  assert(made.every((line) => line.startsWith(home)), made.join("\n"));
-  const folder = `${home}/.config/${NAME}/`;
-  for (const line of [`${folder} 700`, `${folder}config.json 600`]) {
-    assert(made.includes(line), line);
-  }
-  assertStringIncludes(fake.output, "root runs: loginctl enable-linger ann");
-  const expected = `${home}/.local/state/${NAME}`;
-  assertEquals(JSON.parse(fake.text(`${home}/.config/${NAME}/config.json`)).state_dir, expected);
-  await fake.uninstall();
-  assertStringIncludes(fake.calls().join("\n"), "disable-linger ann");
-  assertEquals(fake.tree(), before);
-});
-
-Deno.test("install() writes nothing when the user's service manager does not answer", async () => {
-  await using fake = machineOf("user", {
-    systemctl: "echo Failed to connect to bus: No medium found >&2; exit 1",
-  });
-  const before = fake.tree();
-  const refused = await assertRejects(
-    () => fake.install(ARGS),
-    UsageError,
-    "Cannot use this user's service manager, which does not answer (Failed to connect to bus: " +
-      "No medium found)",
-  );
-  for (const way of ["with ssh", "machinectl shell ann@", "enable-linger ann", "/run/user/1000"]) {
-    assertStringIncludes(refused.message, way);
-  }
-  assertEquals(fake.tree(), before);
-  assertEquals(fake.calls(), ["systemctl --user show --property=Version"]);
 });
 
 onOpenRc.test("install() keeps the service's user, and returns it to its own when --as-root=false", async (fake) => {

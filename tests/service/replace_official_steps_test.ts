@@ -53,15 +53,6 @@ class RecordedMachine extends OfficialMachine {
   }
 }
 
-Deno.test("replace() disables the official agent when this one is accepted", async () => {
-  await using machine = new RecordedMachine();
-  using _panel = machine.accepting();
-  await machine.replace();
-  assertEquals(machine.deeds, ["stop false", "install false", "disable false"]);
-  assertEquals(machine.note(), true);
-  assertStringIncludes(machine.printed.join("\n"), "uninstall --restore");
-});
-
 Deno.test("replace() restores the official agent when a step fails", async () => {
   for (const step of ["stop-komari-agent", `restart-${NAME}`]) {
     await using machine = new RecordedMachine();
@@ -73,14 +64,6 @@ Deno.test("replace() restores the official agent when a step fails", async () =>
     assertEquals(machine.deeds.slice(isInstalled ? 2 : 1), undone, step);
     assertEquals([machine.note(), machine.isUp("komari-agent")], [undefined, true]);
   }
-});
-
-Deno.test("replace() restores the official agent when aborted", async () => {
-  await using machine = new RecordedMachine();
-  machine.endsAt = "Waiting up to";
-  await assertRejects(() => machine.replace(), Error, "was restored");
-  assertEquals(machine.deeds.at(-1), "bring back false");
-  assertEquals(machine.printed.includes("Interrupted."), true);
 });
 
 Deno.test("replace() prints a failed restoration when aborted", async () => {

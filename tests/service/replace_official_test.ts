@@ -95,14 +95,6 @@ onOfficialMachine.test("replace() prints no secret of the official agent", async
   ]);
 });
 
-onOfficialMachine.test("replace() leaves the official agent running when the panel rejects the token", async (machine) => {
-  const before = machine.tree();
-  Object.assign(machine.system, { isTokenKnown: () => Promise.resolve(false) });
-  await assertRejects(() => run(machine, ["-t", "wr0ng"]), Error, "does not know this token");
-  assertEquals(machine.tree(), before);
-  assertEquals(machine.calls().filter((line) => !line.endsWith(" status")), []);
-});
-
 onOfficialMachine.test("replace() restores the official agent when no report is accepted", async (machine) => {
   const before = machine.tree();
   const why = "was restored and is running again";
@@ -191,18 +183,6 @@ onOfficialMachine.test("replace() relies on its record alone when it is done", a
   using _panel = machine.accepting();
   await run(machine);
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
-});
-
-onOfficialMachine.test("replace() says nothing about remote control that was off already", async (machine) => {
-  const script = "/etc/init.d/komari-agent";
-  const text = machine.text(script);
-  for (const [words, isNamed] of [["", true], ["--disable-web-ssh ", false]] as const) {
-    machine.write(script, text.replace("-t token123", `${words}-t token123`));
-    machine.printed.length = 0;
-    await replaceNow(machine, machine.system, ["--print"]);
-    const printed = machine.output;
-    assertEquals(printed.includes("Remote control was on"), isNamed, words);
-  }
 });
 
 onOfficialMachine.test("replace() imports nothing of a service that was edited by hand, and wants the options", async (machine) => {
