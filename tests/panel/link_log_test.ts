@@ -1,24 +1,32 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { LinkLog } from "../../lib/panel/link_log.ts";
 import { INITIAL_LINK, type LinkState } from "../../lib/panel/link_machine.ts";
-import { OutageLog } from "../../lib/panel/outages.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
 import type { PanelObserver } from "../../lib/panel/observer.ts";
+import { OutageLog } from "../../lib/panel/outages.ts";
 import type { PanelConnection } from "../../lib/panel/panel_connection.ts";
-import type { FakeTime } from "../fake_time.ts";
+import { PanelError } from "../../lib/panel/panel_error.ts";
+import { cases, same } from "../cases.ts";
 import { panelLines } from "./panel_lines.ts";
 import { V1_POST, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const DOWN = INITIAL_LINK;
-const TRIES_POST: LinkState = { ...DOWN, trying: 2 };
-const TRIES_V1_POST: LinkState = { ...DOWN, trying: 1 };
-const BY_POST: LinkState = { ...DOWN, transport: V2_POST };
-const OPEN: LinkState = { ...DOWN, socket: "open" };
-const UP: LinkState = { ...OPEN, transport: V2_WEBSOCKET, proven: true };
-const CLOSED = { end: "closed", durationMs: 60_000 } as const;
-
-const BLOCKED = new PanelError("Cannot open a WebSocket: status 403", { failure: "unavailable" });
-const REFUSED = new PanelError("Cannot open a WebSocket: refused", { failure: "unreachable" });
+/** States of the link, by their words. */
+const STATES: Readonly<Record<string, LinkState>> = {
+  down: DOWN,
+  "trying v2": { ...DOWN, trying: 2 },
+  "trying v1": { ...DOWN, trying: 1 },
+  "by POST": { ...DOWN, transport: V2_POST },
+  up: { ...DOWN, socket: "open", transport: V2_WEBSOCKET, proven: true },
+  "last resort": { ...DOWN, lastResort: true },
+};
+const TRANSPORTS = { "v1 POST": V1_POST, "v2 POST": V2_POST, "v2 WebSocket": V2_WEBSOCKET };
+/** Failures of dials and reports, by their words. */
+const FAILURES: Readonly<Record<string, PanelError>> = {
+  blocked: new PanelError("Cannot open: 403", { failure: "unavailable" }),
+  refused: new PanelError("Cannot open: refused", { failure: "unreachable" }),
+  gone: new PanelError("Cannot report: gone", { failure: "unreachable" }),
+  wrong: new PanelError("Cannot report: no panel", { failure: "unsupported protocol" }),
+};
 
 /** A connection without diagnoses. */
 function heardBy(...observers: PanelObserver[]): Pick<PanelConnection, "observers" | "tell"> {
@@ -27,90 +35,71 @@ function heardBy(...observers: PanelObserver[]): Pick<PanelConnection, "observer
   return { observers, tell };
 }
 
-function linesOf(use: (log: LinkLog, time: FakeTime) => void, version: 1 | 2 = 2): string[] {
-  return panelLines((time) => use(new LinkLog(heardBy(new OutageLog()), { version }), time))
-    .filter((line) => !line.startsWith("debug "));
+/**
+ * The lines of steps such as `v2 POST accepted, trying v2`, `dial blocked, by POST`, `trial wrong, down`,
+ * `report gone, down` and `10 s`, with the state of the link; `v1:` before all prefers version 1.
+ */
+function linesOf(script: string): string {
+  const version = script.startsWith("v1: ") ? 1 : 2;
+  const lines = panelLines((time) => {
+    const log = new LinkLog(heardBy(new OutageLog()), { version });
+    for (const step of script.replace(/^v1: /, "").split("; ")) {
+      const [, action = "", word = "", state = "", times = 1] =
+        /^(\S+) (.+?)(?:, (.+?))?(?: ×(\d+))?$/.exec(step) ?? [];
+      const after = STATES[state] ?? DOWN;
+      const error = FAILURES[word];
+      for (let n = 0; n < Number(times); n++) {
+        const by = `${action} ${word}`.replace(" accepted", "");
+        if (word === "s") time.tick(Number(action) * 1000);
+        else if (action === "dial" && error) log.dialFailed(error, { after });
+        else if (action === "closed") {
+          log.socketClosed(word, { end: "closed", durationMs: 60_000, after });
+        } else if (error) log.reportFailed(error, { isTrial: action === "trial", after });
+        else {
+          const transport = Object.entries(TRANSPORTS).find(([name]) => name === by)?.[1];
+          assert(transport !== undefined, step);
+          log.accepted(transport, after);
+        }
+      }
+    }
+  });
+  return lines.filter((line) => !line.startsWith("debug ")).join(" | ")
+    .replaceAll(/(^|\| )info First report accepted, by v. \w+/g, "$1first");
 }
 
-Deno.test("LinkLog logs once that a panel supports another version only, also when its WebSocket was used", () => {
-  const lines = linesOf((log) => {
-    log.accepted(V2_POST, TRIES_POST);
-    log.accepted(V2_WEBSOCKET, UP);
-    log.accepted(V2_POST, TRIES_POST);
-  }, 1);
-  assertEquals(lines, [
-    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
-    "info First report accepted, by v2 POST",
-  ]);
-  const socketFirst = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET, UP);
-    log.accepted(V2_POST, TRIES_POST);
-  }, 1);
-  assertEquals(socketFirst, ["info First report accepted, by v2 WebSocket"]);
-});
-
-Deno.test("LinkLog logs a blocked WebSocket only when POST works", () => {
-  const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { after: TRIES_POST });
-    log.accepted(V2_POST, TRIES_POST);
-    for (let n = 0; n < 100; n++) {
-      log.dialFailed(BLOCKED, { after: BY_POST });
+Deno.test("LinkLog logs the first report, the version of a panel that is not the preferred one, and fallbacks", () => {
+  const only = (version: number) =>
+    `info The panel supports only version ${version} of the protocol; reports are sent by v${version} POST`;
+  same(
+    linesOf,
+    cases(`
+v1: v2 POST accepted, trying v2; v2 WebSocket accepted, up; v2 POST accepted, trying v2 → ${
+      only(2)
+    } | first
+v1: v2 WebSocket accepted, up; v2 POST accepted, trying v2 → first
+v1: v1 POST accepted, trying v1; dial blocked, trying v2; v2 POST accepted, trying v2 ×2 → first | ${
+      only(2)
     }
-    log.accepted(V2_POST, BY_POST);
-    log.accepted(V2_WEBSOCKET, UP);
-  });
-  assertEquals(lines, [
-    "warning Cannot open a WebSocket: status 403; reports are sent by POST; trying again",
-    "info First report accepted, by v2 POST",
-    "info The WebSocket works again after 0.1 s and 101 failed calls",
-  ]);
-});
-
-Deno.test("LinkLog logs why a link was lost, and once why it does not come back", () => {
-  const lines = linesOf((log) => {
-    log.accepted(V2_WEBSOCKET, UP);
-    log.socketClosed("the server closed the connection", { ...CLOSED, after: DOWN });
-    const gone = new PanelError("Cannot send agent.report: gone", { failure: "unreachable" });
-    log.reportFailed(gone, { isTrial: false, after: DOWN });
-    for (let n = 0; n < 10; n++) {
-      log.dialFailed(REFUSED, { after: DOWN });
-    }
-    log.accepted(V2_WEBSOCKET, UP);
-  });
-  assertEquals(lines, [
-    "info First report accepted, by v2 WebSocket",
-    "warning Cannot send agent.report: gone; trying again",
-    "info The panel answers again after 0.1 s and 12 failed calls",
-  ]);
-});
-
-Deno.test("LinkLog logs no failure that a WebSocket has ended since", () => {
-  const lines = linesOf((log) => {
-    log.dialFailed(BLOCKED, { after: TRIES_POST });
-    log.accepted(V2_WEBSOCKET, UP);
-    log.accepted(V2_POST, TRIES_POST);
-  });
-  assertEquals(lines, ["info First report accepted, by v2 WebSocket"]);
-});
-
-Deno.test("LinkLog logs the version of a panel once, and again when it has changed", () => {
-  const line =
-    "info The panel supports only version 1 of the protocol; reports are sent by v1 POST";
-  const lines = linesOf((log) => {
-    log.accepted(V1_POST, TRIES_V1_POST);
-    log.accepted(V1_POST, TRIES_V1_POST);
-    log.accepted(V2_POST, TRIES_POST);
-    log.accepted(V1_POST, TRIES_V1_POST);
-    log.accepted(V2_WEBSOCKET, UP);
-  });
-  assertEquals(lines.filter((it) => it === line).length, 2);
+v1 POST accepted, trying v1 ×2; v2 POST accepted, trying v2; v1 POST accepted, trying v1; v2 WebSocket accepted, up
+  → ${only(1)} | first | ${only(1)}
+dial blocked, trying v2; v2 POST accepted, trying v2; dial blocked, by POST ×100; v2 POST accepted, by POST; v2 WebSocket accepted, up
+  → warning Cannot open: 403; reports are sent by POST; trying again | first | info The WebSocket works again after 0.1 s and 101 failed calls
+dial blocked, trying v2; v2 WebSocket accepted, up; v2 POST accepted, trying v2 → first
+v2 WebSocket accepted, up; closed reset, down; report gone, down; dial refused, down ×10; v2 WebSocket accepted, up
+  → first | warning Cannot report: gone; trying again | info The panel answers again after 0.1 s and 12 failed calls
+dial blocked, trying v2; trial wrong, last resort; dial blocked, down; v2 WebSocket accepted, up; 10 s; dial refused, down
+  → warning Cannot report: no panel; trying again | first | info The panel answers again after 0.1 s and 1 failed call | warning Cannot open: refused; trying again
+`),
+  );
 });
 
 Deno.test("LinkLog logs few lines about WebSockets that do not last, until one does, whatever else works", () => {
   for (const hasPost of [true, false]) {
     const unreadable = new PanelError("Cannot send agent.report", { failure: "unreadable" });
-    const lines = linesOf((log, time) => {
-      log.accepted(V2_WEBSOCKET, UP);
+    const lines = panelLines((time) => {
+      const log = new LinkLog(heardBy(new OutageLog()), { version: 2 });
+      const { up = DOWN } = STATES;
+      log.accepted(V2_WEBSOCKET, up);
       for (let n = 0; n < 50; n++) {
         time.tick(100);
         const flapping: LinkState = { ...DOWN, shortConnections: n + 1 };
@@ -120,9 +109,9 @@ Deno.test("LinkLog logs few lines about WebSockets that do not last, until one d
         log.accepted(V2_WEBSOCKET, { ...flapping, socket: "open" });
       }
       time.tick(60_000);
-      log.accepted(V2_WEBSOCKET, UP);
+      log.accepted(V2_WEBSOCKET, up);
     });
-    assertEquals(lines.slice(1).filter((line) => !line.includes("agent.report")), [
+    assertEquals(lines.slice(1).filter((line) => !/^debug|agent\.report/.test(line)), [
       "warning Reporting again after 0.1 s: Cannot keep the WebSocket: nonsense",
       "warning Cannot keep the WebSocket: nonsense; trying again",
       "info A connection lasts again after 65 s and 48 failed calls",
@@ -130,45 +119,14 @@ Deno.test("LinkLog logs few lines about WebSockets that do not last, until one d
   }
 });
 
-Deno.test("LinkLog logs a version only when it is not the preferred one", () => {
-  const lines = linesOf((log) => {
-    log.accepted(V1_POST, TRIES_V1_POST);
-    log.dialFailed(BLOCKED, { after: TRIES_POST });
-    log.accepted(V2_POST, TRIES_POST);
-    log.accepted(V2_POST, TRIES_POST);
-  }, 1);
-  assertEquals(lines, [
-    "info First report accepted, by v1 POST",
-    "info The panel supports only version 2 of the protocol; reports are sent by v2 POST",
-  ]);
-});
-
-Deno.test("LinkLog names the failure of POST when the last resort fails too", () => {
-  const wrongPath = new PanelError("Cannot send report: is the address right?", {
-    failure: "unsupported protocol",
-  });
-  const lines = linesOf((log, time) => {
-    log.dialFailed(BLOCKED, { after: TRIES_POST });
-    log.reportFailed(wrongPath, { isTrial: true, after: { ...DOWN, lastResort: true } });
-    log.dialFailed(BLOCKED, { after: DOWN });
-    log.accepted(V2_WEBSOCKET, UP);
-    time.tick(10_000);
-    log.dialFailed(REFUSED, { after: DOWN });
-  });
-  assertEquals(lines.filter((line) => line.startsWith("warning")), [
-    "warning Cannot send report: is the address right?; trying again",
-    "warning Cannot open a WebSocket: refused; trying again",
-  ]);
-});
-
 Deno.test("LinkLog tells each observer every outcome, also those that are not logged", () => {
   const outcomes: unknown[] = [];
   const observer = { onOutcome: (error: unknown, call: string) => outcomes.push([call, error]) };
   const log = new LinkLog(heardBy({}, observer, observer), { version: 2 });
-  log.reportFailed(REFUSED, { isTrial: false, after: DOWN });
-  log.reportFailed(REFUSED, { isTrial: false, after: DOWN });
-  log.accepted(V2_POST, BY_POST);
-  const twice = [["report", REFUSED], ["report", REFUSED], ["report", undefined]];
+  const { refused } = FAILURES;
+  for (let n = 0; n < 2; n++) log.reportFailed(refused, { isTrial: false, after: DOWN });
+  log.accepted(V2_POST, DOWN);
+  const twice = [["report", refused], ["report", refused], ["report", undefined]];
   assertEquals(outcomes, twice.flatMap((outcome) => [outcome, outcome]));
 });
 
@@ -177,9 +135,9 @@ Deno.test("LinkLog tells how many WebSockets in a row were closed soon, until on
   const onShortConnections = (...told: unknown[]) => counts.push(told);
   const log = new LinkLog(heardBy({ onShortConnections }, {}), { version: 2 });
   for (const durationMs of [10.4, 59_999, 60_000, 1, 2, 3, 4]) {
-    log.socketClosed("closed", { end: "closed", durationMs, after: BY_POST });
+    log.socketClosed("closed", { end: "closed", durationMs, after: DOWN });
   }
-  log.socketClosed("1012 restart", { end: "close frame", durationMs: 1, after: BY_POST });
+  log.socketClosed("1012 restart", { end: "close frame", durationMs: 1, after: DOWN });
   const since = [[1, [1]], [2, [1, 2]], [3, [1, 2, 3]], [4, [2, 3, 4]]];
   const expected = [[1, [10]], [2, [10, 59_999]], [0, []], ...since, [0, []]];
   assertEquals(counts, expected, "a panel that says why has no second agent");
