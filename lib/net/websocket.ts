@@ -11,39 +11,8 @@ import type { ResponseHead } from "./http_head.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
-/** An open WebSocket. */
-export interface WebSocketConnection {
-  /** Sends a message; resolves when the system has taken it, rejects when the connection is closed. */
-  send(message: string | Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Sends a ping frame, which the server has to answer behind all that it has received before. */
-  ping(payload?: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** When bytes of any kind were last received, in milliseconds of `performance.now()`. */
-  readonly lastReceivedAtMs: number;
-  /**
-   * Receives the next message, text or binary; `undefined` when the connection is closed. Must not
-   * be called again before it has settled.
-   */
-  receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined>;
-  /**
-   * Called at the header of each frame, control frames too, with the length of its payload in bytes.
-   * Nothing is read for as many milliseconds as it returns.
-   */
-  onFrame?: ((payloadBytes: number) => number) | undefined;
-  /** Called with what is left of a message that was too long. */
-  onSkipped?: ((message: Abridged) => void) | undefined;
-  /** Called with the payload of each pong; a server may answer the last of several pings alone. */
-  onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
-  /** Why the connection was closed, for the log; empty while it is open. */
-  readonly closeReason: string;
-  /** The server's close frame, if it sent one. */
-  readonly closeFrame?: CloseFrame | undefined;
-  /** Whether neither side has closed it: it was reset, or what was sent did not get away. */
-  readonly wasLost: boolean;
-  /** Whether it was closed because the server sent an invalid frame or too long a message. */
-  readonly protocolError: boolean;
-  /** Closes the connection at once. */
-  close(): void;
-}
+/** An open WebSocket, or what stands in for one. */
+export type WebSocketConnection = Pick<ClientWebSocket, keyof ClientWebSocket>;
 
 /** Why a server has closed a WebSocket, in its own words. */
 export interface CloseFrame {
@@ -60,13 +29,19 @@ const CLOSE_CODES = { normal: 1000, broken: 1002, tooLong: 1009 } as const;
  * Bytes are read only during {@linkcode ClientWebSocket.receive}, so TCP's back-pressure slows down a
  * flood of messages; pings are answered only then.
  */
-export class ClientWebSocket implements WebSocketConnection {
+export class ClientWebSocket {
   readonly #stream: ByteStream;
   readonly #reader: BufferedReader;
   readonly #decoder: FrameDecoder;
-  onFrame?: ((payloadBytes: number) => number) | undefined;
-  onSkipped?: ((message: Abridged) => void) | undefined;
-  onPong?: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
+  /**
+   * Called at the header of each frame, control frames too, with the length of its payload in bytes.
+   * Nothing is read for as many milliseconds as it returns.
+   */
+  onFrame: ((payloadBytes: number) => number) | undefined;
+  /** Called with what is left of a message that was too long. */
+  onSkipped: ((message: Abridged) => void) | undefined;
+  /** Called with the payload of each pong; a server may answer the last of several pings alone. */
+  onPong: ((payload: Uint8Array<ArrayBuffer>) => void) | undefined;
   readonly #encoder = new FrameEncoder();
   #events: Iterator<FrameEvent, void> | undefined;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -75,10 +50,15 @@ export class ClientWebSocket implements WebSocketConnection {
   /** Payload of the next pong. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   readonly #closed = new AbortController();
+  /** Why the connection was closed, for the log; empty while it is open. */
   closeReason = "";
+  /** The server's close frame, if it sent one. */
   closeFrame: CloseFrame | undefined;
+  /** Whether neither side has closed it: it was reset, or what was sent did not get away. */
   wasLost = false;
+  /** Whether it was closed because the server sent an invalid frame or too long a message. */
   protocolError = false;
+  /** When bytes of any kind were last received, in milliseconds of `performance.now()`. */
   lastReceivedAtMs = performance.now();
 
   /** @param options As of {@linkcode openWebSocket}. */
@@ -94,15 +74,21 @@ export class ClientWebSocket implements WebSocketConnection {
     });
   }
 
+  /** Sends a message; resolves when the system has taken it, rejects when the connection is closed. */
   send(message: string | Uint8Array<ArrayBuffer>): Promise<void> {
     const opcode = typeof message === "string" ? OPCODE.text : OPCODE.binary;
     return this.#enqueueWrite(() => this.#write(opcode, message));
   }
 
+  /** Sends a ping frame, which the server has to answer behind all that it has received before. */
   ping(payload?: Uint8Array<ArrayBuffer>): Promise<void> {
     return this.#enqueueWrite(() => this.#write(OPCODE.ping, payload ?? ""));
   }
 
+  /**
+   * Receives the next message, text or binary; `undefined` when the connection is closed. Must not
+   * be called again before it has settled.
+   */
   async receive(): Promise<string | Uint8Array<ArrayBuffer> | undefined> {
     try {
       while (this.closeReason === "") {
@@ -147,6 +133,7 @@ export class ClientWebSocket implements WebSocketConnection {
     return undefined;
   }
 
+  /** Closes the connection at once. */
   close(): void {
     this.#sendCloseAndEnd("it was closed here", CLOSE_CODES.normal);
   }

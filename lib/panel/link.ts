@@ -14,7 +14,6 @@ import {
 } from "./link_machine.ts";
 import { longPoll } from "./long_poll.ts";
 import { MessageReceiver } from "./message_receiver.ts";
-import type { PanelEvent } from "./messages.ts";
 import type { PanelOrder } from "./orders.ts";
 import type { PanelConnection } from "./panel_connection.ts";
 import { failureOf, PanelError } from "./panel_error.ts";
@@ -222,7 +221,7 @@ export class PanelLink {
     report: WireReport,
     { transport, intervalMs }: { transport: Transport; intervalMs: number },
   ): Promise<boolean> {
-    const { calls, observers, sender } = this.#connection;
+    const { calls, observers, sender, clientV1, clientV2 } = this.#connection;
     const isPost = transport.carrier === "POST";
     const isTrial = isPost && transport.version === this.#state.trying;
     // A report of version 1 by WebSocket is not answered.
@@ -231,9 +230,13 @@ export class PanelLink {
     const timeoutMs = isTrial ? TRIAL_TIMEOUT_MS : usualMs;
     const sentAtMs = performance.now();
     try {
-      const events = isPost
-        ? await this.#post(report, { transport, timeoutMs, signal: calls })
-        : await sender.requireSocket().sendReport(report, timeoutMs);
+      const options = { timeoutMs, signal: calls };
+      // Version 1 has no events.
+      const events = !isPost
+        ? await sender.requireSocket().sendReport(report, timeoutMs)
+        : transport.version === 2
+        ? await clientV2.report(report, options)
+        : await clientV1.sendReport(report, options);
       const answerMs = performance.now() - sentAtMs;
       if (isAnswered) this.#answerTimeout.record(answerMs);
       if (this.#isVerbose) {
@@ -263,16 +266,6 @@ export class PanelLink {
       }
       return false;
     }
-  }
-
-  /** Sends a report by POST; the events of the answer, which version 1 has not. @throws {PanelError} */
-  async #post(
-    report: WireReport,
-    options: { transport: Transport; timeoutMs: number; signal: AbortSignal },
-  ): Promise<PanelEvent[] | void> {
-    const { clientV1, clientV2 } = this.#connection;
-    if (options.transport.version === 2) return await clientV2.report(report, options);
-    await clientV1.sendReport(report, options);
   }
 }
 

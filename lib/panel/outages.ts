@@ -17,16 +17,14 @@ const OF_THE_PANEL: ReadonlySet<PanelFailure> = new Set([
 ]);
 
 /** Causes of answers that refuse one call, while others may be taken. */
-const OF_ONE_CALL: ReadonlySet<string> = new Set([
-  ...["failed", "no panel", "panel's error", "panel's version"],
-]);
+const OF_ONE_CALL: readonly string[] = ["failed", "no panel", "panel's error", "panel's version"];
 
 const PANEL = "";
 
 const REPORT = "report";
 
-/** Calls that are not made again, unless the panel as a whole fails: what they bring is lost. */
-const NOT_REPEATED: ReadonlySet<string> = new Set(["probe result"]);
+/** The call that is not made again, unless the panel as a whole fails: what it brings is lost. */
+const NOT_REPEATED = "probe result";
 
 const MINUTE_MS = 60_000;
 /** Ages of an outage at which it is logged again; later ones follow every hour. */
@@ -84,7 +82,7 @@ export class OutageLog implements PanelObserver {
     const general = error instanceof PanelError &&
       (OF_THE_PANEL.has(error.failure) ||
         (error.failure === "rejected" && diagnosis !== undefined &&
-          !OF_ONE_CALL.has(diagnosis.cause)));
+          !OF_ONE_CALL.includes(diagnosis.cause)));
     const text = diagnosis === undefined ? message : diagnosisLine(diagnosis);
     if (diagnosis !== undefined) this.#log.debug("{error}", { error: message });
     const key = diagnosis?.cause ?? (general ? `${error.failure} ${error.status ?? ""}` : text);
@@ -115,12 +113,12 @@ export class OutageLog implements PanelObserver {
       const event = before?.loggedKey === undefined ? "outage started" : "outage changed";
       const fields = { event, call, error: message };
       if (diagnosis === undefined) {
-        this.#log.warning(`{error}; ${nextStep([place])}`, fields);
+        const next = place === NOT_REPEATED ? "it is not sent again" : "trying again";
+        this.#log.warning(`{error}; ${next}`, fields);
       } else {
         const { cause, reason, action } = diagnosis;
-        this.#log.warning(`${headOf(call)}: {reason} \u2192 {action}`, {
-          ...{ ...fields, cause, reason, action },
-        });
+        const seen = { ...fields, cause, reason, action };
+        this.#log.warning(`${headOf(call)}: {reason} \u2192 {action}`, seen);
       }
     } else if (outage.remindAtMs <= nowMs) {
       const fields = { event: "outage continues", call, error: text };
@@ -183,12 +181,6 @@ const HEADS: ReadonlyMap<string, string> = new Map([
 
 function headOf(call: string): string {
   return HEADS.get(call) ?? `Cannot send the ${call}`;
-}
-
-/** The agent's next step in outages, by the calls that they hit. */
-function nextStep(places: Iterable<string>): string {
-  const isLost = Array.from(places).every((place) => NOT_REPEATED.has(place));
-  return isLost ? "it is not sent again" : "trying again";
 }
 
 /** When an outage is logged next. */

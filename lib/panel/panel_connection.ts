@@ -49,9 +49,7 @@ export class PanelConnection {
     const { acknowledgements, limit } = this;
     const { compression: compresses, tokenIn, remoteControl } = config;
     const access: PanelAccess = {
-      get endpoint() {
-        return node.endpoint;
-      },
+      endpoint: node.endpoint,
       get token() {
         return node.token;
       },

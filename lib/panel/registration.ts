@@ -24,7 +24,7 @@ import { type KnownNode, type NodeCredentials, NodeStore, parseNode } from "./no
 import type { PanelObserver } from "./observer.ts";
 import { OutageLog } from "./outages.ts";
 import { failureOf } from "./panel_error.ts";
-import { RegistrationClient } from "./registration_client.ts";
+import { RegistrationClient, type RegistrationOutcome } from "./registration_client.ts";
 
 /** Attempts to register so far. */
 export interface RegistrationAttempts {
@@ -189,24 +189,45 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   }
 
   async #register(): Promise<KnownNode> {
-    const { store, client } = this.#parts;
     let { failed, refused } = NO_ATTEMPTS;
     while (true) {
-      const doubtful = store.doubtful(this.endpoint);
+      const doubtful = this.#parts.store.doubtful(this.endpoint);
       if (doubtful !== undefined) await this.#waitInDoubt(doubtful);
-      await this.#expectAnswer(doubtful?.count);
-      const outcome = await client.register(this.#signal);
+      const outcome = await this.#attempt();
       if (outcome.kind === "registered") {
         this.#tell(undefined);
-        return { endpoint: this.endpoint, ...outcome.node, registeredAtMs: Date.now() };
+        return this.#newNode(outcome.node);
       }
       const { kind, error } = outcome;
-      if (kind !== "doubtful") await store.setDoubtful(doubtful);
       this.#tell(error);
       failed = kind === "refused" ? 0 : failed + 1;
       refused = kind === "refused" ? refused + 1 : 0;
       await this.#wait({ failed, doubtful: 0, refused });
     }
+  }
+
+  /**
+   * Makes one attempt, which counts as doubtful until its outcome is known: a node that can't be saved would
+   * be made at each start, so that is saved first.
+   */
+  async #attempt(): Promise<RegistrationOutcome> {
+    const { endpoint } = this;
+    const { store, client } = this.#parts;
+    const before = store.doubtful(endpoint);
+    try {
+      const count = (before?.count ?? 0) + 1;
+      await store.setDoubtful({ endpoint, count, atMs: Date.now() });
+    } catch (cause) {
+      throw cannotSave(cause);
+    }
+    const outcome = await client.register(this.#signal);
+    const isClear = outcome.kind === "refused" || outcome.kind === "failed";
+    if (isClear) await store.setDoubtful(before);
+    return outcome;
+  }
+
+  #newNode(node: NodeCredentials): KnownNode {
+    return { endpoint: this.endpoint, ...node, registeredAtMs: Date.now() };
   }
 
   /** Lets the log and the observer know how an attempt has ended. */
@@ -237,16 +258,6 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     await delay(restMs, { signal: this.#signal });
   }
 
-  /** Saves that a call is made, before it is: a node that can't be saved would be made at each start. */
-  async #expectAnswer(count = 0): Promise<void> {
-    const { endpoint } = this;
-    try {
-      await this.#parts.store.setDoubtful({ endpoint, count: count + 1, atMs: Date.now() });
-    } catch (cause) {
-      throw cannotSave(cause);
-    }
-  }
-
   /** Uses and saves a new node. */
   async #adopt(node: KnownNode): Promise<void> {
     const { store } = this.#parts;
@@ -264,8 +275,7 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
   }
 
   async #registerAgain(): Promise<void> {
-    const { store, client } = this.#parts;
-    const doubtful = store.doubtful(this.endpoint);
+    const doubtful = this.#parts.store.doubtful(this.endpoint);
     const lastMs = Math.max(doubtful?.atMs ?? -Infinity, this.#node?.registeredAtMs ?? -Infinity);
     if (Math.abs(Date.now() - lastMs) < AGAIN_MS) {
       this.#againLog.write(() =>
@@ -275,15 +285,10 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       );
       return;
     }
-    await this.#expectAnswer(doubtful?.count);
-    const outcome = await client.register(this.#signal);
-    if (outcome.kind === "registered") {
-      this.#log.info("The panel has not known this node for 10 minutes: registered again");
-      const { endpoint } = this;
-      return await this.#adopt({ endpoint, ...outcome.node, registeredAtMs: Date.now() });
-    }
-    if (outcome.kind !== "doubtful") await store.setDoubtful(doubtful);
-    throw outcome.error;
+    const outcome = await this.#attempt();
+    if (outcome.kind !== "registered") throw outcome.error;
+    this.#log.info("The panel has not known this node for 10 minutes: registered again");
+    await this.#adopt(this.#newNode(outcome.node));
   }
 }
 
