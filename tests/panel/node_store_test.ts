@@ -18,15 +18,25 @@ import { mountedInMemory } from "../mounted.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
 const OTHER = { ...NODE, endpoint: "https://other.example", token: "t2" };
+const IN_DOUBT = { endpoint: OTHER.endpoint, count: 2, atMs: 7 };
+const NAME = "auto-discovery.state";
 
-function store(folder: string, forgives = false): NodeStore {
-  return new NodeStore(folder, { ignoreDamage: forgives });
+function store(folder: string, ignoreDamage = false): NodeStore {
+  return new NodeStore(folder, { ignoreDamage });
 }
 
-async function keep(folder: string, node: typeof NODE, forgives = false): Promise<void> {
-  using opened = store(folder, forgives);
+async function keep(folder: string, node: typeof NODE, ignoreDamage = false): Promise<void> {
+  using opened = store(folder, ignoreDamage);
   await opened.open();
   await opened.save(node);
+}
+
+/** The log of a look at what is known, which is this. */
+function readsAs(store: NodeStore, nodes: readonly KnownNode[]): Promise<string[]> {
+  return collectedLog(async () => {
+    await Promise.resolve();
+    assertEquals(store.read(), { nodes });
+  });
 }
 
 function names(folder: string): string[] {
@@ -34,73 +44,63 @@ function names(folder: string): string[] {
 }
 
 inFolder.test("NodeStore saves a node for each panel, readable by its owner only", async ({ path: folder }) => {
-  assertEquals(store(folder).read(), { nodes: [] });
-  assertEquals(names(folder), []);
-  await keep(folder, NODE);
-  await keep(folder, OTHER);
-  assertEquals(store(folder).find(NODE.endpoint), NODE);
-  assertEquals(store(folder).find(OTHER.endpoint), OTHER);
-  assertEquals(store(folder).find("https://third.example"), undefined);
-  await keep(folder, { ...NODE, token: "t3" });
-  assertEquals(store(folder).find(NODE.endpoint)?.token, "t3");
+  assertEquals([store(folder).read(), names(folder)], [{ nodes: [] }, []]);
+  for (const node of [NODE, OTHER, { ...NODE, token: "t3" }]) await keep(folder, node);
+  const tokens = [NODE.endpoint, OTHER.endpoint, "https://third.example"].map((endpoint) =>
+    store(folder).find(endpoint)?.token
+  );
+  assertEquals(tokens, ["t3", "t2", undefined]);
   assertEquals((Deno.statSync(store(folder).path).mode ?? 0) & 0o777, 0o600);
 });
 
 for (const [kind, damage] of Object.entries({ cut: '{"version":1,', empty: "", zeroed: "\0\0" })) {
   inFolder.test(`NodeStore throws for a file that is ${kind}, unless damage is ignored`, async ({ path: folder }) => {
-    const name = "auto-discovery.state";
-    Deno.writeTextFileSync(`${folder}/${name}`, damage);
+    Deno.writeTextFileSync(`${folder}/${NAME}`, damage);
     assertThrows(() => store(folder).find(NODE.endpoint), Error, "it is damaged");
     await assertRejects(() => keep(folder, NODE), Error, "it is damaged");
-    assertEquals(names(folder), [name]);
-    const log = await collectedLog(() => {
-      assertEquals(store(folder, true).read(), { nodes: [] });
-      return Promise.resolve();
-    });
-    assertEquals(log.length, 1);
-    assertMatch(log[0] ?? "", new RegExp(`warning panel: ${folder}/${name} is damaged; `));
+    assertEquals(names(folder), [NAME]);
+    const [line = "", ...more] = await readsAs(store(folder, true), []);
+    assertEquals(more, []);
+    assertMatch(line, new RegExp(`warning panel: ${folder}/${NAME} is damaged; `));
     await keep(folder, NODE, true);
     assertEquals(store(folder).read(), { nodes: [NODE] });
-    assertEquals(Deno.readTextFileSync(`${folder}/${name}.damaged`), damage);
+    assertEquals(Deno.readTextFileSync(`${folder}/${NAME}.damaged`), damage);
   });
 }
 
 inFolder.test("NodeStore goes on with the nodes before when the last ones are damaged, and says so", async ({ path: folder }) => {
-  await keep(folder, NODE);
-  await keep(folder, OTHER);
+  for (const node of [NODE, OTHER]) await keep(folder, node);
   const { path } = store(folder);
-  const bytes = Deno.readFileSync(path);
-  bytes.set(new TextEncoder().encode("x"), 0);
-  Deno.writeFileSync(path, bytes);
-  const log = await collectedLog(() => {
-    assertEquals(store(folder).read(), { nodes: [NODE] });
-    return Promise.resolve();
-  });
-  assertEquals(log.length, 1);
-  assertMatch(log[0] ?? "", /warning panel: .*\/auto-discovery\.state is damaged, and an older/);
+  Deno.writeFileSync(path, Deno.readFileSync(path).with(0, 0x78));
+  const log = await readsAs(store(folder), [NODE]);
+  assertMatch(
+    log.join("\n"),
+    /^.* warning panel: .*\/auto-discovery\.state is damaged, and an older.*$/,
+  );
 });
 
 inFolder.test("NodeStore keeps the nodes beside what is in doubt, until one is saved", async ({ path: folder }) => {
   using opened = store(folder);
   await opened.open();
-  const doubtful = { endpoint: OTHER.endpoint, count: 2, atMs: 7 };
-  await opened.setDoubtful(doubtful);
+  await opened.setDoubtful(IN_DOUBT);
   await opened.setDoubtful(undefined);
   assertEquals(opened.read(), { nodes: [] });
   await opened.save(NODE);
-  await opened.setDoubtful(doubtful);
-  assertEquals(store(folder).read(), { nodes: [NODE], doubtful });
-  assertEquals(opened.doubtful(OTHER.endpoint), doubtful);
-  assertEquals(opened.doubtful(NODE.endpoint), undefined);
+  await opened.setDoubtful(IN_DOUBT);
+  assertEquals(store(folder).read(), { nodes: [NODE], doubtful: IN_DOUBT });
+  assertEquals([OTHER, NODE].map(({ endpoint }) => opened.doubtful(endpoint)), [
+    IN_DOUBT,
+    undefined,
+  ]);
   await opened.save(OTHER);
   assertEquals(opened.read(), { nodes: [OTHER, NODE] });
 });
 
 inFolder.test("NodeStore.open() throws where nothing can be written, and writes to nothing that a link leads to", async ({ path: folder }) => {
   await assertRejects(() => store("/dev/null/state").open(), Error, "Cannot ");
-  Deno.symlinkSync("elsewhere", `${folder}/auto-discovery.state`);
+  Deno.symlinkSync("elsewhere", `${folder}/${NAME}`);
   await assertRejects(() => store(folder).open(), Error, "Cannot use");
-  assertEquals(names(folder), ["auto-discovery.state"]);
+  assertEquals(names(folder), [NAME]);
 });
 
 inFolder.test("NodeStore.setDoubtful() throws when no space is left", async ({ path: folder }) => {
@@ -110,8 +110,7 @@ inFolder.test("NodeStore.setDoubtful() throws when no space is left", async ({ p
   await opened.open();
   // One page is left, which is too little for what stays on the disk beside the state.
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
-  const doubtful = { endpoint: NODE.endpoint, count: 1, atMs: 1 };
-  await assertRejects(() => opened.setDoubtful(doubtful), Error, "Cannot write");
+  await assertRejects(() => opened.setDoubtful(IN_DOUBT), Error, "Cannot write");
 });
 
 onLinux.test("NodeStore leaves no file open", async () => {
@@ -124,42 +123,28 @@ onLinux.test("NodeStore leaves no file open", async () => {
   assertEquals(openBelow(folder.path), []);
 });
 
-const HERE = { endpoint: "https://here.example", uuid: "u-1", token: "t1", registeredAtMs: 17 };
 const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };
 const LONGEST = { ...THERE, uuid: "u".repeat(64), token: "!~".repeat(128) };
 
-function textOf(...nodes: KnownNode[]): string {
-  return formatKnownNodes({ nodes });
-}
-
-Deno.test("parseKnownNodes() reads what formatKnownNodes() writes, which people can read", () => {
-  for (const nodes of [[], [HERE], [THERE, HERE], [{ ...HERE, registeredAtMs: 0 }], [LONGEST]]) {
-    for (const more of [{}, { doubtful: { endpoint: "https://a", count: 1, atMs: 0 } }]) {
-      const known = { nodes, ...more };
+Deno.test("parseKnownNodes() reads what formatKnownNodes() writes, which people can read, and throws for all else", () => {
+  for (const nodes of [[], [NODE], [THERE, NODE], [{ ...NODE, registeredAtMs: 0 }], [LONGEST]]) {
+    for (const known of [{ nodes }, { nodes, doubtful: IN_DOUBT }]) {
       assertEquals(parseKnownNodes(formatKnownNodes(known)), known);
     }
   }
-  assertEquals(textOf(THERE), `${JSON.stringify({ version: 1, nodes: [THERE] }, null, 2)}\n`);
-});
-
-Deno.test("parseKnownNodes() throws for everything else", () => {
-  const bad = [
-    '{"uuid":"u","token":"t"}',
-    '{"version":2,"nodes":[]}',
-    '{"version":1,"nodes":[{"uuid":"u","token":"t"}]}',
-    '{"version":1,"nodes":[{"endpoint":"https://a","uuid":"u"}]}',
-    '{"version":1,"nodes":[null]}',
-    '{"version":1,"nodes":[],"doubtful":{"endpoint":1,"count":1,"atMs":1}}',
-    '{"version":1,"nodes":[],"doubtful":{"endpoint":"https://a","count":0.5,"atMs":1}}',
-    textOf({ ...HERE, registeredAtMs: -1 }),
-    textOf({ ...HERE, registeredAtMs: 1.5 }),
-    textOf(HERE).replace("17", '"17"'),
-    textOf(HERE).replace('"https://here.example"', "1"),
-    textOf(HERE).slice(0, -20),
-    "",
+  const text = formatKnownNodes({ nodes: [NODE] });
+  assertEquals(text, `${JSON.stringify({ version: 1, nodes: [NODE] }, null, 2)}\n`);
+  const wrong = [
+    ...['{"uuid":"u","token":"t"}', '{"version":2,"nodes":[]}', '{"version":1,"nodes":[null]}'],
+    ...["-1", "1.5", '"1"'].map((it) => text.replace(/1(?=\n)/, it)),
+    ...[text.replace(/"https:.*"/, "1"), text.replace(/"endpoint".*/, ""), text.slice(0, -20), ""],
+    text.replace(/,\s*"token": "t"/, ""),
+    ...[{ endpoint: 1 }, { count: 0.5 }, { atMs: -1 }].map((it) =>
+      JSON.stringify({ version: 1, nodes: [], doubtful: { ...IN_DOUBT, ...it } })
+    ),
   ];
-  for (const text of bad) assertThrows(() => parseKnownNodes(text), SyntaxError);
-  onlySyntaxErrors(parseKnownNodes, [textOf(HERE, THERE)]);
+  for (const it of wrong) assertThrows(() => parseKnownNodes(it), SyntaxError, "", it);
+  onlySyntaxErrors(parseKnownNodes, [text]);
 });
 
 Deno.test("parseNode() and parseRegistration() read uuid and token, or throw and quote nothing", () => {
@@ -187,15 +172,13 @@ Deno.test("parseNode() and parseRegistration() read uuid and token, or throw and
   onlySyntaxErrors(parseRegistration, [answer(node)]);
 });
 
-Deno.test("withNode() puts a node first, and replaces the former one of its panel", () => {
-  const anew = { ...HERE, token: "t3" };
-  assertEquals(withNode([THERE, HERE], anew), [anew, THERE]);
-});
-
-Deno.test("withNode() keeps the 16 panels used last", () => {
-  const panel = (number: number) => ({ ...THERE, endpoint: `https://p${number}.example` });
-  let nodes = withNode([], panel(0));
-  for (let number = 1; number < 40; number++) nodes = withNode(nodes, panel(number));
-  assertEquals(nodes.length, 16);
-  assertEquals(nodes[0], panel(39));
+Deno.test("withNode() puts a node first, replaces the former one of its panel, and keeps 16", () => {
+  const anew = { ...NODE, token: "t3" };
+  assertEquals(withNode([THERE, NODE], anew), [anew, THERE]);
+  const panels = Array.from(
+    { length: 40 },
+    (_, n) => ({ ...THERE, endpoint: `https://p${n}.example` }),
+  );
+  const nodes = panels.reduce<KnownNode[]>(withNode, []);
+  assertEquals(nodes, panels.slice(-16).reverse());
 });

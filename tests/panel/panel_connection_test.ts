@@ -1,17 +1,18 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import type { PanelAccess } from "../../lib/panel/authentication.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { PanelConnection } from "../../lib/panel/panel_connection.ts";
-import type { PanelObserver } from "../../lib/panel/observer.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
+import { failureOf, PanelError } from "../../lib/panel/panel_error.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { USER_AGENT } from "../../lib/version.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
 
 const config = configOf(["--interval", "0.1"]);
+const { signal } = new AbortController();
 
 for (const fault of [undefined, panelFault("websocket-refused")]) {
   const way = fault === undefined ? "WebSocket" : "POST";
@@ -20,25 +21,20 @@ for (const fault of [undefined, panelFault("websocket-refused")]) {
     const refused = Promise.withResolvers<void>();
     const node = { endpoint: panel.url, token: panel.token };
     const observer = {
-      onOutcome(error: unknown) {
-        if (error instanceof PanelError && error.failure === "unauthorized") refused.resolve();
-      },
+      onOutcome: (error: unknown) =>
+        void (failureOf(error) === "unauthorized" && refused.resolve()),
     };
     const stop = new AbortController();
-    const { signal } = stop;
     const connection = new PanelConnection(node, config, [observer]);
-    const owner = new ReportingOwner(connection, config, { signal });
+    const owner = new ReportingOwner(connection, config, { signal: stop.signal });
     const running = owner.link.run();
     await panel.state.until(({ counts }) => counts.reports > 1);
     panel.removeNode(panel.token);
     panel.dropConnections();
     await refused.promise;
     const headers = { authorization: "Bearer d1scovery-k3y" };
-    const answer = await fetch(`${panel.url}/api/clients/register?name=a`, {
-      method: "POST",
-      headers,
-    });
-    const { data } = await answer.json();
+    const url = `${panel.url}/api/clients/register?name=a`;
+    const { data } = await (await fetch(url, { method: "POST", headers })).json();
     const { reports } = panel.state.counts;
     node.token = data.token;
     await panel.state.until(({ counts }) => counts.reports > reports + 1);
@@ -50,75 +46,77 @@ for (const fault of [undefined, panelFault("websocket-refused")]) {
 }
 
 Deno.test("PanelConnection sends the headers of the configuration with each request, and the token where it says", async () => {
-  const seen: (string | null)[][] = [];
+  const seen: string[] = [];
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const { headers, method } = request;
-    const { search } = new URL(request.url);
-    const token = headers.get("authorization");
-    seen.push([method, headers.get("x-door"), headers.get("user-agent"), token, search]);
+    const own = ["x-door", "user-agent", "authorization"].map((name) => headers.get(name));
+    seen.push([method, ...own, new URL(request.url).search].join(" "));
     return new Response("", { status: 404 });
   });
   const node = { endpoint: `http://panel.test:${server.addr.port}`, token: "t" };
-  const { signal } = new AbortController();
-  const headers = [["x-door", "open"]] as const;
   const lookUp = () => Promise.resolve(["127.0.0.1"]);
+  const options = { ...config, headers: [["x-door", "open"]], tokenIn: "header" } as const;
   const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
-  const options = { ...config, headers, tokenIn: "header" } as const;
   const connection = new PanelConnection(node, options, [], system);
   const { clientV1, clientV2, opener, transfers } = connection;
+  const sink = { lengthBytes: 1, write: () => Promise.resolve() };
   const calls = [
     () => clientV1.fetchTasks(signal),
     () => clientV2.pull(signal),
     () => opener.open({ version: 2 }, signal),
     () => opener.open({ terminal: "t" }, signal),
-    () =>
-      transfers.receive({ id: "i", token: "t" }, {
-        lengthBytes: 1,
-        write: () => Promise.resolve(),
-      }, signal),
+    () => transfers.receive({ id: "i", token: "t" }, sink, signal),
   ];
   for (const call of calls) await assertRejects(call, Error);
   connection.close();
-  assertEquals(seen.map(([method]) => method), ["GET", "POST", "GET", "GET", "POST"]);
-  for (const [, ...rest] of seen.filter((_, index) => index !== 3)) {
-    assertEquals(rest, ["open", USER_AGENT, "Bearer t", ""]);
-  }
-  assertEquals(seen[3]?.slice(1), ["open", USER_AGENT, "Bearer t", "?id=t"]);
+  const sent = `open ${USER_AGENT} Bearer t `;
+  const methods = ["GET", "POST", "GET", "GET", "POST"];
+  assertEquals(seen, methods.map((it, index) => `${it} ${sent}${index === 3 ? "?id=t" : ""}`));
 });
 
+/** A connection that reaches no panel, and what its observer hears. */
+function observed(node: PanelAccess) {
+  const outcomes: [error: unknown, call: string, cause: string | undefined][] = [];
+  const connection = new PanelConnection(node, config, [{
+    onOutcome: (error, call, diagnosis) => void outcomes.push([error, call, diagnosis?.cause]),
+  }]);
+  return { connection, outcomes, [Symbol.dispose]: () => connection.close() };
+}
+
 Deno.test("PanelConnection.observe() tells how a call ended, but not one that was aborted", async () => {
-  const outcomes: unknown[] = [];
-  const observer = {
-    onOutcome: (error: unknown, call: string) => void outcomes.push([error, call]),
-  };
-  const connection = new PanelConnection({ endpoint: "http://panel", token: "t" }, config, [
-    observer,
-  ]);
+  using it = observed({ endpoint: "http://panel", token: "t" });
+  const { connection, outcomes } = it;
   const failure = new Error("no");
   assertEquals(await connection.observe("one", () => Promise.resolve()), true);
   assertEquals(await connection.observe("two", () => Promise.reject(failure)), false);
-  assertEquals(outcomes, [[undefined, "one"], [failure, "two"]]);
   connection.close();
   assertEquals(connection.calls.aborted, true);
   assertEquals(await connection.observe("three", () => Promise.reject(failure)), false);
-  assertEquals(outcomes.length, 2);
+  assertEquals(outcomes, [[undefined, "one", undefined], [failure, "two", undefined]]);
 });
 
 Deno.test("PanelConnection.tell() takes a closed pull for a time-out only after a report", () => {
-  const causes: unknown[] = [];
-  const observer: PanelObserver = {
-    onOutcome: (error, _, diagnosis) => void (error && causes.push(diagnosis?.cause)),
-  };
-  const connection = new PanelConnection({ endpoint: "http://panel", token: "t" }, config, [
-    observer,
-  ]);
+  using it = observed({ endpoint: "http://panel", token: "t" });
   const seen = { stage: "closed", error: "the connection was closed without an answer" } as const;
   const closed = new PanelError("closed", { failure: "unreachable", seen });
-  connection.tell(closed, "pull");
-  connection.tell(undefined, "report");
-  for (const call of ["pull", "report"]) connection.tell(closed, call);
-  assertEquals(causes, ["closes without TLS", "closes pulls", "closes without TLS"]);
-  connection.close();
+  for (const call of ["pull", "ok", "pull", "report"]) {
+    if (call === "ok") it.connection.tell(undefined, "report");
+    else it.connection.tell(closed, call);
+  }
+  const causes = it.outcomes.map(([, , cause]) => cause);
+  assertEquals(causes, ["closes without TLS", undefined, "closes pulls", "closes without TLS"]);
+});
+
+Deno.test("PanelConnection.tell() names a node that was deleted only where the panel has taken its token before", () => {
+  const node = { endpoint: "https://panel.example.com", token: "abcdefghijklmnopqrstuv" };
+  using it = observed(node);
+  const seen = { stage: "token", error: "the panel does not know this token" } as const;
+  const unknown = new PanelError("Cannot x", { failure: "unauthorized", seen });
+  for (const error of [unknown, undefined, unknown]) it.connection.tell(error, "report");
+  node.token = "zyxwvutsrqponmlkjihgfe";
+  it.connection.tell(unknown, "report");
+  const causes = it.outcomes.map(([, , cause]) => cause);
+  assertEquals(causes, ["unknown token", undefined, "deleted node", "unknown token"]);
 });
 
 Deno.test("PanelConnection.closeIdle() closes the connections that no call uses", async () => {
@@ -129,7 +127,6 @@ Deno.test("PanelConnection.closeIdle() closes the connections that no call uses"
     while (await peer.request() !== undefined) await peer.answer("[]");
     ended++;
   }, async ({ origin }) => {
-    const { signal } = new AbortController();
     const connection = new PanelConnection({ endpoint: origin, token: "t" }, config, []);
     for (let n = 0; n < 2; n++) await connection.clientV1.fetchTasks(signal);
     assertEquals([connections, ended], [1, 0]);
@@ -140,21 +137,4 @@ Deno.test("PanelConnection.closeIdle() closes the connections that no call uses"
     connection.close();
     await realUntil(() => ended === 2);
   });
-});
-
-Deno.test("PanelConnection.tell() names a node that was deleted only where the panel has taken its token before", () => {
-  const causes: unknown[] = [];
-  const node = { endpoint: "https://panel.example.com", token: "abcdefghijklmnopqrstuv" };
-  const connection = new PanelConnection(node, config, [{
-    onOutcome: (_error, _call, diagnosis) => void causes.push(diagnosis?.cause),
-  }]);
-  const seen = { stage: "token", error: "the panel does not know this token" } as const;
-  const unknown = new PanelError("Cannot x", { failure: "unauthorized", seen });
-  connection.tell(unknown, "report");
-  connection.tell(undefined, "report");
-  connection.tell(unknown, "report");
-  node.token = "zyxwvutsrqponmlkjihgfe";
-  connection.tell(unknown, "report");
-  assertEquals(causes, ["unknown token", undefined, "deleted node", "unknown token"]);
-  connection.close();
 });
