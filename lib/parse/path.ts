@@ -36,9 +36,15 @@ function decodeLine(line: string): string {
   }
 }
 
-/** The bytes of a path. */
+/** The bytes of a path, of which any part may come from {@linkcode decodePaths}. */
 export function encodePath(path: string): Uint8Array<ArrayBuffer> {
-  return !path.isWellFormed() && /^[\0-\x7f\udc80-\udcff]*$/.test(path)
-    ? Uint8Array.from(path, (character) => character.charCodeAt(0) & 0xff)
-    : new TextEncoder().encode(path);
+  const encoder = new TextEncoder();
+  if (path.isWellFormed()) return encoder.encode(path);
+  // Characters, of which those alone are escapes that are no halves of others.
+  const bytes = Array.from(path, (character) => {
+    return character.isWellFormed()
+      ? [...encoder.encode(character)]
+      : character.charCodeAt(0) & 0xff;
+  });
+  return Uint8Array.from(bytes.flat());
 }

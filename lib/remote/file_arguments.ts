@@ -1,6 +1,7 @@
 import { attempt, errorCode } from "../attempt.ts";
 import type { LargeGarbage } from "../host/memory_release.ts";
 import { describeError } from "../log/log.ts";
+import type { FileTransferClient } from "../panel/file_transfers.ts";
 import { quoteStart, truncate } from "../parse/bounded_text.ts";
 import type { FolderReader } from "./folder_reader.ts";
 import type { Turns } from "./task_queue.ts";
@@ -30,14 +31,12 @@ export class FileArguments {
    * @throws {TypeError} When a text is longer than any path.
    */
   constructor(args: Readonly<Record<string, unknown>>, home: string) {
-    const kept = Object.entries(args).slice(0, MAX_ARGUMENTS).filter(([, value]) =>
-      typeof value === "string" || typeof value === "number" || typeof value === "boolean"
-    );
-    for (const [name, value] of kept) {
+    const kept = Object.entries(args).slice(0, MAX_ARGUMENTS).filter(([name, value]) => {
       if (typeof value === "string" && value.length > MAX_PATH_LENGTH) {
         throw new TypeError(`file name too long: ${truncate(name, 20)}`);
       }
-    }
+      return ["string", "number", "boolean"].includes(typeof value);
+    });
     this.#args = Object.fromEntries(kept);
     this.#home = home;
   }
@@ -115,12 +114,8 @@ export class FileArguments {
     const text = this.text(name).trim();
     if (text === "") return undefined;
     const [, digits] = /^(?:0o)?(0?[0-7]{1,4})$/.exec(text) ?? [];
-    if (digits === undefined) {
-      throw new RangeError(
-        `invalid argument: ${quoteStart(text, 20)} is no octal mode`,
-      );
-    }
-    return parseInt(digits, 8);
+    if (digits !== undefined) return parseInt(digits, 8);
+    throw new RangeError(`invalid argument: ${quoteStart(text, 20)} is no octal mode`);
   }
 
   /**
@@ -139,6 +134,7 @@ export class FileArguments {
 /** What an operation on files needs beside its arguments. */
 export interface FileContext {
   readonly signal: AbortSignal;
+  readonly transfers: FileTransferClient;
   readonly folders: FolderReader;
   /** For lists of thousands of files, which take megabytes: one at a time. */
   readonly longLists: Turns;

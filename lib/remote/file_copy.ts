@@ -134,17 +134,17 @@ interface Entry {
 
 /** Copies an entry. @throws {Error} When it can't be copied, with its path. */
 async function copyEntry(entry: Entry, context: CopyContext): Promise<void> {
-  const { source, shown, into, name, depth } = entry;
+  const { source, shown, depth } = entry;
   context.signal.throwIfAborted();
   try {
     if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
     const info = await Deno.lstat(source);
     if (info.isSymlink) {
-      await replaceWith(into.entry(name), { into, context }, async (temporary) => {
+      await replaceWith(entry, context, async (temporary) => {
         await Deno.symlink(await Deno.readLink(source), temporary);
       });
     } else if (info.isFile) {
-      await replaceWith(into.entry(name), { into, context }, async (temporary) => {
+      await replaceWith(entry, context, async (temporary) => {
         await copyContent(source, { temporary, info, signal: context.signal });
       });
     } else if (info.isDirectory) {
@@ -163,8 +163,7 @@ async function copyFolder(
   { source, shown, into, name, depth }: Entry,
   { info, context }: { info: Deno.FileInfo; context: CopyContext },
 ): Promise<void> {
-  const from = await HeldFolder.open(source);
-  await using _from = from;
+  await using from = await HeldFolder.open(source);
   await from.requireSame(info);
   // Else each copy would be copied again, as deep as folders may be.
   await context.copy?.requireOther(info);
@@ -173,8 +172,7 @@ async function copyFolder(
   await Deno.mkdir(destination, { mode: 0o700 }).catch((error) => {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   });
-  const to = await HeldFolder.open(destination);
-  await using _to = to;
+  await using to = await HeldFolder.open(destination);
   // A mount may show the source here; after a move both would be deleted.
   await to.requireOther(info);
   context.copy ??= to;
@@ -197,14 +195,14 @@ async function copyFolder(
 
 /** Makes something under a temporary name, and gives it its own name when it is whole. */
 async function replaceWith(
-  destination: string,
-  { into, context }: { into: HeldFolder; context: CopyContext },
+  { into, name }: Entry,
+  context: CopyContext,
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
   const temporary = into.entry(`${context.temporaryName}${++context.temporaryFiles}`);
   try {
     await make(temporary);
-    await Deno.rename(temporary, destination);
+    await Deno.rename(temporary, into.entry(name));
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
     throw error;

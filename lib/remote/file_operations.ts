@@ -54,7 +54,8 @@ export async function listFolder(args: FileArguments, context: FileContext): Pro
     for (const name of rest) {
       signal.throwIfAborted();
       if (bytes > MAX_LIST_BYTES) throw tooLong();
-      const info = await lookAt(path === "/" ? "" : path, name, { folders, owners });
+      const child = `${path === "/" ? "" : path}/${name}`;
+      const info = await describeFile(child, { folders, owners }).catch(() => undefined);
       if (info === undefined) continue;
       infos.push(info);
       bytes += answerBytes(info);
@@ -73,26 +74,18 @@ function answerBytes({ name, path, target = "" }: FileInfo): number {
   return MIN_ENTRY_BYTES + (/^[\x20-\x7e]*$/.test(path) ? length : 3 * length);
 }
 
-async function lookAt(
-  folder: string,
-  name: string,
-  { folders, owners }: { folders: FolderReader; owners: OwnerNames },
-): Promise<FileInfo | undefined> {
-  const path = `${folder}/${name}`;
-  if (name.isWellFormed()) return await describeFile(path, owners).catch(() => undefined);
-  const shown = await folders.look(folder, name);
-  const isLink = shown !== undefined && (shown.mode & 0o170000) === 0o120000;
-  return shown && toFileInfo(path, { owners, shown, isLink });
-}
-
 /** Lists where paths begin: `/` alone. */
-export async function listRoots(): Promise<FileInfo[]> {
-  return [await describeFile("/", await readOwnerNames())];
+export async function listRoots(_args: FileArguments, context: FileContext): Promise<FileInfo[]> {
+  return [await statPath("/", context)];
 }
 
 /** Describes one file. @throws {Error} When there is none. */
-export async function statFile(args: FileArguments): Promise<FileInfo> {
-  return await describeFile(args.path("path"), await readOwnerNames());
+export async function statFile(args: FileArguments, context: FileContext): Promise<FileInfo> {
+  return await statPath(args.path("path"), context);
+}
+
+async function statPath(path: string, { folders }: FileContext): Promise<FileInfo> {
+  return await describeFile(path, { folders, owners: await readOwnerNames() });
 }
 
 /**
@@ -105,19 +98,12 @@ export async function createFile(args: FileArguments): Promise<object> {
   const target = await targetOf(args.pathBelowRoot("path"));
   const before = await Deno.lstat(target).catch(() => undefined);
   if (before?.isDirectory) throw new FileError(target, "cannot replace a directory with a file");
-  if (before !== undefined && !before.isSymlink) {
-    if (!before.isFile) throw new FileError(target, "not a regular file");
-    const handle = await openForWriting(target);
-    await using _ = handle;
-    await handle.truncate();
-    return { created: true, size: 0 };
-  }
   await Deno.mkdir(posix.dirname(target), { recursive: true });
   // A link that leads nowhere.
-  if (before !== undefined) await Deno.remove(target);
-  const handle = await createPrivateFile(target);
-  await using _ = handle;
-  await handle.chmod(0o644);
+  if (before?.isSymlink) await Deno.remove(target);
+  await using handle = await (before?.isFile ? openForWriting(target) : createPrivateFile(target));
+  if (before?.isFile) await handle.truncate();
+  else await handle.chmod(0o644);
   return { created: true, size: 0 };
 }
 
@@ -139,17 +125,12 @@ export async function makeFolder(args: FileArguments): Promise<object> {
  */
 export async function deleteFile(args: FileArguments): Promise<object> {
   const path = args.pathBelowRoot("path");
-  await refuseRootFolder(path);
-  await Deno.remove(path, { recursive: true });
-  return { deleted: true };
-}
-
-/** Checks once more what can't be undone, by the folder itself rather than by its path. */
-async function refuseRootFolder(path: string): Promise<void> {
-  const [folder, root] = await Promise.all([Deno.lstat(path), Deno.lstat("/")]);
-  if (isSameFile(folder, root)) {
+  // What can't be undone is checked by the folder itself too, rather than by its path alone.
+  if (isSameFile(await Deno.lstat(path), await Deno.lstat("/"))) {
     throw new TypeError("operation not permitted: the path is the root folder");
   }
+  await Deno.remove(path, { recursive: true });
+  return { deleted: true };
 }
 
 /** Sets the permission bits of a file. @throws {Error} When `mode` is missing or not octal. */
@@ -165,8 +146,8 @@ export async function changeMode(args: FileArguments): Promise<object> {
 export async function changeOwner(args: FileArguments): Promise<object> {
   const path = args.path("path");
   const { users, groups } = await readOwnerNames();
-  const uid = accountId(args, { number: "uid", name: "owner", names: users });
-  const gid = accountId(args, { number: "gid", name: "group", names: groups });
+  const uid = accountId(args, ["uid", "owner"], users);
+  const gid = accountId(args, ["gid", "group"], groups);
   if (uid === null && gid === null) throw new TypeError("invalid argument: no owner and no group");
   await Deno.chown(path, uid, gid);
   return { uid: uid ?? -1, gid: gid ?? -1 };
@@ -174,16 +155,16 @@ export async function changeOwner(args: FileArguments): Promise<object> {
 
 function accountId(
   args: FileArguments,
-  fields: { number: string; name: string; names: ReadonlyMap<number, string> },
+  [number, text]: [string, string],
+  names: ReadonlyMap<number, string>,
 ): number | null {
-  const name = args.text(fields.name).trim();
+  const name = args.text(text).trim();
   if (name !== "") {
-    for (const [id, known] of fields.names) if (known === name) return id;
+    for (const [id, known] of names) if (known === name) return id;
     if (/^\d{1,10}$/.test(name) && Number(name) <= MAX_ID) return Number(name);
-    throw new TypeError(`invalid argument: ${fields.name} is unknown on this machine`);
+    throw new TypeError(`invalid argument: ${text} is unknown on this machine`);
   }
-  if (!args.has(fields.number)) return null;
-  const id = args.integer(fields.number, { min: -1, max: MAX_ID });
+  const id = args.has(number) ? args.integer(number, { min: -1, max: MAX_ID }) : -1;
   return id === -1 ? null : id;
 }
 
@@ -192,97 +173,55 @@ function compare(a: string, b: string): number {
 }
 
 /** One file as the panel shows it. The names are those of the wire. */
-export interface FileInfo {
-  readonly name: string;
-  readonly path: string;
-  /** Whether it is a folder, or a link that leads to one. */
-  readonly is_dir: boolean;
-  readonly is_symlink: boolean;
-  /** Bytes; of what a link leads to, when it leads anywhere. */
-  readonly size: number;
-  /** As `ls -l` shows it: `drwxr-xr-x`. */
-  readonly mode: string;
-  /** Four octal digits or more: `0755`. */
-  readonly mode_octal: string;
-  readonly uid: number;
-  readonly gid: number;
-  /** Name of the owner; its number when it has no name. */
-  readonly owner: string;
-  /** Name of the group; its number when it has no name. */
-  readonly group: string;
-  /** RFC 3339, in UTC. */
-  readonly modified_at: string;
-  /** Where a link leads, as it is stored in the link. */
-  readonly target?: string | undefined;
-}
+export type FileInfo = Awaited<ReturnType<typeof describeFile>>;
 
 /** Names of accounts and groups by their numbers. */
-export interface OwnerNames {
+interface OwnerNames {
   readonly users: ReadonlyMap<number, string>;
   readonly groups: ReadonlyMap<number, string>;
 }
 
-/** Longest account file that is read. */
-const MAX_ACCOUNT_FILE_BYTES = 4 * 1024 * 1024;
-
-/**
- * Reads the names of the accounts and groups of this machine, from `/etc/passwd` and `/etc/group`.
- * A file that is missing, unreadable or too long has none.
- */
-export async function readOwnerNames(): Promise<OwnerNames> {
-  const [users, groups] = await Promise.all(["/etc/passwd", "/etc/group"].map(readAccountFile));
-  return { users: accountNames(users ?? ""), groups: accountNames(groups ?? "") };
+/** Reads `/etc/passwd` and `/etc/group`; a file that is missing or unreadable has no names. */
+async function readOwnerNames(): Promise<OwnerNames> {
+  const [users = "", groups = ""] = await Promise.all(
+    ["/etc/passwd", "/etc/group"].map((path) => Deno.readTextFile(path).catch(() => "")),
+  );
+  return { users: accountNames(users), groups: accountNames(groups) };
 }
 
 /**
  * Describes what is at a path. A link is marked as such and has size, mode, owner and time of what
- * it leads to; one that leads nowhere has its own.
+ * it leads to; one that leads nowhere has its own. Characters that are not UTF-8 are replaced.
  *
  * @throws {Error} When there is nothing at the path or it can't be looked at.
  */
-export async function describeFile(path: string, owners: OwnerNames): Promise<FileInfo> {
-  const own = await Deno.lstat(path);
+async function describeFile(
+  path: string,
+  { folders, owners }: { folders: FolderReader; owners: OwnerNames },
+) {
+  const own = path.isWellFormed() ? await Deno.lstat(path) : await folders.look(path);
   const target = own.isSymlink ? await Deno.readLink(path).catch(() => undefined) : undefined;
   const shown = own.isSymlink ? await Deno.stat(path).catch(() => own) : own;
-  return toFileInfo(path, { owners, shown, isLink: own.isSymlink, target });
-}
-
-/** What is shown of a file, in the fields of `stat`. */
-interface Shown {
-  readonly mode: number | null;
-  readonly uid: number | null;
-  readonly gid: number | null;
-  readonly size: number;
-  readonly mtime: Date | null;
-}
-
-/** The wire's form; characters of the path that are not UTF-8 are replaced. */
-function toFileInfo(
-  path: string,
-  { owners, shown, isLink, target }: {
-    owners: OwnerNames;
-    shown: Shown;
-    isLink: boolean;
-    target?: string | undefined;
-  },
-): FileInfo {
   const uid = shown.uid ?? 0;
   const gid = shown.gid ?? 0;
   const mode = shown.mode ?? 0;
   const text = path.toWellFormed();
   return {
-    name: text.slice(text.lastIndexOf("/") + 1) || "/",
+    name: posix.basename(text) || "/",
     path: text,
+    // A link that leads to a folder is one too.
     is_dir: TYPE_LETTERS.get(mode & S_IFMT) === "d",
-    is_symlink: isLink,
+    is_symlink: own.isSymlink,
     size: shown.size,
+    // As `ls -l` shows it, and in four octal digits or more: `drwxr-xr-x`, `0755`.
     mode: modeText(mode),
     mode_octal: (mode & 0o7777).toString(8).padStart(4, "0"),
-    uid,
-    gid,
+    ...{ uid, gid },
+    // The number of an account that has no name.
     owner: owners.users.get(uid) ?? String(uid),
     group: owners.groups.get(gid) ?? String(gid),
     modified_at: (shown.mtime ?? new Date(0)).toISOString(),
+    // As it is stored in the link.
     target,
   };
 }
@@ -307,12 +246,3 @@ const TYPE_LETTERS: ReadonlyMap<number, string> = new Map([
   [0o060000, "b"],
   [0o020000, "c"],
 ]);
-
-async function readAccountFile(path: string): Promise<string> {
-  try {
-    const { isFile, size } = await Deno.stat(path);
-    return isFile && size <= MAX_ACCOUNT_FILE_BYTES ? await Deno.readTextFile(path) : "";
-  } catch {
-    return "";
-  }
-}

@@ -76,9 +76,7 @@ export class FileRequests {
   };
   #waitingBytes = 0;
   readonly #uploads: FileUploads;
-  readonly #folders = new FolderReader();
-  readonly #longLists = new Turns(1);
-  readonly #garbage = new LargeGarbage();
+  readonly #tools: Omit<FileContext, "signal" | "untilSent">;
   readonly #operations: ReadonlyMap<string, Operation>;
 
   /**
@@ -92,23 +90,23 @@ export class FileRequests {
     this.#home = home;
     this.#send = send;
     this.#uploads = new FileUploads(transfers);
-    this.#operations = allOperations(transfers, this.#uploads);
+    this.#operations = allOperations(this.#uploads);
+    const [folders, longLists, garbage] = [new FolderReader(), new Turns(1), new LargeGarbage()];
+    this.#tools = { transfers, folders, longLists, garbage };
   }
 
   /** Runs a request when its turn comes and answers it; one that came before is ignored. */
   handle({ requestId, op, args }: PanelOrder & { kind: "file" }): void {
     if (this.#ended.signal.aborted || !this.#recent.add(requestId)) return;
-    const operation = this.#operations.get(op);
-    if (operation === undefined) {
-      this.#answer(requestId, { error: `unsupported file operation: ${truncate(op, 40)}` });
-      return;
-    }
     try {
+      const operation = this.#operations.get(op);
+      if (operation === undefined) {
+        throw new TypeError(`unsupported file operation: ${truncate(op, 40)}`);
+      }
       const checked = new FileArguments(args, this.#home);
       const bytes = JSON.stringify(args).length + OVERHEAD_BYTES;
-      if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) {
-        this.#answer(requestId, { error: TOO_MANY });
-      } else this.#enqueue({ requestId, op, operation, args: checked }, bytes);
+      if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) throw new Error(TOO_MANY);
+      this.#enqueue({ requestId, op, operation, args: checked }, bytes);
     } catch (error) {
       this.#answer(requestId, { error: fileErrorText(error) });
     }
@@ -119,7 +117,7 @@ export class FileRequests {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
     const lanes = Object.values(this.#lanes).map((lane) => lane.close());
     await Promise.all([...lanes, this.#uploads.close()]);
-    this.#garbage.close();
+    this.#tools.garbage.close();
   }
 
   #enqueue(request: Request, bytes: number): void {
@@ -148,13 +146,8 @@ export class FileRequests {
       const untilSent = new DisposableStack();
       using _ = untilSent;
       try {
-        const result = await operation.run(args, {
-          signal: AbortSignal.any([this.#ended.signal, late.signal]),
-          folders: this.#folders,
-          longLists: this.#longLists,
-          garbage: this.#garbage,
-          untilSent,
-        });
+        const signal = AbortSignal.any([this.#ended.signal, late.signal]);
+        const result = await operation.run(args, { ...this.#tools, signal, untilSent });
         this.#logOutcome(request, "done");
         // A list may take megabytes: the next one is read when this one is on its way.
         await answer({ result });
@@ -183,10 +176,7 @@ export class FileRequests {
   }
 }
 
-function allOperations(
-  transfers: FileTransferClient,
-  uploads: FileUploads,
-): ReadonlyMap<string, Operation> {
+function allOperations(uploads: FileUploads): ReadonlyMap<string, Operation> {
   const quick = { lane: "quick", answerMs: QUICK_MS } as const;
   const change = { ...quick, changes: true } as const;
   const tree = { lane: "slow", answerMs: QUICK_MS, continues: true, changes: true } as const;
@@ -203,10 +193,7 @@ function allOperations(
     ["move", { ...tree, run: moveFile }],
     ["copy", { ...tree, run: copyFile }],
     ["search", { lane: "search", answerMs: SLOW_MS, run: searchFiles }],
-    ["download_stream", {
-      ...transfer,
-      run: (args, { signal }) => sendFilePart(args, { transfers, signal }),
-    }],
+    ["download_stream", { ...transfer, run: sendFilePart }],
     ["upload_stream", {
       ...transfer,
       run: (args, { signal }) => uploads.receivePart(args, signal),

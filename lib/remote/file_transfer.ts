@@ -1,10 +1,11 @@
+import type { FileHandle } from "node:fs/promises";
+import type { FileTransferClient } from "../panel/file_transfers.ts";
 import { syncFolder } from "../state/atomic_write.ts";
-import type { FileTransferClient, TransferTicket } from "../panel/file_transfers.ts";
-import { type FileArguments, FileError } from "./file_arguments.ts";
+import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
 import {
   createPrivateFile,
+  isSameFile,
   openForReading,
-  openForWriting,
   targetOf,
   writeFully,
 } from "./regular_file.ts";
@@ -20,7 +21,7 @@ interface Upload {
   readonly chunkBytes: number;
   readonly temporary: string;
   /** Of the temporary file: another one at its place is not written to. */
-  readonly inode: number;
+  readonly handle: FileHandle;
   readonly received: Set<number>;
   /** Parts that arrive now. */
   readonly streams: Set<Promise<unknown>>;
@@ -40,10 +41,6 @@ const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
 
 /** An upload of which nothing came for so long is removed when another one begins. */
 const ABANDONED_MS = 30 * 60_000;
-
-const PREFIX = ".komari-upload-";
-
-const SUFFIX = ".part";
 
 /**
  * Files that the panel uploads: each into a temporary file beside its target, which takes the
@@ -80,7 +77,15 @@ export class FileUploads {
     const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
     const both = AbortSignal.any([signal, upload.ended.signal]);
     upload.received.delete(index);
-    const receiving = this.#receive(upload, { ticket, offset, lengthBytes }, both);
+    let position = offset;
+    const receiving = this.#transfers.receive(ticket, {
+      lengthBytes,
+      async write(bytes) {
+        both.throwIfAborted();
+        await writeFully(upload.handle, bytes, position);
+        position += bytes.length;
+      },
+    }, both);
     upload.streams.add(receiving);
     try {
       await receiving;
@@ -108,14 +113,25 @@ export class FileUploads {
   }
 
   async #commit(id: string, upload: Upload): Promise<object> {
-    const { target, temporary, totalBytes, chunkBytes, received, streams } = upload;
+    const { target, temporary, handle, totalBytes, chunkBytes, received, streams } = upload;
     const count = Math.ceil(totalBytes / chunkBytes);
     if (streams.size > 0 || received.size < count) {
       throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
     }
-    await finishTemporary(upload);
+    const before = await Deno.lstat(target).catch(() => undefined);
+    if (before !== undefined && !before.isFile && !before.isSymlink) {
+      throw new FileError(target, before.isDirectory ? "is a directory" : "not a regular file");
+    }
+    const own = await handle.stat();
+    if (own.size !== totalBytes || !isSameFile(own, await Deno.lstat(temporary))) {
+      throw new Error("the upload was disturbed");
+    }
+    if (before?.isFile) await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
+    await handle.chmod(before?.isFile ? (before.mode ?? 0o644) & 0o777 : 0o644);
+    await handle.sync();
     await Deno.rename(temporary, target);
     this.#uploads.delete(id);
+    await handle.close();
     await syncFolder(posix.dirname(target)).catch(() => {});
     return { received: 0, final: true, offset: totalBytes };
   }
@@ -152,7 +168,7 @@ export class FileUploads {
       throw new Error("too many uploads at the same time: try again later");
     }
     // In the map before anything is awaited: other parts may be close behind.
-    const beginning = this.#create(id, { path, totalBytes, chunkBytes });
+    const beginning = createUpload(id, { path, totalBytes, chunkBytes });
     this.#uploads.set(id, beginning);
     try {
       await beginning;
@@ -160,31 +176,6 @@ export class FileUploads {
       this.#uploads.delete(id);
       throw error;
     }
-  }
-
-  async #create(
-    id: string,
-    { path, totalBytes, chunkBytes }: { path: string; totalBytes: number; chunkBytes: number },
-  ): Promise<Upload> {
-    const target = await targetOf(path);
-    await Deno.mkdir(posix.dirname(target), { recursive: true });
-    const temporary = temporaryOf(target, id);
-    await Deno.remove(temporary).catch(() => {});
-    const handle = await createPrivateFile(temporary);
-    await using _ = handle;
-    const { ino: inode } = await handle.stat();
-    return {
-      target,
-      totalBytes,
-      chunkBytes,
-      temporary,
-      inode,
-      received: new Set(),
-      streams: new Set(),
-      ended: new AbortController(),
-      committing: undefined,
-      usedAtMs: performance.now(),
-    };
   }
 
   async #find(id: string): Promise<Upload> {
@@ -196,34 +187,13 @@ export class FileUploads {
     return upload;
   }
 
-  async #receive(
-    { temporary, inode }: Upload,
-    { ticket, offset, lengthBytes }: {
-      ticket: TransferTicket;
-      offset: number;
-      lengthBytes: number;
-    },
-    signal: AbortSignal,
-  ): Promise<void> {
-    await using handle = await openForWriting(temporary);
-    if ((await handle.stat()).ino !== inode) throw new Error("the upload was disturbed");
-    let position = offset;
-    await this.#transfers.receive(ticket, {
-      lengthBytes,
-      async write(bytes) {
-        signal.throwIfAborted();
-        await writeFully(handle, bytes, position);
-        position += bytes.length;
-      },
-    }, signal);
-  }
-
   async #discard(id: string): Promise<void> {
     const upload = await this.#uploads.get(id)?.catch(() => undefined);
     if (upload === undefined) return;
-    this.#uploads.delete(id);
     upload.ended.abort(new Error("the upload was cancelled"));
-    await Promise.allSettled(upload.streams);
+    await Promise.allSettled([...upload.streams, upload.committing]);
+    if (!this.#uploads.delete(id)) return;
+    await upload.handle.close();
     await Deno.remove(upload.temporary).catch(() => {});
   }
 
@@ -238,26 +208,26 @@ export class FileUploads {
   }
 }
 
-function temporaryOf(target: string, id: string): string {
-  return posix.join(posix.dirname(target), PREFIX + id + SUFFIX);
+async function createUpload(
+  id: string,
+  { path, ...sizes }: { path: string; totalBytes: number; chunkBytes: number },
+): Promise<Upload> {
+  const target = await targetOf(path);
+  await Deno.mkdir(posix.dirname(target), { recursive: true });
+  const temporary = temporaryOf(target, id);
+  await Deno.remove(temporary).catch(() => {});
+  return {
+    ...{ ...sizes, target, temporary, handle: await createPrivateFile(temporary) },
+    received: new Set(),
+    streams: new Set(),
+    ended: new AbortController(),
+    committing: undefined,
+    usedAtMs: performance.now(),
+  };
 }
 
-/** Checks a temporary file that is whole, and gives it owner and permissions of the one it replaces. */
-async function finishTemporary({ temporary, target, totalBytes, inode }: Upload): Promise<void> {
-  await using handle = await openForWriting(temporary);
-  const { size, ino } = await handle.stat();
-  if (size !== totalBytes || ino !== inode) throw new Error("the upload was disturbed");
-  const before = await Deno.lstat(target).catch(() => undefined);
-  if (before !== undefined && !before.isFile && !before.isSymlink) {
-    throw new FileError(target, before.isDirectory ? "is a directory" : "not a regular file");
-  }
-  if (before?.isFile) {
-    await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
-    await handle.chmod((before.mode ?? 0o644) & 0o777);
-  } else {
-    await handle.chmod(0o644);
-  }
-  await handle.sync();
+function temporaryOf(target: string, id: string): string {
+  return posix.join(posix.dirname(target), `.komari-upload-${id}.part`);
 }
 
 /**
@@ -268,7 +238,7 @@ async function finishTemporary({ temporary, target, totalBytes, inode }: Upload)
  */
 export async function sendFilePart(
   args: FileArguments,
-  { transfers, signal }: { transfers: FileTransferClient; signal: AbortSignal },
+  { transfers, signal }: FileContext,
 ): Promise<object> {
   const path = args.path("path");
   const offset = args.integer("offset", { min: 0 });

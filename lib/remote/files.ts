@@ -60,7 +60,15 @@ export class Files {
   handle(order: PanelOrder & { kind: "file" }): void {
     if (this.#isClosed) return this.#addRefusal(order.requestId, STOPPED);
     const programs = this.#programs;
-    if (programs === undefined || !this.#isAllowed) return this.#refuse(order.requestId);
+    if (programs === undefined || !this.#isAllowed) {
+      const reason = programs === undefined
+        ? "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted"
+        : "--disable-remote-files is set";
+      this.#refusalLog.write(() =>
+        this.#log.warning("Refused a file request of the panel: {reason}", { reason })
+      );
+      return this.#addRefusal(order.requestId, DISABLED);
+    }
     const loading = this.#requests ??= this.#load(programs);
     loading.then((requests) => requests.handle(order), (error) => {
       // The next request tries again.
@@ -106,16 +114,6 @@ export class Files {
       send: (signal, isShort) =>
         sender.sendFileResult(isShort ? { requestId, ok: false, error } : result, signal),
     };
-  }
-
-  #refuse(requestId: string): void {
-    const reason = this.#programs === undefined
-      ? "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted"
-      : "--disable-remote-files is set";
-    this.#refusalLog.write(() =>
-      this.#log.warning("Refused a file request of the panel: {reason}", { reason })
-    );
-    this.#addRefusal(requestId, DISABLED);
   }
 
   #addRefusal(requestId: string, error: string): void {

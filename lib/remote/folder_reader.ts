@@ -18,13 +18,10 @@ export interface FolderEntry {
 }
 
 /** What is known of an entry by its own name. */
-export interface LookedAt {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: Date;
-}
+export type LookedAt = Pick<
+  Deno.FileInfo,
+  "mode" | "isSymlink" | "uid" | "gid" | "size" | "mtime"
+>;
 
 /** Folders that are read at a time, over all requests. */
 const PARALLEL_FOLDERS = 4;
@@ -52,6 +49,10 @@ const STATX = {
   ...{ atCwd: -100, noFollow: 0x100, basicMask: 0x7ff },
 } as const;
 
+/** The bits of a mode that say what kind of file it is, and those of a link. */
+const S_IFMT = 0o170000;
+const S_IFLNK = 0o120000;
+
 /** Fields of `struct dirent` of 64-bit Linux, and kinds of entries. */
 const DIRENT = { length: 16, type: 18, name: 19 } as const;
 const TYPE = { unknown: 0, folder: 4, file: 8 } as const;
@@ -71,7 +72,8 @@ export class FolderReader {
    * @throws {Error} When it can't be read.
    */
   async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
-    using _ = await this.#turns.take();
+    const turn = await this.#turns.take();
+    using _ = turn;
     const { scandir, free } = this.#calls;
     const call = encodePath(`${ADDRESS}${path}\0`);
     const count = await scandir(call.subarray(ADDRESS.length), call, null, null);
@@ -87,15 +89,20 @@ export class FolderReader {
     let at = 0;
     try {
       while (at < count) {
-        const entries: ParsedEntry[] = [];
+        const entries: FolderEntry[] = [];
         for (const address of addresses.subarray(at, at + PIECE)) {
           const view = viewAt(address);
-          const entry = parseEntry(view);
-          if (entry.name !== "." && entry.name !== "..") entries.push(entry);
+          const type = view.getUint8(DIRENT.type);
+          const name = nameOf(view);
           free(view.pointer);
           at++;
+          if (name === "." || name === "..") continue;
+          // Few file systems keep no types.
+          const info = type === TYPE.unknown ? await lookSafely(`${path}/${name}`) : undefined;
+          const isFolder = info?.isDirectory ?? type === TYPE.folder;
+          entries.push({ name, isFolder, isFile: info?.isFile ?? type === TYPE.file });
         }
-        yield await withTypes(path, entries);
+        yield entries;
       }
     } finally {
       for (const address of addresses.subarray(at)) free(viewAt(address).pointer);
@@ -103,25 +110,18 @@ export class FolderReader {
     }
   }
 
-  /** All entries of a folder. @throws {Error} When it can't be read. */
-  async list(path: string): Promise<FolderEntry[]> {
-    const all: FolderEntry[] = [];
-    for await (const entries of this.read(path)) all.push(...entries);
-    return all;
-  }
-
-  /**
-   * Looks at an entry whose name is not UTF-8, without following a link; `undefined` where that fails.
-   */
-  async look(folder: string, name: string): Promise<LookedAt | undefined> {
+  /** Looks at a path that is not UTF-8, without following a link. @throws {Error} When it fails. */
+  async look(path: string): Promise<LookedAt> {
     const answer = new Uint8Array(STATX.bytes);
-    const path = new Uint8Array([...encodePath(`${folder}/`), ...encodePath(`${name}\0`)]);
+    const name = encodePath(`${path}\0`);
     const { atCwd, noFollow, basicMask } = STATX;
-    const result = await this.#calls.statx(atCwd, path, noFollow, basicMask, answer);
-    if (result !== 0) return undefined;
+    const result = await this.#calls.statx(atCwd, name, noFollow, basicMask, answer);
+    if (result !== 0) throw new Error("Cannot look at a path that is not UTF-8");
     const view = new DataView(answer.buffer);
+    const mode = view.getUint16(STATX.mode, true);
     return {
-      mode: view.getUint16(STATX.mode, true),
+      mode,
+      isSymlink: (mode & S_IFMT) === S_IFLNK,
       uid: view.getUint32(STATX.uid, true),
       gid: view.getUint32(STATX.gid, true),
       size: Number(view.getBigUint64(STATX.size, true)),
@@ -130,36 +130,20 @@ export class FolderReader {
   }
 }
 
-type ParsedEntry = FolderEntry & { readonly isUnknown: boolean };
-
 function viewAt(address: bigint): Deno.UnsafePointerView {
   const pointer = Deno.UnsafePointer.create(address);
   if (pointer === null) throw new TypeError("the C library gave no entry");
   return new Deno.UnsafePointerView(pointer);
 }
 
-function parseEntry(view: Deno.UnsafePointerView): ParsedEntry {
-  const type = view.getUint8(DIRENT.type);
-  let name = view.getCString(DIRENT.name);
-  if (name.includes("\ufffd")) {
-    const rest = view.getArrayBuffer(view.getUint16(DIRENT.length) - DIRENT.name, DIRENT.name);
-    const bytes = new Uint8Array(rest);
-    name = decodePaths(bytes.slice(0, bytes.indexOf(0)));
-  }
-  return {
-    name,
-    isFolder: type === TYPE.folder,
-    isFile: type === TYPE.file,
-    isUnknown: type === TYPE.unknown,
-  };
+function nameOf(entry: Deno.UnsafePointerView): string {
+  const name = entry.getCString(DIRENT.name);
+  if (!name.includes("\ufffd")) return name;
+  const restBytes = entry.getUint16(DIRENT.length) - DIRENT.name;
+  const bytes = new Uint8Array(entry.getArrayBuffer(restBytes, DIRENT.name));
+  return decodePaths(bytes.subarray(0, bytes.indexOf(0)));
 }
 
-/** Looks at those of which the file system does not give the kind. */
-async function withTypes(folder: string, entries: ParsedEntry[]): Promise<FolderEntry[]> {
-  if (!entries.some(({ isUnknown }) => isUnknown)) return entries;
-  return await Promise.all(entries.map(async (entry) => {
-    if (!entry.isUnknown) return entry;
-    const info = await Deno.lstat(`${folder}/${entry.name}`).catch(() => undefined);
-    return { ...entry, isFolder: info?.isDirectory ?? false, isFile: info?.isFile ?? false };
-  }));
+function lookSafely(path: string): Promise<Deno.FileInfo | undefined> {
+  return Deno.lstat(path).catch(() => undefined);
 }

@@ -61,7 +61,7 @@ export class HeldFolder implements AsyncDisposable {
 
   /** Its entries. */
   async entries(folders: FolderReader): Promise<FolderEntry[]> {
-    return await folders.list(this.#path);
+    return (await Array.fromAsync(folders.read(this.#path))).flat();
   }
 
   /** Takes over mode and time of another; a file system that keeps no time is no reason to fail. */

@@ -22,7 +22,7 @@ export async function openForReading(path: string): Promise<FileHandle> {
   const { isFile } = await Deno.stat(path);
   if (!isFile) throw new FileError(path, NOT_REGULAR);
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  return await checked(await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), requireFileAt(path));
+  return await openChecked(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, requireFileAt(path));
 }
 
 /**
@@ -33,8 +33,8 @@ export async function openForReading(path: string): Promise<FileHandle> {
  */
 export async function openUnlinked(path: string, seen: Deno.FileInfo): Promise<FileHandle> {
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_NOFOLLOW } = constants;
-  const handle = await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
-  return await checked(handle, (opened) => requireSameFile(opened, seen));
+  const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+  return await openChecked(path, flags, (opened) => requireSameFile(opened, seen));
 }
 
 /** Which file or folder something is, whatever path leads to it. */
@@ -72,7 +72,7 @@ export async function createPrivateFile(path: string): Promise<FileHandle> {
  */
 export async function openForWriting(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  return await checked(await open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK), requireFileAt(path));
+  return await openChecked(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, requireFileAt(path));
 }
 
 /** Where a file is written: through a link that leads somewhere, else at the path itself. */
@@ -99,8 +99,13 @@ function requireFileAt(path: string): (opened: Stats) => void {
   };
 }
 
-/** Gives a handle that passes a check, and closes any other. */
-async function checked(handle: FileHandle, check: (opened: Stats) => void): Promise<FileHandle> {
+/** Opens a file, and closes it again where a check refuses it. */
+async function openChecked(
+  path: string,
+  flags: number,
+  check: (opened: Stats) => void,
+): Promise<FileHandle> {
+  const handle = await open(path, flags);
   try {
     check(await handle.stat());
     return handle;

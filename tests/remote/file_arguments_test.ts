@@ -1,25 +1,18 @@
 import { same } from "../cases.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FileArguments } from "../../lib/remote/file_arguments.ts";
+import { FileArguments, FileError, fileErrorText } from "../../lib/remote/file_arguments.ts";
 
 // No test may ask for an operation on the root folder itself: should its check be broken, the test
 // would delete the machine that it runs on. What is checked is the path, before it gets anywhere.
 
-function pathOf(path: string): string {
-  return new FileArguments({ path }, "/home/me").pathBelowRoot("path");
-}
+const pathOf = (path: string) => new FileArguments({ path }, "/home/me").pathBelowRoot("path");
 
 Deno.test("FileArguments.pathBelowRoot() refuses the root folder, however it is written", () => {
   const roots = ["", "/", "//", "/.", "/..", "/tmp/..", "/a/b/../../..", "~/../../../../.."];
   for (const path of roots) {
     assertThrows(() => pathOf(path), TypeError, "operation not permitted", path);
   }
-});
-
-Deno.test("FileArguments.pathBelowRoot() gives all other paths without dots and slashes to spare", () => {
-  assertEquals(pathOf("/a//b/./c/../d/"), "/a/b/d");
-  assertEquals(pathOf("~/x"), "/home/me/x");
-  assertEquals(pathOf("~"), "/home/me");
+  same(pathOf, [["/a//b/./c/../d/", "/a/b/d"], ["~/x", "/home/me/x"], ["~", "/home/me"]]);
 });
 
 function argument(value: unknown): FileArguments {
@@ -35,9 +28,9 @@ Deno.test("FileArguments keeps 32 arguments, and no text that is longer than a p
   for (const value of [null, {}, [], undefined]) assertEquals(argument(value).has("x"), false);
 });
 
-Deno.test("FileArguments.named is the path or the source as the system sees it, or empty", async () => {
+Deno.test("FileArguments.named is the path or the source as the system sees it, or empty", () => {
   const named = (args: Record<string, unknown>) => new FileArguments(args, "/h").named;
-  await same(named, [
+  same(named, [
     [{ path: "~/a/../b", source: "/b" }, "/h/b"],
     [{ source: "/b" }, "/b"],
     [{}, ""],
@@ -88,4 +81,32 @@ Deno.test("FileArguments.id() takes what may be part of a name or of a URL", () 
   for (const value of ["", "..", "a/b", "a b", "a.b", "é", "x".repeat(129), undefined]) {
     assertThrows(() => id(value), TypeError, "x must be 1 to 128 letters, digits, - or _");
   }
+});
+
+Deno.test("fileErrorText() has the path and the system's words, and no query", () => {
+  const text = ([words = "", code]: string[]) =>
+    fileErrorText(Object.assign(new Error(words), code && { code }), "/named");
+  same(text, [
+    [
+      ["ENOENT: no such file or directory, open '/a/Not Found'", "ENOENT"],
+      "/a/Not Found: no such file or directory",
+    ],
+    [["Permission denied (os error 13): readdir '/root'", "EACCES"], "/root: permission denied"],
+    [
+      ["Permission denied (os error 13): mkdir '/proc/self/fd/9/x'", "EACCES"],
+      "/named: permission denied",
+    ],
+    [
+      ["Invalid cross-device link (os error 18): rename '/A' -> '/b'"],
+      "/A to /b: invalid cross-device link",
+    ],
+    [["No space left on device (os error 28)", "ENOSPC"], "/named: no space left on device"],
+    [["Cannot GET http://h/x?token=secret"], "cannot get http://h/x?…"],
+  ]);
+  // With replacement characters, it says where it can be used.
+  const missing = new Deno.errors.NotFound("no such file");
+  same((path: string) => new FileError(path, missing).message, [
+    ["/a", "/a: no such file"],
+    ["/\ufffd", "/\ufffd: no such file (a name that is not UTF-8 can be used in a terminal only)"],
+  ]);
 });

@@ -1,332 +1,218 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { copyFile } from "../../lib/remote/file_copy.ts";
-import type { FileResult } from "../../lib/types.ts";
-import { contextOf, type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { sameLater } from "../cases.ts";
+import { mounted } from "../mounted.ts";
+import { onLinux, onlyIf } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { restoring } from "../restoring.ts";
-import { onLinux, onlyIf } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";
-import { mounted } from "../mounted.ts";
+import { contextOf, type FilesUnderTest, openFiles, withFiles } from "./file_requests_fixture.ts";
 
-async function makeTree(folder: string): Promise<void> {
-  await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
-  await Deno.writeTextFile(`${folder}/tree/a`, "A".repeat(300_000));
-  await Deno.chmod(`${folder}/tree/a`, 0o751);
-  await Deno.utime(`${folder}/tree/a`, 1000, 1000);
-  await Deno.symlink("../a", `${folder}/tree/deep/link`);
-  await Deno.symlink(`${folder}/tree`, `${folder}/tree/deep/loop`);
-  await Deno.chmod(`${folder}/tree/deep`, 0o1750);
-  await Deno.utime(`${folder}/tree/deep`, 2000, 2000);
+const COPIED = '{"copied":true}';
+const MOVED = '{"moved":true}';
+
+/** Makes a tree with a file of several buffers, links and special bits. */
+const TREE = `mkdir -p tree/deep; yes A | head -c 300000 >tree/a; chmod 751 tree/a
+  ln -s ../a tree/deep/link; ln -s "$PWD/tree" tree/deep/loop
+  chmod 1750 tree/deep; touch -d @1000 tree/a; touch -d @2000 tree/deep`;
+
+/** What is seen of that tree at a path: kinds, modes, sizes, times and targets. */
+async function look(files: FilesUnderTest, path: string): Promise<string> {
+  const seen = await files.sh(`cd "${path}"; find . -mindepth 1 -type l -printf '%P>%l\\n' \\
+    -o -type f -printf '%P f %m %s %T@\\n' -o -mindepth 1 -printf '%P d %m %T@\\n' |
+    sed 's/[.]0*$//' | sort; cksum <a`);
+  return seen.replaceAll(files.folder, "~");
 }
 
-async function checkTree(path: string, folder: string): Promise<void> {
-  assertEquals(await Deno.readTextFile(`${path}/a`), "A".repeat(300_000));
-  const { mode, mtime } = await Deno.stat(`${path}/a`);
-  assertEquals([mode! & 0o777, mtime?.getTime()], [0o751, 1_000_000]);
-  const deep = await Deno.stat(`${path}/deep`);
-  assertEquals([deep.mode! & 0o7777, deep.mtime?.getTime()], [0o1750, 2_000_000]);
-  assertEquals(await Deno.readLink(`${path}/deep/link`), "../a");
-  assertEquals(await Deno.readLink(`${path}/deep/loop`), `${folder}/tree`);
-  assertEquals([...Deno.readDirSync(path)].map(({ name }) => name).sort(), ["a", "deep"]);
-}
-
-withFiles.test("copyFile() copies a tree with its links, modes and times", async (files) => {
-  const { folder } = files;
-  await makeTree(folder);
-  const args = { source: "~/tree", destination: "~/new/copy" };
-  assertEquals(await files.result("copy", args), { copied: true });
-  await checkTree(`${folder}/tree`, folder);
-  await checkTree(`${folder}/new/copy`, folder);
-  // Once more over what is there.
-  await files.result("copy", args);
-  await checkTree(`${folder}/new/copy`, folder);
+withFiles.test("copyFile() copies a tree with its links, modes and times, over what is there too", async (files) => {
+  await files.sh(TREE);
+  const before = await look(files, "tree");
+  assertMatch(before, /a f 751 300000 1000 deep d 1750 2000 deep.link>\.\.\/a deep.loop>~\/tree/);
+  for (let time = 0; time < 2; time++) {
+    assertEquals(await files.transfer("copy", "tree", "new/copy"), COPIED);
+    assertEquals([await look(files, "new/copy"), await look(files, "tree")], [before, before]);
+  }
+  // The links above a destination are followed, and a longer name is another folder.
+  await files.sh("mkdir tree-2; ln -s tree-2 link");
+  assertEquals(await files.transfer("copy", "tree", "link/copy"), COPIED);
+  assertEquals(await look(files, "tree-2/copy"), before);
 });
 
-withFiles.test("copyFile() gives no rights of an owner or a group to a copy", async (files) => {
-  const { folder } = files;
-  await Deno.writeTextFile(`${folder}/tool`, "");
-  await Deno.chmod(`${folder}/tool`, 0o6755);
-  await files.result("copy", { source: "~/tool", destination: "~/copy" });
-  assertEquals((await Deno.stat(`${folder}/copy`)).mode! & 0o7777, 0o755);
-});
-
-withFiles.test("copyFile() leaves devices, FIFOs and sockets out of a tree, and says so", async (files) => {
-  await makeTree(files.folder);
-  await new Deno.Command("mkfifo", { args: [`${files.folder}/tree/fifo`] }).output();
-  const args = { source: "~/tree", destination: "~/copy" };
-  assertEquals(await files.result("copy", args), { copied: true, skipped: 1 });
-  await checkTree(`${files.folder}/copy`, files.folder);
-  const single = { source: "~/tree/fifo", destination: "~/fifo" };
-  assertMatch(await files.error("copy", single), /\/tree\/fifo: not a regular file$/);
-  assertEquals(
-    await files.error("copy", { source: "/dev/null", destination: "~/null" }),
-    "/dev/null: not a regular file",
-  );
+withFiles.test("copyFile() leaves out devices, FIFOs, sockets and the rights of an owner or a group", async (files) => {
+  await files.sh(`${TREE}; chmod 6755 tree/a; mkfifo tree/fifo`);
+  assertEquals(await files.transfer("copy", "tree", "copy"), '{"copied":true,"skipped":1}');
+  assertEquals(await files.sh("stat -c %a copy/a; ls copy"), "755 a deep");
+  assertEquals(await files.transfer("copy", "tree/fifo", "x"), "~/tree/fifo: not a regular file");
+  assertEquals(await files.transfer("copy", "/dev/null", "x"), "/dev/null: not a regular file");
 });
 
 withFiles.test("copyFile() follows a named link at its destination, but not to its own source", async (files) => {
-  const { folder } = files;
-  await Deno.writeTextFile(`${folder}/new`, "new");
-  await Deno.writeTextFile(`${folder}/kept`, "kept");
-  await Deno.symlink("kept", `${folder}/link`);
-  await files.result("copy", { source: "~/new", destination: "~/link" });
-  assertEquals(await Deno.readTextFile(`${folder}/kept`), "new");
-  assertEquals(await Deno.readLink(`${folder}/link`), "kept");
-  assertMatch(await files.error("copy", { source: "~/kept", destination: "~/link" }), /the same$/);
+  await files.sh("printf new >new; printf kept >kept; ln -s kept link; ln -s kept other");
+  assertEquals(await files.transfer("copy", "new", "link"), COPIED);
+  assertEquals(await files.sh("cat kept; readlink link"), "newkept");
+  const same = "~/kept: source and destination are the same";
+  assertEquals(await files.transfer("copy", "kept", "link"), same);
   // A link that is copied takes the place of another, and not of what that leads to.
-  await Deno.symlink("kept", `${folder}/other`);
-  await files.result("copy", { source: "~/link", destination: "~/other" });
-  assertEquals(await Deno.readTextFile(`${folder}/kept`), "new");
-  await files.result("copy", { source: "~/new", destination: "~/away/dangling" });
+  assertEquals(await files.transfer("copy", "link", "other"), COPIED);
+  assertEquals(await files.sh("cat kept; readlink other"), "newkept");
 });
 
-withFiles.test("copyFile() refuses to copy a folder into itself, through a link too", async (files) => {
-  const { folder } = files;
-  await makeTree(folder);
-  await Deno.symlink("tree/deep", `${folder}/inside`);
-  await Deno.symlink(".", `${folder}/same`);
-  for (const destination of ["~/tree/deep/copy", "~/inside/copy", "~/same/tree/copy"]) {
-    assertMatch(await files.error("copy", { source: "~/tree", destination }), /into itself/);
+withFiles.test("copyFile() and moveFile() refuse to put a folder into itself, through a link too", async (files) => {
+  await files.sh(`${TREE}; ln -s tree/deep inside; ln -s . same`);
+  const before = await look(files, "tree");
+  for (const destination of ["tree/deep/copy", "inside/copy", "same/tree/copy"]) {
+    assertMatch(await files.transfer("copy", "tree", destination), /copy a folder into itself/);
   }
-  for (const destination of ["~/tree", "~/same/tree"]) {
-    assertMatch(await files.error("copy", { source: "~/tree", destination }), /are the same/);
-    assertEquals(await files.result("move", { source: "~/tree", destination }), { moved: true });
+  assertMatch(await files.transfer("move", "tree", "tree/deep/x"), /be moved into itself/);
+  for (const destination of ["tree", "same/tree"]) {
+    assertMatch(await files.transfer("copy", "tree", destination), /are the same/);
+    assertEquals(await files.transfer("move", "tree", destination), MOVED);
   }
-  await checkTree(`${folder}/tree`, folder);
-});
-
-withFiles.test("copyFile() refuses to copy the root folder, by whatever path", async (files) => {
-  await makeTree(files.folder);
+  assertEquals(await look(files, "tree"), before);
   using _ = restoring(Deno, "realPath");
+  // By whatever path it is the root folder.
   Deno.realPath = () => Promise.resolve("/");
-  const args = { source: "~/tree", destination: "~/copy" };
-  assertMatch(await files.error("copy", args), /into itself/);
-  assertEquals(files.names(), ["tree"]);
+  assertMatch(await files.transfer("copy", "tree", "copy"), /into itself/);
+  assertEquals(files.names(), ["inside", "same", "tree"]);
 });
 
-withFiles.test("copyFile() follows the links above its destination, which is beside a longer name", async (files) => {
-  const { folder } = files;
-  await makeTree(folder);
-  await Deno.mkdir(`${folder}/tree-2`);
-  await Deno.symlink("tree-2", `${folder}/link`);
-  await files.result("copy", { source: "~/tree", destination: "~/link/copy" });
-  await checkTree(`${folder}/tree-2/copy`, folder);
-});
-
-withFiles.test("copyFile() and moveFile() make no folders for a source that is not there", async (files) => {
-  for (const op of ["copy", "move"]) {
-    const args = { source: "~/none", destination: "~/new/none" };
-    assertMatch(await files.error(op, args), /: no such file or directory$/);
-    assertEquals(files.names(), []);
-  }
-});
-
-withFiles.test("copyFile() and moveFile() wait for the folders above the destination", async (files) => {
+withFiles.test("copyFile() and moveFile() wait for folders above the destination, but make none in vain", async (files) => {
   const { mkdir } = Deno;
-  await makeTree(files.folder);
+  await files.sh(TREE);
+  const before = await look(files, "tree");
+  for (const op of ["copy", "move"] as const) {
+    const missing = "~/none: no such file or directory";
+    assertEquals(await files.transfer(op, "none", "new/none"), missing);
+  }
+  assertEquals(files.names(), ["tree"]);
   using _ = restoring(Deno, "mkdir");
   Deno.mkdir = async (path, options) => {
     for (let turn = 0; turn < 10; turn++) await new Promise((turn) => setTimeout(turn, 0));
     await mkdir(path, options);
   };
-  await files.result("copy", { source: "~/tree", destination: "~/a/b/copy" });
-  await files.result("move", { source: "~/tree", destination: "~/c/d/tree" });
-  await checkTree(`${files.folder}/a/b/copy`, files.folder);
-  await checkTree(`${files.folder}/c/d/tree`, files.folder);
-});
-
-withFiles.test("copyFile() says why it can't make a folder", async (files) => {
-  const { mkdir } = Deno;
-  await makeTree(files.folder);
-  using _ = restoring(Deno, "mkdir");
+  assertEquals(await files.transfer("copy", "tree", "a/b/copy"), COPIED);
+  assertEquals(await files.transfer("move", "tree", "c/d/tree"), MOVED);
+  assertEquals([await look(files, "a/b/copy"), await look(files, "c/d/tree")], [before, before]);
   Deno.mkdir = (path, options) =>
     options?.recursive
       ? mkdir(path, options)
       : Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-  const args = { source: "~/tree", destination: "~/copy" };
-  assertEquals(await files.error("copy", args), `${files.folder}/tree: permission denied`);
+  assertEquals(await files.transfer("copy", "a", "copy"), "~/a: permission denied");
 });
 
 withFiles.test("copyFile() leaves nothing of a file that could not be copied whole", async (files) => {
-  const { folder } = files;
-  await Deno.writeTextFile(`${folder}/source`, "x".repeat(1000));
-  await Deno.mkdir(`${folder}/destination/sub`, { recursive: true });
-  await files.error("copy", { source: "~/source", destination: "~/destination" });
-  const names = files.names();
-  assertEquals(names, ["destination", "source"]);
+  await files.sh("head -c 1000 /dev/zero >source; mkdir -p destination/sub");
+  assertMatch(await files.transfer("copy", "source", "destination"), /^~\/source: /);
+  assertEquals(files.names(), ["destination", "source"]);
 });
 
 /** A tree to be copied, and a folder of another's with a secret that only they can read. */
-async function makePrey(folder: string): Promise<void> {
-  await Deno.mkdir(`${folder}/tree/deep`, { recursive: true });
-  await Deno.writeTextFile(`${folder}/tree/deep/note`, "note");
-  await Deno.chmod(`${folder}/tree/deep/note`, 0o644);
-  await Deno.mkdir(`${folder}/private`, { mode: 0o700 });
-  await Deno.writeTextFile(`${folder}/private/note`, "secret", { mode: 0o600 });
-}
+const PREY = `mkdir -p tree/deep; printf note >tree/deep/note; chmod 644 tree/deep/note
+  mkdir -m 700 private; printf secret >private/note; chmod 600 private/note`;
 
 /** Runs `copy` of the tree, and `swap` as soon as the entry of that name was looked at. */
 async function copyWithSwap(
   files: FilesUnderTest,
-  { at, swap }: { at: string; swap: () => void },
-): Promise<FileResult> {
+  { at, swap }: { at: string; swap: () => Promise<void> },
+): Promise<string> {
   const { lstat } = Deno;
   let isSwapped = false;
   const hooked = async (path: string | URL) => {
     const info = await lstat(path);
     if (!isSwapped && `${path}`.endsWith(`/${at}`)) {
       isSwapped = true;
-      swap();
+      await swap();
     }
     return info;
   };
   using _ = replaced(Deno, { lstat: hooked });
-  const result = await files.ask("copy", { source: "~/tree", destination: "~/copy" });
+  const result = await files.transfer("copy", "tree", "copy");
   assert(isSwapped, "it came to that entry");
   return result;
 }
 
 withFiles.test("copyFile() goes through no link that lies at the place of a folder", async (files) => {
-  const { folder } = files;
-  await makePrey(folder);
-  await Deno.mkdir(`${folder}/copy`);
-  await Deno.symlink("../private", `${folder}/copy/deep`);
-  await files.error("copy", { source: "~/tree", destination: "~/copy" });
-  assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-  assertEquals(files.names("private").length, 1);
+  await files.sh(`${PREY}; mkdir copy; ln -s ../private copy/deep`);
+  assertMatch(await files.transfer("copy", "tree", "copy"), /not a directory/);
+  assertEquals(await files.sh("cat private/note; ls private"), "secretnote");
 });
 
-/** What takes the place of an entry of the tree, and what is left of the copy below a folder. */
-const SWAPS: readonly (readonly [
-  what: string,
-  at: "note" | "deep",
-  put: (folder: string) => void,
-  isOther: boolean,
-])[] = [
-  ["a link to a file", "note", (folder) => {
-    Deno.symlinkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-  }, false],
-  ["another file", "note", (folder) => {
-    Deno.linkSync(`${folder}/private/note`, `${folder}/tree/deep/note`);
-  }, true],
-  ["a link to a folder", "deep", (folder) => {
-    Deno.symlinkSync("../private", `${folder}/tree/deep`);
-  }, false],
-  ["another folder", "deep", (folder) => {
-    Deno.renameSync(`${folder}/private`, `${folder}/tree/deep`);
-  }, true],
-];
+/** What takes the place of an entry of the tree, and whether it can be told by its number alone. */
+const SWAPS = [
+  ["a link to a file", "note", 'ln -s "$PWD/private/note" tree/deep/note', false],
+  ["another file", "note", "ln private/note tree/deep/note", true],
+  ["a link to a folder", "deep", "ln -s ../private tree/deep", false],
+  ["another folder", "deep", "mv private tree/deep", true],
+] as const;
 for (const [what, at, put, isOther] of SWAPS) {
   withFiles.test(`copyFile() copies nothing of ${what} that has taken the place of what it has looked at`, async (files) => {
-    const { folder } = files;
-    await makePrey(folder);
+    await files.sh(PREY);
     const place = at === "note" ? "deep/note" : "deep";
-    const { ok, error } = await copyWithSwap(files, {
+    const error = await copyWithSwap(files, {
       at,
-      swap: () => {
-        Deno.renameSync(`${folder}/tree/${place}`, `${folder}/away`);
-        put(folder);
-      },
+      swap: async () => void await files.sh(`mv tree/${place} away; ${put}`),
     });
-    assertEquals([ok, files.names(at === "note" ? "copy/deep" : "copy")], [false, []]);
-    if (isOther) assertMatch(error, /replaced by something else/);
+    assertMatch(error, isOther ? /replaced by something else/ : /^~\/tree\/deep/);
+    assertEquals(files.names(at === "note" ? "copy/deep" : "copy"), []);
   });
 }
 
 onLinux.test("copyFile() stays in the folders that it has opened, whatever takes their places", async () => {
   await using files = openFiles();
-  const { folder } = files;
-  await makePrey(folder);
-  let mode = 0;
-  const { ok } = await copyWithSwap(files, {
+  await files.sh(PREY);
+  let mode = "";
+  const result = await copyWithSwap(files, {
     at: "note",
-    swap: () => {
-      mode = Deno.statSync(`${folder}/copy/deep`).mode ?? 0;
-      for (const path of ["tree", "copy"]) {
-        Deno.renameSync(`${folder}/${path}/deep`, `${folder}/${path}-away`);
-        Deno.symlinkSync("../private", `${folder}/${path}/deep`);
-      }
+    swap: async () => {
+      mode = await files.sh(`stat -c %a copy/deep; for at in tree copy
+        do mv $at/deep $at-away; ln -s ../private $at/deep; done`);
     },
   });
-  assertEquals(ok, true);
-  assertEquals(await Deno.readTextFile(`${folder}/copy-away/note`), "note");
-  assertEquals(await Deno.readTextFile(`${folder}/private/note`), "secret");
-  assertEquals(mode & 0o777, 0o700, "nobody else's until it is whole");
-  assertEquals((Deno.statSync(`${folder}/copy-away`).mode ?? 0) & 0o777, 0o755);
+  assertEquals([result, mode], [COPIED, "700"], "nobody else's until it is whole");
+  const after = await files.sh("cat copy-away/note private/note; stat -c ' %a' copy-away");
+  assertEquals(after, "notesecret 755");
 });
 
-withFiles.test("moveFile() makes missing folders, replaces files and refuses a move into itself", async (files) => {
-  const { folder } = files;
-  await makeTree(folder);
-  await Deno.writeTextFile(`${folder}/x`, "1");
-  await Deno.writeTextFile(`${folder}/y`, "2");
-  await files.result("move", { source: "~/x", destination: "~/y" });
-  assertEquals(await Deno.readTextFile(`${folder}/y`), "1");
-  assertEquals(await files.result("move", { source: "~/y", destination: "~/y" }), { moved: true });
-  assertEquals(await files.result("move", { source: "~/tree", destination: "~/p/q/t" }), {
-    moved: true,
-  });
-  await checkTree(`${folder}/p/q/t`, folder);
-  await files.error("move", { source: "~/p", destination: "~/p/q/p" });
-});
-
-withFiles.test("moveFile() moves to a folder that has the same number on another device", async (files) => {
+withFiles.test("moveFile() makes missing folders and replaces files, but mixes no folders", async (files) => {
+  await files.sh(`${TREE}; printf 1 >x; printf 2 >y; mkdir other; printf B >other/b`);
+  const before = await look(files, "tree");
+  assertEquals(await files.transfer("move", "x", "y"), MOVED);
+  assertEquals(await files.transfer("move", "y", "y"), MOVED);
+  assertMatch(await files.transfer("move", "tree", "other"), /not empty/);
+  assertEquals(await files.transfer("move", "tree", "p/q/t"), MOVED);
+  assertEquals(await files.sh("cat y other/b; echo; ls"), "1B other p y");
+  assertEquals(await look(files, "p/q/t"), before);
+  // A folder that has the same number on another device is another.
   const { stat } = Deno;
-  const { folder } = files;
-  await Deno.mkdir(`${folder}/a`);
-  await Deno.writeTextFile(`${folder}/a/x`, "1");
   using _ = restoring(Deno, "stat");
   Deno.stat = async (path) => ({ ...await stat(path), ino: 1, dev: `${path}`.length });
-  await files.result("move", { source: "~/a/x", destination: "~/other/x" });
-  assertEquals(await Deno.readTextFile(`${folder}/other/x`), "1");
-  assertEquals(files.names("a"), []);
-});
-
-withFiles.test("moveFile() does not mix a folder with another, and keeps both", async (files) => {
-  const { folder } = files;
-  await makeTree(folder);
-  await Deno.mkdir(`${folder}/other`);
-  await Deno.writeTextFile(`${folder}/other/b`, "B");
-  await files.error("move", { source: "~/tree", destination: "~/other" });
-  await checkTree(`${folder}/tree`, folder);
-  assertEquals(files.names("other"), ["b"]);
+  assertEquals(await files.transfer("move", "other/b", "away/b"), MOVED);
+  assertEquals(await files.sh("cat away/b; ls other"), "B");
 });
 
 const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
 
 asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the source at the destination too", async () => {
   await using files = openFiles();
-  const { folder } = files;
-  await Deno.mkdir(`${folder}/data`);
-  await makeTree(`${folder}/data`);
-  await Deno.mkdir(`${folder}/alias`);
-  await using mount = await mounted(`${folder}/alias`, "--bind", `${folder}/data`);
+  await files.sh(`mkdir -p data/part alias alias2; cd data; ${TREE}`);
+  const before = await look(files, "data/tree");
+  await using mount = await mounted(`${files.folder}/alias`, "--bind", `${files.folder}/data`);
   if (mount === undefined) return;
   for (const name of ["tree", "tree/a", "tree/deep/link"]) {
-    const args = { source: `~/data/${name}`, destination: `~/alias/${name}` };
-    assertEquals(await files.result("move", args), { moved: true });
-    assertMatch(await files.error("copy", args), /are the same/);
-    await checkTree(`${folder}/data/tree`, `${folder}/data`);
+    assertEquals(await files.transfer("move", `data/${name}`, `alias/${name}`), MOVED);
+    assertMatch(await files.transfer("copy", `data/${name}`, `alias/${name}`), /are the same/);
+    assertEquals(await look(files, "data/tree"), before);
   }
   // Another name is another entry.
-  const args = { source: "~/data/tree", destination: "~/alias/new" };
-  assertEquals(await files.result("move", args), { moved: true });
-  await checkTree(`${folder}/data/new`, `${folder}/data`);
-  assertEquals(files.names("data"), ["new"]);
-});
-
-asLinuxRoot.test("copyFile() refuses to copy a folder into itself where a mount shows a part of it", async () => {
-  await using files = openFiles();
-  const { folder } = files;
-  await Deno.mkdir(`${folder}/data/part`, { recursive: true });
-  await Deno.mkdir(`${folder}/alias`);
-  await using mount = await mounted(`${folder}/alias`, "--bind", `${folder}/data/part`);
-  if (mount === undefined) return;
-  const args = { source: "~/data", destination: "~/alias/copy" };
-  assertMatch(await files.error("copy", args), /into itself/);
+  assertEquals(await files.transfer("move", "data/tree", "alias/new"), MOVED);
+  assertEquals(await look(files, "data/new"), before);
+  assertEquals(files.names("data"), ["new", "part"]);
+  const part = await mounted(`${files.folder}/alias2`, "--bind", `${files.folder}/data/part`);
+  await using _ = part;
+  assertMatch(await files.transfer("copy", "data", "alias2/copy"), /into itself/);
   // Nothing of the copy is in the copy.
-  assertEquals(files.names("alias/copy/part"), []);
+  assertEquals(files.names("alias2/copy/part"), []);
 });
 
 /** A tree in the home folder, and a folder on another file system. */
@@ -342,7 +228,7 @@ class TwoFileSystems implements AsyncDisposable {
 
 async function openTwo(): Promise<TwoFileSystems> {
   const two = new TwoFileSystems();
-  await makeTree(two.files.folder);
+  await two.files.sh(TREE);
   return two;
 }
 
@@ -358,91 +244,82 @@ const across = testsWith(openTwo, { ignore: !isOtherFileSystem() });
 const acrossAsRoot = testsWith(openTwo, { ignore: !isOtherFileSystem() || Deno.uid() !== 0 });
 
 acrossAsRoot.test("moveFile() keeps a source that a mount on another file system shows", async ({ files, other }) => {
-  const { folder } = files;
-  await Deno.mkdir(`${other}/whole`);
-  await Deno.mkdir(`${other}/part/deep`, { recursive: true });
-  await using whole = await mounted(`${other}/whole`, "--bind", `${folder}/tree`);
-  await using part = await mounted(`${other}/part/deep`, "--bind", `${folder}/tree/deep`);
+  const before = await look(files, "tree");
+  await files.sh(`mkdir -p ${other}/whole ${other}/part/deep`);
+  const tree = `${files.folder}/tree`;
+  await using whole = await mounted(`${other}/whole`, "--bind", tree);
+  await using part = await mounted(`${other}/part/deep`, "--bind", `${tree}/deep`);
   if (whole === undefined || part === undefined) return;
   for (const name of ["whole", "part"]) {
-    const args = { source: "~/tree", destination: `${other}/${name}` };
-    assertMatch(await files.error("move", args), /into itself/);
-    assertMatch(await files.error("copy", args), /into itself/);
-    await checkTree(`${folder}/tree`, folder);
+    for (const op of ["move", "copy"] as const) {
+      assertMatch(await files.transfer(op, "tree", `${other}/${name}`), /into itself/);
+    }
+    assertEquals(await look(files, "tree"), before);
   }
 });
 
-across.test("moveFile() keeps the source when not all of it reaches the other file system", async ({ files, other }) => {
-  const { folder } = files;
-  await Deno.mkdir(`${other}/file/sub`, { recursive: true });
-  const file = { source: "~/tree/a", destination: `${other}/file` };
-  await files.error("move", file);
-  await checkTree(`${folder}/tree`, folder);
-  await new Deno.Command("mkfifo", { args: [`${folder}/tree/deep/fifo`] }).output();
-  const tree = { source: "~/tree", destination: `${other}/tree` };
-  assertEquals(
-    await files.error("move", tree),
-    `${folder}/tree: 1 devices, FIFOs, sockets or names that are not UTF-8 can't be moved; ` +
-      "the source was kept",
-  );
-  assert((await Deno.lstat(`${folder}/tree/deep/fifo`)).isFifo);
-  assertEquals(await Deno.readTextFile(`${folder}/tree/a`), "A".repeat(300_000));
-});
-
-across.test("moveFile() says that the source stays where it can't be deleted", async ({ files, other }) => {
-  const { folder } = files;
+across.test("moveFile() keeps the source when not all of it reaches the other file system, or it can't be deleted", async ({ files, other }) => {
+  const before = await look(files, "tree");
+  await files.sh(`mkdir -p ${other}/file/sub`);
+  assertMatch(await files.transfer("move", "tree/a", `${other}/file`), /^~\/tree\/a: /);
   const { remove } = Deno;
   // Nothing is deleted.
   Deno.remove = () =>
     Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
-  const args = { source: "~/tree", destination: `${other}/tree` };
-  const error = await files.error("move", args).finally(() => Deno.remove = remove);
+  const error = await files.transfer("move", "tree", `${other}/tree`)
+    .finally(() => Deno.remove = remove);
   assertEquals(error, "permission denied");
-  await checkTree(`${folder}/tree`, folder);
-  await checkTree(`${other}/tree`, folder);
+  assertEquals([await look(files, "tree"), await look(files, `${other}/tree`)], [before, before]);
+  await files.sh("mkfifo tree/deep/fifo");
+  assertEquals(
+    await files.transfer("move", "tree", `${other}/again`),
+    "~/tree: 1 devices, FIFOs, sockets or names that are not UTF-8 can't be moved; the source was kept",
+  );
+  assertEquals(await files.sh("ls tree tree/deep"), "tree: a deep  tree/deep: fifo link loop");
 });
 
-across.test("moveFile() moves a link to another file system, not what it leads to", async ({ files, other }) => {
-  const { folder } = files;
-  await Deno.symlink(`${folder}/tree`, `${folder}/link`);
-  await files.result("move", { source: "~/link", destination: `${other}/link` });
-  assertEquals(await Deno.readLink(`${other}/link`), `${folder}/tree`);
-  await checkTree(`${folder}/tree`, folder);
+across.test("moveFile() copies and deletes between two file systems, of a link not what it leads to", async ({ files, other }) => {
+  const before = await look(files, "tree");
+  await files.sh('ln -s "$PWD/tree" link');
+  assertEquals(await files.transfer("move", "link", `${other}/link`), MOVED);
+  assertEquals(await files.sh(`readlink ${other}/link`), `${files.folder}/tree`);
   assertEquals(files.names(), ["tree"]);
-});
-
-across.test("moveFile() copies and deletes between two file systems", async ({ files, other }) => {
-  const { folder } = files;
-  await files.result("move", { source: "~/tree", destination: `${other}/tree` });
-  await checkTree(`${other}/tree`, folder);
-  assertEquals(files.names(), []);
+  assertEquals(await files.transfer("move", "tree", `${other}/tree`), MOVED);
+  assertEquals([await look(files, `${other}/tree`), files.names()], [before, []]);
 });
 
 withFiles.test("copyFile() copies folders that are nested 256 deep, and no deeper ones", async (files) => {
   // By names of one letter, since a path takes 4096 bytes.
-  const path = (depth: number) => `${files.folder}/tree${"/d".repeat(depth)}`;
-  await Deno.mkdir(path(256), { recursive: true });
-  await files.result("copy", { source: "~/tree", destination: "~/copy" });
-  await Deno.stat(path(256).replace("/tree", "/copy"));
-  await Deno.mkdir(path(257));
-  const error = await files.error("copy", { source: "~/tree", destination: "~/again" });
+  const path = (depth: number) => `tree${"/d".repeat(depth)}`;
+  await files.sh(`mkdir -p ${path(256)}`);
+  assertEquals(await files.transfer("copy", "tree", "copy"), COPIED);
+  await files.sh(`stat ${path(256).replace("tree", "copy")}`);
+  await files.sh(`mkdir ${path(257)}`);
+  const error = await files.transfer("copy", "tree", "again");
   assertMatch(error, /: folders are nested more than 256 deep$/);
 });
 
 withFiles.test("copyFile() ends when it is told, before an entry and within a file", async (files) => {
-  const { folder } = files;
-  await Deno.writeTextFile(`${folder}/file`, "x");
-  await Deno.symlink("file", `${folder}/link`);
-  for (const [source, looks] of [["link", 0], ["file", 0], ["file", 1]] as const) {
-    let left = looks;
-    const signal = Object.assign(new AbortController().signal, {
-      throwIfAborted() {
-        if (left-- === 0) throw new Error("the time is over");
-      },
-    });
-    const args = new FileArguments({ source: `~/${source}`, destination: "~/copy" }, folder);
-    const context = contextOf(signal);
-    await assertRejects(() => copyFile(args, context), Error, "the time is over");
-    assertEquals(files.names(), ["file", "link"]);
-  }
+  await files.sh("printf x >file; ln -s file link");
+  await sameLater(
+    async ([source, looks]) => {
+      let left = looks;
+      const signal = Object.assign(new AbortController().signal, {
+        throwIfAborted() {
+          if (left-- === 0) throw new Error("the time is over");
+        },
+      });
+      const args = new FileArguments(
+        { source: `~/${source}`, destination: "~/copy" },
+        files.folder,
+      );
+      await assertRejects(() => copyFile(args, contextOf(signal)), Error, "the time is over");
+      return files.names();
+    },
+    [
+      [["link", 0], ["file", "link"]],
+      [["file", 0], ["file", "link"]],
+      [["file", 1], ["file", "link"]],
+    ] as const,
+  );
 });

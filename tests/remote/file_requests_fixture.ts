@@ -54,6 +54,26 @@ export class FilesUnderTest implements AsyncDisposable {
     return error;
   }
 
+  /** What an order comes to, with `~` for the folder: its result as JSON, or why it fails. */
+  async outcome(op: string, args: Record<string, unknown> = {}): Promise<string> {
+    const { ok, result, error } = await this.ask(op, args);
+    return (ok ? JSON.stringify(result) : error).replaceAll(this.folder, "~");
+  }
+
+  /** The outcome of `copy` or `move`, of names in the folder. */
+  transfer(op: "copy" | "move", source: string, destination: string): Promise<string> {
+    const inFolder = (name: string) => name.startsWith("/") ? name : `~/${name}`;
+    return this.outcome(op, { source: inFolder(source), destination: inFolder(destination) });
+  }
+
+  /** Runs a shell in the folder, and gives what it prints, a blank in place of each line's end. */
+  async sh(script: string): Promise<string> {
+    const args = ["-euc", `umask 022; ${script}`];
+    const output = await new Deno.Command("sh", { args, cwd: this.folder }).output();
+    assertEquals([output.code, new TextDecoder().decode(output.stderr)], [0, ""], script);
+    return new TextDecoder().decode(output.stdout).trim().replaceAll("\n", " ");
+  }
+
   /** The sorted names in the folder, or in one below it. */
   names(path = ""): string[] {
     return [...Deno.readDirSync(`${this.folder}/${path}`)].map(({ name }) => name).sort();
@@ -102,6 +122,7 @@ export function contextOf(
   return {
     signal,
     folders,
+    transfers: new FakeTransfers(),
     longLists: new Turns(1),
     garbage: new LargeGarbage(),
     untilSent: new DisposableStack(),

@@ -1,106 +1,103 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
-import { searchFiles } from "../../lib/remote/file_search.ts";
+import { searchFiles, type SearchResult } from "../../lib/remote/file_search.ts";
 import { openForReading } from "../../lib/remote/regular_file.ts";
 import { FakeTime } from "../fake_time.ts";
-import type { FolderReader } from "../../lib/remote/folder_reader.ts";
-import { contextOf, FakeFolders, withFiles } from "./file_requests_fixture.ts";
+import { replaced } from "../replaced.ts";
+import { contextOf, FakeFolders, type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+
+const LONG = "x".repeat(64 * 1024 - 3);
+
+/** Searches folders that a test makes up, or those that are there. */
+function search(
+  args: { path: string; query: string; content?: boolean },
+  folders?: FakeFolders,
+  signal?: AbortSignal,
+): Promise<SearchResult> {
+  return searchFiles(new FileArguments(args, "/"), contextOf(signal, folders));
+}
+
+/** The matches, sorted: the path below the folder, `/` for a folder, and the line. */
+async function found(
+  { folder }: FilesUnderTest,
+  query: string,
+  { path = "", content = false, folders }: {
+    path?: string;
+    content?: boolean;
+    folders?: FakeFolders;
+  } = {},
+): Promise<string> {
+  const { matches } = await search({ path: folder + path, query, content }, folders);
+  const lines = matches.map(({ path, line, is_dir }) =>
+    `${path.slice(folder.length + 1)}${is_dir ? "/" : ""}${line === 0 ? "" : `:${line}`}`
+  );
+  return lines.sort().join(" ");
+}
 
 withFiles.test("searchFiles() finds names regardless of case, and does not follow links", async (files) => {
-  const { folder } = files;
-  await Deno.mkdir(`${folder}/a/Needle/c`, { recursive: true });
-  await Deno.writeTextFile(`${folder}/a/Needle/c/my-nEEdle.txt`, "");
-  await Deno.writeTextFile(`${folder}/a/other`, "needle");
-  await Deno.symlink(folder, `${folder}/a/loop-needle`);
-  const result = await files.result("search", { path: folder, query: "needle" });
-  const matches = matchesOf(result);
-  assertEquals(matches.map(({ path, is_dir, line }) => [path, is_dir, line]).sort(), [
-    [`${folder}/a/Needle`, true, 0],
-    [`${folder}/a/Needle/c/my-nEEdle.txt`, false, 0],
-    [`${folder}/a/loop-needle`, false, 0],
-  ]);
-  assert(typeof result === "object" && result !== null && "limited" in result);
+  await files.sh(`mkdir -p a/Needle/c; : >a/Needle/c/my-nEEdle.txt; printf needle >a/other
+    ln -s "$PWD" a/loop-needle; ln -s a link`);
+  const below = ["Needle/", "Needle/c/my-nEEdle.txt", "loop-needle"];
+  assertEquals(await found(files, "needle"), below.map((name) => `a/${name}`).join(" "));
+  // The folder that was named may be a link.
+  const inLink = below.map((name) => `link/${name}`).join(" ");
+  assertEquals(await found(files, "needle", { path: "/link" }), inLink);
+  const result = await search({ path: files.folder, query: "needle" });
   assertEquals(result.limited, false);
 });
 
 withFiles.test("searchFiles() searches a single file for content, and not for its name", async (files) => {
-  const path = `${files.folder}/needle`;
-  await Deno.writeTextFile(path, "one\na needle");
-  const search = async (content: boolean) =>
-    matchesOf(await files.result("search", { path, query: "needle", content }));
-  assertEquals(await search(false), []);
-  assertEquals(await search(true), [{ path, line: 2, text: "a needle", is_dir: false }]);
+  await files.sh("printf 'one\\na needle' >needle");
+  assertEquals(await found(files, "needle", { path: "/needle" }), "");
+  assertEquals(await found(files, "needle", { path: "/needle", content: true }), "needle:2");
 });
 
 withFiles.test("searchFiles() finds the first line of text files, whatever the buffers cut", async (files) => {
   const { folder } = files;
-  const long = "x".repeat(64 * 1024 - 3);
-  await Deno.writeTextFile(`${folder}/1`, `one\r\ntwo NEEDLE ${"y".repeat(500)}\r\nneedle\n`);
-  await Deno.writeTextFile(`${folder}/2`, `${long}needle`);
-  await Deno.writeTextFile(`${folder}/3`, `${long}${long}${long}\n${long}need\nle`);
-  await Deno.writeTextFile(`${folder}/4`, `needle\0binary`);
-  await Deno.writeTextFile(`${folder}/5`, `${"z".repeat(11 * 1024 * 1024)}needle`);
-  await Deno.writeTextFile(`${folder}/c`, `needle\n${"z".repeat(11 * 1024 * 1024)}`);
-  await Deno.writeTextFile(`${folder}/6`, "ends without a line feed needle");
-  await new Deno.Command("mkfifo", { args: [`${folder}/7`] }).output();
-  await Deno.symlink("1", `${folder}/8`);
-  // Lines that are longer than what is searched at once, with a match across the border.
-  await Deno.writeTextFile(`${folder}/a`, `one\n${long}${"x".repeat(64 * 1024 - 4)}needle\n`);
-  await Deno.writeTextFile(`${folder}/b`, `${"y".repeat(200_000)}\n\nneedle\n`);
-  const result = await files.result("search", { path: folder, query: "Needle", content: true });
-  const matches = matchesOf(result).sort((a, b) => a.path < b.path ? -1 : 1);
-  assertEquals(matches.map(({ path, line }) => [path.slice(folder.length), line]), [
-    ["/1", 2],
-    ["/2", 1],
-    ["/6", 1],
-    ["/a", 2],
-    ["/b", 3],
-  ]);
-  assertEquals(new Set(matches.map(({ is_dir }) => is_dir)), new Set([false]));
-  assertEquals(matches[0]?.text.length, 300);
-  assertMatch(matches[0]?.text ?? "", /^two NEEDLE y+$/);
+  const big = "z".repeat(11 * 1024 * 1024);
+  const contents = {
+    "1": `one\r\ntwo NEEDLÉ ${"y".repeat(500)}\r\nneedlé\n`,
+    "2": `${LONG}needlé`,
+    "3": `${LONG}${LONG}${LONG}\n${LONG}need\nlé`,
+    "4": "needlé\0binary",
+    "5": `${big}needlé`,
+    "6": "ends without a line feed needlé",
+    // Lines that are longer than what is searched at once, with a match across the border.
+    a: `one\n${LONG}${"x".repeat(64 * 1024 - 4)}needlé\n`,
+    b: `${"y".repeat(200_000)}\n\nneedlé\n`,
+    c: `needlé\n${big}`,
+    // A buffer ends within the last letter.
+    d: `${"x".repeat(64 * 1024 - 6)}needlé`,
+  };
+  for (const [name, text] of Object.entries(contents)) {
+    await Deno.writeTextFile(`${folder}/${name}`, text);
+  }
+  await files.sh("mkfifo 7; ln -s 1 8");
+  assertEquals(await found(files, "Needlé", { content: true }), "1:2 2:1 6:1 a:2 b:3 d:1");
+  const { matches } = await search({ path: `${folder}/1`, query: "needlé", content: true });
+  const text = `two NEEDLÉ ${"y".repeat(289)}`;
+  assertEquals(matches, [{ path: `${folder}/1`, line: 2, text, is_dir: false }]);
 });
 
 withFiles.test("searchFiles() stops at 500 matches", async (files) => {
-  for (let i = 0; i < 510; i++) await Deno.writeTextFile(`${files.folder}/f${i}`, "");
-  const result = await files.result("search", { path: files.folder, query: "f" });
-  assertEquals(matchesOf(result).length, 500);
-  assert(typeof result === "object" && result !== null && "limited" in result);
-  assertEquals(result.limited, true);
+  await files.sh("seq -f f%g 510 | xargs touch");
+  const { matches, limited } = await search({ path: files.folder, query: "f" });
+  assertEquals([matches.length, limited], [500, true]);
 });
 
-Deno.test("searchFiles() stops after a minute with what it has", async () => {
+Deno.test("searchFiles() stops after a minute with what it has, and when 50,000 folders wait", async () => {
+  const waiting = (count: number) => {
+    const names = Array.from({ length: count }, (_, at) => `f${at}/`);
+    const folders = new FakeFolders((path) => path === "/tmp" ? names : []);
+    return search({ path: "/tmp", query: "none" }, folders);
+  };
+  assertEquals(await waiting(49_999), { matches: [], limited: false });
+  assertEquals(await waiting(50_000), { matches: [], limited: true });
   using time = new FakeTime();
   time.tickAtEachLook(10_000);
   const folders = new FakeFolders((path) => path.length < 50 ? ["f/"] : []);
-  const { matches, limited } = await search("/tmp", "f", folders);
+  const { matches, limited } = await search({ path: "/tmp", query: "f" }, folders);
   assertEquals([matches.length > 1 && matches.length < 7, limited], [true, true]);
-});
-
-interface Match {
-  path: string;
-  line: number;
-  text: string;
-  is_dir: boolean;
-}
-
-function matchesOf(result: unknown): Match[] {
-  assert(typeof result === "object" && result !== null && "matches" in result);
-  assert(Array.isArray(result.matches));
-  return result.matches;
-}
-
-function search(path: string, query: string, folders: FolderReader, signal?: AbortSignal) {
-  return searchFiles(new FileArguments({ path, query }, "/"), contextOf(signal, folders));
-}
-
-Deno.test("searchFiles() stops when 50,000 folders wait to be searched", async () => {
-  const seen = (count: number) => {
-    const names = Array.from({ length: count }, (_, at) => `f${at}/`);
-    return search("/tmp", "none", new FakeFolders((path) => path === "/tmp" ? names : []));
-  };
-  assertEquals(await seen(49_999), { matches: [], limited: false });
-  assertEquals(await seen(50_000), { matches: [], limited: true });
 });
 
 Deno.test("searchFiles() searches the kernel's folders only when it begins there", async () => {
@@ -108,54 +105,45 @@ Deno.test("searchFiles() searches the kernel's folders only when it begins there
     if (path.endsWith("needle")) return [];
     return path === "/" ? ["dev/", "proc/", "sys/", "srv/"] : ["needle/"];
   });
-  const found = async (path: string) =>
-    (await search(path, "needle", folders)).matches.map(({ path }) => path);
-  assertEquals(await found("/"), ["/srv/needle"]);
-  for (const path of ["/dev", "/proc", "/sys"]) {
-    assertEquals(await found(path), [`${path}/needle`]);
+  for (const [path, match] of [["/", "/srv"], ["/dev", "/dev"], ["/proc", "/proc"]] as const) {
+    const { matches } = await search({ path, query: "needle" }, folders);
+    assertEquals(matches.map(({ path }) => path), [`${match}/needle`]);
   }
 });
 
-withFiles.test("searchFiles() reads a character that the buffer cuts", async (files) => {
-  await Deno.writeTextFile(`${files.folder}/1`, `${"x".repeat(64 * 1024 - 1)}éneedle`);
-  const args = { path: files.folder, query: "éneedle", content: true };
-  assertEquals(matchesOf(await files.result("search", args)).length, 1);
-});
-
-withFiles.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async ({ folder }) => {
-  await Deno.writeTextFile(`${folder}/needle`, "needle");
-  const folders = new FakeFolders((path) => {
-    if (path === `${folder}/closed`) throw new Deno.errors.PermissionDenied("closed");
+withFiles.test("searchFiles() leaves out what it can't read below the folder, and ends when it is told", async (files) => {
+  await files.sh("printf needle >needle");
+  const path = files.folder;
+  const folders = new FakeFolders((at) => {
+    if (at === `${path}/closed`) throw new Deno.errors.PermissionDenied("closed");
     return ["closed/", "gone-needle", "needle"];
   });
-  const expected = ["gone-needle", "needle"].map((name) => `${folder}/${name}`);
-  assertEquals((await search(folder, "needle", folders)).matches.map(({ path }) => path), expected);
-  const content = new FileArguments({ path: folder, query: "needle", content: true }, "/");
-  const { matches } = await searchFiles(content, contextOf(undefined, folders));
-  assertEquals(matches.map(({ path }) => path), expected.slice(1));
-  await assertRejects(() => search(`${folder}/closed`, "needle", folders), Error, "closed");
+  assertEquals(await found(files, "needle", { folders }), "gone-needle needle");
+  assertEquals(await found(files, "needle", { folders, content: true }), "needle:1");
+  const closed = { path: `${path}/closed`, query: "needle" };
+  await Deno.mkdir(closed.path);
+  await assertRejects(() => search(closed, folders), Error, "closed");
   const over = AbortSignal.abort(new Error("the time is over"));
-  await assertRejects(() => search(folder, "needle", folders, over), Error, "the time is over");
+  await assertRejects(() => search({ path, query: "x" }, folders, over), Error, "the time is over");
 });
 
 withFiles.test("searchFiles() reads 10 MiB at most of a file without an end, and no longer than a minute", async (files) => {
-  await Deno.writeTextFile(`${files.folder}/endless`, "x");
+  await files.sh("printf x >endless");
   const handle = await openForReading(`${files.folder}/endless`);
-  const prototype: object = Object.getPrototypeOf(handle);
+  const prototype: { read(buffer: Uint8Array): unknown } = Object.getPrototypeOf(handle);
   await handle.close();
-  const read: unknown = Reflect.get(prototype, "read");
   using time = new FakeTime();
   for (const [tookMs, reads] of [[0, 160], [10_000, 6]] as const) {
     let count = 0;
-    Reflect.set(prototype, "read", (buffer: Uint8Array) => {
-      if (++count > 1000) throw new Error("it goes on and on");
-      time.tick(tookMs);
-      buffer.fill(10);
-      return Promise.resolve({ bytesRead: buffer.length });
+    using _ = replaced(prototype, {
+      read(buffer: Uint8Array) {
+        if (++count > 1000) throw new Error("it goes on and on");
+        time.tick(tookMs);
+        buffer.fill(10);
+        return Promise.resolve({ bytesRead: buffer.length });
+      },
     });
-    const args = { path: files.folder, query: "needle", content: true };
-    assertEquals(matchesOf(await files.result("search", args)), []);
+    assertEquals(await found(files, "needle", { content: true }), "");
     assertEquals(count, reads);
   }
-  Reflect.set(prototype, "read", read);
 });

@@ -1,26 +1,42 @@
-import { assertEquals, assertMatch } from "@std/assert";
-import { type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { openForWriting } from "../../lib/remote/regular_file.ts";
+import { sameLater } from "../cases.ts";
+import { timed } from "../fake_time.ts";
+import { replaced } from "../replaced.ts";
+import { restoring } from "../restoring.ts";
+import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
+import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { eventually } from "./processes_below.ts";
 
 const CONTENT = Uint8Array.from({ length: 5000 }, (_, at) => at * 7);
 
-/** The arguments for a part of a file of 5000 bytes. */
+/** The arguments for a part of a file of 5000 bytes, which is sent to the panel. */
 async function download(files: FilesUnderTest) {
   await Deno.writeFile(`${files.folder}/file`, CONTENT);
-  const info = await files.result("stat", { path: "~/file" });
-  const { size, modified_at } = Object.assign({ size: 0, modified_at: "" }, info);
+  const { size, modified_at } = Object(await files.result("stat", { path: "~/file" }));
   return {
     ...{ path: "~/file", offset: 1000, length: 2500, chunk_index: 1, file_size: size, modified_at },
     ...{ transfer_id: "t1", transfer_token: "secret" },
   };
 }
 
-withFiles.test("sendFilePart() sends exactly the part that was asked for", async (files) => {
+const SENT = '{"sent":2500}';
+const CHANGED = "~/file: the file has changed since the download began";
+
+withFiles.test("sendFilePart() sends exactly the part that was asked for, of a file that has grown too", async (files) => {
   const args = await download(files);
-  assertEquals(await files.result("download_stream", args), { sent: 2500 });
+  assertEquals(await files.outcome("download_stream", args), SENT);
   assertEquals(files.transfers.sent.get("t1"), CONTENT.slice(1000, 3500));
   const rest = { ...args, offset: 4999, length: 1, transfer_id: "t2" };
-  assertEquals(await files.result("download_stream", rest), { sent: 1 });
+  assertEquals(await files.outcome("download_stream", rest), '{"sent":1}');
   assertEquals(files.transfers.sent.get("t2"), CONTENT.slice(4999));
+  const grow = () => Deno.writeFile(`${files.folder}/file`, new Uint8Array(99), { append: true });
+  await grow();
+  files.transfers.beforePiece = grow;
+  const grown = { ...args, transfer_id: "t3" };
+  assertEquals(await files.outcome("download_stream", grown), SENT);
+  assertEquals(files.transfers.sent.get("t3"), CONTENT.slice(1000, 3500));
+  assertEquals(await files.outcome("download_stream", { ...args, offset: 2501 }), CHANGED);
 });
 
 withFiles.test("sendFilePart() sends a whole file to a panel that asks for it at once", async (files) => {
@@ -28,81 +44,310 @@ withFiles.test("sendFilePart() sends a whole file to a panel that asks for it at
   const length = 200 * 1024 * 1024;
   await Deno.truncate(`${files.folder}/file`, length);
   let lengthBytes = 0;
-  files.transfers.send = (_ticket, body) => {
-    lengthBytes = body.lengthBytes;
-    return Promise.resolve();
-  };
+  files.transfers.send = (_ticket, body) => Promise.resolve(void (lengthBytes = body.lengthBytes));
   const whole = { ...args, offset: 0, length, file_size: length, modified_at: "" };
-  assertEquals(await files.result("download_stream", whole), { sent: length });
+  assertEquals(await files.outcome("download_stream", whole), `{"sent":${length}}`);
   assertEquals(lengthBytes, length);
 });
 
-withFiles.test("sendFilePart() takes the time that it gave, with and without fractions", async (files) => {
+withFiles.test("sendFilePart() refuses another file, parts beyond its end, devices and FIFOs", async (files) => {
   const args = await download(files);
-  const path = `${files.folder}/file`;
-  await Deno.utime(path, 1000, 1_700_000_000.25);
-  const given = ["2023-11-14T22:13:20.25Z", "2023-11-15T00:13:20.250+02:00", "", "?"];
-  for (const modified_at of [...given, "0001-01-01T00:00:00Z"]) {
-    assertEquals(await files.result("download_stream", { ...args, modified_at }), { sent: 2500 });
-  }
-  const other = { ...args, modified_at: "2023-11-14T22:13:20.26Z" };
-  assertMatch(await files.error("download_stream", other), /has changed/);
-});
-
-withFiles.test("sendFilePart() refuses a file of another size and parts beyond its end", async (files) => {
-  const args = await download(files);
-  let pieces = 0;
-  files.transfers.beforePiece = () => {
-    pieces++;
-    return Promise.resolve();
-  };
-  for (const change of [{ file_size: 5001 }, { offset: 4000 }, { offset: 5000, length: 1 }]) {
-    assertMatch(await files.error("download_stream", { ...args, ...change }), /has changed/);
-  }
-  const wrong = [
-    { offset: -1 },
-    { offset: 0.5 },
-    { length: 0 },
-    { length: 2 ** 53 },
-    { transfer_id: "" },
-    { transfer_id: "../x" },
-    { length: "5" },
-  ];
-  for (const change of wrong) {
-    assertMatch(await files.error("download_stream", { ...args, ...change }), /^invalid argument/);
-  }
-  assertEquals(pieces, 0);
-});
-
-withFiles.test("sendFilePart() sends what a growing file had at the start", async (files) => {
-  const args = await download(files);
-  const grow = () => Deno.writeFile(`${files.folder}/file`, new Uint8Array(99), { append: true });
-  await grow();
-  files.transfers.beforePiece = grow;
-  assertEquals(await files.result("download_stream", args), { sent: 2500 });
-  assertEquals(files.transfers.sent.get("t1"), CONTENT.slice(1000, 3500));
-  const end = { ...args, offset: 4000, length: 1001 };
-  assertMatch(await files.error("download_stream", end), /\/file: the file has changed/);
-});
-
-withFiles.test("sendFilePart() fails when the file becomes shorter meanwhile", async (files) => {
-  const args = await download(files);
+  await files.sh("touch -d @1700000000.25 file; mkfifo fifo; ln -s fifo link");
+  const modified_at = "2023-11-14T22:13:20.25Z";
+  const invalid = (words: string) => `invalid argument: ${words}`;
+  const whole = (name: string, from = 0) =>
+    invalid(`${name} must be a whole number from ${from} to 9007199254740991`);
+  const id = invalid("transfer_id must be 1 to 128 letters, digits, - or _");
+  await sameLater(
+    (change: Record<string, unknown>) =>
+      files.outcome("download_stream", { ...args, modified_at, ...change }),
+    [
+      ...["2023-11-15T00:13:20.250+02:00", "", "?", "0001-01-01T00:00:00Z"]
+        .map((modified_at): [Record<string, unknown>, string] => [{ modified_at }, SENT]),
+      [{ modified_at: "2023-11-14T22:13:20.26Z" }, CHANGED],
+      [{ file_size: 5001 }, CHANGED],
+      [{ offset: 4000 }, CHANGED],
+      [{ offset: 5000, length: 1 }, CHANGED],
+      [{ offset: -1 }, whole("offset")],
+      [{ offset: 0.5 }, whole("offset")],
+      [{ length: 0 }, whole("length", 1)],
+      [{ length: 2 ** 53 }, whole("length", 1)],
+      [{ length: "5" }, whole("length", 1)],
+      [{ transfer_id: "" }, id],
+      [{ transfer_id: "../x" }, id],
+      ...["~/fifo", "~/link", "~", "/dev/zero", "/dev/tty"]
+        .map((path): [Record<string, unknown>, string] => {
+          return [{ path }, `${path}: not a regular file`];
+        }),
+    ],
+  );
   let pieces = 0;
   files.transfers.beforePiece = async () => {
     if (++pieces === 2) await Deno.truncate(`${files.folder}/file`, 1500);
   };
-  assertMatch(await files.error("download_stream", args), /has changed/);
+  assertEquals(await files.outcome("download_stream", { ...args, modified_at }), CHANGED);
 });
 
-withFiles.test("sendFilePart() refuses folders, devices and FIFOs at once", async (files) => {
-  const args = await download(files);
-  await new Deno.Command("mkfifo", { args: [`${files.folder}/fifo`] }).output();
-  await Deno.symlink("fifo", `${files.folder}/link`);
-  for (const path of ["~/fifo", "~/link", "~", "/dev/zero", "/dev/tty"]) {
-    assertMatch(
-      await files.error("download_stream", { ...args, path }),
-      /not a regular file/,
-      path,
-    );
+const UPLOAD = {
+  ...{ path: "~/file", upload_id: "u1", chunk_count: 3, total_size: 5000, chunk_size: 2000 },
+};
+const COMMIT = { ...UPLOAD, offset: 5000, chunk_index: 3, first: false, final: true };
+const DONE = '{"received":0,"final":true,"offset":5000}';
+
+/** The arguments for a part of {@linkcode CONTENT}, which is uploaded in three. */
+function part(files: FilesUnderTest, index: number, more: Record<string, unknown> = {}) {
+  const offset = index * 2000;
+  const transfer_id = `t${index}-${crypto.randomUUID()}`;
+  files.transfers.offered.set(transfer_id, CONTENT.slice(offset, offset + 2000));
+  const place = { offset, chunk_index: index, first: index === 0, final: false };
+  return { ...UPLOAD, ...place, transfer_id, transfer_token: "secret", ...more };
+}
+
+/** Uploads all parts, each after the other. */
+async function uploadAll(files: FilesUnderTest, more: Record<string, unknown> = {}): Promise<void> {
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index, more));
+}
+
+/** What an upload of a part comes to. */
+function upload(
+  files: FilesUnderTest,
+  index: number,
+  more: Record<string, unknown> = {},
+): Promise<string> {
+  return files.outcome("upload_stream", part(files, index, more));
+}
+
+/** Asserts that the upload is whole at its place. */
+async function assertWhole(files: FilesUnderTest, path = "file"): Promise<void> {
+  assertEquals(await Deno.readFile(`${files.folder}/${path}`), CONTENT);
+}
+
+withFiles.test("FileUploads puts parts together in any order, and names the file at the commit", async (files) => {
+  await files.sh("printf before >file; chmod 640 file");
+  // All at once, the second and third before the first has begun its file.
+  assertEquals(await Promise.all([0, 2, 1].map((index) => upload(files, index))), [
+    '{"received":2000,"offset":2000}',
+    '{"received":1000,"offset":5000}',
+    '{"received":2000,"offset":4000}',
+  ]);
+  assertEquals(
+    await files.sh("cat file; echo; stat -c '%n %a' .komari* file"),
+    "before .komari-upload-u1.part 600 file 640",
+  );
+  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+  await assertWhole(files);
+  assertEquals(await files.sh("stat -c %a file; ls -A"), "640 file");
+  // The panel may not have got the answer, or the agent was started anew: it looks for the file then.
+  const error = await files.error("upload_commit", COMMIT);
+  assert(checksMerge(error), error);
+  assertEquals(judgeDownload(error), "three tries");
+  // The same again is another upload.
+  await uploadAll(files);
+  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+});
+
+withFiles.test("FileUploads makes missing folders, and writes through a link to the file behind it", async (files) => {
+  await files.sh("mkdir real; printf before >real/file; ln -s real/file link");
+  for (const [path, target] of [["a/b/new", "a/b/new"], ["link", "real/file"]] as const) {
+    await uploadAll(files, { path: `~/${path}` });
+    assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+    await assertWhole(files, target);
+  }
+  assertEquals(
+    await files.sh("stat -c %a a/b/new; readlink link; ls -A a/b real"),
+    "644 real/file a/b: new  real: file",
+  );
+});
+
+withFiles.test("FileUploads takes a part again that was cut off, the first one too", async (files) => {
+  await upload(files, 0);
+  await upload(files, 1);
+  for (const index of [0, 2]) {
+    const cut = part(files, index);
+    files.transfers.offered.set(cut.transfer_id, CONTENT.slice(0, 500));
+    assertMatch(await files.error("upload_stream", cut), /cut off/);
+    assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+  }
+  await upload(files, 2);
+  assertMatch(await files.error("upload_commit", COMMIT), /incomplete: 2 of 3/);
+  await upload(files, 0);
+  await files.result("upload_commit", COMMIT);
+  await assertWhole(files);
+});
+
+withFiles.test("FileUploads.cancel() ends parts that arrive, and removes what a killed agent has left too", async (files) => {
+  const arriving = Promise.withResolvers<void>();
+  files.transfers.beforePiece = async (_transfer, signal) => {
+    arriving.resolve();
+    await new Promise<void>((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  };
+  const first = upload(files, 0);
+  await arriving.promise;
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
+  const cancel = { upload_id: "u1", path: "~/file" };
+  for (let time = 0; time < 2; time++) {
+    assertEquals(await files.outcome("upload_cancel", cancel), '{"cancelled":true}');
+    assertEquals(files.names(), []);
+    await files.sh("[ -e file ] || printf x >.komari-upload-u1.part");
+  }
+  assertMatch(await first, /cancelled/);
+  assertMatch(await upload(files, 1), /unknown upload/);
+});
+
+timed.test("FileUploads.close() removes temporary files, and leaves no timer", async (time) => {
+  await using files = openFiles();
+  await upload(files, 0);
+  await files.requests.close();
+  assertEquals([files.names(), time.timers], [[], 0]);
+});
+
+timed.test("FileUploads removes an upload of which nothing came for half an hour when another begins", async (time) => {
+  await using files = openFiles();
+  const left = async (...ids: string[]) => {
+    const expected = `${ids.map((id) => `.komari-upload-${id}.part`)}`;
+    await eventually(() => `${files.names()}` === expected, { told: () => `${files.names()}` });
+  };
+  await upload(files, 0);
+  time.tick(15 * 60_000);
+  // One part takes long to come, in which no other does.
+  await upload(files, 0, { upload_id: "slow" });
+  await upload(files, 1);
+  time.tick(2 * 60_000);
+  const gate = new Gate();
+  files.transfers.beforePiece = gate.pass;
+  const slow = upload(files, 1, { upload_id: "slow" });
+  await gate.reached;
+  files.transfers.beforePiece = () => Promise.resolve();
+  time.tick(28 * 60_000 - 1);
+  await upload(files, 0, { upload_id: "u2" });
+  await left("slow", "u1", "u2");
+  time.tick(1);
+  await upload(files, 0, { upload_id: "u3" });
+  await left("slow", "u2", "u3");
+  gate.open();
+  assertMatch(await slow, /"received":2000/);
+});
+
+withFiles.test("FileUploads refuses parts that do not belong together", async (files) => {
+  await upload(files, 0);
+  const wrong: [Record<string, unknown>, RegExp][] = [
+    [{ upload_id: "u2" }, /unknown upload/],
+    [{ upload_id: "../../x" }, /^invalid argument/],
+    [{ upload_id: "" }, /^invalid argument/],
+    [{ offset: 1 }, /wrong offset/],
+    [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
+    [{ chunk_index: -1 }, /^invalid argument/],
+    [{ first: true, upload_id: "u3", total_size: 2000 }, /wrong offset/],
+    [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
+    [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /^invalid argument/],
+  ];
+  for (const [change, words] of wrong) assertMatch(await upload(files, 1, change), words);
+  await files.result("upload_cancel", { upload_id: "u3" });
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
+});
+
+withFiles.test("FileUploads neither writes to another file at the place of its own, nor takes it or another length", async (files) => {
+  const temporary = `${files.folder}/.komari-upload-u1.part`;
+  await upload(files, 0);
+  await files.sh("mv .komari-upload-u1.part own; printf kept >victim; chmod 600 victim");
+  for (const put of ["ln -s victim", "ln victim", "ln -s own"]) {
+    await files.sh(`${put} .komari-upload-u1.part`);
+    for (const index of [1, 2]) assertMatch(await upload(files, index), /received/);
+    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+    assertEquals(await files.sh("cat victim; stat -c ' %a' victim"), "kept 600");
+    await Deno.remove(temporary);
+  }
+  await files.sh("mv own .komari-upload-u1.part");
+  await Deno.truncate(temporary, 4999);
+  assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+  await upload(files, 2);
+  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+  await assertWhole(files);
+});
+
+withFiles.test("FileUploads.commit() keeps the owner, and gives no rights of an owner or a group", async (files) => {
+  // Only root may give a file away.
+  const [uid, gid] = Deno.uid() === 0 ? [12, 34] : [Deno.uid(), Deno.gid()];
+  await files.sh(`: >file; chown ${uid}:${gid} file; chmod 6751 file`);
+  await uploadAll(files);
+  await files.result("upload_commit", COMMIT);
+  assertEquals(await files.sh("stat -c '%u %g %a' file"), `${uid} ${gid} 751`);
+});
+
+withFiles.test("FileUploads.commit() brings the content to the disk before its name, and then the name", async (files) => {
+  await uploadAll(files);
+  const steps: string[] = [];
+  const { rename, open } = Deno;
+  const handle = await openForWriting(`${files.folder}/.komari-upload-u1.part`);
+  const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
+  const { sync } = prototype;
+  await handle.close();
+  using _handle = replaced(prototype, {
+    sync(this: typeof handle) {
+      steps.push("content");
+      return sync.call(this);
+    },
+  });
+  using _ = restoring(Deno, "rename", "open");
+  Deno.rename = (from, to) => (steps.push("name"), rename(from, to));
+  Deno.open = async (path, options) => {
+    const file = await open(path, options);
+    const syncFile = file.sync.bind(file);
+    file.sync = () => (steps.push(`sync ${path}`), syncFile());
+    return file;
+  };
+  await files.result("upload_commit", COMMIT);
+  assertEquals(steps, ["content", "name", `sync ${files.folder}`]);
+});
+
+withFiles.test("FileUploads.commit() can be tried again, is done once for two requests, and no part is written meanwhile", async (files) => {
+  await uploadAll(files);
+  const { rename } = Deno;
+  using _ = restoring(Deno, "rename");
+  Deno.rename = () =>
+    Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
+  assertMatch(await files.error("upload_commit", COMMIT), /permission denied$/);
+  assertEquals(files.names(), [".komari-upload-u1.part"]);
+  const gate = new Gate();
+  Deno.rename = (from, to) => gate.pass().then(() => rename(from, to));
+  const commits = [0, 1].map(() => files.outcome("upload_commit", COMMIT));
+  await gate.reached;
+  const late = part(files, 1);
+  files.transfers.offered.set(late.transfer_id, new Uint8Array(2000));
+  assertMatch(await files.error("upload_stream", late), /all parts are here/);
+  gate.open();
+  assertEquals(await Promise.all(commits), [DONE, DONE]);
+  await assertWhole(files);
+});
+
+withFiles.test("FileUploads does not replace a folder, a FIFO or a device", async (files) => {
+  await uploadAll(files);
+  await sameLater(async (make) => {
+    await files.sh(`${make} file`);
+    const error = await files.outcome("upload_commit", COMMIT);
+    await files.sh("rm -r file");
+    return error;
+  }, [
+    ["mkdir", "~/file: is a directory"],
+    ["mkfifo", "~/file: not a regular file"],
+    ["ln -s nowhere", DONE],
+  ]);
+});
+
+withFiles.test("FileUploads bounds the number of uploads", async (files) => {
+  const many = (count: number) => upload(files, 0, { upload_id: `many${count}` });
+  for (let count = 0; count < 64; count++) assertMatch(await many(count), /received/);
+  assertMatch(await upload(files, 0), /too many uploads/);
+  // One that is there already goes on, and takes no place more.
+  assertMatch(await many(6), /received/);
+  await files.result("upload_cancel", { upload_id: "many5" });
+  await files.sh(": >plain");
+  for (let count = 0; count < 2; count++) {
+    // What can't begin takes none either.
+    assertMatch(await upload(files, 0, { path: "~/plain/x" }), /^~\/plain: /);
+    assertMatch(await upload(files, 0), /received/);
+    await files.result("upload_cancel", { upload_id: "u1" });
   }
 });
