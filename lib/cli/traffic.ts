@@ -187,10 +187,10 @@ async function askAgent(
   requests.ask({ id, total });
   try {
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_INTERVAL_MS) {
-      const answer = requests.answerTo(id);
-      if (answer?.problem === "") return;
-      if (answer !== undefined) {
-        throw new Error(`The agent has set the totals, but can't keep them: ${answer.problem}`);
+      const problem = requests.answerTo(id);
+      if (problem === "") return;
+      if (problem !== undefined) {
+        throw new Error(`The agent has set the totals, but can't keep them: ${problem}`);
       }
       await delay(POLL_INTERVAL_MS, { signal });
     }

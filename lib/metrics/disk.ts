@@ -14,23 +14,20 @@ import {
 } from "./mount_filter.ts";
 import { NonblockingStatfs } from "./nonblocking_statfs.ts";
 
-/** Usage of a file system, and the pool with which it shares free space. */
-export interface PooledUsage {
-  use: FileSystemUse;
-  pool?: string | undefined;
-}
-
 /**
  * Adds up total and used bytes of file systems; `undefined` when there are none.
  *
  * Each data set of a pool reports all free space of the pool as its own: used parts are added, and the
  * largest free part is added once. Snapshots and volumes of a pool are not included.
  */
-export function sumUsage(answers: readonly PooledUsage[]): Usage | undefined {
+export function sumUsage(
+  answers: readonly { use: FileSystemUse; mount?: Pick<CountedMount, "pool"> }[],
+): Usage | undefined {
   if (answers.length === 0) return undefined;
   const sum: Usage = { totalBytes: 0, usedBytes: 0 };
   const freeOfPools = new Map<string, number>();
-  for (const { use, pool } of answers) {
+  for (const { use, mount } of answers) {
+    const pool = mount?.pool;
     const totalBytes = use.blocks * use.blockSizeBytes;
     const freeBytes = Math.min(use.freeBlocks * use.blockSizeBytes, totalBytes);
     sum.usedBytes += totalBytes - freeBytes;
@@ -70,7 +67,6 @@ const FIRST_ANSWERS_MS = 300;
 
 interface Answer {
   readonly mount: CountedMount;
-  readonly pool: string | undefined;
   readonly use: FileSystemUse;
 }
 
@@ -194,7 +190,7 @@ export class DiskCollector {
       if (use instanceof Error || (blocks !== undefined && use?.blocks !== blocks)) {
         return undefined;
       }
-      if (use) answers.push({ mount, pool: mount.pool, use });
+      if (use) answers.push({ mount, use });
     }
     return answers;
   }
@@ -243,7 +239,7 @@ export class DiskCollector {
     // The size of a ZFS data set changes with the usage of the others in its pool.
     const isSteady = !mount.mayHang && mount.pool === undefined;
     this.#watched.push({ mount, blocks: isSteady ? use?.blocks : undefined });
-    if (use) answers.push({ mount, pool: mount.pool, use });
+    if (use) answers.push({ mount, use });
     return mount;
   }
 

@@ -12,17 +12,43 @@ export interface MemoryOptions {
   readonly cgroup?: { collect(): CgroupMemory | undefined } | undefined;
 }
 
-/** How used memory is counted. */
-const MEMINFO_RULES: Readonly<Record<MemoryMode, string>> = {
-  htop: "total - free - buffers - cached - reclaimable + shared",
-  available: "total - available",
-  all: "total - free",
-};
+/** How memory is counted, of the machine and of a cgroup. */
+interface Mode {
+  readonly rule: string;
+  unusedBytes(machine: Meminfo): number;
+  readonly groupRule: string;
+  usedBytes(group: CgroupMemory): number;
+}
 
-const CGROUP_RULES: Readonly<Record<MemoryMode, string>> = {
-  htop: "current - inactive files",
-  available: "current - files - reclaimable",
-  all: "current",
+const MODES: Readonly<Record<MemoryMode, Mode>> = {
+  htop: {
+    rule: "total - free - buffers - cached - reclaimable + shared",
+    unusedBytes(machine) {
+      const { freeBytes, sharedBytes = 0 } = machine;
+      const cacheBytes = (machine.buffersBytes ?? 0) + (machine.cachedBytes ?? 0) +
+        (machine.reclaimableBytes ?? 0);
+      // htop takes off what is free alone where more would be more than there is.
+      const isCache = freeBytes + cacheBytes <= machine.totalBytes;
+      return freeBytes - sharedBytes + (isCache ? cacheBytes : 0);
+    },
+    groupRule: "current - inactive files",
+    // As `docker stats` and similar tools.
+    usedBytes: (group) => group.currentBytes - group.inactiveFileBytes,
+  },
+  available: {
+    rule: "total - available",
+    unusedBytes: ({ availableBytes, freeBytes }) => availableBytes ?? freeBytes,
+    groupRule: "current - files - reclaimable",
+    usedBytes: (group) =>
+      group.currentBytes - group.inactiveFileBytes - group.activeFileBytes -
+      (group.reclaimableBytes ?? 0),
+  },
+  all: {
+    rule: "total - free",
+    unusedBytes: ({ freeBytes }) => freeBytes,
+    groupRule: "current",
+    usedBytes: ({ currentBytes }) => currentBytes,
+  },
 };
 
 /** Measures memory and swap, from `/proc/meminfo` or from the cgroup that limits the container. */
@@ -52,7 +78,7 @@ export class MemoryCollector {
     const binds = group !== undefined && group.limitBytes < machine.totalBytes;
     this.#limitedBy = binds ? group.folder : undefined;
     const memory = binds
-      ? usage(group.limitBytes, cgroupUsedBytes(group, this.#mode))
+      ? usage(group.limitBytes, MODES[this.#mode].usedBytes(group))
       : this.#machineUsage(machine);
     const swap = binds ? cgroupSwap(group.swap, machine) : swapUsage(machine);
     return swap === undefined ? { memory } : { memory, swap };
@@ -63,13 +89,13 @@ export class MemoryCollector {
     const mode = this.#mode;
     const folder = this.#limitedBy;
     if (folder !== undefined) {
-      const rule = `mode ${mode}: ${CGROUP_RULES[mode]}`;
+      const rule = `mode ${mode}: ${MODES[mode].groupRule}`;
       return { ram: `the container's limit in ${folder}, ${rule}`, swap: folder };
     }
     const hasArc = this.#options.arcstats !== undefined && mode !== "all";
     const arc = hasArc ? ", the cache of ZFS taken off" : "";
     return {
-      ram: `${meminfo}${arc}, mode ${mode}: ${MEMINFO_RULES[mode]}`,
+      ram: `${meminfo}${arc}, mode ${mode}: ${MODES[mode].rule}`,
       swap: `${meminfo}: total - free - cached`,
     };
   }
@@ -78,7 +104,7 @@ export class MemoryCollector {
     const { totalBytes } = counters;
     const mode = this.#mode;
     const cache = mode === "all" ? 0 : reclaimableArcBytes(this.#options.arcstats?.read());
-    return usage(totalBytes, totalBytes - unusedBytes(counters, mode) - cache);
+    return usage(totalBytes, totalBytes - MODES[mode].unusedBytes(counters) - cache);
   }
 }
 
@@ -87,40 +113,6 @@ function reclaimableArcBytes(arcstats: string | undefined): number {
   if (arcstats === undefined) return 0;
   const { sizeBytes, minimumBytes } = parseArcstats(arcstats);
   return Math.max(sizeBytes - minimumBytes, 0);
-}
-
-/** All that htop takes for cache, shared memory included. */
-function cacheBytes(counters: Meminfo): number {
-  return (counters.buffersBytes ?? 0) + (counters.cachedBytes ?? 0) +
-    (counters.reclaimableBytes ?? 0);
-}
-
-function unusedBytes(counters: Meminfo, mode: MemoryMode): number {
-  switch (mode) {
-    case "all":
-      return counters.freeBytes;
-    case "available":
-      return counters.availableBytes ?? counters.freeBytes;
-    case "htop":
-      // htop takes off what is free alone where more would be more than there is.
-      return counters.freeBytes - (counters.sharedBytes ?? 0) +
-        (counters.freeBytes + cacheBytes(counters) <= counters.totalBytes
-          ? cacheBytes(counters)
-          : 0);
-  }
-}
-
-/** `docker stats` and similar tools subtract inactive file pages. */
-function cgroupUsedBytes(group: CgroupMemory, mode: MemoryMode): number {
-  switch (mode) {
-    case "all":
-      return group.currentBytes;
-    case "available":
-      return group.currentBytes - group.inactiveFileBytes - group.activeFileBytes -
-        (group.reclaimableBytes ?? 0);
-    case "htop":
-      return group.currentBytes - group.inactiveFileBytes;
-  }
 }
 
 /** A cgroup may have a higher swap limit than the machine has swap. */

@@ -1,8 +1,7 @@
 import type { Host } from "../host/host.ts";
 import type { CpuInfo } from "../parse/cpuinfo.ts";
 
-type ContainerFiles = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
-type Files = ContainerFiles;
+type Files = Pick<Host, "roots" | "readText" | "exists" | "readLink">;
 
 /** `/proc/1/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
@@ -26,7 +25,7 @@ const CGROUP_PATTERNS: ReadonlyArray<readonly [RegExp, string]> = [
  * Reads marker files, and the environment and cgroups of process 1. Unreadable files are ignored. The
  * order is that of systemd-detect-virt; what it does not know comes after that.
  */
-export function containerKind(host: ContainerFiles): string | undefined {
+export function containerKind(host: Files): string | undefined {
   const { proc, root } = host.roots;
   if (host.exists(`${proc}/vz`) && !host.exists(`${proc}/bc`)) return "openvz";
   const kernel = host.readText(`${proc}/sys/kernel/osrelease`) ?? "";
@@ -47,7 +46,7 @@ function containerVariable(environment: string | undefined): string | undefined 
   return environment?.split("\0").find((entry) => entry.startsWith("container="))?.slice(10);
 }
 
-function containerKindByTraces(host: ContainerFiles): string | undefined {
+function containerKindByTraces(host: Files): string | undefined {
   const { proc, root } = host.roots;
   const groups = host.readText(`${proc}/1/cgroup`) ?? "";
   for (const [pattern, kind] of CGROUP_PATTERNS) {

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
-import { syncFolder } from "../state/atomic_write.ts";
+import { syncFile } from "../state/atomic_write.ts";
 import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
 import {
   createPrivateFile,
@@ -132,7 +132,7 @@ export class FileUploads {
     await Deno.rename(temporary, target);
     this.#uploads.delete(id);
     await handle.close();
-    await syncFolder(posix.dirname(target)).catch(() => {});
+    await syncFile(posix.dirname(target)).catch(() => {});
     return { received: 0, final: true, offset: totalBytes };
   }
 

@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import { removeIfExists, syncFolder } from "../state/atomic_write.ts";
+import { removeIfExists, syncFile } from "../state/atomic_write.ts";
 import { createOwnedFile, type FileOwner, setFolderOwner } from "../host/owned_file.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
@@ -144,7 +144,7 @@ async function replaceFile(
     owner: await ownerOf(step, { system, signal }),
   });
   await Deno.rename(fresh, path);
-  await syncFolder(dirname(path));
+  await syncFile(dirname(path));
 }
 
 /** Asks the system for the ids, since not all users stand in /etc/passwd. */

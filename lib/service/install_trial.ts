@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import { runTools, type ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
-import { linkOrCopy, removeIfExists, syncFolder } from "../state/atomic_write.ts";
+import { linkOrCopy, removeIfExists, syncFile } from "../state/atomic_write.ts";
 import { type Health, isReporting, readHealth, reportingPanels } from "../state/health_reader.ts";
 import { type InstallContext, removeUserCommands } from "./install_context.ts";
 import type { InstallPlan } from "./install_plan.ts";
@@ -209,7 +209,7 @@ export async function restoreFiles(files: SavedFiles): Promise<void> {
     await Deno.rename(savedPath(path), path);
     // rename() does nothing when both are links to one file.
     await removeIfExists(savedPath(path));
-    await syncFolder(dirname(path));
+    await syncFile(dirname(path));
   }
   for (const path of files.missing) await removeIfExists(path);
   for (const path of files.missingTrees) await removeIfExists(path, { recursive: true });

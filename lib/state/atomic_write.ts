@@ -19,16 +19,16 @@ export async function linkOrCopy(path: string, other: string): Promise<void> {
   }
 }
 
-/** Brings a file's content and mode to the disk. @throws {Error} When that fails. */
+/**
+ * Brings a file's content and mode to the disk, or a folder's entries, so that a rename in it survives a
+ * power loss.
+ *
+ * @throws {Error} When that fails.
+ */
 export async function syncFile(path: string): Promise<void> {
   const file = await Deno.open(path);
   using _ = file;
   await file.sync();
-}
-
-/** Brings a folder's entries to the disk, so that a rename in it survives a power loss. */
-export async function syncFolder(path: string): Promise<void> {
-  await syncFile(path);
 }
 
 /** Removes a file, or with `recursive` a folder. @throws {Error} When it exists and stays. */

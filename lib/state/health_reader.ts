@@ -186,14 +186,28 @@ const PANEL_FIELDS: Fields<PanelHealth> = {
   acceptedAtMs: numberOf,
   intervalMs: numberOf,
   failures: numberOf,
-  error: parseFailure,
+  error: (value) => whole(value, FAILURE_FIELDS, ["text", "atMs"]),
   probes: numberOf,
   lastMinute: numberOf,
   lost: numberOf,
-  lostTargets: (value) => listOf(value, parseLostTarget),
+  lostTargets: (value) => listOf(value, (it) => whole(it, TARGET_FIELDS)),
   shortConnections: numberOf,
   shortestMs: numberOf,
   longestMs: numberOf,
+};
+
+const FAILURE_FIELDS: Fields<Failure> = { text: textOf, action: textOf, atMs: numberOf };
+
+const TARGET_FIELDS: Fields<LostTarget> = {
+  kind: (name) => PROBE_TYPES.find((it) => it === name),
+  target: textOf,
+};
+
+/** A part that this version does not know is none. */
+const PROBLEM_FIELDS: Fields<Problem> = {
+  part: (name) => PROBLEM_PARTS.find((it) => it === name),
+  text: textOf,
+  sinceMs: numberOf,
 };
 
 const AGENT_FIELDS: Fields<Omit<Health, "isRunning">> = {
@@ -203,7 +217,7 @@ const AGENT_FIELDS: Fields<Omit<Health, "isRunning">> = {
   acceptedAtMs: numberOf,
   startedAtMs: numberOf,
   panels: (value) => listOf(value, parsePanel),
-  problems: (value) => listOf(value, parseProblem),
+  problems: (value) => listOf(value, (it) => whole(it, PROBLEM_FIELDS)),
   seal: textOf,
   stateFolder: textOf,
   configDigest: textOf,
@@ -215,32 +229,11 @@ function parsePanel(value: unknown): PanelHealth | undefined {
   return { panel, sinceMs, failures, probes, ...rest };
 }
 
-function parseFailure(value: unknown): Failure | undefined {
-  const { text, atMs, ...rest } = read<Failure>(value, {
-    text: textOf,
-    action: textOf,
-    atMs: numberOf,
-  });
-  return text === undefined || atMs === undefined ? undefined : { text, atMs, ...rest };
-}
-
-/** `undefined` for a part that this version does not know. */
-function parseProblem(value: unknown): Problem | undefined {
-  const { part, text, sinceMs } = read<Problem>(value, {
-    part: (name) => PROBLEM_PARTS.find((it) => it === name),
-    text: textOf,
-    sinceMs: numberOf,
-  });
-  if (part === undefined || text === undefined || sinceMs === undefined) return undefined;
-  return { part, text, sinceMs };
-}
-
-function parseLostTarget(value: unknown): LostTarget | undefined {
-  const { kind, target } = read<LostTarget>(value, {
-    kind: (name) => PROBE_TYPES.find((it) => it === name),
-    target: textOf,
-  });
-  return kind === undefined || target === undefined ? undefined : { kind, target };
+/** What is read of an object that has all of the `needed` fields; `undefined` for another. */
+function whole<T>(value: unknown, fields: Fields<T>, needed = Object.keys(fields)): T | undefined {
+  const found = read(value, fields);
+  const isWhole = (it: Partial<T>): it is T => needed.every((name) => name in it);
+  return isWhole(found) ? found : undefined;
 }
 
 /** Latest time of a `Date`: a time beyond it can't be shown. */

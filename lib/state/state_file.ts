@@ -1,6 +1,6 @@
 import { attempt } from "../attempt.ts";
 import { writeAll } from "../io/write_all.ts";
-import { removeIfExists, syncFolder } from "./atomic_write.ts";
+import { removeIfExists, syncFile } from "./atomic_write.ts";
 import { openWritableFile } from "./writable_file.ts";
 
 /** A state that was read. */
@@ -44,13 +44,12 @@ export class StateFile<T> implements Disposable {
    * Reads the state, or the one before where the last is damaged. What was read once is given again
    * when a file that is not open can't be read any more.
    *
-   * @param path Another name of the file, such as that of a process's descriptor.
    * @throws {Error} When there is one and the system refuses to give it.
    */
-  read(path = this.path): StateContent<T> {
+  read(): StateContent<T> {
     if (this.#file !== undefined) return this.#readSlots(this.#file);
     try {
-      const file = Deno.openSync(path);
+      const file = Deno.openSync(this.path);
       using _ = file;
       return this.#lastRead = this.#readSlots(file);
     } catch (cause) {
@@ -132,7 +131,7 @@ export class StateFile<T> implements Disposable {
     if (file.statSync().size === 0) {
       await this.#fill(file, { sequence: 0, text: "" }).catch(() => {});
     }
-    await syncFolder(this.folder);
+    await syncFile(this.folder);
   }
 
   async #fill(file: Deno.FsFile, { sequence, text }: Slot): Promise<void> {

@@ -18,13 +18,6 @@ export interface TrafficRequest {
   readonly total: Partial<TrafficBytes>;
 }
 
-/** The answer of an agent. */
-export interface TrafficAnswer {
-  readonly id: string;
-  /** Why the totals that were set can't be kept; empty when they are on the disk. */
-  readonly problem: string;
-}
-
 const NAME = "month.request";
 /** An answer with the longest problem, whatever it is made of. */
 const MAX_BYTES = 2048;
@@ -67,8 +60,12 @@ export class TrafficRequestFile implements Disposable {
     this.#record.clear();
   }
 
-  /** Answers a request. @throws {Error} When it can't be written. */
-  answer({ id, problem }: TrafficAnswer): void {
+  /**
+   * Answers a request: why the totals can't be kept, or nothing where they are on the disk.
+   *
+   * @throws {Error} When it can't be written.
+   */
+  answer(id: string, problem: string): void {
     this.#record.write({ id, problem: problem.slice(0, MAX_PROBLEM_LENGTH) });
   }
 
@@ -83,10 +80,10 @@ export class TrafficRequestFile implements Disposable {
     return { id, total };
   }
 
-  /** The answer to a request; `undefined` before it came. */
-  answerTo(wanted: string): TrafficAnswer | undefined {
+  /** The problem in the answer to a request, empty for none; `undefined` before it came. */
+  answerTo(wanted: string): string | undefined {
     const { id, problem } = jsonFields(this.#record.read());
-    return id === wanted && typeof problem === "string" ? { id, problem } : undefined;
+    return id === wanted && typeof problem === "string" ? problem : undefined;
   }
 
   [Symbol.dispose](): void {

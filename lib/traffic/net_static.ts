@@ -7,22 +7,18 @@ export interface NetStaticSum extends TrafficBytes {
   readonly untilMs: number | undefined;
 }
 
-/** Entries to add up. */
-export interface NetStaticFilter {
-  /** Start, in milliseconds since 1970; earlier entries don't count. */
-  readonly sinceMs: number;
-  isCounted(name: string): boolean;
-}
-
 /**
- * Adds up the entries of the official agent's `net_static.json`.
+ * Adds up the entries of the official agent's `net_static.json` from `sinceMs` on, in milliseconds since 1970.
  *
  * Each interface has a list of entries `{"timestamp": seconds, "tx": bytes, "rx": bytes}` with the
  * bytes since the previous entry.
  *
  * @throws {SyntaxError} When the file is malformed.
  */
-export function sumNetStatic(text: string, { sinceMs, isCounted }: NetStaticFilter): NetStaticSum {
+export function sumNetStatic(
+  text: string,
+  { sinceMs, isCounted }: { sinceMs: number; isCounted(name: string): boolean },
+): NetStaticSum {
   let sentBytes = 0;
   let receivedBytes = 0;
   let untilMs: number | undefined;

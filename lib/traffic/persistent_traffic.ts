@@ -115,7 +115,7 @@ function takeRequest(
   if (!traffic.set(request.total)) return;
   const { id } = request;
   attempt(() => requests.clear());
-  persister.flush().then((problem) => attempt(() => requests.answer({ id, problem })));
+  persister.flush().then((problem) => attempt(() => requests.answer(id, problem)));
 }
 
 /**

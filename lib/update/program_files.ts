@@ -1,5 +1,5 @@
 import { finishFile } from "../host/owned_file.ts";
-import { linkOrCopy, removeIfExists, syncFolder } from "../state/atomic_write.ts";
+import { linkOrCopy, removeIfExists, syncFile } from "../state/atomic_write.ts";
 import { dirname } from "../parse/path.ts";
 
 /**
@@ -78,20 +78,20 @@ export class ProgramFiles {
     await Deno.rename(this.#copy, this.backupPath);
     // rename() does nothing when both are links to one file.
     await removeIfExists(this.#copy);
-    await syncFolder(this.#folder);
+    await syncFile(this.#folder);
   }
 
   /** Replaces the program with the staged file. @throws {Error} When that fails. */
   async activate(): Promise<void> {
     await Deno.rename(this.stagedPath, this.path);
-    await syncFolder(this.#folder);
+    await syncFile(this.#folder);
   }
 
   /** Replaces the program with the backup. @throws {Error} When there is none. */
   async rollBack(): Promise<void> {
     try {
       await Deno.rename(this.backupPath, this.path);
-      await syncFolder(this.#folder);
+      await syncFile(this.#folder);
     } catch (cause) {
       throw new Error(`Cannot restore ${this.backupPath}`, { cause });
     }

@@ -59,7 +59,7 @@ inFolder.test("runTrafficSet() asks the running agent, and withdraws what that d
       const request = agent.request();
       if (request !== undefined) assertEquals(request.total, { sentBytes: 2_000_000_000 });
       if (request !== undefined && problem !== undefined) {
-        agent.answer({ id: request.id, problem });
+        agent.answer(request.id, problem);
       }
       if (time.timers > 0) await time.run(200);
     }
@@ -150,7 +150,7 @@ inFolder.test("runTrafficSet() tells programs that the agent has taken it over, 
   };
   const context = new FakeContext();
   const { setting } = await asked(context);
-  agent.answer({ id: agent.request()?.id ?? "", problem: "" });
+  agent.answer(agent.request()?.id ?? "", "");
   await time.until(setting, { withinMs: 1_000, stepMs: 100 });
   const { setBy, down } = JSON.parse(context.printed);
   assertEquals([await setting, setBy, down], [0, "agent", 5]);

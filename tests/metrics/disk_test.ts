@@ -300,7 +300,9 @@ Deno.test("sumUsage() counts a pool's free space once, and has no data without a
     [70, 30],
   ];
   assertEquals(
-    sumUsage(answers.map(([blocks, free, pool]) => ({ use: use(blocks, free, 1), pool }))),
+    sumUsage(
+      answers.map(([blocks, free, pool]) => ({ use: use(blocks, free, 1), mount: { pool } })),
+    ),
     {
       totalBytes: (100 + 50 + 20 + 900) + (100 + 400) + 70,
       usedBytes: (100 + 50 + 20) + 100 + 40,
@@ -323,7 +325,8 @@ Deno.test("sumUsage() keeps used bytes between 0 and the total", () => {
     const usedBytes = parts.reduce((sum, { used }) => sum + used, 0);
     const freeBytes = [...Map.groupBy(parts, ({ pool }) => pool).values()]
       .reduce((sum, pooled) => sum + Math.max(...pooled.map(({ free }) => free)), 0);
-    assertEquals(sumUsage(answers), { totalBytes: usedBytes + freeBytes, usedBytes });
+    const summed = answers.map(({ use, pool }) => ({ use, mount: { pool } }));
+    assertEquals(sumUsage(summed), { totalBytes: usedBytes + freeBytes, usedBytes });
   }));
 });
 

@@ -22,19 +22,19 @@ Deno.test("TrafficRequestFile carries a request to the agent, and its answer bac
     user?.ask({ id: "one", total: { sentBytes: 5 } });
     assertEquals(agent.request(), { id: "one", total: { sentBytes: 5 } });
     assertEquals(user?.answerTo("one"), undefined);
-    agent.answer({ id: "one", problem: "x".repeat(5000) });
+    agent.answer("one", "x".repeat(5000));
     assertEquals(agent.request(), undefined);
-    assertEquals(user?.answerTo("one")?.problem.length, 300);
+    assertEquals(user?.answerTo("one")?.length, 300);
     assertEquals(user?.answerTo("two"), undefined);
-    agent.answer({ id: "one", problem: "\x1b".repeat(5000) });
-    assertEquals(user?.answerTo("one")?.problem.length, 300, "whatever it is made of");
+    agent.answer("one", "\x1b".repeat(5000));
+    assertEquals(user?.answerTo("one")?.length, 300, "whatever it is made of");
     user?.ask({ id: "none", total: { sentBytes: 0, receivedBytes: 0 } });
     assertEquals(agent.request(), { id: "none", total: { sentBytes: 0, receivedBytes: 0 } });
     user?.ask({ id: "two", total: { receivedBytes: 7 } });
     assertEquals(agent.request(), { id: "two", total: { receivedBytes: 7 } });
-    agent.answer({ id: "two", problem: "" });
+    agent.answer("two", "");
     assertEquals(agent.request(), undefined, "a request that was fulfilled is none any more");
-    assertEquals(user?.answerTo("two"), { id: "two", problem: "" });
+    assertEquals(user?.answerTo("two"), "");
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     // A request of before the start is not wanted any more.
     user?.ask({ id: "three", total: { sentBytes: 9 } });

@@ -124,7 +124,7 @@ inFolder.test("persistTraffic() keeps the count by the day of its options, and t
   assertEquals(look()?.traffic?.sentBytes, 5_000);
   assertEquals(requests.request(), undefined, "nobody takes it again");
   await untilSo(() => requests.answerTo("one") !== undefined);
-  assertEquals(requests.answerTo("one"), { id: "one", problem: "" });
+  assertEquals(requests.answerTo("one"), "");
   assertMatch(month?.sources().traffic ?? "", /^since \d{4}-\d\d-15, \/.*\/month\.state$/);
   const stop = new AbortController();
   const running = run(stop.signal);
