@@ -132,19 +132,6 @@ Deno.test("ReportTimer ignores the end of a report by the former transport", asy
   });
 });
 
-Deno.test("ReportTimer has one timer, however many reports by WebSocket are in flight", async () => {
-  await withTimer(undefined, async (bench) => {
-    const { time, start, due } = bench;
-    const held = Promise.withResolvers<boolean>();
-    bench.answer = () => held.promise;
-    start(V2_WEBSOCKET);
-    await time.run(15_000);
-    assertEquals(due.length, 5);
-    assertEquals(time.timers, 1);
-    held.resolve(true);
-  });
-});
-
 Deno.test("ReportTimer slows down when reports fail for long", async () => {
   await withTimer(1, async (bench) => {
     const { time, start, due } = bench;

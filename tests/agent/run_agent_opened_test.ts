@@ -1,18 +1,19 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
-import { delay } from "@std/async/delay";
 import type { ScrapedAgent } from "../../lib/agent/metrics_endpoint.ts";
 import { openAgent } from "../../lib/agent/open_agent.ts";
+import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { runAgent, runOpened } from "../../lib/agent/run_agent.ts";
 import { supportedPlatform } from "../../lib/cli/command.ts";
 import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { DiskCollector } from "../../lib/metrics/disk.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
-import { realTurn } from "../fake_time.ts";
+import { FakeTime, realTurn } from "../fake_time.ts";
 import { writeRecordedMachine } from "../metrics/recorded_machine.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
+import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { onLinux } from "../only_on.ts";
 
@@ -191,21 +192,21 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
     signal: ended.signal,
     args: ["-i", `${INTERVAL_MS / 1000}`, "--metrics", "127.0.0.1:0"],
   });
-  const { registration, metrics } = agent;
+  const { metrics } = agent;
   early.state.tasks = [
     { id: 7, name: "p", type: "tcp", target: `127.0.0.1:${early.port}`, interval: 1 },
     { id: 8, name: "q", type: "icmp", target: "192.0.2.1", interval: 1 },
   ];
-  assert(agent.shell !== undefined);
+  assert(agent.shell !== undefined && metrics !== undefined);
   agent.shell.ping = () => Promise.resolve(undefined);
-  assert(registration !== undefined && metrics !== undefined);
-  const find = registration.find.bind(registration);
-  registration.find = async () => {
-    // It is known half an interval after a report to the other.
-    await early.state.until(({ counts }) => counts.reports >= 2);
-    await delay(INTERVAL_MS / 2);
-    return await find();
-  };
+  const timers = new Set<ReportTimer>();
+  const { start } = ReportTimer.prototype;
+  using _timers = replaced(ReportTimer.prototype, {
+    start(this: ReportTimer, ...how: Parameters<typeof start>) {
+      timers.add(this);
+      start.apply(this, how);
+    },
+  });
   const scraped: ScrapedAgent[] = [];
   metrics.run = (given) => {
     scraped.push(given);
@@ -221,7 +222,7 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
   };
 
   const running = runOpened(agent, undefined);
-  await late.state.until(({ counts }) => counts.reports >= 6);
+  for (const { state } of [late, early]) await state.until(({ counts }) => counts.reports >= 3);
   const isProbed = (id: number) =>
     early.state.pingResults.some(({ value: { taskId } }) => taskId === id);
   await early.state.until(() => isProbed(7) && isProbed(8));
@@ -237,12 +238,19 @@ onLinux.test("runOpened() reports to all panels at the same times, and gives the
   const problems = readHealth([`${folder.path}/run`])?.problems;
   assert(problems?.some(({ part }) => part === "ping"));
   assert(new Set(taken).size < taken.length, "they share what was measured");
-  const [toLate, toEarly] = [late, early].map(({ state }) => state.reports.map((it) => it.atMs));
-  // The first report comes as soon as the panel can be reached.
-  const apart = toLate?.slice(1).map((atMs) =>
-    Math.min(
-      ...toEarly?.map((other) => Math.abs(atMs - other)) ?? [],
-    )
-  ).sort((a, b) => a - b) ?? [];
-  assert((apart[2] ?? Infinity) < INTERVAL_MS / 4, `${apart} ms`);
+  assertEquals(timers.size, 2);
+  using time = new FakeTime();
+  const phases = Array.from(timers, (timer) => {
+    let phaseMs = NaN;
+    timer.start(
+      V2_WEBSOCKET,
+      () => Promise.resolve((phaseMs = performance.now() % INTERVAL_MS) > 0),
+    );
+    // Whenever each has started.
+    time.tick(1_100);
+    return () => Math.round(phaseMs);
+  });
+  time.tick(10 * INTERVAL_MS);
+  assertEquals(phases[0]?.(), phases[1]?.());
+  for (const timer of timers) timer.stop();
 });

@@ -5,11 +5,9 @@ import type { Attempt } from "../../lib/probe/measure.ts";
 import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
-import { settledFiles } from "../open_below.ts";
-import { isolatedTest } from "../own_process.ts";
 import { realUntil } from "../real_deadline.ts";
 import { answering, fakePolicy, fakeResolver, policyOf, saying } from "./fake_names.ts";
-import { SANITIZED } from "../sanitized_tests.ts";
+import { sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 import { type RawPeer } from "../net/raw_server.ts";
@@ -131,7 +129,7 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
   }
 });
 
-Deno.test("HttpProbe.probe() takes a whole head of a status of 200 to 399 for success and nothing else, and names no query", async () => {
+sanitized.test("HttpProbe.probe() takes a whole head of a status of 200 to 399 for success and nothing else, and names no query", async () => {
   const ok = "HTTP/1.1 200 OK\r\n";
   const statuses = (...all: unknown[]) => all.map((status) => `HTTP/1.1 ${status} Word\r\n\r\n`);
   const elsewhere = [200, 201, 300, 304, 305].map((status) =>
@@ -179,7 +177,7 @@ Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up",
   assertLess(sent, 16 * 1024 * 1024);
 });
 
-Deno.test("HttpProbe.probe() rejects with the signal's reason when the server is mute, and hangs up", async () => {
+sanitized.test("HttpProbe.probe() rejects with the signal's reason when the server is mute, and hangs up", async () => {
   for (const scheme of ["http", "https"]) {
     const controller = new AbortController();
     await using server = answering(() => {
@@ -233,41 +231,3 @@ Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", asy
   const words = [program, `http://some.test:${server.port}/`];
   assertEquals(await denoOutput("run -A --no-prompt --no-check", words, { env }), "ok\n");
 });
-
-const name = "HttpProbe.probe() leaves nothing open after 200 probes of all outcomes";
-isolatedTest(import.meta.url, { name, ...SANITIZED, fn: () => leavesNothingOpen() });
-
-async function leavesNothingOpen(): Promise<void> {
-  await using server = answering(async (path, peer) => {
-    if (path === "/ok") await peer.write("HTTP/1.1 200 OK\r\n\r\nbody");
-    if (path === "/bad") await peer.write("nonsense\r\n\r\n");
-    return path === "/mute" ? "keep" : undefined;
-  });
-  await using muteServer = answering(() => Promise.resolve("keep"));
-  const plain = ["ok", "bad", "mute"].map((path) => `http://127.0.0.1:${server.port}/${path}`);
-  const secure = [server, muteServer].map(({ port }) => `https://127.0.0.1:${port}/`);
-  const urls = [...plain, ...secure];
-  const one = async (http: HttpProbe, index: number) => {
-    const url = urls[index % urls.length] ?? "";
-    const controller = new AbortController();
-    const { signal } = controller;
-    const running = http.probe(new URL(url), attemptOf(signal));
-    // So that it meets all stages, from connecting to reading.
-    const abort = () => controller.abort();
-    const timer = index % urls.length > 1 ? setTimeout(abort, index % 7) : undefined;
-    await running.catch(() => {});
-    clearTimeout(timer);
-  };
-  const batch = async (from: number) => {
-    // One policy would let 20 a second pass.
-    const http = new HttpProbe(fakePolicy());
-    await Promise.all(Array.from({ length: 10 }, (_, offset) => one(http, from + offset)));
-  };
-  // What the runtime opens once for all is not a leak.
-  await batch(0);
-  await batch(1);
-  const before = await settledFiles();
-  for (let index = 0; index < 200; index += 10) await batch(index);
-  assertEquals(await settledFiles(), before);
-  assertEquals(server.open + muteServer.open, 0);
-}

@@ -28,7 +28,7 @@ const NO_ADDRESSES = [
 const NOT_WHOLE = [
   ...["interface lo", "link lo", "descriptors", "ping: 127.0.0.1", "resolve: localhost"],
   ...["processes:", "ping6 ::1", "pin 127.0.0.1", "x".repeat(70_000)],
-  ...[`ping ${"1".repeat(46)}`, `ping ${"1".repeat(70_000)}`, `hosts ${"a".repeat(70_000)}`],
+  ...[`ping ::${"1".repeat(44)}`, `ping ${"1".repeat(70_000)}`, `hosts ${"a".repeat(70_000)}`],
 ];
 
 /** A shell, which is closed when the block ends. */

@@ -3,7 +3,7 @@ import type { Health } from "../../lib/state/health_reader.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
 import { formatUpdateState, parseUpdateState } from "../../lib/state/update_state.ts";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
-import { TrialRun } from "../../lib/update/trial.ts";
+import { TrialRun, type UpdateStep } from "../../lib/update/trial.ts";
 import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -24,13 +24,14 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[], resu
   using time = new FakeTime();
   const path = `${folder.path}/agent`;
   Deno.writeTextFileSync(path, resumes === undefined ? "one" : "two");
-  Deno.writeTextFileSync(`${path}.new`, "two");
+  Deno.writeTextFileSync(`${path}.${resumes === undefined ? "new" : "old"}`, "two");
   using state = new StateFile(folder.path, { name: "state", parse: parseUpdateState });
   if (resumes !== undefined) {
     const trial = { ...TRIAL, resumes, isReturning: false };
     await state.write(formatUpdateState({ failed: [], trial }));
   }
   const left = [...printed];
+  const steps: UpdateStep[] = [];
   /** How often the trial was taken up, at each look. */
   const looks: (number | undefined)[] = [];
   const trial = new TrialRun({
@@ -48,12 +49,12 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[], resu
           ? Promise.resolve(true)
           : Promise.reject(new Error("it runs already")),
     },
-    onStep() {},
+    onStep: (step) => void steps.push(step),
   });
   const { signal } = new AbortController();
   const running = resumes === undefined ? trial.start(TRIAL, signal) : trial.resume(signal);
   await time.until(running, { withinMs: 600_000, stepMs: 500 });
-  return { kind: (await running)?.kind, looks, left: state.read().value };
+  return { kind: (await running)?.kind, looks, steps, left: state.read().value };
 }
 
 const OLD = { version: "1.2.3" };
@@ -76,8 +77,10 @@ Deno.test("TrialRun.start() accepts a version by two consecutive reports of one 
   assertEquals(looks.length, 122 + 21);
 });
 
-Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on", async () => {
+Deno.test("TrialRun.resume() counts how often it was taken up, before it goes on, and goes back when that was too often", async () => {
   const { kind, looks, left } = await outcomeOf([{}], 1);
   assertEquals([kind, looks], ["updated", [2, 2, 2]]);
   assertEquals(left, { failed: [] }, "the trial is over");
+  const often = await outcomeOf([OLD], 2);
+  assertEquals([often.kind, often.steps], ["rolled back", ["rolling back", "rolled back"]]);
 });

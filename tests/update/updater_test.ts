@@ -402,22 +402,6 @@ Deno.test("performUpdate() finishes a failed roll-back at the next run", async (
   assertEquals(world.parts().state.read().value?.trial, undefined);
 });
 
-withWorld.test("performUpdate() rolls back when a trial was interrupted too often", async (world) => {
-  world.silentVersions.push("1.3.0");
-  await Deno.rename(world.path, `${world.path}.old`);
-  writeExecutable(world.path, PROGRAM);
-  await world.parts().agent.start();
-  const hash = sha256(new TextEncoder().encode(PROGRAM));
-  const trial = { from: "1.2.3", to: "1.3.0", sha256: hash, resumes: 2, isReturning: false };
-  {
-    using state = world.parts().state;
-    await state.write(formatUpdateState({ trial, failed: [] }));
-  }
-  const steps: UpdateStep[] = [];
-  assertEquals((await world.run(steps)).kind, "rolled back");
-  assertEquals([steps, versionIn(world.path)], [["rolling back", "rolled back"], "1.2.3"]);
-});
-
 Deno.test("performUpdate() throws once when there is no backup", async () => {
   await using world = await World.open({ silent: "1.3.0" });
   const remove = (step: UpdateStep) => {
