@@ -3,7 +3,10 @@ import { Programs } from "../../lib/host/programs.ts";
 import { eventually } from "../remote/processes_below.ts";
 import { fileErrorCode } from "../test_panel/file_contract.ts";
 import { REMOTE_CONTROL, until, withAgent } from "./setup.ts";
-import { testResumedTerminal, withFolder } from "./remote_control.ts";
+import { isAlive } from "../exists.ts";
+import { TempFolder } from "../temp_folder.ts";
+import type { TestPanel } from "../test_panel/test_panel.ts";
+import type { AgentProcess } from "./agent_process.ts";
 import { onlyIf } from "../only_on.ts";
 
 const ignore = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
@@ -61,3 +64,54 @@ Deno.test("an agent with --disable-remote-files refuses files alone", async () =
     assertMatch(agent.output, /Refused a file request of the panel: --disable-remote-files is set/);
   });
 });
+
+/** Runs `use` with a fresh folder and removes it afterwards. */
+async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+  using folder = new TempFolder();
+  await use(Deno.realPathSync(folder.path));
+}
+
+/** Tests that a terminal survives a lost connection, and ends when the user closes it. */
+async function testResumedTerminal(panel: TestPanel, agent: AgentProcess): Promise<void> {
+  await withFolder(async (folder) => {
+    const id = panel.terminals.request();
+    const terminal = panel.terminals.get(id);
+    await terminal.until(({ isConnected }) => isConnected);
+    terminal.send("echo first-$$-fir''st\r");
+    await terminal.until(({ output }) => /first-\d+-first/.test(output));
+    const [, shell = ""] = /first-(\d+)-first/.exec(terminal.output) ?? [];
+
+    const waits = `until [ -e ${folder}/go ]; do sleep 0.02; done`;
+    terminal.send(`${waits}; echo mis''sed; echo > ${folder}/done; echo rea''dy\r`);
+    await terminal.until(({ output }) => output.includes("rea''dy"));
+    terminal.detachBrowser();
+    await terminal.until(({ isConnected }) => !isConnected);
+    await Deno.writeTextFile(`${folder}/go`, "");
+    await eventually(() => names(folder).includes("done"));
+    assertEquals(terminal.output.includes("missed"), false);
+    panel.terminals.request(id);
+    await terminal.until(({ output }) => output.includes("ready"));
+    assertMatch(terminal.output, /missed\r\nready\r\n/);
+    terminal.send("echo again-$$-aga''in\r");
+    await terminal.until(({ output }) => output.includes(`again-${shell}-again`));
+
+    assertEquals(isAlive(Number(shell)), true);
+    terminal.close();
+    await eventually(() => !isAlive(Number(shell)));
+    await agent.says(`Terminal ${id} ended`);
+    assertMatch(agent.lines(`Terminal ${id} ended`)[0] ?? "", /the user has closed it/);
+
+    // The user is gone before the agent dials: "Session not found".
+    const gone = panel.terminals.request();
+    panel.terminals.get(gone).detachBrowser();
+    const isRefused = () => {
+      return panel.state.calls.some(({ path, status }) => /terminal$/.test(path) && status === 404);
+    };
+    await panel.state.until(isRefused);
+    panel.terminals.get(gone).end();
+  });
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}

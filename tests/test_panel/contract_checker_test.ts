@@ -1,8 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { panelFault } from "./faults.ts";
 import { startTestPanel } from "./test_panel.ts";
-import { deliverRpc, envelope, postRpc } from "./fake_agent.ts";
-import { BASIC_INFO, deliver, REPORT } from "./fake_reporter.ts";
+import { envelope, postRpc } from "./fake_agent.ts";
+import { BASIC_INFO, REPORT } from "./fake_reporter.ts";
 import { testsWith } from "../tests_with.ts";
 
 const task = { id: 1, name: "Ping", type: "icmp", target: "127.0.0.1", interval: 3600 };
@@ -36,28 +35,4 @@ withPanel.test("the panel refuses what breaks the contract of version 2, and not
   }
   const [, answer] = await postRpc(panel, info({ ...BASIC_INFO, wrong: 1 }));
   assertEquals([answer.error.code, answer.error.data], [-32000, "no such column: wrong"]);
-});
-
-withPanel.test("the panel sends events once a node counts as one of v2", async (panel) => {
-  await deliverRpc(panel, "agent.report", { report: REPORT });
-  assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "still one of v1");
-  await deliverRpc(panel, "agent.report", { report: REPORT });
-  const taskId = panel.node.sendCommand("id");
-  panel.node.sendPing({ id: 1, kind: "tcp", target: "127.0.0.1:1" });
-  const { events: [exec, ping] } = await deliverRpc(panel, "agent.report", { report: REPORT });
-  assertEquals([exec.method, exec.params], ["agent.exec", { task_id: taskId, command: "id" }]);
-  const params = { ping_task_id: 1, ping_type: "tcp", ping_target: "127.0.0.1:1" };
-  assertEquals([ping.method, ping.params], ["agent.ping", params]);
-  assertEquals(Date.parse(exec.expires_at) - Date.parse(exec.created_at), 300_000);
-  assertEquals(Date.parse(ping.expires_at) - Date.parse(ping.created_at), 3_000);
-  const again = await deliverRpc(panel, "agent.pull", { ack_event_ids: [exec.id] });
-  assertEquals(again.events, [ping], "what is acknowledged does not come again");
-  await deliver(panel, "report", REPORT);
-  assert(!panel.node.sendPing({ id: 1, kind: "icmp", target: "127.0.0.1" }), "one of v1 again");
-});
-
-withPanel.test('the panel fails under "rpc-32000", for the calls named', async (panel) => {
-  await panel.setFault(panelFault("rpc-32000", { calls: ["basic info"] }));
-  assertEquals((await postRpc(panel, info(BASIC_INFO)))[1].error.code, -32000);
-  await deliverRpc(panel, "agent.report", { report: REPORT });
 });

@@ -48,13 +48,3 @@ Deno.test("demo reports this machine to a page of its own, also when its port is
   assertStringIncludes(agent.output, "flag --show-warning has no effect");
   assertMatch(agent.output, / agent: Stopped\n$/);
 });
-
-// What is installed on this machine is none of a test's business: this name is never given.
-const NAME = ["--install-service-name", "never-installed"];
-
-Deno.test("install refuses to install a checkout, and says what can be", async () => {
-  const args = ["install", "-e", "https://p.example", "-t", "secret", ...NAME];
-  const { code, output } = await outcome(args);
-  assertEquals(code, 2, output);
-  assertStringIncludes(output, "deno task compile --portable");
-});

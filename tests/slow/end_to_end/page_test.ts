@@ -239,24 +239,6 @@ test(
   },
 );
 
-test("the page does not scroll sideways when it is 320 px wide", 320, async (page, panel) => {
-  const long = "x".repeat(400);
-  const most = 2 ** 53;
-  const network = { up: most, down: most, totalUp: most, totalDown: most };
-  await reportSome(panel);
-  await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, cpu_name: long, ipv6: long });
-  await deliver(panel, "report", { ...REPORT, message: long, network });
-  const task = { id: 9, name: long, type: long, target: long, interval: -most };
-  panel.state.tasks = [...panel.state.tasks, task];
-  await page.locator("#message").getByText(long).waitFor();
-  await page.locator("#probes tr").nth(3).waitFor();
-  const overhang = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-  for (const width of [320, 390]) {
-    await page.setViewportSize({ width, height: 900 });
-    assertEquals(await page.evaluate(overhang), 0, `${width} px`);
-  }
-});
-
 test("the page is in Chinese on demand", 1200, async (page, panel) => {
   await reportSome(panel);
   await page.getByText("在线").waitFor();

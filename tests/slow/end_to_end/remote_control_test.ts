@@ -1,27 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { testResumedTerminal } from "../../end_to_end/remote_control.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
-import { panelFault } from "../../test_panel/faults.ts";
-
-// What the fast tests do with a panel of main, on the panels and transports that they leave out.
 
 const SLOWER = `--preload=${new URL("../quick_timers.ts", import.meta.url).pathname}`;
-const BLOCKED = panelFault("websocket-refused", { calls: ["upgrade"] });
-
-for (const generation of ["1.5", "main"] as const) {
-  for (const fault of [undefined, BLOCKED]) {
-    const how = fault === undefined ? "" : " while WebSockets for reports are blocked";
-    Deno.test(`resumed terminals work with a panel ${generation}${how}`, async () => {
-      const setup = { panel: { generation, fault }, args: [REMOTE_CONTROL] };
-      await withAgent(setup, async (panel, agent) => {
-        await agent.says("First report accepted");
-        await testResumedTerminal(panel, agent);
-        const by = fault === undefined ? "v2 websocket" : "v2 post";
-        assertEquals(panel.state.reports.at(-1)?.by, by);
-      });
-    });
-  }
-}
 
 Deno.test("an agent that is stopped sends a result for each command that runs or waits", async () => {
   const setup = {

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import type { WireTask } from "../../../lib/demo/panel_state.ts";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { isAlive } from "../../exists.ts";
@@ -54,31 +53,6 @@ Deno.test("the agent leaves no process behind, not even when it is killed", asyn
     await agent.stop("SIGKILL");
     await eventually(() => !isAlive(shell), { told: () => "the shell outlives the agent" });
   });
-});
-
-Deno.test("the agent runs the panel's probes and delivers each result", async () => {
-  const probe = (id: number, type: WireTask["type"], target: string): WireTask => {
-    return { id, name: type, type, target, interval: 1 };
-  };
-  using panel = await startTestPanel({ token: TOKEN });
-  panel.state.tasks = [
-    probe(1, "icmp", "127.0.0.1"),
-    probe(2, "tcp", `127.0.0.1:${panel.port}`),
-    probe(3, "http", `${panel.url}/`),
-    probe(4, "tcp", "-f"),
-  ];
-  await using agent = new AgentProcess(["-e", panel.url, "-t", TOKEN, "-i", "1"]);
-  const taskIds = () => new Set(panel.state.pingResults.map(({ value }) => value.taskId));
-  await panel.state.until(() => taskIds().size === 4);
-  const valueOf = (id: number) =>
-    panel.state.pingResults.find(({ value }) => value.taskId === id)?.value.valueMs;
-  assert(Number(valueOf(2)) >= 0, "TCP");
-  assert(Number(valueOf(3)) >= 0, "HTTP");
-  assertEquals(valueOf(4), -1, "a target that begins with a dash is refused");
-  const says = agent.lines("install iputils-ping").length + agent.lines("may not open").length;
-  if (says === 0) assert(Number(valueOf(1)) >= 0, "ICMP");
-  else assertEquals([says, valueOf(1)], [1, -1], "without ping it is lost, and said once");
-  assertEquals(panel.state.violations, []);
 });
 
 function childrenOf(pid: number): number[] {

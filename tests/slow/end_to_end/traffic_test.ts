@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
-import { exists } from "../../exists.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { type CableLead, leadToPanel } from "../live/cable_lead.ts";
@@ -126,25 +125,6 @@ test("traffic set is taken over by a running, sealed agent, which keeps the mont
   assertMatch(since, /^\d{4}-\d{2}-01$/);
 });
 
-test("traffic show and set work without an agent, and say what is missing", async (place) => {
-  const nothing = await place.traffic("show");
-  assertEquals(nothing.code, 1);
-  assertMatch(nothing.output, /^Cannot show the month's traffic: there is no .*month\.state/);
-  assertEquals((await place.traffic("set")).code, 2);
-  const noDay = await place.traffic("set", "--up", "1GB");
-  assertEquals([noDay.code, exists(place.state)], [2, false], "nothing is left behind");
-  assertStringIncludes(noDay.output, "--month-rotate DAY must say");
-  const options = ["--up", "300GB", "--month-rotate", "1", "--include-nics", NIC];
-  const set = await place.traffic("set", ...options);
-  assertEquals(set.code, 0, set.output);
-  assertMatch(set.output, /^No agent is running; the next one starts with these totals\.$/m);
-  assertMatch(set.output, /^Up +279\.4 GiB \(3000\d+ bytes\)$/m);
-  assertMatch(set.output, /^State .*no agent is running$/m);
-  await using agent = place.agent();
-  await agent.says("Continuing the month's traffic: up 279.4 GiB");
-  await agent.stop();
-});
-
 test("traffic set by root leaves nothing that the agent's own user can't read", async (place) => {
   const nobody = 65534;
   Deno.chmodSync(place.folder, 0o711);
@@ -207,13 +187,4 @@ test("the agent reports on without a place for the month, and takes over the off
     assertEquals(agent.lines("Imported").length, words.startsWith("Imported") ? 1 : 0);
     assertEquals((await agent.stop()).code, 0);
   }
-});
-
-test("--dry-run tells the month's traffic and writes nothing", async (place) => {
-  await using process = new AgentProcess([
-    ...["--dry-run", "--json", "-i", "0.2", "--month-rotate", "1", "--state-dir", place.state],
-  ]);
-  assertEquals((await process.ends()).code, 0, process.output);
-  assertMatch(process.output, /"traffic": "since \d{4}-\d{2}-01, no .*month\.state yet"/);
-  assertEquals(exists(place.state), false);
 });

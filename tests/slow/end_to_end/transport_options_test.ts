@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { panelFault } from "../../test_panel/faults.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
-import { marked, newMark } from "../../remote/processes_below.ts";
 import { REMOTE_CONTROL, until, withAgent } from "../../end_to_end/setup.ts";
 
 Deno.test("the agent compresses a long result that it posts, unless it is told not to", async () => {
@@ -27,19 +26,4 @@ Deno.test("the agent compresses a long result that it posts, unless it is told n
       },
     );
   }
-});
-
-Deno.test("a command that runs on does not hold up reports, and ends with the agent", async () => {
-  await withAgent({ args: [REMOTE_CONTROL] }, async (panel, agent) => {
-    await agent.says("First report accepted");
-    const mark = newMark();
-    const nap = `sleep ${mark}`;
-    panel.node.sendCommand(`${nap} & ${nap}`);
-    await agent.says("starts");
-    const { reports } = panel.state.counts;
-    await until(panel, ({ counts }) => counts.reports >= reports + 5);
-    const { code } = await agent.stop();
-    assertEquals(code, 0);
-    assertEquals(marked(mark), [], "no process is left");
-  });
 });

@@ -204,29 +204,6 @@ here.test(`a dry run in a container counts a VLAN whose card is its host's${need
   }
 });
 
-here.test(`a dry run counts what the lists of interfaces name, and an include wins${needed}`, async () => {
-  using site = new Site();
-  const { machine } = site;
-  site.goOutside();
-  site.layOut();
-  site.send(100);
-  for (
-    const [args, names] of [
-      [["--include-nics", "dock*"], ["docker0"]],
-      [["--include-nics", "veth?,eth*"], ["eth0", "veth7"]],
-      [["--include-nics", "docker0", "--exclude-nics", "d*"], ["docker0"]],
-      [["--exclude-nics", "eth*"], []],
-    ] as const
-  ) {
-    const from = machine.movedBy(...names);
-    const told = await dryRun(args, { through: machine.enter });
-    const counted = told.interfaces.filter((it) => it.counted).map(({ name }) => name);
-    assertEquals(counted.sort(), [...names], args.join(" "));
-    const { totalUp: sent, totalDown: received } = told.report.network;
-    within({ sent, received }, { from, to: machine.movedBy(...names) });
-  }
-});
-
 /** The agent in the machine of a site, whose `eth0` leads to the panel. */
 async function withAgent(use: (site: Site, panel: TestPanel) => Promise<void>): Promise<void> {
   using site = new Site();

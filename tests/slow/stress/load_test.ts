@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { V8_FLAGS } from "../../../build/runtime_flags.ts";
-import { withFolder } from "../../end_to_end/remote_control.ts";
+import { TempFolder } from "../../temp_folder.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
 import { eventually } from "../../remote/processes_below.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
@@ -51,91 +51,91 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
   await withAgent(setup, async (panel, agent) => {
     await agent.says("First report accepted");
     const { files, state } = panel;
-    await withFolder(async (folder) => {
-      const path = `${folder}/file`;
-      const content = new Uint8Array(MIB);
-      files.chunkBytes = MIB / 4;
-      await files.upload(path, new Blob([content]));
-      await files.request("list", { path: folder });
-      await reported(panel, 60);
-      const look = () => ({ ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) });
-      const before = look();
-      const measure = async (title: string, run: () => Promise<string>) => {
-        const peak = look();
-        const sampling = setInterval(() => {
-          for (const [name, value] of Object.entries(look())) {
-            const key = name as keyof typeof peak;
-            peak[key] = Math.max(peak[key], value);
-          }
-        }, SAMPLE_MS);
-        const results = await run().finally(() => clearInterval(sampling));
-        const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
-        await eventually(() => look().descriptors <= maxDescriptors).catch(() => {});
-        const after = look();
-        console.log(`load: ${title}: ${results}`, { before, peak, after });
-        assertLess(peak.residentMb, before.residentMb * MAX_PEAK_RATIO, title);
-        assertLessOrEqual(after.descriptors, maxDescriptors, title);
-        assertEquals(after.children, before.children, title);
-      };
-
-      await measure("200 commands", async () => {
-        for (let index = 0; index < COMMANDS; index++) panel.node.sendCommand(`echo ${index}`);
-        await state.until(({ counts }) => counts.commandResults >= COMMANDS / 10);
-        panel.dropConnections({ reset: true });
-        // A result whose answer was cut off is sent again.
-        const done = () => new Set(state.commandResults.map(({ value }) => value.taskId)).size;
-        await state.until(() => done() === COMMANDS);
-        assert(state.commandResults.every(({ value }) => value.exitCode === 0));
-        return `${done()} results`;
-      });
-      await reported(panel, 3);
-
-      await measure("1,000 file orders", async () => {
-        const outcomes = await Promise.allSettled(
-          Array.from({ length: FILE_ORDERS }, () => files.request("stat", { path })),
-        );
-        const done = outcomes.filter(({ status }) => status === "fulfilled").length;
-        for (const outcome of outcomes) {
-          if (outcome.status === "rejected") {
-            assert(/too many file requests wait/.test(`${outcome.reason}`), `${outcome.reason}`);
-          }
+    using temp = new TempFolder();
+    const folder = temp.path;
+    const path = `${folder}/file`;
+    const content = new Uint8Array(MIB);
+    files.chunkBytes = MIB / 4;
+    await files.upload(path, new Blob([content]));
+    await files.request("list", { path: folder });
+    await reported(panel, 60);
+    const look = () => ({ ...seeProcess(agent.pid), anonymousMb: anonymousMb(agent.pid) });
+    const before = look();
+    const measure = async (title: string, run: () => Promise<string>) => {
+      const peak = look();
+      const sampling = setInterval(() => {
+        for (const [name, value] of Object.entries(look())) {
+          const key = name as keyof typeof peak;
+          peak[key] = Math.max(peak[key], value);
         }
-        assertLess(128, done);
-        return `${done} done, ${outcomes.length - done} told to come later`;
-      });
-      await reported(panel, 3);
+      }, SAMPLE_MS);
+      const results = await run().finally(() => clearInterval(sampling));
+      const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
+      await eventually(() => look().descriptors <= maxDescriptors).catch(() => {});
+      const after = look();
+      console.log(`load: ${title}: ${results}`, { before, peak, after });
+      assertLess(peak.residentMb, before.residentMb * MAX_PEAK_RATIO, title);
+      assertLessOrEqual(after.descriptors, maxDescriptors, title);
+      assertEquals(after.children, before.children, title);
+    };
 
-      await measure("64 transfers", async () => {
-        let isOver = false;
-        const faults = (async () => {
-          for (let cuts = 0; cuts < 3 && !isOver; cuts++) {
-            await reported(panel, 4);
-            panel.dropConnections({ reset: true });
-          }
-        })();
-        const sizes = await Promise.all(
-          Array.from({ length: TRANSFERS }, (_, index) =>
-            retried(async () => {
-              if (index % 2 === 0) {
-                const target = `${folder}/up-${index}`;
-                await files.upload(target, new Blob([content]));
-                return (await Deno.stat(target)).size;
-              }
-              let bytes = 0;
-              for await (const part of files.download(path)) bytes += part.length;
-              return bytes;
-            })),
-        );
-        isOver = true;
-        await faults;
-        assertEquals(sizes, Array(TRANSFERS).fill(MIB));
-        return `${sizes.length} whole`;
-      });
-      const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
+    await measure("200 commands", async () => {
+      for (let index = 0; index < COMMANDS; index++) panel.node.sendCommand(`echo ${index}`);
+      await state.until(({ counts }) => counts.commandResults >= COMMANDS / 10);
+      panel.dropConnections({ reset: true });
       // A result whose answer was cut off is sent again.
-      const unexpected = state.violations.filter(({ text }) => !text.endsWith(" no request"));
-      state.violations.splice(0, Infinity, ...unexpected);
-      console.log(`load: ${left.length} temporary files of cut uploads are left`);
+      const done = () => new Set(state.commandResults.map(({ value }) => value.taskId)).size;
+      await state.until(() => done() === COMMANDS);
+      assert(state.commandResults.every(({ value }) => value.exitCode === 0));
+      return `${done()} results`;
     });
+    await reported(panel, 3);
+
+    await measure("1,000 file orders", async () => {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: FILE_ORDERS }, () => files.request("stat", { path })),
+      );
+      const done = outcomes.filter(({ status }) => status === "fulfilled").length;
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") {
+          assert(/too many file requests wait/.test(`${outcome.reason}`), `${outcome.reason}`);
+        }
+      }
+      assertLess(128, done);
+      return `${done} done, ${outcomes.length - done} told to come later`;
+    });
+    await reported(panel, 3);
+
+    await measure("64 transfers", async () => {
+      let isOver = false;
+      const faults = (async () => {
+        for (let cuts = 0; cuts < 3 && !isOver; cuts++) {
+          await reported(panel, 4);
+          panel.dropConnections({ reset: true });
+        }
+      })();
+      const sizes = await Promise.all(
+        Array.from({ length: TRANSFERS }, (_, index) =>
+          retried(async () => {
+            if (index % 2 === 0) {
+              const target = `${folder}/up-${index}`;
+              await files.upload(target, new Blob([content]));
+              return (await Deno.stat(target)).size;
+            }
+            let bytes = 0;
+            for await (const part of files.download(path)) bytes += part.length;
+            return bytes;
+          })),
+      );
+      isOver = true;
+      await faults;
+      assertEquals(sizes, Array(TRANSFERS).fill(MIB));
+      return `${sizes.length} whole`;
+    });
+    const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
+    // A result whose answer was cut off is sent again.
+    const unexpected = state.violations.filter(({ text }) => !text.endsWith(" no request"));
+    state.violations.splice(0, Infinity, ...unexpected);
+    console.log(`load: ${left.length} temporary files of cut uploads are left`);
   });
 });
