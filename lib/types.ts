@@ -148,12 +148,23 @@ export interface ProbeResult {
   finishedAt: Date;
 }
 
+/** A text, or pieces of one that is too long to be held as such; each iteration gives all of them. */
+export interface LongText extends Iterable<string> {
+  /** In characters, roughly. */
+  readonly length: number;
+}
+
+/** The text as one string. */
+export function wholeText(text: LongText): string {
+  return typeof text === "string" ? text : Array.from(text).join("");
+}
+
 /** Result of a remote command. */
 export interface CommandResult {
   /** The panel's id of the command. */
   taskId: string;
   /** Standard output, then standard error. */
-  output: string;
+  output: LongText;
   /** -1 when the command was not started. */
   exitCode: number;
   finishedAt: Date;

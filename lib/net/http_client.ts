@@ -3,7 +3,7 @@ import { writeAll } from "../io/write_all.ts";
 import { closeOnAbort, type DialCall, type Dialer, type DialResult } from "./byte_stream.ts";
 import { ResponseError } from "./errors.ts";
 import { ANSWERS_PER_SECOND, ReadLimit } from "./read_limits.ts";
-import { encodeRequest, type RequestMessage } from "./http_request.ts";
+import { encodeRequestParts, type RequestMessage } from "./http_request.ts";
 
 /** A request; redirects are not followed. */
 export interface HttpRequest extends Omit<RequestMessage, "url" | "forward"> {
@@ -34,7 +34,6 @@ interface Connection extends DialResult {
  */
 const IDLE_MS = 115_000;
 const IDLE_LIMIT = 4;
-
 /**
  * An HTTP/1.1 client with keep-alive and bounded responses, over the same dialer as WebSockets.
  */
@@ -106,10 +105,14 @@ export class HttpClient {
     try {
       signal.throwIfAborted();
       reader.hasReceived = false;
-      const bytes = encodeRequest({ ...call, forward });
+      const parts = encodeRequestParts({ ...call, forward });
       let unsent: unknown;
-      // A server may answer and close before it has read everything.
-      await writeAll(stream, bytes).catch((error) => unsent = error);
+      try {
+        for (const part of parts) await writeAll(stream, part);
+      } catch (error) {
+        // A server may answer and close before it has read everything.
+        unsent = error;
+      }
       const head = await reader.readHead().catch((error) => {
         throw unsent ?? error;
       });

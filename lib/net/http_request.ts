@@ -5,25 +5,37 @@ export interface RequestMessage {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers: readonly (readonly [string, string])[];
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** As text, or the parts of a long one. */
+  readonly body?: string | readonly Uint8Array<ArrayBuffer>[];
   /** Set when an HTTP proxy forwards the request: the request line must hold the whole URL. */
   readonly forward?: { readonly authorization?: string } | undefined;
 }
 
 /**
- * Encodes head and body, to be written at once.
+ * Encodes a request without a body.
  *
  * @throws {TypeError} When a header name or value is invalid.
  */
-export function encodeRequest(request: RequestMessage): Uint8Array<ArrayBuffer> {
+export function encodeRequest(request: Omit<RequestMessage, "body">): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(encodeRequestHead(request, undefined));
+}
+
+/**
+ * Encodes head and body: the head with the first part of the body, to be written at once, and the others.
+ *
+ * @throws {TypeError} When a header name or value is invalid.
+ */
+export function encodeRequestParts(request: RequestMessage): Uint8Array<ArrayBuffer>[] {
   const encoder = new TextEncoder();
-  const body = typeof request.body === "string" ? encoder.encode(request.body) : request.body;
-  const head = encoder.encode(encodeRequestHead(request, body?.length));
-  if (body === undefined) return head;
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
+  const { body = [] } = request;
+  const [first, ...others] = typeof body === "string" ? [encoder.encode(body)] : body;
+  if (first === undefined) return [encodeRequest(request)];
+  const length = others.reduce((sum, part) => sum + part.length, first.length);
+  const head = encoder.encode(encodeRequestHead(request, length));
+  const start = new Uint8Array(head.length + first.length);
+  start.set(head);
+  start.set(first, head.length);
+  return [start, ...others];
 }
 
 /**

@@ -2,10 +2,12 @@ import { jsonFields, parseJson } from "../parse/json.ts";
 import {
   CALL_TIMEOUT_MS,
   foreignAnswer,
+  type PanelCall,
   type PanelFetch,
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
+import { encodeJson } from "./json_body.ts";
 import { parseTaskList, type TaskList } from "./task_list.ts";
 import type { WireBasicInfo, WireCommandResult, WireProbeResult, WireReport } from "./protocol.ts";
 
@@ -66,7 +68,7 @@ export class ClientV1 {
     message: WireReport | WireBasicInfo | WireProbeResult | WireCommandResult,
     options: { timeoutMs: number; signal: AbortSignal },
   ): Promise<void> {
-    const body = JSON.stringify(message);
+    const body = await encodeJson(message);
     const { name, response } = await this.#request(verb, path, { ...options, body });
     // Proxies answer 200 with a page of HTML to paths that they don't know.
     const { status } = jsonFields(parseJson(response.text));
@@ -80,7 +82,7 @@ export class ClientV1 {
     { signal, ...rest }: {
       timeoutMs: number;
       signal: AbortSignal;
-      body?: string;
+      body?: PanelCall["body"];
       limitBytes?: number;
     },
   ): Promise<{ name: string; response: PanelResponse }> {

@@ -18,11 +18,9 @@ import {
   type RpcParams,
 } from "./messages.ts";
 import { PanelError } from "./panel_error.ts";
+import { encodeJson } from "./json_body.ts";
 
 const PATH = "/api/clients/v2/rpc";
-
-/** Smaller bodies fit into one packet either way; to compress a report takes an eighth of its CPU. */
-const MIN_COMPRESSED_BYTES = 1_400;
 
 /** The JSON-RPC code of an unknown method. */
 const METHOD_NOT_FOUND = -32601;
@@ -127,16 +125,15 @@ export class ClientV2 {
   /** Makes a call, and gives the events of its answer. @throws {PanelError} When it is not accepted. */
   async call(request: RpcRequest): Promise<readonly PanelEvent[]> {
     const { method, params } = request;
-    const text = JSON.stringify({ jsonrpc: "2.0", method, params, id: ++this.#lastId });
-    const isPacked = this.#compresses && text.length >= MIN_COMPRESSED_BYTES;
-    return await this.#send(request, isPacked ? await gzip(text) : text);
+    const message = { jsonrpc: "2.0", method, params, id: ++this.#lastId };
+    return await this.#send(request, await encodeJson(message, this.#compresses));
   }
 
   async #send(
     request: RpcRequest,
-    body: string | Uint8Array<ArrayBuffer>,
+    body: NonNullable<PanelCall["body"]>,
   ): Promise<readonly PanelEvent[]> {
-    const isCompressed = typeof body !== "string";
+    const isCompressed = this.#compresses && typeof body !== "string";
     let splitter: EventSplitter | undefined;
     const call: PanelCall = {
       name: `send ${request.method} (POST ${PATH})`,
@@ -182,9 +179,4 @@ function checkResponse(response: PanelResponse, { name }: PanelCall): void {
 function isUnsupported({ status, text }: PanelResponse): boolean {
   if (status === 200) return isHtml(text);
   return [404, 405, 501].includes(status) || (status === 400 && /^\s*[^\s<{[]/.test(text));
-}
-
-async function gzip(text: string): Promise<Uint8Array<ArrayBuffer>> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

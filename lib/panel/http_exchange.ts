@@ -113,7 +113,7 @@ export function createPanelFetch(
         call: name,
         status,
         ms: roundMs(performance.now() - startedAtMs),
-        sentBytes: rest.body?.length ?? 0,
+        sentBytes: [rest.body ?? []].flat().reduce((sum, { length }) => sum + length, 0),
       });
       await pauseAfter(text.length + sunkBytes, signal);
       return { status, text, headers };

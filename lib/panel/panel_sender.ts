@@ -12,7 +12,7 @@ import {
   toWireProbeResult,
 } from "./protocol.ts";
 import type { Transport } from "./transport.ts";
-import type { CommandResult, FileResult, ProbeResult } from "../types.ts";
+import { type CommandResult, type FileResult, type ProbeResult, wholeText } from "../types.ts";
 
 /** JSON-RPC error of a panel that does not wait for a result any more, or has it already. */
 const NOT_AWAITED = -32004;
@@ -71,12 +71,14 @@ export class PanelSender {
 
   /** Sends the result of a command. @throws {PanelError} When it is not accepted. */
   async sendCommandResult(result: CommandResult, signal: AbortSignal): Promise<void> {
-    const message = toWireCommandResult(result);
+    const isLong = result.output.length > LONG_LENGTH;
+    const output = isLong ? result.output : wholeText(result.output);
+    const message = toWireCommandResult({ ...result, output });
     if (this.transport.version === 2 && !this.#hasNoTaskResult) {
       const method = "agent.taskResult";
       const params = { ...message };
       try {
-        if (result.output.length > LONG_LENGTH) {
+        if (isLong) {
           const timeoutMs = CALL_TIMEOUT_MS.longCommandResult;
           await this.#clientV2.call({ method, params, timeoutMs, signal });
         } else {

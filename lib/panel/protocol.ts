@@ -14,6 +14,7 @@ import type {
   CommandResult,
   FileResult,
   Gpu,
+  LongText,
   MachineFacts,
   ProbeKind,
   ProbeResult,
@@ -182,7 +183,7 @@ export function toWireProbeResult(result: ProbeResult): WireProbeResult {
 /** A command's result on the wire. */
 export interface WireCommandResult {
   task_id: string;
-  result: string;
+  result: LongText;
   exit_code: number;
   finished_at: string;
 }

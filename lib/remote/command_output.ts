@@ -18,6 +18,9 @@ const STEP_BYTES = 64 * 1024;
 
 const MIN_BYTES = 512;
 
+/** So much is decoded at a time. */
+const PIECE_BYTES = 64 * 1024;
+
 type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** The outputs of all commands, bounded together: the longest one is cut first. */
@@ -121,13 +124,19 @@ class StreamOutput {
   }
 
   /**
-   * The first bytes as text, at most `limitBytes` of them. Invalid UTF-8 becomes a replacement
+   * The first bytes as text in pieces, at most `limitBytes` of them. Invalid UTF-8 becomes a replacement
    * character; a character that the limit would cut is left out.
    */
-  text(limitBytes: number): string {
-    const shownBytes = Math.min(limitBytes, this.#keptBytes);
-    const isCut = shownBytes < this.#totalBytes;
-    return new TextDecoder().decode(new Uint8Array(this.#buffer, 0, shownBytes), { stream: isCut });
+  *pieces(limitBytes: number): Generator<string> {
+    const decoder = new TextDecoder();
+    let place = 0;
+    // It may be cut meanwhile.
+    for (let end = 0; place < (end = Math.min(limitBytes, this.#keptBytes));) {
+      const piece = new Uint8Array(this.#buffer, place, Math.min(PIECE_BYTES, end - place));
+      place += piece.length;
+      yield decoder.decode(piece, { stream: true });
+    }
+    if (place === this.#totalBytes) yield decoder.decode();
   }
 
   #makeRoom(bytes: number): number {
@@ -163,14 +172,14 @@ export class CommandOutput {
     this.#note = note;
   }
 
-  /** Bytes of the output that are kept. */
-  get keptBytes(): number {
+  /** Bytes of the output that are kept: hardly more than its characters. */
+  get length(): number {
     const [out, err] = this.#streams;
     return out.keptBytes + err.keptBytes;
   }
 
-  /** The whole text, with a note where something was cut off. */
-  text(): string {
+  /** The whole text in pieces, with a note where something was cut off. */
+  *[Symbol.iterator](): Generator<string> {
     const [out, err] = this.#streams;
     const errBytes = Math.min(
       err.keptBytes,
@@ -179,12 +188,17 @@ export class CommandOutput {
     const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errBytes);
     const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
     const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
-    let text = "";
-    for (const part of [out.text(outBytes), err.text(errBytes), cut, this.#note]) {
-      if (part !== "" && text !== "" && !text.endsWith("\n")) text += "\n";
-      text += part;
+    let endsLine = true;
+    for (const part of [out.pieces(outBytes), err.pieces(errBytes), [cut], [this.#note]]) {
+      let isFirst = true;
+      for (const text of part) {
+        if (text === "") continue;
+        if (isFirst && !endsLine) yield "\n";
+        isFirst = false;
+        yield text;
+        endsLine = text.endsWith("\n");
+      }
     }
-    return text;
   }
 
   /** Forgets it. */

@@ -7,6 +7,7 @@ import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
 import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
 import { CommandOutputs } from "./command_output.ts";
+import { wholeText } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { type QueuedResult, ResultQueue } from "./result_queue.ts";
 import { createTaskQueue, RecentIds } from "./task_queue.ts";
@@ -170,18 +171,15 @@ export class Commands {
   #queued(taskId: string, { output, exitCode }: CommandOutcome): QueuedResult {
     const result = { taskId, exitCode, finishedAt: new Date() };
     const isText = typeof output === "string";
-    const length = isText ? output.length : output.keptBytes;
     return {
       name: `the result of command ${taskId}`,
       // The bytes of a command's output are bounded with those of all others.
-      bytes: isText ? length * 2 : 0,
-      messageBytes: length,
+      bytes: isText ? output.length * 2 : 0,
+      messageBytes: output.length,
       expiresAfterMs: RESULT_EXPIRES_MS,
       send: (signal, isShort) => {
-        // Made anew for each attempt: as text it takes more memory.
-        const whole = isText ? output : output.text();
-        const text = isShort ? cut(whole) : whole;
-        return this.#sender.sendCommandResult({ ...result, output: text }, signal);
+        const sent = isShort ? cut(wholeText(output)) : output;
+        return this.#sender.sendCommandResult({ ...result, output: sent }, signal);
       },
       onGone: () => isText ? undefined : output.release(),
     };

@@ -41,7 +41,7 @@ function v2To(panel: (sent: Sent) => PanelResponse | Promise<PanelResponse>, com
   const sent: Sent[] = [];
   const fetch = async (call: PanelCall) => {
     const isPacked = call.headers.some(([name]) => name === "content-encoding");
-    const body = new Blob([call.body ?? ""]).stream();
+    const body = new Blob([call.body ?? ""].flat()).stream();
     const text = isPacked ? body.pipeThrough(new DecompressionStream("gzip")) : body;
     const { id, method, params } = await new Response(text).json();
     const last = { call, isPacked, id, method, params };
@@ -259,10 +259,22 @@ Deno.test("ClientV2 compresses bodies that are longer than a packet", async () =
   assertEquals(sent.map(({ isPacked }) => isPacked), [false, true]);
   assertEquals(sent[1]?.params, { report: { message: LONG } });
   const body = sent[1]?.call.body;
-  assert(body instanceof Uint8Array && body.length < 200);
+  assert(Array.isArray(body) && body[0].length < 200);
 });
 
 Deno.test("toPanelError() names the code of an unknown method beside its words", () => {
   const { seen } = toPanelError("send x", { code: -32601, text: "no method" });
   assertEquals(seen?.error, 'Cannot send x: the panel answered "no method" (-32601)');
+});
+
+Deno.test("ClientV2 sends a text in pieces as one text, compressed or not", async () => {
+  const pieces = ["one \ud83d", '\ude00\n"', "two"];
+  const output = { length: 9, [Symbol.iterator]: () => pieces.values() };
+  for (const compresses of [false, true]) {
+    const { client, sent } = v2To(success, compresses);
+    const params = { "a\n": [null, 1], output, exit_code: 0 };
+    await client.call({ method: "agent.taskResult", params, ...WITHIN });
+    assertEquals([sent[0]?.isPacked, sent[0]?.id], [compresses, 1]);
+    assertEquals(sent[0]?.params, { ...params, output: pieces.join("") });
+  }
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import { wholeText } from "../../lib/types.ts";
 import { Commands } from "../../lib/remote/commands.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -97,7 +98,7 @@ Deno.test("Commands cuts a result that is too long for the panel at a whole char
   const outputs: string[] = [];
   const sender = new FakeSender();
   sender.sendCommandResult = ({ output }) => {
-    outputs.push(output);
+    outputs.push(wholeText(output));
     if (outputs.length > 1) return Promise.resolve();
     const tooLarge = { failure: "unavailable", status: 413 } as const;
     return Promise.reject(new PanelError("Cannot send: status 413", tooLarge));

@@ -4,7 +4,7 @@ import { PanelSender, type StartupConfig } from "../../lib/panel/panel_sender.ts
 import { WebSocketOpener } from "../../lib/panel/websocket_opener.ts";
 import type { ByteSink, StreamedBody } from "../../lib/net/http_stream.ts";
 import type { RemotePanel } from "../../lib/remote/remote_control.ts";
-import type { CommandResult, FileResult } from "../../lib/types.ts";
+import { type CommandResult, type FileResult, wholeText } from "../../lib/types.ts";
 import { fakeConnection } from "../panel/fake_connection.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 
@@ -14,7 +14,7 @@ const clientOptions = { dialer: { dial: unused }, headers: [] };
 
 /** Keeps what is sent. */
 export class FakeSender extends PanelSender {
-  readonly commandResults: CommandResult[] = [];
+  readonly commandResults: (CommandResult & { output: string })[] = [];
   readonly fileResults: FileResult[] = [];
   readonly startupConfigs: StartupConfig[] = [];
   /** Called before each message; the panel does not accept it when this rejects. */
@@ -26,7 +26,12 @@ export class FakeSender extends PanelSender {
 
   override async sendCommandResult(result: CommandResult, _signal: AbortSignal): Promise<void> {
     await this.beforeEach();
-    this.commandResults.push(result);
+    this.keep(result);
+  }
+
+  /** Accepts the result of a command. */
+  keep(result: CommandResult): void {
+    this.commandResults.push({ ...result, output: wholeText(result.output) });
   }
 
   override async sendFileResult(result: FileResult): Promise<void> {

@@ -4,6 +4,8 @@ const CLOCK_TICKS = 100;
 /** What of a process can be seen from outside, without its help. */
 export interface SeenProcess {
   residentMb: number;
+  /** The most that was resident since its start, in MiB. */
+  peakMb: number;
   /** Sockets of every kind that it holds. */
   sockets: number;
   /** Open files of every kind, sockets among them. */
@@ -16,6 +18,7 @@ export interface SeenProcess {
 export function seeProcess(pid: number): SeenProcess {
   return {
     residentMb: residentMb(pid),
+    peakMb: statusMb(pid, "VmHWM"),
     sockets: sockets(pid),
     descriptors: [...Deno.readDirSync(`/proc/${pid}/fd`)].length,
     children: children(pid),
