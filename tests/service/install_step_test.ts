@@ -18,7 +18,8 @@ withFake.test("applySteps() replaces a file and sets its mode", async (it) => {
   it.write("/etc/a/config", "old and longer");
   await Deno.chmod(`${it.root}/etc/a/config`, 0o666);
   it.write("/etc/a/config.new", "cut off");
-  await applySteps([CONFIG], it.system, signal);
+  const synced = await syncedPaths(() => applySteps([CONFIG], it.system, signal));
+  assertEquals(synced, [`${it.root}/etc/a/config.new`, `${it.root}/etc/a/`], "it is on the disk");
   assertEquals(it.text("/etc/a/config"), "new");
   const expected = ["/etc/a/ 755", "/etc/a/config 600"];
   assertEquals(it.tree().filter((line) => line.startsWith("/etc/a/")), expected);
@@ -90,28 +91,7 @@ withFake.test("applySteps() stops when aborted", async (it) => {
   assertEquals(it.tree(), before);
 });
 
-asRoot.test("applySteps() changes only the group when groupOf is given", async () => {
-  const id = '[ "$1" = -g ] && echo 4711 || exit 1';
-  await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
-  const step: Step = {
-    do: "file",
-    path: "/etc/a/config",
-    text: "t",
-    mode: 0o640,
-    groupOf: "agent",
-  };
-  await applySteps([step], it.system, signal);
-  const { uid, gid, mode } = await Deno.stat(`${it.root}/etc/a/config`);
-  assertEquals([uid, gid, (mode ?? 0) & 0o777], [0, 4711, 0o640]);
-});
-
-withFake.test("applySteps() brings a file and its folder to the disk", async (it) => {
-  const fresh = `${it.root}/etc/a/config.new`;
-  const synced = await syncedPaths(() => applySteps([CONFIG], it.system, signal));
-  assertEquals(synced, [fresh, `${it.root}/etc/a/`]);
-});
-
-asRoot.test("applySteps() gives files, copies and folders to their owner and his group", async () => {
+asRoot.test("applySteps() gives files, copies and folders to their owner and his group, or to that alone", async () => {
   const id = "case $1 in -u) echo 4711 ;; -g) echo 4712 ;; esac";
   await using it = new FakeSystem({ folders: [], fakes: { ...USERS, id } });
   const owner = "agent";
@@ -119,11 +99,12 @@ asRoot.test("applySteps() gives files, copies and folders to their owner and his
     { do: "folder", path: "/srv/folder", mode: 0o700, owner },
     { do: "file", path: "/srv/file", text: "", mode: 0o600, owner },
     { do: "copy", path: "/srv/copy", from: it.system.program.path, mode: 0o600, owner },
+    { do: "file", path: "/srv/group", text: "", mode: 0o640, groupOf: owner },
   ];
   await applySteps(steps, it.system, signal);
-  for (const name of ["folder", "file", "copy"]) {
+  for (const name of ["folder", "file", "copy", "group"]) {
     const { uid, gid } = await Deno.stat(`${it.root}/srv/${name}`);
-    assertEquals([uid, gid], [4711, 4712], name);
+    assertEquals([uid, gid], [name === "group" ? 0 : 4711, 4712], name);
   }
 });
 

@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
-import { ARGS, type FakeSystem, NAME, onOpenRc, RELEASES } from "./fake_system.ts";
+import { ARGS, type FakeSystem, NAME, onOpenRc } from "./fake_system.ts";
 import { OfficialMachine, onOfficialMachine, replaceNow } from "./official_machine.ts";
-import { seenTimeouts } from "./seen_timeouts.ts";
 
 /** As `install --replace` with more words behind it. */
 async function run(machine: FakeSystem, words: string[] = []): Promise<string | undefined> {
@@ -95,30 +94,6 @@ onOfficialMachine.test("replace() prints no secret of the official agent", async
   ]);
 });
 
-onOfficialMachine.test("replace() restores the official agent when no report is accepted", async (machine) => {
-  const before = machine.tree();
-  const why = "was restored and is running again";
-  const refused = () => assertRejects(() => run(machine, ["-t", "other", ...RELEASES]), Error, why);
-  assertEquals(await seenTimeouts(refused), [90_000, 90_000], "for each half of it");
-  assertEquals(machine.calls().includes(`rc-service ${NAME}-update restart`), true);
-  assertEquals(machine.tree(), before);
-  assertStringIncludes(machine.output, "given now");
-  assertEquals(machine.printed.slice(-8), [
-    "Waiting up to 30 s for the first accepted report …",
-    "panel.example.com has accepted no report",
-    `${NAME} is running, but no report has been accepted yet.`,
-    "Last lines of its log:",
-    "  refused",
-    "Not accepted: panel.example.com accepted no report within 30 s",
-    "Restoring the official agent …",
-    "The official agent (komari-agent) is running again; everything installed in its place was " +
-    "removed.",
-  ]);
-  for (const untrue of ["Installed", "Uninstall", "keeps trying"]) {
-    assertEquals(machine.output.includes(untrue), false, untrue);
-  }
-});
-
 onOfficialMachine.test("replace() resumes after an interruption", async (machine) => {
   const before = machine.tree();
   // The panel accepts nothing, and whoever waits is killed: nobody puts anything back.
@@ -134,19 +109,6 @@ onOfficialMachine.test("replace() resumes after an interruption", async (machine
   assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.isDone, false);
   await assertRejects(() => run(machine), Error, "was restored and is running again");
   assertEquals(machine.tree(), before);
-});
-
-onOfficialMachine.test("replace() with --print changes nothing and shows no token", async (machine) => {
-  const before = machine.tree();
-  await run(machine, ["--print", "--month-rotate", "1"]);
-  assertEquals(machine.tree(), before);
-  assertEquals(machine.calls(), []);
-  const printed = machine.output;
-  assertEquals(printed.includes("token123"), false);
-  const order = ["Run rc-service komari-agent stop", "net_static.json", `${NAME} restart`].map(
-    (words) => printed.indexOf(words, printed.indexOf("Run ")),
-  );
-  assertEquals(order.every((at) => at > 0) && order.toSorted((a, b) => a - b), order);
 });
 
 Deno.test("replace() leaves the official agent running when it can't begin", async () => {
