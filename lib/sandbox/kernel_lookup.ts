@@ -25,8 +25,7 @@ export class KernelLookup {
   #sealed = false;
   #shell: LookupShell | undefined;
   #processCount: number | undefined;
-  #counting = false;
-  /** When the shell counts again. */
+  /** When the shell counts again; infinite while it does. */
   #countAtMs = 0;
 
   constructor(host: TraitsHost) {
@@ -62,7 +61,6 @@ export class KernelLookup {
   }
 
   #countByShell(): void {
-    if (this.#counting) return;
     if (this.#shell === undefined) {
       // The count from before the seal is out of date.
       this.#processCount = undefined;
@@ -70,14 +68,15 @@ export class KernelLookup {
     }
     const startedAtMs = performance.now();
     if (startedAtMs < this.#countAtMs) return;
-    this.#counting = true;
-    this.#shell.countProcesses()
-      .then((count) => {
-        this.#processCount = count === 0 ? undefined : count;
-        const nowMs = performance.now();
-        const ageMs = Math.max(COUNT_MAX_AGE_MS, (nowMs - startedAtMs) * COUNT_PACE);
-        this.#countAtMs = nowMs + Math.min(ageMs, LONGEST_COUNT_AGE_MS);
-      }, () => this.#processCount = undefined)
-      .finally(() => this.#counting = false);
+    this.#countAtMs = Infinity;
+    this.#shell.countProcesses().then((count) => {
+      this.#processCount = count === 0 ? undefined : count;
+      const nowMs = performance.now();
+      const ageMs = Math.max(COUNT_MAX_AGE_MS, (nowMs - startedAtMs) * COUNT_PACE);
+      this.#countAtMs = nowMs + Math.min(ageMs, LONGEST_COUNT_AGE_MS);
+    }, () => {
+      this.#processCount = undefined;
+      this.#countAtMs = 0;
+    });
   }
 }
