@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1283, 1961],
+  "agent/": [1283, 1945],
   "async/": [147, 218],
   "cli/": [1953, 2701],
   "config/": [1860, 1872],
@@ -278,11 +278,11 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1458, 1865],
   "probe/": [708, 1193],
   "remote/": [2828, 4353],
-  "sandbox/": [1217, 1750],
+  "sandbox/": [1216, 1751],
   "service/": [2800, 3458],
   "state/": [972, 1529],
   "traffic/": [621, 971],
-  "update/": [791, 1472],
+  "update/": [791, 1473],
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */

@@ -118,7 +118,8 @@ Deno.test("mirroredUrl() never repeats the prefix", () => {
   assertEquals(mirroredUrl(`${MIRROR}/${once}`, MIRROR), once);
   // The mirror's own addresses are not those of what lies behind it.
   assertEquals(mirroredUrl(`${MIRROR}/releases/x`, MIRROR), `${MIRROR}/releases/x`);
-  fc.assert(fc.property(fc.webUrl(), fc.nat(3), (url, times) => {
+  const urls = fc.string({ unit: "grapheme-ascii" }).map((rest) => `https://github.com/${rest}`);
+  fc.assert(fc.property(urls, fc.nat(3), (url, times) => {
     const before = `${MIRROR}/`.repeat(times) + url;
     const once = mirroredUrl(before, MIRROR);
     assertEquals(mirroredUrl(once, MIRROR), once);

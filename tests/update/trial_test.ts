@@ -53,7 +53,7 @@ async function outcomeOf(printed: readonly (Partial<Health> | undefined)[], resu
   });
   const { signal } = new AbortController();
   const running = resumes === undefined ? trial.start(TRIAL, signal) : trial.resume(signal);
-  await time.until(running, { withinMs: 600_000, stepMs: 500 });
+  await time.until(running, { withinMs: 600_000, stepMs: 5_000 });
   return { kind: (await running)?.kind, looks, steps, left: state.read().value };
 }
 
