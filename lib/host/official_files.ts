@@ -44,14 +44,12 @@ export function readOfficialNode(
 }
 
 function defaultFolders(): string[] {
-  const home = Deno.env.get("HOME");
+  const home = Deno.env.get("HOME") || undefined;
   return [
     dirname(thisProgram().path),
     "/opt/komari",
     "/usr/local/komari",
-    ...(home === undefined || home === ""
-      ? []
-      : [`${home}/.local/share/komari`, `${home}/.komari`]),
+    ...(home ? [`${home}/.local/share/komari`, `${home}/.komari`] : []),
     Deno.cwd(),
   ];
 }

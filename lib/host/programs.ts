@@ -66,9 +66,7 @@ export class Programs {
   }
 
   /** Whether the path is an executable file. */
-  isProgram(path: string): boolean {
-    return isProgram(path);
-  }
+  isProgram: (path: string) => boolean = isProgram;
 
   /** Whether the path is a folder. */
   isFolder(path: string): boolean {

@@ -1,6 +1,6 @@
 import type { Source } from "../host/host.ts";
 import type { CpuTime } from "../types.ts";
-import { parseCpuTicks } from "../parse/proc_stat.ts";
+import { type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
 const STATES = [...BUSY, "idle", "iowait"] as const;
@@ -13,9 +13,7 @@ export class CpuCollector {
   readonly #stat: Source;
   // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
   // and a counter that falls must not cancel another's increase.
-  readonly #busy = BUSY.map((state) => ({ state, counter: new TickCounter() }));
-  readonly #idle = new TickCounter();
-  readonly #iowait = new TickCounter();
+  readonly #last: { -readonly [State in keyof CpuTicks]?: number } = {};
   #time: CpuTime = { busy: 0, all: 0 };
   #missing: Error | undefined;
   /** When the counters were last seen to have moved. */
@@ -42,9 +40,16 @@ export class CpuCollector {
     // No ratio without it; the next call covers this interval too.
     if (ticks.idle === undefined) return this.#time;
     let busy = 0;
-    for (const { state, counter } of this.#busy) busy += Math.max(counter.advance(ticks[state]), 0);
-    const waiting = Math.max(this.#iowait.advance(ticks.iowait), 0);
-    const idle = this.#idle.advance(ticks.idle);
+    const since = (state: keyof CpuTicks): number => {
+      const now = ticks[state];
+      if (now === undefined) return 0;
+      const last = this.#last[state] ?? 0;
+      this.#last[state] = now;
+      return now - last;
+    };
+    for (const state of BUSY) busy += Math.max(since(state), 0);
+    const waiting = Math.max(since("iowait"), 0);
+    const idle = since("idle");
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
     if (busy + waiting + idle < 0) this.#missing ??= new Error("Cannot use stat: CPU times fell");
     const nowMs = performance.now();
@@ -60,21 +65,5 @@ export class CpuCollector {
   /** What was wrong with the times that were read last. */
   missingPart(): Error | undefined {
     return this.#missing;
-  }
-}
-
-/** One tick counter of the kernel. */
-class TickCounter {
-  #last = 0;
-  #highest = 0;
-
-  /** Ticks since the previous call; negative when the counter fell, 0 when it is unknown. */
-  advance(ticks: number | undefined): number {
-    if (ticks === undefined) return 0;
-    // A core that returns adds the time again that it had when it went offline.
-    const from = this.#last < this.#highest && ticks >= this.#highest ? this.#highest : this.#last;
-    this.#last = ticks;
-    this.#highest = Math.max(this.#highest, ticks);
-    return ticks - from;
   }
 }

@@ -28,14 +28,6 @@ export interface InterfaceContext {
 /** Kinds that come in pairs: a container's uplink, and the host's ends of its containers' uplinks. */
 const PAIR_KINDS: ReadonlySet<string> = new Set(["veth", "netkit"]);
 
-/** Name of the container's end, which nobody gives to the host's. */
-const PAIR_UPLINK = /^(?:eth\d+|host0)$/;
-
-/** Kinds that are always on top of another interface: of the same network on a host. */
-const STACKED_KINDS: ReadonlySet<string> = new Set([
-  ...["macvlan", "macvtap", "ipvlan", "ipvtap", "vlan"],
-]);
-
 /** Names of the host's ends: their kind is that of an uplink, too. */
 const HOST_ENDS = [
   ...["veth*", "ve-*", "vb-*", "cali*", "cilium*", "lxc*", "cni*", "weave*", "fwln*", "fwpr*"],
@@ -171,12 +163,6 @@ function isPair(link: LinkKind | undefined): boolean {
   return PAIR_KINDS.has(link?.kind ?? "");
 }
 
-/** Whether it is an uplink whose other part is in another network, as in a container that has a card, too. */
-function isFromElsewhere(name: string, { traits, link }: InterfaceFacts): boolean {
-  if (link === undefined || link.isStacked || link.master || traits?.bridgePort) return false;
-  return STACKED_KINDS.has(link.kind ?? "") || (isPair(link) && PAIR_UPLINK.test(name));
-}
-
 /** Whether it is a bridge port that does not look like the bridge's uplink. */
 function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean {
   return traits?.bridgePort === true && !traits.device && !isUplinkName(name);
@@ -222,9 +208,6 @@ function decideWithoutDevice(
     return context.hasTraffic
       ? ignored(`inside another interface: ${DIAL_UP.name}`)
       : counted(`separate link: ${DIAL_UP.name}`);
-  }
-  if (!context.noDevices && isFromElsewhere(name, facts)) {
-    return counted(`kind ${kind}: from another network`);
   }
   if (traits && !context.noDevices) return ignored("virtual: no device");
   if (traits?.bridge) return ignored("virtual: bridge");

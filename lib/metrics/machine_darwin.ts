@@ -208,7 +208,7 @@ const TUNNELS = /^(?:utun|ipsec|gif|stf|tun|tap|feth)\d+$/;
 const STACKED = /^(?:awdl|llw|ap|p2p|anpi|vlan|bond)\d+$/;
 
 /** Traits of an interface by its name, which on macOS is that of its driver. */
-export function darwinInterfaceTraits(name: string): InterfaceTraits {
+function darwinInterfaceTraits(name: string): InterfaceTraits {
   // Of a bond its members count.
   return {
     ...NO_TRAITS,

@@ -89,12 +89,7 @@ const ARM_CORES: Readonly<Record<number, readonly [maker: string, ...parts: stri
   0x51: ["Qualcomm", "1=Oryon c00=Falkor c01=Saphira"],
   0x53: ["Samsung"],
   0x56: ["Marvell"],
-  0x61: [
-    "Apple",
-    "22=Icestorm-M1 23=Firestorm-M1 24=Icestorm-M1-Pro 25=Firestorm-M1-Pro",
-    "28=Icestorm-M1-Max 29=Firestorm-M1-Max 32=Blizzard-M2 33=Avalanche-M2",
-    "34=Blizzard-M2-Pro 35=Avalanche-M2-Pro 38=Blizzard-M2-Max 39=Avalanche-M2-Max",
-  ],
+  0x61: ["Apple"],
   0x6d: ["Microsoft", "d49=Azure-Cobalt-100"],
   0x70: ["Phytium", "303=FTC310 660=FTC660 661=FTC661 662=FTC662 663=FTC663 664=FTC664 862=FTC862"],
   0xc0: ["Ampere", "ac3=Ampere-1 ac4=Ampere-1a"],

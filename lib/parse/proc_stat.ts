@@ -16,24 +16,22 @@ export type CpuTicks = Record<
 export const CPU_TICKS_BYTES = 256;
 
 const TOTAL = "cpu ";
-/** The columns of old kernels. */
-const REQUIRED = { isRequired: true };
 
 /**
  * Parses the first line of `/proc/stat`, that of all cores together, in clock ticks.
  *
- * Guest time is omitted, because `user` and `nice` include it. Columns missing in old kernels are 0.
+ * Guest time is omitted, because `user` and `nice` include it.
  *
- * @throws {SyntaxError} When it is not a `cpu` line with at least four counters; the message quotes it.
+ * @throws {SyntaxError} When it is not a `cpu` line with eight counters; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
   if (!text.startsWith(TOTAL)) throw ticksError(text);
   const end = text.indexOf("\n");
   const line = end === -1 ? text : text.slice(0, end);
   let at = TOTAL.length;
-  const next = ({ isRequired = false } = {}): number | undefined => {
+  const next = (): number | undefined => {
     while (line[at] === " ") at++;
-    const value = decimalAt(line, at) ?? (isRequired ? NaN : 0);
+    const value = decimalAt(line, at) ?? NaN;
     if (Number.isNaN(value)) throw ticksError(text);
     const space = line.indexOf(" ", at);
     at = space === -1 ? line.length : space;
@@ -41,10 +39,10 @@ export function parseCpuTicks(text: string): CpuTicks {
     return Number.isSafeInteger(value) ? value : undefined;
   };
   return {
-    user: next(REQUIRED),
-    nice: next(REQUIRED),
-    system: next(REQUIRED),
-    idle: next(REQUIRED),
+    user: next(),
+    nice: next(),
+    system: next(),
+    idle: next(),
     iowait: next(),
     irq: next(),
     softirq: next(),

@@ -135,6 +135,9 @@ timed.test("GpuCollectors leave out what a card of AMD does not tell, or tells o
     const all = ["name", "usePercent", "memory", "temperatureCelsius"];
     assertEquals(Object.keys(gpu ?? {}), all.filter((key) => key !== left), `${path}: ${text}`);
   }
+  const full = new Cards(time, { ...AMD, mem_info_vram_used: "27163091968\n" });
+  const memory = { totalBytes: 17163091968, usedBytes: 17163091968 };
+  assertDataEquals(await full.after(0), [{ ...AMD_GPU, memory }]);
   const { gpu_busy_percent: _, ...without } = AMD;
   const asleep = new Cards(time, { ...without, "power/runtime_status": "suspended\n" });
   assertDataEquals(await asleep.after(0), [{ name: AMD_GPU.name, isSuspended: true }]);

@@ -6,20 +6,16 @@ import {
   darwinBootId,
   DarwinCpuCollector,
   darwinFacts,
-  darwinInterfaceTraits,
   darwinMemory,
   openDarwinMachine,
   parseDarwinConnections,
   parseDarwinProcessCount,
 } from "../../lib/metrics/machine_darwin.ts";
-import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { openMachine } from "../../lib/metrics/open_machine.ts";
-import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
-import { parseNetstatIb } from "../../lib/parse/netstat_ib.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
-import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
+import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
 import type { MemoryMode, Snapshot } from "../../lib/types.ts";
 import { same } from "../cases.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -30,7 +26,7 @@ import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
 import { fakeSource } from "./fake_host.ts";
 import { FakeMac } from "./fake_mac.ts";
-import { rated, ratedCpu } from "./rated.ts";
+import { ratedCpu } from "./rated.ts";
 
 const MAC = { os: "darwin" };
 const onMacBook = testsWith(() => new FakeMac("macbook-arm64"));
@@ -71,7 +67,7 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
   });
 }
 
-onMacBook.test("openDarwinMachine() measures the rest when commands are missing", async (mac) => {
+onMacBook.test("openDarwinMachine() measures the rest when commands are missing or their outputs malformed", async (mac) => {
   for (const name of ["netstat", "mount", "sysctl"]) mac.command(name, undefined);
   let machine: Machine | undefined;
   const lines = await collectedLog(async () => {
@@ -84,13 +80,10 @@ onMacBook.test("openDarwinMachine() measures the rest when commands are missing"
     ["disk space", "network traffic", "connections"],
   ]);
   assertDataEquals<unknown>(machine?.facts(), { arch: "arm64", osName: "macOS", logicalCores: 8 });
-});
-
-onMacBook.test("openDarwinMachine() measures the rest when outputs are malformed", async (mac) => {
   for (const name of ["netstat", "mount", "sysctl", "vm_stat"]) mac.command(name, "echo nonsense");
   mac.command("ps", ":");
-  const machine = await openDarwinMachine({ ...mac.host, load: () => [] }, mac.shell, configOf());
-  assertEquals(gaps(takeSnapshot(machine.collectors)), [
+  const odd = await openDarwinMachine({ ...mac.host, load: () => [] }, mac.shell, configOf());
+  assertEquals(gaps(takeSnapshot(odd.collectors)), [
     ["memory", "swap", "disk", "load", "traffic", "connections", "processes"],
     ["memory", "disk space", "network traffic", "connections", "process count"],
   ]);
@@ -201,29 +194,12 @@ Deno.test("openMac() measures by the runtime where there is a shell, and takes t
   assertEquals([machine.roots.proc, uptimeSeconds > 0, load !== undefined], ["/proc", true, true]);
 });
 
-Deno.test("openMac() closes its shell when it can't go on, and throws for options that only Linux supports", async () => {
-  const { prototype } = DarwinShell;
-  const { close } = prototype;
-  let closed = 0;
-  prototype.close = function (): Promise<void> {
-    closed++;
-    return close.call(this);
+Deno.test("openMac() throws for options that only Linux supports", async () => {
+  const refused = {
+    "remote control": configOf(["--enable-remote-control"]),
+    HOST_PROC: configOf([], { HOST_PROC: "/host/proc" }),
   };
-  const config = {
-    ...configOf(),
-    get includeMountPoints(): never {
-      throw new Error("no list");
-    },
-  };
-  try {
-    await assertRejects(() => openMachine(config, MAC), Error, "no list");
-  } finally {
-    prototype.close = close;
-  }
-  assertEquals(closed, 1);
-  const refused = { "remote control": configOf(["--enable-remote-control"]) };
-  const others = { HOST_PROC: configOf([], { HOST_PROC: "/host/proc" }) };
-  for (const [what, config] of Object.entries({ ...refused, ...others })) {
+  for (const [what, config] of Object.entries(refused)) {
     await assertRejects(() => openMachine(config, MAC), UsageError, what);
   }
 });
@@ -243,25 +219,17 @@ const core = (user: number, idle: number, rest: Partial<CoreTimes> = {}): CoreTi
 };
 
 Deno.test("DarwinCpuCollector.collect() counts all cores since boot, then since the previous call", async () => {
+  const all = { nice: 5, sys: 5, irq: 5 };
   await same((looks: CoreTimes[][]) => {
     let next = 0;
     const cpu = ratedCpu(new DarwinCpuCollector({ cores: () => looks[next++] ?? [] }));
     return looks.map(() => cpu()).map((it) => it && Math.round(it));
   }, [
-    [
-      [[core(10, 90), core(30, 70)], [core(60, 90, { sys: 25, nice: 25 }), core(30, 170)]],
-      [20, 50],
-    ],
-    ...["user", "nice", "sys", "irq"].map((name) =>
-      [[[core(0, 75, { [name]: 25 })]], [25]] as const
-    ).map(([looks, percents]) => [looks.map((it) => [...it]), percents] as const),
-    [[[core(25, 75)], [core(25, 75)]], [25, 25]],
+    [[[core(10, 90), core(30, 70)], [core(60, 90), core(80, 170)]], [20, 50]],
+    [[[core(10, 75, all)], [core(10, 75, all)]], [25, 25]],
     [[[]], [undefined]],
     // One counter has wrapped.
-    [
-      [[core(4_294_967_290, 100), core(100, 100)], [core(5, 200), core(150, 150)]],
-      [100, 25],
-    ],
+    [[[core(4_294_967_290, 100), core(100, 100)], [core(5, 200), core(150, 150)]], [100, 25]],
   ]);
 });
 
@@ -285,47 +253,6 @@ Deno.test("darwinMemory() counts in mode htop as Activity Monitor does, and with
     assertEquals([memory?.usedBytes, swap?.usedBytes], used, mode);
   }
   assertThrows(() => measure("htop", "vm_stat: no"), SyntaxError);
-});
-
-Deno.test("darwinInterfaceTraits() knows drivers by the names of their interfaces", () => {
-  const kinds = {
-    device: "en0 en12 fw0",
-    tunnel: "utun3 ipsec0 gif0 stf0 tun1 tap10 feth1",
-    bridge: "bridge0 bridge100",
-    stacked: "awdl0 llw0 ap1 p2p0 anpi2 vlan0 bond0",
-    "": "lo0 ppp0 en open0 vmnet8 xen0",
-  };
-  for (const [kind, names] of Object.entries(kinds)) {
-    for (const name of names.split(" ")) {
-      const is = Object.entries(darwinInterfaceTraits(name)).filter(([, is]) => is);
-      assertEquals(is.map(([trait]) => trait).join(), kind, name);
-    }
-  }
-});
-
-timed.test("NetworkCollector has speeds between the last two outputs of a Mac's netstat", async (time) => {
-  let bytes = 1_000;
-  const netstat = new PolledCommand(() =>
-    Promise.resolve(
-      "Name Mtu Network Address Ipkts Ierrs Ibytes Opkts Oerrs Obytes Coll\n" +
-        `lo0 16384 <Link#1> 1 0 999 1 0 999 0\nen0 1500 <Link#4> 1 0 ${bytes} 1 0 9 0\n`,
-    )
-  );
-  await netstat.refresh();
-  const look = rated(
-    new NetworkCollector(netstat, darwinInterfaceTraits, {
-      globs: { include: [], exclude: [] },
-      readAtMs: () => netstat.atMs,
-      parse: parseNetstatIb,
-    }),
-  );
-  assertEquals(look(), { receivedBytes: 1_000, sentBytes: 9 });
-  time.tick(2_000);
-  bytes = 5_000;
-  await netstat.refresh();
-  assertEquals(look()?.receivedBytesPerSecond, 2_000);
-  time.tick(500);
-  assertEquals(look()?.receivedBytesPerSecond, 2_000, "the same output is no interval");
 });
 
 const facts = (sysctl: string, cores = [core(1, 1)]) =>

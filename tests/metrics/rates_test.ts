@@ -19,7 +19,9 @@ class World implements Disposable {
   sentBytes = 0;
 
   constructor(sharedAgeMs = 0) {
-    const cpu = new CpuCollector({ read: () => `cpu  ${this.busyTicks} 0 0 ${this.idleTicks}` });
+    const cpu = new CpuCollector({
+      read: () => `cpu  ${this.busyTicks} 0 0 ${this.idleTicks} 0 0 0 0`,
+    });
     const zeros = " 0".repeat(7);
     const network = new NetworkCollector(
       { read: () => `eth0: ${3 * this.sentBytes}${zeros} ${this.sentBytes}${zeros}\n` },

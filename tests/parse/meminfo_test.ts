@@ -1,5 +1,4 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
 import { parseArcstats, parseMeminfo } from "../../lib/parse/meminfo.ts";
 import { onlySyntaxErrors } from "./only_syntax_errors.ts";
 
@@ -41,33 +40,6 @@ Deno.test("parseMeminfo() throws a SyntaxError for any other text, and nothing e
   for (const [text, quoted] of table) assertThrows(() => parseMeminfo(text), SyntaxError, quoted);
   const captured = Deno.readTextFileSync("tests/fixtures/docker-kvm/proc/meminfo");
   onlySyntaxErrors(parseMeminfo, [captured, OLD_KERNEL]);
-});
-
-Deno.test("parseMeminfo() reads back what the kernel would write, in any order", () => {
-  const keys = {
-    MemTotal: "totalBytes",
-    MemFree: "freeBytes",
-    MemAvailable: "availableBytes",
-    Buffers: "buffersBytes",
-    Cached: "cachedBytes",
-    Shmem: "sharedBytes",
-    SReclaimable: "reclaimableBytes",
-    SwapTotal: "swapTotalBytes",
-    SwapFree: "swapFreeBytes",
-    SwapCached: "swapCachedBytes",
-  } as const;
-  const names = Object.keys(keys);
-  const lines = fc.tuple(
-    fc.shuffledSubarray(names, { minLength: names.length }),
-    fc.array(fc.nat(), { minLength: names.length, maxLength: names.length }),
-  ).map(([names, values]) => new Map(names.map((name, at) => [name, values[at] ?? 0])));
-  fc.assert(fc.property(lines, (values) => {
-    const text = [...values].map(([name, value]) => `${name}:${`${value}`.padStart(12)} kB\n`);
-    const counters = parseMeminfo(text.join(""));
-    for (const [name, field] of Object.entries(keys)) {
-      assertEquals(counters[field], (values.get(name) ?? 0) * 1024);
-    }
-  }));
 });
 
 /** In the form of OpenZFS 2; lines of other counters left out. */

@@ -49,11 +49,3 @@ Deno.test("parseMountinfo() throws and quotes the line when it is malformed", ()
   }
   onlySyntaxErrors((text) => parseMountinfo(text), [fixture("debian-vm")]);
 });
-
-Deno.test("parseMountinfo() skips malformed lines when they have a handler", () => {
-  const errors: string[] = [];
-  const text = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\nx\n2 1 8:2 / /a rw - xfs /dev/sda2 rw\n";
-  const mounts = parseMountinfo(text, ({ message }) => errors.push(message));
-  assertEquals(mounts.map(({ mountPoint }) => mountPoint), ["/", "/a"]);
-  assertEquals(errors, ['Cannot parse mountinfo: "x"']);
-});

@@ -45,15 +45,3 @@ Deno.test("parseNetDev() throws and quotes the line when it is malformed", () =>
   }
   onlySyntaxErrors((text) => parseNetDev(text), [fixture("debian-vm")]);
 });
-
-Deno.test("parseNetDev() skips malformed lines if they are listened to", () => {
-  const text =
-    "eth0: 1 0 0 0 0 0 0 0 2\neth0:1: 3 0 0 0 0 0 0 0 4\neth1: \neth2: 5 0 0 0 0 0 0 0 6\n";
-  const errors: string[] = [];
-  const found = parseNetDev(text, ({ message }) => errors.push(message));
-  assertEquals(found.map(({ name }) => name), ["eth0", "eth2"]);
-  assertEquals(errors, [
-    'Cannot parse net/dev: "eth0:1: 3 0 0 0 0 0 0 0 4"',
-    'Cannot parse net/dev: "eth1: "',
-  ]);
-});

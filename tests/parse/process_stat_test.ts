@@ -8,12 +8,8 @@ const LINE =
 
 Deno.test("parseProcessStat() reads parent, group and session", () => {
   assertEquals(parseProcessStat(LINE), {
-    pid: 18093,
-    hasExited: false,
-    parentPid: 18087,
-    processGroupId: 18090,
-    sessionId: 18091,
-    startTicks: 114777,
+    ...{ pid: 18093, hasExited: false, parentPid: 18087 },
+    ...{ processGroupId: 18090, sessionId: 18091, startTicks: 114777 },
   });
 });
 
