@@ -82,10 +82,13 @@ onLinux.test("Libc never answers for a part of a path, and never reads beyond it
 
 onLinux.test("Libc.statfs() keeps paths for the C library, and forgets them when there are 512", () => {
   const libc = new Libc();
-  const { from } = Uint8Array;
+  const { encode } = TextEncoder.prototype;
   let encoded = 0;
-  using _counted = replaced<object>(Uint8Array, {
-    from: (...args: Parameters<typeof from>) => (encoded++, from.apply(Uint8Array, args)),
+  using _counted = replaced(TextEncoder.prototype, {
+    encode(this: TextEncoder, text) {
+      encoded++;
+      return encode.call(this, text);
+    },
   });
   const lookAt = (path: string) => {
     libc.statfs(path);
