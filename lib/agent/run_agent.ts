@@ -35,11 +35,20 @@ import { logCountedParts, logPanel, logSeal, logTerminals } from "./startup_log.
  * control is on, and not before that is anything read from the network.
  *
  * @throws {UsageError} When the process can't be sealed as `--require-seal` demands.
+ * @throws {Error} When the helper shell has ended.
  */
 export async function runAgent(config: Config, options: RunOptions): Promise<void> {
   requireSealable(config);
-  const agent = await openAgent(config, options);
+  const lost = new AbortController();
+  const signal = AbortSignal.any([options.signal, lost.signal]);
+  const agent = await openAgent(config, { ...options, signal });
   await using _ = agent;
+  // A sealed process can't start another one, and without it has no names and no pings.
+  agent.shell?.ended.then(() =>
+    lost.abort(
+      new Error("Cannot go on: the helper shell has ended; the service starts the agent again"),
+    )
+  );
   // The first snapshot opens the files that later ones read, and sees what they see.
   const lookAtMachine = async () => {
     await agent.machine.refresh?.();
@@ -50,6 +59,7 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
     await lookAtMachine();
     await runOpened(agent, undefined);
   }
+  lost.signal.throwIfAborted();
 }
 
 /**

@@ -38,6 +38,11 @@ export class LineRpc {
     this.#answers = this.#listen(pipes.answers);
   }
 
+  /** Resolves when the process has ended or was closed. */
+  get ended(): Promise<void> {
+    return this.#answers;
+  }
+
   /** Whether the process has ended. */
   get isEnded(): boolean {
     return this.#end !== undefined;

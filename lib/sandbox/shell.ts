@@ -85,6 +85,11 @@ export class Shell {
     return this.#process.staysRoot;
   }
 
+  /** Resolves when it has ended, also by {@linkcode close}. */
+  get ended(): Promise<void> {
+    return this.#process.rpc.ended;
+  }
+
   /** Resolves once the shell has been given all that it was asked. */
   async written(): Promise<void> {
     await this.#process.rpc.written();

@@ -148,6 +148,16 @@ const HIDE_GETENT = "mount --bind /dev/null /usr/bin/getent";
 const WITHOUT_GETENT = ownMounts(HIDE_GETENT);
 const GAP = 'files can be read: there is no "getent" that resolves names';
 
+onLinux.test("an agent whose helper shell ends says so and ends, so that its service starts another", async () => {
+  using panel = await startTestPanel({ token: TOKEN });
+  await using agent = startAgent(panel.url);
+  await agent.says("First report accepted");
+  const children = Deno.readTextFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`);
+  Deno.kill(Number(children.trim().split(" ")[0]), "SIGKILL");
+  assertEquals((await agent.ends()).code, 1, agent.output);
+  assertStringIncludes(agent.output, "the helper shell has ended");
+});
+
 inOwnMounts.test("an agent without getent resolves by itself, and says that files can be read", async () => {
   using panel = await startTestPanel({ token: TOKEN });
   using folder = new TempFolder();
