@@ -233,11 +233,30 @@ is_own() {
   [ "${4:-}" = 0 ] || [ -O "$1" ]
 }
 
+# are_own PATH: whether it, a full path without links, and each folder above it are such.
+are_own() {
+  case $1 in [!/]*) return 1 ;; esac
+  above=$1
+  while is_own "${above:=/}"; do
+    [ "$above" != / ] || return 0
+    above=${above%/*}
+  done
+  return 1
+}
+
+# own PATH OTHER: the path, or the other where somebody else could change it. Settings of curl and wget can name
+# files to write and programs to start; "sudo -E" keeps another user's HOME, and "su" his CURL_HOME and WGETRC.
+own() {
+  if are_own "$1"; then printf '%s\n' "$1"; else printf '%s\n' "$2"; fi
+}
+
 # Makes a temporary folder that allows running programs, which some systems forbid in /tmp, where no
-# other user can put one in its place: "su" keeps the TMPDIR of who calls it. Sets $folder.
+# other user can put one in its place: "sudo -E" keeps the TMPDIR of who calls it. Sets $folder.
 make_folder() {
   for parent in "${TMPDIR:-/tmp}" /var/tmp "${HOME:-/}"; do
-    is_own "$parent" || continue
+    # Where a link leads now: its owner could turn it later.
+    parent=$(CDPATH='' cd -P -- "$parent" 2>/dev/null && pwd -P) || continue
+    are_own "$parent" || continue
     folder=$(mktemp -d "$parent/$NAME.XXXXXX" 2>/dev/null) || continue
     printf '#!/bin/sh\n' >"$folder/try"
     chmod +x "$folder/try"
@@ -305,7 +324,7 @@ fetch_by_wget() {
   for _ in 1 2 3 4 5 6; do
     loaded=true
     # shellcheck disable=SC2086 # these are several words, or none
-    at_most "$3" env LC_ALL=C wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
+    at_most "$3" env LC_ALL=C HOME="$(own "${HOME:-}" /)" WGETRC="$(own "${WGETRC:-}" '')" wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
     if ! redirects=$(read_redirects); then
       if [ "$loaded" = true ] || grep -q -e 'invalid option' -e 'unrecognized option' "$folder/log"; then
         fail "Cannot download $1: this wget doesn't show redirects, which could leave HTTPS; install curl"
@@ -339,7 +358,8 @@ fetch() {
   loaded=true
   if has curl; then
     # A redirect must not leave HTTPS.
-    at_most "$3" curl -fsSL --proto "=$protocols" --connect-timeout 15 --speed-limit 1 --speed-time 30 --max-time 1800 \
+    at_most "$3" env HOME="$(own "${HOME:-}" /)" CURL_HOME="$(own "${CURL_HOME:-}" '')" \
+      XDG_CONFIG_HOME="$(own "${XDG_CONFIG_HOME:-}" '')" curl -fsSL --proto "=$protocols" --connect-timeout 15 --speed-limit 1 --speed-time 30 --max-time 1800 \
       --retry 2 --retry-max-time 15 \
       -o "$2" "$1" 2>"$folder/log" || loaded=false
   elif has wget; then

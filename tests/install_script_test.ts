@@ -663,6 +663,36 @@ test("runs nothing in a folder where another user could put a file in its place"
     const made = Deno.readTextFileSync(`${world.folder}/made`);
     assertEquals(made.startsWith(`${tmp}/`), isUsed, mode.toString(8));
   }
+  // Another user's link could lead elsewhere later, and so could a folder of his that root's is in.
+  const [own, above] = [`${world.folder}/own`, `${world.folder}/above`];
+  for (const folder of [own, above, `${above}/own`]) Deno.mkdirSync(folder);
+  Deno.chmodSync(above, 0o777);
+  Deno.removeSync(tmp);
+  for (const [target, isUsed] of [[own, true], [`${above}/own`, false]] as const) {
+    Deno.symlinkSync(target, tmp);
+    Deno.writeTextFileSync(`${world.folder}/made`, "");
+    await world.installs(["--portable", "-t", "s3cret"], { fakes });
+    const made = Deno.readTextFileSync(`${world.folder}/made`);
+    assertEquals(made.startsWith(`${target}/`), isUsed, made);
+    assertEquals(made.includes(`${tmp}/`), false, "by the link");
+    Deno.removeSync(tmp);
+  }
+});
+
+test("lets curl read no settings of another user's", async (world) => {
+  const fakes = {
+    curl: `echo "$HOME:$CURL_HOME$XDG_CONFIG_HOME" >>'${world.folder}/homes'; exit 1`,
+  };
+  const home = `${world.folder}/home`;
+  const env = { HOME: home, CURL_HOME: home, XDG_CONFIG_HOME: home };
+  Deno.mkdirSync(home, { recursive: true });
+  for (const mode of [0o755, 0o777]) {
+    Deno.chmodSync(home, mode);
+    Deno.writeTextFileSync(`${world.folder}/homes`, "");
+    await world.run([], { fakes, env });
+    const [first] = Deno.readTextFileSync(`${world.folder}/homes`).split("\n");
+    assertEquals(first, mode === 0o755 ? `${home}:${home}${home}` : "/:");
+  }
 });
 
 test("takes another folder where no program can be started in the first", async (world) => {
