@@ -84,7 +84,7 @@ export function cloudflareAdvice({ status, text, server }: Answered): string | u
 
 /** Pages that ask for a browser with a person before it, or say that they protect a site. */
 const OF_WEB_FIREWALL = [
-  /checking (?:if )?your browser|verif\w+ (?:that )?you are (?:a )?human|not a (?:ro)?bot|(?:browser|security) (?:check|verification)|web application firewall|enable javascript and cookies|\bwaf\b|safeline|btwaf|crowdsec/i,
+  /checking (?:if )?your browser|verif\w{1,6} (?:that )?you are (?:a )?human|not a (?:ro)?bot|(?:browser|security) (?:check|verification)|web application firewall|enable javascript and cookies|\bwaf\b|safeline|btwaf|crowdsec/i,
   // In quotes: a literal with such characters would have the whole script take two bytes for each of its own.
   new RegExp(
     "雷池|(?:人机|安全|滑动)(?:身份)?(?:验证|检测|检查)|网站防火墙|请求.{0,20}(?:被|已)拦截",
