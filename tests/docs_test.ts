@@ -102,8 +102,8 @@ Deno.test("each statement about security is in .github/PROMISES.md, and names a 
 for (const page of pages) {
   Deno.test(`${page.english} says the same as ${page.chinese}: blocks, code, tables, options and links`, () => {
     const [chinese, english] = [blocksIn(page.chinese), blocksIn(page.english)];
-    for (const  of of[outline, commands, codeInTables, optionsInText]) {
-      assertEquals<unknown>(of(chinese), of(english), of.name);
+    for (const look of [outline, commands, codeInTables, optionsInText]) {
+      assertEquals<unknown>(look(chinese), look(english), look.name);
     }
     assertEquals(targets(page.chinese), targets(page.english));
   });
