@@ -1,30 +1,39 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
+import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
-import { eventually } from "./processes_below.ts";
+import { mountedInMemory } from "../mounted.ts";
+import { onlyIf } from "../only_on.ts";
 import { restoring } from "../restoring.ts";
+import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
+import { eventually } from "./processes_below.ts";
+import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 
-withFiles.test("FileRequests answers operations that it does not know", async (files) => {
-  assertEquals(await files.error("read_link"), "unsupported file operation: read_link");
-  assertEquals(await files.error("constructor"), "unsupported file operation: constructor");
+const realTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** Asks for a file of five bytes. */
+function download(files: FilesUnderTest, transfer_id: string): Promise<string> {
+  const transfer = { transfer_id, transfer_token: "secret" };
+  return files.outcome("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
+}
+
+withFiles.test("FileRequests answers operations that it does not know, and each request once", async (files) => {
+  const unknown = (op: string) => `unsupported file operation: ${op}`;
+  for (const op of ["read_link", "constructor"]) assertEquals(await files.outcome(op), unknown(op));
   assertEquals((await files.error("x".repeat(10_000))).length, 68);
-});
-
-withFiles.test("FileRequests ignores a request that came before", async (files) => {
+  files.answers.length = 0;
   const request = {
-    kind: "file" as const,
+    kind: "file",
     requestId: "twice",
     op: "create",
     args: { path: "~/x" },
-  };
-  files.requests.handle(request);
-  files.requests.handle(request);
-  await files.result("list_roots");
+  } as const;
+  for (let time = 0; time < 2; time++) files.requests.handle(request);
+  await eventually(() => files.answers.length > 0);
   await files.requests.close();
-  assertEquals(files.answers.filter(({ requestId }) => requestId !== "r1"), [
-    { requestId: "twice", ok: true, result: { created: true, size: 0 }, error: "" },
-  ]);
+  const result = { created: true, size: 0 };
+  assertEquals(files.answers, [{ requestId: "twice", ok: true, result, error: "" }]);
 });
 
 withFiles.test("FileRequests runs a hundred requests at once, a few at a time", async (files) => {
@@ -32,15 +41,12 @@ withFiles.test("FileRequests runs a hundred requests at once, a few at a time", 
   let most = 0;
   files.transfers.beforePiece = async () => {
     most = Math.max(most, ++running);
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await realTurn();
     running--;
   };
-  await Deno.writeTextFile(`${files.folder}/x`, "12345");
-  const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => {
-    const transfer = { transfer_id: `t${at}`, transfer_token: "x" };
-    return files.ask("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
-  }));
-  assert(answers.every(({ ok }) => ok));
+  await files.sh("printf 12345 >x");
+  const all = Array.from({ length: 100 }, (_, at) => download(files, `t${at}`));
+  assertEquals(new Set(await Promise.all(all)), new Set(['{"sent":5}']));
   assertEquals(most, 4);
 });
 
@@ -48,7 +54,7 @@ withFiles.test("FileRequests reads no more while four answers are on their way",
   const { promise, resolve } = Promise.withResolvers<void>();
   files.sent = promise;
   const asked = Promise.all(Array.from({ length: 20 }, () => files.ask("list", { path: "~" })));
-  while (files.answers.length < 4) await new Promise((resolve) => setTimeout(resolve, 0));
+  while (files.answers.length < 4) await realTurn();
   await files.result("search", { path: "~", query: "x" });
   assertEquals(files.answers.length, 5);
   resolve();
@@ -60,13 +66,14 @@ timed.test("FileRequests refuses what is too much at once, and answers everythin
   const ask = (count: number, args: Record<string, unknown>) =>
     Promise.all(Array.from({ length: count }, () => files.ask("stat", { path: "~", ...args })));
   assertEquals((await ask(1000, {})).filter(({ ok }) => !ok), []);
+  // What is no text, number or flag is dropped.
+  const deep = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
+  assertEquals((await ask(1, { path: null, deep })).map(({ ok }) => ok), [true]);
   const long = { a: "x".repeat(4000), b: "x".repeat(4000) };
   const refused = (await ask(1000, long)).filter(({ ok }) => !ok);
   // Up to 4 MiB wait.
-  const waiting = Math.floor(
-    4 * 1024 * 1024 / (1024 + JSON.stringify({ path: "~", ...long }).length),
-  );
-  assertEquals(refused.length, 1000 - waiting);
+  const each = 1024 + JSON.stringify({ path: "~", ...long }).length;
+  assertEquals(refused.length, 1000 - Math.floor(4 * 1024 * 1024 / each));
   assert(refused.every(({ error }) => /^too many file requests/.test(error)));
   await files.requests.close();
   assertEquals(time.timers, 0);
@@ -74,7 +81,7 @@ timed.test("FileRequests refuses what is too much at once, and answers everythin
 
 timed.test("FileRequests answers in time, and does not run what has waited for too long", async (time) => {
   await using files = openFiles();
-  await Deno.writeTextFile(`${files.folder}/x`, "12345");
+  await files.sh("printf 12345 >x");
   const hung = Promise.withResolvers<void>();
   const started = Promise.withResolvers<void>();
   let aborted = 0;
@@ -83,47 +90,70 @@ timed.test("FileRequests answers in time, and does not run what has waited for t
     signal.addEventListener("abort", () => aborted--);
     await hung.promise;
   };
-  const asked = Array.from({ length: 5 }, (_, at) => {
-    const transfer = { transfer_id: `t${at}`, transfer_token: "x" };
-    return files.ask("download_stream", { path: "~/x", offset: 0, length: 5, ...transfer });
-  });
+  const asked = Array.from({ length: 5 }, (_, at) => download(files, `t${at}`));
   await started.promise;
   time.tick(29 * 60_000);
-  const errors = (await Promise.all(asked)).map(({ error }) => error);
-  assertEquals(
-    errors.slice(0, 4),
-    Array(4).fill("timeout: download_stream did not end within 1740 s"),
-  );
-  assertMatch(errors[4] ?? "", /^too many file requests wait/);
+  assertEquals(await Promise.all(asked), [
+    ...Array(4).fill("timeout: download_stream did not end within 1740 s"),
+    "too many file requests wait: try again later",
+  ]);
   assertEquals(aborted, 0);
   hung.resolve();
   // All places are free again after this one, which is behind the one that was answered.
-  await files.result("download_stream", {
-    ...{ path: "~/x", offset: 0, length: 5, transfer_id: "t5", transfer_token: "x" },
-  });
+  assertEquals(await download(files, "t5"), '{"sent":5}');
   await files.requests.close();
   assertEquals([files.answers.length, files.transfers.sent.has("t4")], [6, false]);
   assertEquals(time.timers, 0);
 });
 
-Deno.test("FileRequests.close() ends what waits without an answer", async () => {
-  const folder = await Deno.makeTempDir();
-  const files = new FilesUnderTest(folder);
-  for (let count = 0; count < 20; count++) files.ask("list", { path: folder });
-  await files.requests.close();
-  const { length } = files.answers;
-  files.ask("list", { path: folder });
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  assertEquals(files.answers.length, length);
-  await Deno.remove(folder);
+timed.test("FileRequests answers what waits as long as the panel does, by its kind", async (time) => {
+  await using files = openFiles();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  files.sent = promise;
+  // Each lane is full while its answers are on their way.
+  const full = [...Array<string>(4).fill("list"), "search", "delete", "search", "delete"];
+  for (const op of full) files.ask(op, { path: op === "list" ? "~" : "~/none", query: "x" });
+  while (files.answers.length < 8) await time.pass(1);
+  const startMs = performance.now();
+  const answers: string[] = [];
+  const ops = ["stat", "create", "chmod", "upload_commit", "upload_cancel", "delete", "search"];
+  for (const op of ops) {
+    files.ask(op, { path: "~/none", query: "x" }).then(({ error }) => {
+      answers.push(`${op} ${(performance.now() - startMs) / 1000} ${error.slice(0, 8)}`);
+    });
+  }
+  await time.pass(90_000, { stepMs: 5_000 });
+  assertEquals(answers, [
+    ...["stat", "chmod", "upload_cancel", "delete"].map((op) => `${op} 25 too many`),
+    "create 55 too many",
+    ...["upload_commit", "search"].map((op) => `${op} 85 too many`),
+  ]);
+  assertEquals(files.answers.length, 15);
+  resolve();
 });
 
-withFiles.test("FileRequests drops arguments that are no text, number or flag", async (files) => {
-  const deep = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
-  const info = await files.result("stat", { path: null, deep });
-  assert(typeof info === "object" && info !== null && "path" in info);
-  assertEquals(info.path, "/");
-});
+for (const op of ["move", "copy"] as const) {
+  timed.test(`FileRequests says that a ${op} takes longer, and lets it go on`, async (time) => {
+    const { rename, symlink } = Deno;
+    const gate = new Gate();
+    await collectedLog(async (lines) => {
+      await using files = openFiles();
+      await files.sh("mkdir a; ln -s x a/1; ln -s x a/2");
+      using _ = restoring(Deno, "rename", "symlink");
+      Deno.rename = (from, to) =>
+        (op === "move" ? gate.pass() : Promise.resolve()).then(() => rename(from, to));
+      Deno.symlink = (from, to) => gate.pass().then(() => symlink(from, to));
+      const asked = files.transfer(op, "a", "b");
+      await gate.reached;
+      time.tick(25_000);
+      assertEquals(await asked, `${op} takes longer than 25 s and continues`);
+      gate.open();
+      await eventually(() => lines.length > 0);
+      assertMatch(lines[0] ?? "", new RegExp(`File request ${op} of "/.*/a": done$`));
+      assertEquals([files.names("b"), files.answers.length], [["1", "2"], 1]);
+    });
+  });
+}
 
 Deno.test("FileRequests logs few of many changes, and what is only looked at not at all", async () => {
   let home = "";
@@ -135,106 +165,85 @@ Deno.test("FileRequests logs few of many changes, and what is only looked at not
       await files.result("stat", { path: `~/${count}` });
     }
   });
-  assertEquals(lines.length, 5, lines.join("\n"));
-  lines.forEach((line, count) => {
-    assert(line.endsWith(`remote: File request create of "${home}/${count}": done`), line);
-  });
-});
-
-timed.test("FileRequests answers what waits as long as the panel does, by its kind", async (time) => {
-  await using files = openFiles();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  files.sent = promise;
-  // Each lane is full while its answers are on their way.
-  for (let count = 0; count < 4; count++) files.ask("list", { path: "~" });
-  for (const op of ["search", "delete", "search", "delete"]) {
-    files.ask(op, { path: "~/none", query: "x" });
-  }
-  while (files.answers.length < 8) await time.pass(1);
-  const startMs = performance.now();
-  const answers: string[] = [];
-  const ops = ["stat", "create", "chmod", "upload_commit", "upload_cancel", "delete", "search"];
-  for (const op of ops) {
-    files.ask(op, { path: "~/none", query: "x" }).then(({ error }) => {
-      answers.push(`${op} ${performance.now() - startMs} ${error.slice(0, 8)}`);
-    });
-  }
-  await time.pass(90_000, { stepMs: 5_000 });
-  assertEquals(answers, [
-    "stat 25000 too many",
-    "chmod 25000 too many",
-    "upload_cancel 25000 too many",
-    "delete 25000 too many",
-    "create 55000 too many",
-    "upload_commit 85000 too many",
-    "search 85000 too many",
-  ]);
-  assertEquals(files.answers.length, 15);
-  resolve();
-});
-
-timed.test("FileRequests says that a change takes longer, and lets it go on", async (time) => {
-  const gate = new Gate();
-  // Nothing is renamed at all.
-  using _ = restoring(Deno, "rename");
-  Deno.rename = gate.pass;
-  const lines = await collectedLog(async () => {
-    await using files = openFiles();
-    await Deno.writeTextFile(`${files.folder}/a`, "");
-    const asked = files.ask("move", { source: "~/a", destination: "~/b" });
-    await gate.reached;
-    time.tick(25_000);
-    assertEquals((await asked).error, "move takes longer than 25 s and continues");
-    gate.open();
-    await files.result("list_roots");
-    await files.requests.close();
-    assertEquals(files.answers.length, 2, "it has been answered already");
-  });
-  assertMatch(lines[0] ?? "", /File request move of "\/.*\/a": done$/);
-});
-
-timed.test("FileRequests lets a copy go on that takes longer than the panel waits", async (time) => {
-  const { symlink } = Deno;
-  const gate = new Gate();
-  await collectedLog(async (lines) => {
-    await using files = openFiles();
-    await Deno.mkdir(`${files.folder}/tree`);
-    for (const name of ["a", "b"]) await symlink("x", `${files.folder}/tree/${name}`);
-    using _ = restoring(Deno, "symlink");
-    Deno.symlink = (from, to) => gate.pass().then(() => symlink(from, to));
-    const asked = files.ask("copy", { source: "~/tree", destination: "~/copy" });
-    await gate.reached;
-    time.tick(25_000);
-    assertEquals((await asked).error, "copy takes longer than 25 s and continues");
-    gate.open();
-    await eventually(() => lines.length > 0);
-    assertMatch(lines[0] ?? "", /File request copy of "\/.*\/tree": done$/);
-    assertEquals(files.names("copy"), ["a", "b"]);
-  });
+  assertEquals(
+    lines.map((line) => line.slice(line.indexOf("remote: "))),
+    [0, 1, 2, 3, 4].map((count) => `remote: File request create of "${home}/${count}": done`),
+  );
 });
 
 for (const op of ["list", "copy", "download_stream"]) {
-  withFiles.test(`FileRequests.close() waits for ${op}, which runs, and gives no answer to it`, async (files) => {
-    const { symlink, lstat } = Deno;
+  withFiles.test(`FileRequests.close() waits for ${op}, which runs, and answers neither it nor what waits`, async (files) => {
+    const { lstat } = Deno;
     const gate = new Gate();
-    const { folder } = files;
-    await symlink("nowhere", `${folder}/link`);
-    await Deno.writeTextFile(`${folder}/file`, "12345");
+    await files.sh("ln -s nowhere link; printf 12345 >file");
     files.transfers.beforePiece = gate.pass;
     using _ = restoring(Deno, "symlink", "lstat");
     Deno.symlink = gate.pass;
     Deno.lstat = (path) => op === "list" ? gate.pass().then(() => lstat(path)) : lstat(path);
-    files.ask(op, {
+    const args = {
       ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
       ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
-    });
+    };
+    for (let count = 0; count < 9; count++) {
+      files.ask(op, { ...args, destination: `~/copy${count}` });
+    }
     await gate.reached;
     let isClosed = false;
     const closing = files.requests.close().then(() => isClosed = true);
-    for (let turn = 0; turn < 5; turn++) await new Promise((turn) => setTimeout(turn, 0));
+    files.ask("list_roots");
+    for (let turn = 0; turn < 5; turn++) await realTurn();
     assertEquals(isClosed, false);
     gate.open();
     await closing;
     assertEquals(files.answers.filter(({ ok }) => !ok), []);
+    assert(files.answers.length <= 4, "what waits is not answered");
   });
 }
+
+const MIB = 1024 * 1024;
+
+const dialer: Dialer = {
+  async dial({ hostname, port }, { signal }) {
+    const connection = await Deno.connect({ hostname, port: Number(port), signal });
+    return { stream: new ConnectionStream(connection) };
+  },
+};
+
+/** File requests whose transfers go over HTTP to a server on loopback. */
+async function withServer(
+  use: (files: FilesUnderTest, server: TransferServer) => Promise<void>,
+): Promise<void> {
+  await withTransferServer(async (server) => {
+    const access = { endpoint: server.origin, token: "node" };
+    await using files = openFiles({
+      transfers: new FileTransferClient(access, { dialer, headers: [] }),
+    });
+    await use(files, server);
+  });
+}
+
+Deno.test("FileRequests gives the panel's reason when a transfer is refused", async () => {
+  await withServer(async (files) => {
+    await files.sh("printf 12345 >x");
+    assertMatch(await download(files, "used"), /does not know|401/);
+  });
+});
+
+const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
+
+asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on it", async () => {
+  await withServer(async (files, server) => {
+    await files.sh("mkdir disk; head -c 2097152 /dev/zero >large");
+    await using mount = await mountedInMemory(`${files.folder}/disk`, "size=1m");
+    if (mount === undefined) return;
+    server.open("t1", { givesBytes: 4 * MIB });
+    const upload = { path: "~/disk/file", upload_id: "u1", total_size: 4 * MIB };
+    const part = { chunk_index: 0, offset: 0, chunk_size: 8 * MIB, first: true };
+    const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
+    const full = "no space left on device";
+    assertEquals(await files.outcome("upload_stream", args), `~/disk/file: ${full}`);
+    await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
+    assertEquals(await files.transfer("copy", "large", "disk/copy"), `~/large: ${full}`);
+    assertEquals(files.names("disk"), []);
+  });
+});

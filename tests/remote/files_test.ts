@@ -1,25 +1,41 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
-import { Files } from "../../lib/remote/files.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
+import { Files } from "../../lib/remote/files.ts";
 import type { FileResult } from "../../lib/types.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { ShellHome } from "../shell_home.ts";
-import { FakePanel, type FakeSender } from "./fake_panel.ts";
-import { eventually } from "./processes_below.ts";
 import { testsWith } from "../tests_with.ts";
-
-const programs = new Programs();
+import { FakePanel } from "./fake_panel.ts";
+import { eventually } from "./processes_below.ts";
 
 /** File requests of a panel that a test plays. */
 class FilesUnderTest extends Files implements AsyncDisposable {
-  readonly sender: FakeSender;
+  readonly panel: FakePanel;
 
-  constructor({ isOff = false, isAllowed = true } = {}) {
+  constructor({ isOff = false, isAllowed = true, programs = new Programs() } = {}) {
     const panel = new FakePanel();
     super(isOff ? undefined : programs, panel, { isAllowed });
-    this.sender = panel.sender;
+    this.panel = panel;
+  }
+
+  get answers(): FileResult[] {
+    return this.panel.sender.fileResults;
+  }
+
+  order(requestId: string | number, op: string, args: Record<string, unknown> = {}): void {
+    this.handle({ kind: "file", requestId: `${requestId}`, op, args });
+  }
+
+  /** Orders something; what the next answer says. */
+  async outcome(op: string, args: Record<string, unknown> = {}): Promise<string> {
+    const { length } = this.answers;
+    this.order(length, op, args);
+    await eventually(() => this.answers.length > length);
+    const { requestId, ok, error } = this.answers[length] ?? {};
+    return `${requestId} ${ok} ${error}`.trim();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -29,23 +45,20 @@ class FilesUnderTest extends Files implements AsyncDisposable {
 
 const withFiles = testsWith(() => new FilesUnderTest());
 
-function order(requestId: string, op: string, args: Record<string, unknown> = {}) {
-  return { kind: "file", requestId, op, args } as const;
-}
-
-withFiles.test("Files.handle() runs requests and sends their answers", async (files) => {
-  const { fileResults } = files.sender;
-  files.handle(order("1", "list_roots"));
-  files.handle(order("2", "open the door"));
-  await eventually(() => fileResults.length === 2);
-  const [second, first] = fileResults.toSorted((a, b) => Number(a.ok) - Number(b.ok));
-  assertEquals([first?.requestId, first?.ok, first?.error], ["1", true, ""]);
-  const error = "unsupported file operation: open the door";
-  assertEquals(second, { requestId: "2", ok: false, error });
+withFiles.test("Files.handle() runs requests and sends their answers, none of which is a part of a flood", async (files) => {
+  let given = 0;
+  files.panel.limit.giveBack = () => void given++;
+  assertEquals(await files.outcome("list_roots"), "0 true");
+  const unknown = "1 false unsupported file operation: open the door";
+  assertEquals(await files.outcome("open the door"), unknown);
+  assertEquals(given, 1);
+  using home = new ShellHome();
+  await using inHome = new FilesUnderTest();
+  assertEquals(await inHome.outcome("stat", { path: "~" }), "0 true");
+  assertEquals(Object(inHome.answers[0]?.result).path, home.path);
 });
 
 Deno.test("Files.handle() answers a request that could not be begun, and begins the next one", async () => {
-  const panel = new FakePanel();
   let isBroken = true;
   class BrokenPrograms extends Programs {
     override isFolder(path: string): boolean {
@@ -53,138 +66,93 @@ Deno.test("Files.handle() answers a request that could not be begun, and begins 
       return super.isFolder(path);
     }
   }
-  const files = new Files(new BrokenPrograms(), panel, { isAllowed: true });
-  const { fileResults } = panel.sender;
-  files.handle(order("1", "list_roots"));
-  await eventually(() => fileResults.length === 1);
-  assertEquals([fileResults[0]?.requestId, fileResults[0]?.ok], ["1", false]);
-  assertMatch(fileResults[0]?.error ?? "", /^files can't be managed now: Too many open files/);
+  await using files = new FilesUnderTest({ programs: new BrokenPrograms() });
+  const error = await files.outcome("list_roots");
+  assertMatch(error, /^0 false files can't be managed now: Too many open files/);
   isBroken = false;
-  files.handle(order("2", "list_roots"));
-  await eventually(() => fileResults.length === 2);
-  assertEquals([fileResults[1]?.requestId, fileResults[1]?.ok], ["2", true]);
-  await files.close();
+  assertEquals(await files.outcome("list_roots"), "1 true");
 });
 
-const table = [
-  [
-    "remote control is off",
-    { isOff: true },
-    "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted",
-  ],
-  ["files are switched off", { isAllowed: false }, "--disable-remote-files is set"],
-] as const;
-for (const [name, options, reason] of table) {
-  Deno.test(`Files.handle() refuses at once in the official words when ${name}`, async () => {
-    const path = await Deno.makeTempFile();
+Deno.test("Files.handle() refuses at once in the official words when remote control or files are off", async () => {
+  const path = await Deno.makeTempFile();
+  await sameLater(async (options: { isOff?: boolean; isAllowed?: boolean }) => {
     const lines = await collectedLog(async () => {
       await using files = new FilesUnderTest(options);
-      const { fileResults } = files.sender;
-      for (let id = 1; id <= 5; id++) files.handle(order(`${id}`, "delete", { path }));
-      await eventually(() => fileResults.length === 5);
-      const error = "web control is disabled";
-      assertEquals(fileResults[0], { requestId: "1", ok: false, error });
+      for (let id = 0; id < 5; id++) {
+        const refusal = `${id} false web control is disabled`;
+        assertEquals(await files.outcome("delete", { path }), refusal);
+      }
     });
-    assertEquals(lines.length, 1);
-    const line = ` warning remote: Refused a file request of the panel: ${reason}`;
-    assert(lines[0]?.endsWith(line), lines[0]);
-    await Deno.remove(path);
-  });
-}
+    return lines.map((line) => line.slice(line.indexOf("warning remote: ")));
+  }, [
+    [{ isOff: true }, [
+      "warning remote: Refused a file request of the panel: remote control is off \u2192 " +
+      "--enable-remote-control turns it on, if that is wanted",
+    ]],
+    [{ isAllowed: false }, [
+      "warning remote: Refused a file request of the panel: --disable-remote-files is set",
+    ]],
+  ]);
+  await Deno.remove(path);
+});
 
 withFiles.test("Files.handle() refuses what comes after the agent was told to stop", async (files) => {
-  const { fileResults } = files.sender;
   const closing = files.close();
-  files.handle(order("1", "list_roots"));
+  const error = (id: number) => `${id} false the agent stops: try again later`;
+  assertEquals(await files.outcome("list_roots"), error(0));
   await closing;
-  files.handle(order("2", "list_roots"));
-  await eventually(() => fileResults.length === 2);
-  const error = "the agent stops: try again later";
-  assertEquals(fileResults, ["1", "2"].map((requestId) => ({ requestId, ok: false, error })));
+  assertEquals(await files.outcome("list_roots"), error(1));
 });
 
 Deno.test("Files.handle() bounds its refusals", async () => {
   const sending = Promise.withResolvers<void>();
   const lines = await collectedLog(async () => {
     await using files = new FilesUnderTest({ isOff: true });
-    const { sender } = files;
-    sender.beforeEach = () => sending.promise;
-    for (let id = 0; id < 10_000; id++) files.handle(order(`${id}`, "list"));
+    files.panel.sender.beforeEach = () => sending.promise;
+    for (let id = 0; id < 10_000; id++) files.order(id, "list");
     sending.resolve();
-    await eventually(() => sender.fileResults.length >= 1000);
+    await eventually(() => files.answers.length >= 1000);
     await files.close();
-    assertEquals(sender.fileResults.length, 1000);
+    assertEquals(files.answers.length, 1000);
   });
   assertEquals(lines.length, 2);
 });
 
-/** The answers that arrive when the panel takes none for so long. */
-async function answeredAfter(outageMs: number): Promise<number> {
-  using time = new FakeTime();
-  let count = 0;
-  await using files = new FilesUnderTest({ isOff: true });
-  const { sender } = files;
-  sender.beforeEach = () => {
-    if (performance.now() < outageMs) throw new Error("the panel is away");
-  };
-  files.handle(order("1", "list"));
-  await time.run(10 * 60_000);
-  count = sender.fileResults.length;
-  return count;
-}
-
-Deno.test("Files.handle() tries for a minute to send an answer", async () => {
-  assertEquals(await answeredAfter(20_000), 1);
-  assertEquals(await answeredAfter(3 * 60_000), 0);
-});
-
-Deno.test("Files.close() tries no more to send an answer", async () => {
-  using time = new FakeTime();
-  await using files = new FilesUnderTest({ isOff: true });
-  const { sender } = files;
-  sender.beforeEach = () => Promise.reject(new Error("the panel is away"));
-  files.handle(order("1", "list"));
-  await time.run(100);
-  assertEquals(time.timers, 1);
-  await files.close();
-  assertEquals(time.timers, 0);
+Deno.test("Files.handle() tries for a minute to send an answer, and no more after close()", async () => {
+  await sameLater(
+    async ([outageMs, closesAfterMs]) => {
+      using time = new FakeTime();
+      await using files = new FilesUnderTest({ isOff: true });
+      files.panel.sender.beforeEach = () => {
+        if (performance.now() < outageMs) throw new Error("the panel is away");
+      };
+      files.order(1, "list");
+      await time.run(closesAfterMs);
+      const { timers } = time;
+      await files.close();
+      return [files.answers.length, timers, time.timers];
+    },
+    [
+      [[20_000, 10 * 60_000], [1, 0, 0]],
+      [[3 * 60_000, 10 * 60_000], [0, 0, 0]],
+      [[3 * 60_000, 100], [0, 1, 0]],
+    ] as const,
+  );
 });
 
 withFiles.test("Files.handle() says so when its answer is too large for the panel", async (files) => {
-  const { sender } = files;
   const tried: FileResult[] = [];
-  sender.sendFileResult = (result) => {
+  files.panel.sender.sendFileResult = (result) => {
     tried.push(result);
     if (!result.ok) return Promise.resolve();
     const reason = { failure: "unavailable", status: 413 } as const;
     return Promise.reject(new PanelError("Cannot send: status 413", reason));
   };
-  files.handle(order("1", "list_roots"));
+  files.order(1, "list_roots");
   await eventually(() => tried.length === 2);
   const error = "the answer is too large for this panel: use a terminal";
   assertEquals(tried[1], { requestId: "1", ok: false, error });
-});
-
-Deno.test("Files.handle() counts no answered request as a part of a flood", async () => {
-  const panel = new FakePanel();
-  let given = 0;
-  panel.limit.giveBack = () => void given++;
-  const files = new Files(programs, panel, { isAllowed: true });
-  for (const [id, op] of [["1", "list_roots"], ["2", "open the door"]] as const) {
-    files.handle(order(id, op));
-  }
-  await eventually(() => panel.sender.fileResults.length === 2);
-  assertEquals(given, 1);
-  await files.close();
-});
-
-Deno.test("Files.handle() takes ~ for the home folder of the agent's account", async () => {
-  using home = new ShellHome();
-  await using files = new FilesUnderTest();
-  const { fileResults } = files.sender;
-  files.handle(order("1", "stat", { path: "~" }));
-  await eventually(() => fileResults.length === 1);
-  const { result } = fileResults[0] ?? {};
-  assert(typeof result === "object" && result !== null && "path" in result);
-  assertEquals(result.path, home.path);
+  files.order(2, "list", { path: "/" });
+  await eventually(() => tried.length === 4);
+  assert(/^the answer of \d+ files is too large/.test(tried[3]?.error ?? ""), tried[3]?.error);
 });
