@@ -9,7 +9,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { type Backoff, backoffMs } from "../async/backoff.ts";
+import { backoffMs } from "../async/backoff.ts";
 import type { Config } from "../config/config.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnosisLine } from "../diagnosis/diagnose.ts";
@@ -26,31 +26,22 @@ import { OutageLog } from "./outages.ts";
 import { failureOf } from "./panel_error.ts";
 import { RegistrationClient, type RegistrationOutcome } from "./registration_client.ts";
 
-/** Attempts to register so far. */
-export interface RegistrationAttempts {
-  /** Failures in a row, other than refusals. */
-  readonly failed: number;
-  /** Attempts whose answer was lost: each may have made a node at the panel. */
-  readonly doubtful: number;
-  /** Refusals in a row: further attempts are useless until an administrator changes the key. */
-  readonly refused: number;
-}
+/** Delays between attempts to register, by how the last one has ended. */
+const DELAYS = {
+  failed: { baseMs: 1_000, maxMs: 30_000 },
+  /** The answer was lost: a panel that answers too late makes a node in each attempt. */
+  doubtful: { baseMs: 60_000, maxMs: 60 * 60_000 },
+  /** Further attempts are useless until an administrator changes the key. */
+  refused: { baseMs: 2 * 60_000, maxMs: 60 * 60_000 },
+} as const;
 
-const NO_ATTEMPTS: RegistrationAttempts = { failed: 0, doubtful: 0, refused: 0 };
-
-const USUAL = { baseMs: 1_000, maxMs: 30_000 };
-/** A panel that answers too late makes a node in each attempt. */
-const IN_DOUBT = { baseMs: 60_000, maxMs: 60 * 60_000 };
-const REFUSED = { baseMs: 2 * 60_000, maxMs: 60 * 60_000 };
-
-/** The delay until the next attempt, in milliseconds; `random` is from 0 up to 1. */
+/** The delay after so many attempts in a row that ended so, in milliseconds; `random` is from 0 up to 1. */
 export function registrationWaitMs(
-  { failed, doubtful, refused }: RegistrationAttempts,
+  ending: keyof typeof DELAYS,
+  count: number,
   random: number,
 ): number {
-  const wait = (count: number, delays: Backoff) =>
-    count === 0 ? 0 : backoffMs(count - 1, { ...delays, random });
-  return Math.max(wait(failed, USUAL), wait(doubtful, IN_DOUBT), wait(refused, REFUSED));
+  return backoffMs(count - 1, { ...DELAYS[ending], random });
 }
 
 /** Time for which a panel has to reject the token before that is believed. */
@@ -184,13 +175,13 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
         this.#signal.throwIfAborted();
         this.#tell(error);
       }
-      await this.#wait({ ...NO_ATTEMPTS, failed });
+      await this.#wait("failed", failed);
     }
   }
 
   async #register(): Promise<KnownNode> {
-    let { failed, refused } = NO_ATTEMPTS;
-    while (true) {
+    let last: "failed" | "refused" = "failed";
+    for (let count = 1;; count++) {
       const doubtful = this.#parts.store.doubtful(this.endpoint);
       if (doubtful !== undefined) await this.#waitInDoubt(doubtful);
       const outcome = await this.#attempt();
@@ -198,11 +189,11 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
         this.#tell(undefined);
         return this.#newNode(outcome.node);
       }
-      const { kind, error } = outcome;
-      this.#tell(error);
-      failed = kind === "refused" ? 0 : failed + 1;
-      refused = kind === "refused" ? refused + 1 : 0;
-      await this.#wait({ failed, doubtful: 0, refused });
+      this.#tell(outcome.error);
+      const ending = outcome.kind === "refused" ? "refused" : "failed";
+      if (ending !== last) count = 1;
+      last = ending;
+      await this.#wait(ending, count);
     }
   }
 
@@ -240,13 +231,13 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
     this.#parts.observer?.setProblem("registration", error === undefined ? undefined : problem);
   }
 
-  #wait(attempts: RegistrationAttempts): Promise<void> {
-    return delay(registrationWaitMs(attempts, Math.random()), { signal: this.#signal });
+  #wait(ending: "failed" | "refused", count: number): Promise<void> {
+    return delay(registrationWaitMs(ending, count, Math.random()), { signal: this.#signal });
   }
 
   /** Waits as long as an attempt demands that may have made a node, also in an agent before this one. */
   async #waitInDoubt({ count, atMs }: { count: number; atMs: number }): Promise<void> {
-    const waitMs = registrationWaitMs({ ...NO_ATTEMPTS, doubtful: count }, Math.random());
+    const waitMs = registrationWaitMs("doubtful", count, Math.random());
     // A clock that was set back makes it no longer.
     const restMs = Math.min(atMs + waitMs - Date.now(), waitMs);
     if (restMs <= 0) return;

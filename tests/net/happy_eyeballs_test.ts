@@ -1,144 +1,110 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { connectAbortable, connectHappyEyeballs } from "../../lib/net/happy_eyeballs.ts";
 import { FakeTime } from "../fake_time.ts";
 import { countedSignal } from "../panel/counted_signal.ts";
+import { testScripts } from "../panel/scripts.ts";
 import { realDeadline } from "../real_deadline.ts";
-import { type Connect, fakeConnect } from "./fake_connect.ts";
 import { sanitized } from "../sanitized_tests.ts";
+import { fakeConnect } from "./fake_connect.ts";
 
-const signal = new AbortController().signal;
-const ADDRESSES = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
+const PORT = 80;
+const address = (number: string | number) => `192.0.2.${number}`;
 
-/** Addresses that a test has answer when it likes. */
-class Addresses implements Disposable {
+/** A race between addresses 1 to 3, each of which answers when a script says so. */
+class Race implements AsyncDisposable {
+  readonly time = new FakeTime();
   readonly tried: string[] = [];
-  /** Those that were told to stop. */
+  /** Those that were told to stop, and the connections that were closed. */
   readonly stopped: string[] = [];
-  readonly #answers = new Map<string, PromiseWithResolvers<Deno.TcpConn>>();
-  readonly #faked = fakeConnect((options) => this.#connect(options));
-
-  readonly #connect: Connect = ({ hostname, signal }) => {
+  readonly closed: string[] = [];
+  readonly answers = new Map<string, PromiseWithResolvers<Deno.TcpConn>>();
+  readonly stop = new AbortController();
+  winner = "none";
+  addresses = ["1", "2", "3"].map(address);
+  readonly #faked = fakeConnect(({ hostname, signal }) => {
     this.tried.push(hostname);
     const answer = Promise.withResolvers<Deno.TcpConn>();
-    this.#answers.set(hostname, answer);
+    this.answers.set(hostname, answer);
     signal.addEventListener("abort", () => {
       this.stopped.push(hostname);
       answer.reject(new Error("stopped"));
     });
     return answer.promise;
-  };
+  });
 
-  [Symbol.dispose](): void {
-    this.#faked[Symbol.dispose]();
+  start(): void {
+    const options = { port: PORT, signal: this.stop.signal };
+    connectHappyEyeballs(this.addresses, options).then(
+      ({ localAddr }) => this.winner = localAddr.hostname,
+      ({ message }) => this.winner = message,
+    );
   }
 
-  refuse = (hostname: string) =>
-    this.#answers.get(hostname)?.reject(new Error(`${hostname} refuses`));
+  /** An address connects; only what is used of a connection is there. */
+  accept(hostname: string): void {
+    const close = () => void this.closed.push(hostname);
+    const connection: Deno.TcpConn = Object.create(null);
+    this.answers.get(hostname)?.resolve(
+      Object.assign(connection, { close, localAddr: { hostname } }),
+    );
+  }
 
-  accept = (hostname: string, connection: Deno.TcpConn) =>
-    this.#answers.get(hostname)?.resolve(connection);
-}
-
-async function connectionTo(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
-  return await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
-}
-
-/** One to nobody, any more. */
-async function anyConnection(): Promise<Deno.TcpConn> {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connection = await connectionTo(listener);
-  (await listener.accept()).close();
-  return connection;
-}
-
-sanitized.test("connectHappyEyeballs() starts the next address after 250 ms, and stops all others when one has connected", async () => {
-  using connection = await anyConnection();
-  using time = new FakeTime();
-  using addresses = new Addresses();
-  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-  assertEquals(addresses.tried, ["192.0.2.1"]);
-  await time.run(249);
-  assertEquals(addresses.tried.length, 1);
-  await time.run(1);
-  assertEquals(addresses.tried, ["192.0.2.1", "192.0.2.2"]);
-  addresses.accept("192.0.2.1", connection);
-  assert(await raced === connection);
-  assertEquals(addresses.stopped, ["192.0.2.2"]);
-  assertEquals(time.timers, 0);
-  await time.run(1000);
-  assertEquals(addresses.tried.length, 2);
-});
-
-sanitized.test("connectHappyEyeballs() starts the next address at once when one fails", async () => {
-  using time = new FakeTime();
-  using addresses = new Addresses();
-  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-  raced.catch(() => {});
-  for (const address of ADDRESSES) {
-    addresses.refuse(address);
+  async [Symbol.asyncDispose](): Promise<void> {
+    using _ = this.#faked;
+    using time = this.time;
     await time.run(0);
+    assertEquals(time.timers, 0);
   }
-  assertEquals(addresses.tried, ADDRESSES);
-  await assertRejects(() => raced, Error, "192.0.2.1 refuses");
-  assertEquals(time.timers, 0);
-});
+}
 
-sanitized.test("connectHappyEyeballs() waits for a slow address when the others have failed", async () => {
-  using connection = await anyConnection();
-  using time = new FakeTime();
-  using addresses = new Addresses();
-  const raced = connectHappyEyeballs(ADDRESSES.slice(0, 2), { port: 80, signal });
-  await time.run(250);
-  addresses.refuse("192.0.2.2");
-  await time.run(5000);
-  addresses.accept("192.0.2.1", connection);
-  assert(await raced === connection);
-});
+const list = (hosts: readonly string[]) => hosts.map((host) => host.slice(-1)).join(" ");
 
-sanitized.test("connectHappyEyeballs() closes the second of two that connect at the same time", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [first, second] = [await connectionTo(listener), await connectionTo(listener)];
-  using served = await listener.accept();
-  using loser = await listener.accept();
-  using time = new FakeTime();
-  using addresses = new Addresses();
-  const raced = connectHappyEyeballs(ADDRESSES, { port: 80, signal });
-  await time.run(250);
-  addresses.accept("192.0.2.1", first);
-  addresses.accept("192.0.2.2", second);
-  assert(await raced === first);
-  assertEquals(await realDeadline(loser.read(new Uint8Array(1))), null);
-  first.close();
-  assertEquals(await realDeadline(served.read(new Uint8Array(1))), null);
-});
-
-sanitized.test("connectHappyEyeballs() rejects with the signal's reason, stops all and starts no more; and without addresses", async () => {
-  using time = new FakeTime();
-  using addresses = new Addresses();
-  const controller = new AbortController();
-  const options = { port: 80, signal: controller.signal };
-  const raced = connectHappyEyeballs(ADDRESSES, options);
-  await time.run(250);
-  controller.abort(new Error("enough"));
-  await assertRejects(() => raced, Error, "enough");
-  assertEquals(addresses.stopped, ["192.0.2.1", "192.0.2.2"]);
-  assertEquals(addresses.tried.length, 2);
-  assertEquals(time.timers, 0);
-  await assertRejects(() => connectHappyEyeballs(ADDRESSES, options), Error, "enough");
-  const toNone = connectHappyEyeballs([], { port: 80, signal });
-  await assertRejects(() => toNone, RangeError, "there is no address");
-});
+testScripts(
+  `
+starts the next address after 250 ms, and stops all others when one has connected
+  start; tried = 1; 0.249 s; tried = 1; 0.001 s; tried = 1 2; accept 1; 0 s; winner = 192.0.2.1; stopped = 2
+  1 s; tried = 1 2; closed =
+starts the next address at once when one fails, and gives the first error
+  start; refuse 1; 0 s; refuse 2; 0 s; refuse 3; 0 s; tried = 1 2 3; winner = 192.0.2.1 refuses
+waits for a slow address when the others have failed
+  of 1 2; start; 0.25 s; refuse 2; 5 s; accept 1; 0 s; winner = 192.0.2.1
+closes the second of two that connect at the same time
+  start; 0.25 s; accept 1; accept 2; 0 s; winner = 192.0.2.1; closed = 2
+rejects with the signal's reason, stops all and starts no more
+  start; 0.25 s; abort; 0 s; winner = enough; stopped = 1 2; 1 s; tried = 1 2; start; 0 s; tried = 1 2; winner = enough
+rejects without addresses
+  of; start; 0 s; winner = Cannot connect: there is no address
+`,
+  {
+    steps: {
+      of: (race, numbers) => race.addresses = numbers === "" ? [] : numbers.split(" ").map(address),
+      start: (race) => race.start(),
+      accept: (race, number) => race.accept(address(number)),
+      refuse: ({ answers }, number) =>
+        answers.get(address(number))?.reject(new Error(`${address(number)} refuses`)),
+      abort: ({ stop }) => stop.abort(new Error("enough")),
+    },
+    facts: {
+      winner: ({ winner }) => winner,
+      tried: ({ tried }) => list(tried),
+      stopped: ({ stopped }) => list(stopped),
+      closed: ({ closed }) => list(closed),
+    },
+    run: ({ time }, ms) => time.run(ms),
+  },
+  { subject: "connectHappyEyeballs()", make: () => new Race() },
+);
 
 sanitized.test("connectAbortable() closes what has connected as its signal aborted", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connection = await connectionTo(listener);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
   using accepted = await listener.accept();
   const controller = new AbortController();
   using _ = fakeConnect(() => {
     controller.abort(new Error("enough"));
     return Promise.resolve(connection);
   });
-  const options = { port: 80, signal: controller.signal };
+  const options = { port: PORT, signal: controller.signal };
   await assertRejects(() => connectAbortable("192.0.2.1", options), Error, "enough");
   assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
 });
