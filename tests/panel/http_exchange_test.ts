@@ -22,6 +22,8 @@ const CALL: PanelCall = {
   headers: [["accept", "application/json"]],
 };
 
+const never = new AbortController().signal;
+
 /** A function that makes calls by a client whose requests end as `request` says. */
 function fetchBy(
   request: (request: HttpRequest, signal: AbortSignal) => Promise<HttpResponse>,
@@ -53,29 +55,32 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
 });
 
 timed.test("createPanelFetch() logs each call at level debug only, without the query", async () => {
-  const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text: "" }));
-  const { signal } = new AbortController();
-  const use = async () => void await exchange({ ...CALL, body: "12" }, signal);
+  const exchange = fetchBy(() => Promise.resolve(answerOf(200)));
+  const use = async () => void await exchange({ ...CALL, body: "12" }, never);
   assertEquals(await collectedLog(use), []);
   const [line = ""] = await collectedDebugLog(use);
   assertStringIncludes(line, "panel: Status 200 in 0 ms: ask (GET /x), 2 bytes sent");
 });
 
-timed.test("createPanelFetch() ends with a time-out when no answer comes", async (time) => {
-  const asking = mute(CALL, new AbortController().signal);
-  const failing = assertRejects(() => asking, PanelError);
+timed.test("createPanelFetch() ends with a time-out when no answer comes, or the signal's reason, and leaves nothing open", async (time) => {
+  const failing = assertRejects(() => mute(CALL, never), PanelError);
   await time.run(4_999);
   assertEquals(time.timers, 1);
   await time.run(1);
-  const error = await failing;
-  assertEquals(error.failure, "timeout");
-  assertEquals(error.message, "Cannot ask (GET /x): no answer within 5 s");
+  const { failure, message } = await failing;
+  assertEquals([failure, message], ["timeout", "Cannot ask (GET /x): no answer within 5 s"]);
+  const stop = new AbortController();
+  const asking = mute(CALL, stop.signal);
+  stop.abort(new Error("told to stop"));
+  for (const asked of [() => asking, () => mute(CALL, stop.signal)]) {
+    await assertRejects(asked, Error, "told to stop");
+  }
   assertEquals(time.timers, 0);
 });
 
 timed.test("createPanelFetch() slows down a panel whose answers are long, and no other", async (time) => {
   let text = "x".repeat(4000);
-  const exchange = fetchBy(() => Promise.resolve({ status: 200, headers: new Map(), text }));
+  const exchange = fetchBy(() => Promise.resolve(answerOf(200, text)));
   const stop = new AbortController();
   const ask = async (count: number) => {
     while (count-- > 0) await exchange(CALL, stop.signal);
@@ -100,44 +105,35 @@ timed.test("createPanelFetch() counts what it has received of an answer that fai
     return Promise.reject(new ResponseError("the transfer stalled", { kind: "timeout" }));
   });
   const call = { ...CALL, newSink: () => ({ add: () => true }) };
-  const { signal } = new AbortController();
-  const failed = () => assertRejects(() => exchange(call, signal), PanelError, "stalled");
+  const failed = () => assertRejects(() => exchange(call, never), PanelError, "stalled");
   // Of 1000 messages at once each takes 16 and 126.
   for (let count = 0; count < 7; count++) await failed();
   const tookMs = await time.until(failed(), { withinMs: 4_000, stepMs: 100 });
   assert(tookMs > 3_000, `${tookMs}`);
 });
 
-timed.test("createPanelFetch() throws the signal's reason when it aborts, and leaves nothing open", async (time) => {
-  const stop = new AbortController();
-  const asking = mute(CALL, stop.signal);
-  stop.abort(new Error("told to stop"));
-  await assertRejects(() => asking, Error, "told to stop");
-  await assertRejects(() => mute(CALL, stop.signal), Error, "told to stop");
-  assertEquals(time.timers, 0);
-});
-
 Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {
   const cause = new TypeError("cannot read http://panel/x?token=s3cret");
-  const exchange = fetchBy(() => Promise.reject(cause));
-  const asking = () => exchange(CALL, new AbortController().signal);
-  const error = await assertRejects(asking, PanelError);
-  assertEquals(error.failure, "unreachable");
-  assertEquals(Deno.inspect(error).includes("s3cret"), false);
+  const error = await assertRejects(
+    () => fetchBy(() => Promise.reject(cause))(CALL, never),
+    PanelError,
+  );
+  assertEquals([error.failure, Deno.inspect(error).includes("s3cret")], ["unreachable", false]);
 });
 
 Deno.test("connectionError() distinguishes malformed and missing answers", () => {
+  const response = (kind: ResponseError["kind"]) => new ResponseError("why", { kind });
   same((cause: Error) => {
     const { failure, message } = connectionError("ask", cause);
-    assertEquals(message, `Cannot ask: ${cause.message}`);
+    assertEquals(message, "Cannot ask: why");
     return failure;
   }, [
-    [new ResponseError("closed", { kind: "closed" }), "unreachable"],
-    [new ResponseError("late", { kind: "timeout" }), "timeout"],
-    [new ResponseError("no HTTP", { kind: "malformed" }), "unreadable"],
-    [new ResponseError("endless", { kind: "too long" }), "unreadable"],
-    [new DialError("no such name", { stage: "lookup" }), "unreachable"],
-    [new Error("odd"), "unreachable"],
+    [response("closed"), "unreachable"],
+    [response("timeout"), "timeout"],
+    [response("malformed"), "unreadable"],
+    [response("too long"), "unreadable"],
+    [new DialError("why", { stage: "lookup" }), "unreachable"],
+    [new Error("why"), "unreachable"],
   ]);
 });
 
