@@ -58,16 +58,30 @@ export class Connector {
    * @throws {DialError} Of the stage "lookup" or "connect".
    */
   async connect(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
-    const connection = await this.#connectInTime(endpoint, call);
+    const { host, port } = endpoint;
+    const { signal } = call;
+    const isLiteral = ipFamily(host) !== undefined;
+    if (!isLiteral) call.onStage?.("lookup");
+    const addresses = isLiteral ? [host] : await this.lookUp(host, call);
+    call.onStage?.("connect");
     try {
-      connection.setNoDelay(true);
-      connection.setKeepAlive(true);
+      const connection = await withTimeout(
+        (signal) => connectHappyEyeballs(addresses, { port, signal }),
+        { timeoutMs: CONNECT_MS, signal },
+      );
+      try {
+        connection.setNoDelay(true);
+        connection.setKeepAlive(true);
+      } catch (cause) {
+        // The peer has already closed it.
+        closeQuietly(connection);
+        throw cause;
+      }
+      return connection;
     } catch (cause) {
-      // The peer has already closed it.
-      closeQuietly(connection);
-      throw failure(endpoint, { ...call, cause });
+      signal.throwIfAborted();
+      throw failure(endpoint, { ...call, addresses, cause });
     }
-    return connection;
   }
 
   /** Starts to resolve the name of a host, or that of the configured name server. */
@@ -106,23 +120,6 @@ export class Connector {
     } catch (cause) {
       signal.throwIfAborted();
       throw lookupFailure(host, { ...call, cause });
-    }
-  }
-
-  async #connectInTime(endpoint: HostAndPort, call: ConnectOptions): Promise<Deno.TcpConn> {
-    const { host, port } = endpoint;
-    const { signal } = call;
-    if (!ipFamily(host)) call.onStage?.("lookup");
-    const addresses = ipFamily(host) ? [host] : await this.lookUp(host, call);
-    call.onStage?.("connect");
-    try {
-      return await withTimeout(
-        (signal) => connectHappyEyeballs(addresses, { port, signal }),
-        { timeoutMs: CONNECT_MS, signal },
-      );
-    } catch (cause) {
-      signal.throwIfAborted();
-      throw failure(endpoint, { ...call, addresses, cause });
     }
   }
 

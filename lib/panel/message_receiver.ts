@@ -44,21 +44,15 @@ export class MessageReceiver {
         return;
       case "invalid":
         return this.#logInvalid(message.reason);
-      case "unknown": {
-        const { method } = message;
-        return this.#unknownLog.write((more) =>
-          this.#log.debug("Ignored an unknown order of the panel: {method}{more}", {
-            method,
-            more,
-          })
-        );
-      }
-      case "notice": {
-        const { text: notice } = message;
+      case "unknown":
+        return this.#unknownLog.write((more) => {
+          const fields = { method: message.method, more };
+          this.#log.debug("Ignored an unknown order of the panel: {method}{more}", fields);
+        });
+      case "notice":
         return this.#noticeLog.write((more) =>
-          this.#log.info("The panel says: {notice}{more}", { notice, more })
+          this.#log.info("The panel says: {notice}{more}", { notice: message.text, more })
         );
-      }
       default:
         this.#onOrder(message);
     }
