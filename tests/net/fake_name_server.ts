@@ -18,20 +18,17 @@ export class TestNameServer {
   }
 
   /**
-   * @param options `mute`: record types that it never answers for; `loses`: each question of this number
-   * is lost; `address`: where it listens, by
+   * @param options `mute`: record types that it never answers for; `address`: where it listens, by
    * default a free port of 127.0.0.1.
    */
   static async start(
     zone: Zone,
-    options: {
+    { mute = [], address: { hostname, port } = { hostname: "127.0.0.1", port: 0 } }: {
       mute?: readonly ("A" | "AAAA")[];
-      loses?: number;
       address?: { hostname: string; port: number };
     } = {},
   ): Promise<TestNameServer> {
     const socket = createSocket("udp4");
-    const { hostname, port } = options.address ?? { hostname: "127.0.0.1", port: 0 };
     await new Promise<void>((resolve, reject) => {
       socket.once("error", reject).bind(port, hostname, resolve);
     });
@@ -39,8 +36,7 @@ export class TestNameServer {
     socket.on("message", (query, from) => {
       const { name, type, end } = readQuestion(query);
       server.questions.push(`${name} ${type}`);
-      if (options.mute?.includes(type)) return;
-      if (server.questions.length % (options.loses ?? Infinity) === 0) return;
+      if (mute.includes(type)) return;
       socket.send(makeAnswer(query.subarray(0, end), zone[name], type), from.port, from.address);
     });
     return server;

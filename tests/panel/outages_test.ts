@@ -1,10 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { diagnoseFailure } from "../../lib/diagnosis/diagnose.ts";
+import { diagnoseFailure, placesOf, shapeOf } from "../../lib/diagnosis/diagnose.ts";
 import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
 import { cases, same } from "../cases.ts";
 import { panelLines } from "./panel_lines.ts";
-import { WAY } from "./ways.ts";
 
 const FAILURES: Readonly<Record<string, PanelFailure>> = {
   refused: "unreachable",
@@ -42,8 +41,8 @@ function linesOf(script: string): string {
   return lines.join(" | ").replaceAll("; trying again", "").replaceAll("warning ", "");
 }
 
-Deno.test("OutageLog logs the start, each new cause, reminders and the end of outages", async () => {
-  await same(
+Deno.test("OutageLog logs the start, each new cause, reminders and the end of outages", () => {
+  same(
     linesOf,
     cases(`
 report: ok, report: refused ×1000, 12 s, report: ok, report: ok
@@ -75,8 +74,8 @@ Deno.test("OutageLog takes each failure of the panel as one outage for all calls
   }
 });
 
-Deno.test("OutageLog logs starts and causes every 10 s at most, the last state always, and each end", async () => {
-  await same(
+Deno.test("OutageLog logs starts and causes every 10 s at most, the last state always, and each end", () => {
+  same(
     linesOf,
     cases(`
 report: refused, 9 s, report: ok, report: refused, 0.5 s, report: refused, 0.5 s, report: refused, 1 s, report: ok
@@ -91,8 +90,8 @@ report: refused, 1 s, report: ok, report: refused, 1 s, report: ok
   );
 });
 
-Deno.test("OutageLog logs a WebSocket that is opened again at once in one line, with the time without reports", async () => {
-  await same(
+Deno.test("OutageLog logs a WebSocket that is opened again at once in one line, with the time without reports", () => {
+  same(
     linesOf,
     cases(`
 report: ok, 9.9 s, report: closed, report: ok
@@ -111,13 +110,13 @@ report: closed, 1 s, report: closed, report: ok
   );
 });
 
-Deno.test("OutageLog reminds after 1, 5 and 15 minutes, and then every hour, of all outages in one line", async () => {
+Deno.test("OutageLog reminds after 1, 5 and 15 minutes, and then every hour, of all outages in one line", () => {
   const half = ["report: refused", "30 s"].join(", ");
   const lines = linesOf(Array(2 * 181 + 1).fill(half).join(", "));
   const still = ["1 min and 3", "5 min and 11", "15 min and 31", "60 min and 121", "2 h and 241"]
     .concat("3 h and 361").map((it) => `Still failing for ${it} calls: report refused`);
   assertEquals(lines, ["report refused", ...still].join(" | "));
-  await same(
+  same(
     linesOf,
     cases(`
 basic info: no column, report: refused, 60 s, report: refused
@@ -134,7 +133,11 @@ Deno.test("OutageLog logs reason and action of a diagnosis, and no text of a pan
     failure: "unreachable",
     seen,
   });
-  const diagnosis = diagnoseFailure(seen, WAY);
+  const url = new URL("https://panel.example.com/");
+  const diagnosis = diagnoseFailure(seen, {
+    ...{ url, proxy: undefined, token: shapeOf("abcdefghijklmnopqrstuv"), sends: [] },
+    places: placesOf(new Map(), url),
+  });
   const lines = (["report", "WebSocket", "basic info", "file result"] as const).flatMap((call) =>
     panelLines(() => new OutageLog().onOutcome(error, call, diagnosis))
   );

@@ -6,6 +6,8 @@ export interface ScriptWords<T> {
   readonly facts: Readonly<Record<string, (it: T) => unknown>>;
   /** Lets so many milliseconds pass. */
   run(it: T, ms: number): Promise<void>;
+  /** What it has logged: `said 2: …` are the lines with these words. */
+  readonly log?: (it: T) => readonly string[];
 }
 
 /**
@@ -15,7 +17,7 @@ export interface ScriptWords<T> {
  */
 export function testScripts<T extends AsyncDisposable>(
   text: string,
-  { steps, facts, run }: ScriptWords<T>,
+  { steps, facts, run, log = () => [] }: ScriptWords<T>,
   { subject, make }: { subject: string; make(): T },
 ): void {
   for (const [, name, lines = ""] of text.matchAll(/^(\S.*)\n((?: .*\n)+)/gm)) {
@@ -29,7 +31,10 @@ export function testScripts<T extends AsyncDisposable>(
         const [, seconds] = /^([\d.]+) s$/.exec(step) ?? [];
         const [, fact = "", sign, expected = ""] = /^(\w+) (=|>=|<=) ?(.*)$/.exec(step) ?? [];
         const [, word = "", value = ""] = /^([\w-]+) ?(.*)$/.exec(step) ?? [];
+        const [, count, said = ""] = /^said (\d+): (.+)$/.exec(step) ?? [];
+        const lines = log(it).filter((line) => line.includes(said));
         if (seconds !== undefined) await run(it, Number(seconds) * 1000);
+        else if (count !== undefined) assertEquals(lines.length, Number(count), log(it).join("\n"));
         else if (sign === undefined) {
           assert(word in steps, `there is no step "${step}"`);
           await steps[word]?.(it, value);
