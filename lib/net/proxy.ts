@@ -21,7 +21,7 @@ const REASON_LIMIT = 100;
  *
  * @throws {SyntaxError} When it is not HTTP.
  */
-export function parseConnectResponse(line: string): { status: number; reason: string } {
+function parseConnectResponse(line: string): { status: number; reason: string } {
   const [, status, reason = ""] = /^HTTP\/1\.[01] +([1-9]\d\d)(?: +(.*))?$/s.exec(line) ?? [];
   if (status === undefined) {
     throw new SyntaxError("Cannot parse the proxy's answer: it is not HTTP");

@@ -13,7 +13,7 @@ import { realDeadline, realUntil } from "../real_deadline.ts";
 import { echoServer, type RawServer } from "./raw_server.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxyOptions } from "./fake_proxies.ts";
-import { sameLater } from "../cases.ts";
+import { cases, sameLater } from "../cases.ts";
 import { roundTrip } from "./round_trip.ts";
 import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
@@ -249,15 +249,25 @@ sanitized.test("NetDialer.dial() asks an HTTP proxy for an IPv6 address in brack
   assert(request.startsWith(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n`), request);
 });
 
-/** All answers of a proxy that lead to nothing, and what is told. */
+/** Answers of an HTTP proxy that lead to nothing, with an empty line behind most, and what is told. */
+const HTTP_REFUSALS = cases(`
+HTTP/1.0 502 → the proxy answers 502
+HTTP/1.1 403 \u001b[31mNo → the proxy answers 403 [31mNo
+HTTP/1.1  403  No  way → the proxy answers 403 No  way
+HTTP/1.1 500 ü\0${"x".repeat(500)} → the proxy answers 500 ${"x".repeat(100)}
+HTTP/1.1 200 ${"x".repeat(20_000)} → the proxy's answer is too long
+SSH-2.0 → it is not HTTP
+HTTP/2 200 OK → it is not HTTP
+HTTP/1.1 20 OK → it is not HTTP
+HTTP/1.1 2000 → it is not HTTP
+HTTP/1.1 000 x → it is not HTTP
+xHTTP/1.1 200 → it is not HTTP
+`).map(([line, told]) => ["http://", { answer: `${line}\r\n\r\n` }, told] as const);
 const REFUSALS: readonly (readonly [kind: string, options: TestProxyOptions, told: string])[] = [
+  ...HTTP_REFUSALS,
   ["http://", { login: "a:b" }, "the proxy answers 407 Proxy Authentication Required"],
-  ["http://", { answer: "HTTP/1.0 502\r\n\r\n" }, "the proxy answers 502"],
-  ["http://", { answer: "HTTP/1.1 403 \u001b[31mNo\r\n\r\nbody" }, "the proxy answers 403 [31mNo"],
-  ["http://", { answer: "SSH-2.0\r\n\r\n" }, "it is not HTTP"],
   ["http://", { answer: "HTTP/1.1 200 OK\r\n" }, "the proxy closed the connection"],
   ["http://", { answer: "HTTP/1.1 200 OK\r\n\r\nmore" }, "the proxy sent more than its answer"],
-  ["http://", { answer: `HTTP/1.1 200 ${"x".repeat(20_000)}` }, "the proxy's answer is too long"],
   ["socks5h://", { login: "a:b" }, "another authentication method"],
   ["socks5h://a:c@", { login: "a:b" }, "user or password is wrong"],
   ["socks5h://", { answer: Uint8Array.of(5, 0, 0, 1, 0) }, "closed the connection"],

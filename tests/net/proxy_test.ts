@@ -1,11 +1,9 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { startSocksProxy } from "./fake_proxies.ts";
 import { RawServer } from "./raw_server.ts";
-import { same, sameLater } from "../cases.ts";
-import fc from "fast-check";
-import { parseConnectResponse } from "../../lib/net/proxy.ts";
+import { sameLater } from "../cases.ts";
 
 const { signal } = new AbortController();
 
@@ -98,33 +96,4 @@ Deno.test("openSocksTunnel() says why the proxy refuses, and names no login to o
     [["", [5, 2]], "the proxy requires another authentication method"],
     ...[1, 2, 255].map((status) => [["a:b@", [5, 2], [1, status]], wrong]),
   ] as [[string, ...(string | number[])[]], string][]);
-});
-
-Deno.test("parseConnectResponse() reads status and a printable reason of bounded length", () => {
-  same(parseConnectResponse, [
-    ["HTTP/1.1 200 Connection established", { status: 200, reason: "Connection established" }],
-    ["HTTP/1.0 407 ", { status: 407, reason: "" }],
-    ["HTTP/1.1 502", { status: 502, reason: "" }],
-    ["HTTP/1.1  403  No  way ", { status: 403, reason: "No  way" }],
-    [
-      `HTTP/1.1 500 \u001b[31m\u00fc\u0000${"x".repeat(500)}`,
-      { status: 500, reason: `[31m${"x".repeat(96)}` },
-    ],
-  ]);
-});
-
-Deno.test("parseConnectResponse() throws when it is not HTTP", () => {
-  const heads = ["", "SSH-2.0", "HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000"];
-  heads.push("HTTP/1.1 000 x", "xHTTP/1.1 200", "x\nHTTP/1.1 200");
-  for (const head of heads) {
-    assertThrows(() => parseConnectResponse(head), SyntaxError, "it is not HTTP", head);
-  }
-  fc.assert(fc.property(fc.string(), (head) => {
-    try {
-      const { status, reason } = parseConnectResponse(`HTTP/1.1 ${head}`);
-      assert(status >= 100 && status <= 999 && /^[\x20-\x7e]{0,100}$/.test(reason));
-    } catch (error) {
-      assert(error instanceof SyntaxError);
-    }
-  }));
 });
