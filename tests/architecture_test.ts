@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1283, 1945],
+  "agent/": [1290, 1945],
   "async/": [147, 218],
   "cli/": [1956, 2720],
   "config/": [1860, 1872],

@@ -47,9 +47,9 @@ export function logCountedParts(
   };
   if (notices.length === 0) log.info(text, values);
   else log.warning(`${text}. {notices}`, values);
-  const ofNetwork = notices.find((notice) => notice.endsWith(NO_TRAFFIC));
-  if (ofNetwork !== undefined) {
-    health?.setProblem("network", ofNetwork.slice(0, -NO_TRAFFIC.length));
+  for (const [part, lost] of [["network", NO_TRAFFIC], ["disk", NO_SPACE]] as const) {
+    const found = notices.find((notice) => notice.endsWith(lost));
+    if (found !== undefined) health?.setProblem(part, found.slice(0, -lost.length));
   }
 }
 
@@ -86,6 +86,7 @@ export function logSeal(seal: Seal | undefined): void {
 }
 
 const NO_TRAFFIC = ", so no traffic is counted";
+const NO_SPACE = ", so no disk space is counted";
 
 /** A part of a machine that may count. */
 interface Part {
@@ -114,7 +115,7 @@ export function unmatchedNotices(
 ): string[] {
   const [interfaces, mounts] = [machine.interfaces(), machine.mounts()];
   const noTraffic = interfaces.some((it) => it.counted) ? "" : NO_TRAFFIC;
-  const noSpace = mounts.some((it) => it.counted) ? "" : ", so no disk space is counted";
+  const noSpace = mounts.some((it) => it.counted) ? "" : NO_SPACE;
   const isMeasured = interfaces.length > 0;
   const globs = includeNics.filter((glob) =>
     isMeasured && !interfaces.some(({ name }) => matchesGlob(name, glob))

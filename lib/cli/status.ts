@@ -211,7 +211,9 @@ function panelRows(
     : acceptedAtMs === undefined
     ? ` (${failures} so far)`
     : ` (${failures} since the last report)`;
-  const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}`;
+  // In an outage the first line has it.
+  const action = transport && error?.action ? ` \u2192 ${error.action}` : "";
+  const failure = error && `${duration(nowMs - error.atMs)} ago${count}: ${error.text}${action}`;
   return [
     ["Panel", connection],
     ["Last report", report],

@@ -61,7 +61,7 @@ no connection to {peer}: {why}
 -> see whether it has an address that may be used, and a free port: ip addr; ss -s
 = host unreachable ~ /host is (?:unreachable|down)/
 no connection to {peer}: {why}
--> see whether that machine is on: ping -c 3 {address}
+-> if it answers ping -c 3 {address}, its firewall rejects port {port} (nft list ruleset || iptables-save); if not, see whether it is on
 -> see which route leads there: {ip} route get {address}
 -> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = offline ~ /unreachable|leads nowhere|prohibited|is down/
@@ -253,6 +253,9 @@ Cloudflare asks this machine to prove that it is a browser: {answer}
 = cloudflare ~ @Cloudflare's page
 Cloudflare answers in place of the panel: {answer}
 -> {cloudflare}
+= no ICP filing ~ /Non-compliance ICP|\u672a.{0,9}\u5907\u6848/
+a provider blocks this name, as it has no ICP filing: {answer}
+-> complete the ICP filing of {host}, or reach the panel through a server outside mainland China
 = web firewall ~ @web firewall
 a web firewall answers in place of the panel: {answer}
 -> have it let /api/clients/ pass (white list): agents can't pass checks meant for browsers

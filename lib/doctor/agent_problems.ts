@@ -25,11 +25,13 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
   authorities: "some certificates can't be loaded",
   remote: "remote control is off",
   network: "no traffic is counted",
+  disk: "no disk space is counted",
   terminal: "terminals don't work",
 };
 
 const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
   metrics: "free that port, or choose another one by --metrics",
+  disk: "correct --include-mountpoint by the paths that `findmnt` shows",
   network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
 };
 

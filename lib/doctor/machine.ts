@@ -113,7 +113,7 @@ function judgeCounted(here: Here, machine: Machine, of: "nics" | "mountpoint"): 
     const shown = names.slice(0, MAX_NAMES).join(", ") + (names.length > MAX_NAMES ? ", …" : "");
     return finding(
       of === "nics" && counted.length === 0 ? "failed" : "warning",
-      `${notice}; those of this machine: ${shown || "none"}`,
+      shown === "" ? notice : `${notice}; those of this machine: ${shown}`,
       `name existing ones: ${given(here, `--${flag} NAMES`)}`,
       `or leave that option out: ${given(here, `--unset ${flag}`)}`,
     );

@@ -17,7 +17,7 @@ import { byLastError, type Known } from "./service_log.ts";
 
 /** A service that was started again so often, and a moment ago, will not last. */
 const MANY_RESTARTS = 2;
-const LATELY_STARTED_MS = 120_000;
+const LATELY_STARTED_MS = 20_000;
 /** One that was killed so lately may be killed again. */
 const LATELY_KILLED_MS = 3_600_000;
 

@@ -137,8 +137,7 @@ export class Shell {
    */
   async canLookUp(): Promise<boolean> {
     const [address] = await this.#lookUp("resolve", "127.0.0.1") ?? [];
-    // A machine that has IPv6 alone gets it as an address of that.
-    return address?.replace("::ffff:", "") === "127.0.0.1";
+    return address === "127.0.0.1";
   }
 
   async #lookUp(verb: "resolve" | "hosts", name: string): Promise<string[] | undefined> {
@@ -146,7 +145,9 @@ export class Shell {
       throw new TypeError(`Cannot resolve ${JSON.stringify(name)}: unusual characters`);
     }
     const answer = await this.#askUntilFree(`${verb} ${name}`, LOOKUP_MS);
-    return answer?.split(" ").filter((address) => ipFamily(address) !== undefined);
+    // A machine that has IPv6 alone gets those of IPv4 as addresses of that.
+    return answer?.split(" ").map((address) => address.replace(/^::ffff:(?=\d+\.)/i, ""))
+      .filter((address) => ipFamily(address) !== undefined);
   }
 
   /**

@@ -76,6 +76,7 @@ export const PROBLEM_PARTS = [
   "authorities",
   "remote",
   "network",
+  "disk",
   "terminal",
 ] as const;
 

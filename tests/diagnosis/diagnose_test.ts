@@ -78,7 +78,7 @@ connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does 
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family
 → no usable family: no connection to panel.example port 443 (2001:db8::7): this machine has no address of that family ⇒ this machine has no IPv6: give the panel's name an IPv4 address, too
 connect Cannot connect to panel.example port 443 (192.0.2.7): host is unreachable
-→ host unreachable: no connection to panel.example port 443 (192.0.2.7): host is unreachable ⇒ see whether that machine is on: ping -c 3 192.0.2.7
+→ host unreachable: no connection to panel.example port 443 (192.0.2.7): host is unreachable ⇒ if it answers ping -c 3 192.0.2.7, its firewall rejects port 443 (nft list ruleset || iptables-save); if not, see whether it is on
 connect Cannot connect to panel.example port 443 (2001:db8::7): network is unreachable
 → offline: no connection to panel.example port 443 (2001:db8::7): network is unreachable ⇒ see whether this machine is online and has a route there: ip addr; ip -6 route get 2001:db8::7
 connect Cannot connect to panel.example port 443 (192.0.2.7): no answer within 10 s
@@ -201,6 +201,10 @@ answer server=cloudflare 521 error code: 521
 → cloudflare: Cloudflare answers in place of the panel: status 521, "error code: 521", by "cloudflare" ⇒ see on the panel's machine whether it, or the proxy in front of it, listens (ss -ltn) and lets Cloudflare's addresses in
 answer server=cloudflare 403 error code: 1020
 → cloudflare: Cloudflare answers in place of the panel: status 403, "error code: 1020", by "cloudflare" ⇒ correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it
+answer server=Beaver 403 <html><title>Non-compliance ICP Filing</title>
+→ no ICP filing: a provider blocks this name, as it has no ICP filing: status 403 and a page of HTML, "Non-compliance ICP Filing", by "Beaver" ⇒ complete the ICP filing of panel.example, or reach the panel through a server outside mainland China
+answer url=http://panel.example 403 <html><title>该域名未完成备案</title>
+→ no ICP filing: a provider blocks this name, as it has no ICP filing: status 403 and a page of HTML, "该域名未完成备案" ⇒ complete the ICP filing of panel.example, or reach the panel through a server outside mainland China
 answer 403 <title>雷池 WAF</title>
 → web firewall: a web firewall answers in place of the panel: status 403 and a page of HTML, "雷池 WAF" ⇒ have it let /api/clients/ pass (white list): agents can't pass checks meant for browsers
 answer 200 <title>Checking your browser</title>

@@ -23,6 +23,7 @@ Deno.test("agentProblems() say of each part what it can't do", () => {
     gpu: "graphics cards can't be measured: why",
     remote: "remote control is off",
     authorities: "some certificates can't be loaded: why",
+    disk: "no disk space is counted: why",
     network: "no traffic is counted: why",
     terminal: "terminals don't work: why",
   };

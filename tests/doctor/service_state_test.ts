@@ -63,8 +63,8 @@ timed.test("the service is judged by its manager, and by the last error in its l
         "warning: x (systemd) is running, and does not start at boot → start it at boot: systemctl enable x",
       ],
       [
-        ["NRestarts=3", { runsFor: 30, lastError: "agent: Cannot report: why" }],
-        "warning: x (systemd) is running, and starts at boot; systemd has started it again 3 times, the last time 30 s ago; the last error in its log: agent: Cannot report: why → see why it ended: journalctl -u x -n 50",
+        ["NRestarts=3", { runsFor: 15, lastError: "agent: Cannot report: why" }],
+        "warning: x (systemd) is running, and starts at boot; systemd has started it again 3 times, the last time 15 s ago; the last error in its log: agent: Cannot report: why → see why it ended: journalctl -u x -n 50",
       ],
       [
         ["NRestarts=1", { runsFor: 600, lastDeath: "its process was ended by SIGKILL" }],
