@@ -26,9 +26,6 @@ const TERM_GRACE_MS = 5000;
 /** How often it is checked meanwhile whether all processes have exited. */
 const POLL_MS = 20;
 
-/** How often processes are looked for that were started while others were killed. */
-const KILL_PASSES = 3;
-
 /** Time for output that is still in the pipes when the shell has exited. */
 const LATE_OUTPUT_MS = 200;
 
@@ -61,8 +58,7 @@ export async function runCommand(
   } catch (error) {
     return { output: describeError(error), exitCode: NOT_STARTED };
   }
-  const stdout = outputs.read(child.stdout);
-  const stderr = outputs.read(child.stderr);
+  const output = new CommandOutput(outputs, child);
   const over = new AbortController();
   // A shell that exits before it has read all of it is no error.
   new Blob([command, "\n"]).stream().pipeTo(child.stdin, over).catch(() => {});
@@ -71,46 +67,38 @@ export async function runCommand(
   if (signal.aborted) programs.killGroup(child.pid, "SIGKILL");
   const { code } = await child.status;
   over.abort();
-  await settlesWithin(Promise.all([stdout.ended, stderr.ended]), LATE_OUTPUT_MS, { signal });
-  outputs.drain(stdout);
-  outputs.drain(stderr);
+  await settlesWithin(output.ended, LATE_OUTPUT_MS, { signal });
+  output.drain();
   const seconds = options.timeoutMs / 1000;
-  const output = new CommandOutput(outputs, {
-    streams: [stdout.output, stderr.output],
-    note: inTime ? "" : `[ended after ${seconds} s: the command took too long]`,
-  });
+  if (!inTime) output.note = `[ended after ${seconds} s: the command took too long]`;
   if (signal.aborted) output.release();
   signal.throwIfAborted();
   return { output, exitCode: inTime ? code : TIMED_OUT };
 }
 
-/** Ends a process group and all descendants of its leader: by SIGTERM, and what is left by SIGKILL. */
+/**
+ * Ends a process group and all descendants of its leader: by SIGTERM, and what is left by SIGKILL, twice
+ * since one that was killed may have started another.
+ */
 async function endTree(
   programs: Programs,
   { pid: leader, signal }: { pid: number; signal: AbortSignal },
 ): Promise<void> {
-  let known = await treeOf(programs, leader);
+  let known: ProcessStat[] = [];
   const alive = () =>
     known.filter(({ pid, startTicks }) => {
       const now = programs.process(pid);
       return now !== undefined && !now.hasExited && now.startTicks === startTicks;
     });
-  const send = (name: Deno.Signal) => {
+  for (const name of ["SIGTERM", "SIGKILL", "SIGKILL"] as const) {
+    known = await treeOf(programs, leader, alive());
     // The whole group at once, before one of it can start another.
     programs.killGroup(leader, name);
     for (const { pid, processGroupId } of alive()) {
       if (processGroupId !== leader) programs.kill(pid, name);
     }
-  };
-  send("SIGTERM");
-  for (const endMs = performance.now() + TERM_GRACE_MS; performance.now() < endMs;) {
-    if (signal.aborted || alive().length === 0) break;
-    await delay(POLL_MS);
-  }
-  for (let pass = 0; pass < KILL_PASSES && alive().length > 0; pass++) {
-    known = await treeOf(programs, leader, alive());
-    send("SIGKILL");
-    await delay(1);
+    const endMs = performance.now() + (name === "SIGTERM" ? TERM_GRACE_MS : POLL_MS);
+    while (performance.now() < endMs && !signal.aborted && alive().length > 0) await delay(POLL_MS);
   }
 }
 
@@ -118,7 +106,7 @@ async function endTree(
 async function treeOf(
   programs: Programs,
   leader: number,
-  others: readonly ProcessStat[] = [],
+  others: readonly ProcessStat[],
 ): Promise<ProcessStat[]> {
   const all = await programs.processes();
   const children = Map.groupBy(all, ({ parentPid }) => parentPid);

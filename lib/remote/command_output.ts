@@ -1,4 +1,5 @@
 import { OutputReader } from "../host/output_reader.ts";
+import type { LongText } from "../types.ts";
 import { LargeGarbage } from "../host/memory_release.ts";
 
 /** Limit of one command's output; the rest is cut off. */
@@ -154,33 +155,38 @@ class StreamOutput {
   }
 }
 
-export type { StreamOutput };
-
 /** Both streams of a command, the first one before the second. */
-export class CommandOutput {
+export class CommandOutput implements LongText {
   readonly #outputs: CommandOutputs;
-  readonly #streams: readonly [StreamOutput, StreamOutput];
-  readonly #note: string;
+  readonly #readers: readonly [OutputReader<StreamOutput>, OutputReader<StreamOutput>];
+  /** The last line. */
+  note = "";
 
-  /** @param options `note`: the last line. */
-  constructor(
-    outputs: CommandOutputs,
-    { streams, note }: { streams: readonly [StreamOutput, StreamOutput]; note: string },
-  ) {
+  /** Reads what a command prints. */
+  constructor(outputs: CommandOutputs, { stdout, stderr }: Deno.ChildProcess) {
     this.#outputs = outputs;
-    this.#streams = streams;
-    this.#note = note;
+    this.#readers = [outputs.read(stdout), outputs.read(stderr)];
+  }
+
+  /** Settles when both streams have ended. */
+  get ended(): Promise<unknown> {
+    return Promise.all(this.#readers.map(({ ended }) => ended));
+  }
+
+  /** Throws away what comes from now on. */
+  drain(): void {
+    for (const reader of this.#readers) this.#outputs.drain(reader);
   }
 
   /** Bytes of the output that are kept: hardly more than its characters. */
   get length(): number {
-    const [out, err] = this.#streams;
+    const [{ output: out }, { output: err }] = this.#readers;
     return out.keptBytes + err.keptBytes;
   }
 
   /** The whole text in pieces, with a note where something was cut off. */
   *[Symbol.iterator](): Generator<string> {
-    const [out, err] = this.#streams;
+    const [{ output: out }, { output: err }] = this.#readers;
     const errBytes = Math.min(
       err.keptBytes,
       Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),
@@ -189,7 +195,7 @@ export class CommandOutput {
     const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
     const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
     let endsLine = true;
-    for (const part of [out.pieces(outBytes), err.pieces(errBytes), [cut], [this.#note]]) {
+    for (const part of [out.pieces(outBytes), err.pieces(errBytes), [cut], [this.note]]) {
       let isFirst = true;
       for (const text of part) {
         if (text === "") continue;
@@ -203,6 +209,6 @@ export class CommandOutput {
 
   /** Forgets it. */
   release(): void {
-    for (const stream of this.#streams) this.#outputs.release(stream);
+    for (const { output } of this.#readers) this.#outputs.release(output);
   }
 }

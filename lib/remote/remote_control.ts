@@ -22,31 +22,22 @@ export interface RemotePanel extends FilePanel {
   readonly opener: WebSocketOpener;
 }
 
-/** Handles the panel's orders of one kind, or refuses them. */
-interface OrderHandler<Order> {
-  /** Neither waits nor throws, whatever the panel sends. */
-  handle(order: Order): void;
-  /** Ends what is in progress; resolves when nothing of it is left. */
-  close?(): Promise<void>;
-}
-
 /** An order that remote control handles. */
 export type RemoteOrder = Exclude<PanelOrder, { kind: "probe" }>;
 
-type OrderKind = RemoteOrder["kind"];
+type LongOrder = RemoteOrder & { kind: "too long" };
 
-/** The order of a kind. */
-type OrderOf<Kind extends OrderKind> = {
-  [Each in Kind]: RemoteOrder & { readonly kind: Each };
-}[Kind];
+/** The panel waits for the configuration for 20 s. */
+const CONFIG_EXPIRES_MS = 20_000;
 
-type OrderHandlers = { readonly [Kind in OrderKind]: OrderHandler<OrderOf<Kind>> };
+/** Memory of a configuration, roughly. */
+const CONFIG_BYTES = 8192;
 
 /** Limit for ending everything, as the agent ends. */
 const CLOSE_MS = STOP_RESULTS_MS + 50;
 
 /** What of a panel is refused where remote control is off; its configuration is not. */
-const REFUSED: Readonly<Partial<Record<OrderKind, string>>> = {
+const REFUSED: Readonly<Partial<Record<RemoteOrder["kind"], string>>> = {
   "command": "a command",
   "terminal": "a terminal",
   "file": "a file request",
@@ -58,9 +49,15 @@ const REFUSED: Readonly<Partial<Record<OrderKind, string>>> = {
 export class RemoteControl {
   /** Gets the first order that is refused, and nothing where remote control is on. */
   #observer: ProblemObserver | undefined;
+  readonly #commands: Commands;
   readonly #terminals: Terminals;
+  readonly #files: Files;
+  readonly #versionSwitch: VersionSwitch;
+  readonly #sender: PanelSender;
+  readonly #config: Config;
+  readonly #requested = new RecentIds();
+  readonly #configs = new ResultQueue();
   readonly #longLog = LogRateLimit.once();
-  readonly #handlers: OrderHandlers;
 
   /** @param programs `undefined` when remote control is off: all but the configuration is refused. */
   constructor(
@@ -71,41 +68,57 @@ export class RemoteControl {
   ) {
     this.#observer = programs === undefined ? observer : undefined;
     const { sender, opener } = panel;
+    this.#sender = sender;
+    this.#config = config;
     const idleMs = config.terminalIdleMinutes * 60_000;
     this.#terminals = new Terminals(programs, opener, { idleMs });
-    const commands = new Commands(programs, sender, {
-      timeoutMs: config.execTimeoutMinutes * 60_000,
+    const timeoutMs = config.execTimeoutMinutes * 60_000;
+    this.#commands = new Commands(programs, sender, { timeoutMs });
+    this.#files = new Files(programs, panel, { isAllowed: config.remoteFiles });
+    this.#versionSwitch = new VersionSwitch(programs, {
+      allowDowngrade: config.allowDowngrade,
+      // A sealed process can't look for one.
+      obstacle: programs && updateObstacle(config),
     });
-    const files = new Files(programs, panel, { isAllowed: config.remoteFiles });
-    this.#handlers = {
-      "command": commands,
-      "terminal": this.#terminals,
-      "file": files,
-      "too long": { handle: (order) => this.#refuseLong(order, { commands, files }) },
-      "startup config": new StartupConfigs(sender, config),
-      // A sealed process can't look for an obstacle.
-      "switch version": new VersionSwitch(programs, {
-        allowDowngrade: config.allowDowngrade,
-        obstacle: programs && updateObstacle(config),
-      }),
-    };
   }
 
-  /** Handles an order. Neither waits nor throws. */
-  handle<Kind extends OrderKind>(order: OrderOf<Kind>): void {
+  /** Handles an order. Neither waits nor throws, whatever the panel sends. */
+  handle(order: RemoteOrder): void {
     const refused = REFUSED[order.kind];
     if (this.#observer !== undefined && refused !== undefined) {
       this.#observer.setProblem("remote", `${refused} of the panel was refused`);
       this.#observer = undefined;
     }
-    this.#handlers[order.kind].handle(order);
+    switch (order.kind) {
+      case "command":
+        return this.#commands.handle(order);
+      case "terminal":
+        return this.#terminals.handle(order);
+      case "file":
+        return this.#files.handle(order);
+      case "too long":
+        return this.#refuseLong(order);
+      case "startup config":
+        return this.#sendConfig(order.requestId);
+      case "switch version":
+        return this.#versionSwitch.handle(order);
+    }
+  }
+
+  /** Tells the panel the configuration, without any secret, also when remote control is off. */
+  #sendConfig(requestId: string): void {
+    if (!this.#requested.add(requestId)) return;
+    const config = { version: VERSION, ...publicConfig(this.#config) };
+    this.#configs.add({
+      name: `the configuration for request ${requestId}`,
+      bytes: CONFIG_BYTES,
+      expiresAfterMs: CONFIG_EXPIRES_MS,
+      send: (signal) => this.#sender.sendStartupConfig({ requestId, config }, signal),
+    });
   }
 
   /** Answers an order that was not read with its size and the limit, and logs the first one. */
-  #refuseLong(
-    { method, orderId, lengthBytes, limitBytes }: OrderOf<"too long">,
-    { commands, files }: { commands: Commands; files: Files },
-  ): void {
+  #refuseLong({ method, orderId, lengthBytes, limitBytes }: LongOrder): void {
     this.#longLog.write(() =>
       getLogger("remote").warning(
         "Refused an order of the panel, {method}, of {lengthBytes} bytes: at most {limitBytes} are taken",
@@ -114,8 +127,8 @@ export class RemoteControl {
     );
     if (orderId === undefined) return;
     const reason = `it has ${lengthBytes} bytes, and at most ${limitBytes} are taken`;
-    if (method === "agent.exec") commands.refuseLong(orderId, reason);
-    if (method === "agent.file") files.refuseLong(orderId, `too long a request: ${reason}`);
+    if (method === "agent.exec") this.#commands.refuseLong(orderId, reason);
+    if (method === "agent.file") this.#files.refuseLong(orderId, `too long a request: ${reason}`);
   }
 
   /** Handles a dead connection to the panel: those of terminals are likely to be dead, too. */
@@ -128,43 +141,7 @@ export class RemoteControl {
    * panel does not take the results of commands or a process can't be killed, else no time.
    */
   async close(): Promise<void> {
-    const closing = Object.values(this.#handlers).map((handler) => handler.close?.());
-    await settlesWithin(Promise.all(closing), CLOSE_MS);
-  }
-}
-
-/** The panel waits for the configuration for 20 s. */
-const EXPIRES_MS = 20_000;
-
-/** Memory of a configuration, roughly. */
-const CONFIG_BYTES = 8192;
-
-/** Tells the panel the configuration, without any secret; also when remote control is off. */
-export class StartupConfigs {
-  readonly #sender: PanelSender;
-  readonly #config: Config;
-  readonly #recent = new RecentIds();
-  readonly #results = new ResultQueue();
-
-  constructor(sender: PanelSender, config: Config) {
-    this.#sender = sender;
-    this.#config = config;
-  }
-
-  /** Sends the configuration; a duplicate is ignored. */
-  handle({ requestId }: PanelOrder & { kind: "startup config" }): void {
-    if (!this.#recent.add(requestId)) return;
-    const config = { version: VERSION, ...publicConfig(this.#config) };
-    this.#results.add({
-      name: `the configuration for request ${requestId}`,
-      bytes: CONFIG_BYTES,
-      expiresAfterMs: EXPIRES_MS,
-      send: (signal) => this.#sender.sendStartupConfig({ requestId, config }, signal),
-    });
-  }
-
-  /** Drops what has not been sent. */
-  async close(): Promise<void> {
-    await this.#results.close();
+    const closing = [this.#commands, this.#terminals, this.#files, this.#configs];
+    await settlesWithin(Promise.all(closing.map((it) => it.close())), CLOSE_MS);
   }
 }

@@ -25,8 +25,7 @@ export class VersionSwitch {
   readonly #allowDowngrade: boolean;
   readonly #log = getLogger("remote");
   /** The last refusal: the same one is logged once a minute at most, and another at once. */
-  #refusal = "";
-  #refusalLog = new LogRateLimit();
+  #refusal = { shown: "", log: new LogRateLimit() };
   readonly #soonLog = new LogRateLimit();
   #isRunning = false;
   #startedAtMs = -Infinity;
@@ -48,12 +47,9 @@ export class VersionSwitch {
   /** Starts an update, or logs why not: the protocol has no answer. */
   handle({ version }: PanelOrder & { kind: "switch version" }): void {
     const programs = this.#programs;
-    const refusal = programs === undefined
-      ? "remote control is off"
-      : refusalOf(nameOf(version), this.#allowDowngrade) ?? this.#obstacle;
-    if (programs === undefined || refusal !== undefined) {
-      return this.#refuse(version, refusal ?? "");
-    }
+    if (programs === undefined) return this.#refuse(version, "remote control is off");
+    const refusal = refusalOf(nameOf(version), this.#allowDowngrade) ?? this.#obstacle;
+    if (refusal !== undefined) return this.#refuse(version, refusal);
     const nowMs = performance.now();
     if (this.#isRunning || nowMs - this.#startedAtMs < MIN_INTERVAL_MS) {
       const minutes = Math.round((nowMs - this.#startedAtMs) / 60_000);
@@ -88,9 +84,8 @@ export class VersionSwitch {
 
   #refuse(version: string, refusal: string): void {
     const shown = `${quoteStart(version)}: ${refusal}`;
-    if (shown !== this.#refusal) this.#refusalLog = new LogRateLimit();
-    this.#refusal = shown;
-    this.#refusalLog.write((more) =>
+    if (shown !== this.#refusal.shown) this.#refusal = { shown, log: new LogRateLimit() };
+    this.#refusal.log.write((more) =>
       this.#log.warning("Refused to switch to version {version}: {refusal}{more}", {
         version: quoteStart(version),
         refusal,

@@ -2,13 +2,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { publicConfig } from "../../lib/config/public_config.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Programs } from "../../lib/host/programs.ts";
-import { RemoteControl, StartupConfigs } from "../../lib/remote/remote_control.ts";
+import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { ShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { FakePanel, FakeSender } from "./fake_panel.ts";
+import { FakePanel } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -471,25 +471,20 @@ Deno.test("RemoteControl refuses what is off, what runs from sources, and what i
   }
 });
 
-Deno.test("StartupConfigs tries for 20 s to send the configuration, until it is closed", async () => {
-  for (
-    const [outageMs, closesAtMs, sent] of [[10_000, 600_000, 1], [60_000, 600_000, 0], [
-      60_000,
-      100,
-      0,
-    ]] as const
-  ) {
+Deno.test("RemoteControl.handle() tries for 20 s to send the configuration, until it is closed", async () => {
+  const table = [[10_000, 600_000, 1], [60_000, 600_000, 0], [60_000, 100, 0]] as const;
+  for (const [outageMs, closesAtMs, sent] of table) {
     using time = new FakeTime();
-    const sender = new FakeSender();
-    sender.beforeEach = () => {
+    const panel = new FakePanel();
+    panel.sender.beforeEach = () => {
       if (performance.now() < outageMs) throw new Error("the panel is away");
     };
-    const configs = new StartupConfigs(sender, configOf());
-    configs.handle({ kind: "startup config", requestId: "a" });
+    const control = new RemoteControl(undefined, panel, config);
+    control.handle({ kind: "startup config", requestId: "a" });
     await time.run(closesAtMs);
     assertEquals(time.timers, closesAtMs === 100 ? 1 : 0);
-    await configs.close();
-    assertEquals([sender.startupConfigs.length, time.timers], [sent, 0]);
+    await control.close();
+    assertEquals([panel.sender.startupConfigs.length, time.timers], [sent, 0]);
   }
 });
 
