@@ -76,19 +76,6 @@ timed.test("DarwinDiskCollector counts a container once, by its available space,
   await assertRejects(() => mac.minute(), SyntaxError, "nonsense");
 });
 
-timed.test("DarwinDiskCollector keeps another machine's answer while it is mounted", async (time) => {
-  const mac = new Mac(time, ["/", "/Volumes/share"]);
-  await mac.minute();
-  mac.slow.resolve(STICK);
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
-  mac.slow = Promise.withResolvers();
-  assertEquals([mac.look(), await mac.minute()], [[620, 1_050], [620, 1_050]]);
-  mac.mounts = MOUNTS;
-  assertEquals(await mac.minute(), [600, 1_000]);
-  mac.mounts += SHARE;
-  assertEquals(await mac.minute(), [600, 1_000], "its old answer is forgotten");
-});
-
 const OTHERS = `devfs on /dev (devfs, local)
 map auto_home on /home (autofs, automounted)
 sshfs@macfuse0 on /Volumes/far (macfuse)

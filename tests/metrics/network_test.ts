@@ -190,31 +190,6 @@ for (const does of ["tells of all changes", "loses changes", "gives no counters"
       act(new Kernel(time, options));
     });
 
-  test("counts a bond and its members once, whenever they join and leave", (kernel) => {
-    const eth0 = kernel.make("eth0", 40);
-    const eth1 = kernel.make("eth1", 1_000);
-    kernel.step();
-    kernel.pass(eth1, 100);
-    const bond = kernel.make("bond0", 0, "bond");
-    kernel.join(eth1, bond);
-    kernel.pass(eth1, 1_000);
-    assertEquals(kernel.step(), [2_140, 1_100]);
-    assertEquals([kernel.rule("eth1"), kernel.rule("bond0")], ["bond slave of bond0", "bond"]);
-    kernel.pass(eth0, 30);
-    kernel.join(eth0, bond);
-    kernel.pass(eth0, 300);
-    kernel.pass(eth1, 20);
-    assertEquals(kernel.step(), [2_490, 350]);
-    kernel.join(eth1, undefined);
-    kernel.pass(eth1, 10);
-    assertEquals(kernel.step(), [2_500, 10]);
-    assertEquals(kernel.rule("eth1"), "has a device");
-    kernel.remove(bond);
-    kernel.pass(eth0, 2_100);
-    assertEquals(kernel.step(), [4_600, 2_100]);
-    assertEquals(kernel.counted(), ["eth0", "eth1"]);
-  });
-
   test("begins with a bond's own counters, whatever its members have", (kernel) => {
     kernel.make("eth0", 100, "card", kernel.make("bond0", 5_000, "bond"));
     assertEquals(kernel.step(), [5_000, undefined]);
@@ -386,15 +361,6 @@ timed.test("NetworkCollector.collect() counts a bridge's port only without an up
   kernel.make("ppp0", 900, "ppp");
   kernel.remove(eth0);
   assertEquals(kernel.counted(), ["office"]);
-});
-
-timed.test("NetworkCollector.collect() counts a card that leaves another one which carries it", (time) => {
-  const kernel = new Kernel(time);
-  const eth0 = kernel.make("eth0", 9);
-  const enP1 = kernel.make("enP1", 9, "card", eth0);
-  assertEquals(kernel.counted(), ["eth0"]);
-  kernel.join(enP1, undefined);
-  assertEquals(kernel.counted(), ["eth0", "enP1"]);
 });
 
 timed.test("NetworkCollector.collect() skips and names a malformed line, and throws where all are", (time) => {

@@ -122,17 +122,9 @@ Deno.test("PublicAddresses.lookup() queries the default services, over HTTPS onl
   const machine = new Machine({ ipServices: "default" });
   machine.own = addresses("eth0 2620:fe::fe");
   assertEquals(await machine.look(), [undefined, undefined, 8]);
-  const hosts = machine.asked.map((url) => url.replace(/(?<=[^/:])\/.*/, ""));
-  assertEquals(hosts.sort(), [
-    ...[
-      "https://1.1.1.1",
-      "https://4.ipw.cn",
-      "https://6.ipw.cn",
-      "https://[2606:4700:4700::1111]",
-    ],
-    ...["https://api-ipv4.ip.sb", "https://api-ipv6.ip.sb", "https://ipv4.icanhazip.com"],
-    "https://ipv6.icanhazip.com",
-  ]);
+  assertEquals(machine.asked.every((url) => url.startsWith("https://")), true);
+  // By address, where names are not resolved; and one within China.
+  assertEquals(machine.asked.filter((url) => /1\.1\.1\.1|::1111|ipw\.cn/.test(url)).length, 4);
 });
 
 timed.test("PublicAddresses.lookup() queries again after a day, or when the machine's addresses change", async (time) => {

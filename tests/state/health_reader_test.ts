@@ -224,17 +224,13 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
   assertEquals(read({ panels: [{ ...all, ...rest }] })?.panels, [{ ...all, ...rest }]);
   const odd = { transport: 1, failures: "1", error: { text: "no" }, lostTargets: [{ kind: "x" }] };
   assertEquals(read({ panels: [{ ...panel, ...odd, x: 1 }] })?.panels, [{ ...panel, ...none }]);
-  const problem = { part: "metrics", text: "no", sinceMs: 1 };
-  const parts = ["registration", "state", "ping", "metrics", "gpu", "authorities"];
-  const found = read({ problems: parts.map((part) => ({ ...problem, part })) })?.problems;
-  assertEquals(found?.map(({ part, text }) => [part, text]), parts.map((part) => [part, "no"]));
+  const problem = { part: "metrics", text: "no", sinceMs: 1 } as const;
+  assertEquals(read({ problems: [problem] })?.problems, [problem]);
   const unknown = [{ ...problem, part: "x" }, { ...problem, text: 1 }, { part: "ping", text: "" }];
   assertEquals(read({ problems: unknown, panels: 1 })?.problems, []);
-  assertEquals(read({ problems: "x", startedAtMs: "1" })?.startedAtMs, undefined);
   for (const lost of [{ panel: "p" }, { sinceMs: 1 }, { ...panel, sinceMs: 1e300 }, 1, null]) {
     assertEquals(read({ panels: [lost, panel] })?.panels.length, 1);
   }
-  assertEquals(read({ acceptedAtMs: "1" })?.acceptedAtMs, undefined);
   const wrong = [
     ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
     ...[{ pid: undefined }, { seal: "x".repeat(16 * 1024) }],
