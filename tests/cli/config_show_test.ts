@@ -73,16 +73,13 @@ Deno.test("runConfigShow() hides every secret, and names a file that others can 
     assertStringIncludes(text, "https://********@a.example/,https://b.example/…");
     assertStringIncludes(text, "c holds a secret and can be read by all users");
   }
-});
-
-Deno.test("runConfigShow() prints JSON by keys", () => {
   const { file, options } = JSON.parse(output(configOf("--config c --json")));
   assertEquals([file, options.interval], ["c", { value: "5", origin: "key interval of c" }]);
 });
 
 Deno.test("runConfigShow() lays options out by their groups, with proxies and notes", () => {
   const args = "-e https://p.example -t s3cret --transport http --interval 60";
-  const env = { HTTPS_PROXY: "http://me:s3cret@p.example:3128", no_proxy: "localhost" };
+  const env = { HTTPS_PROXY: "http://u:s3@cret@p.example:3128", no_proxy: "localhost" };
   const lines = output(configOf(args), env).split("\n");
   assertEquals(lines.slice(0, 5), [
     "Configuration file: none",
@@ -102,15 +99,6 @@ Deno.test("runConfigShow() lays options out by their groups, with proxies and no
   const chinese = output(configOf("--lang zh"), env);
   assertMatch(chinese, /^配置文件：无\n\n面板\n[^]*\n\n代理\n/);
   assertMatch(chinese, /^ {2}rediscover +关闭 +默认$/m);
-});
-
-Deno.test("runConfigShow() hides all of a password with an @ in it, and one without a scheme before it", async () => {
-  const proxy = (url: string) =>
-    JSON.parse(output(configOf("--json"), { HTTPS_PROXY: url })).proxies.HTTPS_PROXY.value;
-  await same(proxy, [
-    ["me@corp:s3@cret@p.example:1", "http://********@p.example:1"],
-    ["http://u:s3@cret@p.example", "http://********@p.example"],
-  ]);
 });
 
 inFolder.test("runConfigShow() names the installed service's file and its saved proxies", (folder) => {

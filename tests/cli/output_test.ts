@@ -17,12 +17,20 @@ import { onlyIf } from "../only_on.ts";
 
 const withoutTerminal = onlyIf(!Deno.stdout.isTerminal());
 
-withoutTerminal.test("terminalColumns() takes COLUMNS where the output is no terminal", () => {
+withoutTerminal.test("terminalColumns() asks the terminal that shows the output, and takes COLUMNS where there is none", () => {
   assertEquals(terminalColumns({ COLUMNS: "60" }), 60);
   for (const COLUMNS of ["", "0", "-1", "x", "1e3", "10000"]) {
     assertEquals(terminalColumns({ COLUMNS }), Infinity);
   }
   assertEquals(terminalColumns({}), Infinity);
+  using _terminal = replaced(Deno.stdout, { isTerminal: () => true });
+  using _size = replaced(Deno, { consoleSize: () => ({ columns: 72, rows: 24 }) });
+  assertEquals(terminalColumns({ COLUMNS: "60" }), 72);
+  const consoleSize = () => {
+    throw new Error("It has no size");
+  };
+  using _noSize = replaced(Deno, { consoleSize });
+  assertEquals(terminalColumns({ COLUMNS: "60" }), Infinity);
 });
 
 Deno.test("logToStandardError() begins with the notices, and writes for journald where it runs", async () => {
@@ -48,19 +56,6 @@ Deno.test("logToStandardError() begins with the notices, and writes for journald
     assertStringIncludes(linesOf(false, "--log-level", "debug").at(-1) ?? "", "agent: x");
     return Promise.resolve();
   });
-});
-
-Deno.test("terminalColumns() asks the terminal that shows the output, and not COLUMNS", () => {
-  using _terminal = replaced(Deno.stdout, { isTerminal: () => true });
-  {
-    using _size = replaced(Deno, { consoleSize: () => ({ columns: 72, rows: 24 }) });
-    assertEquals(terminalColumns({ COLUMNS: "60" }), 72);
-  }
-  const consoleSize = () => {
-    throw new Error("It has no size");
-  };
-  using _noSize = replaced(Deno, { consoleSize });
-  assertEquals(terminalColumns({ COLUMNS: "60" }), Infinity);
 });
 
 Deno.test("logToStandardError() writes for a person at a terminal, in colors unless NO_COLOR is set", async () => {

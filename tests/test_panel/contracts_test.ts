@@ -65,7 +65,7 @@ Deno.test("a report is checked as the panel checks it, and against the contract"
 "up":20480 => "up":9223372036854775807                 → 500
 "uptime":1234567, =>                                   → report: uptime is missing
 "usage" => "cores":2,"usage"                           → report: cpu.cores is not part of the contract
-"uptime" => "__proto__":1,"uptime"                     → report: __proto__ is not part of the contract
+"uptime" => "constructor":1,"uptime"                     → report: constructor is not part of the contract
 "uptime":1234567 => "uptime":null                      → report: uptime is null
 "usage":12.5 => "usage":0                              → report: cpu.usage is not allowed: 0
 "uptime":1234567 => "uptime":-1                        → report: uptime is not allowed: -1
