@@ -263,7 +263,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
   "agent/": [1290, 1945],
   "async/": [147, 218],
-  "cli/": [1953, 2655],
+  "cli/": [1954, 2668],
   "config/": [1860, 1872],
   "demo/": [1096, 874],
   "diagnosis/": [766, 376],
@@ -286,7 +286,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 14_010;
+const OTHER_TESTS_BUDGET = 14_030;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {
