@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1290, 1945],
+  "agent/": [1294, 1945],
   "async/": [147, 218],
   "cli/": [1954, 2668],
   "config/": [1860, 1872],
@@ -276,9 +276,9 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "net/": [2253, 3404],
   "panel/": [3225, 4260],
   "parse/": [1458, 1784],
-  "probe/": [708, 1193],
+  "probe/": [708, 1152],
   "remote/": [2809, 4277],
-  "sandbox/": [1216, 1751],
+  "sandbox/": [1223, 1742],
   "service/": [2800, 3458],
   "state/": [973, 1525],
   "traffic/": [621, 930],

@@ -4,7 +4,7 @@ import { Prober } from "../../lib/probe/prober.ts";
 import { AnsweringTargets, ProbeSchedule } from "../../lib/probe/schedule.ts";
 import type { Probe, ProbeResult, ProbeTask } from "../../lib/types.ts";
 import { FakeTime, timed } from "../fake_time.ts";
-import { fakePolicy, fakeResolver, policyOf } from "./fake_names.ts";
+import { fakePolicy } from "./fake_names.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
 import { sameLater } from "../cases.ts";
 import { testsWith } from "../tests_with.ts";
@@ -328,34 +328,6 @@ withBench.test("ProbeSchedule gives two results of a dual probe, and one of the 
   assertEquals(bench.runs.length, 3);
   await bench.time.run(200);
   assertEquals(bench.runs.length, 4);
-});
-
-Deno.test("ProbeSchedule sends nothing to any target of a probe that no probe may reach", async () => {
-  for (const allowLocal of [false, true]) {
-    using time = new FakeTime();
-    const pinged: string[] = [];
-    const ping = (address: string) => {
-      pinged.push(address);
-      return Promise.resolve(`64 bytes from ${address}: icmp_seq=1 ttl=64 time=1 ms`);
-    };
-    // Names lead to this machine.
-    const policy = policyOf(fakeResolver(() => ["127.0.0.1"]), { allowLocal });
-    const results: ProbeResult[] = [];
-    const prober = new Prober({ ping }, policy);
-    const schedule = new ProbeSchedule(prober, (result) => void results.push(result));
-    const lines = await collectedDebugLog(async () => {
-      schedule.runOnce({ id: 1, kind: "auto", target: "here", reference: "here" });
-      schedule.runOnce({ id: 2, kind: "dual", target: "169.254.169.254:1" });
-      await time.pass(5_000, { stepMs: 100 });
-      schedule.stop();
-    });
-    assertEquals(pinged, allowLocal ? ["127.0.0.1"] : [], "both measure the same at once");
-    const values = (id: number) =>
-      results.filter(({ taskId }) => taskId === id).map(({ valueMs }) => valueMs);
-    assertEquals(values(1), allowLocal ? [1, 1] : [-1, -1]);
-    assertEquals(values(2), [-1, -1]);
-    assert(lines.some((line) => line.includes("is a link-local address")));
-  }
 });
 
 const choice = (host: string) =>
