@@ -24,9 +24,6 @@ const PARALLEL_FILES = 8;
 interface CopyContext {
   readonly signal: AbortSignal;
   readonly folders: FolderReader;
-  /** Makes the names of temporary files unique. */
-  readonly temporaryName: string;
-  temporaryFiles: number;
   /** Devices, FIFOs, sockets, and names that are not UTF-8, which were left out. */
   skipped: number;
   /** The folder that is made; a mount may show it somewhere in the source. */
@@ -99,8 +96,7 @@ async function copyAll(
 ): Promise<number> {
   const info = await Deno.lstat(source);
   if (info.isDirectory) await refuseCopyIntoItself(source, destination);
-  const temporaryName = `.komari-copy-${crypto.randomUUID()}.part`;
-  const context = { signal, folders, temporaryName, temporaryFiles: 0, skipped: 0 };
+  const context = { signal, folders, skipped: 0 };
   // The folders above are those that the path names; from here on no link is followed.
   const into = await HeldFolder.open(posix.dirname(destination), { followsLink: true });
   await using _ = into;
@@ -140,11 +136,11 @@ async function copyEntry(entry: Entry, context: CopyContext): Promise<void> {
     if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
     const info = await Deno.lstat(source);
     if (info.isSymlink) {
-      await replaceWith(entry, context, async (temporary) => {
+      await replaceWith(entry, async (temporary) => {
         await Deno.symlink(await Deno.readLink(source), temporary);
       });
     } else if (info.isFile) {
-      await replaceWith(entry, context, async (temporary) => {
+      await replaceWith(entry, async (temporary) => {
         await copyContent(source, { temporary, info, signal: context.signal });
       });
     } else if (info.isDirectory) {
@@ -196,10 +192,9 @@ async function copyFolder(
 /** Makes something under a temporary name, and gives it its own name when it is whole. */
 async function replaceWith(
   { into, name }: Entry,
-  context: CopyContext,
   make: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = into.entry(`${context.temporaryName}${++context.temporaryFiles}`);
+  const temporary = into.entry(`.komari-copy-${crypto.randomUUID()}.part`);
   try {
     await make(temporary);
     await Deno.rename(temporary, into.entry(name));

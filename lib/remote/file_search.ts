@@ -95,7 +95,8 @@ export async function searchFiles(
   const running = new Set<Promise<void>>();
   for (;;) {
     while (pending.length > 0 && running.size < PARALLEL_FOLDERS && !isOver()) {
-      const searching = searchFolder(pending.pop() ?? "").catch(() => signal.throwIfAborted())
+      // What can't be read is left out; that the time is over is seen by isOver().
+      const searching = searchFolder(pending.pop() ?? "").catch(() => {})
         .finally(() => running.delete(searching));
       running.add(searching);
     }

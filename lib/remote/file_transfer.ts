@@ -81,7 +81,6 @@ export class FileUploads {
     const receiving = this.#transfers.receive(ticket, {
       lengthBytes,
       async write(bytes) {
-        both.throwIfAborted();
         await writeFully(upload.handle, bytes, position);
         position += bytes.length;
       },
