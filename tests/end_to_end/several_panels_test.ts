@@ -7,6 +7,7 @@ import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 import { inFolder } from "../temp_folder.ts";
 
+const KEY = "wr0ng-k3y-0123";
 const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 
 Deno.test("one process reports to three panels, and trouble at one leaves the others alone", async () => {
@@ -92,7 +93,7 @@ inFolder.test("a panel that refuses to register the node does not hold up the re
   using further = await startTestPanel({ token: "t0ken-of-b" });
   const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
   await using agent = new AgentProcess(
-    ["--auto-discovery", "another-d1scovery-k3y", "-i", "0.2"],
+    ["--auto-discovery", KEY, "-i", "0.2"],
     {
       env: {
         ...{ AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder.path },
@@ -106,4 +107,6 @@ inFolder.test("a panel that refuses to register the node does not hold up the re
   const problems = readHealth([`${folder.path}/run`])?.problems;
   assertEquals(problems?.map(({ part }) => part), ["registration"]);
   assertEquals((await agent.stop()).code, 0);
+  assertEquals(agent.lines("Cannot register").length, 1, agent.output);
+  assertEquals([agent.output.includes(KEY), registering.registrations], [false, []]);
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -95,20 +95,6 @@ Deno.test("an agent with a key takes over the node of an official agent, if the 
   await strange.says("Ignored the node of the official agent in ");
   await strange.says("First report accepted");
   assertEquals(place.panel.registrations.length, 1);
-});
-
-Deno.test("an agent with a wrong key says so once, goes on, and shows no trace of the key", async () => {
-  using place = await Place.open();
-  await using agent = place.agent("--auto-discovery", "wr0ng-k3y-0123");
-  await agent.says("rejects the auto-discovery key");
-  await agent.stopsAtOnce();
-  assertMatch(
-    agent.output,
-    / warning panel: Cannot register: the panel rejects the auto-discovery key.*status 403, "Invalid .* \u2192 compare it /,
-  );
-  assertEquals(agent.lines("Cannot register").length, 1, agent.output);
-  assertEquals(agent.output.includes("wr0ng"), false);
-  assertEquals(place.panel.registrations, []);
 });
 
 Deno.test("an agent goes on trying to register, tells of it once, and ends at once when it is to", async () => {
