@@ -278,7 +278,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1458, 1784],
   "probe/": [708, 1152],
   "remote/": [2804, 4282],
-  "sandbox/": [1223, 1742],
+  "sandbox/": [1223, 1734],
   "service/": [2800, 3458],
   "state/": [973, 1525],
   "traffic/": [621, 930],

@@ -62,7 +62,7 @@ export function reportedFamilies(
 }
 
 /** The agent itself, and its connections to panels. */
-export function agentFamilies(health: readonly PanelHealth[], seal: string): MetricFamily[] {
+function agentFamilies(health: readonly PanelHealth[], seal: string): MetricFamily[] {
   const perPanel = (name: string, help: string, value: (it: PanelHealth) => number | undefined) =>
     gauge(name, help, health.map((it) => one(value(it), { panel: it.panel })));
   return [

@@ -6,7 +6,7 @@ import {
 import type { Shell } from "./shell.ts";
 
 /** The request to the helper shell after the seal. */
-export type LookupShell = Pick<Shell, "countProcesses">;
+type LookupShell = Pick<Shell, "countProcesses">;
 
 /** Age up to which a count of the shell is given again: each costs as much as a report does. */
 const COUNT_MAX_AGE_MS = 10_000;

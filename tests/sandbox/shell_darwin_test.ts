@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { attempt } from "../../lib/attempt.ts";
 import { type DarwinQuery, DarwinShell } from "../../lib/sandbox/shell_darwin.ts";
 import { writeExecutable } from "../executable.ts";
 import { isAlive } from "../exists.ts";
@@ -107,23 +107,14 @@ Deno.test("DarwinShell.ask() gives up on a command that hangs, and others answer
 });
 
 Deno.test("DarwinShell.close() ends what still runs", async () => {
-  let pid = 0;
+  let pid: number | undefined;
   {
-    await using shell = new CommandShell({
-      mount: 'echo $$ >"$0.pid"; while :; do read -r line <"$0.pipe"; done',
-    });
-    await new Deno.Command("mkfifo", { args: [`${shell.folder.path}/mount.pipe`] }).output();
+    await using shell = new CommandShell({ mount: 'echo $$ >"$0.pid"; exec /bin/sleep 60' });
     const asked = assertRejects(() => shell.ask("mounts"), Error);
-    while (pid === 0) {
-      await delay(10);
-      try {
-        pid = Number(await Deno.readTextFile(`${shell.folder.path}/mount.pid`));
-      } catch {
-        // It has not begun.
-      }
-    }
+    const read = () => attempt(() => Deno.readTextFileSync(`${shell.folder.path}/mount.pid`)) ?? "";
+    await realUntil(() => (pid = Number(read())) > 0);
     await shell.close();
     await asked;
   }
-  await realUntil(() => !isAlive(pid));
+  await realUntil(() => !isAlive(pid ?? NaN));
 });
