@@ -64,8 +64,8 @@ export class ShellNames implements SystemNames {
     return await RUNTIME_NAMES.lookUp(host);
   }
 
-  get nameServers(): readonly string[] {
-    return this.#shell?.nameServers ?? [];
+  get nameServers(): readonly string[] | undefined {
+    return this.#shell?.nameServers;
   }
 
   async lookUpHosts(host: string): Promise<readonly string[]> {

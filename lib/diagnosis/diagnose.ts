@@ -39,6 +39,13 @@ export const TOKEN_LENGTH = 22;
 /** What to do where no cause was seen. */
 export const LOOK = "run `komari-agent-deno doctor` to check each step";
 
+/** Most of Cloudflare's addresses for sites, and the ports that it forwards. */
+const CLOUDFLARE =
+  /^(?:104\.(?:1[6-9]|2[0-7])|172\.(?:6[4-9]|7[01])|188\.114|162\.159|2606:4700)[.:]/;
+const FORWARDED: ReadonlySet<number> = new Set(
+  [80, 443, 2052, 2053, 2082, 2083, 2086, 2087, 2095, 2096, 8080, 8443, 8880],
+);
+
 /** A failure, and what is known of its way. */
 interface Failure {
   readonly seen: Seen;
@@ -106,6 +113,10 @@ const TESTS: Readonly<Record<string, (failure: Failure) => boolean>> = {
   "no login": ({ way }) => way.proxy?.login === undefined,
   loopback: ({ address }) => isLoopbackHost(address),
   plain: ({ way }) => way.url.protocol === "http:",
+  // The addresses that proxies of this machine give in place of real ones.
+  "fake address": ({ address }) => /^198\.1[89]\./.test(address),
+  "not forwarded": ({ address, way }) =>
+    CLOUDFLARE.test(address) && !FORWARDED.has(portOf(way.url)),
   variable: ({ way }) => way.token.isVariable,
   odd: ({ way }) => way.token.odd !== undefined,
   UUID: ({ way }) => way.token.isUuid,

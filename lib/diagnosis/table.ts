@@ -22,7 +22,10 @@ export function readCauses(): ReadonlyMap<string, readonly Row[]> {
 = configured name server ~ /configured name server/
 no address for {hop}: {why}
 -> correct {--custom-dns ADDRESS}, or leave it out
-= name or name server ~ /no such name, or/
+= no name server ~ /names no name server/
+no address for {hop}: {why}
+-> start what writes that file, or write it: rm -f /etc/resolv.conf; echo nameserver 1.1.1.1 >/etc/resolv.conf
+= name or name server ~ /, or the name server/
 no address for {hop}: {why}
 -> correct the name in {hopPlace} if it is wrong; else check the name server (cat /etc/resolv.conf)
 -> or ask another name server: {--custom-dns ADDRESS}
@@ -30,6 +33,10 @@ no address for {hop}: {why}
 no address for {hop}: {server}
 -> check the network (ip route) and the name server (cat /etc/resolv.conf)
 -> or ask another name server: {--custom-dns ADDRESS}
+= no usable address ~ /no address that/
+no address for {hop} that this machine can use
+-> correct the name in {hopPlace} if it is wrong; else add a DNS record for it (A, if this machine has no IPv6)
+-> see what the system finds: getent ahosts {host}
 = name ~ /no such name/
 no such name: {host}
 -> correct the name in {hopPlace}, or add a DNS record for it
@@ -47,6 +54,12 @@ no connection to {peer}: {why}
 = not on this machine ~ @loopback
 no connection to {peer}: {why}
 -> start the panel, if it is on this machine (ss -ltn); else correct {endpoint} (in a container, {address} is the container itself)
+= fake address ~ @fake address
+no connection to {peer}: {why}
+-> {address} is a fake IP of a proxy's DNS (Clash, sing-box): start that proxy, or have it leave {host} out (fake-ip-filter)
+= port of Cloudflare ~ @not forwarded
+no connection to {peer}: {why}
+-> {address} is Cloudflare's, which does not forward port {port}: use 443 or 8443 there (80 or 8080 without TLS), or a name of "DNS only"
 = refused ~ /refused/
 no connection to {peer}: {why}
 -> start the panel if none listens (ss -ltn); else correct {endpoint} or a firewall
@@ -158,6 +171,9 @@ connected to {host}, and {why}
 = closes pulls ~ @pull & @accepted before
 a request that waits for orders was ended: {why}
 -> if it repeats, raise the time-out of the proxy in front of the panel (nginx: proxy_read_timeout 60s)
+= closes by proxy ~ @proxy & @plain
+connected to {hop}, and {why}
+-> see whether {proxy} names an HTTP proxy that works: curl -v -x {kind}://{host}:{port} {origin}; without it: {withoutProxy}
 = closes without TLS ~ @plain
 connected to {host}, and {why}
 -> see whether that port speaks TLS: curl -kv {secure}; if so, write {secure} into {endpoint}

@@ -272,8 +272,10 @@ async function checkVersion(
     signal.throwIfAborted();
     const { updateUrl, origins } = config;
     const place = origins.get("update_url") ?? "--update-url";
+    const [reason = "", advice] = describeError(error).split(" \u2192 ");
     return warning(
-      `${VERSION}; ${describeError(error)}`,
+      `${VERSION}; ${reason}`,
+      advice,
       updateUrl !== "" && `see what ${place} answers, and correct it: curl -v ${updateUrl}`,
     );
   }

@@ -12,7 +12,7 @@ export interface SystemNames {
   /** Those of `/etc/hosts` alone. */
   lookUpHosts(host: string): Promise<readonly string[]>;
   /** Those that were asked about the last name without an address; absent where the error tells it. */
-  readonly nameServers?: readonly string[];
+  readonly nameServers?: readonly string[] | undefined;
 }
 
 /** By the runtime, in this process. */
@@ -118,7 +118,10 @@ export class SystemResolver {
     const addresses = found.filter((address) => ipFamily(address) !== undefined);
     if (addresses.length > 0) return addresses;
     const tookMs = performance.now() - askedAtMs;
-    const dead = await deadServers(this.#names.nameServers ?? [], tookMs);
+    const { nameServers } = this.#names;
+    const dead = nameServers?.length === 0
+      ? "/etc/resolv.conf names no name server"
+      : await deadServers(nameServers ?? [], tookMs);
     throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {
       cause: dead === undefined ? undefined : new Error(dead),
     });
@@ -154,7 +157,9 @@ async function deadServers(
   if (failures.some((failure) => failure === undefined)) return undefined;
   const dead = `the name server ${servers.join(", ")} does not answer`;
   const isCertain = tookMs >= SILENT_MS || failures.every((it) => NO_NETWORK.test(it ?? ""));
-  return isCertain ? `${dead} (${failures[0]})` : `no such name, or ${dead}`;
+  return isCertain
+    ? `${dead} (${failures[0]})`
+    : `no address that this machine can use, or ${dead}`;
 }
 
 /**

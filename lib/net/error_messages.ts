@@ -23,6 +23,7 @@ const CONNECT_WORDS: Readonly<Record<string, string>> = {
 };
 
 const LOOKUP_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/: it has no address$/, "no address that this machine can use"],
   [/ENOTFOUND|not known|does not resolve|no address|no records|nodename/i, "no such name"],
   [
     /EAI_AGAIN|temporary failure|try again|timed out|proto error/i,
@@ -63,7 +64,9 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
 /** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
-  if (/^(?:no such name, or )?the (?:configured )?name server /.test(message)) return message;
+  if (/^\/etc\/resolv\.conf |^(?:no .*, or )?the (?:configured )?name server /.test(message)) {
+    return message;
+  }
   const known = LOOKUP_WORDS.find(([pattern]) => pattern.test(`${code} ${message}`));
   return known?.[1] ?? plain(message);
 }

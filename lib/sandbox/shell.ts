@@ -111,7 +111,7 @@ export class Shell {
   }
 
   /** The system's name servers, at the last name without an address. */
-  nameServers: readonly string[] = [];
+  nameServers: readonly string[] | undefined;
 
   /**
    * Resolves a name as the system does; `undefined` when there is no `getent`; to none, also where its

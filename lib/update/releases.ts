@@ -1,7 +1,12 @@
+import { describeError } from "../log/log.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { isNewerVersion, stableVersionOf } from "../parse/version_order.ts";
 import { downloadSums, signedVersion, SUMS } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
+
+/** How a server that can't be reached looks, as GitHub does from behind some networks. */
+const UNREACHED = /: Cannot (?:connect|resolve|start TLS)|no answer within/;
+const MIRROR_ADVICE = "if this machine can't reach that server, name a mirror: --mirror URL";
 
 /**
  * Prefixes a GitHub address with the mirror, as in `https://mirror/https://github.com/…`.
@@ -82,7 +87,11 @@ export async function findRelease(
   const folderOf = (version: string) => latest.replace(LATEST, `/download/v${version}`);
   const found = filesOf(wanted === undefined ? latest : folderOf(wanted));
   const isMirror = mirror !== "" && found(SUMS).startsWith(`${mirror}/`);
-  const sums = await downloadSums(found, { publicKey, isMirror, ...options });
+  const sums = await downloadSums(found, { publicKey, isMirror, ...options }).catch((error) => {
+    const reason = describeError(error);
+    if (mirror !== "" || !UNREACHED.test(reason)) throw error;
+    throw new Error(`${reason} \u2192 ${MIRROR_ADVICE}`);
+  });
   const version = signedVersion(sums);
   if (version === undefined) throw new Error(`Cannot update: ${SUMS} names no version`);
   if (wanted !== undefined && version !== wanted) {

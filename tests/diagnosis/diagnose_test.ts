@@ -57,10 +57,14 @@ lookup Cannot resolve panel.example: the configured name server 192.0.2.9 port 5
 → configured name server: no address for panel.example: the configured name server 192.0.2.9 port 53 does not answer ⇒ correct --custom-dns ADDRESS, or leave it out
 lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
 → name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
-lookup Cannot resolve panel.example: no such name, or the name server 192.0.2.53 does not answer
-→ name or name server: no address for panel.example: no such name, or the name server 192.0.2.53 does not answer ⇒ correct the name in -e if it is wrong; else check the name server (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: no address that this machine can use, or the name server 192.0.2.53 does not answer
+→ name or name server: no address for panel.example: no address that this machine can use, or the name server 192.0.2.53 does not answer ⇒ correct the name in -e if it is wrong; else check the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: no answer within 8 s
 → name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: /etc/resolv.conf names no name server
+→ no name server: no address for panel.example: /etc/resolv.conf names no name server ⇒ start what writes that file, or write it: rm -f /etc/resolv.conf; echo nameserver 1.1.1.1 >/etc/resolv.conf
+lookup Cannot resolve panel.example: no address that this machine can use
+→ no usable address: no address for panel.example that this machine can use ⇒ correct the name in -e if it is wrong; else add a DNS record for it (A, if this machine has no IPv6)
 lookup Cannot resolve panel.example: no such name
 → name: no such name: panel.example ⇒ correct the name in -e, or add a DNS record for it
 lookup proxy=http://proxy.example:3128 Cannot resolve the proxy proxy.example: no such name
@@ -69,6 +73,12 @@ lookup Cannot resolve panel.example: too many lookups hang
 → lookup: no address for panel.example: too many lookups hang ⇒ see what the system finds: getent ahosts panel.example
 connect proxy=http://10.0.0.1:3128 Cannot connect to the proxy 10.0.0.1 port 3128: connection refused
 → dead proxy: no connection to the proxy 10.0.0.1 port 3128: connection refused ⇒ start the proxy, or correct HTTPS_PROXY/ALL_PROXY; without it: NO_PROXY=panel.example
+connect Cannot connect to panel.example port 443 (198.18.0.5): no answer within 10 s
+→ fake address: no connection to panel.example port 443 (198.18.0.5): no answer within 10 s ⇒ 198.18.0.5 is a fake IP of a proxy's DNS (Clash, sing-box): start that proxy, or have it leave panel.example out (fake-ip-filter)
+connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (104.21.5.5 and 3 more): no answer within 10 s
+→ port of Cloudflare: no connection to panel.example port 25774 (104.21.5.5 and 3 more): no answer within 10 s ⇒ 104.21.5.5 is Cloudflare's, which does not forward port 25774: use 443 or 8443 there (80 or 8080 without TLS), or a name of "DNS only"
+connect url=https://panel.example:8443 Cannot connect to panel.example port 8443 (104.21.5.5): connection refused
+→ refused: no connection to panel.example port 8443 (104.21.5.5): connection refused ⇒ start the panel if none listens (ss -ltn); else correct -e or a firewall
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
 → not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
@@ -135,6 +145,8 @@ tls Cannot start TLS with panel.example port 443: the server closed the connecti
 → TLS: no TLS with panel.example port 443: the server closed the connection ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null
 silent no answer within 6 s
 → hangs: connected to panel.example, and no answer within 6 s ⇒ see on the panel's machine whether the panel hangs: its log; top; df -h
+closed url=http://panel.example proxy=http://127.0.0.1:7890 the connection was closed without an answer
+→ closes by proxy: connected to the proxy 127.0.0.1, and the connection was closed without an answer ⇒ see whether HTTP_PROXY/ALL_PROXY names an HTTP proxy that works: curl -v -x http://127.0.0.1:7890 http://panel.example; without it: NO_PROXY=panel.example
 closed url=http://panel.example:8443 the connection was lost
 → closes without TLS: connected to panel.example, and the connection was lost ⇒ see whether that port speaks TLS: curl -kv https://panel.example:8443; if so, write https://panel.example:8443 into -e
 closed url=http://panel.example pull=yes accepted=yes the connection was closed without an answer

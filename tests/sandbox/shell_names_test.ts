@@ -122,7 +122,7 @@ onlyIf(hasOwnMounts).test(
       const script = '[ "$2" = known ] && echo "192.0.2.7 STREAM"';
       await using opened = new GetentShell(script, [...through, ...shell]);
       assertEquals(await opened.lookUp("known"), ["192.0.2.7"]);
-      assertEquals(opened.nameServers, []);
+      assertEquals(opened.nameServers, undefined);
       assertEquals(await opened.lookUp("unknown"), []);
       assertEquals(opened.nameServers, ["192.0.2.1", "2001:db8::53", "192.0.2.3"]);
     }

@@ -102,7 +102,7 @@ inOwnMounts.test("a changed /etc/hosts holds at a sealed agent's next lookup", a
   using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost\n", "nsswitch.conf": "hosts: files\n" });
   await using agent = startAgent(`http://panel.example:${panel.port}`, etc);
   await agent.says(SEALED);
-  await agent.says("no such name: panel.example");
+  await agent.says("no address for panel.example");
   etc.replace("hosts", "127.0.0.1 localhost panel.example\n");
   await agent.says("First report accepted");
 });
