@@ -65,9 +65,3 @@ Deno.test("CommandOutputs reads on for background jobs, and closes the oldest of
   await outputs.close();
   assert(open.every(({ isClosed }) => isClosed));
 });
-
-Deno.test("CommandOutputs leaves out a character that is cut", () => {
-  const { output } = new CommandOutputs().read(closedPipe());
-  output.add(new TextEncoder().encode("a\u20ac"));
-  assertEquals([3, 4].map((limit) => Array.from(output.pieces(limit)).join("")), ["a", "a\u20ac"]);
-});

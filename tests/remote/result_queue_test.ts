@@ -64,18 +64,6 @@ timed.test("ResultQueue.drain() tries at once what waits for its next attempt, a
   assertEquals([results.queue.size, time.timers, tries.length], [0, 0, 3]);
 });
 
-timed.test("ResultQueue.add() waits half as long at least, by chance", async (time) => {
-  const tries: number[] = [];
-  using results = new QueueUnderTest(() => {
-    tries.push(performance.now() / 1000);
-    return tries.length < 8 ? Promise.reject(new Error("no")) : Promise.resolve();
-  });
-  Math.random = () => 0;
-  results.add("a");
-  await time.run(1_000_000);
-  assertEquals(tries, [0, 1, 3, 7, 15, 31, 61, 91]);
-});
-
 timed.test("ResultQueue.add() logs the first failure again after something was accepted", async (time) => {
   let fails = true;
   using results = new QueueUnderTest(() =>

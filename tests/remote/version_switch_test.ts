@@ -3,6 +3,7 @@ import { type ProgramOptions, Programs } from "../../lib/host/programs.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
 import { updateArguments, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { VERSION } from "../../lib/version.ts";
+import { sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -74,15 +75,6 @@ timed.test("VersionSwitch.handle() takes the next order after an update that thr
   assert(lines.some((line) => line.includes("The update failed: no such file")), lines.join("\n"));
 });
 
-Deno.test("VersionSwitch.handle() knows the latest version by the names of the official agent", () => {
-  for (const version of ["latest", "LATEST", "Latest", "*", " latest "]) {
-    const programs = new FakePrograms();
-    const versions = new VersionSwitch(programs);
-    versions.handle({ kind: "switch version", version });
-    assertEquals(programs.lines.length, 1, version);
-  }
-});
-
 timed.test("VersionSwitch.handle() says that an order within ten minutes is ignored", async (time) => {
   const programs = new FakePrograms();
   programs.ended.resolve(true);
@@ -98,34 +90,6 @@ timed.test("VersionSwitch.handle() says that an order within ten minutes is igno
   assertEquals(lines.length, 3);
   const words = 'Ignored an order to switch to version "latest": the last one came 9 min ago';
   assert(lines[1]?.endsWith(words), lines[1]);
-});
-
-Deno.test("VersionSwitch.handle() refuses all else, and says so", async () => {
-  const programs = new FakePrograms();
-  const inexact = "only the latest version, or one by its exact name, can be installed";
-  const installed = "it is installed already";
-  const cases: [version: string, reason: string, versions?: VersionSwitch][] = [
-    ["latest", "remote control is off", new VersionSwitch(undefined)],
-    ["latest", "updates are off", new VersionSwitch(programs, { obstacle: "updates are off" })],
-    ["1.*.2", inexact],
-    ["", inexact],
-    ["Snapshot-12", inexact],
-    ["1.2.*", inexact],
-    [VERSION, installed],
-    [`V${VERSION} `, installed],
-  ];
-  for (const [version, reason, versions = new VersionSwitch(programs)] of cases) {
-    const lines = await collectedLog(() => {
-      for (let count = 0; count < 100; count++) {
-        versions.handle({ kind: "switch version", version });
-      }
-      return Promise.resolve();
-    });
-    assertEquals(lines.length, 1);
-    const refusal = ` warning remote: Refused to switch to version "${version}": ${reason}`;
-    assert(lines[0]?.endsWith(refusal), lines[0]);
-  }
-  assertEquals(programs.lines, []);
 });
 
 timed.test("VersionSwitch.handle() logs each other refusal at once, and the same one once a minute", async (time) => {
@@ -153,36 +117,41 @@ timed.test("VersionSwitch.handle() logs each other refusal at once, and the same
   ]);
 });
 
-/** The line of the log, and what was started, after an order. */
-async function switchTo(version: string, options?: { allowDowngrade: boolean }) {
+/** What an order does: what is started behind `update`, or the reason in the log. */
+async function outcomeOf(
+  [version, options]: [version: string, options?: ConstructorParameters<typeof VersionSwitch>[1]],
+): Promise<string> {
   const programs = new FakePrograms();
   programs.ended.resolve(true);
-  const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs, options);
-    versions.handle({ kind: "switch version", version });
+  const [line = "", ...more] = await collectedLog(async () => {
+    new VersionSwitch(programs, options).handle({ kind: "switch version", version });
     await new Promise((turn) => setTimeout(turn, 0));
   });
-  assertEquals(lines.length, 1, lines.join("\n"));
-  return { line: lines[0] ?? "", started: programs.lines };
+  assertEquals(more, []);
+  const [, reason] = line.split(` warning remote: Refused to switch to version "${version}": `);
+  if (reason !== undefined) return [...programs.lines, reason].join();
+  const [, name] = / info +remote: Updating to (.*), as the panel has ordered$/.exec(line) ?? [];
+  return `${name}: ${programs.lines.join().replace(`${thisProgram().path} update`, "")}`;
 }
 
-Deno.test("VersionSwitch.handle() obeys an exact version that is newer", async () => {
-  for (const version of ["1.2.30", "v1.2.30"]) {
-    const { line, started } = await switchTo(version);
-    assertEquals(started, [`${thisProgram().path} update --now --install-version 1.2.30`]);
-    assert(line.endsWith("Updating to version 1.2.30, as the panel has ordered"), line);
-  }
-});
-
-Deno.test("VersionSwitch.handle() refuses an older version unless --allow-downgrade is set", async () => {
-  for (const version of ["0.0.1", "V0.0.1"]) {
-    const refused = await switchTo(version);
-    assertEquals(refused.started, []);
-    const reason = `${VERSION} is installed, and --allow-downgrade is not set`;
-    assert(refused.line.endsWith(`switch to version "${version}": ${reason}`), refused.line);
-    const allowed = await switchTo(version, { allowDowngrade: true });
-    assertEquals(allowed.started, [`${thisProgram().path} update --now --install-version 0.0.1`]);
-  }
+Deno.test("VersionSwitch.handle() installs the latest version or a newer one by its name, and says why nothing else", () => {
+  const inexact = "only the latest version, or one by its exact name, can be installed";
+  const newer = "version 1.2.30:  --now --install-version 1.2.30";
+  const older = `${VERSION} is installed, and --allow-downgrade is not set`;
+  const outcomes = {
+    "the latest version:  --now": ["latest", "LATEST", "*", " latest "],
+    [newer]: ["1.2.30", "v1.2.30"],
+    [inexact]: ["1.*.2", "", "Snapshot-12", "1.2.*"],
+    "it is installed already": [VERSION, `V${VERSION} `],
+    [older]: ["0.0.1", "V0.0.1"],
+  };
+  return sameLater(outcomeOf, [
+    ...Object.entries(outcomes).flatMap(([outcome, versions]) =>
+      versions.map((version) => [[version], outcome] as [[string], string])
+    ),
+    [["latest", { obstacle: "updates are off" }], "updates are off"],
+    [["V0.0.1", { allowDowngrade: true }], "version 0.0.1:  --now --install-version 0.0.1"],
+  ]);
 });
 
 Deno.test("VersionSwitch.handle() says which command has failed", async () => {
