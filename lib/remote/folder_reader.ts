@@ -29,6 +29,9 @@ const PARALLEL_FOLDERS = 4;
 /** Entries that are given at a time. */
 const PIECE = 1_000;
 
+/** Entries that take half a megabyte, which the C library would keep for the next. */
+const MANY = 10_000;
+
 const SYMBOLS = {
   scandir: {
     parameters: ["buffer", "buffer", "pointer", "pointer"],
@@ -36,6 +39,7 @@ const SYMBOLS = {
     nonblocking: true,
   },
   free: { parameters: ["pointer"], result: "void" },
+  malloc_trim: { parameters: ["usize"], result: "i32" },
   statx: {
     parameters: ["i32", "buffer", "i32", "u32", "buffer"],
     result: "i32",
@@ -74,7 +78,7 @@ export class FolderReader {
   async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
     const turn = await this.#turns.take();
     using _ = turn;
-    const { scandir, free } = this.#calls;
+    const { scandir, free, malloc_trim } = this.#calls;
     const call = encodePath(`${ADDRESS}${path}\0`);
     const count = await scandir(call.subarray(ADDRESS.length), call, null, null);
     const address = new DataView(call.buffer, call.byteOffset).getBigUint64(0, true);
@@ -107,6 +111,7 @@ export class FolderReader {
     } finally {
       for (const address of addresses.subarray(at)) free(viewAt(address).pointer);
       free(list.pointer);
+      if (count > MANY) malloc_trim(0n);
     }
   }
 
