@@ -191,10 +191,3 @@ withAgent.test("checkHealth() names the seal and each problem, and none of an ag
   assertEquals([gone.running, gone.problems, gone.pid], [false, [], Deno.pid]);
   assertEquals(checkAt(NOW, left.path).text, "Unhealthy: the agent exited unexpectedly\n");
 });
-
-withAgent.test("checkHealth() takes the agent of the likeliest folder", (agent) => {
-  using other = new TempFolder();
-  leaveKilled(other.path, 1);
-  using _time = new FakeTime({ now: NOW });
-  assertEquals(checkHealth([agent.path, other.path]).isHealthy, true);
-});

@@ -1,7 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ownPlaces } from "../own_places.ts";
 import { readOwnText, readStandardInput } from "../../lib/cli/standard_input.ts";
-import { same } from "../cases.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -76,7 +75,7 @@ Deno.test("readStandardInput() reads a hidden line at a terminal, and restores t
   assertEquals(interrupted, ['"令牌："', "raw", "restored", '"\\n"']);
 });
 
-Deno.test("readOwnText() says whose a file is that this user may not read, and the command that helps", async () => {
+Deno.test("readOwnText() says whose a file is that this user may not read, and the command that helps", () => {
   const denied = () => {
     throw new Deno.errors.PermissionDenied("denied");
   };
@@ -90,27 +89,16 @@ Deno.test("readOwnText() says whose a file is that this user may not read, and t
     });
     return assertThrows(() => readOwnText(path), Error).message;
   };
-  await same(
-    (asked: readonly [owner: number | undefined, uid: number, path?: string]) => of(...asked),
-    [
-      [
-        [0, 1000],
-        "user 1000 may not read it, which is user 0's with mode 600 \u2192 chown 1000 /run/token",
-      ],
-      [
-        [1000, 1000],
-        "user 1000 may not read it, which is user 1000's with mode 600 \u2192 chmod u+r /run/token",
-      ],
-      [
-        [0, 65532],
-        "user 65532 may not read it, which is user 0's with mode 600 \u2192 chown 65532 /run/token (on the host: the file that is mounted there)",
-      ],
-      [
-        [0, 997, "/etc/x/config.json"],
-        "user 997 may not read it, which is user 0's with mode 600 \u2192 chgrp 44 /etc/x/config.json && chmod g+r /etc/x/config.json",
-      ],
-      [[undefined, 7], "user 7 may not enter its folder \u2192 see which one: namei -l /run/token"],
-    ] as const,
+  const config = "/etc/x/config.json";
+  const texts = [of(0, 1000), of(1000, 1000), of(0, 65532), of(0, 997, config), of(undefined, 7)];
+  assertEquals(
+    texts.join("\n"),
+    `\
+user 1000 may not read it, which is user 0's with mode 600 → chown 1000 /run/token
+user 1000 may not read it, which is user 1000's with mode 600 → chmod u+r /run/token
+user 65532 may not read it, which is user 0's with mode 600 → chown 65532 /run/token (on the host: the file that is mounted there)
+user 997 may not read it, which is user 0's with mode 600 → chgrp 44 ${config} && chmod g+r ${config}
+user 7 may not enter its folder → see which one: namei -l /run/token`,
   );
   assertThrows(() => readOwnText("/nowhere"), Deno.errors.NotFound);
 });
