@@ -18,7 +18,7 @@ import { cases, same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
-import { withRawServer } from "../net/raw_server.ts";
+import { type RawPeer, withRawServer } from "../net/raw_server.ts";
 import { patience } from "../patience.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
@@ -378,76 +378,67 @@ Deno.test("registrationWaitMs() grows to half a minute, and to an hour after los
   );
 });
 
-/** Finds the token of a machine whose state is in `folder`. */
-async function findToken(
-  { folder, endpoint = "http://panel.example", args = [] }: {
-    folder: string;
-    endpoint?: string;
-    args?: readonly string[];
-  },
-): Promise<string> {
-  const config = configOf([
-    ...["-e", endpoint, "--auto-discovery", "d1scovery-k3y", "--state-dir", `${folder}/state`],
-    ...args,
-  ]);
-  const options = { signal: patience(), onToken: () => {}, observer: undefined };
-  await using node = await openRegistration(config, options);
-  assertEquals(await node.find(), true);
-  return node.token;
-}
-
-async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
+/** A machine with a folder for its state, at a panel that answers each request so. */
+async function withPanel(
+  answer: readonly [body: string, status?: string],
+  use: (
+    machine: { folder: string; origin: string; find(...args: string[]): Promise<string> },
+  ) => Promise<void>,
+): Promise<void> {
   using folder = new TempFolder();
   Deno.mkdirSync(`${folder.path}/state`, { mode: 0o700 });
-  await collectedLog(() => use(folder.path));
+  const [body, status] = answer;
+  const serve = async (peer: RawPeer) => {
+    while (await peer.request() !== undefined) await peer.answer(body, [], status);
+  };
+  await collectedLog(() =>
+    withRawServer(serve, async ({ origin }) => {
+      const state = ["--state-dir", `${folder.path}/state`];
+      const find = async (...args: string[]) => {
+        const config = configOf(["-e", origin, "--auto-discovery", KEY, ...state, ...args]);
+        const options = { signal: patience(), onToken: () => {}, observer: undefined };
+        await using node = await openRegistration(config, options);
+        assertEquals(await node.find(), true);
+        return node.token;
+      };
+      await use({ folder: folder.path, origin, find });
+    })
+  );
 }
 
+const KEY = "d1scovery-k3y";
+const KNOWN = ['{"id":1,"error":{"code":-32601}}', "400 Bad Request"] as const;
+
 Deno.test("openRegistration() imports the official agent's node, which it leaves alone from then on", async () => {
-  await withFolder(async (folder) => {
+  await withPanel(KNOWN, async ({ folder, find }) => {
     const path = `${folder}/official.json`;
-    Deno.writeTextFileSync(path, JSON.stringify({ uuid: "o", token: "official" }));
-    await withRawServer(async (peer) => {
-      while (await peer.request() !== undefined) {
-        await peer.answer('{"id":1,"error":{"code":-32601}}', [], "400 Bad Request");
-      }
-    }, async ({ origin }) => {
-      const args = ["--auto-discovery-file", path];
-      for (const token of ["official", "another"]) {
-        assertEquals(await findToken({ folder, endpoint: origin, args }), "official");
-        assertEquals(
-          JSON.parse(Deno.readTextFileSync(path)).token,
-          token === "another" ? "x" : token,
-        );
-        Deno.writeTextFileSync(path, JSON.stringify({ uuid: "x", token: "x" }));
-      }
-    });
+    for (const token of ["official", "another"]) {
+      const text = JSON.stringify({ uuid: "o", token });
+      Deno.writeTextFileSync(path, text);
+      assertEquals(await find("--auto-discovery-file", path), "official");
+      assertEquals(Deno.readTextFileSync(path), text);
+    }
   });
 });
 
 Deno.test("openRegistration() throws when no node can be saved, unless there is one", async () => {
-  await withFolder(async (folder) => {
+  await withPanel(KNOWN, async ({ folder, origin, find }) => {
     const path = `${folder}/state/auto-discovery.state`;
     Deno.mkdirSync(path);
-    const error = await assertRejects(() => findToken({ folder }), Error);
-    assertStringIncludes(describeError(error), "Cannot read");
+    assertStringIncludes(describeError(await assertRejects(() => find(), Error)), "Cannot read");
     Deno.removeSync(path);
     using store = new NodeStore(`${folder}/state`, { ignoreDamage: false });
     await store.open();
-    await store.save({ endpoint: "http://panel.example", uuid: "u", token: "known" });
-    assertEquals(await findToken({ folder }), "known");
+    await store.save({ ...NODE, endpoint: origin });
+    assertEquals(await find(), "t");
   });
 });
 
 Deno.test("openRegistration() takes a damaged file for none with --rediscover only", async () => {
-  await withFolder(async (folder) => {
+  const created = '{"status":"success","data":{"uuid":"n","token":"new"}}';
+  await withPanel([created], async ({ folder, find }) => {
     Deno.writeTextFileSync(`${folder}/state/auto-discovery.state`, "{");
-    await assertRejects(() => findToken({ folder }), Error, "it is damaged");
-    await withRawServer(async (peer) => {
-      while (await peer.request() !== undefined) {
-        await peer.answer('{"status":"success","data":{"uuid":"n","token":"new"}}');
-      }
-    }, async ({ origin }) => {
-      assertEquals(await findToken({ folder, endpoint: origin, args: ["--rediscover"] }), "new");
-    });
+    await assertRejects(() => find(), Error, "it is damaged");
+    assertEquals(await find("--rediscover"), "new");
   });
 });
