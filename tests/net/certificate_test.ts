@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readCertificate } from "../../lib/net/certificate.ts";
+import { type Certificate, readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
-import { echoServer } from "./raw_server.ts";
+import { echoServer, RawServer } from "./raw_server.ts";
 import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
@@ -12,12 +12,19 @@ const DAY_MS = 24 * 60 * 60_000;
 
 const withOpenssl = onlyIf(certificate !== undefined, SANITIZED);
 
+/** Reads the certificate of a server on loopback. */
+async function read(
+  port: number,
+  options: { host?: string; asksDate?: boolean; signal?: AbortSignal } = {},
+): Promise<Certificate> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  return await readCertificate(connection, { host: "127.0.0.1", signal, ...options });
+}
+
 withOpenssl.test("readCertificate() reads one that nobody trusts, and closes (needs openssl)", async () => {
-  if (!certificate) return;
   await using server = echoServer({ certificate });
   for (const host of ["other.test", "127.0.0.1"]) {
-    const connection = await Deno.connect({ port: server.port });
-    const found = await readCertificate(connection, { host, signal });
+    const found = await read(server.port, { host });
     assertEquals([found.issuer, found.tlsVersion], ["test-authority", "TLSv1.3"]);
     assertEquals([found.names[0], found.names[3]], ["localhost", "127.0.0.1"]);
     assertEquals([found.names.length, found.isSelfSigned], [5, false]);
@@ -33,20 +40,14 @@ withOpenssl.test("readCertificate() asks for the server's date where that is wan
   const asked: string[] = [];
   const { certificate: cert, key } = certificate;
   const options = { cert, key, hostname: "127.0.0.1", port: 0, onListen() {} };
-  const server = Deno.serve(options, ({ method, url }) => {
+  await using server = Deno.serve(options, ({ method, url }) => {
     asked.push(`${method} ${new URL(url).pathname}`);
     return new Response("");
   });
-  const read = async (asksDate: boolean) => {
-    const connection = await Deno.connect({ port: server.addr.port });
-    return (await readCertificate(connection, { host: "127.0.0.1", signal, asksDate }))
-      .serverDateMs;
-  };
-  assertEquals([await read(false), asked], [undefined, []]);
-  const dateMs = await read(true) ?? 0;
-  assert(Math.abs(dateMs - Date.now()) < 60_000, String(dateMs));
+  assertEquals([(await read(server.addr.port)).serverDateMs, asked], [undefined, []]);
+  const { serverDateMs = 0 } = await read(server.addr.port, { asksDate: true });
+  assert(Math.abs(serverDateMs - Date.now()) < 60_000, String(serverDateMs));
   assertEquals(asked, ["HEAD /"]);
-  await server.shutdown();
 });
 
 withOpenssl.test("readCertificate() names the organization of an issuer, and tells a self-signed one", async () => {
@@ -54,30 +55,19 @@ withOpenssl.test("readCertificate() names the organization of an issuer, and tel
   if (!own) return;
   const { cert, key } = own;
   await using server = echoServer({ certificate: { authority: "", certificate: cert, key } });
-  const connection = await Deno.connect({ port: server.port });
-  const found = await readCertificate(connection, { host: "panel.test", signal });
+  const found = await read(server.port);
   assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);
   await realUntil(() => server.open === 0);
 });
 
-sanitized.test("readCertificate() rejects where no TLS is spoken, and closes", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connection = await Deno.connect({ port: listener.addr.port });
-  using accepted = await listener.accept();
-  const reading = readCertificate(connection, { host: "localhost", signal });
-  await accepted.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await assertRejects(() => reading, Error);
-  const buffer = new Uint8Array(1024);
-  while (await accepted.read(buffer).catch(() => null) !== null);
-});
-
-sanitized.test("readCertificate() rejects with the signal's reason", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const connection = await Deno.connect({ port: listener.addr.port });
-  using _accepted = await listener.accept();
+sanitized.test("readCertificate() rejects where no TLS is spoken, or with the signal's reason, and closes", async () => {
   const controller = new AbortController();
-  const options = { host: "localhost", signal: controller.signal };
-  const reading = readCertificate(connection, options);
-  controller.abort(new Error("enough"));
-  await assertRejects(() => reading, Error, "enough");
+  await using server = new RawServer(async (peer, index) => {
+    if (index === 0) await peer.write("HTTP/1.1 400 Bad Request\r\n\r\n");
+    else controller.abort(new Error("enough"));
+    await peer.ended();
+  });
+  await assertRejects(() => read(server.port), Error);
+  await assertRejects(() => read(server.port, { signal: controller.signal }), Error, "enough");
+  await realUntil(() => server.open === 0);
 });
