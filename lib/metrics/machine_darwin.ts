@@ -203,20 +203,10 @@ export function darwinMemory(
 
 /** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */
 const DEVICES = /^(?:en|fw)\d+$/;
-const TUNNELS = /^(?:utun|ipsec|gif|stf|tun|tap|feth)\d+$/;
-/** AirDrop and similar services use the radio of an `en`; VLANs and bonds are on top of one. */
-const STACKED = /^(?:awdl|llw|ap|p2p|anpi|vlan|bond)\d+$/;
 
-/** Traits of an interface by its name, which on macOS is that of its driver. */
+/** Traits of an interface by its name, which on macOS is that of its driver; of a bond its members count. */
 function darwinInterfaceTraits(name: string): InterfaceTraits {
-  // Of a bond its members count.
-  return {
-    ...NO_TRAITS,
-    device: DEVICES.test(name),
-    bridge: /^bridge\d+$/.test(name),
-    tunnel: TUNNELS.test(name),
-    stacked: STACKED.test(name),
-  };
+  return { ...NO_TRAITS, device: DEVICES.test(name) };
 }
 
 /**

@@ -50,6 +50,8 @@ for (const name of ["macbook-arm64", "mac-mini-amd64"]) {
     time.tick(4_000);
     mac.later();
     await machine.refresh?.();
+    // Speeds are those between the outputs, whenever they are read.
+    time.tick(700);
     const later = takeSnapshot(machine.collectors);
     const rates = new Rates();
     const about = { addresses: {}, version: "1.2.3", withoutNewColumns: false };
