@@ -286,7 +286,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 14_025;
+const OTHER_TESTS_BUDGET = 14_005;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {
