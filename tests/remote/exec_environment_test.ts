@@ -45,7 +45,7 @@ Deno.test("loginAccount() knows root where there is no list of accounts", () => 
   assertEquals(loginAccount(machine([], ["/root"]), { uid: 0, passwd: "" }), account);
 });
 
-Deno.test("withoutOwnVariables() leaves out what is the agent's own", () => {
+Deno.test("withoutOwnVariables() leaves out what is the agent's own, and gives a PATH", () => {
   const environment = {
     PATH: "/bin",
     HOME: "/root",
@@ -67,10 +67,6 @@ Deno.test("withoutOwnVariables() leaves out what is the agent's own", () => {
     HTTP_PROXY: "http://proxy",
     SSH_AGENT_PID: "1",
   });
-});
-
-Deno.test("withoutOwnVariables() gives a PATH where there is none", () => {
-  assertEquals(withoutOwnVariables({}), {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  });
+  const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  assertEquals(withoutOwnVariables({}), { PATH });
 });

@@ -154,16 +154,6 @@ Deno.test("RemoteControl.handle() gives commands the account's home where the ag
   assertEquals((await it.has(1))[0]?.output, "at home\n");
 });
 
-withControl.test("RemoteControl.handle() sends each result of a hundred, also after refusals", async (it) => {
-  let refusals = 50;
-  it.panel.sender.beforeEach = () => {
-    if (refusals-- > 0) throw new PanelError("busy", { failure: "unavailable", status: 503 });
-  };
-  for (let n = 0; n < 100; n++) it.run(`${n}`, `echo ${n}`);
-  const outputs = (await it.has(100)).map(({ output }) => output.trim());
-  assertEquals(new Set(outputs).size, 100);
-});
-
 Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large, once", async () => {
   const table: [length: number, limit: number, sent: number[], taken: RegExp | undefined][] = [
     [
