@@ -69,7 +69,7 @@ starts the next address at once when one fails, and gives the first error
 waits for a slow address when the others have failed
   of 1 2; start; 0.25 s; refuse 2; 5 s; accept 1; 0 s; winner = 192.0.2.1
 closes the second of two that connect at the same time
-  start; 0.25 s; accept 1; accept 2; 0 s; winner = 192.0.2.1; closed = 2
+  start; 0.25 s; accept 1 2; 0 s; winner = 192.0.2.1; closed = 2
 rejects with the signal's reason, stops all and starts no more
   start; 0.25 s; abort; 0 s; winner = enough; stopped = 1 2; 1 s; tried = 1 2; start; 0 s; tried = 1 2; winner = enough
 rejects without addresses
@@ -79,7 +79,7 @@ rejects without addresses
     steps: {
       of: (race, numbers) => race.addresses = numbers === "" ? [] : numbers.split(" ").map(address),
       start: (race) => race.start(),
-      accept: (race, number) => race.accept(address(number)),
+      accept: (race, numbers) => numbers.split(" ").forEach((it) => race.accept(address(it))),
       refuse: ({ answers }, number) =>
         answers.get(address(number))?.reject(new Error(`${address(number)} refuses`)),
       abort: ({ stop }) => stop.abort(new Error("enough")),
