@@ -8,7 +8,7 @@ import {
   type PanelResponse,
   statusError,
 } from "./http_exchange.ts";
-import { EventSplitter } from "./event_splitter.ts";
+import { EventSplitter } from "../parse/event_splitter.ts";
 import { CAPABILITIES, ORDER_BYTES } from "./orders.ts";
 import {
   type PanelEvent,

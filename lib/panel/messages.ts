@@ -12,7 +12,7 @@ import {
   type JsonObject,
   parseJson,
 } from "../parse/json.ts";
-import type { EventText } from "./event_splitter.ts";
+import type { EventText } from "../parse/event_splitter.ts";
 import {
   forLog,
   isPanelId,

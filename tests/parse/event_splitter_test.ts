@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { EventSplitter } from "../../lib/panel/event_splitter.ts";
+import { EventSplitter } from "../../lib/parse/event_splitter.ts";
 import { readLongOrder } from "../../lib/panel/orders.ts";
 import { parsePanelEvent } from "../../lib/panel/messages.ts";
 
