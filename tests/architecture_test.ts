@@ -261,19 +261,19 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1294, 1950],
+  "agent/": [1295, 1950],
   "async/": [147, 223],
   "cli/": [1955, 2640],
   "config/": [1860, 1872],
   "demo/": [1095, 874],
-  "diagnosis/": [793, 392],
-  "doctor/": [2929, 1659],
+  "diagnosis/": [805, 402],
+  "doctor/": [2941, 1659],
   "exporter/": [247, 244],
   "host/": [1394, 1642],
   "io/": [120, 125],
   "log/": [334, 521],
   "metrics/": [2756, 3850],
-  "net/": [2261, 3398],
+  "net/": [2262, 3398],
   "panel/": [3139, 4163],
   "parse/": [1544, 1877],
   "probe/": [708, 1157],

@@ -127,7 +127,8 @@ export function unmatchedNotices(
     globs.length > 0 && `--include-nics ${globs.join(",")} matches no interface${noTraffic}`,
     excludesAll && `--exclude-nics ${excludeNics.join(",")} leaves no interface${noTraffic}`,
     includeMountPoints.length > 0 && missing.length > 0 &&
-    `--include-mountpoint ${missing.join(";")} is not mounted${noSpace}`,
+    `--include-mountpoint ${missing.join(";")} is not mounted` +
+      (missing.some((path) => path.includes(",")) ? " (; separates paths)" : "") + noSpace,
     gpu && machine.gpu === undefined &&
     "--gpu has no effect: graphics cards are queried on Linux only",
   ].filter((notice) => typeof notice === "string");

@@ -236,7 +236,7 @@ export function placesOf(origins: ReadonlyMap<string, string>, url: URL): Places
     endpoint: place(["endpoint", "panels"], "-e"),
     token: INSTALLED_TOKEN.test(token)
       ? "FILE, and run `komari-agent-deno install --token-file FILE`"
-      : token,
+      : `${token}, and restart the agent`,
     caCert: origins.get("ca_cert") ?? "",
     proxy: url.protocol === "https:" ? "HTTPS_PROXY/ALL_PROXY" : "HTTP_PROXY/ALL_PROXY",
     given: (option) => option,

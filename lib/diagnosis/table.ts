@@ -51,6 +51,9 @@ no address for {hop}: {why}
 no connection to {peer}: {why}
 -> start the proxy, or correct {proxy}; without it: {withoutProxy}
 -> see whether it listens: nc -vz {host} {port}
+= blocked name ~ /\((?:0\.0\.0\.0|::)\)/
+no connection to {peer}: {why}
+-> a filter answers {address} for {host}: take the name out of it, or out of /etc/hosts (grep {host} /etc/hosts)
 = not on this machine ~ @loopback
 no connection to {peer}: {why}
 -> start the panel, if it is on this machine (ss -ltn); else correct {endpoint} (in a container, {address} is the container itself)
@@ -74,12 +77,12 @@ no connection to {peer}: {why}
 -> see whether it has an address that may be used, and a free port: ip addr; ss -s
 = host unreachable ~ /host is (?:unreachable|down)/
 no connection to {peer}: {why}
--> if it answers ping -c 3 {address}, its firewall rejects port {port} (nft list ruleset || iptables-save); if not, see whether it is on
+-> if it answers ping -c 3 {address}, a firewall, there or here, rejects port {port} (nft list ruleset || iptables-save); if not, see whether it is on
 -> see which route leads there: {ip} route get {address}
 -> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = offline ~ /unreachable|leads nowhere|prohibited|is down/
 no connection to {peer}: {why}
--> see whether this machine is online and has a route there: ip addr; {ip} route get {address}
+-> see whether this machine is online, has {family} and a route there: ip addr; {ip} route get {address}
 -> see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 = dropped ~ /no answer/
 no connection to {peer}: {why}
@@ -110,6 +113,9 @@ no connection through {hop}: {why}
 -> or reach {panel} without the proxy: {withoutProxy}
 
 # tls
+= closed tunnel ~ /closed the connection|connection reset|no answer/ & @proxy
+{hop} opened a way to {panel}, and then: {why}
+-> see whether the proxy reaches the panel: curl -v -x {kind}://{host}:{port} {origin}; without it: {withoutProxy}
 = old TLS ~ /no TLS 1\.2/
 no TLS with {host} port {port}: {why}
 -> have the panel's server speak TLS 1.2 or 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3)
@@ -137,7 +143,7 @@ the certificate of {host} is not trusted: {why}
 = other name ~ /another name/
 the certificate of {host} is not trusted: {why}
 -> correct the name in {endpoint}, or give the panel's server a certificate for {host}
-= no site ~ /no site of that name/
+= no site ~ /no site of that name|name without a certificate/
 no TLS with {host} port {port}: {why}
 -> correct the name in {endpoint}, or give the panel's server a certificate for {host}
 = wrong authority ~ /self-signed/ & @own authorities
@@ -154,7 +160,7 @@ the certificate of {host} is not trusted: {why}
 -> see from another machine whether the issuer is the same; if not, something on the way answers: {client}
 = no TLS answer ~ /no answer/
 no TLS with {host} port {port}: {why}
--> see what answers there: {client}; if that hangs too, large packets may be lost on the way: ping -M do -s 1472 {host}
+-> see what answers there: {client}; if that hangs too, large packets may be lost on the way (ping -M do -s 1472 {host}): lower the MTU
 -> read the log of the server that terminates TLS for the panel
 = TLS
 no TLS with {host} port {port}: {why}
@@ -282,6 +288,12 @@ something in front of the panel asks for a password: {answer}
 = no password ~ @password
 something in front of the panel asks for a password: {answer}
 -> let /api/clients/ pass without it, or give --header 'Authorization: Basic ...'; the token is not the cause
+= migrating ~ /database (?:migration|recovery) mode/
+the panel waits for its database: {answer}
+-> open {origin} in a browser, and start the migration or recovery
+= tunnel of frp ~ /yours, frp/
+frp has no tunnel to the panel: {answer}
+-> see on the panel's machine whether frpc runs, and has {host} in customDomains
 = not set up ~ /install mode/
 this Komari panel is not set up yet: {answer}
 -> open {origin} in a browser, and set it up

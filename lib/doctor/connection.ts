@@ -23,6 +23,7 @@ import {
   seconds,
   usualAddresses,
   type Way,
+  withAddress,
   writeAddress,
 } from "./way.ts";
 
@@ -128,17 +129,19 @@ export function judgeConnection(
   ].join("; ");
   const [, line] = /^from line (\d+) of /.exec(source) ?? [];
   const isHere = way.proxy === undefined && isLoopbackHost(address);
-  return failed(
-    text,
-    writeAddress(panelAt, way),
+  const more = [
     isHere && evidence.isContained &&
-      "in a container this address is the container itself: give the panel's name, or start it with --network host",
+    "in a container this address is the container itself: give the panel's name, or start it with --network host",
     panelAt === undefined && line !== undefined &&
-      `correct or remove line ${line} of /etc/hosts, unless ${address} is still the right address`,
+    `correct or remove line ${line} of /etc/hosts, unless ${address} is still the right address`,
     isHere && source !== "" && line === undefined &&
-      `if the panel is on another machine, correct its address: it is ${source}`,
+    `if the panel is on another machine, correct its address: it is ${source}`,
     ...advice,
     !isHere && source !== "" && line === undefined &&
-      `see whether ${address} is the panel's address: it is ${source}`,
-  );
+    `see whether ${address} is the panel's address: it is ${source}`,
+  ];
+  // Where nothing listens, the panel is elsewhere; else it may be a firewall's doing.
+  return /refused/.test(error)
+    ? failed(text, writeAddress(panelAt, way), ...more)
+    : failed(text, ...withAddress(panelAt, way, more));
 }

@@ -26,7 +26,7 @@ import {
   seenWay,
   usualAddresses,
   type Way,
-  writeAddress,
+  withAddress,
 } from "./way.ts";
 
 /** For the calls that find out what answers. */
@@ -188,11 +188,10 @@ export function judgePanel(evidence: PanelEvidence, way: Way): Check[] {
 function judgeAnswer(evidence: AnswerEvidence, way: Way, source: string): Finding {
   const { found, error = "", isLate, version, panelAt, page, roundTripMs = 0 } = evidence;
   const elsewhere = panelAt === undefined ? "" : `; a Komari panel answers at ${panelAt}`;
-  const write = writeAddress(panelAt, way);
   const origin = source === "" ? "" : ` (${addressOf(way)}, ${source})`;
   if (found === undefined) {
     const { reason, advice } = causeOf({ stage: isLate ? "silent" : "closed", error }, way);
-    return failed(`${reason}${origin}${elsewhere}`, write, ...advice);
+    return failed(`${reason}${origin}${elsewhere}`, ...withAddress(panelAt, way, advice));
   }
   const { answer, protocol } = found;
   if (protocol !== undefined) {
@@ -215,7 +214,7 @@ function judgeAnswer(evidence: AnswerEvidence, way: Way, source: string): Findin
   const shown = page?.status === 200
     ? causeOf({ stage: "answer", error: "", answer: page }, way)
     : read;
-  return failed(`${shown.reason}${origin}${elsewhere}`, write, ...shown.advice);
+  return failed(`${shown.reason}${origin}${elsewhere}`, ...withAddress(panelAt, way, shown.advice));
 }
 
 const REGISTERS_ITSELF = skipped("not checked: this node registers itself");

@@ -13,6 +13,7 @@ import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import type { Proxy } from "../parse/proxy.ts";
+import type { Line } from "./check.ts";
 import {
   endpointPlace,
   given,
@@ -110,9 +111,22 @@ export function usualAddresses(url: URL): string[] {
 
 /** The advice to configure an address at which a panel answers, with a warning where it loses TLS. */
 export function writeAddress(address: string | undefined, way: Way): string | undefined {
-  const losesTls = way.url.protocol === "https:" && address?.startsWith("http:") === true;
   return address && `write ${address} into ${endpointPlace(way)}` +
-      (losesTls ? ": without TLS anyone on the way can read the token" : "");
+      (losesTls(address, way) ? ": without TLS anyone on the way can read the token" : "");
+}
+
+/** The same before other advice, and behind it where it loses TLS. */
+export function withAddress(
+  address: string | undefined,
+  way: Way,
+  advice: readonly Line[],
+): Line[] {
+  const write = writeAddress(address, way);
+  return losesTls(address, way) ? [...advice, write] : [write, ...advice];
+}
+
+function losesTls(address: string | undefined, { url }: Way): boolean {
+  return url.protocol === "https:" && address?.startsWith("http:") === true;
 }
 
 /** The message of an error; that of a dial error says everything without its cause. */

@@ -48,6 +48,8 @@ const UNTRUSTED = /invalid peer certificate|altnames|self-signed certificate|ver
 /** What a server, or the library itself, says to end a handshake (RFC 8446, 6.2). */
 const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
   [/Unrecogni[sz]edName|unrecognized.name/i, "the server has no site of that name"],
+  // As Caddy answers.
+  [/InternalError|internal.error/i, "the server has failed, as for a name without a certificate"],
   [/CertificateRequired|certificate.required/i, "the server requires a client certificate"],
   [
     /HandshakeFailure|handshake failure|InsufficientSecurity|peer is incompatible|no ciphers?uites/i,

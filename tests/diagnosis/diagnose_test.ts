@@ -79,6 +79,8 @@ connect url=http://panel.example:25774 Cannot connect to panel.example port 2577
 → port of Cloudflare: no connection to panel.example port 25774 (104.21.5.5 and 3 more): no answer within 10 s ⇒ 104.21.5.5 is Cloudflare's, which does not forward port 25774: use 443 or 8443 there (80 or 8080 without TLS), or a name of "DNS only"
 connect url=https://panel.example:8443 Cannot connect to panel.example port 8443 (104.21.5.5): connection refused
 → refused: no connection to panel.example port 8443 (104.21.5.5): connection refused ⇒ start the panel if none listens (ss -ltn); else correct -e or a firewall
+connect Cannot connect to panel.example port 443 (0.0.0.0): connection refused
+→ blocked name: no connection to panel.example port 443 (0.0.0.0): connection refused ⇒ a filter answers 0.0.0.0 for panel.example: take the name out of it, or out of /etc/hosts (grep panel.example /etc/hosts)
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
 → not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
@@ -88,9 +90,9 @@ connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does 
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family
 → no usable family: no connection to panel.example port 443 (2001:db8::7): this machine has no address of that family ⇒ this machine has no IPv6: give the panel's name an IPv4 address, too
 connect Cannot connect to panel.example port 443 (192.0.2.7): host is unreachable
-→ host unreachable: no connection to panel.example port 443 (192.0.2.7): host is unreachable ⇒ if it answers ping -c 3 192.0.2.7, its firewall rejects port 443 (nft list ruleset || iptables-save); if not, see whether it is on
+→ host unreachable: no connection to panel.example port 443 (192.0.2.7): host is unreachable ⇒ if it answers ping -c 3 192.0.2.7, a firewall, there or here, rejects port 443 (nft list ruleset || iptables-save); if not, see whether it is on
 connect Cannot connect to panel.example port 443 (2001:db8::7): network is unreachable
-→ offline: no connection to panel.example port 443 (2001:db8::7): network is unreachable ⇒ see whether this machine is online and has a route there: ip addr; ip -6 route get 2001:db8::7
+→ offline: no connection to panel.example port 443 (2001:db8::7): network is unreachable ⇒ see whether this machine is online, has IPv6 and a route there: ip addr; ip -6 route get 2001:db8::7
 connect Cannot connect to panel.example port 443 (192.0.2.7): no answer within 10 s
 → dropped: no connection to panel.example port 443 (192.0.2.7): no answer within 10 s ⇒ see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group
 connect Cannot connect to panel.example port 443 (192.0.2.7): connection reset
@@ -139,8 +141,12 @@ tls Cannot trust the certificate of panel.example: it is self-signed
 → self-signed: the certificate of panel.example is not trusted: it is self-signed ⇒ if it is the panel's own certificate, trust it: --ca-cert FILE
 tls Cannot trust the certificate of panel.example: its issuer is unknown to this machine
 → unknown issuer: the certificate of panel.example is not trusted: its issuer is unknown to this machine ⇒ give the panel's server the full chain (fullchain.pem); for an authority of your own: --ca-cert FILE
+tls proxy=http://127.0.0.1:7890 Cannot start TLS with panel.example port 443: the server closed the connection
+→ closed tunnel: the proxy 127.0.0.1 opened a way to panel.example, and then: the server closed the connection ⇒ see whether the proxy reaches the panel: curl -v -x http://127.0.0.1:7890 https://panel.example; without it: NO_PROXY=panel.example
+tls Cannot start TLS with 192.0.2.7 port 443: the server has failed, as for a name without a certificate
+→ no site: no TLS with panel.example port 443: the server has failed, as for a name without a certificate ⇒ correct the name in -e, or give the panel's server a certificate for panel.example
 tls no answer within 8 s
-→ no TLS answer: no TLS with panel.example port 443: no answer within 8 s ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null; if that hangs too, large packets may be lost on the way: ping -M do -s 1472 panel.example
+→ no TLS answer: no TLS with panel.example port 443: no answer within 8 s ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null; if that hangs too, large packets may be lost on the way (ping -M do -s 1472 panel.example): lower the MTU
 tls Cannot start TLS with panel.example port 443: the server closed the connection
 → TLS: no TLS with panel.example port 443: the server closed the connection ⇒ see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null
 silent no answer within 6 s
@@ -156,9 +162,9 @@ closed pull=yes the connection was lost
 closed the connection was lost
 → closes: connected to panel.example, and the connection was lost ⇒ see what answers there: curl --http1.1 -v https://panel.example
 token token=\${KOMARI_TOKEN} the panel does not know this token
-→ variable for a token: the panel does not know this token: it is a variable that was not expanded ⇒ put the token itself into --token-file FILE
+→ variable for a token: the panel does not know this token: it is a variable that was not expanded ⇒ put the token itself into --token-file FILE, and restart the agent
 token token="0123456789abcdefghijkl the panel does not know this token
-→ odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token, as the panel's page shows it, into --token-file FILE
+→ odd token: the panel does not know this token: it contains U+0022, which no token has ⇒ put the node's token, as the panel's page shows it, into --token-file FILE, and restart the agent
 token token=0f8fad5b-d9cb-469f-a165-70867728950e the panel does not know this token
 → UUID for a token: the panel does not know this token ⇒ copy the node's token from the panel (this one is a UUID, which names a node)
 token token=0123456789abcdef0123456789abcdef the panel does not know this token
@@ -166,9 +172,9 @@ token token=0123456789abcdef0123456789abcdef the panel does not know this token
 token token=0123456789abcde the panel does not know this token
 → short token: the panel does not know this token ⇒ copy the node's token from the panel (this one has 15 characters instead of 22)
 token accepted=yes the panel does not know this token
-→ deleted node: the panel does not know this token any more ⇒ see on the panel's page whether the node was deleted; if so, add it again, and put its new token into --token-file FILE
+→ deleted node: the panel does not know this token any more ⇒ see on the panel's page whether the node was deleted; if so, add it again, and put its new token into --token-file FILE, and restart the agent
 token the panel does not know this token
-→ unknown token: the panel does not know this token ⇒ see on the panel's page whether the node is still there, and put its token into --token-file FILE
+→ unknown token: the panel does not know this token ⇒ see on the panel's page whether the node is still there, and put its token into --token-file FILE, and restart the agent
 key status 401
 → key of auto-discovery: the panel rejects the auto-discovery key: status 401 ⇒ compare it with the key on the panel's settings page: --auto-discovery KEY
 panel the panel answered "database or disk is full (13)"
@@ -213,6 +219,10 @@ answer server=cloudflare 521 error code: 521
 → cloudflare: Cloudflare answers in place of the panel: status 521, "error code: 521", by "cloudflare" ⇒ see on the panel's machine whether it, or the proxy in front of it, listens (ss -ltn) and lets Cloudflare's addresses in
 answer server=cloudflare 403 error code: 1020
 → cloudflare: Cloudflare answers in place of the panel: status 403, "error code: 1020", by "cloudflare" ⇒ correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it
+answer 404 Not found in database migration mode
+→ migrating: the panel waits for its database: status 404, "Not found in database migration mode" ⇒ open https://panel.example in a browser, and start the migration or recovery
+answer 404 <h1>The page you requested was not found.</h1><p><em>Faithfully yours, frp.</em></p>
+→ tunnel of frp: frp has no tunnel to the panel: status 404 and a page of HTML, "The page you requested was not found." ⇒ see on the panel's machine whether frpc runs, and has panel.example in customDomains
 answer server=Beaver 403 <html><title>Non-compliance ICP Filing</title>
 → no ICP filing: a provider blocks this name, as it has no ICP filing: status 403 and a page of HTML, "Non-compliance ICP Filing", by "Beaver" ⇒ complete the ICP filing of panel.example, or reach the panel through a server outside mainland China
 answer url=http://panel.example 403 <html><title>该域名未完成备案</title>
@@ -335,7 +345,7 @@ Deno.test("places are those of the layers that the options are from", () => {
   const { endpoint, token, proxy, withoutProxy } = placesOf(origins, url);
   assertEquals([endpoint, token, proxy, withoutProxy], [
     "/etc/x.json",
-    "--token-file FILE",
+    "--token-file FILE, and restart the agent",
     "HTTPS_PROXY/ALL_PROXY",
     "NO_PROXY=panel.example",
   ]);
@@ -348,7 +358,7 @@ Deno.test("the token of an installed service is changed by install, which restar
   await same(placeOf, [
     ["/etc/komari-agent-deno/config.json", install],
     ["/home/a/.config/komari-agent-deno/config.json", install],
-    ["/srv/config.json", "key token of /srv/config.json"],
+    ["/srv/config.json", "key token of /srv/config.json, and restart the agent"],
   ]);
   const advice = `put the token itself into ${install}`;
   assertEquals(leftEnglish(translate(advice, "zh")), undefined);

@@ -79,7 +79,7 @@ Deno.test("a connection is judged by its error, and by what else answers there",
         error: "Cannot connect to panel.example port 443 (192.0.2.7): network is unreachable",
         network: ofFamily("192.0.2.5"),
       },
-      "failed: panel.example port 443 (192.0.2.7): network is unreachable → see whether this machine is online and has a route there: ip addr; ip route get 192.0.2.7 → see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save",
+      "failed: panel.example port 443 (192.0.2.7): network is unreachable → see whether this machine is online, has IPv4 and a route there: ip addr; ip route get 192.0.2.7 → see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save",
     ],
   ]));
 

@@ -60,7 +60,7 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
         addresses: ["192.0.2.7"],
         answers: [of("9.9.9.9", "NOERROR", ["192.0.2.7"], true)],
       },
-      "warning: panel.example is 192.0.2.7, answered by 9.9.9.9, after 5.0 s (9.9.9.9: NOERROR (3 ms), and no answer to AAAA) → see whether 9.9.9.9 answers AAAA queries, which the system waits for: dig AAAA @9.9.9.9 panel.example → see which part of the system answers late: time getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
+      "warning: panel.example is 192.0.2.7, answered by 9.9.9.9, after 5.0 s (9.9.9.9: NOERROR (3 ms), and no answer to AAAA) → see whether 9.9.9.9 answers AAAA queries, which the system waits for: dig AAAA @9.9.9.9 panel.example → see which part of the system answers late: time getent ahosts panel.example → or ask another name server: --custom-dns ADDRESS",
     ],
     // The last one is asked by nobody who waits.
     [
@@ -69,7 +69,7 @@ Deno.test("a name is judged by what the system and each of its servers say", () 
         addresses: ["192.0.2.7"],
         answers: [of("8.8.8.8", "NOERROR", ["192.0.2.7"]), of("9.9.9.9", SILENT)],
       },
-      "warning: panel.example is 192.0.2.7, answered by 8.8.8.8, after 2.0 s (8.8.8.8: NOERROR (3 ms); 9.9.9.9: no answer within 2.0 s) → see which part of the system answers late: time getent ahosts panel.example; cat /etc/resolv.conf → or ask another name server: --custom-dns ADDRESS",
+      "warning: panel.example is 192.0.2.7, answered by 8.8.8.8, after 2.0 s (8.8.8.8: NOERROR (3 ms); 9.9.9.9: no answer within 2.0 s) → see which part of the system answers late: time getent ahosts panel.example → or ask another name server: --custom-dns ADDRESS",
     ],
     [
       { answers: [of("9.9.9.9", "NXDOMAIN")] },

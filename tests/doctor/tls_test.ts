@@ -89,7 +89,7 @@ timed.test("TLS is judged by its error and by the certificate", () =>
       ],
       [
         { error: "Cannot start TLS with panel.example: no answer within 5 s" },
-        "failed: no TLS with panel.example port 443: no answer within 5 s → see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null; if that hangs too, large packets may be lost on the way: ping -M do -s 1472 panel.example → read the log of the server that terminates TLS for the panel",
+        "failed: no TLS with panel.example port 443: no answer within 5 s → see what answers there: openssl s_client -connect panel.example:443 -servername panel.example </dev/null; if that hangs too, large packets may be lost on the way (ping -M do -s 1472 panel.example): lower the MTU → read the log of the server that terminates TLS for the panel",
       ],
       [
         {

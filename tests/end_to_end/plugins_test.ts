@@ -23,7 +23,7 @@ Deno.test("a plugin that refuses the WebSocket is named in log and status, and n
     await using status = new AgentProcess(["status"], { env });
     await status.ends();
     const [failure = ""] = status.lines("Last failure");
-    assertMatch(failure, /: 1008 blocked by a plugin$/);
+    assertMatch(failure, /: 1008 blocked by a plugin \u2192 let the proxy/);
   });
 });
 
