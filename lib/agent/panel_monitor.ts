@@ -3,6 +3,7 @@ import { describeError } from "../log/log.ts";
 import { LASTING_MS } from "../panel/link_log.ts";
 import type { PanelObserver } from "../panel/observer.ts";
 import { type Transport, transportName } from "../panel/transport.ts";
+import type { HostAndPort } from "../parse/proxy.ts";
 import { LOST_MS } from "../probe/prober.ts";
 import type { HealthFile, PanelHealth } from "../state/health_file.ts";
 import type { ProbeResult, ProbeTask } from "../types.ts";
@@ -47,6 +48,11 @@ export class PanelMonitor implements PanelObserver {
   constructor(panel: string, onChange: (intervalMs?: number) => void) {
     this.#health = { panel, sinceMs: Date.now(), failures: 0, probes: 0 };
     this.#onChange = onChange;
+  }
+
+  /** Names the proxy on the way to the panel. */
+  setProxy({ host, port }: HostAndPort): void {
+    this.#change({ proxy: `${host} port ${port}` });
   }
 
   /** The transport has changed; `undefined` during an outage. */

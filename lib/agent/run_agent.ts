@@ -157,7 +157,8 @@ async function reportTo(
   const { machine, sampler, addresses, monitors, metrics, shell, resolver, health, signal } = agent;
   if (registration !== undefined && !await registration.find()) return;
   const rates = new Rates(sampler.latest?.snapshot);
-  const observers = [monitors.open(name), metrics?.observe(name, rates), registration];
+  const monitor = monitors.open(name);
+  const observers = [monitor, metrics?.observe(name, rates), registration];
   const connection = new PanelConnection(
     registration ?? config,
     config,
@@ -181,6 +182,7 @@ async function reportTo(
       health,
     ),
   }).run();
+  if (connection.proxy !== undefined) monitor.setProxy(connection.proxy);
   logPanel(config, connection.proxy);
   await reporting;
 }

@@ -93,6 +93,7 @@ export function statusText(
 ): string {
   const { health, memoryBytes, isPaused, found, stateTrouble, mistake, change, nowMs } = status;
   const rows: Row[] = [];
+  const verdicts = verdictsOf(status);
   if (health !== undefined) {
     // Of others the health file tells what was, and not what is.
     const isLive = health.isRunning && !isPaused;
@@ -101,9 +102,9 @@ export function statusText(
     if (memoryBytes !== undefined) rows.push(["Memory", formatByteCount(memoryBytes)]);
     if (isLive && health.seal !== "") rows.push(["Seal", health.seal]);
     if (stateTrouble !== undefined) rows.push(["State folder", stateTrouble]);
-    for (const [n, { text, action }] of (isLive ? agentProblems(health) : []).entries()) {
-      // The first line has what to do about the first one.
-      rows.push(["Problem", n === 0 || action === undefined ? text : `${text} → ${action}`]);
+    for (const { text, action } of isLive ? agentProblems(health) : []) {
+      const isTold = verdicts.some((verdict) => verdict.text.includes(text));
+      rows.push(["Problem", isTold || action === undefined ? text : `${text} → ${action}`]);
     }
   }
   if (found.status !== "skipped") {
@@ -115,7 +116,7 @@ export function statusText(
   }
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   if (change !== undefined) rows.push(["Configuration", change]);
-  const first = verdictsOf(status).map(({ text }) =>
+  const first = verdicts.map(({ text }) =>
     `${wrapped(inLanguage(text), { indent: 0, columns })}\n`
   );
   return first.join("") + rows.map(([name, text]) => {
@@ -195,12 +196,14 @@ function panelRows(
   panel: PanelHealth,
   { isLive, nowMs }: { isLive: boolean; nowMs: number },
 ): Row[] {
-  const { transport, sinceMs, acceptedAtMs, intervalMs = 0, failures, error } = panel;
+  const { proxy, transport, sinceMs, acceptedAtMs, intervalMs = 0, failures, error } = panel;
   const since = duration(nowMs - sinceMs);
   const connection = transport === undefined
     ? isLive ? `${panel.panel}, not connected for ${since}` : panel.panel
     : isLive
-    ? `${panel.panel}, by ${transport} for ${since}`
+    ? proxy === undefined
+      ? `${panel.panel}, by ${transport} for ${since}`
+      : `${panel.panel}, by ${transport} through the proxy ${proxy} for ${since}`
     : `${panel.panel}, last by ${transport}`;
   const interval = intervalMs > 0 ? `, interval ${intervalMs / 1000} s` : "";
   const report = acceptedAtMs === undefined

@@ -25,9 +25,9 @@ no address for {hop}: {why}
 = no name server ~ /names no name server/
 no address for {hop}: {why}
 -> start what writes that file, or write it: rm -f /etc/resolv.conf; echo nameserver 1.1.1.1 >/etc/resolv.conf
-= name or name server ~ /, or the name server/
+= name or name server ~ /, or has no/
 no address for {hop}: {why}
--> correct the name in {hopPlace} if it is wrong; else check the name server (cat /etc/resolv.conf)
+-> see which: ping -c 1 {host}; at "Temporary failure" start that name server, or name another in /etc/resolv.conf; else correct the name in {hopPlace}
 -> or ask another name server: {--custom-dns ADDRESS}
 = name server ~ /name server|no answer within|refused|unreachable/
 no address for {hop}: {server}
@@ -240,8 +240,7 @@ the last {count} WebSockets were closed after only {shortest} to {longest}
 -> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 = second agent
 the last {count} WebSockets were closed after only {shortest} to {longest}
--> stop this agent, and see whether the panel still shows the node online: then another agent has this token
--> have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
+-> stop this agent, and see whether the panel still shows the node online: then another agent has this token; if not, have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 -> see whether the panel itself restarts again and again
 
 # websocket

@@ -161,11 +161,12 @@ export function withReports(
   checks: readonly Check[],
   { config, health, panel }: { config: Config; health: Health | undefined; panel: string },
 ): Check[] {
-  const isReporting = reportingPanels(health).has(panel) && health !== undefined &&
-    otherConfig(config, health) === undefined;
+  const of = health?.panels.find((seen) => seen.panel === panel);
+  // Those of before an outage say nothing about now.
+  const isReporting = of?.transport !== undefined && reportingPanels(health).has(panel) &&
+    health !== undefined && otherConfig(config, health) === undefined;
   return checks.map((it) => {
     if (!isReporting || it.status !== "failed") return it;
-    const of = health.panels.find((seen) => seen.panel === panel);
     if (it.id === "token") {
       const why = of?.transport?.endsWith(" WebSocket")
         ? ` by a WebSocket that was opened ${

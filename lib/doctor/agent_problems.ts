@@ -32,10 +32,11 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
 const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
   metrics: "free that port, or choose another one by --metrics",
   disk: "correct --include-mountpoint by the paths that `findmnt` shows",
+  remote: "--enable-remote-control turns it on, if that is wanted",
   network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
 };
 
-const FORBIDDEN_PING = /^"ping" may not open its socket/;
+const KNOWN_PING = /^"ping" may not open its socket|^there is no "ping"/;
 
 /** The problems that the agent has seen, in the order of its parts. */
 export function agentProblems({ problems, panels, stateFolder }: Health): AgentProblem[] {
@@ -46,11 +47,11 @@ export function agentProblems({ problems, panels, stateFolder }: Health): AgentP
       return { part: "connections" as const, text, action };
     }),
     ...problems.map(({ part, text }) => {
-      if (part === "ping" && FORBIDDEN_PING.test(text)) {
-        const { reason, action } = diagnoseOwn(part, text);
-        return { part, text: `${PARTS[part]}: ${reason}`, action };
-      }
       const reason = part === "ping" ? pingProblem(text) : text;
+      if (part === "ping" && KNOWN_PING.test(reason)) {
+        const known = diagnoseOwn(part, reason);
+        return { part, text: `${PARTS[part]}: ${known.reason}`, action: known.action };
+      }
       const action = part === "state" || part === "terminal"
         ? diagnoseOwn(part, text, part === "state" ? stateFolder : undefined).action
         : ACTIONS[part];

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { withTimeout } from "../async/timeout.ts";
+import { isTimeout, withTimeout } from "../async/timeout.ts";
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
@@ -19,6 +19,7 @@ import { agentFolders } from "../service/install_record.ts";
 import { NodeStore } from "../panel/node_store.ts";
 import { type Health, readHealth } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
+import { MIRROR_ADVICE } from "../update/releases.ts";
 import { knowsReleases, VERSION } from "../version.ts";
 import {
   agentAskedAbout,
@@ -272,7 +273,9 @@ async function checkVersion(
     signal.throwIfAborted();
     const { updateUrl, origins } = config;
     const place = origins.get("update_url") ?? "--update-url";
-    const [reason = "", advice] = describeError(error).split(" \u2192 ");
+    const [reason = "", said] = describeError(error).split(" \u2192 ");
+    // Sooner than the attempt to connect has ended.
+    const advice = said ?? (isTimeout(error) && config.mirror === "" && MIRROR_ADVICE);
     return warning(
       `${VERSION}; ${reason}`,
       advice,

@@ -46,6 +46,8 @@ const AHEAD_MS = 5_000;
 export class SystemResolver {
   readonly #names: SystemNames;
   readonly #inFlight = new Map<string, Promise<string[]>>();
+  /** Names that had an address: a missing one is no mistake in the name. */
+  readonly #known = new Set<string>();
   readonly #ahead = new Map<string, { answer: Promise<string[]>; askedAtMs: number }>();
 
   constructor(names: SystemNames = RUNTIME_NAMES) {
@@ -116,12 +118,15 @@ export class SystemResolver {
       throw new Error(`Cannot resolve ${host}`, { cause });
     }
     const addresses = found.filter((address) => ipFamily(address) !== undefined);
-    if (addresses.length > 0) return addresses;
+    if (addresses.length > 0) {
+      if (this.#known.size < LOOKUPS_LIMIT) this.#known.add(host);
+      return addresses;
+    }
     const tookMs = performance.now() - askedAtMs;
     const { nameServers } = this.#names;
     const dead = nameServers?.length === 0
       ? "/etc/resolv.conf names no name server"
-      : await deadServers(nameServers ?? [], tookMs);
+      : await deadServers(nameServers ?? [], this.#known.has(host) ? Infinity : tookMs);
     throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {
       cause: dead === undefined ? undefined : new Error(dead),
     });
@@ -132,8 +137,8 @@ const SERVER_MS = 2_000;
 
 /** The system waits for 5 s for each answer by UDP. */
 const SILENT_MS = 4_000;
-/** The network is not there for UDP either. */
-const NO_NETWORK = /network is unreachable|interface is down/;
+/** There is no way to it, for UDP either. */
+const NO_NETWORK = /is unreachable|is down|leads nowhere/;
 
 /**
  * Says that none of these name servers can be reached; `undefined` where one can, or none is known. Asked
@@ -159,7 +164,7 @@ async function deadServers(
   const isCertain = tookMs >= SILENT_MS || failures.every((it) => NO_NETWORK.test(it ?? ""));
   return isCertain
     ? `${dead} (${failures[0]})`
-    : `no address that this machine can use, or ${dead}`;
+    : `${dead} (${failures[0]}), or has no address that this machine can use`;
 }
 
 /**

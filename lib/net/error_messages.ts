@@ -66,7 +66,7 @@ const HANDSHAKE_WORDS: readonly (readonly [RegExp, string])[] = [
 /** Describes why a name could not be resolved. */
 export function lookupErrorMessage(error: unknown): string {
   const { message, code } = rootOf(error);
-  if (/^\/etc\/resolv\.conf |^(?:no .*, or )?the (?:configured )?name server /.test(message)) {
+  if (/^\/etc\/resolv\.conf |^the (?:configured )?name server /.test(message)) {
     return message;
   }
   const known = LOOKUP_WORDS.find(([pattern]) => pattern.test(`${code} ${message}`));

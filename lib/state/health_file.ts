@@ -31,6 +31,8 @@ export interface Failure {
 export interface PanelHealth {
   /** Host and path of its address. */
   readonly panel: string;
+  /** Host and port of the proxy on the way to it. */
+  readonly proxy?: string | undefined;
   /** The transport in use; `undefined` during an outage. */
   readonly transport?: string | undefined;
   /** When the transport was chosen, or the outage has begun, in milliseconds since 1970. */

@@ -181,6 +181,7 @@ function read<T>(value: unknown, fields: Fields<T>): Partial<T> {
 /** Each field of a panel's state, and how it is read: the compiler misses none that is written. */
 const PANEL_FIELDS: Fields<PanelHealth> = {
   panel: textOf,
+  proxy: textOf,
   transport: textOf,
   sinceMs: numberOf,
   acceptedAtMs: numberOf,

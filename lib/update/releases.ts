@@ -6,7 +6,8 @@ import type { Downloads } from "./download.ts";
 
 /** How a server that can't be reached looks, as GitHub does from behind some networks. */
 const UNREACHED = /: Cannot (?:connect|resolve|start TLS)|no answer within/;
-const MIRROR_ADVICE = "if this machine can't reach that server, name a mirror: --mirror URL";
+/** What to do about it. */
+export const MIRROR_ADVICE = "if this machine can't reach that server, name a mirror: --mirror URL";
 
 /**
  * Prefixes a GitHub address with the mirror, as in `https://mirror/https://github.com/…`.

@@ -80,11 +80,13 @@ timed.test("PanelMonitors.open() has each panel in the health file, before any c
   const monitors = new PanelMonitors(file);
   const first = monitors.open("p.example");
   assertEquals(readHealth([folder.path])?.panels.length, 1);
-  monitors.open("q.example").onTransport(V2_POST);
+  const second = monitors.open("q.example");
+  second.setProxy({ host: "10.0.0.1", port: 3128 });
+  second.onTransport(V2_POST);
   const { panels, intervalMs } = readHealth([folder.path]) ?? {};
-  assertEquals(panels?.map(({ panel, transport }) => [panel, transport]), [
-    ["p.example", undefined],
-    ["q.example", "v2 POST"],
+  assertEquals(panels?.map(({ panel, proxy, transport }) => [panel, proxy, transport]), [
+    ["p.example", undefined, undefined],
+    ["q.example", "10.0.0.1 port 3128", "v2 POST"],
   ]);
   assertEquals(intervalMs, 0);
   first.onAccepted(3_000);

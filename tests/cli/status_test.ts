@@ -76,6 +76,7 @@ Service       x is running, and starts at boot
   const probing: PanelHealth = {
     ...{ ...PANEL, lastMinute: 42, lost: 7, shortConnections: 4 },
     lostTargets: [{ kind: "tcp", target: "192.0.2.1:22" }],
+    proxy: "10.0.0.1 port 3128",
   };
   const problems = [
     { part: "ping", text: "no socket", sinceMs: NOW },
@@ -91,10 +92,10 @@ Service       x is running, and starts at boot
       change: "/x.json was changed after the agent read it",
     }),
     `\
-REPORTING to p.example/x, BUT p.example/x: the last 4 WebSockets were closed after only 0.0 s to 0.0 s → stop this agent, and see whether the panel still shows the node online: then another agent has this token
+REPORTING to p.example/x, BUT p.example/x: the last 4 WebSockets were closed after only 0.0 s to 0.0 s → stop this agent, and see whether the panel still shows the node online: then another agent has this token; if not, have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 NOT REPORTING to q.example for 3 d: no connection to q.example: connection refused → start it
 Agent         version 1.2.3, process 7, running for 3 d
-Panel         p.example/x, by v2 WebSocket for 5 min
+Panel         p.example/x, by v2 WebSocket through the proxy 10.0.0.1 port 3128 for 5 min
 Last report   accepted 1.2 s ago, interval 3 s
 Probes        5, 42 in the last minute, 7 lost; always lost: 192.0.2.1:22 (tcp)
 Panel         q.example, not connected for 5 min
@@ -172,6 +173,10 @@ NOT REPORTING: no report was accepted yet → doctor
 REPORTING to p.example/x, BUT Cannot use key interval → correct it
 OK: reporting to p.example/x, the last report 1.2 s ago
 OK: reporting to p.example/x, the last report 1.2 s ago`,
+  );
+  assertStringIncludes(
+    statusText({ ...STATUS, ...seen("remote", "asked in vain") }),
+    "Problem       remote control is off: asked in vain → --enable-remote-control turns it on",
   );
 });
 

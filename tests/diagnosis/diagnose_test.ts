@@ -57,8 +57,8 @@ lookup Cannot resolve panel.example: the configured name server 192.0.2.9 port 5
 → configured name server: no address for panel.example: the configured name server 192.0.2.9 port 53 does not answer ⇒ correct --custom-dns ADDRESS, or leave it out
 lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused)
 → name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
-lookup Cannot resolve panel.example: no address that this machine can use, or the name server 192.0.2.53 does not answer
-→ name or name server: no address for panel.example: no address that this machine can use, or the name server 192.0.2.53 does not answer ⇒ correct the name in -e if it is wrong; else check the name server (cat /etc/resolv.conf)
+lookup Cannot resolve panel.example: the name server 192.0.2.53 does not answer (connection refused), or has no address that this machine can use
+→ name or name server: no address for panel.example: the name server 192.0.2.53 does not answer (connection refused), or has no address that this machine can use ⇒ see which: ping -c 1 panel.example; at "Temporary failure" start that name server, or name another in /etc/resolv.conf; else correct the name in -e
 lookup Cannot resolve panel.example: no answer within 8 s
 → name server: no address for panel.example: the name server does not answer (no answer within 8 s) ⇒ check the network (ip route) and the name server (cat /etc/resolv.conf)
 lookup Cannot resolve panel.example: /etc/resolv.conf names no name server
@@ -188,11 +188,11 @@ disconnected Cannot keep the WebSocket: no answer within 5 s
 disconnected Cannot keep the WebSocket: the connection was lost
 → closed: the WebSocket was lost: the connection was lost ⇒ nothing to do if it happens once, as when the panel restarts; if it repeats, read the logs of the panel and of the proxy in front of it
 short-lived open=3,400,9100 closed
-→ second agent: the last 3 WebSockets were closed after only 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+→ second agent: the last 3 WebSockets were closed after only 0.4 s to 9.1 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token; if not, have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 short-lived open=3,3000,3050 closed
-→ second agent: the last 3 WebSockets were closed after only 3.0 s to 3.0 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+→ second agent: the last 3 WebSockets were closed after only 3.0 s to 3.0 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token; if not, have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 short-lived open=3,9000,10000 closed
-→ second agent: the last 3 WebSockets were closed after only 9.0 s to 10 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token
+→ second agent: the last 3 WebSockets were closed after only 9.0 s to 10 s ⇒ stop this agent, and see whether the panel still shows the node online: then another agent has this token; if not, have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 short-lived open=3,9900,10000 closed
 → idle limit: the last 3 WebSockets were closed after only 9.9 s to 10 s ⇒ have the proxy in front of the panel keep silent connections for longer (nginx: proxy_read_timeout 60s)
 websocket no answer within 10 s

@@ -118,6 +118,7 @@ timed.test("what fails in this shell alone does not stop reports that are accept
     }).map(shown);
   assertEquals(judged(undefined), ["failed: why", "failed: why"]);
   assertEquals(judged(running({ panel: "other.example" })), ["failed: why", "failed: why"]);
+  assertEquals(judged(running({ transport: undefined })), ["failed: why", "failed: why"]);
   assertEquals(judged(running()), [
     "warning: why; only this shell is affected, and the running agent's reports are accepted",
     "failed: why; the running agent's reports are accepted all the same by a WebSocket that was opened 5 min ago, since the panel looks at the token of a new one alone",

@@ -42,19 +42,24 @@ Deno.test("a name server that takes no TCP is silent only where the system waite
   const why = async (tookMs: number) => {
     let passedMs = 0;
     using _now = replaced(performance, { now: () => passedMs });
+    // Less than nothing: at once, for a name that had an address before.
+    const addresses = tookMs < 0 ? [["192.0.2.1"]] : [];
     const names: SystemNames = {
-      lookUp: () => (passedMs = tookMs, Promise.resolve([])),
+      lookUp: () => (passedMs = tookMs, Promise.resolve(addresses.pop() ?? [])),
       lookUpHosts: () => Promise.resolve([]),
       nameServers: ["127.9.9.9"],
     };
+    const resolver = new SystemResolver(names);
+    if (tookMs < 0) await resolver.resolve("host", { signal });
     return lookupErrorMessage(
-      await assertRejects(() => new SystemResolver(names).resolve("host", { signal }), Error),
+      await assertRejects(() => resolver.resolve("host", { signal }), Error),
     );
   };
   const dead = "the name server 127.9.9.9 does not answer";
   await sameLater(why, [
-    [10, `no address that this machine can use, or ${dead}`],
+    [10, `${dead} (connection refused), or has no address that this machine can use`],
     [5_000, `${dead} (connection refused)`],
+    [-1, `${dead} (connection refused)`],
   ]);
 });
 
