@@ -106,6 +106,8 @@ export interface Host {
   readText(path: string): string | undefined;
   /** Lists the names in a folder; `undefined` when it is missing or can't be listed. */
   list(path: string): string[] | undefined;
+  /** Lists the names of the folders in a folder, without links; `undefined` as with {@linkcode list}. */
+  listFolders(path: string): string[] | undefined;
   /** Reads the target of a symbolic link; `undefined` when the path is no link. */
   readLink(path: string): string | undefined;
   /** Whether the path exists. */

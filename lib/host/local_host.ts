@@ -154,6 +154,12 @@ export class LocalHost implements Host {
     return attempt(() => Array.from(Deno.readDirSync(path), (entry) => entry.name));
   }
 
+  listFolders(path: string): string[] | undefined {
+    return attempt(() =>
+      Array.from(Deno.readDirSync(path)).filter((it) => it.isDirectory).map(({ name }) => name)
+    );
+  }
+
   readLink(path: string): string | undefined {
     return attempt(() => Deno.readLinkSync(path));
   }

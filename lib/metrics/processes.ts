@@ -1,7 +1,10 @@
 import type { Host } from "../host/host.ts";
 
 /** Parts of the host that counting needs. */
-export type ProcessHost = Pick<Host, "roots" | "list" | "exists" | "readLink" | "openLinkCount">;
+export type ProcessHost = Pick<
+  Host,
+  "roots" | "listFolders" | "exists" | "readLink" | "openLinkCount"
+>;
 
 /** `/proc/self/ns/pid` outside containers; the inode number is fixed in the kernel. */
 const FIRST_NAMESPACE = "pid:[4026531836]";
@@ -73,28 +76,20 @@ interface ProcSample {
 /** Samples until no process starts or ends in between, at most {@linkcode MAX_TRIES} times. */
 function stableSample(host: ProcessHost, linkCount: () => number): ProcSample | undefined {
   const { proc } = host.roots;
-  const folders = new Map<string, boolean>();
-  const isKnownFolder = (name: string) =>
-    folders.getOrInsertComputed(name, () => isFolder(host, `${proc}/${name}`));
   let last: ProcSample | undefined;
   for (let tries = 0; tries < MAX_TRIES && last?.churn !== 0; tries++) {
     const before = linkCount();
-    const names = host.list(proc);
+    const names = host.listFolders(proc);
     const links = linkCount();
     if (names === undefined) return undefined;
-    const others = names.filter((name) => !/^\d+$/.test(name));
+    const processes = names.filter((name) => /^\d+$/.test(name)).length;
     last = {
       links,
-      processes: names.length - others.length,
-      folders: others.filter(isKnownFolder).length,
+      processes,
+      folders: names.length - processes,
       hasFirst: names.includes("1"),
       churn: Math.abs(links - before),
     };
   }
   return last;
-}
-
-function isFolder(host: ProcessHost, path: string): boolean {
-  // `PATH/.` exists for folders, but also for links to folders (`self`).
-  return host.exists(`${path}/.`) && host.readLink(path) === undefined;
 }

@@ -80,6 +80,14 @@ export class FakeMachine implements Host {
     return [...others, ...Array.from({ length: listed }, (_, index) => `${index + 1}`)];
   }
 
+  listFolders(path: string): string[] | undefined {
+    return this.list(path)?.filter((name) => {
+      const at = `${path}/${name}`;
+      return /^\d+$/.test(name) ||
+        (this.readText(at) === undefined && this.readLink(at) === undefined);
+    });
+  }
+
   readLink(path: string): string | undefined {
     return this.#tree.readLink(path);
   }

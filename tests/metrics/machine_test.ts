@@ -75,6 +75,7 @@ function machineAt(
         },
       };
     },
+    listFolders: () => undefined,
     openLinkCount: () => undefined,
     statfs(path) {
       (read[path] ??= []).push(0);

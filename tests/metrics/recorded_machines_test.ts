@@ -95,7 +95,7 @@ for (const name of names) {
 Deno.test("collectedSources() names where a machine's uptime and processes are from", () => {
   const { collectors } = openLinuxMachine(new FakeMachine("debian-vm"), configOf());
   const { uptime, process } = collectedSources(collectors, new Map());
-  assertEquals([uptime, process], ["/proc/uptime", "a listing of /proc"]);
+  assertEquals([uptime, process], ["/proc/uptime", "the kernel's own count, by /proc"]);
 });
 
 Deno.test("each recorded machine has a line in the README", () => {
