@@ -247,7 +247,7 @@ are_own() {
 # own PATH OTHER: the path, or the other where somebody else could change it. Settings of curl and wget can name
 # files to write and programs to start; "sudo -E" keeps another user's HOME, and "su" his CURL_HOME and WGETRC.
 own() {
-  if are_own "$1"; then printf '%s\n' "$1"; else printf '%s\n' "$2"; fi
+  if [ ! -k "$1" ] && are_own "$1"; then printf '%s\n' "$1"; else printf '%s\n' "$2"; fi
 }
 
 # Makes a temporary folder that allows running programs, which some systems forbid in /tmp, where no
@@ -633,6 +633,8 @@ read_token() {
 }
 
 main() {
+  # They can name programs to start, too.
+  unset OPENSSL_CONF SYSTEM_WGETRC
   version=latest
   has_secret=false
   panel_given=false

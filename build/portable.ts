@@ -49,7 +49,9 @@ export async function writePortable(script: string, folder: string): Promise<str
  * of the whole file: of one that was cut off a Deno says no more than that it can't parse it.
  */
 function portableHead(bytes: number): string {
-  const flags = [...PERMISSIONS, NO_CODE_CACHE, "--no-config", "--no-lock", "--ext=js"].join(" ");
+  // Its own warnings, of which a name server can cause any number, pass by the limits of the log.
+  const quiet = ["--quiet", "--no-config", "--no-lock", "--ext=js"];
+  const flags = [...PERMISSIONS, NO_CODE_CACHE, ...quiet].join(" ");
   const commands = [
     `_size=$(wc -c <"$0" 2>/dev/null)`,
     `[ \${_size:-${bytes}} -lt ${bytes} ] && { echo "Cannot run komari-agent-deno: $0 is damaged: it has" $_size "of ${bytes} bytes" >&2; exit 1; }`,

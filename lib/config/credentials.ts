@@ -85,11 +85,13 @@ export function secretsOf(
   return [...new Set(secrets)];
 }
 
-/** A URL's password, as written and decoded. */
+/** A URL's password, as written, decoded, and with its user as an HTTP proxy gets them. */
 function passwords(url: string): string[] {
-  const [, password] = /^[^:/]*:\/\/[^:/]*:(.*)@/s.exec(url) ?? [];
+  const [, user = "", password] = /^[^:/]*:\/\/([^:/]*):(.*)@/s.exec(url) ?? [];
   if (password === undefined) return [];
-  return [password, attempt(() => decodeURIComponent(password)) ?? password];
+  const decoded = (text: string) => attempt(() => decodeURIComponent(text)) ?? text;
+  const login = attempt(() => btoa(`${decoded(user)}:${decoded(password)}`));
+  return [password, decoded(password), ...login === undefined ? [] : [login]];
 }
 
 /** Names a panel, and identifies a node to it. */

@@ -150,7 +150,10 @@ export async function otherProcesses(
       const isOther = first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
       if (at === -1 || isOther) return [];
       const given = `\0${words.join("\0")}\0${await read(`${proc}/${pid}/environ`)}`;
-      const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
+      // Any user's process could name what is long, a device, or a file of root's.
+      const { uid } = attempt(() => Deno.statSync(`${proc}/${pid}`)) ?? { uid: null };
+      const isOwn = uid === 0 || uid === Deno.uid();
+      const files = [...isOwn ? given.matchAll(NAMED_FILES) : []].map(([, path = ""]) => path)
         .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
       const texts = await Promise.all(files.map(read));
       const has = (token: string) =>

@@ -20,7 +20,7 @@ import { Libc } from "./libc.ts";
 import { Netlink } from "./netlink.ts";
 
 /** A longer kernel text is an error: no file that is read here is as long. */
-const MAX_BYTES = 8 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 /** A larger buffer is not kept for the next read: few machines have so long a file, read now and then. */
 const MAX_KEPT_BYTES = 512 * 1024;
 

@@ -323,7 +323,15 @@ Deno.test("resolveConfig() hands out every secret", () => {
   const args = ["-t", "tok", ...header, "--cf-access-client-secret", "cloudy"];
   const env = { HTTPS_PROXY: "http://me:p%40ssword@proxy.example:3128" };
   const config = resolve(args, { env });
-  const wanted = ["tok", "Bearer beared", "beared", "cloudy", "p%40ssword", "p@ssword"];
+  const wanted = [
+    "tok",
+    "Bearer beared",
+    "beared",
+    "cloudy",
+    "p%40ssword",
+    "p@ssword",
+    btoa("me:p@ssword"),
+  ];
   assertEquals(config.secrets, wanted);
   const panels = ["one", "two"].map((token) => ({ endpoint: "https://p.example", token }));
   const files = { c: JSON.stringify({ panels }) };

@@ -99,10 +99,10 @@ Deno.test("FileSource.read() reads on after a short page before a long line", ()
   assertEquals(source.read(), text.join(""));
 });
 
-Deno.test("FileSource.read() refuses a file of more than 8 MiB", () => {
+Deno.test("FileSource.read() refuses a file of more than 4 MiB", () => {
   using temp = new SourceFile();
   const { file: path, source } = temp;
-  const limit = 8 * 1024 * 1024;
+  const limit = 4 * 1024 * 1024;
   Deno.truncateSync(path, limit - 1);
   assertEquals(source.read()?.length, limit - 1);
   Deno.truncateSync(path, limit + 1);
@@ -117,7 +117,7 @@ Deno.test("FileSource.read() keeps no large buffer for what it reads next", () =
   const { file: path } = temp;
   const scratch = { bytes: new Uint8Array(32 * 1024), decoder: new TextDecoder() };
   const source = new FileSource(path, scratch);
-  for (const bytes of [8 * 1024 * 1024 - 1, 9 * 1024 * 1024, 500_000, 100]) {
+  for (const bytes of [4 * 1024 * 1024 - 1, 5 * 1024 * 1024, 500_000, 100]) {
     Deno.truncateSync(path, bytes);
     attempt(() => source.read());
     assertEquals(scratch.bytes.length > 512 * 1024, bytes > 512 * 1024, `${bytes}`);
