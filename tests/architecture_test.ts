@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1295, 1950],
+  "agent/": [1302, 1950],
   "async/": [147, 223],
   "cli/": [1955, 2640],
   "config/": [1860, 1872],

@@ -45,8 +45,15 @@ export function logCountedParts(
     mountPoints: counted(machine.mounts().map((it) => ({ ...it, name: it.mountPoint }))) || "none",
     notices: notices.join("; "),
   };
+  const { network, disk } = FILTER_ACTIONS;
+  const action = values.notices.includes("-nics ")
+    ? network
+    : values.notices.includes("mountpoint")
+    ? disk
+    : undefined;
   if (notices.length === 0) log.info(text, values);
-  else log.warning(`${text}. {notices}`, values);
+  else if (action === undefined) log.warning(`${text}. {notices}`, values);
+  else log.warning(`${text}. {notices} \u2192 {action}`, { ...values, action });
   for (const [part, lost] of [["network", NO_TRAFFIC], ["disk", NO_SPACE]] as const) {
     const found = notices.find((notice) => notice.endsWith(lost));
     if (found !== undefined) health?.setProblem(part, found.slice(0, -lost.length));
@@ -84,6 +91,12 @@ export function logSeal(seal: Seal | undefined): void {
   if (sealGap(seal) === undefined) log.info(text, values);
   else log.warning(text, values);
 }
+
+/** What to do about options that match nothing. */
+export const FILTER_ACTIONS = {
+  network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
+  disk: "correct --include-mountpoint by the paths that `findmnt` shows",
+} as const;
 
 const NO_TRAFFIC = ", so no traffic is counted";
 const NO_SPACE = ", so no disk space is counted";

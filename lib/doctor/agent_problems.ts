@@ -1,3 +1,4 @@
+import { FILTER_ACTIONS } from "../agent/startup_log.ts";
 import { attempt } from "../attempt.ts";
 import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnoseFailure, diagnoseOwn, placesOf, shapeOf } from "../diagnosis/diagnose.ts";
@@ -31,9 +32,8 @@ const PARTS: Readonly<Record<ProblemPart, string>> = {
 
 const ACTIONS: Readonly<Partial<Record<ProblemPart, string>>> = {
   metrics: "free that port, or choose another one by --metrics",
-  disk: "correct --include-mountpoint by the paths that `findmnt` shows",
+  ...FILTER_ACTIONS,
   remote: "--enable-remote-control turns it on, if that is wanted",
-  network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
 };
 
 const KNOWN_PING = /^"ping" may not open its socket|^there is no "ping"/;

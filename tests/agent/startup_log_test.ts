@@ -50,10 +50,15 @@ Deno.test("logCountedParts() names what counts, and warns of options that match 
     ...["--exclude-nics eth* leaves no interface", "--include-nics wan* matches no interface"].map(
       (why) => {
         const notice = `${why}, so no traffic is counted`;
-        const log = `warning Network: none. Disk: /. ${notice} | network: ${why}`;
+        const action = "correct --include-nics or --exclude-nics by the names that `ip link` shows";
+        const log = `warning Network: none. Disk: /. ${notice} → ${action} | network: ${why}`;
         return [why.split(" ").slice(0, 2).join(" "), log] as const;
       },
     ),
+    [
+      "--include-mountpoint /nope",
+      "warning Network: eth0. Disk: none. --include-mountpoint /nope is not mounted, so no disk space is counted → correct --include-mountpoint by the paths that `findmnt` shows | disk: --include-mountpoint /nope is not mounted",
+    ],
   ]);
 });
 
