@@ -1,7 +1,6 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { probeTcp, UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { sameLater } from "../cases.ts";
-import { CLOSED_PORT } from "../free_port.ts";
 import { fakeConnect, realConnect } from "../net/fake_connect.ts";
 import { FakeTime } from "../fake_time.ts";
 import { sanitized } from "../sanitized_tests.ts";
@@ -40,26 +39,4 @@ sanitized.test("probeTcp() tries the next address for want of a route, for nothi
     ),
   ]);
   await assertRejects(() => probeTcp([], { port, signal }), UnreachableError, "no address");
-});
-
-sanitized.test("probeTcp() rejects with the signal's reason when a black hole never answers", async () => {
-  const controller = new AbortController();
-  using _ = fakeConnect(({ signal }) =>
-    new Promise((_, reject) => {
-      signal.addEventListener("abort", () => reject(new Error("the socket's own error")));
-    })
-  );
-  const dialled = probeTcp(ADDRESSES, { port: 80, signal: controller.signal });
-  controller.abort(new Error("enough"));
-  await assertRejects(() => dialled, Error, "enough");
-});
-
-Deno.test("probeTcp() connects to real addresses of both families, and rejects at a closed port", async () => {
-  for (const hostname of ["127.0.0.1", "::1"]) {
-    using listener = Deno.listen({ hostname, port: 0 });
-    await probeTcp([hostname], { port: listener.addr.port, signal });
-  }
-  const probing = () => probeTcp(["127.0.0.1", "::1"], { port: CLOSED_PORT, signal });
-  const error = await assertRejects(probing, Error, `to 127.0.0.1 port ${CLOSED_PORT}`);
-  assert(error.cause instanceof Deno.errors.ConnectionRefused);
 });

@@ -9,9 +9,7 @@ import { realUntil } from "../real_deadline.ts";
 import { answering, fakePolicy, fakeResolver, policyOf, saying } from "./fake_names.ts";
 import { sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
-import { denoOutput } from "../deno_output.ts";
 import { type RawPeer } from "../net/raw_server.ts";
-import { CLOSED_PORT } from "../free_port.ts";
 
 const signal = new AbortController().signal;
 const certificate = await makeCertificate();
@@ -190,14 +188,6 @@ sanitized.test("HttpProbe.probe() rejects with the signal's reason when the serv
   }
 });
 
-Deno.test("HttpProbe.probe() rejects when the connection is refused or the name unknown", async () => {
-  const text = await failure(() => probe(`http://127.0.0.1:${CLOSED_PORT}/`));
-  assert(text.includes("Cannot connect to 127.0.0.1"), text);
-  const policy = policyOf(fakeResolver(() => Promise.reject(new Error("no such name"))));
-  const unknown = await failure(() => probe("http://x/", { policy }));
-  assertEquals(unknown, "Cannot resolve x: no such name");
-});
-
 const withOpenssl = onlyIf(certificate !== undefined);
 
 withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)", async () => {
@@ -221,13 +211,4 @@ withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (n
     const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
     assert(wrong.includes("it is for another name"), wrong);
   }
-});
-
-Deno.test("HttpProbe.probe() takes no notice of proxies in the environment", async () => {
-  await using server = saying("HTTP/1.1 200 OK\r\n\r\n");
-  const names = ["HTTP_PROXY", "ALL_PROXY", "http_proxy"];
-  const env = Object.fromEntries(names.map((name) => [name, "http://127.0.0.1:1"]));
-  const program = new URL("probe_in_process.ts", import.meta.url).pathname;
-  const words = [program, `http://some.test:${server.port}/`];
-  assertEquals(await denoOutput("run -A --no-prompt --no-check", words, { env }), "ok\n");
 });

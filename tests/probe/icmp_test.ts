@@ -1,9 +1,8 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Shell } from "../../lib/sandbox/shell.ts";
 import { UnreachableError } from "../../lib/probe/first_reachable.ts";
 import { IcmpProbe } from "../../lib/probe/icmp.ts";
 import { collectedDebugLog } from "../log/collected_log.ts";
-import { onlyIf } from "../only_on.ts";
 
 const signal = new AbortController().signal;
 
@@ -22,40 +21,6 @@ function scripted(outputs: (string | undefined | Error)[]): Pick<Shell, "ping"> 
     },
   };
 }
-
-function hasPing(): boolean {
-  try {
-    return new Deno.Command("ping", { args: ["-c", "1", "127.0.0.1"] }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-onlyIf(hasPing()).test(
-  "IcmpProbe.probe() measures a round trip by both families (needs a working ping)",
-  async () => {
-    const shell = new Shell({ proc: "/proc" });
-    for (const address of ["127.0.0.1", "::1"]) {
-      const ms = await new IcmpProbe(shell).probe([address], { signal });
-      assert(Number.isFinite(ms), `${ms}`);
-    }
-    await shell.close();
-  },
-);
-
-Deno.test("IcmpProbe.probe() ends with the signal that it was given", async () => {
-  const stop = new AbortController();
-  const lines = await collectedDebugLog(async () => {
-    const icmp = new IcmpProbe({
-      ping: (_, options) =>
-        new Promise((_, reject) => options?.signal?.addEventListener("abort", () => reject(GONE))),
-    });
-    const probing = icmp.probe(["127.0.0.1"], { signal: stop.signal });
-    stop.abort(new Error("enough"));
-    await assertRejects(() => probing, Error, "enough");
-  });
-  assertEquals(lines, []);
-});
 
 Deno.test("IcmpProbe.probe() takes the second address when there is no way to the first", async () => {
   const icmp = new IcmpProbe(scripted([NO_ROUTE, REPLY, NO_ROUTE]));

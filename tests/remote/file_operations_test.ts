@@ -173,6 +173,7 @@ withFiles.test("changeMode() and changeOwner() give what was set, and take numbe
       [{ mode: "0o600" }, '{"mode":"0600"}'],
       [{ mode: "" }, invalid("mode is required")],
       [{ mode: "rw" }, invalid('"rw" is no octal mode')],
+      [{ mode: "77777" }, invalid('"77777" is no octal mode')],
       [{ uid: 2 ** 32 - 2 }, '{"uid":4294967294,"gid":-1}'],
       [{ owner: "4294967294", gid: -1 }, '{"uid":4294967294,"gid":-1}'],
       [{ group: "root", uid: -1 }, '{"uid":-1,"gid":0}'],

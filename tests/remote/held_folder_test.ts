@@ -56,18 +56,3 @@ onLinux.test("HeldFolder.entry() stays in its folder when that is renamed, by it
     assertEquals(entries.map(({ name }) => name), ["file"]);
   }
 });
-
-inFolder.test("HeldFolder.becomeLike() takes over all bits of the mode, and both times", async ({ path: folder }) => {
-  await Deno.mkdir(`${folder}/other`);
-  await Deno.chmod(`${folder}/other`, 0o3751);
-  await Deno.utime(`${folder}/other`, 3000, 2000);
-  const held = await HeldFolder.open(`${folder}/held`);
-  await using _ = held;
-  const other = await HeldFolder.open(`${folder}/other`);
-  await using _other = other;
-  await held.becomeLike(other);
-  const { mode, atime, mtime } = await Deno.stat(`${folder}/held`);
-  assertEquals([mode! & 0o7777, atime?.getTime(), mtime?.getTime()], [
-    ...[0o3751, 3_000_000, 2_000_000],
-  ]);
-});

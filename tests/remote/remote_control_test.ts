@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { publicConfig } from "../../lib/config/public_config.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
+import { sameLater } from "../cases.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { ShellHome } from "../shell_home.ts";
 import { StartedProcesses } from "../started_processes.ts";
@@ -77,17 +77,6 @@ function assertLogged(lines: readonly string[], end: string | RegExp): void {
   assert(lines.some(is), lines.join("\n"));
 }
 
-Deno.test("RemoteControl.handle() uploads what the command said", async () => {
-  using time = new FakeTime({ now: 12345 });
-  await using it = new ControlUnderTest();
-  it.run("a", "echo hello; exit 3");
-  await time.until(eventually(() => it.results.length === 1), { withinMs: 60_000, stepMs: 1 });
-  const [{ finishedAt, ...result } = { finishedAt: new Date(0) }] = it.results;
-  assertEquals(result, { taskId: "a", output: "hello\n", exitCode: 3 });
-  assert(finishedAt.getTime() >= 12345 && finishedAt.getTime() <= Date.now());
-  assertEquals(it.results.length, 1);
-});
-
 withControl.test("RemoteControl.handle() hides the agent's secrets from commands", async (it) => {
   // No option, since other tests may run in this process.
   Deno.env.set("AGENT_SECRET_OF_A_TEST", "a-secret");
@@ -152,58 +141,6 @@ Deno.test("RemoteControl.handle() gives commands the account's home where the ag
   await using it = new ControlUnderTest();
   it.run("a", '[ "$HOME" = "$PWD" ] && echo at home');
   assertEquals((await it.has(1))[0]?.output, "at home\n");
-});
-
-Deno.test("RemoteControl.handle() cuts a result that a panel refuses as too large, once", async () => {
-  const table: [length: number, limit: number, sent: number[], taken: RegExp | undefined][] = [
-    [
-      200_000,
-      100_000,
-      [200_000, 65_608],
-      /^3 x+\n\[134464 more characters were cut off: the panel/,
-    ],
-    [200_000, 400, [200_000, 65_608], undefined],
-    [4, 0, [4, 4], undefined],
-  ];
-  for (const [length, limit, sent, taken] of table) {
-    const lengths: number[] = [];
-    const lines = await logOf(async (it) => {
-      it.panel.sender.sendCommandResult = (result) => {
-        lengths.push(result.output.length);
-        if (result.output.length <= limit) return Promise.resolve(it.panel.sender.keep(result));
-        const tooLarge = { failure: "unavailable", status: 413 } as const;
-        return Promise.reject(new PanelError("Cannot send: status 413", tooLarge));
-      };
-      it.run("b", `head -c ${length} /dev/zero | tr '\\0' x; exit 3`);
-      await eventually(() => lengths.length === sent.length);
-      if (taken) await it.has(1);
-      for (const { exitCode, output } of it.results) {
-        assertMatch(`${exitCode} ${output}`, taken ?? /^$/);
-      }
-    });
-    assertEquals(lengths, sent);
-    if (!taken) assertLogged(lines, /Gave up the result of command b: Cannot send: status 413/);
-  }
-});
-
-timed.test("RemoteControl.handle() cuts a result that makes a panel close the WebSocket with 1009", async (time) => {
-  await using it = new ControlUnderTest();
-  const lengths: number[] = [];
-  it.panel.sender.sendCommandResult = (result) => {
-    const { length } = result.output;
-    lengths.push(length);
-    if (lengths.length === 3) return Promise.resolve(it.panel.sender.keep(result));
-    // It takes a moment until another one is open.
-    const closeCode = length > 100_000 ? 1009 : undefined;
-    return Promise.reject(
-      new PanelError("Cannot send: closed", { failure: "unreachable", closeCode }),
-    );
-  };
-  it.run("a", "head -c 200000 /dev/zero | tr '\\0' x");
-  await time.until(it.has(1), { withinMs: 60_000, stepMs: 50 });
-  const { output = "" } = it.results[0] ?? {};
-  assertEquals(lengths, [200_000, output.length, output.length]);
-  assertMatch(output, /more characters were cut off: the panel takes no/);
 });
 
 Deno.test("RemoteControl.handle() never throws, whatever the panel's side does, on or off", async () => {
@@ -331,20 +268,6 @@ withControl.test("RemoteControl.close() sends a result for each command that wai
   });
 });
 
-withControl.test("RemoteControl.close() lets a result arrive that is on its way", async (it) => {
-  const sending = Promise.withResolvers<void>();
-  it.panel.sender.sendCommandResult = async (result, signal) => {
-    sending.resolve();
-    await new Promise((turn) => setTimeout(turn, 0));
-    signal.throwIfAborted();
-    it.panel.sender.keep(result);
-  };
-  it.run("a", "true");
-  await sending.promise;
-  await it.control.close();
-  assertEquals(it.results.length, 1);
-});
-
 timed.test("RemoteControl.close() waits no longer than 3 s for what never ends", async (time) => {
   const uploading = Promise.withResolvers<void>();
   const it = new ControlUnderTest();
@@ -357,18 +280,6 @@ timed.test("RemoteControl.close() waits no longer than 3 s for what never ends",
   it.run("b", "true");
   await time.until(uploading.promise, { withinMs: 60_000, stepMs: 1 });
   assertEquals(await time.until(it.control.close(), { withinMs: 10_000, stepMs: 50 }), 3_050);
-});
-
-Deno.test("RemoteControl.close() closes a connection that comes about too late", async () => {
-  const socket = new TerminalSocket();
-  const { promise, resolve } = Promise.withResolvers<TerminalSocket>();
-  await using it = new ControlUnderTest();
-  it.panel.opener.dial = () => promise;
-  it.open("a");
-  await Promise.resolve();
-  await it.control.close();
-  resolve(socket);
-  await eventually(() => socket.isClosed);
 });
 
 switchedOff.test("RemoteControl.handle() sends the configuration once for each request", async (it) => {
@@ -411,16 +322,6 @@ withTerminals.test("RemoteControl ends a terminal after as many minutes without 
   await time.until(it.control.close(), { withinMs: 1_000, stepMs: 1 });
 });
 
-/** Starts nothing at all. */
-class NoPrograms extends Programs {
-  override start(): Deno.ChildProcess {
-    throw new Error("nothing may be started");
-  }
-  override run(): Promise<boolean> {
-    throw new Error("nothing may be started");
-  }
-}
-
 Deno.test("RemoteControl tells the first order that it refuses, where it is off", async () => {
   for (const programs of [undefined, new Programs()]) {
     const seen: unknown[] = [];
@@ -437,82 +338,31 @@ Deno.test("RemoteControl tells the first order that it refuses, where it is off"
   }
 });
 
-Deno.test("RemoteControl refuses what is off, what runs from sources, and what is older", async () => {
+Deno.test("RemoteControl lets versions be older with --allow-downgrade alone", () => {
   const sources = "this program runs from its sources";
-  const table: [flags: string[], version: string, refusal: string][] = [
-    [["--disable-remote-files"], "latest", sources],
-    [[], "0.0.1", `${VERSION} is installed, and --allow-downgrade is not set`],
-    [["--allow-downgrade"], "0.0.1", sources],
-  ];
-  for (const [flags, version, refusal] of table) {
-    const panel = new FakePanel();
-    const isFilesOff = flags.includes("--disable-remote-files");
-    const lines = await collectedLog(async () => {
-      const config = configOf(["--enable-remote-control", ...flags]);
-      const control = new RemoteControl(new NoPrograms(), panel, config);
-      if (isFilesOff) control.handle({ kind: "file", requestId: "1", op: "list_roots", args: {} });
-      control.handle({ kind: "switch version", version });
-      if (isFilesOff) await eventually(() => panel.sender.fileResults.length === 1);
+  return sameLater(async (flags: string[]) => {
+    const [line = ""] = await collectedLog(async () => {
+      const control = new RemoteControl(programs, new FakePanel(), configOf(flags));
+      control.handle({ kind: "switch version", version: "0.0.1" });
       await control.close();
     });
-    if (isFilesOff) assertLogged(lines, "--disable-remote-files is set");
-    if (isFilesOff) assertEquals(panel.sender.fileResults[0]?.error, "web control is disabled");
-    assertLogged(lines, `Refused to switch to version "${version}": ${refusal}`);
-  }
+    return line.split('"0.0.1": ')[1];
+  }, [
+    [[], `${VERSION} is installed, and --allow-downgrade is not set`],
+    [["--allow-downgrade"], sources],
+  ]);
 });
 
-Deno.test("RemoteControl.handle() tries for 20 s to send the configuration, until it is closed", async () => {
-  const table = [[10_000, 600_000, 1], [60_000, 600_000, 0], [60_000, 100, 0]] as const;
-  for (const [outageMs, closesAtMs, sent] of table) {
-    using time = new FakeTime();
-    const panel = new FakePanel();
-    panel.sender.beforeEach = () => {
-      if (performance.now() < outageMs) throw new Error("the panel is away");
-    };
-    const control = new RemoteControl(undefined, panel, config);
-    control.handle({ kind: "startup config", requestId: "a" });
-    await time.run(closesAtMs);
-    assertEquals(time.timers, closesAtMs === 100 ? 1 : 0);
-    await control.close();
-    assertEquals([panel.sender.startupConfigs.length, time.timers], [sent, 0]);
+Deno.test("RemoteControl.handle() answers a long order for files, and none without an id", async () => {
+  const panel = new FakePanel();
+  const control = new RemoteControl(programs, panel, config);
+  const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
+  for (const [method, orderId] of [["agent.exec"], ["", "x"], ["agent.file", "f"]]) {
+    control.handle({ kind: "too long", method: method ?? "", orderId, ...LENGTHS });
   }
+  const error = "too long a request: it has 9000000 bytes, and at most 8388608 are taken";
+  await eventually(() => panel.sender.fileResults.length > 0);
+  await control.close();
+  assertEquals(panel.sender.fileResults, [{ requestId: "f", ok: false, error }]);
+  assertEquals(panel.sender.commandResults, []);
 });
-
-const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
-const SIZE = "it has 9000000 bytes, and at most 8388608 are taken";
-
-const longOrders = [
-  ["on", new Programs(), `The command was not run: ${SIZE}.`, `too long a request: ${SIZE}`],
-  ["off", undefined, "Remote control is disabled.", "web control is disabled"],
-] as const;
-for (const [state, programs, output, error] of longOrders) {
-  Deno.test(`RemoteControl.handle() answers a long order once, and logs the first, remote control ${state}`, async () => {
-    const panel = new FakePanel();
-    const { commandResults, fileResults } = panel.sender;
-    const orders = new RemoteControl(programs, panel, config);
-    const lines = await collectedLog(async () => {
-      for (let times = 0; times < 3; times++) {
-        const cases = [
-          ["agent.exec", "c"],
-          ["agent.exec", undefined],
-          ["agent.message", "m"],
-          ["", "x"],
-        ] as const;
-        for (const [method, orderId] of cases) {
-          orders.handle({ kind: "too long", method, orderId, ...LENGTHS });
-        }
-      }
-      orders.handle({ kind: "too long", method: "agent.file", orderId: "f", ...LENGTHS });
-      await eventually(() => commandResults.length + fileResults.length >= 2);
-    });
-    assertEquals(
-      commandResults.map(({ taskId, output, exitCode }) => [taskId, output, exitCode]),
-      [["c", output, -1]],
-    );
-    assertEquals(fileResults.map(({ requestId, ok, error }) => [requestId, ok, error]), [
-      ["f", false, error],
-    ]);
-    assertEquals(lines.length, 1, lines.join("\n"));
-    await orders.close();
-  });
-}

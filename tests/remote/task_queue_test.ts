@@ -1,13 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createTaskQueue, RecentIds } from "../../lib/remote/task_queue.ts";
-
-Deno.test("createTaskQueue() starts nothing before the caller of add() goes on", async () => {
-  let started = 0;
-  createTaskQueue({ concurrency: 2, capacity: 3 }).add(() => Promise.resolve(void started++));
-  assertEquals(started, 0);
-  await Promise.resolve();
-  assertEquals(started, 1);
-});
+import { RecentIds } from "../../lib/remote/task_queue.ts";
 
 Deno.test("RecentIds.add() takes an id once, and remembers 1024", () => {
   const seen = new RecentIds();

@@ -118,18 +118,6 @@ needing("bash").test("Terminal.run() reads the profile, as a login shell does", 
   await enter("shopt login_shell", "login_shell    \ton");
 });
 
-inTerminal.test("Terminal.run() passes keys as bytes, JSON and text", async ({ socket, ready, enter }) => {
-  await enter('echo "by"tes', "\r\nbytes");
-  await ready();
-  socket.say({ type: "input", input: 'echo js""on\r' });
-  socket.say({ type: "heartbeat", at: 1 });
-  await eventually(() => socket.text.includes("\r\njson"));
-  await ready();
-  socket.say({ type: "other", input: "exit\r" });
-  socket.say('echo te""xt\r');
-  await eventually(() => socket.text.includes("\r\ntext"));
-});
-
 inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async ({ socket, enter }) => {
   await enter("stty size", "24 80\r\n");
   await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
@@ -141,11 +129,6 @@ inTerminal.test("Terminal.run() tells the program in the foreground of a new siz
   await eventually(() => /size: 50 139/.test((socket.say("\r"), socket.text)));
   // Of the burst only a few were applied.
   assert(socket.text.split("size: ").length < 10, socket.text);
-});
-
-inTerminal.test("Terminal.run() takes a size that comes before the terminal stands", async ({ socket, enter }) => {
-  socket.say({ type: "resize", cols: 111, rows: 33 });
-  await enter("until [ \"$(stty size)\" = '33 111' ]; do :; done; echo agr''eed", "\r\nagreed");
 });
 
 inTerminal.test("Terminal.run() leaves characters whole that come in two frames", async ({ socket, ready }) => {
@@ -219,14 +202,6 @@ withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes 
   await time.until(ended, { withinMs: 1000, stepMs: 1 });
 });
 
-inTerminal.test("Terminal.run() continues what is stopped, so that it sees SIGHUP", async ({ home, socket, controller }) => {
-  const stops = `trap 'echo > ${home}/saved; exit' HUP; echo > ${home}/stops; kill -STOP \\$\\$`;
-  socket.type(`sh -c "${stops}"\r`);
-  await eventually(() => started.descendants().some(({ state }) => state === "T"));
-  controller.abort();
-  await eventually(() => exists(`${home}/saved`));
-});
-
 inTerminal.test("Terminal.run() stops reading when the connection does not take it", async ({ socket, enter }) => {
   await enter("echo go", "\r\ngo");
   socket.stuck = true;
@@ -289,35 +264,6 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
   }
 });
 
-inSuch({ shell: "/nowhere/it's a shell" }).test(
-  "Terminal.run() says so when the shell can't be started",
-  async ({ socket, ended }) => {
-    assertEquals(await ended, "the shell has ended");
-    assertStringIncludes(socket.text, "not found");
-  },
-);
-
-/** Starts programs whose output can't be read. */
-class UnreadablePrograms extends Programs {
-  override start(...args: Parameters<Programs["start"]>): Deno.ChildProcess {
-    const child = super.start(...args);
-    child.stdout.cancel();
-    const value = new ReadableStream({
-      type: "bytes",
-      pull: () => Promise.reject(new Error("Input/output error (os error 5)")),
-    });
-    return Object.defineProperty(child, "stdout", { value });
-  }
-}
-
-inSuch({ programs: new UnreadablePrograms() }).test(
-  "Terminal.run() ends with a reason when its output can't be read",
-  async ({ socket, ended }) => {
-    assertMatch(await ended, /^its output can't be read: .*Input\/output error/);
-    assertStringIncludes(socket.text, "The terminal is closed: its output can't be read");
-  },
-);
-
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
   await using terminal = openTerminal({ env: { PATH: "/nowhere" } });
   const { socket, ended } = terminal;
@@ -351,59 +297,6 @@ inLasting.test("Terminal.run() shows the last 64 KiB of what came without a conn
   assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
 });
 
-inLasting.test("Terminal.run() begins with a whole character what is left of what came without a connection", async ({ home, sockets, unseen }) => {
-  await unseen("yes € | head -n 30000 | tr -d '\\n'; echo; echo la''st");
-  await eventually(() => exists(`${home}/done`));
-  {
-    // Every 20 ms a part of what lies in the pipes is read, until no more comes.
-    using time = new FakeTime();
-    const [script] = started.children();
-    const io = () => Deno.readTextFileSync(`/proc/${script?.pid}/io`);
-    for (let [stood, before] = [0, ""]; stood < 5;) {
-      await time.pass(200, { stepMs: 20 });
-      stood = io() === before ? stood + 1 : 0;
-      before = io();
-    }
-  }
-  const second = new TerminalSocket();
-  sockets.give(second);
-  await eventually(() => second.text.includes("last"));
-  assertEquals(second.frames[0]?.length, 64 * 1024 - 2, "the rest of a character is left out");
-  assertMatch(second.text, /^€{20000,}\r\nlast\r\n/);
-});
-
-inLasting.test("Terminal.run() shows on its next connection what could not be sent", async ({ socket, sockets, ready }) => {
-  await ready();
-  socket.failsToSend = true;
-  socket.type("echo lo''st\r");
-  await eventually(() => sockets.asked === 1);
-  // Here the output of the first one can't be shown either.
-  const second = new TerminalSocket();
-  second.failsToSend = true;
-  sockets.give(second);
-  await eventually(() => sockets.asked === 2);
-  const third = new TerminalSocket();
-  sockets.give(third);
-  await eventually(() => third.text.includes("lost"), { told: () => third.text });
-  // deno-lint-ignore no-control-regex -- a shell's prompt may set the terminal's mode
-  assertMatch(third.text, /^(?:# |\$ )?echo lo''st\r\n(?:\S*\x1b\S*)?lost\r\n/);
-  assertEquals([second.text, socket.text.includes("lost")], ["", false]);
-});
-
-inLasting.test("Terminal.run() shows again what went by a connection that was lost before its first pong", async ({ socket, sockets, ready }) => {
-  socket.answersPings = true;
-  await ready();
-  const second = new TerminalSocket();
-  sockets.give(second);
-  second.type("echo lo''st\r");
-  await eventually(() => second.text.includes("lost"));
-  second.end("it was reset");
-  await eventually(() => sockets.asked === 1);
-  const third = new TerminalSocket();
-  sockets.give(third);
-  await eventually(() => third.text.includes("lost"), { told: () => third.text });
-});
-
 withScript.test("Terminal.run() repeats what went by a first connection that was lost before a pong, and not after 5 s without", async () => {
   for (const [livedMs, isRepeated] of [[4_000, true], [6_000, false]] as const) {
     using time = new FakeTime();
@@ -422,44 +315,6 @@ withScript.test("Terminal.run() repeats what went by a first connection that was
     await goesOn(() => next.text.includes("second"));
     assertEquals(next.text.includes("first"), isRepeated);
   }
-});
-
-for (const how of ["on the same connection", "on the one that follows"]) {
-  inLasting.test(`Terminal.run() shows newer output after all that was missed, ${how}`, async ({ home, sockets, unseen }) => {
-    const waits = "until [ -e $HOME/more ]; do sleep 0.01; done";
-    await unseen(`echo o''ne; echo > $HOME/one; ${waits}; echo t''wo`);
-    await eventually(() => exists(`${home}/one`));
-    const second = new TerminalSocket();
-    second.stuck = true;
-    sockets.give(second);
-    await eventually(() => second.mostAtATime === 1);
-    await Deno.writeTextFile(`${home}/more`, "");
-    await eventually(() => exists(`${home}/done`));
-    const third = new TerminalSocket();
-    // Output that is not shown is read every 20 ms; without this the test only sees less.
-    let turns = 0;
-    await eventually(() => ++turns > 8);
-    if (how === "on the same connection") second.release();
-    else {
-      second.close();
-      await eventually(() => sockets.asked === 2);
-      sockets.give(third);
-    }
-    const text = () => second.text + third.text;
-    await eventually(() => text().includes("two"), { told: text });
-    assertMatch(text(), /one\r\n.*two\r\n/s);
-    assertEquals(second.mostAtATime, 1);
-  });
-}
-
-inLasting.test("Terminal.run() ends at once when the user closes it", async ({ socket, sockets, ended, enter }) => {
-  const mark = newMark();
-  await enter("echo go", "\r\ngo");
-  socket.type(`sleep ${mark}\r`);
-  await eventually(() => marked(`sleep ${mark}`).length > 0);
-  socket.say({ type: "close" });
-  assertEquals(await ended, "the user has closed it");
-  assertEquals([marked(mark), sockets.asked], [[], 0]);
 });
 
 inLasting.test("Terminal.run() ends when the shell ends without a connection", async ({ ended, unseen }) => {
@@ -494,17 +349,6 @@ inFolder.test("Terminal.run() tells what the system says when it gives no termin
   const { socket, ended } = terminal;
   assertEquals(await ended, "it could not be opened: script: no more terminals");
   assertEquals(socket.text, "Cannot open a terminal: script: no more terminals\r\n");
-});
-
-inFolder.test("Terminal.run() keeps little of endless errors of what opens a terminal", async ({ path: folder }) => {
-  const babble = "head -c 5000000 /dev/zero | tr '\\0' x >&2";
-  writeExecutable(`${folder}/script`, `#!/bin/sh\n${babble}\nexit 1\n`);
-  await using terminal = openTerminal({ env: { PATH: `${folder}:${PATH}` } });
-  const { ended } = terminal;
-  const reason = await ended;
-  assertMatch(reason, /^it could not be opened: x{1000,}$/);
-  // A thousand characters, and what came with them.
-  assert(reason.length < 200_000, `${reason.length}`);
 });
 
 inLasting.test("Terminal.run() does not slow a program whose output nobody sees", async ({ home, unseen }) => {

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { Programs } from "../../lib/host/programs.ts";
-import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Terminals } from "../../lib/remote/terminals.ts";
 import { FakeTime } from "../fake_time.ts";
 import { ShellHome } from "../shell_home.ts";
@@ -78,31 +77,6 @@ async function connected(
   return socket;
 }
 
-test("Terminals.handle() dials at once for a terminal that seems to be connected, and shows what was missed", async (panel) => {
-  using time = new FakeTime();
-  const { terminals, opener, sockets } = panel;
-  opener.dial = () => Object.assign(new TerminalSocket(), { answersPings: true });
-  const first = await goesOn(time, connected(panel));
-  first.type("word=ke''pt\r");
-  await goesOn(time, say(first, "first"));
-  time.tick(1_001);
-  // The line is dead, and neither side knows.
-  first.isSilent = true;
-  first.type("echo $word mi''ssed\r");
-  await goesOn(time, eventually(() => first.sent.length > 0));
-  await time.pass(100, { stepMs: 1 });
-  terminals.handle(REQUEST);
-  const second = await goesOn(time, eventually(() => sockets.length === 2).then(() => sockets[1]));
-  assert(second !== undefined);
-  await goesOn(time, eventually(() => second.text.includes("kept missed")));
-  assert(first.isClosed);
-  assert(
-    !second.text.includes("first"),
-    `what the panel has confirmed is not sent again: ${second.text}`,
-  );
-  await goesOn(time, say(second, "second"));
-});
-
 test("Terminals.handle() dials once for requests that come while it dials, and again when that was in vain", async (panel) => {
   using time = new FakeTime();
   const { terminals, opener, sockets } = panel;
@@ -123,43 +97,6 @@ test("Terminals.handle() dials once for requests that come while it dials, and a
   assertEquals([dials.length, sockets[0]?.isClosed], [2, true]);
 });
 
-test("Terminals.handle() gives up a connection attempt that hangs for the next request", async (panel) => {
-  using time = new FakeTime();
-  const { terminals, opener, sockets } = panel;
-  await goesOn(time, say(await goesOn(time, connected(panel)), "first"));
-  const { dial } = opener;
-  opener.dial = () => new Promise(() => {});
-  time.tick(1_001);
-  terminals.handle(REQUEST);
-  opener.dial = dial;
-  time.tick(1_001);
-  terminals.handle(REQUEST);
-  await goesOn(time, eventually(() => sockets.length === 2));
-  await goesOn(time, say(sockets[1], "second"));
-});
-
-test("Terminals.check() dials anew what does not answer within 5 s, and nothing else", async (panel) => {
-  using time = new FakeTime();
-  const { terminals, opener, sockets } = panel;
-  opener.dial = () => Object.assign(new TerminalSocket(), { answersPings: true });
-  for (const requestId of ["a", "b"]) {
-    await goesOn(time, say(await goesOn(time, connected(panel, { requestId })), `in-${requestId}`));
-  }
-  terminals.check();
-  await time.pass(10_000, { stepMs: 1_000 });
-  assertEquals(sockets.length, 2);
-  const [dead] = sockets;
-  assert(dead !== undefined);
-  dead.isSilent = true;
-  terminals.check();
-  await time.pass(4_999, { stepMs: 1_000 });
-  assertEquals(sockets.length, 2);
-  await time.pass(1);
-  await goesOn(time, eventually(() => sockets.length === 3));
-  assertEquals(sockets.map(({ isClosed }) => isClosed), [true, false, false]);
-  await goesOn(time, say(sockets[2], "again"));
-});
-
 test("Terminals dials again and again when a connection was lost, until the panel has no user for it", async (panel) => {
   using time = new FakeTime();
   const { opener, lines } = panel;
@@ -178,30 +115,6 @@ test("Terminals dials again and again when a connection was lost, until the pane
   assertEquals(dialled, 3, lines.join("\n"));
   opener.dial = () => new TerminalSocket();
   await goesOn(time, say(await goesOn(time, connected(panel)), "again"));
-});
-
-test("Terminals dials no sooner than a 429 wants, unless the user asks", async (panel) => {
-  using time = new FakeTime();
-  const { opener, terminals } = panel;
-  const first = await goesOn(time, connected(panel));
-  const dialledAtMs: number[] = [];
-  opener.dial = () => {
-    dialledAtMs.push(performance.now());
-    const retryAfterMs = dialledAtMs.length <= 2 ? 45_000 : undefined;
-    throw new PanelError("429", { failure: "unavailable", status: 429, retryAfterMs });
-  };
-  first.wasLost = true;
-  first.end("the connection was lost");
-  await time.pass(20_000, { stepMs: 500 });
-  assertEquals(dialledAtMs.length, 1);
-  terminals.handle(REQUEST);
-  await time.run(0);
-  assertEquals(dialledAtMs.length, 2);
-  await time.pass(70_000, { stepMs: 500 });
-  const [, askedAtMs = NaN, thirdAtMs = NaN, fourthAtMs = NaN] = dialledAtMs;
-  const waitedMs = thirdAtMs - askedAtMs;
-  assert(waitedMs >= 45_000 && waitedMs < 46_000, `${waitedMs}`);
-  assert(fourthAtMs - thirdAtMs < 3_000, "and then as usual");
 });
 
 test("Terminals notices an idle connection that is dead", async (panel) => {
@@ -259,46 +172,7 @@ test("Terminals ends a shell that was without a connection for five minutes", as
   await eventually(() => second.text.includes("[]"));
 });
 
-test("Terminals keeps the shell when the panel asks but can't be reached", async (panel) => {
-  const { opener, terminals } = panel;
-  const first = await connected(panel);
-  await say(first, "first");
-  first.close();
-  await detached(panel);
-  const { dial } = opener;
-  let dialled = 0;
-  const answers = [() => undefined, () => {
-    throw new Error("unreachable");
-  }];
-  for (const answer of answers) {
-    opener.dial = () => {
-      dialled++;
-      return answer();
-    };
-    const before = dialled;
-    await eventually(() => {
-      terminals.handle(REQUEST);
-      return dialled > before;
-    });
-  }
-  opener.dial = dial;
-  await say(await connected(panel), "again");
-});
-
 const here = onlyIf(!ignore);
-
-here.test("Terminals logs no warning when the user has gone", async () => {
-  const lines = await withTerminals(async ({ terminals, opener }) => {
-    let dialled = 0;
-    opener.dial = () => {
-      dialled++;
-      return undefined;
-    };
-    terminals.handle(REQUEST);
-    await eventually(() => dialled === 1);
-  });
-  assertEquals(lines, []);
-});
 
 here.test("Terminals logs few of many terminals", async () => {
   const lines = await withTerminals(async ({ terminals, opener }) => {

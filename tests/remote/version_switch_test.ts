@@ -58,23 +58,6 @@ timed.test("VersionSwitch.handle() updates to the latest version, one order at a
   assertEquals(lines.length, 4, lines.join("\n"));
 });
 
-timed.test("VersionSwitch.handle() takes the next order after an update that threw", async (time) => {
-  const programs = new FakePrograms();
-  programs.cgroup = () => {
-    throw new Error("no such file");
-  };
-  const lines = await collectedLog(async () => {
-    const versions = new VersionSwitch(programs);
-    latest(versions);
-    await Promise.resolve();
-    programs.cgroup = () => "";
-    time.tick(600_000);
-    latest(versions);
-  });
-  assertEquals(programs.lines, [`${thisProgram().path} update --now`]);
-  assert(lines.some((line) => line.includes("The update failed: no such file")), lines.join("\n"));
-});
-
 timed.test("VersionSwitch.handle() says that an order within ten minutes is ignored", async (time) => {
   const programs = new FakePrograms();
   programs.ended.resolve(true);

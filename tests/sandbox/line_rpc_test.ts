@@ -1,9 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { countedSignal } from "../panel/counted_signal.ts";
 import { LineRpc } from "../../lib/sandbox/line_rpc.ts";
 import { testsWith } from "../tests_with.ts";
-import { denoOutput } from "../deno_output.ts";
 
 /** The other side of a channel: what it was asked, and a way to answer. */
 class Peer {
@@ -90,41 +88,6 @@ withPeer.test("LineRpc.ask() takes a long answer, characters that come in two pi
   peer.say("2 " + "x".repeat(9000));
   await assertRejects(() => endless, Error, "it has ended");
   await peer.closed;
-});
-
-Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async () => {
-  const source = `
-import { LineRpc } from ${
-    JSON.stringify(new URL("../../lib/sandbox/line_rpc.ts", import.meta.url))
-  };
-const rpc = new LineRpc({ requests: new WritableStream(), answers: new ReadableStream({ type: "bytes" }) });
-async function giveUp() {
-  const controller = new AbortController();
-  const asked = rpc.ask("one", { signal: controller.signal });
-  controller.abort(new Error("enough"));
-  const reason = await asked.catch((error) => error);
-  return new WeakRef(reason);
-}
-const reason = await giveUp();
-await new Promise((resolve) => setTimeout(resolve, 0));
-gc();
-console.log(reason.deref());
-void rpc;
-`;
-  assertEquals(await denoOutput("eval --ext=ts --v8-flags=--expose-gc", [source]), "undefined\n");
-});
-
-withPeer.test("LineRpc.ask() leaves no listener at the signal, which may outlive many requests", async (peer) => {
-  const { signal, listeners } = countedSignal();
-  const asked = peer.channel.ask("one", { signal });
-  assertEquals(listeners(), 1);
-  peer.say("1 ok\n");
-  await asked;
-  assertEquals(listeners(), 0);
-  const failing = peer.channel.ask("two", { signal });
-  peer.end();
-  await assertRejects(() => failing, Error);
-  assertEquals(listeners(), 0);
 });
 
 Deno.test("LineRpc.ask() refuses more when the other side does not read", async () => {

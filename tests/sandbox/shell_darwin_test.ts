@@ -52,24 +52,6 @@ Deno.test("DarwinShell.ask() counts processes, limits CPU, and takes the output 
   assertEquals(await shell.ask("processes"), "3");
 });
 
-Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once", async () => {
-  const row = `en0 1500 <Link#4> ${"x".repeat(60)}`;
-  const netstat = `i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo "$i ${row}"; done`;
-  const all = { netstat, mount: netstat, vm_stat: "echo pages" };
-  await using shell = new CommandShell(all);
-  for (let round = 0; round < 3; round++) {
-    const [rows, pages, mounts] = await Promise.all([
-      shell.ask("interfaces"),
-      shell.ask("memory"),
-      shell.ask("mounts"),
-    ]);
-    assertEquals(rows.split("\n").length, 2000);
-    assertEquals(rows.split("\n").at(-1), `2000 ${row}`);
-    assertEquals(mounts, rows);
-    assertEquals(pages, "pages");
-  }
-});
-
 Deno.test("DarwinShell.ask() says when a command is missing or says nothing", async () => {
   await using shell = new CommandShell({ vm_stat: "exit 1", ps: ":" });
   const missing = await assertRejects(() => shell.ask("interfaces"), Error);

@@ -5,7 +5,6 @@ import { exists } from "../exists.ts";
 import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
-import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
 
 const ROOTS = { proc: "/proc" };
@@ -128,25 +127,6 @@ onlyIf(hasOwnMounts).test(
     }
   },
 );
-
-Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no others", async () => {
-  using folder = new TempFolder();
-  writeExecutable(
-    `${folder.path}/getent`,
-    '#!/bin/sh\n[ "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN" = "ndots:2,a.example," ] && ' +
-      'echo "192.0.2.1 STREAM"\n',
-  );
-  const source = `
-import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
-const shell = new Shell({ proc: "/proc", path: "${folder.path}:/usr/bin:/bin" });
-console.log(await shell.lookUp("x"));
-await shell.close();
-`;
-  const output = await denoOutput("eval --ext=ts", [source], {
-    env: { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken" },
-  });
-  assertEquals(output, '[ "192.0.2.1" ]\n');
-});
 
 for (const shell of SHELLS) {
   Deno.test(`The script under ${shell.join(" ")} refuses hostile names`, async () => {
