@@ -23,7 +23,7 @@ import {
 import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
 import { otherConfig } from "../doctor/agent.ts";
-import { findService } from "../doctor/found_service.ts";
+import { failedUpdate, findService } from "../doctor/found_service.ts";
 import { wrapped } from "./doctor.ts";
 import { judgeService } from "../doctor/service_state.ts";
 import { healthProblem, tells } from "./health.ts";
@@ -44,6 +44,8 @@ export interface Status {
   readonly found: Finding;
   /** Why its state can't be kept, by a look at its folder; `undefined` where nothing is seen. */
   readonly stateTrouble?: string | undefined;
+  /** Why the last update has failed; `undefined` where none has. */
+  readonly updateError?: string | undefined;
   /** What is wrong in its configuration; `undefined` where nothing is. */
   readonly mistake?: string | undefined;
   /** That the configuration has other settings by now than the agent that runs. */
@@ -73,6 +75,7 @@ export async function runStatus(config: Config, context: CommandContext): Promis
     stateTrouble: running && seenProblem(running, "state") === undefined
       ? await stateTrouble(running)
       : undefined,
+    updateError: await failedUpdate(found, { env, signal }),
     mistake: config.mistake,
     change: running && otherConfig(config, running),
     nowMs: Date.now(),
@@ -91,7 +94,17 @@ export function statusText(
     inLanguage?: (english: string) => string;
   } = {},
 ): string {
-  const { health, memoryBytes, isPaused, found, stateTrouble, mistake, change, nowMs } = status;
+  const {
+    health,
+    memoryBytes,
+    isPaused,
+    found,
+    stateTrouble,
+    updateError,
+    mistake,
+    change,
+    nowMs,
+  } = status;
   const rows: Row[] = [];
   const verdicts = verdictsOf(status);
   if (health !== undefined) {
@@ -114,6 +127,7 @@ export function statusText(
       rows.push([advice.length === 1 ? "  →" : `  ${at + 1}.`, line]);
     }
   }
+  if (updateError !== undefined) rows.push(["Updates", updateError]);
   if (mistake !== undefined && !tells(found.text, mistake)) rows.push(["Configuration", mistake]);
   if (change !== undefined) rows.push(["Configuration", change]);
   const first = verdicts.map(({ text }) =>
@@ -262,6 +276,7 @@ export function statusJson(status: Status): string {
     stateProblem: stateTrouble,
     service,
     serviceProblem: ["failed", "warning"].includes(found.status) ? found.text : undefined,
+    updateError: status.updateError,
     configurationError: mistake,
     configurationChange: change,
   };

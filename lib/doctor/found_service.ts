@@ -19,6 +19,7 @@ import {
   type UnitSetting,
   variableValue,
 } from "./loaded_unit.ts";
+import { updateServiceName } from "../service/service_files.ts";
 import { environmentFileOf, servicePaths, type ServiceScope } from "../service/service_manager.ts";
 import { systemdUnit } from "../service/systemd.ts";
 import { currentSystem, type TargetSystem } from "../service/target_system.ts";
@@ -88,6 +89,22 @@ export async function findService(
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     install: scope === "system" ? asRoot(install) : install,
   };
+}
+
+/** Why systemd's last update has failed; `undefined` where none has, or systemd does not answer. */
+export async function failedUpdate(
+  { record, scope, unit }: FoundService,
+  { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
+): Promise<string | undefined> {
+  if (record === undefined || unit === undefined) return undefined;
+  const system = boundedSystem(env);
+  const service = updateServiceName(record.service);
+  const update = await readLoadedUnit(service, { scope, tools: system.tools, signal });
+  if (update?.property("ActiveState") !== "failed") return undefined;
+  const { lastError, logHint } = await serviceState({ ...record, service }, system, signal);
+  return lastError === ""
+    ? `the last one failed → see why: ${logHint}`
+    : `the last one failed: ${lastError}`;
 }
 
 /** The unit as `install` writes it, with all settings of the sandbox that it may have. */

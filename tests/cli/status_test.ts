@@ -327,7 +327,9 @@ inFolder.test("runStatus() tells programs of an agent that is gone, and what it 
 });
 
 Deno.test("runStatus() shows an installed service whose agent is not seen", async () => {
-  const systemctl = 'case "$*" in *is-enabled*) exit 1 ;; *show*) echo NRestarts=1 ;; esac';
+  const systemctl =
+    'case "$*" in *is-enabled*) exit 1 ;; *-update.service*) echo ActiveState=failed ' +
+    ";; *show*) echo NRestarts=1 ;; esac";
   const journalctl = "echo 'agent: Cannot report: why'";
   await withInstalledService({ systemctl, journalctl }, async ({ name, env }) => {
     const run = async (...args: string[]) => {
@@ -341,8 +343,13 @@ Deno.test("runStatus() shows an installed service whose agent is not seen", asyn
     assertStringIncludes(shownText, `NOT REPORTING: ${name} (systemd) is running, and does not`);
     assertStringIncludes(shownText, "the last error in its log: agent: Cannot report: why");
     assertStringIncludes(shownText, `systemctl ${user}start ${name}.service`);
+    assertStringIncludes(
+      shownText,
+      "Updates       the last one failed: agent: Cannot report: why\n",
+    );
     const { service, serviceProblem, ...shown } = JSON.parse(await run("--json"));
-    assertEquals(shown, { healthy: false, problem: serviceProblem, running: false });
+    const updateError = "the last one failed: agent: Cannot report: why";
+    assertEquals(shown, { healthy: false, problem: serviceProblem, running: false, updateError });
     assertEquals([service.name, service.isActive, service.isEnabled], [name, true, false]);
     assertEquals(service.restarts, 1);
     assertStringIncludes(serviceProblem, "the last error in its log: agent: Cannot report: why");
