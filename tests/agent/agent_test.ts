@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { Agent } from "../../lib/agent/agent.ts";
 import { ReportTimer } from "../../lib/agent/report_timer.ts";
 import { PanelProbes } from "../../lib/agent/panel_probes.ts";
@@ -25,8 +24,6 @@ import { V1_POST, V2_WEBSOCKET } from "../panel/transports.ts";
 import { testsWith } from "../tests_with.ts";
 
 const refused = new PanelError("Cannot send: refused", { failure: "unreachable" });
-const rejected = new PanelError("Cannot send: status 500", { failure: "rejected", status: 500 });
-
 /** A panel by version 1 and a machine; each call is noted with the time at which it came. */
 class FakeWorld implements Disposable {
   readonly time = new FakeTime();
@@ -193,22 +190,6 @@ withWorld.test("Agent.run() refuses orders and reports no more while its last ca
   assertEquals([time.timers, world.connection.calls.aborted], [0, true]);
 });
 
-withWorld.test("Agent.run() ends when the result of a command has arrived, within 3 s", async (world) => {
-  const { time } = world;
-  const running = world.agent.run();
-  await time.run(0);
-  const arrivedAtMs: number[] = [];
-  world.connection.clientV1.sendCommandResult = async (_, signal) => {
-    await delay(2_900, { signal });
-    arrivedAtMs.push(performance.now());
-  };
-  const command = { kind: "command", taskId: "c", command: "true" } as const;
-  RemoteControl.prototype.handle.call(world.control, command);
-  world.stop.abort();
-  await time.until(running, { withinMs: 10_000, stepMs: 100 });
-  assertEquals([arrivedAtMs, performance.now(), time.timers], [[2_900], 2_900, 0]);
-});
-
 withWorld.test("Agent.run() closes the WebSocket when it ends", async (world) => {
   const socket = new FakeSocket();
   await world.live(() => {
@@ -216,26 +197,6 @@ withWorld.test("Agent.run() closes the WebSocket when it ends", async (world) =>
     return Promise.resolve();
   });
   assertEquals(socket.closeReason, "it was closed here");
-});
-
-Deno.test("Agent.run() sends basic info once more without the newer fields, and remembers where that helped", async () => {
-  const withNewer = async (onInfo: FakeWorld["onInfo"]) => {
-    using world = new FakeWorld({ infoIntervalMinutes: 1 / 6 });
-    world.onInfo = onInfo;
-    await world.live((time) => time.run(25_000));
-    const lines = world.log.filter((line) => line.includes("newer fields")).length;
-    return [world.infos.slice(0, 4).map((info) => "cpu_physical_cores" in info), lines];
-  };
-  const isNewer = (info: WireBasicInfo) => "cpu_physical_cores" in info;
-  await sameLater(withNewer, [
-    [(info: WireBasicInfo) => isNewer(info) ? Promise.reject(rejected) : Promise.resolve(), [[
-      true,
-      false,
-      false,
-      false,
-    ], 1]],
-    [() => Promise.reject(rejected), [[true, false, true, false], 0]],
-  ]);
 });
 
 withWorld.test("Agent.run() looks for its addresses once the panel has answered, and sends basic info again as soon as they are known", async (world) => {
@@ -311,16 +272,6 @@ withWorld.test("Agent.run() says once which tasks it skips, and again when they 
     await time.run(30_000);
     assertStringIncludes(world.log.at(-1) ?? "", "can't be run: a, b, c, d, e and 2 more");
   });
-});
-
-withWorld.test("Agent.run() keeps the tasks when the list can't be had", async (world) => {
-  const task: ProbeTask = { id: 1, kind: "tcp", target: "a", intervalSeconds: 5 };
-  world.tasks = { tasks: [task], skipped: [] };
-  let asked = 0;
-  world.fetchTasks = () => asked++ === 0 ? Promise.resolve(world.tasks) : Promise.reject(refused);
-  await world.live((time) => time.run(61_000));
-  assertEquals(asked, 3);
-  assertEquals(world.updates, [[task]]);
 });
 
 withWorld.test("Agent.run() ends soon, with what is under way given a moment to arrive", async (world) => {

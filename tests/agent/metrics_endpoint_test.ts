@@ -6,11 +6,10 @@ import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
-import type { ProbeResult, Snapshot } from "../../lib/types.ts";
+import type { Snapshot } from "../../lib/types.ts";
 import { untilRefused } from "../free_port.ts";
 import { cases, sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
-import { collectedLog } from "../log/collected_log.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { RawServer } from "../net/raw_server.ts";
 import { V2_WEBSOCKET } from "../panel/transports.ts";
@@ -18,7 +17,6 @@ import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, withPromtool } from "../exporter/promtool.ts";
-import { VERSION } from "../../lib/version.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 
@@ -91,19 +89,6 @@ Deno.test("MetricsEndpoint measures for a scrape only if the last report is old:
       assertStringIncludes(text, measured);
     }
   }
-});
-
-withWorld.test("MetricsEndpoint releases memory after each 50 scrapes", async (world) => {
-  const scrapes = async (count: number) => {
-    for (let scrape = 0; scrape < count; scrape++) {
-      await world.ask(SCRAPE);
-      world.time.tick(1_000);
-    }
-  };
-  await scrapes(49);
-  assertEquals(world.releases, 0);
-  await scrapes(51);
-  assertEquals(world.releases, 2);
 });
 
 withWorld.test("MetricsEndpoint refuses everything else", async (world) => {
@@ -312,63 +297,6 @@ withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, h
     'komari_network_bytes_per_second{direction="receive",panel="slow"} 1000',
     'komari_network_bytes_per_second{direction="transmit",panel="slow"} 500',
   ]);
-});
-
-withWorld.test("MetricsEndpoint includes probes, the agent and the state of panels, without what is not known", async (world) => {
-  const { endpoint, monitors } = world;
-  const failure = new Error("refused");
-  const monitor = monitors.open("p.example");
-  monitor.onTransport(V2_WEBSOCKET);
-  world.time.tick(250);
-  monitor.onAccepted(3_000);
-  monitor.onProbeOrder({ id: 2, kind: "tcp", target: "h:443" });
-  for (let n = 0; n < 2; n++) monitor.onOutcome(failure);
-  monitors.open("q.example").onOutcome(failure);
-  const probes = endpoint.observe("p.example", new Rates());
-  probes.onProbeTasks?.([{ id: 1, kind: "icmp", target: "1.1.1.1", intervalSeconds: 60 }]);
-  probes.onProbeOrder?.({ id: 2, kind: "tcp", target: "h:443" });
-  const result = (taskId: number, valueMs: number): ProbeResult => {
-    return { taskId, kind: taskId === 1 ? "icmp" : "tcp", valueMs, finishedAt: new Date(0) };
-  };
-  probes.onProbeResult?.(result(1, 10));
-  probes.onProbeResult?.(result(2, -1));
-  const text = await world.ask(SCRAPE);
-  const shown = text.split("\n").filter((line) => /^komari_(panel|agent|probe)/.test(line));
-  assertEquals(shown, [
-    'komari_probe_duration_seconds{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0.01',
-    'komari_probe_lost_total{panel="p.example",task="1",kind="icmp",target="1.1.1.1"} 0',
-    'komari_probe_lost_total{panel="p.example",task="2",kind="tcp",target="h:443"} 1',
-    `komari_agent_info{version="${VERSION}",seal="sealed"} 1`,
-    'komari_panel_up{panel="p.example"} 1',
-    'komari_panel_up{panel="q.example"} 0',
-    'komari_panel_transport{panel="p.example",transport="v2 WebSocket"} 1',
-    'komari_panel_accepted_timestamp_seconds{panel="p.example"} 1000.25',
-    'komari_panel_failures{panel="p.example"} 2',
-    'komari_panel_failures{panel="q.example"} 1',
-    'komari_probes{panel="p.example"} 1',
-    'komari_probes{panel="q.example"} 0',
-  ]);
-  const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]);
-  const { rss } = Deno.memoryUsage();
-  assert(bytes > rss / 2 && bytes < rss * 2, `${bytes} of ${rss}`);
-});
-
-Deno.test("MetricsEndpoint says once that its address can't be used, and records that", async () => {
-  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr;
-  const problems: unknown[] = [];
-  const health = { setProblem: (...problem: unknown[]) => void problems.push(problem.join(" ")) };
-  const lines = await collectedLog(async () => {
-    const endpoint = new MetricsEndpoint({ hostname: "127.0.0.1", port }, { health });
-    await using world = new World(3_000, endpoint);
-    assertEquals(world.endpoint.url, undefined);
-  });
-  assertEquals([lines.length, problems.length], [1, 1]);
-  assertMatch(
-    lines[0] ?? "",
-    new RegExp(`127\\.0\\.0\\.1 port ${port}: .*; restart the agent when`),
-  );
-  assertMatch(`${problems[0]}`, new RegExp(`^metrics 127\\.0\\.0\\.1 port ${port}: `));
 });
 
 /** What accepts a connection, and how many were asked for. */

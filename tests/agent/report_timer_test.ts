@@ -180,22 +180,6 @@ Deno.test("ReportTimer keeps the rate when its timer fires late each time, and w
   });
 });
 
-Deno.test("ReportTimer sets its timer anew when that is off by more than 20 ms, and not for each report", async () => {
-  for (const [lateMs, timers] of [[0, 1], [1, 3], [5, 11], [30, 31]] as const) {
-    let set = 0;
-    await withLateTimers(lateMs, async (time) => {
-      const { setTimeout } = globalThis;
-      const timer = new ReportTimer(1);
-      globalThis.setTimeout =
-        ((act: () => void, ms: number) => (set++, setTimeout(act, ms))) as never;
-      timer.start(V2_WEBSOCKET, () => Promise.resolve(true));
-      await time.run(60_500);
-      timer.stop();
-    });
-    assertEquals(set, timers, `${lateMs} ms late`);
-  }
-});
-
 Deno.test("ReportTimer keeps the timers of several panels together, whenever they have started", async () => {
   await withLateTimers(1, async (time) => {
     const due: number[][] = [];

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { getLogger, roundMs, setUpLog } from "../../lib/log/log.ts";
+import { getLogger, setUpLog } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
@@ -103,8 +103,4 @@ Deno.test("connections, calls, outages and probes are logged with what they are 
   assertStringIncludes(ended ?? "", "call report, component panel");
   assertStringIncludes(ended ?? "", "event outage ended");
   assertEquals(probe, "component probe, event probe, host 127.0.0.1, kind icmp, ms number");
-});
-
-Deno.test("roundMs() keeps one decimal below 10", () => {
-  assertEquals([0.04, 1.26, 9.94, 12.6].map(roundMs), [0, 1.3, 9.9, 13]);
 });

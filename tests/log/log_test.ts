@@ -166,16 +166,6 @@ Deno.test("a terminal gets the local time, and colored levels unless they are un
   assertEquals(journal, [7, 6, 4, 3].map((level) => `<${level}>agent: x`));
 });
 
-Deno.test("setUpLog() writes the time of an event, in UTC and for a terminal in local time", () => {
-  using _ = new FakeTime({ now: new Date(2026, 4, 3, 7, 8, 9) });
-  const utc = new Date().toISOString();
-  const log = () => getLogger("agent").info("x");
-  assertEquals(logged({}, log), [`${utc} info    agent: x`]);
-  assertEquals(JSON.parse(logged({ format: "json" }, log)[0] ?? "").time, utc);
-  const [line = ""] = logged({ terminal: { colors: false } }, log);
-  assertEquals(line.slice(0, 9), "07:08:09 ");
-});
-
 Deno.test("setUpLog() limits what the network causes, each panel on its own", () => {
   const contexts = new AsyncLocalStorage<Record<string, unknown>>();
   const lines = logged({ contexts, forJournal: true }, () => {

@@ -1,13 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { GpuCollectors } from "../../lib/metrics/gpu.ts";
-import { openLinuxMachine } from "../../lib/metrics/machine.ts";
-import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
+import { Sampler } from "../../lib/metrics/snapshot.ts";
 import type { Gpu } from "../../lib/types.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
-import { configOf } from "./config_of.ts";
 import { fakeHost } from "./fake_host.ts";
-import { FakeMachine } from "./fake_machine.ts";
 
 const AMD = {
   "vendor": "0x1002\n",
@@ -262,14 +259,4 @@ timed.test("GpuCollectors name cards by pci.ids, each with its number of them, a
   assertEquals(new Cards(time, intel).rules(), [
     "false: no metrics in /sys/class/drm/card0/device",
   ]);
-});
-
-Deno.test("Machine.facts() names all cards by pci.ids, and once nvidia-smi has answered by that", async () => {
-  const machine = openLinuxMachine(new FakeMachine("nvidia-server"), configOf(["--gpu"]));
-  const name = "2x NVIDIA GA100 [A100 PCIe 80GB]";
-  assertEquals(machine.facts().gpuName, name);
-  machine.gpu?.nvidia.useNvidiaSmi(() => Promise.resolve("L4, 100, 10, 5, 40\n"));
-  await machine.gpu?.nvidia.start();
-  takeSnapshot(machine.collectors);
-  assertEquals(machine.facts().gpuName, "L4");
 });

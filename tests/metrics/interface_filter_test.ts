@@ -152,13 +152,3 @@ Deno.test("decideInterface() counts nothing whose other part is here, and nothin
   assertEquals(rule("eth1", link("veth", here), ALONE), "- virtual: both ends are here");
   assertEquals(rule("eth1", link("vlan", here), ALONE), "- virtual: on top of another interface");
 });
-
-Deno.test("decisionOrder() has links after what may carry them, a rootless network's tap before ports of its bridge", () => {
-  const port = { ...sys({ bridgePort: true }), ...link("veth") };
-  const order = [
-    ...[decisionOrder("tun5", link("veth")), decisionOrder("veth5", link("veth"))],
-    ...[decisionOrder("wan", link("ppp")), decisionOrder("eth0", link("tun"))],
-    ...[decisionOrder("vethab", port), decisionOrder("eth0", port)],
-  ];
-  assertEquals(order, [0, 1, 2, 3, 4, 0]);
-});

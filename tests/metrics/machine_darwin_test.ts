@@ -15,11 +15,10 @@ import { openMachine } from "../../lib/metrics/open_machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
-import type { DarwinQuery } from "../../lib/sandbox/shell_darwin.ts";
 import type { MemoryMode, Snapshot } from "../../lib/types.ts";
 import { same } from "../cases.ts";
 import { denoOutput } from "../deno_output.ts";
-import { realTurn, timed } from "../fake_time.ts";
+import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { testsWith } from "../tests_with.ts";
 import { assertDataEquals } from "./assert_data.ts";
@@ -111,37 +110,6 @@ timed.test("openDarwinMachine() continues without a hanging command, and uses it
     failed = takeSnapshot(machine.collectors).failures.length;
   }
   assertEquals(gaps(takeSnapshot(machine.collectors)), [[], []]);
-});
-
-timed.test("openDarwinMachine() runs each command once per report, and slow ones at their own interval", async (time) => {
-  await using mac = new FakeMac("macbook-arm64");
-  const asked: Partial<Record<DarwinQuery, number>> = {};
-  let closed = 0;
-  const machine = await openDarwinMachine(mac.host, {
-    ask(question) {
-      asked[question] = (asked[question] ?? 0) + 1;
-      return Promise.resolve("1");
-    },
-    close: () => Promise.resolve(void closed++),
-  }, configOf(["--memory-mode", "available"]));
-  const once = { interfaces: 1, sockets: 1, processes: 1, mounts: 1, facts: 1 };
-  takeSnapshot(machine.collectors);
-  assertDataEquals(asked, once, "the first report comes at once, and has the answers of the start");
-  for (let report = 0; report < 21; report++) {
-    time.tick(3_000);
-    takeSnapshot(machine.collectors);
-    // Joins what is under way, and asks nothing more.
-    const before = { ...asked };
-    takeSnapshot(machine.collectors);
-    assertDataEquals(asked, before);
-    await realTurn();
-  }
-  assertDataEquals(asked, { interfaces: 22, sockets: 22, processes: 6, mounts: 2, facts: 1 });
-  assertEquals(closed, 0);
-  await machine.close?.();
-  assertEquals(closed, 1);
-  const ages = machine.collectors.flatMap(({ subject, maxAgeMs }) => maxAgeMs ? [subject] : []);
-  assertEquals(ages, ["disk space", "load"]);
 });
 
 onMacBook.test("openDarwinMachine() follows the configured lists and mode", async (mac) => {

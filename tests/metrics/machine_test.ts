@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Host, OpenOptions, Roots } from "../../lib/host/host.ts";
-import { countConnections, type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
+import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
 import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { CPU_TICKS_BYTES } from "../../lib/parse/proc_stat.ts";
@@ -9,7 +9,7 @@ import { writeExecutable } from "../executable.ts";
 import { realTurn, timed } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { configOf } from "./config_of.ts";
-import { fakeHost, fakeSource } from "./fake_host.ts";
+import { fakeHost } from "./fake_host.ts";
 
 type Files = Record<string, string>;
 
@@ -193,26 +193,6 @@ Deno.test("openLinuxMachine() follows the configured lists and mode", () => {
   assertEquals(measured("--exclude-nics", "eth0"), [60, 47, 0]);
 });
 
-Deno.test("openLinuxMachine() asks the kernel for the links and addresses of its network", () => {
-  for (
-    const [roots, expected] of [[OWN, "/proc/net/dev"], [HOSTS, "/host/proc/1/net/dev"]] as const
-  ) {
-    const address = { name: "eth0", family: "IPv4", address: "8.8.8.8" } as const;
-    const asked: string[] = [];
-    const nothing = () => undefined;
-    const { machine } = machineAt(roots, {
-      interfaceAddresses: () => [address],
-      openLinks(path) {
-        asked.push(path);
-        const find = (name: string) => void asked.push(name);
-        return { changes: () => new Set<number>(), find, counters: nothing, kind: nothing };
-      },
-    });
-    takeSnapshot(machine.collectors);
-    assertEquals([asked, machine.interfaceAddresses()], [[expected, "eth0"], [address]]);
-  }
-});
-
 Deno.test("Machine.refresh() waits for file systems that programs serve", async () => {
   const { machine } = machineAt(OWN, {
     files: { ...FILES, [MOUNTINFO]: `${FILES[MOUNTINFO]}8 1 8:9 / /n rw - fuseblk /dev/c rw\n` },
@@ -244,30 +224,10 @@ Deno.test("Machine.useShell() lets the shell count processes, and with --gpu ask
   assertEquals(machine.facts().gpuName, "NVIDIA L4");
 });
 
-Deno.test("Machine.facts() describes the machine of the given roots", () => {
-  const told = [OWN, HOSTS].map((roots) => {
-    const { cpuName, logicalCores, kernelVersion, osName, virtualization } = machineAt(roots)
-      .machine.facts();
-    return [cpuName, logicalCores, kernelVersion, osName, virtualization];
-  });
-  assertEquals(told, [
-    ["Processor 7", 7, "6.7.0", "System 7", "qemu"],
-    ["Processor 40", 40, "6.40.0", "System 40", "vmware"],
-  ]);
-});
-
 Deno.test("Machine.bootId() is the kernel's, and empty where it has none", () => {
   const path = "/proc/sys/kernel/random/boot_id";
   const id = (text: string) =>
     machineAt(OWN, { files: { ...FILES, [path]: text } }).machine.bootId();
   assertEquals([id("0b4c7e6a-5d1f\n"), id("no id at all")], ["0b4c7e6a-5d1f", ""]);
   assertEquals(machineAt(OWN).machine.bootId(), "");
-});
-
-Deno.test("countConnections() adds both families and TIME_WAIT", () => {
-  const ipv4 = fakeSource(() => "TCP: inuse 9 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 2 mem 1\n");
-  const count = (ipv6: string | undefined) =>
-    countConnections({ ipv4, ipv6: fakeSource(() => ipv6) });
-  assertEquals(count("TCP6: inuse 6\nUDP6: inuse 3\n"), { tcp: 19, udp: 5 });
-  assertEquals(count(undefined), { tcp: 13, udp: 2 });
 });

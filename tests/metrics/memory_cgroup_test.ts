@@ -79,20 +79,6 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by both versions
   });
 });
 
-Deno.test("openMemoryCgroup() has swap only where it is accounted, and no less than nothing", () => {
-  const swap = (files: Files) => openMemoryCgroup(fakeHost(files))?.collect()?.swap;
-  const { [`${TOP}/memory.swap.current`]: _, ...without } = container();
-  assertDataEquals(swap(without), undefined);
-  const limit = `${512 * MIB}`;
-  const stat = `${OLD_TOP}/memory.stat`;
-  const { [stat]: text = "", ...old } = oldContainer(limit);
-  assertDataEquals(swap({ ...old, [stat]: text.replace(/total_swap.*\n/, "") }), undefined);
-  const less = { [`${OLD_TOP}/memory.memsw.limit_in_bytes`]: `${511 * MIB}\n` };
-  assertDataEquals(swap(oldContainer(limit, UNLIMITED, less)), { limitBytes: 0, usedBytes: MIB });
-  const limited = container({ [`${TOP}/memory.swap.max`]: `${MIB}\n` });
-  assertDataEquals(swap(limited), { limitBytes: MIB, usedBytes: 4096 });
-});
-
 timed.test("openMemoryCgroup() measures the lowest limit of a container's cgroups, and reads all each minute", (time) => {
   const files = container({
     ...group(TOP, "max\n"),

@@ -185,17 +185,6 @@ function traitsOf({ kind, index, master }: Nic): InterfaceTraits | undefined {
 for (const does of ["tells of all changes", "loses changes", "gives no counters"]) {
   const when = `where netlink ${does}`;
   const options = { isLossy: does.startsWith("loses"), hasCounters: !does.startsWith("gives") };
-  const test = (name: string, act: (kernel: Kernel) => void) =>
-    timed.test(`NetworkCollector.collect() ${name}, ${when}`, (time) => {
-      act(new Kernel(time, options));
-    });
-
-  test("begins with a bond's own counters, whatever its members have", (kernel) => {
-    kernel.make("eth0", 100, "card", kernel.make("bond0", 5_000, "bond"));
-    assertEquals(kernel.step(), [5_000, undefined]);
-    assertEquals(kernel.step(), [5_000, 0]);
-  });
-
   Deno.test(`NetworkCollector.collect() counts what passes cards and bonds exactly once, ${when}`, () => {
     const what = ["pass", "swap", "join", "leave", "anew", "bond", "unbond", "report"] as const;
     const action = fc.tuple(fc.constantFrom(...what), fc.nat(3), fc.nat(1_000_000));
@@ -242,22 +231,6 @@ timed.test("NetworkCollector.collect() counts a member up to its joining a bond 
   assertEquals(kernel.step(), [140, 0]);
 });
 
-timed.test("NetworkCollector.collect() counts each once when names change hands while it reads", (time) => {
-  for (const isLossy of [false, true]) {
-    const kernel = new Kernel(time, { isLossy });
-    const small = kernel.make("eth0", 1_000);
-    const large = kernel.make("eth1", 20_000_000);
-    for (const during of ["during", "betweenFinds"] as const) {
-      for (let report = 0; report < 3; report++) {
-        kernel.make("veth0", 0, "veth");
-        kernel[during] = () => kernel.swap(small, large);
-        kernel.step();
-      }
-      assertEquals(kernel.step(), [20_001_000, 0]);
-    }
-  }
-});
-
 timed.test("NetworkCollector.collect() follows single changes among hundreds without net/dev", (time) => {
   const kernel = new Kernel(time);
   const eth0 = kernel.make("eth0", 1_000);
@@ -279,13 +252,6 @@ timed.test("NetworkCollector.collect() follows single changes among hundreds wit
   assertEquals([kernel.step()[0], kernel.readings], [1_270, 1]);
 });
 
-timed.test("NetworkCollector.collect() reads no net/dev while nothing counts", (time) => {
-  const kernel = new Kernel(time, { exclude: ["eth*"] });
-  kernel.make("eth0", 1_000);
-  for (let report = 0; report < 3; report++) kernel.step();
-  assertEquals(kernel.readings, 1);
-});
-
 Deno.test("NetworkCollector.collect() follows new interfaces by /sys, and after the seal keeps to what it saw", () => {
   for (const isSealed of [false, true]) {
     using time = new FakeTime();
@@ -304,63 +270,6 @@ Deno.test("NetworkCollector.collect() follows new interfaces by /sys, and after 
     kernel.remove(eth1);
     assertEquals(kernel.counted(), ["bond0"]);
   }
-});
-
-timed.test("NetworkCollector.collect() counts a tunnel only where it is the only link", (time) => {
-  const kernel = new Kernel(time);
-  kernel.make("lo", 1, "other");
-  const tap0 = kernel.make("tap0", 70, "tun");
-  const tun0 = kernel.make("tun0", 60, "tun");
-  assertEquals(kernel.step(), [70, undefined]);
-  tap0.bytes += 5;
-  tun0.bytes += 4;
-  assertEquals([kernel.step(), kernel.counted()], [[75, 5], ["tap0"]]);
-  // What has passed it so far had passed the other one.
-  kernel.remove(tap0);
-  assertEquals([kernel.step()[0], kernel.counted()], [75, ["tun0"]]);
-  tun0.bytes += 2;
-  assertEquals(kernel.step()[0], 77);
-  kernel.make("eth0", 0, "veth");
-  assertEquals(kernel.counted(), ["eth0"]);
-});
-
-timed.test("NetworkCollector.collect() counts a dial-up link beside idle cards, and carries on as it began", (time) => {
-  const rows: [others: [string, number, Kind][], total: number][] = [
-    [[["eth0", 0, "card"]], 7],
-    [[["eth0", 100, "card"]], 100],
-    [[["eth0", 0, "card"], ["ppp1", 5, "ppp"]], 12],
-    [[["eth0", 0, "card"], ["docker0", 50, "bridge"]], 7],
-  ];
-  for (const [others, total] of rows) {
-    const kernel = new Kernel(time);
-    kernel.make("ppp0", 7, "ppp");
-    const [first] = others.map((it) => kernel.make(...it));
-    assertEquals(kernel.step(), [total, undefined]);
-    const before = kernel.counted();
-    if (first) kernel.pass(first, 50);
-    kernel.make("bond0", 0, "bond");
-    assertEquals(kernel.counted(), [...before, "bond0"]);
-  }
-});
-
-timed.test("NetworkCollector.collect() counts a bridge's port only without an uplink, and follows its joining and leaving", (time) => {
-  const kernel = new Kernel(time);
-  const lan = kernel.make("lan", 100, "bridge");
-  const guest = kernel.make("guest", 1_000, "veth", lan);
-  assertEquals(kernel.counted(), ["guest"]);
-  const eth0 = kernel.make("eth0", 10, "veth", lan);
-  assertEquals(kernel.counted(), ["eth0"]);
-  kernel.join(guest, undefined);
-  assertEquals(kernel.counted(), ["guest", "eth0"]);
-  kernel.join(guest, lan);
-  assertEquals(kernel.counted(), ["eth0"]);
-  kernel.remove(lan);
-  assertEquals(kernel.counted(), ["guest", "eth0"]);
-  // A card counts, whatever its name, and before links that it may carry.
-  kernel.make("office", 1_000, "card", lan);
-  kernel.make("ppp0", 900, "ppp");
-  kernel.remove(eth0);
-  assertEquals(kernel.counted(), ["office"]);
 });
 
 timed.test("NetworkCollector.collect() skips and names a malformed line, and throws where all are", (time) => {

@@ -73,21 +73,3 @@ timed.test("NonblockingStatfs.query() logs a timeout once, and once more when st
     "/nfs timed out: its last known usage is reported",
   ]);
 });
-
-timed.test("NonblockingStatfs.problem() names what has no answer, and what failed", async (time) => {
-  const disks = new SlowDisks();
-  const problem = () => disks.statfs.problem("/a")?.message;
-  disks.statfs.query("/a");
-  time.tick(249);
-  assertEquals(problem(), undefined);
-  time.tick(1);
-  assertEquals(problem(), 'Cannot statfs "/a": no answer');
-  time.tick(2_750);
-  disks.statfs.query("/a");
-  assertEquals(problem(), 'Cannot statfs "/a": no answer');
-  await disks.answer(0, new Error("Cannot statfs: not connected"));
-  assertEquals(problem(), "Cannot statfs: not connected");
-  disks.statfs.query("/a");
-  await disks.answer(1);
-  assertEquals(problem(), undefined);
-});

@@ -3,19 +3,6 @@ import { UsageError } from "../../lib/config/usage_error.ts";
 import { hostRoots, openMachine } from "../../lib/metrics/open_machine.ts";
 import { configOf } from "./config_of.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { restoring } from "../restoring.ts";
-import { onLinux } from "../only_on.ts";
-
-const OWN = { proc: "/proc", sys: "/sys", root: "/" };
-
-Deno.test("hostRoots() are this machine's without another /proc, and open nothing", () => {
-  using _ = restoring(Deno, "openSync");
-  Reflect.set(Deno, "openSync", () => {
-    throw new Error("it opened a file");
-  });
-  assertEquals([hostRoots(""), hostRoots("/proc")], [OWN, OWN]);
-  hostRoots("/no/proc");
-});
 
 Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as they are there", async () => {
   using folder = new TempFolder();
@@ -29,15 +16,6 @@ Deno.test("hostRoots() finds the root and /sys beside another /proc, as far as t
   await Deno.remove(`${folder.path}/etc`);
   const root = `${proc}/1/root`;
   assertEquals(hostRoots(proc), { proc, sys: `${root}/sys`, root });
-});
-
-onLinux.test("openMachine() has looked at all mounts, of this machine or of that of HOST_PROC", async () => {
-  for (const HOST_PROC of ["", "/proc/self/root/proc"]) {
-    const machine = await openMachine(configOf([], { HOST_PROC }), { os: "linux" });
-    await machine.refresh?.();
-    assertEquals(machine.roots.proc, HOST_PROC || "/proc");
-    assertEquals(machine.mounts()[0]?.mountPoint, "/");
-  }
 });
 
 Deno.test("openMachine() refuses a HOST_PROC that is no /proc", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PolledCommand } from "../../lib/metrics/polled_command.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 
@@ -45,15 +45,4 @@ timed.test("PolledCommand.read() returns the last output and starts the next run
   slow.at(10_000);
   await slow.answer("first");
   assertEquals([slow.at(19_999), slow.at(20_000)], [["first", 1], ["first", 2]]);
-});
-
-timed.test("PolledCommand.read() throws when the last run failed, until one succeeds", async (time) => {
-  const command = new Command(time);
-  const refreshed = command.polled.refresh();
-  assertEquals(command.polled.refresh(), refreshed, "that is under way");
-  await command.answer(new Error("gone"));
-  await refreshed;
-  assertThrows(() => command.at(6_000), Error, "gone");
-  await command.answer("back");
-  assertEquals(command.at(6_000)[0], "back");
 });

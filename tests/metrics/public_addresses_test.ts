@@ -16,8 +16,6 @@ import { SystemResolver } from "../../lib/net/dns.ts";
 import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
 import { sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
-import { startHttpProxy } from "../net/fake_proxies.ts";
-import { makeCertificate } from "../net/test_authority.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
 
@@ -244,25 +242,6 @@ Deno.test("parseAddressAnswer() reads any public address, alone or in the line o
 async function query(urls: readonly string[], getText = createGetText({}), signal = NEVER) {
   return (await queryServices(urls, 4, { getText, signal }))?.address;
 }
-
-Deno.test("createGetText() gives a proxy its password, and the server behind it nothing of it", async () => {
-  const certificate = await makeCertificate();
-  if (certificate === undefined) return console.log("skipped: there is no openssl");
-  const { authority, certificate: cert, key } = certificate;
-  const headers: string[] = [];
-  const options = { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} };
-  await using server = Deno.serve(options, (request) => {
-    headers.push(...request.headers.keys());
-    return new Response("9.9.9.9");
-  });
-  await using proxy = startHttpProxy({ login: "user:p@ss" });
-  const proxies = { https: `http://user:p%40ss@127.0.0.1:${proxy.port}` };
-  const get = createGetText(proxies, { caCerts: [authority] });
-  assertEquals(await query([`https://127.0.0.1:${server.addr.port}/`], get), "9.9.9.9");
-  assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa("user:p@ss")}`);
-  assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
-  assert(headers.includes("accept") && headers.includes("user-agent"), headers.join());
-});
 
 Deno.test("createGetText() resolves names as it is told", async () => {
   const options = { hostname: "127.0.0.1", port: 0, onListen() {} };

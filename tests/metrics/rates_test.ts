@@ -124,20 +124,6 @@ Deno.test("Rates: the sum of each panel's speeds by their times is what its tota
   }));
 });
 
-Deno.test("Rates.report() is over a panel's own interval beside one that reports more often", () => {
-  using world = new World(500);
-  const [slow, fast] = [world.rates(), world.rates()];
-  world.sampler.take();
-  for (let second = 1; second <= 10; second++) {
-    // All that happens is in the last second but one.
-    world.pass(1_000, ...(second === 9 ? [1_000, 5_000] as const : []));
-    assertEquals(world.report(fast), second === 9 ? [50, 5_000] : [0, 0]);
-  }
-  const [cpu = NaN, speed] = world.report(slow);
-  assertAlmostEquals(cpu, 100 / 11);
-  assertEquals([speed, slow.latest?.speeds?.receivedBytesPerSecond], [500, 1_500]);
-});
-
 inWorld.test("Rates.report() has the use since boot and no speed where it is the very first sample", (world) => {
   world.pass(0, 30);
   world.idleTicks = 70;
@@ -148,20 +134,4 @@ inWorld.test("Rates.report() has the use since boot and no speed where it is the
   const late = world.rates();
   world.pass(1_000, 1_000, 500);
   assertEquals(world.report(late), [50, 500], "a later one");
-});
-
-Deno.test("Rates.report() goes on from before a gap in the samples, and names nothing meanwhile", () => {
-  const rates = new Rates();
-  const at = (atMs: number, busy: number) =>
-    rates.report({
-      cpuTime: { busy, all: atMs },
-      passed: { atMs, sentBytes: busy, receivedBytes: busy },
-      failures: [],
-    });
-  at(1_000, 100);
-  const { cpuPercent, speeds } = rates.report({ failures: ["cannot measure CPU use"] });
-  assertEquals([cpuPercent, speeds], [undefined, undefined]);
-  const after = at(3_000, 1_100);
-  assertEquals([after.cpuPercent, after.speeds?.sentBytesPerSecond], [50, 500]);
-  assertEquals(at(3_000, 1_100).cpuPercent, 50, "no time has passed");
 });

@@ -16,11 +16,6 @@ function counting({ maxAgeMs = 0, rowMaxAgeMs }: { maxAgeMs?: number; rowMaxAgeM
   return { state, sampler, take: () => sampler.take().uptimeSeconds };
 }
 
-Deno.test("takeSnapshot() leaves out values without data, which is not a failure", () => {
-  const snapshot = takeSnapshot([fakeRow("load", { load: undefined }), fakeRow("memory", {})]);
-  assertEquals([snapshot.load, snapshot.memory, snapshot.failures], [undefined, undefined, []]);
-});
-
 Deno.test("takeSnapshot() names a missing part beside the value, bounded and on one line", () => {
   const seen: string[] = [];
   const part = `/srv/a\n${"b".repeat(100)}`;

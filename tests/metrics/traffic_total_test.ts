@@ -72,23 +72,6 @@ Deno.test("TrafficTotal goes on from the counters of an interface that returns, 
   ]]]);
 });
 
-Deno.test("TrafficTotal goes on from the last of several that had the index or the name", () => {
-  for (const index of [5, undefined]) {
-    const total = new Total();
-    total.restore("eth0", 1_000, index);
-    total.restore("eth0", 5_000, index);
-    assertEquals(total.add("eth0", 5_001, index), 1);
-  }
-  const older = new Total();
-  older.restore("eth0", 1_000);
-  assertEquals(older.add("eth0", 1_007, 2), 7, "an older state knows no index");
-  const { sum } = new Total();
-  for (const [name, index] of [["eth0", 5], ["eth1", 6], ["eth0", undefined]] as const) {
-    sum.restore(name, { sentBytes: 1, receivedBytes: 2 }, index);
-  }
-  assertEquals([...sum.indexes()], [["eth1", 6]]);
-});
-
 Deno.test("TrafficTotal remembers the counters of the last 64 interfaces that left", () => {
   const total = new Total();
   for (let index = 0; index < 100; index++) {

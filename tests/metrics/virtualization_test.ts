@@ -1,22 +1,7 @@
 import { assertEquals } from "@std/assert";
-import {
-  containerKind,
-  virtualization,
-  virtualMachineKind,
-} from "../../lib/metrics/virtualization.ts";
-import { parseCpuinfo } from "../../lib/parse/cpuinfo.ts";
+import { containerKind, virtualMachineKind } from "../../lib/metrics/virtualization.ts";
 import { same } from "../cases.ts";
 import { fakeHost } from "./fake_host.ts";
-
-const METAL = parseCpuinfo("processor\t: 0\nflags\t: fpu vmx\n");
-const GUEST = parseCpuinfo("processor\t: 0\nflags\t: fpu hypervisor\n");
-
-Deno.test("virtualization() names the container before the hypervisor, is none on bare metal, and vm-other when only the processor has a sign", () => {
-  assertEquals(virtualization(fakeHost({ "/.dockerenv": "" }), GUEST), "docker");
-  assertEquals(virtualization(fakeHost({}), METAL), "none");
-  assertEquals(virtualization(fakeHost({}), GUEST), "vm-other");
-  assertEquals(virtualization(fakeHost({}), undefined), undefined);
-});
 
 const LXCFS = "lxcfs /proc/meminfo fuse.lxcfs rw,nosuid,nodev,relatime 0 0\n";
 

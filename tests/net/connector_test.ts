@@ -1,11 +1,8 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Connector } from "../../lib/net/connector.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
-import { DialError } from "../../lib/net/errors.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { realDeadline } from "../real_deadline.ts";
-import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { TestNameServer } from "./fake_name_server.ts";
 import { onLinux } from "../only_on.ts";
 
@@ -37,42 +34,12 @@ onLinux.test("Connector.connect() has the kernel look after an idle connection",
   assertEquals(timerOf(plain), "00", "by default it does not");
 });
 
-Deno.test("Connector.connect() has small writes sent at once", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const noDelay: (boolean | undefined)[] = [];
-  using _ = fakeConnect(async (options) => {
-    const connection = await realConnect(options);
-    connection.setNoDelay = (on) => void noDelay.push(on);
-    return connection;
-  });
-  const endpoint = { host: "127.0.0.1", port: listener.addr.port };
-  using _connection = await new Connector({}).connect(endpoint, { signal });
-  assertEquals(noDelay, [true]);
-});
-
 Deno.test("Connector.lookUp() gives 16 addresses at most, of both families in turn", async () => {
   const found = Array.from({ length: 20 }, (_, index) => `192.0.2.${index + 1}`);
   const lookUp = () => Promise.resolve([...found, "2001:db8::1"]);
   const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
   const addresses = await new Connector({}, system).lookUp("panel.test", { signal });
   assertEquals(addresses, ["192.0.2.1", "2001:db8::1", ...found.slice(1, 15)]);
-});
-
-Deno.test("Connector.connect() closes a connection that has ended before it could be set up", async () => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using _ = fakeConnect(async (options) => {
-    const connection = await realConnect(options);
-    connection.setKeepAlive = () => {
-      throw new Error("invalid argument");
-    };
-    return connection;
-  });
-  const endpoint = { host: "127.0.0.1", port: listener.addr.port };
-  const connecting = () => new Connector({}).connect(endpoint, { signal });
-  const error = await assertRejects(connecting, DialError, "invalid argument");
-  assertEquals(error.stage, "connect");
-  using accepted = await listener.accept();
-  assertEquals(await realDeadline(accepted.read(new Uint8Array(1))), null);
 });
 
 Deno.test("Connector.lookUp() puts IPv4 first where a name server is asked, whose answers are in no order", async () => {

@@ -3,7 +3,6 @@ import { NetDialer } from "../../lib/net/dialer.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { onlyIf } from "../only_on.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { fakeConnect, realConnect } from "./fake_connect.ts";
 import { makeSelfSigned, type SelfSigned } from "./test_authority.ts";
 import { RawServer } from "./raw_server.ts";
 
@@ -38,23 +37,6 @@ withOpenssl.test("NetDialer.dial() trusts a self-signed certificate that is an a
     await dial(url, [cert]);
     await assertRefused(url, [], "it is self-signed");
   });
-});
-
-withOpenssl.test("NetDialer.dial() connects once to a server that is gone, also after such a certificate", async () => {
-  const dialer = new NetDialer({ caCerts: [cert], preferFamily: 4 });
-  let gone = new URL("https://localhost");
-  await withServer({ cert, key }, async (url) => {
-    gone = url;
-    const { stream } = await dialer.dial(url, { signal });
-    stream.close();
-  });
-  const called: unknown[] = [];
-  using _ = fakeConnect((options) => {
-    called.push(options.port);
-    return realConnect(options);
-  });
-  await assertRejects(() => dialer.dial(gone, { signal }), DialError);
-  assertEquals(called, [Number(gone.port)]);
 });
 
 withOpenssl.test("NetDialer.dial() refuses such a certificate that is another one, or for another name", async () => {

@@ -15,7 +15,7 @@ import { TestNameServer } from "./fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxyOptions } from "./fake_proxies.ts";
 import { cases, sameLater } from "../cases.ts";
 import { roundTrip } from "./round_trip.ts";
-import { fakeConnect, realConnect } from "./fake_connect.ts";
+import { fakeConnect } from "./fake_connect.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 
@@ -40,7 +40,6 @@ function leadingTo(...addresses: readonly string[]): SystemResolver {
 
 const system = leadingTo("127.0.0.1");
 const ANY: DialerParts = { anyCertificate: true };
-const SOCKS = [["socks5h", startSocksProxy], ["socks5", startSocksProxy]] as const;
 const both = (proxy: string) => ({ http: proxy, https: proxy });
 
 /** Opens a stream, has 1.2 MB go both ways, closes it and waits until the server has noticed. */
@@ -57,7 +56,7 @@ async function use(address: string, server: RawServer, options: DialerParts): Pr
   await realUntil(() => server.open === 0);
 }
 
-/** Tests something by all four schemes; those with TLS need openssl. */
+/** Tests something with TLS, which needs openssl, and without. */
 function bySchemes(
   name: string,
   run: (scheme: string, server: RawServer) => Promise<void>,
@@ -66,8 +65,8 @@ function bySchemes(
   const test = options.isIsolated === true
     ? (definition: Deno.TestDefinition) => isolatedTest(import.meta.url, definition)
     : Deno.test;
-  for (const scheme of ["http", "https", "ws", "wss"]) {
-    const isSecure = scheme.endsWith("s") && scheme !== "ws";
+  for (const scheme of ["ws", "wss"]) {
+    const isSecure = scheme === "wss";
     test({
       ...SANITIZED,
       name: `NetDialer.dial() ${name} (${scheme}:)`,
@@ -94,21 +93,6 @@ for (const [hostname, names] of Object.entries(HOSTS)) {
   }, { hostname });
 }
 
-bySchemes("prefers a family and takes the other when it has to", async (scheme, server) => {
-  for (const preferFamily of [4, 6] as const) {
-    const tried: string[] = [];
-    using _ = fakeConnect((options) => {
-      tried.push(options.hostname);
-      return realConnect(options);
-    });
-    const system = leadingTo("::1", "127.0.0.1");
-    await use(`${scheme}://panel.test`, server, { ...trust, preferFamily, system });
-    assertEquals(tried, preferFamily === 4 ? ["127.0.0.1"] : ["::1", "127.0.0.1"]);
-  }
-  // By the system's lookup.
-  await use(`${scheme}://localhost`, server, { ...trust, preferFamily: 6 });
-});
-
 sanitized.test("NetDialer.dial() tries the families in turn, in the system's order", async () => {
   const found = ["::1", "::2", "::3", "192.0.2.1", "192.0.2.2"];
   const tried: string[] = [];
@@ -120,41 +104,6 @@ sanitized.test("NetDialer.dial() tries the families in turn, in the system's ord
   assertEquals(tried, ["::1", "192.0.2.1", "::2", "192.0.2.2", "::3"]);
 });
 
-bySchemes("asks a name server, for international names as well", async (scheme, server) => {
-  await using names = await TestNameServer.start({
-    "panel.test": { A: ["127.0.0.1"] },
-    "xn--bcher-kva.test": { AAAA: ["::1"], A: ["127.0.0.1"] },
-  });
-  const nameServer = { host: "localhost", port: names.port };
-  await use(`${scheme}://panel.test`, server, { ...trust, nameServer });
-  await use(`${scheme}://b\u00fccher.test`, server, { ...trust, nameServer, preferFamily: 6 });
-  await use(`${scheme}://localhost`, server, { ...trust, nameServer });
-  const asked = ["panel.test A", "xn--bcher-kva.test A"].flatMap((name) => [name, `${name}AAA`]);
-  assertEquals(names.questions.toSorted(), asked);
-});
-
-bySchemes("trusts any certificate when it is to", async (scheme, server) => {
-  await use(`${scheme}://other.test`, server, { ...ANY, system });
-});
-
-for (const [kind, start] of [["http", startHttpProxy], ...SOCKS] as const) {
-  bySchemes(`goes through a proxy of ${kind}:`, async (scheme, server) => {
-    // Those are not led anywhere, but forwarded.
-    if (scheme === "http" && kind === "http") return;
-    for (const [user, options] of [["", {}], ["me:p%40ss@", { login: "me:p@ss" }]] as const) {
-      for (const certain of [trust, ANY]) {
-        await using proxy = start(options);
-        const proxies = both(`${kind}://${user}localhost:${proxy.port}`);
-        await use(`${scheme}://panel.test`, server, { ...certain, system, proxies });
-        const [request = ""] = proxy.requests;
-        const host = kind === "socks5" ? "127.0.0.1" : "panel.test";
-        assert(request.includes(`${host}:${server.port}`), request);
-        await realUntil(() => proxy.open === 0);
-      }
-    }
-  });
-}
-
 sanitized.test("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:", async () => {
   await using proxy = startHttpProxy();
   await sameLater(async (login) => {
@@ -163,11 +112,6 @@ sanitized.test("NetDialer.dial() uses an HTTP proxy as a forward proxy for http:
     open.stream.close();
     return open.forward;
   }, [["", {}], ["me:p%40ss@", { authorization: `Basic ${btoa("me:p@ss")}` }]]);
-});
-
-bySchemes("takes no proxy to a host that is exempt", async (scheme, server) => {
-  const proxies = { ...both(`http://127.0.0.1:${freePort()}`), none: "127.0.0.0/8" };
-  await use(`${scheme}://127.0.0.1`, server, { ...trust, proxies });
 });
 
 Deno.test("new NetDialer() throws when a proxy is invalid, without its password", () => {
@@ -284,13 +228,6 @@ sanitized.test("NetDialer.dial() rejects when a proxy refuses", async () => {
     }
     await realUntil(() => proxy.open === 0);
   }
-});
-
-sanitized.test("NetDialer.dial() rejects when a name is too long for SOCKS 5", async () => {
-  await using proxy = startSocksProxy();
-  const proxies = both(`socks5h://127.0.0.1:${proxy.port}`);
-  const { message } = await failure(`https://${"a.".repeat(200)}test`, { proxies });
-  assert(message.endsWith("the host is too long for SOCKS 5"), message);
 });
 
 /** Makes a stage that hangs: until it does, `reached` is pending. */

@@ -138,29 +138,6 @@ sanitized.test("streamRequest() stops sending when it is refused early", async (
   });
 });
 
-Deno.test("streamRequest() says why a body could not be sent, whatever the answer", async () => {
-  const lost = Promise.withResolvers<void>();
-  const answer = new TextEncoder().encode(`${OK}Content-Length: 0\r\n\r\n`);
-  let writes = 0;
-  const stream = {
-    async read(into: Uint8Array<ArrayBuffer>) {
-      await lost.promise;
-      into.set(answer);
-      return answer.length;
-    },
-    write(bytes: Uint8Array<ArrayBuffer>) {
-      if (writes++ === 0) return Promise.resolve(bytes.length);
-      lost.resolve();
-      return Promise.reject(new Error("broken pipe"));
-    },
-    close() {},
-  };
-  const dialer = { dial: () => Promise.resolve({ stream }) };
-  const request = { ...POST, body: bodyOf("123") };
-  const asking = streamRequest(dialer, request, { signal: never, stallMs: 60_000 });
-  await assertRejects(() => asking, ResponseError, "the connection was lost");
-});
-
 sanitized.test("streamRequest() throws what body and sink throw", async () => {
   await withStream(async (peer) => {
     await peer.write(`${FIVE}12345`);

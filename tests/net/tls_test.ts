@@ -1,9 +1,8 @@
-import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
-import { delay } from "@std/async/delay";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { DialError } from "../../lib/net/errors.ts";
 import { NodeTlsStream } from "../../lib/net/node_tls.ts";
-import { loadAuthorities, Tls } from "../../lib/net/tls.ts";
+import { Tls } from "../../lib/net/tls.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { sameLater } from "../cases.ts";
@@ -11,7 +10,6 @@ import { echoServer, type RawPeer, RawServer } from "./raw_server.ts";
 import { roundTrip } from "./round_trip.ts";
 import { makeCertificate } from "./test_authority.ts";
 import { onlyIf } from "../only_on.ts";
-import { restoring } from "../restoring.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -105,13 +103,6 @@ withOpenssl.test("Tls.start() trusts the machine's authorities beside those that
   assertEquals(output, "false\ntrue\n");
 });
 
-withOpenssl.test("Tls.start() accepts a name with a final dot (needs openssl)", async () => {
-  await using server = echoServer({ certificate });
-  const stream = await start(new Tls(trust), server.port, { host: "localhost." });
-  await roundTrip(stream, 10);
-  stream.close();
-});
-
 for (const [told, options] of TRUSTS) {
   sanitized.test(`Tls.start() says so when the server speaks no TLS or hangs up, ${told}`, async () => {
     await sameLater(async (act) => {
@@ -145,25 +136,6 @@ for (const [told, options] of TRUSTS) {
     assertEquals(time.timers, 1);
     await time.run(1);
     await assertRejects(() => realDeadline(started), DialError, "no answer within 10 s");
-  });
-
-  withOpenssl.test(`Tls.start() gives a stream that waits when a side does not read, ${told}`, async () => {
-    await using server = echoServer({ certificate });
-    const stream = await start(new Tls(options), server.port);
-    // Nobody reads what comes back, so both directions fill up.
-    let sent = 0;
-    let ended: unknown;
-    const sending = (async () => {
-      while (true) sent += await stream.write(new Uint8Array(65_536));
-    })().catch((error) => ended = error);
-    for (let last = -1, same = 0; same < 20; await delay(5)) {
-      same = sent === last ? same + 1 : 0;
-      last = sent;
-      assertLess(sent, 64 * 1024 * 1024);
-    }
-    stream.close();
-    await sending;
-    assert(ended instanceof Error);
   });
 
   withOpenssl.test(`Tls.start() gives a stream that tells the other side's end, ${told}`, async () => {
@@ -222,25 +194,4 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
     stream.close();
     await realUntil(() => server.open === 0);
   }
-});
-
-Deno.test("loadAuthorities() has the runtime load what a variable names, and nothing without one", () => {
-  const paths = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-  const names = ["DENO_TLS_CA_STORE", "DENO_CERT", "NODE_EXTRA_CA_CERTS", ...paths];
-  using _client = restoring(Deno, "createHttpClient");
-  using _env = restoring(Deno.env, "has");
-  const loads: unknown[] = [];
-  Reflect.set(Deno, "createHttpClient", () => {
-    loads.push(set);
-    if (set === "SSL_CERT_DIR") throw new Error("no such folder");
-    return { close: () => loads.push("closed") };
-  });
-  let set: string | undefined;
-  Deno.env.has = (name) => name === set;
-  loadAuthorities();
-  for (set of names.slice(0, -1)) loadAuthorities();
-  set = names.at(-1);
-  const error = assertThrows(loadAuthorities, Error, "Cannot load the certificates");
-  assertEquals(error.cause instanceof Error && error.cause.message, "no such folder");
-  assertEquals(loads, names.flatMap((name, index) => index < 4 ? [name, "closed"] : [name]));
 });

@@ -143,22 +143,6 @@ sanitized.test("openWebSocket() throws when there is no answer in time, or the s
   }, (dial) => assertRejects(() => dial({ signal: controller.signal }), Error, "enough"));
 });
 
-sanitized.test("openWebSocket() leaves an open connection to its signal no more", async () => {
-  const controller = new AbortController();
-  await withDial(async (peer) => {
-    await upgrade(peer);
-    await peer.read(7);
-    await peer.write(serverFrame(1, "still here"));
-    await peer.ended();
-  }, async (dial) => {
-    const socket = await dial({ signal: controller.signal });
-    controller.abort();
-    await socket.send("a");
-    assertEquals(await socket.receive(), "still here");
-    socket.close();
-  });
-});
-
 /** A socket to a server that has agreed to it; closed after `use`, which has to end `serve`. */
 async function withSocket(
   serve: (peer: RawPeer) => Promise<void>,
@@ -222,20 +206,6 @@ sanitized.test("ClientWebSocket exchanges messages of all sizes with a server th
       assert(received instanceof Uint8Array && received.length === length);
       assert(received.every((byte, index) => byte === bytes[index]));
     }
-  });
-});
-
-sanitized.test("ClientWebSocket assembles fragments, and answers pings between them", async () => {
-  const pong = Promise.withResolvers<string>();
-  await withWs((peer) => {
-    peer.on("pong", (data) => pong.resolve(new TextDecoder().decode(data)));
-    peer.send("one, ", { fin: false });
-    peer.ping("are you there?");
-    peer.send("two, ", { fin: false });
-    peer.send("three", { fin: true });
-  }, async (socket) => {
-    assertEquals(await socket.receive(), "one, two, three");
-    assertEquals(await pong.promise, "are you there?");
   });
 });
 
@@ -412,16 +382,4 @@ sanitized.test("ClientWebSocket ends when the connection ends in the middle of a
   assertEquals(await socket.receive(), undefined);
   assertEquals([socket.closeReason, stream.closed], ["the connection was lost", 1]);
   assertEquals([socket.protocolError, socket.wasLost], [false, true]);
-});
-
-Deno.test("ClientWebSocket.close() ends a pause between two frames", async () => {
-  using time = new FakeTime();
-  const socket = socketOver(deafLine([serverFrame(1, "a")]));
-  socket.onFrame = () => 60_000;
-  const received = socket.receive();
-  await time.run(0);
-  assertEquals(time.timers, 1);
-  socket.close();
-  await time.run(0);
-  assertEquals([time.timers, await received], [0, undefined]);
 });

@@ -17,18 +17,6 @@ async function carried(acknowledgements: Acknowledgements, meanwhile = () => {})
   return ids;
 }
 
-Deno.test("Acknowledgements gives each event once, and carries its id until a call with it was answered", async () => {
-  const known = new Acknowledgements();
-  assertEquals([known.hasPending, await carried(known)], [false, undefined]);
-  const odd = ["__proto__", "constructor", ""];
-  assertEquals(add(known, "a", "b", "a", ...odd), ["a", "b", ...odd]);
-  const lost = known.carry({}, () => Promise.reject(new Error("no answer")));
-  assertEquals(await lost.catch(({ message }) => message), "no answer");
-  assertEquals(await carried(known, () => add(known, "c")), ["a", "b", ...odd]);
-  assertEquals([known.hasPending, add(known, "a")], [true, []], "it is known, and is told again");
-  assertEquals(await carried(known), ["c", "a"]);
-});
-
 Deno.test("Acknowledgements remembers 1024 ids, repeated ones longest", async () => {
   const known = new Acknowledgements();
   const fresh = Array.from({ length: 10_000 }, (_, n) => add(known, "again", `${n}`).length);

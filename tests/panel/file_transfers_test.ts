@@ -44,35 +44,6 @@ async function sentTo(serve: (peer: RawPeer) => Promise<unknown>): Promise<strin
 const answered = (body: string, status = "200 OK") =>
   sentTo((peer) => peer.request().then(() => peer.answer(body, [], status)));
 
-Deno.test("FileTransferClient.send() posts the bytes with both tokens", async () => {
-  const asked: unknown[] = [];
-  await withClient(async (peer) => {
-    const { head, body } = await peer.request() ?? { head: "", body: "" };
-    const [first, ...fields] = head.trimEnd().split("\r\n");
-    const wanted = fields.filter((field) => /^x-|^content-type/.test(field));
-    asked.push(first, ...wanted, body);
-    await peer.answer('{"received":5}');
-  }, (client) => send(client, { ...TICKET, id: "t/1?ü" }));
-  assertEquals(asked, [
-    "POST /base/api/clients/transfer/t%2F1%3F%C3%BC?token=node%20secret HTTP/1.1",
-    ...["x-own: 1", "x-komari-transfer-token: transfer secret"],
-    ...["content-type: application/octet-stream", "12345"],
-  ]);
-});
-
-Deno.test("FileTransferClient.receive() gives exactly the bytes", async () => {
-  let text = "";
-  const write = (bytes: Uint8Array) => {
-    text += new TextDecoder().decode(bytes);
-    return Promise.resolve();
-  };
-  await withClient(async (peer) => {
-    await peer.request();
-    await peer.answer("12345");
-  }, (client) => client.receive(TICKET, { lengthBytes: 5, write }, signal));
-  assertEquals(text, "12345");
-});
-
 Deno.test("FileTransferClient throws the signal's reason when it aborts", async () => {
   const stop = new AbortController();
   await withClient(async (peer) => {

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DialError, ResponseError } from "../../lib/net/errors.ts";
 import type { HttpRequest, HttpResponse } from "../../lib/net/http_client.ts";
 import {
@@ -15,7 +15,6 @@ import { answer as answerOf } from "./answers.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { timed } from "../fake_time.ts";
-import { collectedDebugLog, collectedLog } from "../log/collected_log.ts";
 
 const CALL: PanelCall = {
   ...{ name: "ask (GET /x)", path: "/x", method: "GET", timeoutMs: 5_000 },
@@ -54,14 +53,6 @@ Deno.test("createPanelFetch() sends the common headers and those of the call, an
   }]);
 });
 
-timed.test("createPanelFetch() logs each call at level debug only, without the query", async () => {
-  const exchange = fetchBy(() => Promise.resolve(answerOf(200)));
-  const use = async () => void await exchange({ ...CALL, body: "12" }, never);
-  assertEquals(await collectedLog(use), []);
-  const [line = ""] = await collectedDebugLog(use);
-  assertStringIncludes(line, "panel: Status 200 in 0 ms: ask (GET /x), 2 bytes sent");
-});
-
 timed.test("createPanelFetch() ends with a time-out when no answer comes, or the signal's reason, and leaves nothing open", async (time) => {
   const failing = assertRejects(() => mute(CALL, never), PanelError);
   await time.run(4_999);
@@ -97,19 +88,6 @@ timed.test("createPanelFetch() slows down a panel whose answers are long, and no
   stop.abort(new Error("told to stop"));
   await assertRejects(() => waiting, Error, "told to stop");
   assertEquals(time.timers, 0);
-});
-
-timed.test("createPanelFetch() counts what it has received of an answer that fails", async (time) => {
-  const exchange = fetchBy(({ newSink }) => {
-    newSink?.().add(new Uint8Array(4 * 1024 * 1024));
-    return Promise.reject(new ResponseError("the transfer stalled", { kind: "timeout" }));
-  });
-  const call = { ...CALL, newSink: () => ({ add: () => true }) };
-  const failed = () => assertRejects(() => exchange(call, never), PanelError, "stalled");
-  // Of 1000 messages at once each takes 16 and 126.
-  for (let count = 0; count < 7; count++) await failed();
-  const tookMs = await time.until(failed(), { withinMs: 4_000, stepMs: 100 });
-  assert(tookMs > 3_000, `${tookMs}`);
 });
 
 Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {

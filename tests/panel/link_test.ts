@@ -298,12 +298,6 @@ testScripts(
 
 const withPanel = testsWith(() => new FakePanel());
 
-withPanel.test("PanelLink.run() does nothing when the signal has aborted before", async (panel) => {
-  panel.stop.abort();
-  await panel.run(0);
-  assertEquals(panel.dialsAtMs, []);
-});
-
 withPanel.test("PanelLink.run() ends when the report in flight has", async (panel) => {
   const held = Promise.withResolvers<PanelEvent[]>();
   panel.config = { transport: "http" };
@@ -353,22 +347,6 @@ withPanel.test("PanelLink.run() waits as long as refusals of upgrades and report
   const isAbout = (atMs = NaN, wantedMs: number) => atMs >= wantedMs && atMs <= wantedMs + 1_500;
   assertEquals([first?.atMs, dialsAtMs[0], dialsAtMs.length], [0, 0, 2]);
   assert(isAbout(second?.atMs, 45_000) && isAbout(dialsAtMs[1], 100_000), `${dialsAtMs}`);
-});
-
-withPanel.test("PanelLink.run() pulls and handles events while reports are sent by POST", async (panel) => {
-  const event = (taskId: string): PanelEvent => {
-    return { id: taskId, message: { kind: "command", taskId, command: "id" } };
-  };
-  panel.blocked = "answered";
-  panel.pulled = [event("a")];
-  panel.events = () => [event("b")];
-  await panel.run(1000);
-  assertEquals(panel.link.owner.orders.map((it) => "taskId" in it && it.taskId), ["b", "a"]);
-  assertEquals(panel.pulls.length, 2, "one question after the other");
-  panel.blocked = undefined;
-  await panel.run(30_000);
-  assertEquals(panel.transports.at(-1), "v2 WebSocket");
-  assertEquals(panel.pulls.map(({ aborted }) => aborted), [true, true]);
 });
 
 withPanel.test("PanelLink.run() sends the next report by POST when all events of an answer were read", async (panel) => {

@@ -10,10 +10,8 @@ import {
 import { parseRegistration } from "../../lib/panel/registration_client.ts";
 import { parseJson } from "../../lib/parse/json.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { inFolder, TempFolder } from "../temp_folder.ts";
-import { openBelow } from "../open_below.ts";
+import { inFolder } from "../temp_folder.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
-import { onLinux } from "../only_on.ts";
 import { mountedInMemory } from "../mounted.ts";
 
 const NODE = { endpoint: "https://panel.example", uuid: "u", token: "t", registeredAtMs: 1 };
@@ -111,16 +109,6 @@ inFolder.test("NodeStore.setDoubtful() throws when no space is left", async ({ p
   // One page is left, which is too little for what stays on the disk beside the state.
   Deno.writeFileSync(`${folder}/big`, new Uint8Array(16_384 - 8192));
   await assertRejects(() => opened.setDoubtful(IN_DOUBT), Error, "Cannot write");
-});
-
-onLinux.test("NodeStore leaves no file open", async () => {
-  using folder = new TempFolder();
-  {
-    using opened = store(`${folder.path}/state`);
-    await opened.open();
-    assertEquals(openBelow(folder.path).length, 1);
-  }
-  assertEquals(openBelow(folder.path), []);
 });
 
 const THERE = { endpoint: "https://there.example/base", uuid: "u-2", token: "t2" };

@@ -1,5 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { SystemResolver } from "../../lib/net/dns.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import {
   RegistrationClient,
@@ -8,7 +7,6 @@ import {
 import { cases, sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf } from "../metrics/config_of.ts";
-import { startHttpProxy } from "../net/fake_proxies.ts";
 import { type RawPeer, withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { restoring } from "../restoring.ts";
@@ -78,17 +76,6 @@ Deno.test("RegistrationClient.register() sends the key and the name, and gives t
     ...[`host: ${fields[0]?.slice(6)}`, "user-agent: komari-agent-deno", "x-door: open"],
   ]);
   assertEquals(body, JSON.stringify({ key: KEY }));
-});
-
-Deno.test("RegistrationClient.register() uses the configured proxy", async () => {
-  await using proxy = startHttpProxy({
-    answer: `HTTP/1.1 200 OK\r\nContent-Length: ${SUCCESS.length}\r\n\r\n${SUCCESS}`,
-  });
-  const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };
-  const outcome = await clientOf("http://panel.invalid", { env }).register(never);
-  assertEquals(outcome.kind, "registered");
-  const url = `http://panel.invalid/api/clients/register?name=${Deno.hostname()}`;
-  assertStringIncludes(proxy.requests.join(), url);
 });
 
 Deno.test("RegistrationClient.register() tells refusals, failures, and answers by which there may be a node", async () => {
@@ -168,18 +155,6 @@ Deno.test("RegistrationClient.register() accepts an answer soon after the signal
     assertEquals(await time.until(registration, { withinMs: 30_000 }), 500);
     await assertRejects(() => registration, DOMException);
   });
-});
-
-Deno.test("RegistrationClient.register() has failed, and is not in doubt, when it ends before anything was sent", async () => {
-  const hanging = () => new Promise<string[]>(() => {});
-  const system = new SystemResolver({ lookUp: hanging, lookUpHosts: hanging });
-  const config = { ...configOf(), endpoint: "http://panel.test", autoDiscoveryKey: KEY };
-  const stop = new AbortController();
-  using time = new FakeTime();
-  const registering = new RegistrationClient(config, system).register(stop.signal);
-  stop.abort();
-  await time.run(500);
-  assertEquals((await registering).kind, "failed");
 });
 
 Deno.test("RegistrationClient gives a panel 30 s to answer", async () => {

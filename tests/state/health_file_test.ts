@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { HealthFile, type PanelHealth, PROBLEM_PARTS } from "../../lib/state/health_file.ts";
 import { type Health, readHealth } from "../../lib/state/health_reader.ts";
 import { same } from "../cases.ts";
@@ -209,22 +209,6 @@ asRoot.test("HealthFile.open() takes no folder of another user, nor a file that 
       `\`health\` and \`status\` can't see this agent: ${reason}`,
     ]);
   }
-});
-
-onMachine.test("HealthFile.open() takes the next folder where the memory of the first is full, or does without", async (machine) => {
-  const { writeSync } = Deno.FsFile.prototype;
-  let full = machine.folder;
-  using _full = replaced(Deno.FsFile.prototype, {
-    writeSync(this: Deno.FsFile, bytes) {
-      if (openBelow(full).length > 0) throw new Error("No space left on device (os error 28)");
-      return writeSync.call(this, bytes);
-    },
-  });
-  assertEquals(await machine.said("next"), ["/next/health"]);
-  full = machine.path;
-  const [place, line] = await machine.said("next");
-  assertEquals(place, undefined);
-  assertMatch(line ?? "", /can't see this agent: .*run\/health: No space.*next\/health: No space/);
 });
 
 onMachine.test("HealthFile keeps what does not work, since when, and forgets it when it works again", (machine) => {

@@ -10,7 +10,6 @@ import {
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
 import { same } from "../cases.ts";
-import { restoring } from "../restoring.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { HeldLock } from "../held_lock.ts";
 import { testsWith } from "../tests_with.ts";
@@ -55,13 +54,6 @@ Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s,
   for (const health of [undefined, { ...agent(1000, 0), isRunning: false }]) {
     assertEquals([isReporting(health), reportingPanels(health)], [false, new Set()]);
   }
-});
-
-Deno.test("reportingPanels() looks at each panel's own interval", () => {
-  using _ = new FakeTime({ now: NOW_MS });
-  const { panels, ...rest } = agent(1_000, 40_000, 40_000);
-  const both = panels.map((it, index) => ({ ...it, intervalMs: [1_000, 30_000][index] ?? 0 }));
-  assertEquals(reportingPanels({ ...rest, panels: both }), new Set(["1"]));
 });
 
 /** A folder of an agent's, and the folder that it is in. */
@@ -156,28 +148,6 @@ inRuntime.test("readHealth() gives texts that act on no terminal", (at) => {
   assertEquals([version, seal], ["1 [2J 2", "sealed ]0;x  by nobody Service  running"]);
   const texts = [panel?.panel, panel?.error?.text, problems?.[0]?.text];
   assertEquals(texts, ["p [1m", "no [3m", "no [4m"]);
-});
-
-inRuntime.test("readHealth() keeps no lock by a handle of which a child has a copy", (at) => {
-  write(at.folder);
-  for (const mode of [0o644, 0o600]) {
-    Deno.writeTextFileSync(at.lock, "", { mode });
-    Deno.chmodSync(at.lock, mode);
-    const { prototype } = Deno.FsFile;
-    const dispose = prototype[Symbol.dispose];
-    const left: Deno.FsFile[] = [];
-    {
-      using _dispose = restoring(prototype, Symbol.dispose);
-      prototype[Symbol.dispose] = function () {
-        left.push(this);
-      };
-      assertEquals(at.isRunning(), false);
-    }
-    for (const name of [at.file, at.lock]) {
-      using _lock = new HeldLock(name);
-    }
-    for (const file of left) dispose.call(file);
-  }
 });
 
 inRuntime.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (at) => {

@@ -69,18 +69,6 @@ inStore.test("StateFile.read() gives what was written, and nothing where there i
   await assertRejects(() => store.opened("/dev/null/state"), Error, "Cannot use /dev/null/state");
 });
 
-inStore.test("StateFile.write() works without a path once the file is open", async (store) => {
-  const [before, after] = [`${store.path}/a`, `${store.path}/b`];
-  using file = await store.opened(before);
-  await file.write(text(1));
-  Deno.renameSync(before, after);
-  await file.write(text(2));
-  assertEquals([file.read().value, store.read(after)], [{ number: 2 }, [2]]);
-  assertEquals(store.names(), "b");
-  Deno.removeSync(after, { recursive: true });
-  await assertRejects(() => file.write(text(3)), Error, "state.state was deleted");
-});
-
 inStore.test("StateFile.open() writes to nothing that a link leads to, and takes nothing but a file", async (store) => {
   const theirs = `${store.path}/theirs`;
   Deno.writeTextFileSync(theirs, "as it was");
@@ -213,14 +201,6 @@ inStore.test("StateFile brings each text to the disk before it goes on, and the 
   });
   await store.write(1, 2);
   assertEquals(synced, [undefined, 1, 2]);
-});
-
-inStore.test("StateFile.write() writes what other versions read, with the checksum that gzip has", async (store) => {
-  await store.write(1);
-  const bytes = Deno.readFileSync(store.file);
-  const slot = (at: number) =>
-    new TextDecoder().decode(bytes.subarray(at * SLOT_BYTES).subarray(0, slotLength(bytes, at)));
-  assertEquals([slot(0), slot(1)], ["2784036036 0 \0", '3991731813 1 {"number":1}\0']);
 });
 
 inStore.test("StateFile.read() throws where the system refuses the file, but gives again what it has read", async (store) => {

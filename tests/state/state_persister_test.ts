@@ -269,22 +269,6 @@ withWorld.test("StatePersister writes nothing more once it has left the folder t
   assertEquals(world.onDisk(), 1);
 });
 
-withWorld.test("StatePersister.flush() writes what is new since its own look at the state", async (world) => {
-  world.number = new class extends PersistentNumber {
-    /** Brought up to date, as a month's traffic is. */
-    override text(): string {
-      this.set(this.value + 1);
-      return super.text();
-    }
-  }();
-  const persister = await world.open();
-  for (const expected of [1, 2]) {
-    await persister.flush();
-    assertEquals(world.onDisk(), expected);
-  }
-  world.run(persister);
-});
-
 withWorld.test("StatePersister.flush() writes what is new at once, one write after the other, and says why it can't", async (world) => {
   const { file, number } = world;
   const persister = await world.open();

@@ -287,11 +287,3 @@ function monthOf(read: () => string | undefined, uptimeSeconds = () => 1): Month
   const machine = { network, bootId: () => "", uptimeSeconds };
   return new MonthlyTraffic(machine, { day: 1, importOfficial: () => undefined });
 }
-
-Deno.test("MonthlyTraffic counts nothing without data of the network", () => {
-  const month = monthOf(() => undefined);
-  assertEquals(month.collect(), undefined);
-  month.sample();
-  const nothing = [month.total(), month.state(), month.set({ sentBytes: 1 })];
-  assertEquals(nothing, [undefined, undefined, false]);
-});

@@ -1,5 +1,4 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { attempt } from "../../lib/attempt.ts";
 import type { Config } from "../../lib/config/config.ts";
 import { type Collector, takeSnapshot } from "../../lib/metrics/snapshot.ts";
 import { type Machine, openLinuxMachine } from "../../lib/metrics/machine.ts";
@@ -13,7 +12,6 @@ import { configOf } from "../metrics/config_of.ts";
 import { openBelow } from "../open_below.ts";
 import { atDate, realTurn } from "../fake_time.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
-import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 
 function monthOf(collectors: readonly Collector[]): Collector | undefined {
@@ -88,31 +86,6 @@ Deno.test("readTraffic() imports the official agent's count, or warns that it ca
   const reason = "Cannot parse net_static.json: not a JSON object";
   assertEquals(warning, `warning agent: Cannot import FILE: ${reason}`);
   assertEquals(more.length, 1);
-});
-
-inFolder.test("persistTraffic() reads the official agent's count when it opens, and not later", async (folder) => {
-  const entry = { timestamp: Math.floor(Date.now() / 1000), tx: 7e12, rx: 5 };
-  const path = `${folder.path}/net_static.json`;
-  Deno.writeTextFileSync(path, JSON.stringify({ interfaces: { eth0: [entry] } }));
-  const { config } = monthly(folder);
-  const sentBytes = async () => {
-    const machine = openLinuxMachine(new FakeMachine("debian-vm"), config);
-    const { look, end } = await persist(config, machine);
-    // A sealed process can't read it.
-    attempt(() => Deno.removeSync(path));
-    const { traffic } = look() ?? {};
-    await end();
-    return traffic?.sentBytes;
-  };
-  assertEquals(await sentBytes(), 7e12);
-  const { readTextFileSync } = Deno;
-  const read: string[] = [];
-  using _seen = replaced(Deno, {
-    readTextFileSync: (file) => (read.push(`${file}`), readTextFileSync(file)),
-  });
-  Deno.writeTextFileSync(path, "[]");
-  assertEquals(await sentBytes(), 7e12, "it has a state now");
-  assertEquals(read.includes(path), false);
 });
 
 inFolder.test("persistTraffic() keeps the count by the day of its options, and takes requests over", async (folder) => {
@@ -198,16 +171,6 @@ inFolder.test("persistTraffic() sets totals once it counts, and after what has p
   requests.ask({ id: "two", total: { sentBytes: 70 } });
   assertEquals(look()?.traffic?.sentBytes, 70);
   await end();
-});
-
-Deno.test("persistTraffic() tells its observer why it can't keep the count", async () => {
-  const config = configOf(["--month-rotate", "1", "--state-dir", "/dev/null"]);
-  const problems: string[] = [];
-  const setProblem = (part: string, text?: string) => void problems.push(`${part}: ${text}`);
-  const { run } = await persistTraffic(config, machineOf(config, () => 1), { setProblem });
-  assertEquals(problems.length, 1);
-  assertMatch(problems[0] ?? "", /^state: .*restart the agent/);
-  await run(AbortSignal.abort());
 });
 
 inFolder.test("readTraffic() goes on from the state of the day of its options, and names damages", async (folder) => {

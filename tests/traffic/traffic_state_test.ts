@@ -99,12 +99,3 @@ Deno.test("parseTrafficState() throws for a state with one invalid field", () =>
   }
   assertThrows(() => parseTrafficState(" ".repeat(40_000)), SyntaxError, "too long");
 });
-
-Deno.test("formatTrafficState() writes what other versions of the program read", () => {
-  assertEquals(JSON.parse(formatTrafficState(STATE)), {
-    ...{ version: 1, day: 15, bootId: STATE.bootId, passed: [10, 2 ** 60] },
-    current: { start: "2026-11-15", seenMs: 1795553719494, passed: [-5, 7] },
-    others: [{ start: "2026-10-15", seenMs: -1, passed: [1, 2] }],
-    ...{ interfaces: { eth0: [10, 20] }, indexes: { eth0: 2 } },
-  });
-});

@@ -17,8 +17,7 @@ import { FakeTime } from "../fake_time.ts";
 import { onLinux } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { ARGS, machineOf, NAME } from "../service/fake_system.ts";
-import { inFolder, TempFolder } from "../temp_folder.ts";
-import { openHealth } from "../state/health_folder.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { FAKE_PID, FakeProc, statOf } from "./fake_proc.ts";
 
 const PROGRAM = Deno.realPathSync(Deno.execPath());
@@ -129,30 +128,6 @@ onLinux.test("AgentProcess.requireRestart() refuses an agent that nobody would s
   ]);
 });
 
-onLinux.test("AgentProcess.restart() restarts the unit whose main process the agent is, or signals it", async () => {
-  const signalled = [[FAKE_PID, "SIGUSR2"]];
-  using background = new FakeAgentProcess(IN_BACKGROUND);
-  assertEquals(await background.restarted(), [[], signalled]);
-  for (const { uid } of SERVICES) {
-    for (const service of SERVICES) {
-      const { entries, asked, restart } = service;
-      const isOwn = service.uid === uid;
-      using fake = new FakeAgentProcess(entries, { uid });
-      // Asked before and again, since it may have come meanwhile.
-      const expected = isOwn ? [[asked, ...restart], []] : [[asked, asked], signalled];
-      assertEquals<unknown>(await fake.restarted(), expected);
-      if (!isOwn) continue;
-      using unprepared = new FakeAgentProcess(entries, { uid });
-      await unprepared.agent.restart(never());
-      assertEquals([unprepared.ran, unprepared.signals], expected);
-    }
-  }
-  using known = new FakeAgentProcess(OF_SYSTEMD, {
-    service: { restart: [{ tool: "rc", args: ["x"] }] },
-  });
-  assertEquals(await known.restarted(), [["rc x"], []], "nobody is asked");
-});
-
 onLinux.test("AgentProcess.restart() kills an agent that does not end within ten seconds, and gives up in the end", async () => {
   using fake = new FakeAgentProcess(IN_BACKGROUND);
   fake.onSignal = () => fake.health;
@@ -177,18 +152,6 @@ onLinux.test("AgentProcess.restart() touches no process of another program, and 
   const service = { restart: [{ tool: "rc", args: ["x"] }], runtimeFolder: "/nowhere" };
   const failing = new AgentProcess({ path: PATH, folders: ["/none"], service, tools });
   await assertRejects(() => failing.restart(never()), Error, "no such unit");
-});
-
-inFolder.test("AgentProcess.health() is that of the service's agent, or of a folder before", ({ path }) => {
-  const tools = { run: () => Promise.resolve({ code: 0, output: "" }) };
-  using _ofService = openHealth(`${path}/service`, { version: "1.0.0" });
-  using _other = openHealth(`${path}/other`, { version: "2.0.0" });
-  const versionOf = (runtimeFolder: string) => {
-    const service = { restart: [], runtimeFolder };
-    const agent = new AgentProcess({ path: PATH, folders: [`${path}/other`], service, tools });
-    return agent.health()?.version;
-  };
-  assertEquals([versionOf(`${path}/service`), versionOf("/nowhere")], ["1.0.0", "2.0.0"]);
 });
 
 Deno.test("AgentProcess.restart() signals nobody by an old number, and waits no longer when it is aborted", async () => {
@@ -258,19 +221,6 @@ onLinux.test("runsProgram() knows a program by its file, and a script among the 
     await script.stdin.close();
     await script.status;
   }
-});
-
-inFolder.test("runsProgram() takes no word without a slash, and no flag, for a script", (temp) => {
-  const folder = Deno.realPathSync(temp.path);
-  Deno.writeTextFileSync(`${folder}/agent`, "");
-  Deno.mkdirSync(`${folder}/-x`);
-  const process = { [`${FAKE_PID}/exe`]: "/bin/sh", [`${FAKE_PID}/cwd`]: folder };
-  const isRun = (word: string) => {
-    using _proc = new FakeProc({ ...process, [`${FAKE_PID}/cmdline`]: `sh\0${word}\0` });
-    return runsProgram(FAKE_PID, `${folder}/agent`);
-  };
-  const isLinux = Deno.build.os === "linux";
-  same(isRun, [["./agent", true], ["agent", !isLinux], ["-x/../agent", !isLinux]]);
 });
 
 Deno.test("systemdUnitOf() reads cgroup v1 and v2, and tells a user's service from the manager", async () => {

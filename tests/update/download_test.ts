@@ -3,8 +3,7 @@ import type { ProxyUrls } from "../../lib/parse/proxy.ts";
 import { delay } from "@std/async/delay";
 import { describeError } from "../../lib/log/log.ts";
 import { Downloads } from "../../lib/update/download.ts";
-import { startHttpProxy, startSocksProxy } from "../net/fake_proxies.ts";
-import { USER_AGENT } from "../../lib/version.ts";
+import { startHttpProxy } from "../net/fake_proxies.ts";
 import { FakeTime } from "../fake_time.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -42,16 +41,6 @@ function text(downloads: Downloads, url: string, signal = never()): Promise<stri
 async function failure(promise: Promise<unknown>): Promise<string> {
   return describeError(await assertRejects(() => promise, Error, "Cannot download"));
 }
-
-Deno.test("Downloads.text() returns the text and sends the user agent", async () => {
-  const answer: Answer = ({ headers }) =>
-    new Response(`${headers.get("accept")} by ${headers.get("user-agent")}`);
-  await using server = new Server(answer);
-  const { origin, downloads } = server;
-  assertEquals(await server.text("/x"), `*/* by ${USER_AGENT}`);
-  const byName = origin.replace("127.0.0.1", "localhost");
-  assertEquals(await text(downloads, `${byName}/x`), `*/* by ${USER_AGENT}`);
-});
 
 Deno.test("Downloads.text() follows at most five redirects, to HTTP and HTTPS only", async () => {
   const answer: Answer = ({ url }) => {
@@ -139,39 +128,6 @@ Deno.test("Downloads.file() writes at most the given number of bytes", async () 
       assertEquals(await Deno.readFile(target.filePath), bytes);
     }
   }
-});
-
-Deno.test("Downloads send the proxy's password to the proxy only", async () => {
-  const certificate = await makeCertificate();
-  if (certificate === undefined) return console.log("skipped: there is no openssl");
-  const { authority, certificate: cert, key } = certificate;
-  const headers: string[] = [];
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, cert, key, onListen() {} },
-    (request) => {
-      headers.push(...request.headers.keys());
-      return new Response("by the proxy");
-    },
-  );
-  const login = "user:p@ss";
-  await using proxy = startHttpProxy({ login });
-  await using socks = startSocksProxy({ login });
-  const cases = [
-    `http://user:p%40ss@127.0.0.1:${proxy.port}`,
-    `socks5://user:p%40ss@127.0.0.1:${socks.port}`,
-  ];
-  for (const https of cases) {
-    const options = { caCerts: [authority] };
-    const proxied = new Downloads({ ...options, proxies: { https } });
-    const url = `https://127.0.0.1:${server.addr.port}/x`;
-    assertEquals(await text(proxied, url), "by the proxy");
-    const exempt = new Downloads({ ...options, proxies: { https, none: "127.0.0.0/8" } });
-    assertEquals(await text(exempt, url), "by the proxy");
-  }
-  assertEquals([proxy.requests.length, socks.requests.length], [1, 1], "once each");
-  assertStringIncludes(proxy.requests.join(), `Proxy-Authorization: Basic ${btoa(login)}`);
-  assertEquals(headers.filter((name) => name.startsWith("proxy")), []);
-  assert(headers.includes("user-agent"));
 });
 
 Deno.test("Downloads refuse plain HTTP except on loopback", async () => {

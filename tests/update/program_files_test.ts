@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { ProgramFiles } from "../../lib/update/program_files.ts";
 import { syncedPaths } from "../state/synced_paths.ts";
 import { sha256 } from "./release_server.ts";
@@ -50,12 +50,6 @@ withProgram.test("ProgramFiles.createStaged() follows no symbolic link", async (
   await files.removeTemporary();
   await files.removeTemporary();
   assertEquals(read(), { "agent": "one", "agent.other": "theirs" });
-});
-
-withProgram.test("ProgramFiles.rollBack() throws when there is no backup", async ({ files, read }) => {
-  const why = `Cannot restore ${files.backupPath}`;
-  await assertRejects(() => files.rollBack(), Error, why);
-  assertEquals(read(), { "agent": "one" });
 });
 
 withProgram.test("ProgramFiles brings each step to the disk before the next", async ({ files }) => {

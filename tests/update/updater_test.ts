@@ -147,23 +147,6 @@ Deno.test("performUpdate() rolls back when the new version does not report, and 
   }
 });
 
-withWorld.test("performUpdate() takes all through a mirror, by the signed version, also an older one by its name", async (world) => {
-  const place = { ...world.place, url: "", mirror: world.server.origin };
-  assertEquals((await runFakeUpdate(place)).kind, "updated");
-  const prefix = "/https://github.com/o/n/releases/";
-  const paths = world.server.requestedPaths;
-  assertEquals(paths.filter((path) => !path.startsWith(prefix)), []);
-  assertEquals(paths.at(-1), `${prefix}download/v1.3.0/komari-agent-deno-portable`);
-  for (const [wanted, kind] of [["1.1.0", "updated"], ["1.0.0", "rolled back"]] as const) {
-    world.server.publish(wanted, programOf(wanted));
-    const steps: UpdateStep[] = [];
-    const options = { ...place, wanted, silentVersions: ["1.0.0"] };
-    const outcome = await runFakeUpdate(options, (step) => steps.push(step));
-    assertEquals([outcome.kind, steps[0]], [kind, "older"]);
-    assertEquals(versionIn(world.path), "1.1.0");
-  }
-});
-
 withWorld.test("performUpdate() tries a rejected version again after a week, and remembers its last time", async (world) => {
   const dayMs = 24 * 60 * 60_000;
   const { state } = world.parts();
@@ -383,23 +366,6 @@ Deno.test("performUpdate() is continued by the next one wherever it is aborted",
     assertEquals((await world.run()).kind, next, moment);
     assertEquals(world.failed(), next === "updated" ? [] : ["1.3.0"]);
   }
-});
-
-Deno.test("performUpdate() finishes a failed roll-back at the next run", async () => {
-  await using world = await World.open({ silent: "1.3.0" });
-  const parts = world.parts();
-  parts.agent.restart = async () => {
-    await parts.agent.start();
-    parts.agent.restart = () => Promise.reject(new Error("too busy"));
-    return true;
-  };
-  const error = await assertRejects(() => performNow(parts), Error);
-  const words = "as version 1.2.3, which is installed again: too busy";
-  assertStringIncludes(describeError(error), words);
-  assertEquals(versionIn(world.path), "1.2.3");
-  assertEquals((await world.run()).kind, "rolled back");
-  assertEquals([world.versions(), world.failed()], [["1.2.3", "1.2.3"], ["1.3.0"]]);
-  assertEquals(world.parts().state.read().value?.trial, undefined);
 });
 
 Deno.test("performUpdate() throws once when there is no backup", async () => {
