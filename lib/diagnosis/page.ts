@@ -23,15 +23,15 @@ export function reasonOf(text: string): string {
 }
 
 /** Longest part of a page that is looked at, and of its first line that is shown. */
-const MAX_PAGE_LENGTH = 4096;
+const MAX_PAGE_LENGTH = 2048;
 const MAX_LINE_LENGTH = 80;
 
 /** The title of a page of HTML, or its first words; the first line of a text; empty for JSON. */
 export function firstPageLine(text: string): string {
   const page = text.slice(0, MAX_PAGE_LENGTH);
   if (/^\s*[[{"]/.test(page)) return "";
-  const [, title] = /<title[^>]*>([^<]*)/i.exec(page) ?? [];
-  const words = title ?? page.replace(/<(script|style)\b[^]*?<\/\1>|<[^>]*>/gi, "\n");
+  const [, title] = /<title[^<>]*>([^<]*)/i.exec(page) ?? [];
+  const words = title ?? page.replace(/<(script|style)\b[^]*?<\/\1>|<[^<>]*>/gi, "\n");
   const [line = ""] = words.split("\n").map((it) => it.trim()).filter((it) => it !== "");
   return truncate(line.replaceAll('"', "'"), MAX_LINE_LENGTH);
 }
