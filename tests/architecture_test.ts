@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1302, 1823],
+  "agent/": [1302, 1779],
   "async/": [147, 223],
   "cli/": [1963, 2640],
   "config/": [1860, 1872],
@@ -271,16 +271,16 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "exporter/": [247, 244],
   "host/": [1394, 1642],
   "io/": [120, 125],
-  "log/": [334, 471],
+  "log/": [334, 455],
   "metrics/": [2756, 3507],
-  "net/": [2262, 3043],
+  "net/": [2262, 3022],
   "panel/": [3139, 3885],
   "parse/": [1544, 1877],
   "probe/": [708, 1031],
   "remote/": [2807, 3436],
   "sandbox/": [1223, 1591],
   "service/": [2800, 3463],
-  "state/": [973, 1404],
+  "state/": [973, 1365],
   "traffic/": [621, 876],
   "update/": [798, 1326],
 };

@@ -233,19 +233,6 @@ withWorld.test("Agent.run() looks for its addresses once the panel has answered,
   });
 });
 
-withWorld.test("Agent.run() ends a search for addresses that nothing answers, and sends nothing of what it finds then", async (world) => {
-  let isEnded = false;
-  world.addresses = (signal) =>
-    new Promise((resolve) =>
-      signal.addEventListener("abort", () => {
-        isEnded = true;
-        resolve({ ipv4: "192.0.2.1" });
-      })
-    );
-  await world.live((time) => time.run(1000));
-  assertEquals([isEnded, world.infos.map(({ ipv4 }) => ipv4)], [true, [undefined]]);
-});
-
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
   await world.live(async (time) => {
     await time.run(1000);

@@ -4,15 +4,12 @@ import { connect, type Socket } from "node:net";
 import { acceptsHost, MetricsEndpoint } from "../../lib/agent/metrics_endpoint.ts";
 import { PanelMonitors } from "../../lib/agent/panel_monitor.ts";
 import { openLinuxMachine } from "../../lib/metrics/machine.ts";
-import { Rates } from "../../lib/metrics/rates.ts";
 import { Sampler } from "../../lib/metrics/snapshot.ts";
-import type { Snapshot } from "../../lib/types.ts";
 import { untilRefused } from "../free_port.ts";
 import { cases, sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
 import { RawServer } from "../net/raw_server.ts";
-import { V2_WEBSOCKET } from "../panel/transports.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
@@ -268,36 +265,6 @@ function openDefenceless(): RawServer {
   }, { hostname: "0.0.0.0" });
   return server;
 }
-
-withWorld.test("MetricsEndpoint has the rates of each panel that gets reports, however seldom", async (world) => {
-  const { endpoint, monitors } = world;
-  const passed = (atMs: number, bytes: number): Snapshot => ({
-    cpuTime: { busy: bytes, all: atMs },
-    passed: { atMs, sentBytes: bytes, receivedBytes: 2 * bytes },
-    failures: [],
-  });
-  for (const [panel, bytes] of [["fast", 100], ["slow", 500], ["lost", 900]] as const) {
-    const rates = new Rates(passed(0, 0));
-    endpoint.observe(panel, rates);
-    const monitor = monitors.open(panel);
-    monitor.onTransport(V2_WEBSOCKET);
-    rates.report(passed(1_000, bytes));
-    if (panel === "lost") monitor.onTransport(undefined);
-  }
-  endpoint.observe("new", new Rates());
-  monitors.open("new").onTransport(V2_WEBSOCKET);
-  world.time.tick(60_000);
-  const text = await world.ask(SCRAPE);
-  const found = text.split("\n").filter((line) => /^komari_(cpu_usage|network_bytes)/.test(line));
-  assertEquals(found, [
-    'komari_cpu_usage_ratio{panel="fast"} 0.1',
-    'komari_cpu_usage_ratio{panel="slow"} 0.5',
-    'komari_network_bytes_per_second{direction="receive",panel="fast"} 200',
-    'komari_network_bytes_per_second{direction="transmit",panel="fast"} 100',
-    'komari_network_bytes_per_second{direction="receive",panel="slow"} 1000',
-    'komari_network_bytes_per_second{direction="transmit",panel="slow"} 500',
-  ]);
-});
 
 /** What accepts a connection, and how many were asked for. */
 interface Accepting {

@@ -8,7 +8,6 @@ import {
   withPanel,
 } from "../../lib/log/log.ts";
 import { same } from "../cases.ts";
-import { FakeTime } from "../fake_time.ts";
 
 const SECRET = `s3c"r&t+/=`;
 
@@ -102,22 +101,6 @@ Deno.test("describeError() joins the causes without repetition", () => {
     [new Error("a", { cause: null }), "a"],
     [new Error("a", { cause: "b" }), "a: b"],
   ]);
-});
-
-Deno.test("setUpLog() writes less than 10 lines a minute about what a panel or the network causes", () => {
-  using time = new FakeTime();
-  const atMs: number[] = [];
-  const lines = logged({ write: () => void atMs.push(performance.now()) }, () => {
-    for (let n = 0; n < 3000; n++) {
-      getLogger("panel").warning("The panel flaps");
-      getLogger("probe").info("A probe fails");
-      getLogger("remote").error("A command fails");
-      time.tick(100);
-    }
-  });
-  assertEquals(lines, []);
-  const inAMinute = (from: number) => atMs.filter((at) => at >= from && at < from + 60_000).length;
-  assertEquals(Math.max(...atMs.map(inAMinute)), 9);
 });
 
 Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, errors and other components", () => {

@@ -82,19 +82,6 @@ Deno.test("BufferedReader.readBody() ends at the last byte of the body, and leav
   assert(reader.hasUnread);
 });
 
-Deno.test("BufferedReader.readBody() joins the chunks that arrive together", async () => {
-  const coded = "10\r\n0123456789abcdef\r\n".repeat(4000);
-  const { reader, stream } = readerOf([bytesOf(`${coded}0\r\n\r\n`)]);
-  let pieces = 0;
-  let bytes = 0;
-  for await (const piece of reader.readBody(CHUNKED)) {
-    pieces++;
-    bytes += piece.length;
-  }
-  assertEquals(bytes, 64_000);
-  assert(pieces <= stream.reads, `${pieces} pieces of ${stream.reads} reads`);
-});
-
 Deno.test("BufferedReader.readBody() takes long lines and trailers, up to its limits", async () => {
   const trailers = `A: ${"x".repeat(4_000)}\r\n`.repeat(8);
   const coded = `1;${"x".repeat(4_000)}\r\na\r\n0\r\n${trailers}\r\n`;

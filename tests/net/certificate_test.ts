@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Certificate, readCertificate } from "../../lib/net/certificate.ts";
 import { realUntil } from "../real_deadline.ts";
 import { echoServer, RawServer } from "./raw_server.ts";
-import { makeCertificate, makeSelfSigned } from "./test_authority.ts";
+import { makeCertificate } from "./test_authority.ts";
 import { SANITIZED, sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
 
@@ -48,16 +48,6 @@ withOpenssl.test("readCertificate() asks for the server's date where that is wan
   const { serverDateMs = 0 } = await read(server.addr.port, { asksDate: true });
   assert(Math.abs(serverDateMs - Date.now()) < 60_000, String(serverDateMs));
   assertEquals(asked, ["HEAD /"]);
-});
-
-withOpenssl.test("readCertificate() names the organization of an issuer, and tells a self-signed one", async () => {
-  const own = await makeSelfSigned("-days", "2", "-subj", "/O=Acme/CN=panel.test");
-  if (!own) return;
-  const { cert, key } = own;
-  await using server = echoServer({ certificate: { authority: "", certificate: cert, key } });
-  const found = await read(server.port);
-  assertEquals([found.issuer, found.isSelfSigned, found.names], ["Acme", true, []]);
-  await realUntil(() => server.open === 0);
 });
 
 sanitized.test("readCertificate() rejects where no TLS is spoken, or with the signal's reason, and closes", async () => {

@@ -1,29 +1,9 @@
-import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { linkOrCopy, removeIfExists } from "../../lib/state/atomic_write.ts";
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { linkOrCopy } from "../../lib/state/atomic_write.ts";
 import { syncedPaths } from "./synced_paths.ts";
 import { replaced } from "../replaced.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
 import { onLinux } from "../only_on.ts";
-
-inClosedFolder.test("removeIfExists() removes what is there, and says when it stays", async (folder) => {
-  const path = `${folder.path}/a`;
-  await removeIfExists(path);
-  Deno.writeTextFileSync(path, "");
-  await removeIfExists(`${path}/below-a-file`);
-  await removeIfExists(path);
-  Deno.mkdirSync(`${path}/full`, { recursive: true });
-  await assertRejects(() => removeIfExists(path), Error);
-  await removeIfExists(path, { recursive: true });
-  assertEquals([...Deno.readDirSync(folder.path)], []);
-});
-
-inClosedFolder.test("linkOrCopy() makes a second link, in place of what has the name", async (folder) => {
-  Deno.writeTextFileSync(`${folder.path}/a`, "one", { mode: 0o640 });
-  Deno.writeTextFileSync(`${folder.path}/b`, "two");
-  await linkOrCopy(`${folder.path}/a`, `${folder.path}/b`);
-  assertEquals(Deno.readTextFileSync(`${folder.path}/b`), "one");
-  assertEquals(Deno.statSync(`${folder.path}/b`).ino, Deno.statSync(`${folder.path}/a`).ino);
-});
 
 inClosedFolder.test("linkOrCopy() copies a symbolic link, and does not follow it", async (folder) => {
   Deno.symlinkSync("nowhere", `${folder.path}/a`);

@@ -150,18 +150,6 @@ inRuntime.test("readHealth() gives texts that act on no terminal", (at) => {
   assertEquals(texts, ["p [1m", "no [3m", "no [4m"]);
 });
 
-inRuntime.test("readHealth() takes the agent that runs, whatever one that was killed has left before it", (at) => {
-  const killed = ["a", "b"].map((name) => `${at.path}/${name}`);
-  for (const folder of killed) {
-    Deno.mkdirSync(folder);
-    write(folder, { version: folder.slice(-1) });
-  }
-  const found = () => readHealth([...killed, at.folder]);
-  assertEquals([found()?.version, found()?.isRunning], ["a", false]);
-  using _agent = openHealth(at.folder);
-  assertEquals([found()?.version, found()?.isRunning], ["1.2.3", true]);
-});
-
 inRuntime.test("readHealth() follows no link, waits for no pipe, and takes nothing that no agent has written", async (at) => {
   write(at.path);
   Deno.symlinkSync("../health", at.file);
