@@ -12,7 +12,6 @@ import {
   PUBLIC_KEY,
   RELEASES,
 } from "./fake_system.ts";
-import { inFolder } from "../temp_folder.ts";
 import { golden } from "./service_plans.ts";
 
 const UPDATE = `${NAME}-update`;
@@ -72,22 +71,6 @@ onOpenRc.test("planService() removes the update service when updates are turned 
   assertEquals(await installed(fake, []), [], "nothing is left to be ended");
 });
 
-onOpenRc.test("planService() stops updates before the record forgets them", async (fake) => {
-  await installed(fake, [...ARGS, ...RELEASES]);
-  const { tools } = fake.system;
-  const run: typeof tools.run = (command, options) =>
-    command.args.includes("del")
-      ? Promise.reject(new Error("killed"))
-      : tools.run(command, options);
-  Object.assign(fake.system, { tools: { has: (tool: string) => tools.has(tool), run } });
-  await fake.install(["--disable-auto-update"]).catch(() => {});
-  fake.calls();
-  Object.assign(fake.system, { tools });
-  await fake.uninstall();
-  assertStringIncludes(fake.calls().join("\n"), `rc-service ${UPDATE} stop`);
-  assert(!fake.tree().some((line) => line.includes(UPDATE)));
-});
-
 for (const kind of ["mac", "openrc"] as const) {
   Deno.test(`planService() plans no updates by root when others can change Deno: ${kind}`, async () => {
     await using fake = machineOf(kind);
@@ -111,17 +94,6 @@ for (const kind of ["mac", "openrc"] as const) {
     }
   });
 }
-
-Deno.test("planService() plans a user's updates with whatever Deno that user has", async () => {
-  await using fake = machineOf("user");
-  const { path } = fake.system.program;
-  const denoPath = `${await Deno.realPath(path)}-deno`;
-  await Deno.writeTextFile(denoPath, "");
-  await Deno.chmod(denoPath, 0o777);
-  Object.assign(fake.system, { program: { form: "portable", path }, denoPath });
-  const calls = await installed(fake, [...ARGS, ...RELEASES]);
-  assertEquals(calls, [`systemctl --user enable --now ${UPDATE}.timer`]);
-});
 
 Deno.test("hasRemoteControl() is true when any panel has it", () => {
   const panel = { endpoint: "https://p.example", token: "t" };
@@ -150,14 +122,6 @@ Deno.test("serviceConfigText() makes paths absolute and keeps other values", () 
     token: "secret",
     state_dir: "/var/lib/node-2",
   });
-});
-
-inFolder.test("serviceConfigText() contains the token, not the token file", async (folder) => {
-  const file = `${folder.path}/token`;
-  await Deno.writeTextFile(file, "from-a-file\n");
-  const config = configOf(["install", "-e", "https://p.example", "--token-file", file]);
-  const text = serviceConfigText(config, { folder: "/", stateFolder: undefined });
-  assertEquals(JSON.parse(text), { endpoint: "https://p.example", token: "from-a-file" });
 });
 
 const UPDATES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];

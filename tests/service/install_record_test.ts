@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
-  agentFolders,
   findInstallRecord,
   foreignOwner,
   formatInstallRecord,
@@ -8,8 +7,6 @@ import {
   installedRootOptions,
   parseInstallRecord,
 } from "../../lib/service/install_record.ts";
-import { runtimeFolders } from "../../lib/state/paths.ts";
-import { PROGRAM } from "../../lib/version.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { RECORD } from "./service_plans.ts";
@@ -108,21 +105,4 @@ Deno.test("findInstallRecord() finds the user's own, and says when it is damaged
   using damaged = asUser("{}");
   assertThrows(() => findInstallRecord(NAME, damaged.env), Error, "install.json");
   assertEquals(installedRootOptions(NAME, damaged.env).size, 0);
-});
-
-Deno.test("agentFolders() has the folder of the installed service, else those of any agent", () => {
-  const paths = { runtimeDir: "", userRuntimeDir: "/run/user/7/agent" };
-  const { runtimeFolder } = OWN_RECORD;
-  const usual = formatInstallRecord({ ...OWN_RECORD, service: PROGRAM });
-  const table: [record: string, of: string, asked: string, ofService: string[], anys: boolean][] = [
-    [formatInstallRecord(OWN_RECORD), NAME, NAME, [runtimeFolder], false],
-    [formatInstallRecord(OWN_RECORD), NAME, `${NAME}-2`, [], true],
-    ["{}", NAME, NAME, [], true],
-    [usual, PROGRAM, PROGRAM, [runtimeFolder], true],
-  ];
-  for (const [record, name, serviceName, ofService, anys] of table) {
-    using user = asUser(record, { name });
-    const expected = [...anys ? runtimeFolders(paths) : [], ...ofService];
-    assertEquals(agentFolders({ ...paths, serviceName }, user.env), expected);
-  }
 });

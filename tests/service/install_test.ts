@@ -291,18 +291,6 @@ onOpenRc.test("install() keeps the service's user, and returns it to its own whe
   assertEquals(given, [], "root has written nothing into a folder that is new");
 });
 
-Deno.test("install() records that it enabled lingering", async () => {
-  await using fake = machineOf("user", {
-    loginctl: 'file="$ROOT/var/lib/systemd/linger/$3"\n' +
-      'case $2 in enable-linger) : >"$file" ;; *) /bin/rm "$file" ;; esac',
-  }, { folders: ["var/lib/systemd/linger"] });
-  const before = fake.tree();
-  for (let round = 0; round < 2; round++) await fake.install(ARGS);
-  assert(!fake.output.includes("The service stops when you log out"));
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
 Deno.test("install() stops at a failed step, and uninstall() removes what was made, or was to be", async () => {
   const table = [
     [{ "rc-service": "echo no such runlevel >&2; exit 1" }, 'restart": no such runlevel'],
@@ -326,15 +314,6 @@ Deno.test("install() plans mount namespaces unless services can't have one", asy
     assertEquals(fake.output.includes("Sandbox: partial"), !hasThem);
     assertStringIncludes(unit, "NoNewPrivileges=yes");
   }
-});
-
-onOpenRc.test("install() sets the Deno of a portable build", async (fake) => {
-  const { path } = fake.system.program;
-  Object.assign(fake.system, { program: { form: "portable", path } });
-  await fake.install([...ARGS, "--as-root"]);
-  const script = fake.text(`/etc/init.d/${NAME}`);
-  assertStringIncludes(script, `export DENO='${Deno.realPathSync(Deno.execPath())}'`);
-  assertStringIncludes(script, `export DENO_DIR='/var/lib/${NAME}/deno'`);
 });
 
 Deno.test("install() creates the log file on a Mac for the sudo user", async () => {

@@ -203,14 +203,6 @@ whileWorking.test("install() goes on though one of several panels does not know 
   await assertRejects(() => again(TWO), Error, "does not know this token", "it is the only one");
 });
 
-whileWorking.test("install() says what does not work while the panel accepts reports", async (machine) => {
-  assertEquals(await machine.install(["--metrics", "9100"]), undefined);
-  assertStringIncludes(
-    machine.output,
-    "Note: metrics does not work, but reports continue: 127.0.0.1 port 9100: Address already",
-  );
-});
-
 Deno.test("install() stays where nothing has worked before", async () => {
   await using machine = new Machine(OPENRC);
   machine.up.clear();
@@ -244,13 +236,6 @@ whileWorking.test("install() returns to the installation before when a step fail
   assertEquals(machine.content(), before);
   assertStringIncludes(machine.output, "Interrupted.");
   assertStringIncludes(machine.printed.at(-1) ?? "", "It is back, and the panel accepts");
-});
-
-whileWorking.test("install() says that the installation before does not report again", async (machine) => {
-  machine.up.delete("one.example");
-  await machine.install(["-i", "9"]);
-  const last = "It is back and keeps trying, but no report has been accepted yet.";
-  assertEquals(machine.printed.at(-1), last);
 });
 
 Deno.test("install() returns to the updates and the user before", async () => {

@@ -76,7 +76,6 @@ const X = "x.service:";
 const exited = (code: string, status: string) =>
   `${X} Main process exited, code=${code}, status=${status}`;
 const KILLED = exited("killed", "9/KILL");
-const OOM = `${X} A process of this unit has been killed by the OOM killer.`;
 const step = (name: string, why: string) => `${X} Failed at step ${name} spawning /x: ${why}`;
 
 Deno.test("serviceState() gives the last error since the last stop", async () => {
@@ -107,23 +106,4 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
     [`${located} | ${step("EXEC", "a")}`, located],
   ]);
   assertEquals((await stateOf({ log: `Cannot ${"x".repeat(1_000)}` })).lastError.length, 300);
-});
-
-Deno.test("serviceState() reads how it ended, and what it said, from systemd's lines", async () => {
-  const memory = "the kernel killed it, because memory was used up";
-  await sameLater(byLog("lastDeath"), [
-    [`${KILLED} | Started x.`, "its process was ended by SIGKILL"],
-    [`${OOM} | ${KILLED} | Started x.`, memory],
-    [`${KILLED} | ${OOM} | Started x.`, memory],
-    [`${OOM} | ${KILLED} | ${exited("exited", "1/FAILURE")} | Started x.`, ""],
-    ["Started x.", ""],
-  ]);
-  const after = `${X} Main process exited, code=exited | Stopped x.service - X.`;
-  await sameLater(byLog("lastLine"), [
-    [`Started x. | 2: Pipe call failed | ${after}`, "2: Pipe call failed"],
-    [`of an earlier run | Started x. | ${after}`, ""],
-  ]);
-  const hidden = "No journal files were opened due to insufficient permissions.";
-  await sameLater(byLog("isLogHidden"), [[hidden, true], ["-- No entries --", false]]);
-  await sameLater(byLog("logHint"), [[hidden, `sudo journalctl -u ${NAME} -f`]]);
 });

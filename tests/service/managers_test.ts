@@ -6,25 +6,11 @@ import {
   type ManagedService,
   type ManagerKind,
   MANAGERS,
-  servicePaths,
   type ServiceScope,
 } from "../../lib/service/service_manager.ts";
 import { currentSystem } from "../../lib/service/target_system.ts";
 import { type Fakes, FakeSystem } from "./fake_system.ts";
 import { golden, SYSTEM_PLAN, USER_PLAN } from "./service_plans.ts";
-
-const OWNER = { uid: 1000, home: "/home/ann", userRuntimeDir: "/run/user/1000", os: "linux" };
-
-Deno.test("servicePaths() of a user's service are in the home and runtime folder", () => {
-  const paths = servicePaths("node-2", OWNER);
-  const { runtimeFolder, ...others } = paths;
-  assertEquals(runtimeFolder, "/run/user/1000/node-2");
-  assertEquals(Object.values(others).filter((path) => !path.startsWith("/home/ann/")), []);
-  const alone = servicePaths("node-2", { ...OWNER, userRuntimeDir: "" });
-  assertEquals(alone.runtimeFolder, "/home/ann/.local/state/node-2/run");
-  const mac = servicePaths("node-2", { ...OWNER, os: "darwin" });
-  assertEquals(mac.runtimeFolder, `${mac.stateFolder}/run`);
-});
 
 const SERVICE: ManagedService = {
   name: "komari-agent-deno",

@@ -59,11 +59,6 @@ Deno.test("importSettings() imports options that have a meaning here, and the fi
   assertEquals([rooted.given.get("token"), rooted.trafficPath], ["tok", "/net_static.json"]);
 });
 
-Deno.test("importSettings() imports nothing of a service that was edited by hand", () => {
-  const edited = imported("-e https://panel -t tok", {}, { handWritten: "Environment=" });
-  assertEquals([edited.given.size, edited.remoteControl, edited.notes], [0, false, []]);
-});
-
 Deno.test("importSettings() notes what it ignores, without values", () => {
   const line = "-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4 " +
     "--config /etc/agent.json";

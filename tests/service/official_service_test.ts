@@ -5,11 +5,9 @@ import {
   officialRecordStep,
   readOfficialRecord,
   removeOfficialRecord,
-  startOfficial,
   stopOfficial,
 } from "../../lib/service/official_service.ts";
 import { currentSystem, type TargetSystem } from "../../lib/service/target_system.ts";
-import { FakeTime } from "../fake_time.ts";
 import { inFolder } from "../temp_folder.ts";
 import { FakeTools } from "./fake_tools.ts";
 
@@ -65,15 +63,6 @@ inFolder.test("readOfficialRecord() takes none that is damaged, and done only wh
   }
 });
 
-/** Starts it, in no time. */
-async function start(system: TargetSystem): Promise<void> {
-  using time = new FakeTime();
-  const starting = startOfficial(OFFICIAL, system, NEVER);
-  starting.catch(() => {});
-  await time.run(3_000);
-  return await starting;
-}
-
 Deno.test("stopOfficial() stops the service and checks that it stopped", async () => {
   const { tools, system } = createSystem();
   tools.answer = (line) => line.includes("is-active") ? 3 : undefined;
@@ -81,23 +70,4 @@ Deno.test("stopOfficial() stops the service and checks that it stopped", async (
   assertEquals(tools.lines.includes("systemctl stop komari-agent.service"), true);
   tools.answer = () => undefined;
   await assertRejects(() => stopOfficial(OFFICIAL, system, NEVER), Error, "Cannot stop komari-a");
-});
-
-Deno.test("startOfficial() enables and starts the service, and checks that it keeps running", async () => {
-  const { tools, system } = createSystem();
-  await start(system);
-  assertEquals(tools.lines, [
-    "systemctl enable komari-agent.service",
-    "systemctl restart komari-agent.service",
-    ...Array(6).fill("systemctl is-active --quiet komari-agent.service"),
-  ]);
-  let looks = 0;
-  tools.answer = (line) => line.includes("is-active") && ++looks === 2 ? 3 : undefined;
-  await assertRejects(() => start(system), Error, "it exited within");
-  tools.answer = (line) => line.includes("restart") ? 5 : undefined;
-  await assertRejects(() => start(system), Error, "systemctl restart komari-agent");
-  const user = new AbortController();
-  tools.answer = (line) => line.includes("restart") ? void user.abort(new Error("stopped")) : 0;
-  using _time = new FakeTime();
-  await assertRejects(() => startOfficial(OFFICIAL, system, user.signal), Error, "stopped");
 });

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { choosePanels, readInstalledPanels } from "../../lib/service/panel_choice.ts";
-import { CONFIG, configOf, type FakeSystem, machineOf, onOpenRc } from "./fake_system.ts";
+import { readInstalledPanels } from "../../lib/service/panel_choice.ts";
+import { CONFIG, type FakeSystem, machineOf, onOpenRc } from "./fake_system.ts";
 import { asRoot } from "../only_on.ts";
 
 /** Installs with these words, and gives the configuration then. */
@@ -148,35 +148,6 @@ onOpenRc.test("install() with --print says what becomes of the panels, and shows
   assertEquals(machine.output.includes("t0ken"), false);
   assertEquals(panelLines(machine), ["two.example, new", "one.example, dropped"]);
   assertEquals(machine.config(), first);
-});
-
-onOpenRc.test("choosePanels() keeps what is set for a panel, and hides each token", (machine) => {
-  const two = { ...second, interval: 5, enable_remote_control: true };
-  machine.write(CONFIG, JSON.stringify({ ...first, interval: 2, panels: [two] }));
-  const installed = readInstalledPanels(machine.root + CONFIG);
-  const chosen = (...words: string[]) =>
-    choosePanels(configOf(["install", ...words], { root: machine.root }), installed);
-  const pairs = ["-e", "https://two.example", ...THREE, "-e", "https://one.example"];
-  const config = chosen(...pairs);
-  const expected = [{ endpoint: "https://one.example", token: "t0ken-1" }, two];
-  assertEquals(JSON.parse(config.explicitOptions.get("panels") ?? ""), expected);
-  assertEquals([config.endpoint, config.token], ["https://three.example", "t0ken-3"]);
-  const rights = [config, ...config.furtherPanels]
-    .map((it) => [it.intervalSeconds, it.remoteControl, it.remoteFiles]);
-  assertEquals(rights, [[2, false, false], [2, false, false], [5, true, true]]);
-  for (const token of ["t0ken-1", "t0ken-2", "t0ken-3"]) {
-    assertEquals(config.secrets.includes(token), true, token);
-  }
-  const alone = chosen("-e", "https://two.example");
-  assertEquals([alone.intervalSeconds, alone.remoteControl], [5, true]);
-  assertEquals(Object.fromEntries(alone.explicitOptions), {
-    ...{ endpoint: "https://two.example", interval: "5", enable_remote_control: "true" },
-    enable_gpu: "true",
-  });
-  const told = chosen("-e", "https://two.example", "-i", "9", "--enable-remote-control=false");
-  assertEquals([told.intervalSeconds, told.remoteControl], [9, false]);
-  const vetoed = chosen("-e", "https://two.example", "--disable-web-ssh");
-  assertEquals([vetoed.remoteControl, vetoed.enableRemoteControl], [false, true]);
 });
 
 onOpenRc.test("readInstalledPanels() reads panels in each form, and a token from its file", (machine) => {

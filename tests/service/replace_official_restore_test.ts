@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
 import { restore } from "../../lib/service/replace_official.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
@@ -89,14 +89,6 @@ onOfficialMachine.test("restore() finds the official agent without a record", as
   ]);
   Deno.removeSync(`${machine.root}/etc/init.d/komari-agent`);
   await assertRejects(() => run(machine), Error, "Cannot find an official agent");
-});
-
-onOfficialMachine.test("restore() with --print changes nothing", async (machine) => {
-  await replaced(machine);
-  const before = machine.tree();
-  await run(machine, "--print");
-  assertEquals([machine.tree(), machine.calls()], [before, []]);
-  assertStringIncludes(machine.output, "Run rc-service komari-agent restart");
 });
 
 onOfficialMachine.test("restore() stops updates first, and enables them again when it fails", async (machine) => {

@@ -2,7 +2,6 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { toolLine } from "../../lib/host/tool_runner.ts";
 import { readOfficialRecord } from "../../lib/service/official_service.ts";
 import type { TargetSystem } from "../../lib/service/target_system.ts";
-import { replaced } from "../replaced.ts";
 import { NAME } from "./fake_system.ts";
 import { OfficialMachine, replaceNow } from "./official_machine.ts";
 
@@ -52,47 +51,6 @@ class RecordedMachine extends OfficialMachine {
     return await replaceNow(this, system, [], signal);
   }
 }
-
-Deno.test("replace() restores the official agent when a step fails", async () => {
-  for (const step of ["stop-komari-agent", `restart-${NAME}`]) {
-    await using machine = new RecordedMachine();
-    machine.write(`/users/fail-${step}`, "");
-    await assertRejects(() => machine.replace(), Error, "was restored");
-    // Before it was installed there is nothing to stop.
-    const isInstalled = step.endsWith(NAME);
-    const undone = isInstalled ? ["uninstall false", "bring back false"] : ["bring back false"];
-    assertEquals(machine.deeds.slice(isInstalled ? 2 : 1), undone, step);
-    assertEquals([machine.note(), machine.isUp("komari-agent")], [undefined, true]);
-  }
-});
-
-Deno.test("replace() prints a failed restoration when aborted", async () => {
-  await using machine = new RecordedMachine();
-  machine.endsAt = "Waiting up to";
-  machine.write("/users/fail-restart-komari-agent", "");
-  const { message } = await assertRejects(() => machine.replace(), Error);
-  assertStringIncludes(message, "Cannot restore komari-agent (");
-  assertStringIncludes(message, "no restart");
-  assertEquals(machine.printed.at(-1), message);
-});
-
-Deno.test("replace() starts the official agent when removing this one times out", async () => {
-  await using machine = new RecordedMachine();
-  machine.write(`/users/hang-stop-${NAME}`, "");
-  const { timeout } = AbortSignal;
-  const late = new AbortController();
-  let limits = 0;
-  // The first limit is that of the removal.
-  using _late = replaced(AbortSignal, {
-    timeout: (ms) => ms === 90_000 && limits++ === 0 ? late.signal : timeout(ms),
-  });
-  machine.onDeed = (deed) => {
-    if (deed === "uninstall") late.abort(new Error("it took too long"));
-  };
-  const { message } = await assertRejects(() => machine.replace(), Error);
-  assertStringIncludes(message, "Cannot restore komari-agent (it took too long)");
-  assertEquals([machine.deeds.at(-1), machine.isUp("komari-agent")], ["bring back false", true]);
-});
 
 Deno.test("replace() keeps its record when the restoration fails", async () => {
   const failures: [path: string, reason: string][] = [

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { officialRecordStep, readOfficialRecord } from "../../lib/service/official_service.ts";
-import { ARGS, type FakeSystem, NAME, onOpenRc } from "./fake_system.ts";
+import { readOfficialRecord } from "../../lib/service/official_service.ts";
+import { ARGS, type FakeSystem, NAME } from "./fake_system.ts";
 import { OfficialMachine, onOfficialMachine, replaceNow } from "./official_machine.ts";
 
 /** As `install --replace` with more words behind it. */
@@ -130,21 +130,6 @@ Deno.test("replace() leaves the official agent running when it can't begin", asy
     await assertRejects(() => run(machine, words), Error, why);
     assertEquals([machine.isUp("komari-agent"), machine.calls()], [true, []]);
   }
-});
-
-onOpenRc.test("replace() throws when there is no official agent", async (machine) => {
-  await assertRejects(() => run(machine), Error, "Cannot find an official agent");
-});
-
-onOfficialMachine.test("replace() relies on its record alone when it is done", async (machine) => {
-  const record = officialRecordStep(`/etc/${NAME}`, {
-    ...{ manager: "openrc", scope: "system", serviceName: "gone", unitPath: "/etc/init.d/gone" },
-    ...{ binary: "/opt/komari/gone", isDone: false },
-  });
-  machine.write(record.path, record.text);
-  using _panel = machine.accepting();
-  await run(machine);
-  assertEquals(readOfficialRecord(`${machine.root}/etc/${NAME}`)?.serviceName, "komari-agent");
 });
 
 onOfficialMachine.test("replace() imports nothing of a service that was edited by hand, and wants the options", async (machine) => {

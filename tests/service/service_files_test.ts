@@ -1,33 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
-import { serviceManager } from "../../lib/service/managers.ts";
 import {
-  agentVariables,
   environmentText,
   FIRST_PAUSE,
-  hasUpdateService,
   NEXT_PAUSE,
   updateLoop,
 } from "../../lib/service/service_files.ts";
-import { MANAGERS } from "../../lib/service/service_manager.ts";
 import { writeExecutable } from "../executable.ts";
 import { isAlive } from "../exists.ts";
 import { onlyIf } from "../only_on.ts";
 import { PATIENCE_MS } from "../patience.ts";
 import { SYSTEM_PLAN } from "./service_plans.ts";
-
-Deno.test("hasUpdateService() recognizes the update files of each manager", () => {
-  const { name: service, scope, logFile } = SYSTEM_PLAN;
-  for (const kind of MANAGERS) {
-    const manager = serviceManager(kind, { name: service, scope, logFile, home: "", uid: 0 });
-    for (const isUpdated of [true, false]) {
-      const updates = isUpdated ? manager.updateFiles(SYSTEM_PLAN) : [];
-      const paths = [...manager.files(SYSTEM_PLAN), ...updates].map(({ path }) => path);
-      const files = [...paths, "/etc/komari-agent-deno/environment"];
-      assertEquals(hasUpdateService({ service, files }), isUpdated, kind);
-    }
-  }
-});
 
 /** The bounds of the pauses, as the loop has them. */
 const NO_PAUSES = { first: "0 0", between: "0 0" };
@@ -185,12 +168,4 @@ Deno.test("environmentText() escapes only what systemd unescapes", () => {
   const text = environmentText({ HTTP_PROXY: ODD });
   const shown = text.split("\n")[1];
   assertEquals(shown, 'HTTP_PROXY="http://me:p\\"a\\$\\$w\\`o\\\\r\'d%20@proxy:3128/ #x"');
-});
-
-Deno.test("agentVariables() names the agent's folders, and Deno for a portable build", () => {
-  assertEquals(agentVariables(SYSTEM_PLAN), {
-    STATE_DIRECTORY: "/var/lib/komari-agent-deno",
-    RUNTIME_DIRECTORY: "/run/komari-agent-deno",
-  });
-  assertEquals(agentVariables({ ...SYSTEM_PLAN, deno: "/usr/bin/deno" }).DENO, "/usr/bin/deno");
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { currentSystem, missingFolders } from "../../lib/service/target_system.ts";
+import { currentSystem } from "../../lib/service/target_system.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 
@@ -18,14 +18,6 @@ Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another
   const other = (Deno.uid() ?? 0) + 1;
   using _user = replaced(Deno, { uid: () => other });
   assertEquals(runtimeDir(folder.path), usual.replace(/\d+$/, `${other}`));
-});
-
-Deno.test("currentSystem() takes the folder that is named before the usual one, and no file", () => {
-  const uid = Deno.uid() ?? 0;
-  const statSync = (path: string) => ({ uid, isDirectory: path.startsWith("/run/") });
-  using _found = replaced<object>(Deno, { statSync });
-  const folders = ["/run/of-a-user", "/srv/file"].map(runtimeDir);
-  assertEquals(folders, ["/run/of-a-user", `/run/user/${uid}`]);
 });
 
 Deno.test("currentSystem() takes home and the user before sudo from its variables", () => {
@@ -47,14 +39,4 @@ inFolder.test("currentSystem() has tools that find the system's programs and the
   const path = "/nowhere:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   assertEquals(output, `${path},${folder.path},C\n`);
   assertEquals([tools.has("sh"), tools.has("no-such-tool")], [true, false]);
-});
-
-inFolder.test("missingFolders() lists missing parents, deepest first", async (root) => {
-  await Deno.mkdir(`${root.path}/opt`);
-  assertEquals(missingFolders(["/opt/a/b/program", "/opt/a/other", "/x/y"], { root: root.path }), [
-    "/opt/a/b",
-    "/opt/a",
-    "/x",
-  ]);
-  assertEquals(missingFolders(["/opt/program", "/top"], { root: root.path }), []);
 });

@@ -67,39 +67,6 @@ onOpenRc.test("uninstall() keeps the state when keepsState, and install() uses i
   assertEquals(fake.tree(), before);
 });
 
-onOpenRc.test("uninstall() keeps the state where it is when keepsState", async (fake) => {
-  await fake.install([...ARGS, "--state-dir", "/srv/state"]);
-  const paths = ["/srv/state/traffic.state", `/var/lib/${NAME}/traffic.state`];
-  for (const path of paths) fake.write(path, path);
-  await fake.uninstall({ keepsState: true });
-  assertEquals(paths.map((path) => fake.text(path)), paths);
-  assertEquals(fake.printed.filter((line) => line.includes("did not create")), []);
-});
-
-Deno.test("uninstall() removes the state folder before too, when it was moved", async () => {
-  await using fake = machineOf("openrc", {}, { folders: ["srv"] });
-  const before = fake.tree();
-  for (const folder of ["/srv/one", "/srv/two"]) {
-    await fake.install([...ARGS, "--state-dir", folder]);
-    fake.write(`${folder}/traffic.state`, "the month's traffic");
-  }
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
-onOpenRc.test("uninstall() removes what a power loss has left of each file", async (fake) => {
-  const before = fake.tree();
-  await fake.install(ARGS);
-  const program = `/opt/${NAME}/${NAME}`;
-  const paths = [
-    ...[`/etc/${NAME}/config.json`, `/etc/init.d/${NAME}`, `/etc/${NAME}/replaced.json`],
-    ...[program, `${program}.old`, `/var/log/${NAME}.log`],
-  ];
-  for (const path of paths) for (const end of [".new", ".before"]) fake.write(path + end, "");
-  await fake.uninstall();
-  assertEquals(fake.tree(), before);
-});
-
 whileInstalled.test("uninstall() keeps a link to another target, and files that it did not create", async (fake) => {
   const link = `${fake.root}/usr/local/bin/${NAME}`;
   await Deno.remove(link);
@@ -118,14 +85,6 @@ Deno.test("uninstall() keeps a user that existed before", async () => {
   await fake.install(ARGS);
   await fake.uninstall();
   assert(fake.tree().some((line) => line.startsWith(`/users/${NAME}`)));
-});
-
-whileInstalled.test("uninstall() removes the created user even if the service runs as another", async (fake) => {
-  await fake.install(["--as-root"]);
-  fake.calls();
-  await fake.uninstall();
-  const removed = fake.calls().filter((line) => /^(user|group)del/.test(line));
-  assertEquals(removed, [`userdel ${NAME}`, `groupdel ${NAME}`]);
 });
 
 whileInstalled.test("uninstall() continues when the service is already gone", async (fake) => {
