@@ -22,6 +22,20 @@ function scripted(outputs: (string | undefined | Error)[]): Pick<Shell, "ping"> 
   };
 }
 
+Deno.test("IcmpProbe.probe() ends with the signal that it was given", async () => {
+  const stop = new AbortController();
+  const lines = await collectedDebugLog(async () => {
+    const icmp = new IcmpProbe({
+      ping: (_, options) =>
+        new Promise((_, reject) => options?.signal?.addEventListener("abort", () => reject(GONE))),
+    });
+    const probing = icmp.probe(["127.0.0.1"], { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assertRejects(() => probing, Error, "enough");
+  });
+  assertEquals(lines, []);
+});
+
 Deno.test("IcmpProbe.probe() takes the second address when there is no way to the first", async () => {
   const icmp = new IcmpProbe(scripted([NO_ROUTE, REPLY, NO_ROUTE]));
   assertEquals(await icmp.probe(["127.0.0.1", "::1"], { signal }), 2.5);

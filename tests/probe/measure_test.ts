@@ -88,3 +88,14 @@ timed.test("measure() lets the time-out stand still while a try does not measure
   await assertRejects(() => measured, Error, "No answer within 3000 ms");
   assertEquals(time.timers, 0);
 });
+
+Deno.test("measure() rejects with the signal's reason when it aborts, also between measurements", async () => {
+  for (const isMeasured of [true, false]) {
+    const controller = new AbortController();
+    const hangs = () => new Promise<number>(() => {});
+    const attempt = { kind: "http", signal: controller.signal } as const;
+    const measured = measure((it) => isMeasured ? it.measured(hangs) : hangs(), attempt);
+    controller.abort(new Error("enough"));
+    await assertRejects(() => measured, Error, "enough");
+  }
+});

@@ -87,8 +87,10 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
 /** A prober that notes when it sends pings, each of which takes so long. */
 function countingProber({ tookMs = 0 } = {}) {
   const startedAtMs: number[] = [];
+  const signals: AbortSignal[] = [];
   const counting = {
-    ping: async () => {
+    ping: async (_: string, { signal }: { signal?: AbortSignal } = {}) => {
+      if (signal) signals.push(signal);
       startedAtMs.push(performance.now());
       if (tookMs > 0) await delay(tookMs);
       return REPLY;
@@ -98,7 +100,7 @@ function countingProber({ tookMs = 0 } = {}) {
   const prober = new Prober(counting, policy);
   const ping = (host: string, options = { signal }) =>
     prober.probe(parseProbeTarget("icmp", host), options);
-  return { ping, startedAtMs };
+  return { ping, startedAtMs, signals };
 }
 
 timed.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async (time) => {
@@ -137,4 +139,16 @@ timed.test("Prober.probe() shares a measurement between all who want its target 
     await time.run(100);
   }
   assertEquals(slow.startedAtMs.length, 1);
+});
+
+timed.test("Prober.probe() ends a shared measurement when nobody wants it any more", async (time) => {
+  const { ping, signals } = countingProber({ tookMs: 100 });
+  const wanting = [new AbortController(), new AbortController()];
+  const gone = wanting.map((it) => assertRejects(() => ping("a.example", it), Error, "enough"));
+  await time.run(10);
+  for (const [index, controller] of wanting.entries()) {
+    controller.abort(new Error("enough"));
+    await gone[index];
+    assertEquals(signals.map(({ aborted }) => aborted), [index === 1]);
+  }
 });

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, type FileInfo, listFolder } from "../../lib/remote/file_operations.ts";
 import { sameLater } from "../cases.ts";
@@ -207,23 +207,4 @@ withFiles.test("listFolder() lists up to 8 MiB, and then says how many there are
   assertEquals(roots.map(({ path }) => path), ["/dev", "/proc"]);
   const over = AbortSignal.abort(new Error("the time is over"));
   await assertRejects(() => at("/", new FakeFolders(() => ["dev/"]), over), Error, "time is over");
-});
-
-withFiles.test("FolderReader gives thousands of names, and of what it can't read the reason", async (files) => {
-  await files.sh("mkdir many; cd many; seq 2500 | xargs touch");
-  const { folders } = contextOf();
-  const path = `${files.folder}/many`;
-  const pieces = await Array.fromAsync(folders.read(path));
-  assertEquals([pieces.length > 1, new Set(pieces.flat().map(({ name }) => name)).size], [
-    true,
-    2500,
-  ]);
-  // One that is not read to its end takes no turn with it.
-  for (let turn = 0; turn < 9; turn++) {
-    for await (const [entry] of folders.read(path)) {
-      assert(entry?.isFile);
-      break;
-    }
-  }
-  await assertRejects(() => folders.read(`${path}/1`).next(), Error, "Not a directory");
 });

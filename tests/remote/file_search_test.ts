@@ -80,7 +80,9 @@ withFiles.test("searchFiles() finds the first line of text files, whatever the b
 });
 
 withFiles.test("searchFiles() stops at 500 matches", async (files) => {
-  await files.sh("seq -f f%g 510 | xargs touch");
+  await files.sh("seq -f f%g 2510 | xargs touch");
+  // A folder is read in pieces of a thousand names.
+  assertEquals((await search({ path: files.folder, query: "f25" })).matches.length, 22);
   const { matches, limited } = await search({ path: files.folder, query: "f" });
   assertEquals([matches.length, limited], [500, true]);
 });

@@ -172,16 +172,6 @@ for (
   );
 }
 
-inTerminal.test("Terminal.run() takes the terminal from what ignores SIGHUP, and lets it live", async ({ socket, ended, enter }) => {
-  const mark = newMark();
-  await enter("trap '' HUP TERM INT; echo trap''ped", "\r\ntrapped");
-  socket.type(`sleep ${mark}\r`);
-  await eventually(() => marked(`sleep ${mark}`).length > 0);
-  socket.end("the network is gone");
-  assertEquals(await ended, "the connection has ended: the network is gone");
-  assertEquals(endMarked(mark).length, 1);
-});
-
 withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", async () => {
   using time = new FakeTime();
   await using terminal = openTerminal();

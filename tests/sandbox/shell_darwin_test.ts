@@ -52,6 +52,18 @@ Deno.test("DarwinShell.ask() counts processes, limits CPU, and takes the output 
   assertEquals(await shell.ask("processes"), "3");
 });
 
+Deno.test("DarwinShell.ask() keeps long outputs apart when much is asked at once", async () => {
+  const row = `en0 1500 <Link#4> ${"x".repeat(60)}`;
+  const netstat = `i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo "$i ${row}"; done`;
+  await using shell = new CommandShell({ netstat, mount: netstat });
+  for (let round = 0; round < 3; round++) {
+    const asked = (["interfaces", "mounts"] as const).map((query) => shell.ask(query));
+    const [rows = "", mounts] = await Promise.all(asked);
+    assertEquals([rows.split("\n").length, rows.split("\n").at(-1)], [2000, `2000 ${row}`]);
+    assertEquals(mounts, rows);
+  }
+});
+
 Deno.test("DarwinShell.ask() says when a command is missing or says nothing", async () => {
   await using shell = new CommandShell({ vm_stat: "exit 1", ps: ":" });
   const missing = await assertRejects(() => shell.ask("interfaces"), Error);

@@ -336,8 +336,6 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
       [[`${said}\n`, 9], `ended with 9: "${said}"`],
       [[long, 123], `ended with 123: "${long.slice(0, 199)}…"`],
       [[long, 124], `took too long: "${long.slice(0, 199)}…"`],
-      [[long, 137], `took too long: "${long.slice(0, 199)}…"`],
-      [["cut", 6], 'ended with 6: "cut"'],
     ] as const,
   );
 });
@@ -468,6 +466,4 @@ Deno.test("Shell.ping() limits the time in the words of the system's own ping", 
     assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
     assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
   }
-  await using shell = new TestShell({ path: ping.path });
-  assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -W 3 -- 2001:db8::1\n");
 });
