@@ -42,10 +42,6 @@ timed.test("the running agent is judged by its reports, and by what it has seen"
         "skipped: process 4194304 reports to other.example, and not to this panel",
       ],
       [
-        [running({ panel: "other.example" }), { ...CONFIG, isConfigInstalled: true }],
-        "warning: process 4194304 reports to other.example, and its configuration now has panel.example → apply the new configuration: komari-agent-deno install",
-      ],
-      [
         [
           running({}, { configDigest: "a" }),
           {

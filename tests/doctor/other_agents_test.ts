@@ -1,10 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { agentsBeside, checkOtherAgents, otherProcesses } from "../../lib/doctor/other_agents.ts";
-import { configOf } from "../cli/fake_context.ts";
-import { OtherAgent } from "../cli/other_agent.ts";
-import { onLinux } from "../only_on.ts";
-import { inFolder, TempFolder } from "../temp_folder.ts";
-import { shown } from "./way_of.ts";
+import { otherProcesses } from "../../lib/doctor/other_agents.ts";
+import { inFolder } from "../temp_folder.ts";
 
 const TOKEN = "t0ken-of-this-node";
 
@@ -91,29 +87,4 @@ inFolder.test("a process that has this agent's own files open is no other agent"
   const folders = ["/run/komari-agent-deno", "/var/lib/komari-agent-deno"];
   assertEquals(await found(proc, { folders }), ["3 komari-agent"]);
   assertEquals((await found(proc)).length, 3);
-});
-
-onLinux.test("an agent of the same token is named with its process, and looked for by each panel's", async () => {
-  using temp = new TempFolder();
-  const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
-  await using agent = await OtherAgent.start(temp.path, second);
-  const env = { HOME: temp.path };
-  const { signal } = new AbortController();
-  const config = (...tokens: string[]) => {
-    const panels = tokens.map((token, at) => ({ endpoint: `https://p${at}.example`, token }));
-    Deno.writeTextFileSync(`${temp.path}/config.json`, JSON.stringify({ panels }));
-    return tokens.length === 0 ? configOf([]) : configOf(["--config", `${temp.path}/config.json`]);
-  };
-  const beside = await agentsBeside(config(first, second), { pids: [], env });
-  assertEquals(
-    beside && shown(beside),
-    `failed: another agent runs with the same token: komari-agent-of-the-test (process ${agent.pid}) → see what has ` +
-      `started it, and stop that if it is not wanted: systemctl status ${agent.pid}; else give each node a token of its own`,
-  );
-  const statusOf = async (tokens: string[], pids: number[] = []) =>
-    (await checkOtherAgents(config(...tokens), { env, pids, signal })).status;
-  assertEquals(await statusOf([first, second]), "failed");
-  assertEquals(await statusOf([first, second], [agent.pid]), "ok", "it is the running agent");
-  assertEquals(await statusOf([first]), "ok");
-  assertEquals(await statusOf([]), "skipped");
 });
