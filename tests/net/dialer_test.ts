@@ -180,17 +180,18 @@ sanitized.test("NetDialer.prepare() resolves the name that a connection will nee
   assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
 });
 
-sanitized.test("NetDialer.dial() asks an HTTP proxy for an IPv6 address in brackets, and reads a long answer", async () => {
+sanitized.test("NetDialer.dial() asks an HTTP proxy with its login for an IPv6 address in brackets, and reads a long answer", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
   });
-  const proxies = { http: `http://127.0.0.1:${proxy.port}` };
+  const proxies = { http: `http://me:p%40ss@127.0.0.1:${proxy.port}` };
   const url = new URL("ws://[2001:db8::1]:8443");
   const { stream } = await new NetDialer({ proxies }).dial(url, { signal });
   stream.close();
   const [request = ""] = proxy.requests;
   const host = "[2001:db8::1]:8443";
   assert(request.startsWith(`CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n`), request);
+  assert(request.includes(`\r\nProxy-Authorization: Basic ${btoa("me:p@ss")}\r\n`), request);
 });
 
 /** Answers of an HTTP proxy that lead to nothing, with an empty line behind most, and what is told. */
