@@ -180,6 +180,16 @@ sanitized.test("NetDialer.prepare() resolves the name that a connection will nee
   assertEquals(asked, ["panel.test", "proxy.test", "panel.test", "dns.test"]);
 });
 
+sanitized.test("NetDialer.dial() looks up a name itself for a proxy of socks5:, and not of socks5h:", async () => {
+  await using server = echoServer({});
+  await sameLater(async (kind) => {
+    await using proxy = startSocksProxy({});
+    const proxies = both(`${kind}://127.0.0.1:${proxy.port}`);
+    await use("ws://panel.test", server, { system, proxies });
+    return proxy.requests.join().replace(`:${server.port}`, "");
+  }, [["socks5", "127.0.0.1"], ["socks5h", "panel.test"]]);
+});
+
 sanitized.test("NetDialer.dial() asks an HTTP proxy with its login for an IPv6 address in brackets, and reads a long answer", async () => {
   await using proxy = startHttpProxy({
     answer: `HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(15_000)}\r\n\r\n`,
