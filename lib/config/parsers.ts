@@ -183,7 +183,7 @@ export function parseInstallFolder(value: string): string {
  * @throws {RangeError} When it is relative, which would mean another one after the next start.
  */
 export function parseStateFolder(value: string): string {
-  expected(value.startsWith("/"), "a full path, such as /var/lib/komari");
+  expected(/^\/+[^/]/.test(value), "a full path, such as /var/lib/komari");
   return withoutSlash(value);
 }
 

@@ -179,7 +179,9 @@ function planRecord(
     enabledLinger: context.lingerUser ?? previous?.enabledLinger ?? "",
     ...{ program, config, stateFolder, runtimeFolder, logFile, files: written, links },
     folders: [...new Set([...folders, ...previous?.folders ?? []])],
-    trees: [...new Set([...trees, ...previous?.trees ?? []])],
+    // A top-level folder is never removed with everything in it.
+    trees: [...new Set([...trees, ...previous?.trees ?? []])]
+      .filter((path) => path.split("/").length > 2),
     pinned: pin ? VERSION : "",
     rootOptions: Object.fromEntries(rootOptions),
   };

@@ -109,6 +109,8 @@ async function applyStep(
   const path = system.root + step.path;
   switch (step.do) {
     case "folder":
+      // One that is there and stays the caller's keeps its mode, as that of /root.
+      if (step.owner === undefined && pathExists(path)) return;
       await Deno.mkdir(path, { recursive: true });
       return await setFolderOwner(path, {
         mode: step.mode,

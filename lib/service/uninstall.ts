@@ -55,6 +55,10 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     ...[...new Set([...record.trees, updateFolder(record.program)])]
       .filter((path) => !kept.includes(path))
       .map((path): Step => ({ do: "remove folder", path })),
+    // The next user that is made may get the number of the removed one, and the node's token with it.
+    ...(record.createdUser && keepsState
+      ? [{ tool: "chown", args: ["-hR", "0:0", record.stateFolder] }]
+      : []),
     // Named like the service, even if that runs as another user now.
     ...(record.createdUser ? removeUserCommands(record.service, system) : []),
     ...lingerCommands("disable-linger", record.enabledLinger),

@@ -180,8 +180,8 @@ const ROWS: readonly Row[] = [
   },
   {
     parse: parseStateFolder,
-    right: [["/", "/"], ["/var/lib/x//", "/var/lib/x"], ["/a b", "/a b"]],
-    wrong: ["", "x", "./x", "~/x"],
+    right: [["/var/lib/x//", "/var/lib/x"], ["/a b", "/a b"]],
+    wrong: ["", "/", "//", "x", "./x", "~/x"],
     allowed: "a full path, such as /var/lib/komari",
   },
   {

@@ -28,6 +28,15 @@ withFake.test("applySteps() keeps the old file, or none, when the owner does not
   assertEquals(it.tree("/etc/b"), []);
 });
 
+withFake.test("applySteps() leaves the mode of the caller's folder that is there", async (it) => {
+  it.write("/root/file", "");
+  Deno.chmodSync(`${it.root}/root`, 0o700);
+  const steps = ["/root", "/opt/new"].map((path): Step => ({ do: "folder", path, mode: 0o755 }));
+  await applySteps(steps, it.system, signal);
+  const modes = ["/root", "/opt/new"].map((path) => Deno.statSync(it.root + path).mode ?? 0);
+  assertEquals(modes.map((mode) => mode & 0o777), [0o700, 0o755]);
+});
+
 withFake.test("applySteps() follows no symbolic link", async (it) => {
   it.write("/etc/passwd", "root");
   it.write("/etc/a/other", "");

@@ -49,13 +49,19 @@ onOpenRc.test("uninstall() keeps the state when keepsState, and install() uses i
   fake.write(state, "the month's traffic");
   fake.printed.length = 0;
   await fake.uninstall({ keepsState: true, print: true });
-  assertEquals(fake.printed.filter((line) => line.includes("/var/lib")), []);
+  const ofState = fake.printed.filter((line) => line.includes("/var/lib"));
+  assertEquals(ofState, [`Run chown -hR 0:0 /var/lib/${NAME}`]);
   fake.printed.length = 0;
   await fake.uninstall({ keepsState: true });
   assertEquals(fake.printed, [
     `Removed ${NAME}, with its service and configuration; its state stays in /var/lib/${NAME}`,
   ]);
   assertEquals(fake.text(state), "the month's traffic");
+  const calls = fake.calls();
+  const [chown = -1, deluser = -1] = ["chown -hR 0:0", "userdel"].map((words) =>
+    calls.findIndex((call) => call.startsWith(words))
+  );
+  assert(chown !== -1 && chown < deluser, `${[chown, deluser]}: root's before its user goes`);
   const expected = [`/var/lib/${NAME}/ 700`, `${state} 644`];
   assertEquals(fake.tree().filter((line) => !before.includes(line)), expected);
 
