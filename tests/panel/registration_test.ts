@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { describeError, setUpLog } from "../../lib/log/log.ts";
 import {
   type DoubtfulAttempts,
@@ -8,10 +8,19 @@ import {
   withNode,
 } from "../../lib/panel/node_store.ts";
 import { PanelError, type PanelFailure } from "../../lib/panel/panel_error.ts";
-import { NodeRegistration, registrationWaitMs } from "../../lib/panel/registration.ts";
+import {
+  NodeRegistration,
+  openRegistration,
+  registrationWaitMs,
+} from "../../lib/panel/registration.ts";
 import type { RegistrationOutcome } from "../../lib/panel/registration_client.ts";
 import { cases, same } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
+import { collectedLog } from "../log/collected_log.ts";
+import { configOf } from "../metrics/config_of.ts";
+import { type RawPeer, withRawServer } from "../net/raw_server.ts";
+import { patience } from "../patience.ts";
+import { TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
 import { type ScriptWords, testScripts } from "./scripts.ts";
 
@@ -367,4 +376,42 @@ Deno.test("registrationWaitMs() grows to half a minute, and to an hour after los
       [["refused", 1], [120, 240, 480, 3600, 3600, 3600]],
     ] as const,
   );
+});
+
+/** A machine with a folder for its state, at a panel that answers each request so. */
+async function withPanel(
+  answer: readonly [body: string, status?: string],
+  use: (
+    machine: { folder: string; origin: string; find(...args: string[]): Promise<string> },
+  ) => Promise<void>,
+): Promise<void> {
+  using folder = new TempFolder();
+  Deno.mkdirSync(`${folder.path}/state`, { mode: 0o700 });
+  const [body, status] = answer;
+  const serve = async (peer: RawPeer) => {
+    while (await peer.request() !== undefined) await peer.answer(body, [], status);
+  };
+  await collectedLog(() =>
+    withRawServer(serve, async ({ origin }) => {
+      const state = ["--state-dir", `${folder.path}/state`];
+      const find = async (...args: string[]) => {
+        const config = configOf(["-e", origin, "--auto-discovery", KEY, ...state, ...args]);
+        const options = { signal: patience(), onToken: () => {}, observer: undefined };
+        await using node = await openRegistration(config, options);
+        assertEquals(await node.find(), true);
+        return node.token;
+      };
+      await use({ folder: folder.path, origin, find });
+    })
+  );
+}
+
+const KEY = "d1scovery-k3y";
+Deno.test("openRegistration() takes a damaged file for none with --rediscover only", async () => {
+  const created = '{"status":"success","data":{"uuid":"n","token":"new"}}';
+  await withPanel([created], async ({ folder, find }) => {
+    Deno.writeTextFileSync(`${folder}/state/auto-discovery.state`, "{");
+    await assertRejects(() => find(), Error, "it is damaged");
+    assertEquals(await find("--rediscover"), "new");
+  });
 });
