@@ -3,13 +3,6 @@ import { parseArguments } from "../../lib/config/command_line.ts";
 import { OPTIONS } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 
-Deno.test("parseArguments() takes commands of one and of two words", () => {
-  assertEquals(parseArguments([]).command, "report");
-  assertEquals(parseArguments(["demo"]).command, "demo");
-  assertEquals(parseArguments(["traffic", "show"]).command, "traffic show");
-  assertEquals(parseArguments(["traffic", "--up", "1", "set"]).command, "traffic set");
-});
-
 Deno.test("parseArguments() refuses an unknown command and a word too many", () => {
   const table: [args: string[], words: string][] = [
     [["trfc"], '"trfc": no such command; commands are'],

@@ -46,17 +46,6 @@ Deno.test("resolveConfig() puts flags over environment over file over defaults",
   assertEquals(resolve(["--config", "c.json"], { files }).intervalSeconds, 7);
 });
 
-Deno.test("resolveConfig() lets switches be set to false", () => {
-  const env = { AGENT_GET_IP_ADDR_FROM_NIC: "true" };
-  assertEquals(resolve([], { env }).addressesFromNic, true);
-  for (const off of ["false", "0"]) {
-    assertEquals(resolve([`--get-ip-addr-from-nic=${off}`], { env }).addressesFromNic, false);
-  }
-  assertEquals(resolve(["--get-ip-addr-from-nic"]).addressesFromNic, true);
-  const files = { "c.json": '{"get_ip_addr_from_nic": false}' };
-  assertEquals(resolve(["--config", "c.json"], { files }).addressesFromNic, false);
-});
-
 Deno.test("resolveConfig() names the nearest known option for a typo", () => {
   assertStringIncludes(refusal(["--endpont", "x"]), "did you mean --endpoint?");
   assertStringIncludes(refusal(["--intervall=5"]), "did you mean --interval?");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Command, COMMANDS } from "../../lib/config/commands.ts";
-import { commandsOf, type Layer, type Option } from "../../lib/config/option.ts";
+import { type Layer, type Option } from "../../lib/config/option.ts";
 import { hasTag, OPTION_ROWS, OPTIONS, resolveOptions } from "../../lib/config/option_table.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { resolve } from "./resolved.ts";
@@ -114,26 +114,6 @@ Deno.test("a flag that has no variable is taken by its commands alone", () => {
         else assertThrows(resolved, UsageError, `flag ${flag.split(" ")[0]} here: it is`, flag);
       }
     }
-  }
-});
-
-Deno.test("commandsOf() names the commands whose help shows an option", () => {
-  const table: [flag: string, commands: string][] = [
-    ["endpoint", "report, install, doctor, config show"],
-    ["ca-cert", "report, install, update, doctor, config show"],
-    ["interval", "report, demo, install, doctor, config show"],
-    ["include-nics", "report, install, doctor, config show, demo, traffic set"],
-    ["month-rotate", "report, demo, install, doctor, config show, traffic show, traffic set"],
-    ["log-level", "report, demo, install, update"],
-    ["version", "report, version"],
-    ["pin", "report, install"],
-    ["update-url", "report, install, update, doctor, config show"],
-    ["lang", "all"],
-    ["max-retries", "all"],
-  ];
-  for (const [flag, commands] of table) {
-    const row = OPTION_ROWS.find((row) => row.flag === flag);
-    assertEquals((row && commandsOf(row) || ["all"]).join(", "), commands, flag);
   }
 });
 

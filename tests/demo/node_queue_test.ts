@@ -55,25 +55,3 @@ Deno.test("EventQueue.poll() removes what is acknowledged, and gives the oldest 
   assertEquals(left[0], second, "an event keeps its id and its times");
   assertEquals(queue.poll([]).length, 3);
 });
-
-timed.test("EventQueue.longPoll() waits for an event, a time-out or an abort", async (time) => {
-  const queue = new EventQueue();
-  const gone = new AbortController();
-  const poll = async (acknowledged: readonly string[] = []) => {
-    const options = { waitMs: 1_000, signal: gone.signal };
-    return (await queue.longPoll(acknowledged, options)).map(({ params }) => params.n);
-  };
-  const both = [poll(), poll()];
-  await time.run(999);
-  queue.add({ method: "agent.exec", params: { n: 1 } });
-  assertEquals(await Promise.all(both), [[1], [1]]);
-  assertEquals([await poll(), time.timers], [[1], 0], "what is there already comes at once");
-  const late = poll(queue.poll([]).map(({ id }) => id));
-  await time.run(999);
-  assertEquals(time.timers, 1);
-  await time.run(1);
-  assertEquals(await late, []);
-  const ended = poll();
-  gone.abort();
-  assertEquals([await ended, time.timers], [[], 0]);
-});

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { PanelState, type StateChange } from "../../lib/demo/panel_state.ts";
+import { PanelState } from "../../lib/demo/panel_state.ts";
 import { REPORT } from "../test_panel/fake_reporter.ts";
 
 const arrival = (atMs: number) => ({ atMs, by: "v1 post" as const, value: REPORT });
@@ -22,25 +22,4 @@ Deno.test("PanelState keeps the newest messages and counts all", () => {
   assertEquals([logLines[0]?.line, logLines.at(-1)?.line], ["2801", "3000"]);
   const counts = { reports: 3000, basicInfos: 3000, pingResults: 3000 };
   assertEquals(state.counts, { ...counts, refused: 1 });
-});
-
-Deno.test("PanelState merges each basic info into the ones before", () => {
-  const state = new PanelState();
-  state.addBasicInfo({ atMs: 1, by: "v1 post", value: { os: "A", arch: "amd64" } });
-  state.addBasicInfo({ atMs: 2, by: "v1 post", value: { os: "B" } });
-  assertEquals(state.columns, { os: "B", arch: "amd64" });
-  assertEquals(state.basicInfos.length, 2);
-});
-
-Deno.test("PanelState.subscribe() calls the listener until the signal aborts", () => {
-  const state = new PanelState();
-  const changes: StateChange[] = [];
-  const stop = new AbortController();
-  state.subscribe((change) => changes.push(change), { signal: stop.signal });
-  state.fault = { name: "silence" };
-  stop.abort();
-  state.fault = undefined;
-  state.subscribe((change) => changes.push(change), { signal: stop.signal });
-  state.tasks = [];
-  assertEquals(changes, [{ fault: { name: "silence" } }]);
 });
