@@ -144,19 +144,6 @@ Deno.test("checkHealth() gives the last failure as the reason, for each panel th
   assertEquals(checkAt(NOW, agent.path).isHealthy, true);
 });
 
-withAgent.test("runHealth() exits with code 0 while reports are accepted, else with 1", async (agent) => {
-  const exitAt = async (nowMs: number, ...args: string[]) => {
-    using _time = new FakeTime({ now: nowMs });
-    const context = new FakeContext();
-    const config = configOf(["health", ...args], { RUNTIME_DIRECTORY: agent.path });
-    return [await runHealth(config, context, OTHER_COMMANDS.unseenService), context.printed];
-  };
-  assertEquals(await exitAt(NOW + 1_000), [0, "Healthy: a report was accepted 1.0 s ago\n"]);
-  const late = "Unhealthy: the last report was accepted 60 s ago, which is more than 21 s\n";
-  assertEquals(await exitAt(NOW + 60_000), [1, late]);
-  assertEquals((await exitAt(NOW + 60_000, "--json"))[0], 1);
-});
-
 Deno.test("runHealth() says of an agent that is not seen what the service manager says", async () => {
   const notActive = 'case "$*" in *is-active*) exit 3 ;; esac';
   const table = [

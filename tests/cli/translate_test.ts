@@ -3,7 +3,7 @@ import chinese from "../../lib/cli/chinese.json" with { type: "json" };
 import { licensesText } from "../../lib/cli/licenses.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { cases, same } from "../cases.ts";
-import { sourceTexts, textsOf } from "./shown_texts.ts";
+import { sourceTexts } from "./shown_texts.ts";
 
 const zh = (text: string) => translate(text, "zh");
 
@@ -204,11 +204,6 @@ Deno.test("each line of the log from level info on has its Chinese", () => {
       isLogged && !file.startsWith("demo/") && /[A-Za-z]{2,} [a-z]/.test(withoutNames(text))
     ),
   );
-});
-
-Deno.test("textsOf() finds texts, joined, without those that have both languages", () => {
-  const source = 'f("one " + `two ${three} four`); g({ en: "five six", zh: "七" }); h("a b");';
-  assertEquals(textsOf("x.ts", source).map(({ text }) => text), ["one two {} four", "a b"]);
 });
 
 Deno.test("translate() finds each entry by its own template", () => {

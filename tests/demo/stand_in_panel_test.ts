@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { faults, parseFault } from "../../lib/demo/fault.ts";
 import { StandInPanel, startDemo } from "../../lib/demo/stand_in_panel.ts";
 import { deliverRpc, dial, envelope, postRpc } from "../test_panel/fake_agent.ts";
@@ -147,6 +147,13 @@ withPanel.test("StandInPanel.setFault() closes WebSockets that the fault would p
     }
   }
   assertEquals(names.length, 5);
+});
+
+Deno.test("StandInPanel.close() closes every connection", async () => {
+  const panel = new StandInPanel();
+  await panel.open(0);
+  panel.close();
+  await assertRejects(() => fetch(panel.url), TypeError);
 });
 
 timed.test("StandInPanel drops a WebSocket that is silent for 75 s, and takes a ping for data", async (time) => {

@@ -111,13 +111,6 @@ onLinux.test("openMemoryRelease() gives back garbage each time", async () => {
   assert(Number(memory.after) < Number(memory.before) - 5_000, JSON.stringify(memory));
 });
 
-Deno.test("openMemoryRelease() needs no flag of the engine", async () => {
-  const script = `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
-    openMemoryRelease()();
-    console.log(JSON.stringify({ ran: true }));`;
-  assertEquals(await run(script, "--no-opt"), { ran: true });
-});
-
 onLinux.test("openMemoryRelease() closes each call that changes memory by address, when it has released", async () => {
   const { before, after } = await run(
     `import { openMemoryRelease } from ${JSON.stringify(MODULE)};
