@@ -512,7 +512,7 @@ is_older() {
 # find_record NAME: prints the path of an installed service's record; fails when there is none.
 find_record() {
   for record in "/etc/$1/install.json" "${HOME:-}/.config/$1/install.json"; do
-    [ -r "$record" ] || continue
+    if [ ! -r "$record" ] || ! are_own "$record"; then continue; fi
     printf '%s\n' "$record"
     return
   done
@@ -633,8 +633,8 @@ read_token() {
 }
 
 main() {
-  # They can name programs to start, too.
-  unset OPENSSL_CONF SYSTEM_WGETRC
+  # They can name programs to start and files to write, too.
+  unset OPENSSL_CONF SYSTEM_WGETRC SSLKEYLOGFILE
   version=latest
   has_secret=false
   panel_given=false

@@ -117,7 +117,11 @@ async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> 
     return (config, context) =>
       runHealth(config, context, async (...of) => (await loadOtherCommands()).unseenService(...of));
   }
-  if (command === "report" && !dryRun) return runReport;
+  if (command === "report" && !dryRun) {
+    // For the lines of a stack the runtime reads files, at which a sealed process would end; nothing shows one.
+    Error.stackTraceLimit = 0;
+    return runReport;
+  }
   const others = await loadOtherCommands();
   return await others[command === "report" ? "dryRun" : command]();
 }
