@@ -11,7 +11,8 @@ export type ReadText = (path: string) => string;
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
   EACCES: "permission denied",
-  EISDIR: "it is a folder",
+  EISDIR:
+    "it is a folder \u2192 put the file there; Docker makes a folder where the host has no file to mount",
   ENOTDIR: "no such file",
 };
 

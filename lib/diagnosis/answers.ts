@@ -77,9 +77,10 @@ const CLOUDFLARE: Readonly<Record<string, string>> = {
 
 /** The advice on a page of Cloudflare's own; `undefined` for another one. */
 export function cloudflareAdvice({ status, text, server }: Answered): string | undefined {
+  const isBlocked = /you have been blocked|to restrict access/i.test(text);
   const [, code = ""] = /\berror(?: code:)? (1\d{3})\b/i.exec(text) ?? [];
   const isItsOwn = status >= 520 || /cloudflare/i.test(server);
-  return isItsOwn ? CLOUDFLARE[code] ?? CLOUDFLARE[status] : undefined;
+  return isItsOwn ? CLOUDFLARE[code] ?? CLOUDFLARE[isBlocked ? "1020" : status] : undefined;
 }
 
 /** Pages that ask for a browser with a person before it, or say that they protect a site. */

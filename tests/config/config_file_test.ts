@@ -61,7 +61,10 @@ Deno.test("readOptionFile() says why a file can't be read, with the error as the
     ["ENOENT", "no such file"],
     ["ENOTDIR", "no such file"],
     ["EACCES", "permission denied"],
-    ["EISDIR", "it is a folder"],
+    [
+      "EISDIR",
+      "it is a folder → put the file there; Docker makes a folder where the host has no file to mount",
+    ],
     ["EIO", "the words of the system"],
   ];
   for (const [code, reason] of table) {

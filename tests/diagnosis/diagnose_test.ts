@@ -215,6 +215,8 @@ answer location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
 → cloudflare access: Cloudflare Access asks for a login: redirected to https://x.cloudflareaccess.com/cdn-cgi/access/login ⇒ give --cf-access-client-id and --cf-access-client-secret of a service token, or let /api/clients/ pass there
 answer server=cloudflare cf-mitigated=challenge 403 <title>Just a moment...</title>
 → cloudflare challenge: Cloudflare asks this machine to prove that it is a browser: status 403 and a page of HTML, "Just a moment...", by "cloudflare" ⇒ have Cloudflare let /api/clients/ pass: skip that path in Security, WAF, and switch Bot Fight Mode off
+answer server=cloudflare 403 <title>Attention Required! | Cloudflare</title><h1>Sorry, you have been blocked</h1>
+→ cloudflare: Cloudflare answers in place of the panel: status 403 and a page of HTML, "Attention Required! | Cloudflare", by "cloudflare" ⇒ correct the rule of Cloudflare's WAF that refuses this machine: Security, Events names it
 answer server=cloudflare 521 error code: 521
 → cloudflare: Cloudflare answers in place of the panel: status 521, "error code: 521", by "cloudflare" ⇒ see on the panel's machine whether it, or the proxy in front of it, listens (ss -ltn) and lets Cloudflare's addresses in
 answer server=cloudflare 403 error code: 1020
