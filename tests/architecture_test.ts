@@ -261,32 +261,32 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1312, 1784],
-  "async/": [147, 223],
+  "agent/": [1312, 1758],
+  "async/": [147, 206],
   "cli/": [1973, 2631],
   "config/": [1862, 1840],
   "demo/": [1095, 762],
   "diagnosis/": [804, 402],
   "doctor/": [2961, 1428],
-  "exporter/": [247, 244],
+  "exporter/": [247, 239],
   "host/": [1400, 1624],
-  "io/": [120, 125],
-  "log/": [334, 460],
+  "io/": [120, 120],
+  "log/": [334, 455],
   "metrics/": [2753, 3512],
   "net/": [2266, 3037],
   "panel/": [3139, 3929],
   "parse/": [1544, 1877],
-  "probe/": [708, 1072],
+  "probe/": [708, 1067],
   "remote/": [2807, 3412],
   "sandbox/": [1133, 1620],
   "service/": [2805, 3046],
-  "state/": [975, 1370],
-  "traffic/": [621, 881],
-  "update/": [798, 1331],
+  "state/": [975, 1292],
+  "traffic/": [621, 836],
+  "update/": [798, 1309],
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 14_005;
+const OTHER_TESTS_BUDGET = 13_700;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {

@@ -9,7 +9,6 @@ import { untilRefused } from "../free_port.ts";
 import { cases, sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { realDeadline, realUntil } from "../real_deadline.ts";
-import { RawServer } from "../net/raw_server.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
@@ -194,12 +193,6 @@ Deno.test(
     assertStringIncludes(await askFrom(own, port), "200 OK");
     assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
     await Promise.all(greedy.map((socket) => socket.closed || once(socket, "close")));
-    // The same at an endpoint whose places go to whoever comes first.
-    await using defenceless = openDefenceless();
-    const sockets = await silent(defenceless.port);
-    assertEquals(await askFrom(own, defenceless.port), "");
-    assertEquals(await askFrom("127.0.0.1", defenceless.port), "");
-    for (const socket of sockets) socket.destroy();
   },
 );
 
@@ -213,7 +206,7 @@ withWorld.test("MetricsEndpoint answers more than 20 scrapes a second at a dista
   assertStringIncludes(await next, "200 OK");
 });
 
-withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, which one without a look at Host serves", async (world) => {
+withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring", async (world) => {
   const request = (host: string) => `GET /metrics HTTP/1.1\r\n${host}\r\n\r\n`;
   const refused = [
     ...["Host: evil.example", "host:evil.example:9100", "Host : evil.example", "Host: 127.1"],
@@ -227,9 +220,6 @@ withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring, wh
   for (const host of ["127.0.0.1:9100", "192.0.2.1", "[::1]:9100", "LOCALHOST:9100", "localhost"]) {
     assertStringIncludes(await world.ask(request(`Host: ${host}`)), "200 OK", host);
   }
-  await using defenceless = openDefenceless();
-  const answer = await askFrom("127.0.0.1", defenceless.port, request("Host: evil.example"));
-  assertStringIncludes(answer, "200 OK");
 });
 
 Deno.test("acceptsHost() accepts the name that was given", () => {
@@ -256,14 +246,6 @@ async function askFrom(localAddress: string, port: number, request = SCRAPE): Pr
   socket.write(request);
   await ended;
   return text;
-}
-
-/** An endpoint whose places go to whoever comes first, and that serves every name. */
-function openDefenceless(): RawServer {
-  const server = new RawServer(async (peer) => {
-    if (server.open <= 8 && await peer.readSome()) await peer.write("HTTP/1.1 200 OK\r\n\r\n");
-  }, { hostname: "0.0.0.0" });
-  return server;
 }
 
 /** What accepts a connection, and how many were asked for. */

@@ -73,19 +73,6 @@ function numbers(count: number): number[] {
   return [...Array(count).keys()];
 }
 
-Deno.test("BoundedQueue with a start rate runs 16 items at a time, in the order they came", async () => {
-  const { time, started, queue, items } = bench(1000);
-  using _ = time;
-  for (const item of numbers(40)) queue.add(item);
-  await time.run(99);
-  assertEquals(items(), numbers(16));
-  await time.run(2901);
-  assertEquals(items(), numbers(40));
-  const expected = [...Array(16).fill(0), ...Array(16).fill(1000), ...Array(8).fill(2000)];
-  assertEquals(started.map(({ atMs }) => atMs), expected);
-  assertEquals(time.timers, 0);
-});
-
 Deno.test("BoundedQueue.prune() makes room, and unwanted items are never run", async () => {
   const { time, queue, unwanted, items } = bench(1000);
   using _ = time;

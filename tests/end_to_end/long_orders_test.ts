@@ -43,23 +43,4 @@ for (const [transport, args] of WAYS) {
       assertEquals(agent.lines("Cannot keep the WebSocket"), []);
     });
   });
-
-  Deno.test(`without remote control a long order is answered and closes nothing: ${transport}`, async () => {
-    await withAgent({ panel: { generation: "1.5" }, args }, async (panel, agent) => {
-      await reportsBy(panel, transport);
-      await until(panel, () => panel.node.isReachable);
-      const ids = [commandOf(5 * MIB, "a"), commandOf(50, "b")].map((command) =>
-        panel.node.sendCommand(command)
-      );
-      panel.node.sendOrder({ method: "agent.message", params: { text: "x".repeat(MIB) } });
-      panel.node.sendOrder({ method: "agent.message", params: { text: "behind it" } });
-      const disabled = "-1 Remote control is disabled.";
-      assertEquals(await resultsOf(panel, ids), [disabled, disabled]);
-      await agent.says("behind it");
-      // What is acknowledged does not come again.
-      await until(panel, () => panel.node.queue.poll([]).length === 0);
-      assertEquals(agent.lines("Cannot keep the WebSocket"), []);
-      assertEquals(agent.lines("Refused an order of the panel, agent.exec").length, 1);
-    });
-  });
 }

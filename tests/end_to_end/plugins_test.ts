@@ -27,20 +27,6 @@ Deno.test("a plugin that refuses the WebSocket is named in log and status, and n
   });
 });
 
-Deno.test("a close frame that is no refusal is logged in its own words, and no second agent is suspected", async () => {
-  await withAgent({ args: ["--reconnect-interval", "0.1"] }, async (panel, agent) => {
-    await reportsBy(panel, "v2 websocket");
-    await panel.setFault(panelFault("restart-1012"));
-    await agent.says("the panel closed the connection: 1012 service restart");
-    const upgrades = () => panel.state.calls.filter(({ status }) => status === 101).length;
-    // A second agent is suspected after three connections that did not last.
-    await until(panel, () => upgrades() >= 3);
-    const since = panel.state.counts.reports;
-    await until(panel, ({ counts }) => counts.reports >= since + 2);
-    assertEquals(agent.lines("another agent runs"), []);
-  });
-});
-
 for (const fault of ["report-413", "report-500", "report-504"] as const) {
   Deno.test(`reports that a plugin refuses are backed off from, and the log names the status: ${fault}`, async () => {
     const args = ["--transport", "http", "--log-level", "debug"];

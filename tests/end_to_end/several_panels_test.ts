@@ -1,13 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { jsonFields } from "../../lib/parse/json.ts";
-import { readHealth } from "../../lib/state/health_reader.ts";
 import { panelFault } from "../test_panel/faults.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { AgentProcess } from "./agent_process.ts";
 import { until } from "./setup.ts";
 import { inFolder } from "../temp_folder.ts";
 
-const KEY = "wr0ng-k3y-0123";
 const TOKENS = ["t0ken-of-a", "t0ken-of-b", "t0ken-of-c"];
 
 Deno.test("one process reports to three panels, and trouble at one leaves the others alone", async () => {
@@ -86,27 +84,4 @@ inFolder.test("remote control is the panel's own: one may run commands, the othe
   for (const { port } of panels) {
     await agent.says(`[127.0.0.1:${port}] First report accepted`);
   }
-});
-
-inFolder.test("a panel that refuses to register the node does not hold up the reports to another", async (folder) => {
-  using registering = await startTestPanel({ discoveryKey: "d1scovery-k3y" });
-  using further = await startTestPanel({ token: "t0ken-of-b" });
-  const panels = JSON.stringify([{ endpoint: further.url, token: further.token }]);
-  await using agent = new AgentProcess(
-    ["--auto-discovery", KEY, "-i", "0.2"],
-    {
-      env: {
-        ...{ AGENT_ENDPOINT: registering.url, AGENT_PANELS: panels, AGENT_STATE_DIR: folder.path },
-        RUNTIME_DIRECTORY: `${folder.path}/run`,
-      },
-    },
-  );
-  await until(further, ({ reports }) => reports.length >= 2);
-  assertEquals(registering.state.reports.length, 0);
-  await agent.says("Cannot register: the panel rejects the auto-discovery key");
-  const problems = readHealth([`${folder.path}/run`])?.problems;
-  assertEquals(problems?.map(({ part }) => part), ["registration"]);
-  assertEquals((await agent.stop()).code, 0);
-  assertEquals(agent.lines("Cannot register").length, 1, agent.output);
-  assertEquals([agent.output.includes(KEY), registering.registrations], [false, []]);
 });

@@ -6,7 +6,7 @@ import { ClosedFolder } from "../closed_folder.ts";
 import { FakeTime } from "../fake_time.ts";
 import { HeldLock } from "../held_lock.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { asRoot, onLinux } from "../only_on.ts";
+import { asRoot } from "../only_on.ts";
 import { openBelow } from "../open_below.ts";
 import { replaced } from "../replaced.ts";
 import { testsWith } from "../tests_with.ts";
@@ -92,50 +92,6 @@ onMachine.test("HealthFile's lock can be held by nobody who may only read, who s
   using ours = Deno.openSync(machine.file);
   assert(!ours.tryLockSync(false), "for users who may not open the other");
   next?.close();
-});
-
-/** An agent that seals itself; run apart, since the seal holds for good. */
-const SEALED = `
-import { HealthFile } from "${new URL("../../lib/state/health_file.ts", import.meta.url)}";
-import { sealProcess } from "${new URL("../../lib/sandbox/seal.ts", import.meta.url)}";
-const file = HealthFile.open(Deno.args, ${JSON.stringify(ABOUT)});
-// The runtime opens the pipe for signals with the first listener, and a sealed process may not.
-Deno.addSignalListener("SIGTERM", () => Deno.exit(2));
-await sealProcess();
-file.setSeal("sealed");
-file.accepted(3000);
-console.log("accepted");
-for await (const _ of Deno.stdin.readable) { /* until its end */ }
-file.close();
-`;
-
-onLinux.test("HealthFile goes on telling when the agent is sealed, in the folder of containers too", async () => {
-  const folder = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "health-" });
-  const program = Deno.makeTempFileSync({ suffix: ".js" });
-  Deno.writeTextFileSync(program, SEALED);
-  const config = new URL("../../deno.json", import.meta.url).pathname;
-  try {
-    const soonestMs = Date.now();
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-prompt", "--no-check", `--config=${config}`, program, folder],
-      ...{ stdin: "piped", stdout: "piped" },
-    }).spawn();
-    const reader = child.stdout.getReader();
-    await reader.read();
-    const { acceptedAtMs = 0, startedAtMs: _, ...about } = readHealth([folder]) ?? {};
-    const sealed = { intervalMs: 3000, seal: "sealed" };
-    assertEquals(about, { ...ABOUT, ...RUNNING, ...sealed, pid: child.pid });
-    assert(acceptedAtMs >= soonestMs && acceptedAtMs <= Date.now(), `${acceptedAtMs}`);
-    await child.stdin.close();
-    await reader.cancel();
-    assertEquals((await child.status).success, true);
-    assertEquals(readHealth([folder]), undefined, "it has stopped");
-    using _next = openHealth(folder);
-    assertEquals(readHealth([folder])?.pid, Deno.pid);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-    Deno.removeSync(program);
-  }
 });
 
 /** Runs something whose pauses do `act` instead of blocking the thread. */

@@ -275,31 +275,3 @@ async function fill(path: string): Promise<void> {
     // Full.
   }
 }
-
-inStore.test("StateFile is readable, and one write old at most, after 20 kills", async (store) => {
-  let told = 0;
-  for (let kill = 0; kill < 20; kill++) {
-    told = await writeUntilKilled(store.path, told);
-    const [number = NaN, ...problems] = store.read();
-    assert(number >= told, `${number} after ${told} was written: ${problems}`);
-    told = number;
-  }
-});
-
-/** Kills a writer at any moment after its first write; the last number that it told of. */
-async function writeUntilKilled(folder: string, before: number): Promise<number> {
-  const writer = new URL("state_writer.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", "--no-check", writer, folder],
-    ...{ stdout: "piped", stderr: "null" },
-  }).spawn();
-  let told = before;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    told = Number(chunk.trim().split("\n").at(-1));
-    timer ??= setTimeout(() => child.kill("SIGKILL"), Math.random() * 8);
-  }
-  await child.status;
-  clearTimeout(timer);
-  return told;
-}

@@ -151,32 +151,3 @@ Deno.test("a ping result is checked as the panel checks it, and against the cont
     [[of("1.5", 2), timeless], true],
   ] as Row[]);
 });
-
-Deno.test("results of newer probes have what their tasks permit, and that alone", () => {
-  const newer = [
-    { id: 1, name: "", type: "auto", target: "h", interval: 5 },
-    { id: 2, name: "", type: "dual", target: "h", interval: 5, reference: "r" },
-    { id: 3, name: "", type: "tcp", target: "h", interval: 5, reference: "r" },
-  ];
-  same(
-    (line) => {
-      const [id, ping_type, role] = line.split(" ");
-      const result = { ...PING_RESULT, task_id: Number(id), ping_type, ...role && { role } };
-      const options = { ...of("Nekomari", 2), tasks: newer };
-      return `${validatePingResult(JSON.stringify(result), options).violations.length}`;
-    },
-    cases(`
-1 icmp            → 0
-1 tcp             → 0
-2 tcp             → 0
-2 icmp reference  → 0
-3 tcp reference   → 0
-1 auto            → 1
-1 http            → 1
-1 icmp reference  → 1
-2 tcp reference   → 1
-3 icmp reference  → 1
-3 tcp main        → 1
-`),
-  );
-});

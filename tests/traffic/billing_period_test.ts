@@ -66,23 +66,6 @@ Deno.test("billingPeriodAt() uses local time", async () => {
   assertEquals(starts, ["2026-12-01", "2026-11-01"]);
 });
 
-Deno.test("advancePeriods() goes on with a later period that was seen, from the moment when it was", () => {
-  const passed = { sentBytes: 10, receivedBytes: 20 };
-  const november = { start: "2026-11-01", seenMs: 1_000, ...passed };
-  const december = { start: "2026-12-01", seenMs: 5_000, sentBytes: 70, receivedBytes: 80 };
-  const advance = (nowMs: number) =>
-    advancePeriods({ current: november, others: [december] }, {
-      start: december.start,
-      nowMs,
-      countedBytes: { sentBytes: 100, receivedBytes: 200 },
-      earlierForMs: 0,
-    });
-  const started = { ...december, seenMs: 4_999, sentBytes: 100, receivedBytes: 200 };
-  assertEquals(advance(4_999), { current: started, others: [november] });
-  assertEquals(advance(5_000), { current: december, others: [november] });
-  assertEquals(advance(5_001), { current: december, others: [november] });
-});
-
 Deno.test("advancePeriods() keeps the three latest other periods, each once", () => {
   const nothing = { sentBytes: 0, receivedBytes: 0 };
   const mark = (start: string) => ({ start, seenMs: 1_000, ...nothing });

@@ -114,20 +114,6 @@ Deno.test("MonthlyTraffic.collect() logs each change of the month, what was coun
   ]);
 });
 
-Deno.test("MonthlyTraffic.set() sets the total and continues from it", () => {
-  using world = new FakeMonth("2026-11-20T12:00:00");
-  assertEquals(world.month.set({ sentBytes: 1 }), false, "nothing is counted yet");
-  world.pass(100);
-  world.look();
-  assertEquals(world.month.set({ sentBytes: 7_000, receivedBytes: 14_000 }), true);
-  assertEquals(world.look(), ["2026-11-01", 7_000]);
-  world.pass(5);
-  world.start();
-  assertEquals(world.look(), ["2026-11-01", 7_005]);
-  world.month.set({ receivedBytes: 3 });
-  assertEquals(world.month.total(), { start: "2026-11-01", sentBytes: 7_005, receivedBytes: 3 });
-});
-
 Deno.test("MonthlyTraffic.restore() continues from a state that is restored during a run", () => {
   using world = new FakeMonth("2026-11-20T12:00:00", { bootedAt: "2026-01-01T00:00:00" });
   world.pass(1_000);

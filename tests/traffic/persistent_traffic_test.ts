@@ -199,15 +199,3 @@ inFolder.test("readTraffic() goes on from the state of the day of its options, a
   Deno.writeTextFileSync(`${folder.path}/month.state`, "x");
   assertStringIncludes(look().after, `; ${folder.path}/month.state is damaged; `);
 });
-
-inFolder.test("persistTraffic() has made its file when it returns, and leaves all other rows as they are", async (folder) => {
-  const { config } = monthly(folder);
-  const machine = machineOf(config, () => 1);
-  const { collectors, run } = await persistTraffic(config, machine, undefined);
-  assertEquals(Deno.statSync(`${folder.path}/month.state`).isFile, true);
-  assertEquals(trafficStateFile(config).read(), { value: undefined, problems: [] });
-  const others = collectors.filter((row) => machine.collectors.includes(row));
-  const { length } = machine.collectors;
-  assertEquals([others.length, collectors.length], [length - 1, length]);
-  await run(AbortSignal.abort());
-});

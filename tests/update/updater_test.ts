@@ -302,28 +302,11 @@ const ABORTS: readonly [
     ...world.parts(),
     onStep: (step: UpdateStep) => void (step === "fetched" && abort()),
   })],
-  ["while the agent does not report yet", "none", "updated", (world, abort) => {
-    let looks = 0;
-    return world.partsWith(() => {
-      if (++looks === 2) abort();
-      return { acceptedAtMs: undefined };
-    });
-  }],
   ["while the agent restarts", "open", "updated", (world, abort) => {
     const parts = world.parts();
     parts.agent.restart = () => {
       abort();
       return Promise.reject(new Error("ended by a signal"));
-    };
-    return parts;
-  }],
-  ["while a report is waited for", "open", "rolled back", (world, abort) => {
-    const parts = world.parts();
-    parts.agent.restart = async () => {
-      await parts.agent.start();
-      parts.agent.stop();
-      abort();
-      return true;
     };
     return parts;
   }],

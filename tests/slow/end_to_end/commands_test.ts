@@ -1,13 +1,7 @@
-import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { TempFolder } from "../../temp_folder.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
 import { patience } from "../../patience.ts";
-
-async function outcome(args: readonly string[]) {
-  await using agent = new AgentProcess(args);
-  const { code } = await agent.ends();
-  return { code, output: agent.output };
-}
 
 Deno.test("options without effect, lists that match nothing and a token for everybody are named in the log", async () => {
   using folder = new TempFolder();
@@ -23,17 +17,6 @@ Deno.test("options without effect, lists that match nothing and a token for ever
   await agent.says("variable AGENT_MAX_RETRIES has no effect");
   await agent.says(`--token-file ${path} can be read by all users`);
   await agent.stop();
-});
-
-Deno.test("--dry-run warns of what it was asked for in vain", async () => {
-  const args = ["--dry-run", "-i", "0.2", "--show-warning", "--include-nics", "nope9"];
-  const { code, output } = await outcome([...args, "--include-mountpoint", "/;/nope"]);
-  assertEquals(code, 0, output);
-  assertMatch(output, /^Measuring twice, 0\.2 s apart/m);
-  assertStringIncludes(output, "flag --show-warning has no effect");
-  assertMatch(output, / warning +agent: --include-nics nope9 matches no interface/);
-  assertMatch(output, /^Mount points, by \/proc\/self\/mountinfo$/m);
-  assertMatch(output, /^ {2}\/nope \(not mounted\) +left out/m);
 });
 
 Deno.test("demo reports this machine to a page of its own, also when its port is taken", async () => {

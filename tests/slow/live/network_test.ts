@@ -245,22 +245,6 @@ async function holds(panel: TestPanel, moved: () => Moved): Promise<Moved> {
   return report;
 }
 
-here.test(`an agent counts an interface once that is renamed${needed}`, async () => {
-  await withAgent(async (site, panel) => {
-    const { machine } = site;
-    const report = (name: string) => holds(panel, () => machine.movedBy("eth0", name));
-    makeMuchUsed(site, 3000);
-    site.container.ip("link", "set", "eth1", "netns", machine.name);
-    await report("eth1");
-    for (const [from, to] of [["eth1", "lan1"], ["lan1", "eth9"]] as const) {
-      machine.rename(from, to);
-      await nextReport(panel);
-      await report(to);
-    }
-    assertLess(3_000_000, machine.movedBy("eth9").sent);
-  });
-});
-
 /** An interface that has moved a lot in the container's network before it comes to the machine. */
 function makeMuchUsed({ container }: Site, count: number): void {
   container.ip("link", "add", "eth1", "type", "veth", "peer", "name", "far1");
@@ -318,12 +302,6 @@ here.test(`an agent counts interfaces that come later, go and return, and no tot
   });
 });
 
-/** Speeds since so many reports, the fastest one. */
-function fastest({ state }: TestPanel, reportsBefore: number): number {
-  const since = state.reports.slice(reportsBefore - state.counts.reports);
-  return Math.max(...since.map(({ value }) => Math.max(value.network.up, value.network.down)));
-}
-
 /** An interface of the machine to somebody outside who never answers, at a network of its own. */
 function layOutside(site: Site, name: string, net: string): void {
   const far = `far${name}`;
@@ -331,49 +309,6 @@ function layOutside(site: Site, name: string, net: string): void {
   site.outside.ip("link", "set", far, "up");
   site.machine.settle(name, net, 2);
 }
-
-here.test(`an agent counts on when two interfaces swap names${needed}`, async () => {
-  await withAgent(async (site, panel) => {
-    const { machine } = site;
-    layOutside(site, "eth1", "172.31.252");
-    layOutside(site, "eth2", "172.31.253");
-    machine.send(3000, "172.31.252.9");
-    await nextReport(panel, machine.movedBy("eth0", "eth1", "eth2"));
-    const { reports } = panel.state.counts;
-    for (let time = 0; time < 3; time++) {
-      machine.send(20, "172.31.253.9");
-      for (const [from, to] of [["eth1", "swap"], ["eth2", "eth1"], ["swap", "eth2"]] as const) {
-        machine.rename(from, to);
-      }
-      machine.send(20, "172.31.252.9");
-      await holds(panel, () => machine.movedBy("eth0", "eth1", "eth2"));
-    }
-    await nextReport(panel);
-    assertLess(3_000_000, machine.movedBy("eth1", "eth2").sent);
-    assertLess(fastest(panel, reports), 1_000_000);
-  });
-});
-
-here.test(`an agent counts an interface each time that it is made anew${needed}`, async () => {
-  await withAgent(async (site, panel) => {
-    const { machine, outside } = site;
-    await nextReport(panel);
-    const { reports } = panel.state.counts;
-    let gone: Moved = { sent: 0, received: 0 };
-    for (let time = 0; time < 5; time++) {
-      if (time > 0) machine.ip("link", "del", "eth1");
-      layOutside(site, "eth1", "172.31.252");
-      machine.send(1000, "172.31.252.9");
-      await holds(panel, () => plus(gone, machine.movedBy("eth0", "eth1")));
-      gone = plus(gone, machine.movedBy("eth1"));
-    }
-    assertLess(5_000_000, gone.sent);
-    // All that is sent at a time, within a tenth of a second.
-    assertLess(fastest(panel, reports), 10_000_000);
-    const far = [...outside.moved().keys()].filter((name) => name.startsWith("far"));
-    assertEquals(far, ["fareth1"]);
-  });
-});
 
 here.test(`an agent decides again about an interface that joins a bridge${needed}`, async () => {
   await withAgent(async (site, panel) => {
