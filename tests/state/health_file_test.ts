@@ -181,6 +181,8 @@ onMachine.test("HealthFile keeps what does not work, since when, and forgets it 
   ]);
   file.setProblem("state", undefined);
   assertEquals(machine.read()?.problems.map(({ part }) => part), ["ping"]);
+  file.setSeal("sealed");
+  assertEquals(machine.read()?.seal, "sealed");
 });
 
 const PANEL = { panel: "p", sinceMs: 1, failures: 1, probes: 0 };
