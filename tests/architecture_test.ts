@@ -270,7 +270,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "doctor/": [2961, 1428],
   "exporter/": [247, 239],
   "host/": [1400, 1624],
-  "io/": [120, 120],
+  "io/": [120, 114],
   "log/": [334, 455],
   "metrics/": [2753, 3512],
   "net/": [2266, 3037],
@@ -280,13 +280,13 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "remote/": [2807, 3412],
   "sandbox/": [1133, 1620],
   "service/": [2805, 3046],
-  "state/": [975, 1292],
+  "state/": [975, 1291],
   "traffic/": [621, 836],
   "update/": [798, 1309],
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 13_700;
+const OTHER_TESTS_BUDGET = 13_677;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {

@@ -27,21 +27,6 @@ Deno.test("a plugin that refuses the WebSocket is named in log and status, and n
   });
 });
 
-for (const fault of ["report-413", "report-500", "report-504"] as const) {
-  Deno.test(`reports that a plugin refuses are backed off from, and the log names the status: ${fault}`, async () => {
-    const args = ["--transport", "http", "--log-level", "debug"];
-    await withAgent({ args }, async (panel, agent) => {
-      await agent.says("First report accepted, by v2 POST");
-      await panel.setFault(panelFault(fault));
-      await agent.says(`status ${fault.slice(-3)}`);
-      await panel.setFault(undefined);
-      await agent.says(fault === "report-500" ? "The report works again" : "answers again");
-      // Reports of the interval end, and attempts with growing delays take their place.
-      assertEquals(agent.lines("Transport is none, was v2 POST: failed").length, 1, agent.output);
-    });
-  });
-}
-
 Deno.test("a result that makes the panel close the WebSocket with 1009 is cut and sent once more", async () => {
   await withAgent(
     { panel: { generation: "1.5" }, args: [REMOTE_CONTROL, "--reconnect-interval", "0.1"] },

@@ -44,10 +44,6 @@ Deno.test("TrafficRequestFile carries a request to the agent, and its answer bac
   });
 });
 
-Deno.test("TrafficRequestFile.open() returns undefined when there is no agent that takes requests", () => {
-  assertEquals(TrafficRequestFile.open("/nowhere"), undefined);
-});
-
 Deno.test("TrafficRequestFile takes no request from a text that is none", () => {
   inFolder((agent, _, path) => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => {

@@ -58,11 +58,6 @@ const furtherFaults = {
     calls: UPGRADES,
     playOnSocket: ({ webSocket }) => webSocket.close(1008, "blocked by a plugin"),
   },
-  /** Closes each WebSocket as a server does that goes down. */
-  "restart-1012": {
-    calls: UPGRADES,
-    playOnSocket: ({ webSocket }) => webSocket.close(1012, "service restart"),
-  },
   /** Takes no message of more than 128 KiB over a WebSocket: the library closes it with 1009. */
   "message-limit": {
     calls: UPGRADES,
@@ -72,12 +67,6 @@ const furtherFaults = {
       Reflect.set(receiver, "_maxPayload", 128 * 1024);
     },
   },
-  "report-413": { calls: calls.report, ...answering(htmlAnswer(413, proxyPage)) },
-  "report-500": {
-    calls: calls.report,
-    ...answering(jsonAnswer(500, { message: "plugin failed" })),
-  },
-  "report-504": { calls: calls.report, ...answering(htmlAnswer(504, proxyPage)) },
   /** Refuses basic info with the fields that old panels don't have. */
   "no-extra-columns": { calls: calls["basic info"], lacksNewerColumns: true },
   "upgrade-404": refusingUpgrades(404),
