@@ -261,32 +261,32 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1312, 1758],
-  "async/": [147, 153],
-  "cli/": [1973, 2631],
-  "config/": [1862, 1840],
-  "demo/": [1095, 762],
-  "diagnosis/": [804, 402],
-  "doctor/": [2961, 1428],
-  "exporter/": [247, 239],
-  "host/": [1400, 1624],
-  "io/": [120, 114],
-  "log/": [334, 455],
+  "agent/": [1312, 1763],
+  "async/": [147, 143],
+  "cli/": [1973, 2628],
+  "config/": [1863, 1848],
+  "demo/": [1095, 767],
+  "diagnosis/": [805, 404],
+  "doctor/": [2967, 1435],
+  "exporter/": [247, 244],
+  "host/": [1400, 1629],
+  "io/": [120, 119],
+  "log/": [334, 460],
   "metrics/": [2753, 3512],
   "net/": [2266, 3037],
-  "panel/": [3139, 3929],
+  "panel/": [3139, 3934],
   "parse/": [1544, 1877],
-  "probe/": [708, 1067],
+  "probe/": [708, 1072],
   "remote/": [2807, 3412],
   "sandbox/": [1133, 1620],
   "service/": [2805, 3046],
-  "state/": [975, 1291],
-  "traffic/": [621, 836],
-  "update/": [798, 1309],
+  "state/": [975, 1296],
+  "traffic/": [621, 841],
+  "update/": [798, 1314],
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 13_677;
+const OTHER_TESTS_BUDGET = 13693;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {

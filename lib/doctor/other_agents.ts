@@ -150,12 +150,10 @@ export async function otherProcesses(
       const isOther = first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
       if (at === -1 || isOther) return [];
       const given = `\0${words.join("\0")}\0${await read(`${proc}/${pid}/environ`)}`;
-      // Any user's process could name what is long, a device, or a file of root's.
-      const { uid } = attempt(() => Deno.statSync(`${proc}/${pid}`)) ?? { uid: null };
-      const isOwn = uid === 0 || uid === Deno.uid();
-      const files = [...isOwn ? given.matchAll(NAMED_FILES) : []].map(([, path = ""]) => path)
+      const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
         .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
-      const texts = await Promise.all(files.map(read));
+      const user = attempt(() => Deno.statSync(`${proc}/${pid}`));
+      const texts = files.map((path) => readAs(user, path));
       const has = (token: string) =>
         given.split("\0").some((word) =>
           word === token || word === `-t${token}` || word.endsWith(`=${token}`)
@@ -178,6 +176,18 @@ function usesFolder(descriptors: string, folders: readonly string[]): boolean {
     const target = attempt(() => Deno.readLinkSync(`${descriptors}/${name}`)) ?? "";
     return folders.some((folder) => target.startsWith(`${folder}/`));
   });
+}
+
+/**
+ * The text of a file that a process names, if that is an ordinary one which its user may read: any user's process
+ * could name what never ends, or a file of root's.
+ */
+function readAs(user: Deno.FileInfo | undefined, path: string): string {
+  const file = attempt(() => Deno.statSync(path));
+  if (!file?.isFile || file.size === 0 || file.size > MAX_BYTES) return "";
+  const bits = file.uid === user?.uid ? 0o400 : file.gid === user?.gid ? 0o040 : 0o004;
+  const mayRead = user?.uid === 0 || ((file.mode ?? 0) & bits) !== 0;
+  return mayRead ? attempt(() => Deno.readTextFileSync(path)) ?? "" : "";
 }
 
 /** Not synchronously: the command line of a process whose memory hangs is waited for without end. */
