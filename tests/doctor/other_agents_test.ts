@@ -75,9 +75,7 @@ inFolder.test("a token is known in each spelling, and a command line is read up 
     7: ["agent --token-file long"],
     8: ["agent --token-file roots"],
   });
-  Deno.writeTextFileSync(`${proc}/7/cwd/long`, `${TOKEN}\n`);
-  Deno.truncateSync(`${proc}/7/cwd/long`, 256 * 1024 + 1);
-  // Its user may not read it, though root may.
+  Deno.writeTextFileSync(`${proc}/7/cwd/long`, TOKEN + " ".repeat(256 * 1024));
   Deno.writeTextFileSync(`${proc}/8/cwd/roots`, TOKEN, { mode: 0o600 });
   if (Deno.uid() === 0) Deno.chownSync(`${proc}/8`, 12_345, 12_345);
   else Deno.removeSync(`${proc}/8`, { recursive: true });

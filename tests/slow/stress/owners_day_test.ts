@@ -6,6 +6,7 @@ import { Browser } from "../../test_panel/browser.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import { unless } from "../../only_on.ts";
 import { anonymousMb } from "./seen_process.ts";
+import { delay as rest } from "@std/async/delay";
 
 // Everything that remote control allows at the same time, and what the agent takes for it.
 
@@ -17,8 +18,6 @@ const REST_MS = 60_000;
 const OUTPUT_BYTES = 4 * 1024 * 1024;
 
 const lack = new Programs().find("script", Deno.env.get("PATH") ?? "") === undefined;
-
-const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 unless(lack ? "no script" : undefined).test(
   "32 terminals, 64 commands of 4 MiB and 1,000 file orders at once are bounded together",
