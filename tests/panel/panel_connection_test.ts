@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { PanelAccess } from "../../lib/panel/authentication.ts";
+import { SystemResolver } from "../../lib/net/dns.ts";
 import { withRawServer } from "../net/raw_server.ts";
 import { realUntil } from "../real_deadline.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
@@ -7,6 +8,7 @@ import { PanelConnection } from "../../lib/panel/panel_connection.ts";
 import { failureOf, PanelError } from "../../lib/panel/panel_error.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { panelFault } from "../test_panel/faults.ts";
+import { USER_AGENT } from "../../lib/version.ts";
 import { ReportingOwner } from "./reporting_owner.ts";
 
 const config = configOf(["--interval", "0.1"]);
@@ -42,6 +44,35 @@ for (const fault of [undefined, panelFault("websocket-refused")]) {
     await running;
   });
 }
+
+Deno.test("PanelConnection sends the headers of the configuration with each request, and the token where it says", async () => {
+  const seen: string[] = [];
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const { headers, method } = request;
+    const own = ["x-door", "user-agent", "authorization"].map((name) => headers.get(name));
+    seen.push([method, ...own, new URL(request.url).search].join(" "));
+    return new Response("", { status: 404 });
+  });
+  const node = { endpoint: `http://panel.test:${server.addr.port}`, token: "t" };
+  const lookUp = () => Promise.resolve(["127.0.0.1"]);
+  const options = { ...config, headers: [["x-door", "open"]], tokenIn: "header" } as const;
+  const system = new SystemResolver({ lookUp, lookUpHosts: lookUp });
+  const connection = new PanelConnection(node, options, [], system);
+  const { clientV1, clientV2, opener, transfers } = connection;
+  const sink = { lengthBytes: 1, write: () => Promise.resolve() };
+  const calls = [
+    () => clientV1.fetchTasks(signal),
+    () => clientV2.pull(signal),
+    () => opener.open({ version: 2 }, signal),
+    () => opener.open({ terminal: "t" }, signal),
+    () => transfers.receive({ id: "i", token: "t" }, sink, signal),
+  ];
+  for (const call of calls) await assertRejects(call, Error);
+  connection.close();
+  const sent = `open ${USER_AGENT} Bearer t `;
+  const methods = ["GET", "POST", "GET", "GET", "POST"];
+  assertEquals(seen, methods.map((it, index) => `${it} ${sent}${index === 3 ? "?id=t" : ""}`));
+});
 
 /** A connection that reaches no panel, and what its observer hears. */
 function observed(node: PanelAccess) {

@@ -332,6 +332,15 @@ Deno.test("buildSeccompFilter() lets sockets of four kinds be made, and no other
   }
 });
 
+Deno.test("buildSeccompFilter() lets limits be read and not be set", () => {
+  for (const [architecture, number] of [["amd64", 302], ["arm64", 261]] as const) {
+    assertEquals(answer(architecture, { number, args: [0, 7, 0, 0x7fff0000] }), ALLOW);
+    for (const pointer of [1n, 0x7fff00000000n, 1n << 40n]) {
+      assertEquals(answer(architecture, { number, args: [0, 7, pointer, 0] }), EPERM);
+    }
+  }
+});
+
 Deno.test("buildSeccompFilter() ends with an answer for any call", () => {
   fc.assert(fc.property(
     fc.constantFrom(...ARCHITECTURES),
