@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1312, 1763],
+  "agent/": [1314, 1775],
   "async/": [147, 143],
   "cli/": [1973, 2628],
   "config/": [1863, 1848],
@@ -277,7 +277,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "panel/": [3139, 3964],
   "parse/": [1544, 1877],
   "probe/": [708, 1072],
-  "remote/": [2807, 3412],
+  "remote/": [2806, 3412],
   "sandbox/": [1133, 1628],
   "service/": [2805, 3046],
   "state/": [975, 1296],

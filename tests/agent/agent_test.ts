@@ -233,6 +233,19 @@ withWorld.test("Agent.run() looks for its addresses once the panel has answered,
   });
 });
 
+withWorld.test("Agent.run() ends a search for addresses that nothing answers", async (world) => {
+  let isEnded = false;
+  world.addresses = (signal) =>
+    new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        isEnded = true;
+        reject(signal.reason);
+      })
+    );
+  await world.live((time) => time.run(1000));
+  assertEquals(isEnded, true);
+});
+
 withWorld.test("Agent.run() sends the cores that there are at each basic info", async (world) => {
   await world.live(async (time) => {
     await time.run(1000);
