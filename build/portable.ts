@@ -49,7 +49,7 @@ export async function writePortable(script: string, folder: string): Promise<str
  * of the whole file: of one that was cut off a Deno says no more than that it can't parse it.
  */
 function portableHead(bytes: number): string {
-  // Its own warnings, of which a name server can cause any number, pass by the limits of the log.
+  // Without the runtime's own warnings: a name server can cause any number, and the log does not limit them.
   const quiet = ["--quiet", "--no-config", "--no-lock", "--ext=js"];
   const flags = [...PERMISSIONS, NO_CODE_CACHE, ...quiet].join(" ");
   const commands = [

@@ -46,7 +46,9 @@ export async function runAgent(config: Config, options: RunOptions): Promise<voi
   // A sealed process can't start another one, and without it has no names and no pings.
   agent.shell?.ended.then(() =>
     lost.abort(
-      new Error("Cannot go on: the helper shell has ended; the service starts the agent again"),
+      new Error(
+        "Cannot go on: the helper shell has ended \u2192 start the agent again, if no service does",
+      ),
     )
   );
   // The first snapshot opens the files that later ones read, and sees what they see.

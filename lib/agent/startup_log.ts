@@ -92,7 +92,7 @@ export function logSeal(seal: Seal | undefined): void {
   else log.warning(text, values);
 }
 
-/** What to do about options that match nothing. */
+/** Advice on options that match nothing. */
 export const FILTER_ACTIONS = {
   network: "correct --include-nics or --exclude-nics by the names that `ip link` shows",
   disk: "correct --include-mountpoint by the paths that `findmnt` shows",

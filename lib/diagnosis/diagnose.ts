@@ -40,9 +40,9 @@ export const TOKEN_LENGTH = 22;
 export const LOOK = "run `komari-agent-deno doctor` to check each step";
 
 /** Most of Cloudflare's addresses for sites, and the ports that it forwards. */
-const CLOUDFLARE =
+const CLOUDFLARE_ADDRESSES =
   /^(?:104\.(?:1[6-9]|2[0-7])|172\.(?:6[4-9]|7[01])|188\.114|162\.159|2606:4700)[.:]/;
-const FORWARDED: ReadonlySet<number> = new Set(
+const FORWARDED_PORTS: ReadonlySet<number> = new Set(
   [80, 443, 2052, 2053, 2082, 2083, 2086, 2087, 2095, 2096, 8080, 8443, 8880],
 );
 
@@ -116,7 +116,7 @@ const TESTS: Readonly<Record<string, (failure: Failure) => boolean>> = {
   // The addresses that proxies of this machine give in place of real ones.
   "fake address": ({ address }) => /^198\.1[89]\./.test(address),
   "not forwarded": ({ address, way }) =>
-    CLOUDFLARE.test(address) && !FORWARDED.has(portOf(way.url)),
+    CLOUDFLARE_ADDRESSES.test(address) && !FORWARDED_PORTS.has(portOf(way.url)),
   variable: ({ way }) => way.token.isVariable,
   odd: ({ way }) => way.token.odd !== undefined,
   UUID: ({ way }) => way.token.isUuid,

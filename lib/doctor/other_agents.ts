@@ -153,7 +153,7 @@ export async function otherProcesses(
       const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
         .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
       const user = attempt(() => Deno.statSync(`${proc}/${pid}`));
-      const texts = files.map((path) => readAs(user, path));
+      const texts = await Promise.all(files.map((path) => readAs(user, path)));
       const has = (token: string) =>
         given.split("\0").some((word) =>
           word === token || word === `-t${token}` || word.endsWith(`=${token}`)
@@ -179,18 +179,21 @@ function usesFolder(descriptors: string, folders: readonly string[]): boolean {
 }
 
 /**
- * The text of a file that a process names, if that is an ordinary one which its user may read: any user's process
- * could name what never ends, or a file of root's.
+ * Reads a file that a process names, if the user of the process may read it; empty for one without a length,
+ * as devices and kernel files, and for a long one.
  */
-function readAs(user: Deno.FileInfo | undefined, path: string): string {
-  const file = attempt(() => Deno.statSync(path));
+async function readAs(user: Deno.FileInfo | undefined, path: string): Promise<string> {
+  const file = await Deno.stat(path).catch(() => undefined);
   if (!file?.isFile || file.size === 0 || file.size > MAX_BYTES) return "";
   const bits = file.uid === user?.uid ? 0o400 : file.gid === user?.gid ? 0o040 : 0o004;
   const mayRead = user?.uid === 0 || ((file.mode ?? 0) & bits) !== 0;
-  return mayRead ? attempt(() => Deno.readTextFileSync(path)) ?? "" : "";
+  return mayRead ? await read(path) : "";
 }
 
-/** Not synchronously: the command line of a process whose memory hangs is waited for without end. */
+/**
+ * Not synchronously: reading the command line of a process whose memory hangs, or a file of a server that
+ * does, never ends.
+ */
 async function read(path: string): Promise<string> {
   try {
     const { isFile } = await Deno.stat(path);

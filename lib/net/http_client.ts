@@ -34,6 +34,7 @@ interface Connection extends DialResult {
  */
 const IDLE_MS = 115_000;
 const IDLE_LIMIT = 4;
+
 /**
  * An HTTP/1.1 client with keep-alive and bounded responses, over the same dialer as WebSockets.
  */

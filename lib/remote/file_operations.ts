@@ -1,7 +1,7 @@
 import { accountNames } from "../parse/passwd.ts";
 import { createPrivateFile, isSameFile, openForWriting, targetOf } from "./regular_file.ts";
 import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
-import type { FolderReader } from "./folder_reader.ts";
+import { type FolderReader, S_IFMT } from "./folder_reader.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
@@ -236,8 +236,7 @@ function modeText(mode: number): string {
   return (TYPE_LETTERS.get(mode & S_IFMT) ?? "-") + letters.join("");
 }
 
-/** The bits of a mode that say what kind of file it is, and `ls -l`'s letters for them. */
-const S_IFMT = 0o170000;
+/** `ls -l`'s letters for the kinds of files. */
 const TYPE_LETTERS: ReadonlyMap<number, string> = new Map([
   [0o040000, "d"],
   [0o120000, "l"],

@@ -17,7 +17,7 @@ export interface FolderEntry {
   readonly isFile: boolean;
 }
 
-/** What is known of an entry by its own name. */
+/** Metadata of an entry; of a link, not of its target. */
 export type LookedAt = Pick<
   Deno.FileInfo,
   "mode" | "isSymlink" | "uid" | "gid" | "size" | "mtime"
@@ -54,7 +54,7 @@ const STATX = {
 } as const;
 
 /** The bits of a mode that say what kind of file it is, and those of a link. */
-const S_IFMT = 0o170000;
+export const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
 
 /** Fields of `struct dirent` of 64-bit Linux, and kinds of entries. */

@@ -6,7 +6,7 @@ import type { Downloads } from "./download.ts";
 
 /** How a server that can't be reached looks, as GitHub does from behind some networks. */
 const UNREACHED = /: Cannot (?:connect|resolve|start TLS)|no answer within/;
-/** What to do about it. */
+/** Advice where a server of releases can't be reached. */
 export const MIRROR_ADVICE = "if this machine can't reach that server, name a mirror: --mirror URL";
 
 /**
