@@ -57,9 +57,9 @@ async function main(): Promise<number> {
   const secrets: string[] = [];
   const { logFormat, language } = requestedOutput(sources);
   let inLanguage = await translator(language);
-  const stop = listenForStop();
+  const signal = listenForStop();
   const context: CommandContext = {
-    ...stop,
+    signal,
     env: sources.env,
     secrets,
     inLanguage: (english) => inLanguage(english),
@@ -87,7 +87,7 @@ async function main(): Promise<number> {
     const run = await commandOf(config);
     return await run(config, context);
   } catch (error) {
-    if (isCausedBy(error, stop.signal)) return EXIT.interrupted;
+    if (isCausedBy(error, signal)) return EXIT.interrupted;
     const text = redactSecrets(explainError(error), secrets);
     if (logFormat === "text") printError(inLanguage(text));
     else {

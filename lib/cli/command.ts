@@ -8,8 +8,6 @@ import type { ImportedSettings } from "../service/official_options.ts";
 export interface CommandContext {
   /** Aborts when the program is asked to end. */
   readonly signal: AbortSignal;
-  /** Whether it was asked to end so that its service starts it again. */
-  isRestart(): boolean;
   readonly env: Readonly<Record<string, string>>;
   /** Texts that are never logged; a command adds those that it learns. */
   readonly secrets: string[];

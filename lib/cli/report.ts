@@ -7,7 +7,6 @@
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
 import { runtimeFolders } from "../state/paths.ts";
-import { RESTART_EXIT_CODE } from "../host/this_program.ts";
 import { getLogger } from "../log/log.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
 import { logToStandardError, logUnhandledErrors, printError } from "./output.ts";
@@ -29,7 +28,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
   }
   await context.runAgent(config, { ...supportedPlatform(), signal, secrets });
   getLogger("agent").info("Stopped");
-  return context.isRestart() ? RESTART_EXIT_CODE : 0;
+  return 0;
 }
 
 /**

@@ -25,7 +25,7 @@ import {
 } from "../state/update_state.ts";
 import { getLogger } from "../log/log.ts";
 import { currentSystem } from "../service/target_system.ts";
-import { AgentProcess, agentService, serviceNames } from "../update/agent_process.ts";
+import { AgentProcess, agentService } from "../update/agent_process.ts";
 import { Downloads } from "../update/download.ts";
 import { ProgramFiles } from "../update/program_files.ts";
 import { findRelease, type FoundRelease, type ReleaseQuery } from "../update/releases.ts";
@@ -85,7 +85,7 @@ async function updateNow(
   const path = await Deno.realPath(program.path);
   const source = releaseSource(config);
   const system = currentSystem({ env, printLine: () => {} });
-  const service = agentService(path, serviceNames(path, config.serviceName), system);
+  const service = agentService(path, config.serviceName, system);
   if (service?.pinned) {
     throw new Error(
       `Cannot update: the service is pinned to version ${service.pinned}; \`install --unset pin\` ` +
@@ -103,12 +103,7 @@ async function updateNow(
     target: thisTarget(program),
     files: new ProgramFiles(path),
     state,
-    agent: new AgentProcess({
-      path,
-      folders: runtimeFolders(config),
-      service,
-      tools: system.tools,
-    }),
+    agent: new AgentProcess({ folders: runtimeFolders(config), service, tools: system.tools }),
     downloads: new Downloads(config),
     onStep(step, fields) {
       const isBad = step === "rolling back" || step === "rolled back";

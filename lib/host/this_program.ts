@@ -54,9 +54,3 @@ function startsAsScript(path: string): boolean {
     return file.readSync(bytes) === 2 && new TextDecoder().decode(bytes) === "#!";
   }) ?? false;
 }
-
-/** Asks an agent to exit so that its service restarts it. */
-export const RESTART_SIGNAL = "SIGUSR2";
-
-/** Exit code after {@linkcode RESTART_SIGNAL}: some services restart only failed programs. */
-export const RESTART_EXIT_CODE = 75;

@@ -22,9 +22,9 @@ export interface UpdatedAgent {
   /** Its health file; `undefined` when there is none. */
   health(): Health | undefined;
   /** @throws {Error} When the agent would not come back after a restart. */
-  requireRestart(health: Health, signal: AbortSignal): Promise<void>;
-  /** Restarts it from the program file; `false` where none runs. @throws {Error} When that fails. */
-  restart(signal: AbortSignal): Promise<boolean>;
+  requireRestart(health: Health): void;
+  /** Restarts it from the program file. @throws {Error} When that fails. */
+  restart(signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -259,8 +259,8 @@ export class TrialRun {
       return health?.isRunning === true && health.version !== to;
     };
     if (runs()) return;
-    if (!await agent.restart(signal)) return;
-    // So that `status` finds it at once. A supervisor may take longer, and nothing depends on it.
+    await agent.restart(signal);
+    // So that `status` finds it at once; nothing depends on it.
     const end = performance.now() + RESTART_TIMEOUT_MS;
     while (!runs() && performance.now() < end) await delay(POLL_INTERVAL_MS, { signal });
   }

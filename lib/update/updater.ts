@@ -76,7 +76,7 @@ export async function performUpdate(
 async function requireHealthyAgent(agent: UpdatedAgent, signal: AbortSignal): Promise<void> {
   const health = agent.health();
   if (health?.isRunning !== true) return;
-  await agent.requireRestart(health, signal);
+  agent.requireRestart(health);
   const end = performance.now() + HEALTH_TIMEOUT_MS;
   while (!isReporting(agent.health())) {
     if (performance.now() >= end) {

@@ -27,7 +27,6 @@ export class FakeContext implements CommandContext {
   /** Other tests run in this process. */
   readonly runAgent = runAgent;
   readonly giveUpRoot = (): void => {};
-  readonly isRestart = (): boolean => false;
   readonly inLanguage = (english: string): string => english;
   readonly print = (text: string): void => void (this.printed += text);
   readonly printError = (_line: string): void => {};

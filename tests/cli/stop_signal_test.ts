@@ -33,8 +33,7 @@ class FakeSignals implements Disposable {
   }
 
   state() {
-    const { signal, isRestart } = this.#stop;
-    return { stopped: signal.aborted, restart: isRestart(), exits: this.#exits };
+    return { stopped: this.#stop.aborted, exits: this.#exits };
   }
 
   [Symbol.dispose](): void {
@@ -45,17 +44,11 @@ class FakeSignals implements Disposable {
 
 Deno.test("listenForStop() exits at once at a second signal after a second", () => {
   using repeated = new FakeSignals();
-  assertEquals(repeated.state(), { stopped: false, restart: false, exits: 0 });
+  assertEquals(repeated.state(), { stopped: false, exits: 0 });
   repeated.send("SIGINT", 5000);
   repeated.send("SIGINT", 1);
   repeated.send("SIGTERM", 998);
-  assertEquals(repeated.state(), { stopped: true, restart: false, exits: 0 });
+  assertEquals(repeated.state(), { stopped: true, exits: 0 });
   repeated.send("SIGINT", 1);
-  assertEquals(repeated.state(), { stopped: true, restart: false, exits: 1 });
-});
-
-Deno.test("listenForStop() knows a restart from an end", () => {
-  using signals = new FakeSignals();
-  signals.send("SIGUSR2");
-  assertEquals(signals.state(), { stopped: true, restart: true, exits: 0 });
+  assertEquals(repeated.state(), { stopped: true, exits: 1 });
 });

@@ -197,7 +197,7 @@ Deno.test("updateProgram() refuses to update beside another update", async () =>
   await requireRefusal("another update is in progress", { prepare });
 });
 
-Deno.test("updateProgram() refuses to update a service that is pinned or runs something else, unless it is another program's", async () => {
+Deno.test("updateProgram() refuses to update a service that is pinned or runs this update, unless it is another program's", async () => {
   let record: object = {};
   using _record = withTexts((path) =>
     path.endsWith("/agent/install.json") ? JSON.stringify(record) : undefined
@@ -219,8 +219,7 @@ Deno.test("updateProgram() refuses to update a service that is pinned or runs so
   assertEquals([code, text.startsWith("Version 999.0.0 replaced")], [0, true]);
   // Its agent is known by the runtime folder of the service.
   using _agent = openHealth(runtime.path);
-  const running = `the running agent (process ${Deno.pid}) does not run /`;
-  await requireRefusal(running, { prepare: pinnedBy(undefined, "") });
+  await requireRefusal("from within the agent's own service", { prepare: pinnedBy(undefined, "") });
 });
 
 Deno.test("updateProgram() goes back to an older version where it is asked for, and says what that means", async () => {

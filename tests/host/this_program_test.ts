@@ -1,11 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  isInContainerImage,
-  RESTART_EXIT_CODE,
-  RESTART_SIGNAL,
-  thisProgram,
-  thisTarget,
-} from "../../lib/host/this_program.ts";
+import { isInContainerImage, thisProgram, thisTarget } from "../../lib/host/this_program.ts";
 import { replaced } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { onLinux } from "../only_on.ts";
@@ -61,8 +55,4 @@ console.log(JSON.stringify({ ...program, open }));`;
     const found = JSON.parse(await denoOutput("run -A --no-check --no-config", [path]));
     assertEquals(found, { form, path: Deno.realPathSync(path), open: 0 });
   }
-});
-
-Deno.test("an agent is restarted by what services and earlier versions expect", () => {
-  assertEquals([RESTART_SIGNAL, RESTART_EXIT_CODE], ["SIGUSR2", 75]);
 });

@@ -52,13 +52,10 @@ export class FakeAgent implements UpdatedAgent {
     }
   }
 
-  requireRestart(): Promise<void> {
-    return Promise.resolve();
-  }
+  requireRestart(): void {}
 
-  async restart(): Promise<boolean> {
+  async restart(): Promise<void> {
     this.restarts++;
     await this.start();
-    return true;
   }
 }

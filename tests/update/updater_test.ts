@@ -241,8 +241,10 @@ withWorld.test("performUpdate() downloads nothing where the running agent does n
   // One to know whether it runs, and then one each half second for a minute, the last one at its end.
   assertEquals(looks, 122);
   const parts = world.parts();
-  parts.agent.requireRestart = () => Promise.reject(new Error("it runs at a terminal"));
-  await assertRejects(() => performNow(parts), Error, "it runs at a terminal");
+  parts.agent.requireRestart = () => {
+    throw new Error("it is no service");
+  };
+  await assertRejects(() => performNow(parts), Error, "it is no service");
   assertEquals(world.server.requestedPaths, [...LISTS, ...LISTS]);
   // An agent that has ended leaves its health behind: the file is replaced alone.
   const ended = world.partsWith(() => ({ isRunning: false, acceptedAtMs: undefined }));
@@ -259,10 +261,9 @@ const BROKEN: readonly [words: string, prepare: (parts: Parts) => void][] = [
     agent.restart = () => Promise.reject(new Error("no such service"));
   }],
   ["the agent can't be restarted: it did not start", ({ agent }) => {
-    const restart = async () => (await agent.start(), true);
     agent.restart = () => {
       agent.stop();
-      agent.restart = restart;
+      agent.restart = () => agent.start();
       return Promise.reject(new Error("it did not start"));
     };
   }],
@@ -328,7 +329,6 @@ const ABORTS: readonly [
         abort();
         return Promise.reject(new Error("ended by a signal"));
       };
-      return true;
     };
     return parts;
   }],

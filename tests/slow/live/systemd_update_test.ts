@@ -104,30 +104,6 @@ here.test("the timer's unit updates what was installed on a real systemd, and ta
     assertEquals(panel.state.violations, []);
   }));
 
-here.test("an agent that nobody would start again is left alone on a real systemd", () =>
-  inWorld(async (world) => {
-    const { panel, machine, releases, newer } = world;
-    releases.publish("1.3.0", newer);
-    const path = "/opt/own/agent";
-    await machine.run(`mkdir -p /opt/own && cp ${PROGRAM} ${path}`);
-    const line = `${path} -e ${panel.url} --ip-services off </dev/null >/dev/null 2>&1 &`;
-    const pid = `${path} health --json | sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p'`;
-    // From the shell of a user who has gone, and left behind by a service that goes on.
-    for (
-      const start of [line, `systemd-run --quiet -E AGENT_TOKEN sh -c '(${line}) && sleep 1000'`]
-    ) {
-      await machine.run(start, { AGENT_TOKEN: panel.token });
-      await machine.comes(`${path} health`);
-      const source = `--update-url ${releases.url} --update-key ${releases.keys.publicKey}`;
-      const update = `${path} update --now ${source}`;
-      const { code, output } = await machine.tries(update);
-      assertEquals(code, 1, output);
-      assertStringIncludes(output, "belongs to no service");
-      await machine.run(`${path} health && kill $(${pid})`);
-      await machine.comes(`! ${path} health`);
-    }
-  }));
-
 /** Releases as the workflow makes them, on a mirror that passes on nothing but their files. */
 class Mirror implements AsyncDisposable {
   readonly keys = new ReleaseKeys();
