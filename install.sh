@@ -28,11 +28,11 @@ usage() {
   sh install.sh -e https://panel.example.com --auto-discovery KEY
 
 此脚本的选项：
-  --install-version V          安装该版本而不是最新版本；之后从它继续更新
+  --install-version V          安装该版本而不是最新版本；之后从该版本继续更新
   --pin                        固定在安装的版本，不再更新
   --mirror PREFIX              加在每个 GitHub 地址之前，更新时也是如此
   --install-ghproxy PREFIX     同上，官方脚本的名称
-  --install-no-mirror          无需任何操作：不指定就不使用镜像
+  --install-no-mirror          无作用：不指定镜像就不使用
   --portable                   用于已安装的 Deno 的构建，例如在 Alpine 上
   --token-file -               从标准输入读取令牌
   -h, --help                   显示此帮助
@@ -62,7 +62,7 @@ Options of this script:
   --pin                        stay at the version that is installed, without updates
   --mirror PREFIX              put before every GitHub address, for updates too
   --install-ghproxy PREFIX     the same, by the official script's name
-  --install-no-mirror          nothing to do: no mirror is used unless one is named
+  --install-no-mirror          no effect: without a name there is no mirror
   --portable                   the build for an installed Deno, as on Alpine
   --token-file -               read the token from standard input
   -h, --help                   show this help
@@ -101,7 +101,7 @@ chinese() {
     s|^Cannot download \([^ ]*\): \(.*\); is the mirror right? without --mirror, .*$|无法下载 \1：\2；镜像地址对吗？不加 --mirror 则直接从 GitHub 下载|
     s|^Cannot download \([^ ]*\): \(.*\)$|无法下载 \1：\2|
     s|^Cannot use \(.*\): it has more than \(.*\) bytes$|无法使用 \1：它超过 \2 字节|
-    s|^Cannot use \(.*\): the answer is an HTML page; is the mirror right?$|无法使用 \1：应答是 HTML 页面；镜像地址对吗？|
+    s|^Cannot use \(.*\): the answer is an HTML page; is the mirror right?$|无法使用 \1：响应是 HTML 页面；镜像地址对吗？|
     s|^Cannot use \(.*\): it has only \(.*\) bytes$|无法使用 \1：它只有 \2 字节|
     s|^Cannot use \(.*\): it is not a program for this system$|无法使用 \1：它不是此系统的程序|
     s|^Cannot use \(.*\): its SHA-256 is \(.*\), and should be \(.*\)$|无法使用 \1：它的 SHA-256 是 \2，应为 \3|

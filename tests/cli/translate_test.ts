@@ -56,7 +56,7 @@ TLSv1.3, issued by an authority, valid for 80 days more, for a.example, b.exampl
 Note: --token-file /x can be read by all users of this machine; run chmod o= on it
 → 注意：--token-file /x 可被本机的所有用户读取；请对它执行 chmod o=
 IPv4 absent: no service answered, IPv6 absent: no interface has a public address
-→ IPv4：无（没有查询服务应答）；IPv6：无（没有网卡有公网地址）
+→ IPv4：无（没有查询服务响应）；IPv6：无（没有网卡有公网地址）
 /sys, /a/b, … (17 in all)
 → /sys、/a/b 等（共 17 个）
 network traffic: Cannot read /x: Too many open files; uptime: Cannot read /y: no such file
