@@ -38,7 +38,7 @@ const END = "<!-- /repository -->";
 
 /** What to do as long as the commands have the placeholder. */
 const ADVICE: Readonly<Record<Language, string>> = {
-  en: `In the commands, put this repository's name on GitHub in place of \`${PLACEHOLDER}\`.`,
+  en: `In the commands, replace \`${PLACEHOLDER}\` with this repository's name on GitHub.`,
   zh: `请把命令中的 \`${PLACEHOLDER}\` 换成本仓库在 GitHub 上的名称。`,
 };
 

@@ -46,14 +46,14 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   "demo": {
     group: "run",
-    help: "try it without a panel",
+    help: "try the agent without a panel",
     details: "Starts a small panel on this machine, reports to it, and shows all values on a page.",
     example: "demo --port 8080",
   },
   "install": {
     group: "run",
     args: "-e URL --token-file FILE [OPTIONS]",
-    help: "install it as a service (systemd, OpenRC or launchd)",
+    help: "install the agent as a service (systemd, OpenRC or launchd)",
     details:
       "Writes the options into the service's configuration. Run it again to change options or the version.",
     example: "install -e https://panel.example.com --token-file FILE --gpu",
@@ -74,7 +74,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
     group: "look",
     help: "show whether the agent reports, and what it does",
     details:
-      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts its reports and nothing else is wrong, else 1.",
+      "Shows version, panel, transport, the last report, failures, probes, memory, seal and service. The exit code is 0 if the panel accepts the agent's reports and nothing else is wrong, else 1.",
     example: "status --json",
   },
   "doctor": {

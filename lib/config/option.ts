@@ -139,7 +139,7 @@ export class OptionRows {
     usage: string,
     noEffect = "this agent has no such function",
   ): Option<string | boolean> {
-    const help = "Of the official agent";
+    const help = "Option of the official agent";
     return / [A-Z]+$/.test(usage)
       ? this.text(usage, help, { noEffect })
       : this.toggle(usage, help, { noEffect });

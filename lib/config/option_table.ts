@@ -116,7 +116,7 @@ export const OPTIONS = {
   ),
   reconnectIntervalSeconds: connection.number(
     "-c, --reconnect-interval SECONDS",
-    "Longest wait before the second reconnection attempt; later waits are longer",
+    "Upper limit of the wait before the second reconnection attempt; rises with later attempts",
     { initial: 2, min: 0.1, max: 86_400 },
   ),
   preferFamily: connection.choice(
@@ -159,7 +159,7 @@ export const OPTIONS = {
   ),
   anyCertificate: connection.toggle(
     "-u, --ignore-unsafe-cert",
-    "Trust any certificate; insecure: anyone in between can read the token",
+    "Trust any certificate; insecure: anyone between agent and panel can read the token",
   ),
   intervalSeconds: reports.number("-i, --interval SECONDS", "Time between two reports", {
     initial: undefined,
@@ -169,7 +169,7 @@ export const OPTIONS = {
   }),
   metrics: reports.checked<ListenAddress | undefined>(
     "--metrics ADDRESS:PORT",
-    "Serve metrics for Prometheus here; a port alone listens on 127.0.0.1",
+    "Serve metrics for Prometheus at this address; a port alone listens on 127.0.0.1",
     { commands: "agent", initial: undefined, parse: parseListenAddress, initialText: "off" },
   ),
   allowLocalProbes: reports.toggle(
@@ -226,7 +226,8 @@ export const OPTIONS = {
     {
       tags: ["root"],
       parse: parseStateFolder,
-      initialText: "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's",
+      initialText:
+        "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's state folder",
     },
   ),
   upBytes: month.checked<number | undefined>(
@@ -267,7 +268,10 @@ export const OPTIONS = {
     "--disable-web-ssh",
     "Turn remote control off, as in the official agent; wins over --enable-remote-control",
   ),
-  disableRemoteFiles: remote.toggle("--disable-remote-files", "Remote control without files"),
+  disableRemoteFiles: remote.toggle(
+    "--disable-remote-files",
+    "Don't let remote control manage files",
+  ),
   allowDowngrade: remote.toggle("--allow-downgrade", "Let remote control install an older version"),
   execTimeoutMinutes: remote.number(
     "--exec-timeout MINUTES",
@@ -291,7 +295,7 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "Show everything left out (--dry-run), or all checks (doctor)",
+    "Also show what does not count (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
@@ -334,7 +338,7 @@ export const OPTIONS = {
   }),
   unset: install.checked<readonly string[]>(
     "--unset NAME",
-    "Return an option or a saved proxy to its default, by its flag, variable or key; repeatable",
+    "Return an option to its default, or remove a saved proxy; NAME is its flag, variable or key; repeatable",
     { separator: ",", repeats: true, initial: [], parse: parseUnset },
   ),
   keepState: install.toggle(
@@ -361,7 +365,7 @@ export const OPTIONS = {
   }),
   updateUrl: updates.text(
     "--update-url URL",
-    "Folder of the newest release's files",
+    "URL of the folder with the newest release's files",
     { tags: ["root", "release"], parse: parseEndpoint, initialText: "the project's releases" },
   ),
   updateKey: updates.text("--update-key KEY", "Public key of the releases at --update-url", {
@@ -376,7 +380,7 @@ export const OPTIONS = {
   ),
   installVersion: updateFlags.text(
     "--install-version VERSION",
-    "This version instead of the newest; may be older",
+    "Install this version instead of the newest; may be older than the installed one",
     { parse: parseVersion, initialText: "the newest" },
   ),
   check: updateFlags.toggle("--check", "Only check for a newer version"),
@@ -386,7 +390,7 @@ export const OPTIONS = {
     "Port of the demo's page; if in use, the next free one",
     { initial: 25774, min: 1, max: 65535, whole: true },
   ),
-  fault: demo.text("--fault NAME", "A fault of the demo's panel; --fault help lists all"),
+  fault: demo.text("--fault NAME", "Simulate a fault of the demo's panel; --fault help lists all"),
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
