@@ -109,9 +109,7 @@ export async function install(
     if (mayReturn) {
       system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
     } else printSummary(plan, config, { context, installed });
-    const beside = config.replace
-      ? undefined
-      : await officialAgentWarning(context.kind, system, signal);
+    const beside = isTrial ? undefined : await officialAgentWarning(context.kind, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
     const panels = [config, ...config.furtherPanels];

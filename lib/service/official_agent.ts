@@ -9,6 +9,9 @@ import { entryNames, type TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent, and its command. */
 export interface OfficialAgent extends OfficialService {
+  /** The unit file, script or property list. */
+  readonly unitPath: string;
+  readonly binary: string;
   readonly args: readonly string[];
   /** Empty when its file names none. */
   readonly workingDirectory: string;
@@ -30,8 +33,8 @@ export function isOfficialProgram(path: string, serviceName: string): boolean {
 
 /** Service files of a manager. */
 interface ServiceFormat {
-  /** Folders of the system's, by precedence. */
-  readonly folders: readonly string[];
+  /** The folder of the system's. */
+  readonly folder: string;
   /** A user's own folder, below his home. */
   readonly userFolder?: string;
   /** Ending of a file's name; what stands before it is the service's name. */
@@ -45,7 +48,7 @@ interface ServiceFormat {
 
 const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
   systemd: {
-    folders: ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"],
+    folder: "/etc/systemd/system",
     userFolder: ".config/systemd/user",
     ending: ".service",
     words: (text) => splitShellWords(/^ExecStart=(.*)$/m.exec(text)?.[1] ?? ""),
@@ -53,7 +56,7 @@ const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
     handWritten: /^\s*(?:Pass)?Environment\w*\s*=|\\$|\$\w+|\$\{|\bExecStart=(?=[^]*ExecStart=)/m,
   },
   openrc: {
-    folders: ["/etc/init.d"],
+    folder: "/etc/init.d",
     ending: "",
     words: (text) =>
       splitShellWords(
@@ -63,7 +66,7 @@ const FORMATS: Readonly<Record<ManagerKind, ServiceFormat>> = {
     handWritten: /^\s*export\s+\w+|^command(?:_args)?=.*\$/m,
   },
   launchd: {
-    folders: ["/Library/LaunchDaemons"],
+    folder: "/Library/LaunchDaemons",
     userFolder: "Library/LaunchAgents",
     ending: ".plist",
     words: (text) =>
@@ -103,27 +106,22 @@ export function findOfficialAgents(
   { root, home }: Pick<TargetSystem, "root" | "home">,
   scope: ServiceScope,
 ): OfficialAgent[] {
-  const { folders, userFolder, ending, handWritten, ...format } = FORMATS[kind];
-  const found = new Map<string, OfficialAgent>();
-  const userFolders = userFolder === undefined ? [] : [`${home}/${userFolder}`];
-  for (const folder of scope === "user" ? userFolders : folders) {
-    for (const name of entryNames(root + folder).sort()) {
-      // Templates of systemd start nothing by themselves.
-      const isService = name.endsWith(ending) && !/^\.|@\.service$/.test(name);
-      const serviceName = name.slice(0, name.length - ending.length);
-      if (!isService || found.has(serviceName)) continue;
-      const unitPath = `${folder}/${name}`;
-      const text = readServiceFile(unitPath, root) ?? "";
-      const [binary = "", ...args] = format.words(text);
-      if (!isOfficialProgram(binary, serviceName)) continue;
-      found.set(serviceName, {
-        ...{ manager: kind, scope, serviceName, unitPath, binary, args },
-        workingDirectory: format.workingDirectory(text),
-        handWritten: handWritten.exec(text)?.[0].trim() ?? "",
-      });
-    }
-  }
-  return [...found.values()];
+  const { userFolder, ending, handWritten, ...format } = FORMATS[kind];
+  const folder = scope === "system" ? format.folder : `${home}/${userFolder}`;
+  return entryNames(root + folder).sort().flatMap((name) => {
+    // Templates of systemd start nothing by themselves.
+    if (!name.endsWith(ending) || /^\.|@\.service$/.test(name)) return [];
+    const serviceName = name.slice(0, name.length - ending.length);
+    const unitPath = `${folder}/${name}`;
+    const text = readServiceFile(unitPath, root) ?? "";
+    const [binary = "", ...args] = format.words(text);
+    if (!isOfficialProgram(binary, serviceName)) return [];
+    return [{
+      ...{ manager: kind, scope, serviceName, unitPath, binary, args },
+      workingDirectory: format.workingDirectory(text),
+      handWritten: handWritten.exec(text)?.[0].trim() ?? "",
+    }];
+  });
 }
 
 /**

@@ -26,9 +26,6 @@ export interface OfficialService {
   readonly scope: ServiceScope;
   /** Without the extension of its file. */
   readonly serviceName: string;
-  /** The unit file, script or property list. */
-  readonly unitPath: string;
-  readonly binary: string;
 }
 
 /** The official agent that was replaced, recorded beside the configuration. */
@@ -47,19 +44,18 @@ export function readOfficialRecord(folder: string): OfficialRecord | undefined {
   const text = attempt(() => Deno.readTextFileSync(officialRecordPath(folder))) ?? "";
   const fields = jsonFields(parseJson(text));
   const manager = MANAGERS.find((kind) => kind === fields.manager);
-  const { serviceName, unitPath, binary, isDone } = fields;
+  const { serviceName, isDone } = fields;
   if (manager === undefined || typeof serviceName !== "string") return undefined;
-  if (typeof unitPath !== "string" || typeof binary !== "string") return undefined;
   const scope = fields.scope === "user" ? "user" : "system";
-  return { manager, scope, serviceName, unitPath, binary, isDone: isDone === true };
+  return { manager, scope, serviceName, isDone: isDone === true };
 }
 
 /** The step that writes the record into a configuration folder. */
 export function officialRecordStep(
   folder: string,
-  { manager, scope, serviceName, unitPath, binary, isDone }: OfficialRecord,
+  { manager, scope, serviceName, isDone }: OfficialRecord,
 ): FileStep {
-  const fields = { manager, scope, serviceName, unitPath, binary, isDone };
+  const fields = { manager, scope, serviceName, isDone };
   const text = `${JSON.stringify(fields, null, 2)}\n`;
   return { do: "file", path: officialRecordPath(folder), text, mode: 0o644 };
 }

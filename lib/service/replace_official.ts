@@ -1,7 +1,6 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { requireCredentials } from "../config/credentials.ts";
-import { OPTION_ROWS } from "../config/option_table.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
@@ -15,7 +14,6 @@ import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official
 import { type ImportedSettings, importSettings } from "./official_options.ts";
 import {
   officialManager,
-  type OfficialRecord,
   officialRecordStep,
   type OfficialService,
   readOfficialRecord,
@@ -41,7 +39,7 @@ export interface ReplaceOptions {
  * traffic. It is rolled back when the panel does not accept this agent.
  *
  * The official agent stays enabled until then, so that it reports again after a power loss. After an
- * earlier replacement, this agent is updated.
+ * earlier replacement it is an installation like any other.
  *
  * @returns The reason when no report was accepted; `undefined` on success and with `--print`.
  * @throws {Error} When there is not exactly one official agent, or this agent is not installed in
@@ -56,9 +54,7 @@ export async function replace(
   const paths = servicePaths(config.serviceName, system);
   const folder = system.root + paths.configFolder;
   const replaced = readOfficialRecord(folder);
-  if (replaced?.isDone) {
-    return await updateReplacement(replaced, config, { system, signal });
-  }
+  if (replaced?.isDone) return await install(config, system, { signal });
   // An interrupted replacement left its record, and an incomplete configuration.
   const isInstalled = readInstallRecord(system.root + paths.record) !== undefined;
   if (replaced === undefined && isInstalled) {
@@ -70,7 +66,13 @@ export async function replace(
   const official = onlyOfficialAgent(system);
   const imported = importSettings(official, boundedReader(system.root));
   const own = resolveWith(imported);
-  requireReadable(official, own);
+  const isGiven = own.endpoint !== "" && (own.token || own.autoDiscoveryKey) !== "";
+  if (imported.unread !== "" && !isGiven) {
+    throw new UsageError(
+      `Cannot import the options of ${official.unitPath}: ${imported.unread}; give them yourself: ` +
+        "install --replace -e URL --token-file FILE",
+    );
+  }
   requireCredentials(own, { verb: "install" });
   await readInstallContext(own, system, signal);
   await requireKnownToken(own, system, { signal });
@@ -120,21 +122,6 @@ export async function replace(
   return undefined;
 }
 
-/**
- * The options of a service that was written by hand are to be given, since its file may have them
- * anywhere.
- *
- * @throws {UsageError} When they are not.
- */
-function requireReadable({ handWritten, unitPath }: OfficialAgent, config: Config): void {
-  const isGiven = config.endpoint !== "" && (config.token || config.autoDiscoveryKey) !== "";
-  if (handWritten === "" || isGiven) return;
-  throw new UsageError(
-    `Cannot import the options of ${unitPath}: it was edited by hand (${handWritten}); give them ` +
-      "yourself: install --replace -e URL --token-file FILE",
-  );
-}
-
 /** Removes this agent and starts the official one; the first failure, or `undefined`. */
 async function rollBack(
   serviceName: string,
@@ -159,28 +146,13 @@ async function rollBack(
   return failure;
 }
 
-/** Updates this agent, and stops the official one if it was started since. */
-async function updateReplacement(
-  replaced: OfficialRecord,
-  config: Config,
-  { system, signal }: { system: TargetSystem; signal: AbortSignal },
-): Promise<string | undefined> {
-  system.printLine(`The official agent (${replaced.serviceName}) was replaced before.`);
-  const refusal = await install(config, system, { signal });
-  if (refusal === undefined && !config.print) {
-    await stopOfficial(replaced, system, signal);
-    await runTools(officialManager(replaced, system).disable, { tools: system.tools, signal });
-  }
-  return refusal;
-}
-
 /** Copies the official agent's monthly traffic, if this agent reports it. */
 function trafficCopySteps(
   { stateFolder, user }: ServicePlan,
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): Step[] {
+  if (!hasTraffic(imported, { own, system })) return [];
   const from = system.root + imported.trafficPath;
-  if (own.monthRotate === 0 || !isFile(from)) return [];
   const owner = ownedBy(user);
   return [
     { do: "folder", path: stateFolder, mode: 0o700, ...owner },
@@ -188,45 +160,33 @@ function trafficCopySteps(
   ];
 }
 
-function isFile(path: string): boolean {
-  return attempt(() => Deno.statSync(path).isFile) ?? false;
+function hasTraffic(
+  { trafficPath }: ImportedSettings,
+  { own, system }: { own: Config; system: TargetSystem },
+): boolean {
+  const isFile = attempt(() => Deno.statSync(system.root + trafficPath).isFile) ?? false;
+  return own.monthRotate > 0 && isFile;
 }
 
 function printImport(
-  { serviceName, manager, unitPath, binary, handWritten }: OfficialAgent,
+  { serviceName, manager, unitPath }: OfficialAgent,
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): void {
-  const { printLine } = system;
-  printLine("Replacing the official agent:");
-  printLine(`  Service        ${serviceName} (${manager}), ${unitPath}`);
-  printLine(`  Program        ${binary}`);
-  printLine(`  Panel          ${own.endpoint}`);
-  printLine(`  Token          ${describeToken(own.token, imported)}`);
-  const options = describeOptions(imported.given);
-  if (options !== "") printLine(`  Options        ${options}`);
-  if (own.monthRotate > 0 && isFile(system.root + imported.trafficPath)) {
-    printLine(`  Month          ${imported.trafficPath}`);
-  }
-  const notes = handWritten === ""
-    ? imported.notes
-    : [`its own options are not imported: it was edited by hand (${handWritten})`];
-  for (const note of notes) printLine(`  Note           ${note}`);
-  if (imported.remoteControl && !own.remoteControl) {
-    printLine("  Remote control was on and is now off; --enable-remote-control turns it on");
-  }
-}
-
-function describeToken(token: string, { given }: ImportedSettings): string {
-  if (token === "") return "unknown; this agent registers again";
-  return token === given.get("token") ? "imported" : "given now";
-}
-
-/** All imported options but endpoint and token; values of secret ones are hidden. */
-function describeOptions(given: ReadonlyMap<string, string>): string {
-  return Array.from(given, ([key, text]) => {
-    if (key === "endpoint" || key === "token") return "";
-    return OPTION_ROWS.find((row) => row.key === key)?.secret ? key : `${key} ${text}`;
-  }).filter((words) => words !== "").join(", ");
+  const { given, trafficPath, unread } = imported;
+  const imports = [
+    ...given.keys(),
+    ...(hasTraffic(imported, { own, system }) ? [trafficPath] : []),
+  ];
+  const note = unread && `its own options are not imported: ${unread}`;
+  const lines = [
+    "Replacing the official agent:",
+    `  Service        ${serviceName} (${manager}), ${unitPath}`,
+    imports.length > 0 && `  Options        ${imports.join(", ")}`,
+    note !== "" && `  Note           ${note}`,
+    imported.remoteControl && !own.remoteControl &&
+    "  Remote control was on and is now off; --enable-remote-control turns it on",
+  ];
+  for (const line of lines) if (line !== false) system.printLine(line);
 }
 
 /**

@@ -20,7 +20,6 @@ async function printed(args: readonly string[], record?: object): Promise<string
 Deno.test("runUninstall() says how to start the official agent that was replaced, unless it only shows", async () => {
   const record = {
     ...{ manager: "systemd", scope: "system", serviceName: "komari-agent", isDone: true },
-    ...{ unitPath: "/etc/systemd/system/komari-agent.service", binary: "/opt/komari/agent" },
   };
   const [nothing = "", ...none] = (await printed([])).split("\n");
   assertEquals([nothing.startsWith(`Nothing is installed as ${NAME}`), none], [true, [""]]);

@@ -61,12 +61,10 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
     "/etc/systemd/system/komari-agent.service": UNIT,
     "/etc/systemd/system/komari-agent.service.d/10.conf": "[Service]\nMemoryMax=64M\n",
     "/etc/systemd/system/komari-agent.service.d/ignored": "[Service]\nExecStart=/bin/false\n",
-    "/usr/lib/systemd/system/komari-agent.service": "[Service]\nExecStart=/opt/komari/agent\n",
     "/etc/systemd/system/ssh.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n",
     "/etc/systemd/system/komari-agent-deno.service":
       "[Service]\nExecStart=/opt/komari-agent-deno/komari-agent-deno --config x\n",
-    "/usr/local/lib/systemd/system/b.service": UNIT.replaceAll("/opt/komari", "/srv/komari"),
-    "/usr/lib/systemd/system/b.service": UNIT,
+    "/etc/systemd/system/b.service": UNIT.replaceAll("/opt/komari", "/srv/komari"),
     "/etc/systemd/system/agent@.service": UNIT,
     "/etc/systemd/system/.hidden.service": UNIT,
     "/etc/systemd/system/large.service": UNIT + "#".repeat(300_000),
@@ -74,8 +72,8 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
   }, (root) => {
     Deno.symlinkSync("komari-agent.service", `${root}/etc/systemd/system/alias.service`);
     assertEquals(namesIn(root, "systemd"), [
+      "b /etc/systemd/system/b.service /srv/komari/agent 9",
       "komari-agent /etc/systemd/system/komari-agent.service /opt/komari/agent 9",
-      "b /usr/local/lib/systemd/system/b.service /srv/komari/agent 9",
     ]);
     assertEquals(namesIn(root, "openrc"), []);
     assertEquals(namesIn(root, "systemd", "user"), [

@@ -1,11 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { OfficialAgent } from "../../lib/service/official_agent.ts";
-import {
-  type ImportedSettings,
-  importSettings,
-  readOfficialFlags,
-} from "../../lib/service/official_options.ts";
+import { type ImportedSettings, importSettings } from "../../lib/service/official_options.ts";
 import { same } from "../cases.ts";
 
 function splitWords(line: string): string[] {
@@ -28,7 +24,7 @@ function imported(
   };
   return importSettings({ ...official, ...more }, (path) => {
     const text = files[path];
-    if (text === undefined) throw new Deno.errors.NotFound(path);
+    if (text === undefined) throw Object.assign(new Deno.errors.NotFound(path), { code: "ENOENT" });
     return text;
   });
 }
@@ -44,34 +40,42 @@ Deno.test("importSettings() imports options that have a meaning here, and the fi
     given: new Map(Object.entries({ ...options, enable_gpu: "true" })),
     trafficPath: "/opt/komari/net_static.json",
     remoteControl: false,
-    notes: [],
+    unread: "",
   });
-  const files = { "/srv/agent/agent.json": '{"token": "file", "gpu": true, "custom_dns": ""}' };
+  const files = { "/srv/agent/agent.json": '{"token": "file", "endpoint": ""}' };
   const place = { workingDirectory: "/srv/agent/" };
   const ofFile = imported("-e https://flag -t flag -i 1 --config agent.json", files, place);
   const expected = { endpoint: "https://flag", token: "file", interval: "1" };
   assertEquals(Object.fromEntries(ofFile.given), expected);
-  assertEquals(ofFile.notes, [
-    "key gpu of /srv/agent/agent.json is ignored: the official agent has no such option",
-  ]);
   const below = { "/agent.json": '{"token": "tok"}' };
   const rooted = imported("--config agent.json", below, { workingDirectory: "" });
   assertEquals([rooted.given.get("token"), rooted.trafficPath], ["tok", "/net_static.json"]);
 });
 
-Deno.test("importSettings() notes what it ignores, without values", () => {
-  const line = "-e https://panel -t secret1 --made-up secret2 -i secret3 --custom-ipv4 secret4 " +
-    "--config /etc/agent.json";
-  const { notes, given } = imported(line, { "/etc/agent.json": '{"token": "secret5' });
-  assertEquals(notes.map((note) => note.replace(/ is ignored.*/, "")), [
-    "--made-up",
-    "/etc/agent.json",
-    "interval",
-    "custom_ipv4",
+Deno.test("importSettings() reads nothing where it can't read everything, and says why without values", async () => {
+  const file = { "/etc/agent.json": '{"token": "secret5' };
+  const unread = (line: string) => {
+    const { given, remoteControl, unread } = imported(`-e https://panel -t secret1 ${line}`, file);
+    assertEquals([given.size, remoteControl], [0, false]);
+    return unread;
+  };
+  await same(unread, [
+    ["--made-up secret2", "Cannot use flag --made-up: no such flag; --help lists them"],
+    ["--config /gone", "Cannot read --config /gone: no such file"],
+    [
+      "--config /etc/agent.json",
+      "Cannot use --config /etc/agent.json: invalid JSON at line 1, column 11",
+    ],
   ]);
-  assertEquals(notes.join().includes("secret"), false);
-  assertEquals([...given.keys()], ["endpoint", "token"]);
-  assertEquals(imported("--config /gone").notes, ["/gone is ignored: it can't be read"]);
+  const edited = imported("-e https://panel -t tok", {}, { handWritten: "$ARGS" });
+  assertEquals([edited.given.size, edited.unread], [0, "it was edited by hand ($ARGS)"]);
+  const word = fc.oneof(fc.constantFrom("-t", "--gpu", "--", "-", "--=", "-=x"), fc.string());
+  fc.assert(fc.property(fc.array(word), (words) => void imported("", {}, { args: words })));
+});
+
+Deno.test("importSettings() takes no right of this agent's from a service of the official one", () => {
+  const rights = given("-e https://panel --enable-remote-control --log-level debug");
+  assertEquals(rights, { endpoint: "https://panel" });
 });
 
 Deno.test("importSettings() takes the token of a registered agent in place of its key", () => {
@@ -112,25 +116,4 @@ Deno.test("importSettings() takes every option of the official agent that has a 
   const ignored = { max_retries: "3", memory_mode_available: "true", disable_web_ssh: "true" };
   const text = JSON.stringify({ ...values, ...ignored });
   assertEquals(given("--config /c", { "/c": text }), values);
-});
-
-Deno.test("readOfficialFlags() reads values as the official agent does, and skips what it does not know", async () => {
-  const read = (line: string) => {
-    const { values, unknown } = readOfficialFlags(splitWords(line));
-    return { ...Object.fromEntries(values), unknown: unknown.join(" ") };
-  };
-  await same(read, [
-    ["-e=https://x -t -dash -i1.5 --month-rotate=5 -u=false --include-nics a,b", {
-      ...{ endpoint: "https://x", token: "-dash", interval: "1.5", month_rotate: "5" },
-      ...{ ignore_unsafe_cert: "false", include_nics: "a,b", unknown: "" },
-    }],
-    ["--gpu --show-warning --custom-ipv4 192.0.2.1", {
-      ...{ enable_gpu: "true", custom_ipv4: "192.0.2.1", unknown: "" },
-    }],
-    ["--enable-remote-control --what secret --how=x -z y word - --gpu -- -t z", {
-      ...{ enable_gpu: "true", unknown: "--enable-remote-control --what --how -z" },
-    }],
-  ]);
-  const word = fc.oneof(fc.constantFrom("-t", "--gpu", "--", "-", "--=", "-=x"), fc.string());
-  fc.assert(fc.property(fc.array(word), (words) => void readOfficialFlags(words)));
 });

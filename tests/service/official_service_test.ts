@@ -15,8 +15,6 @@ const OFFICIAL = {
   manager: "systemd",
   scope: "system",
   serviceName: "komari-agent",
-  unitPath: "/etc/systemd/system/komari-agent.service",
-  binary: "/opt/komari/agent",
 } as const;
 const REPLACED: OfficialRecord = { ...OFFICIAL, isDone: true };
 const NEVER = new AbortController().signal;
@@ -55,7 +53,7 @@ inFolder.test("readOfficialRecord() takes none that is damaged, and done only wh
     Deno.writeTextFileSync(`${path}/replaced.json`, text);
     return readOfficialRecord(path)?.isDone;
   };
-  const bad = [{ manager: "upstart" }, { binary: 5 }, { serviceName: undefined }];
+  const bad = [{ manager: "upstart" }, { serviceName: undefined }];
   const texts = bad.map((change) => JSON.stringify({ ...REPLACED, ...change }));
   for (const text of ["", "null", "[]", ...texts]) assertEquals(of(text), undefined, text);
   for (const isDone of [undefined, null, 1, "true", true]) {

@@ -11,8 +11,6 @@ const OFFICIAL = {
   manager: "openrc",
   scope: "system",
   serviceName: "komari-agent",
-  unitPath: "/etc/init.d/komari-agent",
-  binary: "/opt/komari/agent",
   isDone: true,
 } as const;
 
