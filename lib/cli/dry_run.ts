@@ -121,8 +121,6 @@ export interface DryRun {
   readonly sources: Readonly<Record<string, string>>;
   readonly interfaces: readonly Decision[];
   readonly mountPoints: readonly Decision[];
-  /** Absent if details of graphics cards are not wanted. */
-  readonly graphicsCards?: readonly Decision[];
 }
 
 /** Whether something is counted, and by which rule. */
@@ -149,11 +147,10 @@ export function collectedSources(
 /** Adds the decisions on what counts, after the second measurement. */
 export function toDryRun(
   machine: Machine,
-  measured: Omit<DryRun, "interfaces" | "mountPoints" | "graphicsCards">,
+  measured: Omit<DryRun, "interfaces" | "mountPoints">,
 ): DryRun {
   return {
     ...measured,
-    sources: { ...machine.decisionSources, ...measured.sources },
     interfaces: machine.interfaces(),
     mountPoints: machine.mounts().map(({ mountPoint, source, type, counted, rule }) => ({
       // A mount point that only the user's list has is of no type.
@@ -161,7 +158,6 @@ export function toDryRun(
       counted,
       rule,
     })),
-    graphicsCards: machine.gpu?.decisions(),
   };
 }
 
@@ -207,16 +203,9 @@ export function dryRunTable(
   return [
     table("Basic info", [...info, ["(addresses)", sources.addresses ?? ""]]),
     table("Report", rows),
-    table(titled("Interfaces", sources.interfaces), decisionRows(dryRun.interfaces)),
-    table(titled("Mount points", sources.mountPoints), decisionRows(dryRun.mountPoints)),
-    ...(dryRun.graphicsCards === undefined
-      ? []
-      : [table("Graphics cards", decisionRows(dryRun.graphicsCards))]),
+    table("Interfaces", decisionRows(dryRun.interfaces)),
+    table("Mount points", decisionRows(dryRun.mountPoints)),
   ].join("\n\n") + "\n";
-}
-
-function titled(title: string, source: string | undefined): string {
-  return source === undefined ? title : `${title}, by ${source}`;
 }
 
 /** Names that a folded line shows. */

@@ -7,7 +7,7 @@
 import { redactUrl } from "../log/redact.ts";
 import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
-import { checkGlob } from "../parse/glob.ts";
+import { parseGlob } from "../parse/glob.ts";
 import { expected, isLikeToken } from "./parsers.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -240,7 +240,7 @@ export class OptionRows {
 /** @throws {RangeError} If the pattern is malformed. */
 function requireGlob(glob: string): void {
   try {
-    checkGlob(glob);
+    parseGlob(glob);
   } catch (error) {
     const why = error instanceof Error ? error.message : "";
     throw new RangeError(`well-formed patterns (${why}: ${glob})`);

@@ -24,8 +24,6 @@ export interface FileSystemUse {
   blocks: number;
   /** Free to the superuser, in blocks. */
   freeBlocks: number;
-  /** Free to every user, in blocks: `freeBlocks` without the reserved ones. */
-  availableBlocks: number;
 }
 
 /** An address of an interface, as the kernel lists it. */
@@ -33,44 +31,44 @@ export interface InterfaceAddress {
   name: string;
   family: "IPv4" | "IPv6";
   address: string;
-  /** Addresses that all machines of its network answer to. */
+  /** Addresses that all machines of its network answer to, where the kernel does not tell routes. */
   broadcasts?: readonly string[];
   /**
-   * By the kernel, where that can be asked: it reaches others from the preferred one of each family, a
-   * temporary one changes, an unusable one is deprecated, a duplicate or not yet known to be none.
+   * By the kernel, where that can be asked: a temporary one changes, an unusable one is deprecated, a
+   * duplicate or not yet known to be none.
    */
-  preference?: "preferred" | "usual" | "temporary" | "unusable";
+  preference?: "usual" | "temporary" | "unusable";
 }
 
 /** Who gets what is sent to an address: this machine itself, or all of a network. */
 export type RouteScope = "local" | "broadcast" | "multicast";
 
-/** What a network interface is, by the kernel. */
-export interface LinkKind {
-  readonly name: string;
-  /** The kind by which it was made, such as `vlan`; `undefined` for a device's own. */
+/** What a network interface is, by netlink, or by `/sys` where that can't be asked. */
+export interface InterfaceTraits {
+  /** Its number: it is kept over a rename, and not given to another one. */
+  readonly index?: number | undefined;
+  /** The kind by which it was made, such as `vlan`; `undefined` for a device's own, and where nothing tells. */
   readonly kind?: string | undefined;
-  readonly isLoopback: boolean;
+  /** A device is behind it: a card, a modem, a virtual machine's adapter. */
+  readonly hasDevice?: boolean;
+  readonly isLoopback?: boolean;
   /** It is on top of another interface of the same network, or both ends of a pair are in it. */
-  readonly isStacked: boolean;
-  /** Name of the bridge, bond or other interface that it is part of; `undefined` for none. */
-  readonly master?: string | undefined;
-  /** The kind of that; `undefined` for a device's own. */
-  readonly masterKind?: string | undefined;
-  /** Whether a device is behind it: a card, a modem, a virtual machine's adapter. */
-  readonly hasDevice: boolean;
+  readonly isStacked?: boolean;
+  readonly isBridgePort?: boolean;
+  /** What it is part of has a device and counts its traffic, as accelerated adapters of virtual machines do. */
+  readonly isDeviceSlave?: boolean;
 }
 
 /** The network interfaces, to be asked about after the seal too. */
 export interface Links {
   /** Indexes of those made, changed or removed since the last call; `undefined` where some are unknown. */
   changes(): ReadonlySet<number> | undefined;
-  /** Index of the interface that has the name now: it is kept over a rename, and not given to another one. */
+  /** Index of the interface that has the name now. */
   find(name: string): number | undefined;
   /** Counters of an interface; `undefined` when it is gone, or where the kernel does not tell (before 4.7). */
   counters(index: number): TrafficBytes | undefined;
   /** What an interface is; `undefined` when it is gone, or where the kernel does not tell. */
-  kind(index: number): LinkKind | undefined;
+  traits(index: number): (InterfaceTraits & { readonly name: string }) | undefined;
 }
 
 /** Mount points of the kernel's file systems; a container may see its host's elsewhere. */

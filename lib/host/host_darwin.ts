@@ -56,8 +56,9 @@ export async function openDarwinHost(): Promise<DarwinHost> {
   };
 }
 
+/** A volume reports as free what other volumes of its container use; what is available is right. */
 function toUse(
-  { bsize, blocks, bfree, bavail }: Record<"bsize" | "blocks" | "bfree" | "bavail", number>,
+  { bsize, blocks, bavail }: Record<"bsize" | "blocks" | "bavail", number>,
 ): FileSystemUse {
-  return { blockSizeBytes: bsize, blocks, freeBlocks: bfree, availableBlocks: bavail };
+  return { blockSizeBytes: bsize, blocks, freeBlocks: bavail };
 }

@@ -1,10 +1,5 @@
 import { addressBytes, lastOfNetwork } from "../parse/ip_address.ts";
-import {
-  type AddressMessage,
-  parseAddressMessage,
-  parseRouteKind,
-  parseRouteSource,
-} from "../parse/netlink.ts";
+import { type AddressMessage, parseAddressMessage, parseRouteKind } from "../parse/netlink.ts";
 import type { InterfaceAddress, RouteScope } from "./host.ts";
 import type { Netlink } from "./netlink.ts";
 
@@ -26,15 +21,13 @@ export function listInterfaceAddresses(netlink: Netlink): InterfaceAddress[] | u
   const messages = netlink.list(RTM_GETADDR, [0, 0]);
   if (messages === undefined) return undefined;
   const found = messages.map(parseAddressMessage).filter((it) => it !== undefined);
-  const preferred = new Set(Object.values(FAR_ADDRESSES).map((far) => preferredOf(netlink, far)));
   const names = new Map<number, string>();
   for (const { index } of found) names.set(index, netlink.link(index)?.name ?? "");
   return found.map((it) => ({
     name: names.get(it.index) ?? "",
     family: it.address.includes(":") ? "IPv6" as const : "IPv4" as const,
     address: it.address,
-    ...(it.broadcasts.length > 0 && { broadcasts: it.broadcasts }),
-    preference: preferenceFor(it, preferred.has(it.address)),
+    preference: preferenceFor(it),
   }));
 }
 
@@ -46,38 +39,15 @@ export function askRuntimeForAddresses(): InterfaceAddress[] {
   });
 }
 
-/** The address from which this machine reaches others of a family. */
-function preferredOf(netlink: Netlink, far: string): string | undefined {
-  const answer = askForRoute(netlink, far);
-  return answer && parseRouteSource(answer);
-}
-
-function preferenceFor(
-  { address, flags }: AddressMessage,
-  isPreferred: boolean,
-): InterfaceAddress["preference"] {
+function preferenceFor({ address, flags }: AddressMessage): InterfaceAddress["preference"] {
   const isTried = (flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)) === IFA_F_TENTATIVE;
   if (isTried || (flags & (IFA_F_DADFAILED | IFA_F_DEPRECATED)) !== 0) return "unusable";
-  if (address.includes(":") && (flags & IFA_F_TEMPORARY) !== 0) return "temporary";
-  return isPreferred ? "preferred" : "usual";
+  return address.includes(":") && (flags & IFA_F_TEMPORARY) !== 0 ? "temporary" : "usual";
 }
-
-/** Addresses far away, of each family, of which the kernel says how it would reach them. */
-const FAR_ADDRESSES = { 4: "1.1.1.1", 6: "2606:4700:4700::1111" } as const;
 
 const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const FAMILIES: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
-
-/** The kernel's answer to `RTM_GETROUTE` for an address; `undefined` for another text, or without one. */
-function askForRoute(netlink: Netlink, address: string): Uint8Array | undefined {
-  const to = addressBytes(address);
-  if (to === undefined) return undefined;
-  return netlink.ask(RTM_GETROUTE, [
-    ...[(FAMILIES[to.length] ?? 0) | 8 * to.length << 8, 0, 0],
-    ...[RTA_DST << 16 | 4 + to.length, ...new Uint32Array(Uint8Array.from(to).buffer)],
-  ]);
-}
 
 /** By `RTN_…` of `linux/rtnetlink.h`; what is sent to an anycast address of its own a machine gets itself. */
 const SCOPES: ReadonlyMap<number, RouteScope> = new Map([
@@ -86,6 +56,11 @@ const SCOPES: ReadonlyMap<number, RouteScope> = new Map([
 
 /** Where the kernel would send to an address, if not to another machine; `undefined` also without an answer. */
 export function routeScope(netlink: Netlink, address: string): RouteScope | undefined {
-  const answer = askForRoute(netlink, address);
+  const to = addressBytes(address);
+  if (to === undefined) return undefined;
+  const answer = netlink.ask(RTM_GETROUTE, [
+    ...[(FAMILIES[to.length] ?? 0) | 8 * to.length << 8, 0, 0],
+    ...[RTA_DST << 16 | 4 + to.length, ...new Uint32Array(Uint8Array.from(to).buffer)],
+  ]);
   return answer && SCOPES.get(parseRouteKind(answer) ?? 0);
 }

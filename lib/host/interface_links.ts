@@ -1,7 +1,8 @@
 import { attempt } from "../attempt.ts";
 import { parseStatsMessage } from "../parse/netlink.ts";
 import type { TrafficBytes } from "../types.ts";
-import type { LinkKind, Links } from "./host.ts";
+import type { InterfaceTraits, Links } from "./host.ts";
+import { SWITCH_PORT } from "./interface_traits.ts";
 import type { Netlink } from "./netlink.ts";
 
 const RTM_GETSTATS = 94;
@@ -32,19 +33,21 @@ export class InterfaceLinks implements Links {
     return { receivedBytes: stats.receivedBytes, sentBytes: stats.sentBytes };
   }
 
-  kind(index: number): LinkKind | undefined {
+  traits(index: number): (InterfaceTraits & { name: string }) | undefined {
     const link = this.#netlink.link(index);
     if (link?.index !== index) return undefined;
     const master = link.master === undefined ? undefined : this.#netlink.link(link.master);
     const isLoopback = (link.flags & IFF_LOOPBACK) !== 0;
+    const hasDevice = link.hasDevice && !isLoopback;
+    const isStacked = link.over !== undefined;
     return {
       name: link.name,
-      kind: link.kind,
-      master: master?.name,
-      masterKind: master?.kind,
-      hasDevice: link.hasDevice && !isLoopback,
-      isStacked: link.over !== undefined,
-      isLoopback,
+      index,
+      // Of a port of a switch, which is over its uplink, older kernels tell no kind.
+      kind: hasDevice && isStacked ? SWITCH_PORT : link.kind,
+      ...{ hasDevice, isLoopback, isStacked },
+      isBridgePort: master?.kind === "bridge",
+      isDeviceSlave: master !== undefined && master.kind === undefined,
     };
   }
 }

@@ -35,12 +35,7 @@ const AT_FDCWD = -100;
 const STATX = { bytes: 256, nlink: { mask: 4, at: 16 } } as const;
 
 /** `struct statfs` of 64-bit Linux: 15 words, these among them. */
-const STATFS = {
-  ...{ words: 15, blocks: 2, bfree: 3, bavail: 4, frsize: 9 },
-} as const;
-
-/** Paths that are kept in the library's form; few machines count as many mounts. */
-const MAX_PATHS = 512;
+const STATFS = { words: 15, blocks: 2, bfree: 3, frsize: 9 } as const;
 
 /** Errors of a path, from `errno.h`. */
 const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new Map([
@@ -48,12 +43,6 @@ const ERRORS: ReadonlyMap<number, readonly [code: string, text: string]> = new M
   [5, ["EIO", "input/output error"]],
   [13, ["EACCES", "permission denied"]],
   [20, ["ENOTDIR", "a part of the path is no folder"]],
-  [36, ["ENAMETOOLONG", "the path is too long"]],
-  [40, ["ELOOP", "too many links"]],
-  [107, ["ENOTCONN", "the file system is not connected"]],
-  [110, ["ETIMEDOUT", "timed out"]],
-  [112, ["EHOSTDOWN", "the file server is down"]],
-  [116, ["ESTALE", "the file server has forgotten it"]],
 ]);
 
 /** The C library of 64-bit Linux. */
@@ -63,8 +52,6 @@ export class Libc {
   readonly #errno: Int32Array;
   /** The last answer of `statfs`. */
   readonly #answer = new Uint32Array(2 * STATFS.words);
-  /** Paths as the library takes them; the same ones are asked for at each report. */
-  readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
 
   /** @throws {Error} When it can't be opened: without the permission, or after the seal. */
   constructor() {
@@ -81,7 +68,7 @@ export class Libc {
    * @throws {Error} When that fails; its `code` is that of `errno.h`, such as `ENOTDIR`.
    */
   statfs(path: string): FileSystemUse {
-    const result = this.#calls.statfs(this.#keptPath(path), this.#answer, NO_STUB_VALUE);
+    const result = this.#calls.statfs(cString(path), this.#answer, NO_STUB_VALUE);
     if (result === 0) return toUse(this.#answer, path);
     throw this.#failure("statfs", path);
   }
@@ -93,7 +80,7 @@ export class Libc {
    */
   async statfsAsync(path: string): Promise<FileSystemUse> {
     const answer = new Uint32Array(2 * STATFS.words);
-    const result = await this.#calls.statfsBeside(this.#cString(path), answer);
+    const result = await this.#calls.statfsBeside(cString(path), answer);
     if (result !== 0) throw new Error(`Cannot statfs ${JSON.stringify(path)}`);
     return toUse(answer, path);
   }
@@ -106,7 +93,7 @@ export class Libc {
     const { mask, at } = STATX.nlink;
     const { statx } = this.#calls;
     if (statx === null) return undefined;
-    const name = this.#cString(path);
+    const name = cString(path);
     const answer = new Uint8Array(STATX.bytes);
     const view = new DataView(answer.buffer);
     return () => {
@@ -122,23 +109,14 @@ export class Libc {
     const reason = code === undefined ? text : `${text} (${code})`;
     return Object.assign(new Error(`Cannot ${call} ${JSON.stringify(path)}: ${reason}`), { code });
   }
+}
 
-  #keptPath(path: string): Uint8Array<ArrayBuffer> {
-    const kept = this.#paths.get(path);
-    if (kept !== undefined) return kept;
-    if (this.#paths.size >= MAX_PATHS) this.#paths.clear();
-    const bytes = this.#cString(path);
-    this.#paths.set(path, bytes);
-    return bytes;
+function cString(path: string): Uint8Array<ArrayBuffer> {
+  // The library would take the part before it.
+  if (path.includes("\0")) {
+    throw new TypeError(`Cannot look at ${JSON.stringify(path)}: it contains a NUL`);
   }
-
-  #cString(path: string): Uint8Array<ArrayBuffer> {
-    // The library would take the part before it.
-    if (path.includes("\0")) {
-      throw new TypeError(`Cannot look at ${JSON.stringify(path)}: it contains a NUL`);
-    }
-    return encodePath(`${path}\0`);
-  }
+  return encodePath(`${path}\0`);
 }
 
 /** The number of blocks by which a file system says that it has no size: `df` shows nothing of it. */
@@ -154,11 +132,12 @@ export function toUse(answer: Uint32Array, path: string): FileSystemUse {
   const word = (index: number) =>
     (answer[2 * index] ?? 0) + (answer[2 * index + 1] ?? 0) * 0x1_0000_0000;
   const blocks = word(STATFS.blocks);
-  if (blocks >= NO_SIZE) throw new Error(`Cannot statfs ${JSON.stringify(path)}: it has no size`);
+  if (blocks === 0 || blocks >= NO_SIZE) {
+    throw new Error(`Cannot statfs ${JSON.stringify(path)}: it has no size`);
+  }
   return {
     blockSizeBytes: word(STATFS.frsize),
     blocks,
     freeBlocks: word(STATFS.bfree),
-    availableBlocks: word(STATFS.bavail),
   };
 }

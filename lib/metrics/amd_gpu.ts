@@ -1,7 +1,7 @@
 import type { Host, Source } from "../host/host.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import type { Gpu } from "../types.ts";
-import { type GpuDecision, type GpuDevice, openPowerState } from "./gpu_devices.ts";
+import { type GpuDevice, openPowerState } from "./gpu_devices.ts";
 
 const USE = "gpu_busy_percent";
 const MEMORY_TOTAL = "mem_info_vram_total";
@@ -21,7 +21,6 @@ export class AmdGpu {
   readonly #files = new Map<string, Source>();
   /** Of the card's first sensor, the edge of its chip. */
   readonly #thermometer: string;
-  #last: Gpu | undefined;
   #memoryTotalBytes: number | undefined;
 
   constructor(host: Pick<Host, "open" | "exists" | "list">, card: GpuDevice) {
@@ -48,15 +47,7 @@ export class AmdGpu {
 
   /** @throws {Error} When no file can be read. */
   collect(): readonly Gpu[] {
-    return [this.#last = this.#isSuspended() ? this.#suspendedCard() : this.#readCard()];
-  }
-
-  decisions(): GpuDecision[] {
-    const prefix = this.#last?.isSuspended
-      ? "suspended: only power/runtime_status was read; otherwise "
-      : "";
-    const rule = `${prefix}${this.folder}: ${[...this.#files.keys()].join(", ")}`;
-    return [{ name: this.name, counted: true, rule }];
+    return [this.#isSuspended() ? this.#suspendedCard() : this.#readCard()];
   }
 
   #suspendedCard(): Gpu {

@@ -3,7 +3,6 @@ import type { CpuTime } from "../types.ts";
 import { type CpuTicks, parseCpuTicks } from "../parse/proc_stat.ts";
 
 const BUSY = ["user", "nice", "system", "irq", "softirq", "steal"] as const;
-const STATES = [...BUSY, "idle", "iowait"] as const;
 
 /** In this time some counter moves, on the idlest machine and with the slowest clock. */
 const STILL_MS = 2_000;
@@ -13,7 +12,7 @@ export class CpuCollector {
   readonly #stat: Source;
   // One by one instead of their sum: idle and iowait fall on some kernels, steal on some hypervisors,
   // and a counter that falls must not cancel another's increase.
-  readonly #last: { -readonly [State in keyof CpuTicks]?: number } = {};
+  #last: CpuTicks | undefined;
   #time: CpuTime = { busy: 0, all: 0 };
   #missing: Error | undefined;
   /** When the counters were last seen to have moved. */
@@ -24,8 +23,8 @@ export class CpuCollector {
   }
 
   /**
-   * Ticks since boot. It keeps the previous value when a core went offline and took its time along,
-   * and when the idle time is out of range; {@linkcode CpuCollector.missingPart} says so.
+   * Ticks since boot. It keeps the previous value when a core went offline and took its time along;
+   * {@linkcode CpuCollector.missingPart} says so.
    *
    * @throws {SyntaxError} When the kernel's text is malformed.
    * @throws {Error} When its counters stand still, as some containers' do.
@@ -34,24 +33,17 @@ export class CpuCollector {
     const text = this.#stat.read();
     if (text === undefined) return undefined;
     const ticks = parseCpuTicks(text);
-    const unknown = STATES.find((state) => ticks[state] === undefined);
-    this.#missing = unknown &&
-      new Error(`Cannot use stat: the ${unknown} time of the CPU is out of range`);
-    // No ratio without it; the next call covers this interval too.
-    if (ticks.idle === undefined) return this.#time;
+    const last = this.#last;
+    this.#last = ticks;
+    const since = (state: keyof CpuTicks) => ticks[state] - (last?.[state] ?? 0);
     let busy = 0;
-    const since = (state: keyof CpuTicks): number => {
-      const now = ticks[state];
-      if (now === undefined) return 0;
-      const last = this.#last[state] ?? 0;
-      this.#last[state] = now;
-      return now - last;
-    };
     for (const state of BUSY) busy += Math.max(since(state), 0);
     const waiting = Math.max(since("iowait"), 0);
     const idle = since("idle");
     // A small decrease is jitter of busy cores; more than the elapsed time is a core that went offline.
-    if (busy + waiting + idle < 0) this.#missing ??= new Error("Cannot use stat: CPU times fell");
+    this.#missing = busy + waiting + idle < 0
+      ? new Error("Cannot use stat: CPU times fell")
+      : undefined;
     const nowMs = performance.now();
     if (busy + waiting + idle !== 0) this.#movedAtMs = nowMs;
     if (nowMs - this.#movedAtMs >= STILL_MS) {

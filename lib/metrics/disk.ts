@@ -1,6 +1,7 @@
 import { settlesWithin } from "../async/timeout.ts";
 import { attempt, errorCode } from "../attempt.ts";
 import type { FileSystemUse, Host, Source } from "../host/host.ts";
+import type { OnMalformed } from "../parse/bounded_text.ts";
 import { parseMountinfo } from "../parse/mountinfo.ts";
 import type { Usage } from "../types.ts";
 import { UnmeasuredPart } from "./snapshot.ts";
@@ -50,16 +51,11 @@ export function hasSameUsage(one: FileSystemUse, other: FileSystemUse): boolean 
     Math.abs(one.freeBlocks - other.freeBlocks) <= one.blocks / 1_000;
 }
 
-/** Of what is no disk, or of a program's file system that this user may not use. */
-function noSize(path: string): Error {
-  return new Error(`Cannot statfs ${JSON.stringify(path)}: it has no size`);
-}
-
-/** Interval at which mountinfo is read again, unless a counted mount changes earlier. */
-const REFRESH_MS = 60_000;
-/** Characters of a mountinfo of about 500 mounts. Reading one of 2,000 each minute is a tenth of all CPU. */
-const LONG_MOUNTINFO = 64 * 1024;
-const LONG_REFRESH_MS = 300_000;
+/**
+ * Interval at which the mounts are read again, unless a counted one changes earlier: thousands of them,
+ * read each minute, would take a tenth of all CPU.
+ */
+const REFRESH_MS = 300_000;
 /** The same where no disk could be measured, which may be over soon. */
 const RETRY_MS = 10_000;
 /** Time for the first answers of file systems that may hang, which come within a few milliseconds. */
@@ -70,7 +66,11 @@ interface Answer {
   readonly use: FileSystemUse;
 }
 
-type Mounts = ReturnType<typeof filterMounts>;
+/** Decides by rule which of the mounts in a text count, the root first. */
+export type MountFilter = (
+  text: string,
+  onMalformed: OnMalformed,
+) => (CountedMount | IgnoredMount)[];
 
 interface WatchedMount {
   readonly mount: CountedMount;
@@ -81,14 +81,14 @@ interface WatchedMount {
 /**
  * Measures disk space, each file system once: the sum of Size and Used of `df`.
  *
- * Mounts are selected from `mountinfo`, which is read every minute, every five minutes if it is long,
- * and as soon as a counted mount disappears or changes its size. File systems that may hang are queried
- * in the background and count with their last answer; before the first answer they are left out.
+ * The mounts are read every five minutes, and as soon as a counted mount disappears or changes its size.
+ * File systems that may hang are queried in the background and count with their last answer; before the
+ * first answer they are left out.
  */
 export class DiskCollector {
   readonly #host: Pick<Host, "statfs">;
-  readonly #mountinfo: Source;
-  readonly #options: { includeMountPoints: readonly string[]; visible?: Source };
+  readonly #mounts: Source;
+  readonly #filter: MountFilter;
   readonly #statfs: NonblockingStatfs;
   #decisions: (CountedMount | IgnoredMount)[] = [];
   #watched: WatchedMount[] = [];
@@ -96,35 +96,25 @@ export class DiskCollector {
   #malformed: SyntaxError | undefined;
   /** Of disks whose last call failed. */
   #failed: UnmeasuredPart | undefined;
-  /** The decisions by rule on the mounts of these texts. */
-  #filtered: { text: string; visible: string | undefined; mounts: Mounts } | undefined;
 
-  /**
-   * `mountinfo` belongs to the measured machine; when that is not the agent's own, `visible` is the
-   * agent's own mountinfo.
-   */
-  constructor(
-    host: Pick<Host, "statfs" | "statfsAsync">,
-    mountinfo: Source,
-    options: { includeMountPoints: readonly string[]; visible?: Source },
-  ) {
+  constructor(host: Pick<Host, "statfs" | "statfsAsync">, mounts: Source, filter: MountFilter) {
     this.#host = host;
-    this.#mountinfo = mountinfo;
-    this.#options = options;
+    this.#mounts = mounts;
+    this.#filter = filter;
     this.#statfs = new NonblockingStatfs(host);
   }
 
   /**
-   * Total and used bytes of all counted mounts.
+   * Total and used bytes of all counted mounts; `undefined` without a text of mounts.
    *
    * @throws {UnmeasuredPart} When no disk can be measured.
    * @throws {Error} When no mount counts, or none has answered yet.
-   * @throws {SyntaxError} When every line of mountinfo is malformed.
+   * @throws {SyntaxError} When every line of the mounts is malformed.
    */
   collect(): Usage | undefined {
     const nowMs = performance.now();
-    const isFresh = this.#decidedAtMs !== undefined &&
-      nowMs - this.#decidedAtMs < this.#refreshMs();
+    const refreshMs = this.#watched.length === 0 ? RETRY_MS : REFRESH_MS;
+    const isFresh = this.#decidedAtMs !== undefined && nowMs - this.#decidedAtMs < refreshMs;
     const answers = (isFresh ? this.#queryWatched() : undefined) ?? this.#decideAndQuery(nowMs);
     const usage = answers && sumUsage(answers);
     if (answers === undefined || usage !== undefined) return usage;
@@ -139,7 +129,7 @@ export class DiskCollector {
     await settlesWithin(this.#statfs.settled(), FIRST_ANSWERS_MS);
   }
 
-  /** The error of a malformed line of mountinfo, which was skipped; or a disk that could not be measured. */
+  /** The error of a malformed line of the mounts, which was skipped; or a disk that could not be measured. */
   missingPart(): Error | undefined {
     if (this.#malformed !== undefined || this.#failed !== undefined) {
       return this.#malformed ?? this.#failed;
@@ -155,31 +145,19 @@ export class DiskCollector {
   mounts(): MountDecision[] {
     return this.#decisions.map((decision) => {
       const { mountPoint, source, type, counted, rule } = decision;
-      const problem = "path" in decision ? this.#problem(decision) : undefined;
+      const isAnswered = !decision.counted || this.#problem(decision) === undefined;
       return {
         mountPoint,
         source,
         type,
         counted,
-        rule: problem === undefined
-          ? rule
-          : problem.message.endsWith("it has no size")
-          ? `${rule}, without a size`
-          : `${rule}, without answer`,
+        rule: isAnswered ? rule : `${rule}, not measured`,
       };
     });
   }
 
   #problem({ path, mayHang }: CountedMount): Error | undefined {
-    if (!mayHang) return undefined;
-    return this.#statfs.problem(path) ??
-      (this.#statfs.last(path)?.blocks === 0 ? noSize(path) : undefined);
-  }
-
-  #refreshMs(): number {
-    if (this.#watched.length === 0) return RETRY_MS;
-    const length = this.#filtered?.text.length ?? 0;
-    return length > LONG_MOUNTINFO ? LONG_REFRESH_MS : REFRESH_MS;
+    return mayHang ? this.#statfs.problem(path) : undefined;
   }
 
   /** `undefined` when a mount has changed: its path may now lead to another file system. */
@@ -196,9 +174,10 @@ export class DiskCollector {
   }
 
   #decideAndQuery(nowMs: number): Answer[] | undefined {
-    const text = this.#mountinfo.read();
+    const text = this.#mounts.read();
     if (text === undefined) return undefined;
-    const decisions = this.#filter(text, this.#options.visible?.read());
+    this.#malformed = undefined;
+    const decisions = this.#filter(text, (error) => this.#malformed ??= error);
     this.#decidedAtMs = nowMs;
     this.#watched = [];
     this.#failed = undefined;
@@ -206,22 +185,6 @@ export class DiskCollector {
     this.#decisions = decisions.map((it) => it.counted ? this.#queryFirst(it, answers) : it);
     this.#statfs.prune(new Set(this.#watched.map(({ mount }) => mount.path)));
     return answers;
-  }
-
-  /** Parses nothing anew while no mount has changed: container hosts have thousands. */
-  #filter(text: string, visible: string | undefined): Mounts {
-    if (this.#filtered?.text === text && this.#filtered.visible === visible) {
-      return this.#filtered.mounts;
-    }
-    this.#malformed = undefined;
-    const skip = (error: SyntaxError) => this.#malformed ??= error;
-    const mounts = filterMounts(parseMountinfo(text, skip), {
-      include: this.#options.includeMountPoints,
-      isFile: (path) => this.#isFile(path),
-      visible: this.#options.visible && parseMountinfo(visible ?? "", skip),
-    });
-    this.#filtered = { text, visible, mounts };
-    return mounts;
   }
 
   /** Queries a mount for the first time, adds its answer, and decides whether the mount counts. */
@@ -246,20 +209,35 @@ export class DiskCollector {
   #query(mount: CountedMount): FileSystemUse | Error | undefined {
     if (mount.mayHang) return this.#statfs.query(mount.path);
     try {
-      const use = this.#host.statfs(mount.path);
-      return use.blocks === 0 ? noSize(mount.path) : use;
+      return this.#host.statfs(mount.path);
     } catch (error) {
       return error instanceof Error ? error : new Error(`Cannot statfs ${mount.path}`);
     }
   }
+}
 
-  /** `PATH/.` exists only for folders. */
-  #isFile(path: string): boolean {
-    try {
-      this.#host.statfs(`${path}/.`);
-      return false;
-    } catch (error) {
-      return errorCode(error) === "ENOTDIR";
-    }
+/**
+ * The filter of a mountinfo, by `--include-mountpoint`. When the mounts are not the agent's own, `visible`
+ * is its own mountinfo.
+ */
+export function linuxMountFilter(
+  host: Pick<Host, "statfs">,
+  { include, visible }: { include: readonly string[]; visible?: Source | undefined },
+): MountFilter {
+  return (text, onMalformed) =>
+    filterMounts(parseMountinfo(text, onMalformed), {
+      include,
+      isFile: (path) => isFile(host, path),
+      ...visible && { visible: parseMountinfo(visible.read() ?? "", onMalformed) },
+    });
+}
+
+/** `PATH/.` exists only for folders. */
+function isFile(host: Pick<Host, "statfs">, path: string): boolean {
+  try {
+    host.statfs(`${path}/.`);
+    return false;
+  } catch (error) {
+    return errorCode(error) === "ENOTDIR";
   }
 }

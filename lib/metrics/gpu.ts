@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { AmdGpu } from "./amd_gpu.ts";
 import type { Collector } from "./snapshot.ts";
-import { AMD, type GpuDecision, listGpus, listNames, NVIDIA } from "./gpu_devices.ts";
+import { AMD, listGpus, listNames, NVIDIA } from "./gpu_devices.ts";
 import { NvidiaGpus } from "./nvidia_gpu.ts";
 
 /** The subject of all cards, which the subject of each contains. */
@@ -17,7 +17,7 @@ export const GPU_POLL_MS = 9_500;
 export class GpuCollectors {
   readonly nvidia: NvidiaGpus;
   readonly #amd: readonly AmdGpu[];
-  readonly #others: readonly { readonly name: string; readonly folder: string }[];
+  readonly #others: readonly { readonly name: string }[];
 
   constructor(host: Pick<Host, "roots" | "readText" | "list" | "open" | "exists">) {
     const found = listGpus(host);
@@ -34,7 +34,7 @@ export class GpuCollectors {
       subject: cards.subject,
       maxAgeMs: GPU_POLL_MS,
       collect: () => ({ gpus: cards.collect() }),
-      sources: () => ({}),
+      sources: () => ({ gpu: "nvidia-smi, and amdgpu's files in /sys/class/drm" }),
     }));
   }
 
@@ -43,15 +43,5 @@ export class GpuCollectors {
     const { names } = this.nvidia;
     const others = [...this.#amd, ...this.#others].map(({ name }) => name);
     return names.length === 0 ? undefined : listNames([...names, ...others]);
-  }
-
-  /** Decisions on all cards: whether each is reported, and from which source. */
-  decisions(): GpuDecision[] {
-    return [
-      ...[...this.#amd, this.nvidia].flatMap((cards) => cards.decisions()),
-      ...this.#others.map(({ name, folder }) => {
-        return { name, counted: false, rule: `no metrics in ${folder}` };
-      }),
-    ];
   }
 }

@@ -12,13 +12,6 @@ export interface GpuDevice {
   vendor: string;
 }
 
-/** Decision on a graphics card. */
-export interface GpuDecision {
-  readonly name: string;
-  readonly counted: boolean;
-  readonly rule: string;
-}
-
 /** PCI vendor ids. */
 export const NVIDIA = "10de";
 export const AMD = "1002";

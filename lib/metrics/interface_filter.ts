@@ -1,5 +1,5 @@
-import type { LinkKind } from "../host/host.ts";
-import type { InterfaceTraits } from "../host/interface_traits.ts";
+import type { InterfaceTraits } from "../host/host.ts";
+import { SWITCH_PORT } from "../host/interface_traits.ts";
 import { matchesGlob } from "../parse/glob.ts";
 
 /** Globs of `--include-nics` and `--exclude-nics`; with a non-empty `include` only matches count. */
@@ -46,12 +46,12 @@ const VIRTUAL_NAMES = [
   ...["wg*", "tailscale*", "zt*", "utun*", "nebula*", "gre*", "erspan*", "sit*", "tunl*", "ip6*"],
   ...["ip_vti*", "vxlan*", "geneve*", "macvlan*", "macvtap*", "ipvlan*", "vlan*", "*.*"],
   ...["ipvl*", "xfrm*", "ipsec*", "l2tpeth*", "6in4-*", "6to4*", "he-ipv6", "bat*", "hsr*", "vrf*"],
-  ...["dummy*", "ifb*", "teql*", "nlmon*", "macsec*", "nordlynx", "CloudflareWARP"],
+  ...["bond*", "dummy*", "ifb*", "teql*", "nlmon*", "macsec*", "nordlynx", "CloudflareWARP"],
 ];
 
 /** Kinds of interfaces whose traffic another interface carries, or that never leaves the machine. */
 const VIRTUAL_KINDS: ReadonlySet<string> = new Set([
-  ...["bridge", "dummy", "ifb", "team", "vrf", "nlmon", "vsockmon", "vcan", "vxcan", "hsr"],
+  ...["bridge", "bond", "dummy", "ifb", "team", "vrf", "nlmon", "vsockmon", "vcan", "vxcan", "hsr"],
   ...["batadv", "openvswitch"],
 ]);
 
@@ -85,18 +85,11 @@ const UPLINKS = [
   "venet*",
 ];
 
-/** What is known of an interface. */
-export interface InterfaceFacts {
-  readonly traits?: InterfaceTraits | undefined;
-  /** By the kernel, where that can be asked. */
-  readonly link?: LinkKind | undefined;
-}
-
 /**
  * Decides whether an interface's traffic is counted.
  *
- * By default interfaces backed by a device count, and a bond instead of its slaves; where no interface
- * has a device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
+ * By default interfaces backed by a device count, those of a bond in its place; where no interface has a
+ * device, all whose names are not those of software interfaces. `ppp*` has no device: it counts
  * unless another counted interface has traffic that may include it, and does. A tunnel that is the only link, as
  * in rootless containers, counts. Without devices a bridge port does not count beside an uplink, which
  * carries the same bytes; the port may have any name. Where the kernel tells the kind of an interface,
@@ -104,7 +97,7 @@ export interface InterfaceFacts {
  */
 export function decideInterface(
   name: string,
-  facts: InterfaceFacts,
+  traits: InterfaceTraits | undefined,
   context: InterfaceContext,
 ): InterfaceDecision {
   const { include, exclude } = context.globs;
@@ -116,14 +109,18 @@ export function decideInterface(
   }
   const excluded = exclude.find((glob) => matchesGlob(name, glob));
   if (excluded !== undefined) return ignored(`excluded by --exclude-nics ${excluded}`);
-  return name === "lo" || name === "lo0" || facts.link?.isLoopback
+  return name === "lo" || name === "lo0" || traits?.isLoopback
     ? ignored("loopback")
-    : decideByKind(name, facts, context);
+    : decideByKind(name, traits, context);
 }
 
+/** What is known of an interface; `undefined` where nothing tells. */
+type Traits = InterfaceTraits | undefined;
+
 /** Whether it is a dial-up link. */
-export function isDialUp(name: string, { link }: InterfaceFacts): boolean {
-  return link?.kind === undefined ? matchesGlob(name, DIAL_UP.name) : link.kind === DIAL_UP.kind;
+export function isDialUp(name: string, traits: Traits): boolean {
+  const kind = traits?.kind;
+  return kind === undefined ? matchesGlob(name, DIAL_UP.name) : kind === DIAL_UP.kind;
 }
 
 /**
@@ -131,96 +128,78 @@ export function isDialUp(name: string, { link }: InterfaceFacts): boolean {
  * among them a tunnel after what may carry it. What leads to a container through a bridge of this
  * network carries no tunnel: beside the tap of a rootless network it is not the uplink.
  */
-export function decisionOrder(name: string, facts: InterfaceFacts): number {
-  if (isHostEnd(name, facts) && facts.traits?.bridgePort) return 4;
-  if (isTunnel(name, facts)) return 3;
-  if (isDialUp(name, facts)) return 2;
-  return isHostEnd(name, facts) || isGuestPort(name, facts.traits) || isUnknown(name, facts)
-    ? 1
-    : 0;
+export function decisionOrder(name: string, traits: Traits): number {
+  if (isHostEnd(name, traits) && traits?.isBridgePort) return 4;
+  if (isTunnel(name, traits)) return 3;
+  if (isDialUp(name, traits)) return 2;
+  return isHostEnd(name, traits) || isGuestPort(name, traits) || isUnknown(name, traits) ? 1 : 0;
 }
 
 /** Whether neither the kernel nor its name tells what it is. */
-function isUnknown(name: string, { traits, link }: InterfaceFacts): boolean {
-  return traits === undefined && link === undefined && !isUplinkName(name);
+function isUnknown(name: string, traits: Traits): boolean {
+  return traits === undefined && !isUplinkName(name);
 }
 
 function isUplinkName(name: string): boolean {
   return UPLINKS.some((glob) => matchesGlob(name, glob));
 }
 
-function isTunnel(name: string, { traits, link }: InterfaceFacts): boolean {
-  return traits?.tunnel === true ||
-    (TUNNEL_KINDS.has(link?.kind ?? "") && !FALLBACK_TUNNELS.has(name));
+function isTunnel(name: string, traits: Traits): boolean {
+  return TUNNEL_KINDS.has(traits?.kind ?? "") && !FALLBACK_TUNNELS.has(name);
 }
 
 /** Whether it may be the host's end of a container's link, or an uplink with such a name. */
-function isHostEnd(name: string, { link }: InterfaceFacts): boolean {
-  return isPair(link) && !link?.isStacked && HOST_ENDS.some((glob) => matchesGlob(name, glob));
+function isHostEnd(name: string, traits: Traits): boolean {
+  return isPair(traits) && !traits?.isStacked && HOST_ENDS.some((glob) => matchesGlob(name, glob));
 }
 
-function isPair(link: LinkKind | undefined): boolean {
-  return PAIR_KINDS.has(link?.kind ?? "");
+function isPair(traits: Traits): boolean {
+  return PAIR_KINDS.has(traits?.kind ?? "");
 }
 
 /** Whether it is a bridge port that does not look like the bridge's uplink. */
-function isGuestPort(name: string, traits: InterfaceTraits | undefined): boolean {
-  return traits?.bridgePort === true && !traits.device && !isUplinkName(name);
+function isGuestPort(name: string, traits: Traits): boolean {
+  return traits?.isBridgePort === true && !traits.hasDevice && !isUplinkName(name);
 }
 
-function decideByKind(
-  name: string,
-  facts: InterfaceFacts,
-  context: InterfaceContext,
-): InterfaceDecision {
-  const { traits, link } = facts;
-  const master = traits?.master ?? "another interface";
-  if (traits?.bondSlave) return ignored(`bond slave of ${master}`);
-  if (traits?.deviceSlave) return ignored(`already counted by ${master}`);
-  if (traits?.switchPort) return ignored("switch port: its uplink is counted");
-  if (traits?.bond) return counted("bond");
-  if (traits?.device) {
+function decideByKind(name: string, traits: Traits, context: InterfaceContext): InterfaceDecision {
+  if (traits?.isDeviceSlave) return ignored("already counted by the adapter that it is part of");
+  if (traits?.kind === SWITCH_PORT) return ignored("switch port: its uplink is counted");
+  if (traits?.hasDevice) {
     const glob = VIRTUAL_DEVICES.find((glob) => matchesGlob(name, glob));
     return glob === undefined ? counted("has a device") : ignored(`virtual: ${glob}`);
   }
   if (context.noDevices && context.isOnlyLink) {
-    if (isTunnel(name, facts)) return counted("tunnel: the only link");
-    if (isHostEnd(name, facts)) return counted(`kind ${link?.kind}: the only link`);
+    if (isTunnel(name, traits)) return counted("tunnel: the only link");
+    if (isHostEnd(name, traits)) return counted(`kind ${traits?.kind}: the only link`);
   }
-  return decideWithoutDevice(name, facts, context);
+  return decideWithoutDevice(name, traits, context);
 }
 
 function decideWithoutDevice(
   name: string,
-  facts: InterfaceFacts,
+  traits: Traits,
   context: InterfaceContext,
 ): InterfaceDecision {
-  const { traits, link } = facts;
-  const kind = link?.kind;
+  const kind = traits?.kind;
   if (kind !== undefined && (VIRTUAL_KINDS.has(kind) || TUNNEL_KINDS.has(kind))) {
     return ignored(`virtual: kind ${kind}`);
   }
-  const globs = kind === undefined ? VIRTUAL_NAMES : isPair(link) ? HOST_ENDS : [];
+  const globs = kind === undefined ? VIRTUAL_NAMES : isPair(traits) ? HOST_ENDS : [];
   const glob = globs.find((glob) => matchesGlob(name, glob));
   if (glob !== undefined) return ignored(`virtual: ${glob}`);
   // PPPoE, L2TP and VPNs run inside another interface, a modem's link does not.
-  if (isDialUp(name, facts)) {
+  if (isDialUp(name, traits)) {
     return context.hasTraffic
       ? ignored(`inside another interface: ${DIAL_UP.name}`)
       : counted(`separate link: ${DIAL_UP.name}`);
   }
   if (traits && !context.noDevices) return ignored("virtual: no device");
-  if (traits?.bridge) return ignored("virtual: bridge");
-  if (traits?.tunnel) return ignored("virtual: tunnel");
-  if (isPair(link) && link?.isStacked) return ignored("virtual: both ends are here");
+  if (isPair(traits) && traits?.isStacked) return ignored("virtual: both ends are here");
   if (isGuestPort(name, traits) && !context.isOnlyLink) return ignored("virtual: bridge port");
-  if (traits?.stacked || link?.isStacked) return ignored("virtual: on top of another interface");
-  if (kind !== undefined) {
-    return context.noDevices
-      ? counted(`kind ${kind}: no interface has a device`)
-      : ignored(`virtual: kind ${kind}`);
-  }
-  const isAmongOthers = !context.noDevices || (isUnknown(name, facts) && !context.isOnlyLink);
+  if (traits?.isStacked) return ignored("virtual: on top of another interface");
+  if (kind !== undefined) return counted(`kind ${kind}: no interface has a device`);
+  const isAmongOthers = !context.noDevices || (isUnknown(name, traits) && !context.isOnlyLink);
   return counted(isAmongOthers ? KIND_UNKNOWN : "by name: no interface has a device");
 }
 

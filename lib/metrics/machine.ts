@@ -15,7 +15,7 @@ import type { Shell } from "../sandbox/shell.ts";
 import type { Connections, MachineFacts } from "../types.ts";
 import { type Collector, parseSource } from "./snapshot.ts";
 import { CpuCollector } from "./cpu.ts";
-import { DiskCollector } from "./disk.ts";
+import { DiskCollector, linuxMountFilter } from "./disk.ts";
 import { GpuCollectors } from "./gpu.ts";
 import { machineFacts } from "./machine_facts.ts";
 import { openMemory } from "./memory.ts";
@@ -31,8 +31,6 @@ export interface Machine {
   readonly network: NetworkCollector;
   /** Present with `--gpu`. */
   readonly gpu?: GpuCollectors;
-  /** Where interfaces and mount points were found. */
-  readonly decisionSources: { readonly interfaces: string; readonly mountPoints: string };
   /** Decisions on all interfaces of the last sample. */
   interfaces(): InterfaceStatus[];
   /** Decisions on all mounts; empty before the first snapshot. */
@@ -64,7 +62,7 @@ export const DISK_MAX_AGE_MS = 4_500;
 
 /** Opens all files that reports need, so that the process can be sealed afterwards. */
 export function openLinuxMachine(host: Host, config: Config): Machine {
-  const { proc, sys } = host.roots;
+  const { proc } = host.roots;
   const isOwn = proc === OWN_PROC;
   const net = networkFolder(proc);
   const mountinfo = isOwn ? `${proc}/self/mountinfo` : `${proc}/1/mountinfo`;
@@ -78,10 +76,15 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
   const memory = openMemory(host, { mode: config.memoryMode, isOwn });
   // An overlay's line has the folders of all its layers.
   const mounts = { hasLongLines: true, hasPaths: true };
-  const disk = new DiskCollector(host, host.open(mountinfo, { ...mounts, isRequired: true }), {
-    includeMountPoints: config.includeMountPoints,
+  const mountFilter = linuxMountFilter(host, {
+    include: config.includeMountPoints,
     visible: isOwn ? undefined : host.open(ownMounts, mounts),
   });
+  const disk = new DiskCollector(
+    host,
+    host.open(mountinfo, { ...mounts, isRequired: true }),
+    mountFilter,
+  );
   const loadavg = open(`${proc}/loadavg`);
   const links = host.openLinks(`${net}/dev`);
   const network = new NetworkCollector(
@@ -139,9 +142,7 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     {
       subject: "process count",
       collect: () => ({ processes: processes.collect() }),
-      sources: () => ({
-        process: processes.byLinks ? `the kernel's own count, by ${proc}` : `a listing of ${proc}`,
-      }),
+      sources: () => ({ process: proc }),
     },
     ...gpu?.rows() ?? [],
   ];
@@ -152,13 +153,6 @@ export function openLinuxMachine(host: Host, config: Config): Machine {
     collectors,
     network,
     gpu,
-    decisionSources: {
-      interfaces: `${net}/dev and ${sys}/class/net` +
-        (isOwn || links !== undefined
-          ? ""
-          : ", outside of the host's network: swapped names are not noticed"),
-      mountPoints: isOwn ? mountinfo : `${mountinfo}, and statfs at the mounts in ${ownMounts}`,
-    },
     interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
     uptimeSeconds,

@@ -7,9 +7,9 @@
 
 import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
-import type { Source } from "../host/host.ts";
+import type { InterfaceTraits, Source } from "../host/host.ts";
 import { type CoreTimes, type DarwinHost, openDarwinHost } from "../host/host_darwin.ts";
-import { type InterfaceTraits, NO_TRAITS, OWN_PROC } from "../host/interface_traits.ts";
+import { OWN_PROC } from "../host/interface_traits.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { DARWIN_COMMANDS, type DarwinQuery, DarwinShell } from "../sandbox/shell_darwin.ts";
 import { describeError, getLogger } from "../log/log.ts";
@@ -26,7 +26,8 @@ import type {
   Usage,
 } from "../types.ts";
 import { type Collector, parseSource } from "./snapshot.ts";
-import { DarwinDiskCollector } from "./disk_darwin.ts";
+import { DiskCollector } from "./disk.ts";
+import { darwinMountFilter } from "./disk_darwin.ts";
 import { DISK_MAX_AGE_MS, LOAD_MAX_AGE_MS, type Machine, NETWORK_SUBJECT } from "./machine.ts";
 import { goArchitecture } from "./machine_facts.ts";
 import { usage } from "./memory.ts";
@@ -70,7 +71,7 @@ export async function openDarwinMachine(
   await settlesWithin(Promise.all([readSysctl(), refresh()]), FIRST_OUTPUT_TIMEOUT_MS);
 
   const cpu = new DarwinCpuCollector(host);
-  const disk = new DarwinDiskCollector(host, mounts, includeMountPoints);
+  const disk = new DiskCollector(host, mounts, darwinMountFilter(includeMountPoints));
   const network = new NetworkCollector(interfaces, darwinInterfaceTraits, {
     globs: { include: config.includeNics, exclude: config.excludeNics },
     readAtMs: () => interfaces.atMs,
@@ -97,6 +98,7 @@ export async function openDarwinMachine(
       subject: "disk space",
       maxAgeMs: DISK_MAX_AGE_MS,
       collect: () => ({ disk: disk.collect() }),
+      missingPart: () => disk.missingPart(),
       sources: () => ({ disk: `${DARWIN_COMMANDS.mounts}, and statfs of the mount points below` }),
     },
     {
@@ -130,10 +132,6 @@ export async function openDarwinMachine(
     roots: { proc: "/proc", sys: "/sys", root: "/" },
     collectors,
     network,
-    decisionSources: {
-      interfaces: DARWIN_COMMANDS.interfaces,
-      mountPoints: DARWIN_COMMANDS.mounts,
-    },
     interfaces: () => network.interfaces(),
     mounts: () => disk.mounts(),
     uptimeSeconds: () => host.uptime(),
@@ -206,7 +204,7 @@ const DEVICES = /^(?:en|fw)\d+$/;
 
 /** Traits of an interface by its name, which on macOS is that of its driver; of a bond its members count. */
 function darwinInterfaceTraits(name: string): InterfaceTraits {
-  return { ...NO_TRAITS, device: DEVICES.test(name) };
+  return { hasDevice: DEVICES.test(name) };
 }
 
 /**

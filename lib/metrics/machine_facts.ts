@@ -20,10 +20,8 @@ export function cpuFacts(
   const cpuName = info && cpuNameOf(info, host.readText(`${host.roots.proc}/device-tree/model`));
   const logicalCores = countLogicalCores(host.readText(`${host.roots.proc}/stat`) ?? "") ??
     info?.processors;
-  // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's. Where it shows
-  // the same ones, it is exact: numbers of cores repeat on processors of several dies.
-  const { cpus, cores } = countCoresInSys(host);
-  const reported = cpus === logicalCores ? cores : info?.physicalCores ?? (cores || undefined);
+  // In LXC `/sys` may show the cores of the machine, while `/proc` shows the container's.
+  const reported = info?.physicalCores ?? countCoresInSys(host);
   const physicalCores = reported && Math.min(reported, logicalCores ?? reported);
   return { cpuName, logicalCores, physicalCores };
 }
@@ -41,21 +39,15 @@ function boardName(model: string | undefined): string | undefined {
   return name === undefined || name === "" || /^\w+,\S+$/.test(name) ? undefined : name;
 }
 
-/** Counts processors, and their cores: threads of one core have the same sibling list. */
+/** Counts cores: the threads of one have the same sibling list. */
 function countCoresInSys(
   host: Pick<Host, "roots" | "readText" | "list">,
-): { cpus: number; cores: number } {
+): number | undefined {
   const folder = `${host.roots.sys}/devices/system/cpu`;
-  const groups = new Set<string>();
-  let cpus = 0;
-  for (const name of host.list(folder) ?? []) {
-    if (!/^cpu\d+$/.test(name)) continue;
-    const siblings = host.readText(`${folder}/${name}/topology/thread_siblings_list`);
-    if (siblings === undefined) continue;
-    groups.add(siblings.trim());
-    cpus++;
-  }
-  return { cpus, cores: groups.size };
+  const siblings = (host.list(folder) ?? []).filter((name) => /^cpu\d+$/.test(name))
+    .map((name) => host.readText(`${folder}/${name}/topology/thread_siblings_list`));
+  const cores = new Set(siblings.filter((list) => list !== undefined));
+  return cores.size || undefined;
 }
 
 type Files = Pick<Host, "roots" | "readText" | "exists">;

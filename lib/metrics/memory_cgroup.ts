@@ -1,7 +1,6 @@
 import { attempt } from "../attempt.ts";
 import type { Host, Source } from "../host/host.ts";
 import {
-  type Cgroup,
   type CgroupMemoryStat,
   cgroupMountFolders,
   parseCgroup,
@@ -57,14 +56,8 @@ class MemoryCgroup {
     this.#swapCurrent = host.open(`${folder}/memory.swap.current`);
   }
 
-  /** Its limit; in version 1 also that of a cgroup above, which may be out of sight. */
   limitBytes(): number {
-    return attempt(() => {
-      const own = readLimit(this.#limit);
-      if (this.#version === 2) return own;
-      const above = parseMemoryStat(this.#stat.read() ?? "", 1).hierarchicalLimitBytes;
-      return Math.min(own, above || Infinity);
-    }) ?? Infinity;
+    return attempt(() => readLimit(this.#limit)) ?? Infinity;
   }
 
   /** @throws {SyntaxError} When the kernel's text is malformed. */
@@ -150,23 +143,9 @@ export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undef
     if (own === undefined) return undefined;
     const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
     const { version } = own;
-    const groups = cgroupMountFolders(containerCgroup(host, own), mounts)
+    const groups = cgroupMountFolders(own, mounts)
       .filter((folder) => host.readText(`${folder}/${FILES[version].limit}`) !== undefined)
       .map((folder) => new MemoryCgroup(host, { version, folder }));
     return groups.length === 0 ? undefined : new CgroupMemoryCollector(groups);
   });
-}
-
-/**
- * The agent's cgroup, or the container's: where systemd is the init of the container, its process 1 is
- * in `init.scope`, and the agent's service may have a limit of its own.
- */
-function containerCgroup(host: GroupHost, own: Cgroup): Cgroup {
-  const first = parseCgroup(host.readText(`${host.roots.proc}/1/cgroup`) ?? "");
-  const containerPath = /^(.*)\/init\.scope$/.exec(first?.path ?? "")?.[1];
-  if (containerPath === undefined) return own;
-  // In the host's pid namespace process 1 is not the container's.
-  return `${own.path}/`.startsWith(`${containerPath}/`)
-    ? { ...own, path: containerPath || "/" }
-    : own;
 }

@@ -1,14 +1,7 @@
 import type { Mount } from "../parse/mountinfo.ts";
 
-const NETWORK_TYPES = new Set([
-  ...["nfs", "nfs4", "cifs", "smb", "smb3", "smbfs", "ncpfs", "9p", "afs", "coda", "ceph"],
-  ...["lustre", "beegfs", "gpfs", "orangefs", "pvfs2"],
-]);
-const SHARED_FOLDER_TYPES = new Set([
-  ...["virtiofs", "vboxsf", "prl_fs", "vmhgfs", "drvfs", "fakeowner"],
-]);
 const LAYERED_TYPES = new Set(["overlay", "overlayfs", "aufs", "unionfs"]);
-const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660", "cramfs", "romfs"]);
+const IMAGE_TYPES = new Set(["squashfs", "erofs", "iso9660"]);
 const MEMORY_TYPES = new Set(["tmpfs", "ramfs", "devtmpfs", "hugetlbfs"]);
 
 /**
@@ -41,14 +34,8 @@ export function ignoreReason(
   const tree = IGNORED_TREES.find((tree) =>
     mountPoint === tree || mountPoint.startsWith(`${tree}/`)
   );
-  if (NETWORK_TYPES.has(type)) return `network file system: ${type}`;
-  if (SHARED_FOLDER_TYPES.has(type)) return `shared by the host: ${type}`;
-  if (type === "autofs") return `mounted on demand: ${type}`;
   if (isFuse(type)) return `served by a program: ${type}`;
-  if (LAYERED_TYPES.has(type)) return `layers over another file system: ${type}`;
-  // Of this type are drives that are written to as well.
-  const isDisc = type === "udf" && /^\/dev\/sr\d/.test(source);
-  if (isDisc || IMAGE_TYPES.has(type)) return `read-only image: ${type}`;
+  if (IMAGE_TYPES.has(type) || /^\/dev\/sr\d/.test(source)) return `read-only image: ${type}`;
   if (MEMORY_TYPES.has(type) || /^\/dev\/(?:block\/)?z?ram\d/.test(source)) {
     return `in memory: ${type}`;
   }

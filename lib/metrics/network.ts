@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { LinkKind, Links, Source } from "../host/host.ts";
-import { type InterfaceTraits, NO_TRAITS, traitsOfLink } from "../host/interface_traits.ts";
+import type { InterfaceTraits, Links, Source } from "../host/host.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
 import { type InterfaceCounters, parseNetDev } from "../parse/net_dev.ts";
 import type { TimedBytes, TrafficBytes } from "../types.ts";
@@ -33,7 +32,6 @@ interface TrackedInterface {
   /** By the kernel; `undefined` where that can't be asked. */
   readonly index: number | undefined;
   traits?: InterfaceTraits | undefined;
-  link?: LinkKind | undefined;
   decision?: InterfaceDecision | undefined;
   /** Whether it counted in the last sample; absent before it was decided. */
   counted?: boolean | undefined;
@@ -47,8 +45,7 @@ interface TrackedInterface {
  * Each counted interface is asked for its counters by its index over netlink, which also tells which
  * interfaces have changed. At the start, where changes were lost, and where there is no netlink,
  * `/proc/net/dev` is read. A change decides anew on all interfaces. A new one counts whole; what begins
- * to count later goes on from its counters of that time. A bond counts by its members, which may come
- * and go: after the start, their bytes are added in its place.
+ * to count later goes on from its counters of that time.
  */
 export class NetworkCollector {
   readonly #source: Source;
@@ -114,10 +111,9 @@ export class NetworkCollector {
     const counters = (changes && this.#readCounted()) ?? this.#readAll(changes === undefined);
     if (counters === undefined) return undefined;
     const atMs = this.#readAtMs();
-    const isFirst = this.total.isEmpty();
     for (const now of counters) {
       const nic = this.#interfaces.get(now.name);
-      if (nic !== undefined) this.#count(nic, now, isFirst);
+      if (nic !== undefined) this.#count(nic, now);
     }
     return atMs;
   }
@@ -126,7 +122,7 @@ export class NetworkCollector {
   #readCounted(): InterfaceCounters[] | undefined {
     const counters: InterfaceCounters[] = [];
     for (const nic of this.#interfaces.values()) {
-      if (!nic.counted && !this.#isCounted(nic)) continue;
+      if (!nic.counted && !nic.decision?.counted) continue;
       const now = this.#readCounters(nic);
       if (now === undefined) return undefined;
       counters.push(now);
@@ -173,21 +169,21 @@ export class NetworkCollector {
     for (const { name, index } of this.#interfaces.values()) {
       if (index === undefined || !changed.has(index)) found.set(name, index);
     }
-    const kinds = new Map<number, LinkKind>();
+    const known = new Map<number, InterfaceTraits>();
     for (const index of changed) {
-      const link = this.#links?.kind(index);
-      if (link === undefined) continue;
-      kinds.set(index, link);
-      found.set(link.name, index);
+      const traits = this.#links?.traits(index);
+      if (traits === undefined) continue;
+      known.set(index, traits);
+      found.set(traits.name, index);
     }
-    this.#follow(found, kinds);
+    this.#follow(found, known);
     this.#decideAll();
   }
 
   /** Forgets interfaces that are gone or whose name another one has, and looks up new and changed ones. */
   #follow(
     found: ReadonlyMap<string, number | undefined>,
-    changed?: ReadonlyMap<number, LinkKind>,
+    changed?: ReadonlyMap<number, InterfaceTraits>,
   ): void {
     // Missing ones first: an interface that was renamed continues from what its old name had.
     for (const { name, index } of this.#interfaces.values()) {
@@ -197,72 +193,55 @@ export class NetworkCollector {
     }
     for (const [name, index] of found) {
       const known = this.#interfaces.get(name);
-      const kind = index === undefined ? undefined : changed?.get(index);
-      if (known !== undefined && changed !== undefined && kind === undefined) continue;
+      const traits = index === undefined ? undefined : changed?.get(index);
+      if (known !== undefined && changed !== undefined && traits === undefined) continue;
       const nic = known ?? { name, index };
       this.#interfaces.set(name, nic);
-      this.#lookUp(nic, kind);
+      this.#lookUp(nic, traits);
     }
   }
 
   /** Looks up what an interface is. Where nothing tells after the seal, it stays what it was. */
-  #lookUp(nic: TrackedInterface, kind?: LinkKind): void {
+  #lookUp(nic: TrackedInterface, traits?: InterfaceTraits): void {
     const { name, index } = nic;
     if (name === "lo") return;
-    nic.link = kind ?? (index === undefined ? undefined : this.#links?.kind(index));
-    nic.traits = nic.link === undefined || index === undefined
-      ? this.#lookup(name) ?? nic.traits
-      : traitsOfLink(nic.link, index);
+    nic.traits = traits ?? (index === undefined ? undefined : this.#links?.traits(index)) ??
+      this.#lookup(name) ?? nic.traits;
     nic.last ??= this.#readCounters(nic);
   }
 
   #decideAll(): void {
     const all = Array.from(this.#interfaces.values());
     // A dial-up link carries on as it began.
-    for (const nic of all) if (!isDialUp(nic.name, nic)) nic.decision = undefined;
+    for (const nic of all) if (!isDialUp(nic.name, nic.traits)) nic.decision = undefined;
     // Links that others may carry depend on the decisions on those and their traffic.
     const carriers = all.filter(({ decision }) => decision?.counted);
-    const noDevices = !all.some(({ traits }) => traits?.device);
+    const noDevices = !all.some(({ traits }) => traits?.hasDevice);
     const undecided = all.filter(({ decision }) => decision === undefined)
-      .map((nic) => ({ nic, order: decisionOrder(nic.name, nic) }));
+      .map((nic) => ({ nic, order: decisionOrder(nic.name, nic.traits) }));
     for (const { nic } of undecided.toSorted((a, b) => a.order - b.order)) {
-      nic.decision = decideInterface(nic.name, nic, {
+      nic.decision = decideInterface(nic.name, nic.traits, {
         globs: this.#globs,
         noDevices,
         isOnlyLink: carriers.length === 0,
         hasTraffic: carriers.some((it) =>
           it.last !== undefined && it.last.sentBytes + it.last.receivedBytes > 0 &&
-          !isDialUp(it.name, it)
+          !isDialUp(it.name, it.traits)
         ),
       });
       if (nic.decision.counted) carriers.push(nic);
     }
     // What begins to count later goes on from its counters of that time.
-    for (const nic of all) if (this.#isCounted(nic) === false) nic.counted ??= false;
-  }
-
-  /** Its part in bonds; what is included by name is meant as such, be it a bond or a member. */
-  #partOf({ traits }: TrackedInterface): InterfaceTraits {
-    return this.#globs.include.length > 0 ? NO_TRAITS : traits ?? NO_TRAITS;
-  }
-
-  /** Whether it counts, as itself or for its bond; `undefined` before it was decided. */
-  #isCounted(nic: TrackedInterface): boolean | undefined {
-    const { bondSlave, master = "" } = this.#partOf(nic);
-    return nic.decision && bondSlave
-      ? this.#interfaces.get(master)?.decision?.counted ?? true
-      : nic.decision?.counted;
+    for (const nic of all) if (nic.decision?.counted === false) nic.counted ??= false;
   }
 
   /** Adds what has passed an interface, or goes on from its counters without adding it. */
-  #count(nic: TrackedInterface, now: InterfaceCounters, isFirst: boolean): void {
+  #count(nic: TrackedInterface, now: InterfaceCounters): void {
     const index = nic.index ?? nic.traits?.index;
-    const { bond, bondSlave } = this.#partOf(nic);
-    const counted = this.#isCounted(nic);
+    const counted = nic.decision?.counted;
     // One that stops counting has done so within the interval: nothing of it is lost.
     if (counted || nic.counted) {
-      // At the start a bond has what has passed former members as well, and lacks what is not its own.
-      if (nic.counted === false || (isFirst ? bondSlave : bond)) this.total.skip(now, index);
+      if (nic.counted === false) this.total.skip(now, index);
       else this.total.add(now, index);
     }
     nic.counted = counted;

@@ -1,8 +1,7 @@
 import type { Host } from "../host/host.ts";
-import { describeError } from "../log/log.ts";
 import { parseNvidiaSmi } from "../parse/nvidia_smi.ts";
 import type { Gpu } from "../types.ts";
-import { type GpuDecision, type GpuDevice, openPowerState } from "./gpu_devices.ts";
+import { type GpuDevice, openPowerState } from "./gpu_devices.ts";
 import { PolledCommand } from "./polled_command.ts";
 
 /** Runs `nvidia-smi` and returns its output; `undefined` when it is not installed. */
@@ -24,8 +23,6 @@ export class NvidiaGpus {
   readonly #devices: readonly { readonly name: string; readonly isSuspended: () => boolean }[];
   #command: PolledCommand | undefined;
   #rows: readonly Gpu[] = [];
-  #last: readonly Gpu[] = [];
-  #problem: unknown;
 
   /** `devices` are those that the kernel lists. */
   constructor(host: Pick<Host, "open">, devices: readonly GpuDevice[]) {
@@ -54,9 +51,8 @@ export class NvidiaGpus {
   collect(): readonly Gpu[] | undefined {
     const command = this.#command;
     if (command === undefined) return undefined;
-    this.#problem = undefined;
     const asleep = this.#suspendedCards();
-    if (asleep.length > 0) return this.#last = asleep;
+    if (asleep.length > 0) return asleep;
     try {
       if (command.inFlightMs > TIMEOUT_MS) {
         throw new Error("Cannot run nvidia-smi: it hangs and can't be killed");
@@ -65,29 +61,16 @@ export class NvidiaGpus {
       if (text === undefined) return undefined;
       this.#rows = parseNvidiaSmi(text);
     } catch (error) {
-      this.#last = [];
       // nvidia-smi may be installed without a card.
       if (this.#devices.length === 0 && this.#rows.length === 0) return undefined;
-      this.#problem = error;
       throw error;
     }
-    return this.#last = this.#rows.filter((card) => Object.keys(card).length > 1);
+    return this.#rows.filter((card) => Object.keys(card).length > 1);
   }
 
   /** Names of the cards by the last run. */
   get names(): string[] {
     return this.#rows.map(({ name }) => name);
-  }
-
-  decisions(): GpuDecision[] {
-    if (this.#problem !== undefined) {
-      return [{ name: "NVIDIA", counted: false, rule: describeError(this.#problem) }];
-    }
-    return this.#last.map((card) => ({
-      name: card.name,
-      counted: true,
-      rule: card.isSuspended ? "suspended: nvidia-smi was not run" : "nvidia-smi",
-    }));
   }
 
   #suspendedCards(): Gpu[] {

@@ -21,14 +21,10 @@ const MAX_TRIES = 5;
  */
 export class ProcessCollector {
   readonly #count: () => number | undefined;
-  /** Whether the link count is used instead of a listing. */
-  readonly byLinks: boolean;
 
   /** `countListed` counts the process folders in `/proc`, where the link count is not usable. */
   constructor(host: ProcessHost, countListed: () => number | undefined) {
-    const byLinks = linkCounter(host);
-    this.byLinks = byLinks !== undefined;
-    this.#count = byLinks ?? countListed;
+    this.#count = linkCounter(host) ?? countListed;
   }
 
   /**

@@ -118,8 +118,8 @@ export async function queryServices(
 }
 
 /**
- * A public address of the machine's interfaces: the one from which the kernel reaches others, else one
- * of an interface that counts, else any. Temporary ones are last, unusable ones are left out.
+ * A public address of the machine's interfaces: one of an interface that counts, else any. Temporary ones
+ * are last, unusable ones are left out.
  *
  * Uncounted interfaces are used too: on a host of virtual machines the bridge has the address, not its
  * network card.
@@ -133,8 +133,7 @@ export function publicInterfaceAddress(
     it.family === family && it.preference !== "unusable" && isPublicAddress(it.address)
   );
   const rank = ({ name, preference }: InterfaceAddress) =>
-    (preference === "temporary" ? 4 : 0) + (preference === "preferred" ? 0 : 2) +
-    (options.isCounted(name) ? 0 : 1);
+    (preference === "temporary" ? 2 : 0) + (options.isCounted(name) ? 0 : 1);
   return usable.toSorted((one, other) => rank(one) - rank(other))[0];
 }
 

@@ -60,11 +60,9 @@ export class TrafficTotal {
   readonly #gone: LastCounters[] = [];
   readonly #total: Bytes = { sentBytes: 0, receivedBytes: 0 };
   readonly #observed: Bytes = { sentBytes: 0, receivedBytes: 0 };
-  #isEmpty = true;
 
   /** Adds the current counters of an interface; `index` is needed when it first appears. */
   add(now: InterfaceCounters, index?: number): void {
-    this.#isEmpty = false;
     const isNew = !this.#present.has(now.name);
     const last = this.#last(now.name, index);
     const { sentBytes, receivedBytes } = bytesSince(last, now);
@@ -82,11 +80,6 @@ export class TrafficTotal {
     const last = this.#last(name, index);
     last.sentBytes = sentBytes;
     last.receivedBytes = receivedBytes;
-  }
-
-  /** Whether no interface has been added yet. */
-  isEmpty(): boolean {
-    return this.#isEmpty;
   }
 
   /** Total bytes. */

@@ -75,7 +75,7 @@ export function parseMemoryLimit(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** Reclaimable parts of a cgroup's memory, and the limit above it, in bytes. */
+/** Reclaimable parts of a cgroup's memory, in bytes. */
 export interface CgroupMemoryStat {
   /** File pages that were not used recently. */
   inactiveFileBytes: number;
@@ -84,8 +84,6 @@ export interface CgroupMemoryStat {
   reclaimableBytes: number | undefined;
   /** Swapped-out memory; only in version 1, and only where swap is accounted. */
   swapBytes: number | undefined;
-  /** The lowest limit of the cgroup and its ancestors, visible or not; only in version 1. */
-  hierarchicalLimitBytes: number | undefined;
 }
 
 /**
@@ -101,7 +99,6 @@ export function parseMemoryStat(text: string, version: 1 | 2): CgroupMemoryStat 
     activeFileBytes: requiredCounter(text, `${prefix}active_file`),
     reclaimableBytes: optionalCounter(text, "slab_reclaimable"),
     swapBytes: optionalCounter(text, "total_swap"),
-    hierarchicalLimitBytes: optionalLimit(text, "hierarchical_memory_limit"),
   };
 }
 
@@ -111,11 +108,6 @@ function requiredCounter(text: string, key: string): number {
     throw new SyntaxError(`Cannot parse memory.stat: no "${key}" after "${firstLine(text)}"`);
   }
   return value;
-}
-
-function optionalLimit(text: string, key: string): number | undefined {
-  const line = findLine(text, `${key} `);
-  return line === undefined ? undefined : parseMemoryLimit(line.slice(key.length + 1));
 }
 
 function optionalCounter(text: string, key: string): number | undefined {

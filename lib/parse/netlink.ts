@@ -4,8 +4,6 @@
  * @module
  */
 
-import { lastOfNetwork } from "./ip_address.ts";
-
 /** A network interface, as `RTM_NEWLINK` describes it. */
 export interface LinkMessage {
   index: number;
@@ -28,8 +26,6 @@ export interface AddressMessage {
   index: number;
   /** In its shortest form, as RFC 5952 writes it. */
   address: string;
-  /** Addresses of IPv4 that all machines of its network answer to: its last one, and another if set. */
-  broadcasts: string[];
   /** `IFA_F_…` of `linux/if_addr.h`. */
   flags: number;
 }
@@ -37,8 +33,8 @@ export interface AddressMessage {
 /** `struct nlmsghdr`, with which each message begins. */
 export const HEADER = { bytes: 16, length: 0, type: 4, sequence: 8 } as const;
 const LINK = { type: 16, index: 20, flags: 24, attributes: 32 } as const;
-const ADDRESS = { type: 20, family: 16, prefix: 17, flags: 18, index: 20, attributes: 24 } as const;
-const ROUTE = { type: 24, family: 16, kind: 23, attributes: 28 } as const;
+const ADDRESS = { type: 20, family: 16, flags: 18, index: 20, attributes: 24 } as const;
+const ROUTE = { type: 24, kind: 23, bytes: 28 } as const;
 const STATS = { type: 92, index: 20, receivedBytes: 48, sentBytes: 56, bytes: 64 } as const;
 
 const IFLA_IFNAME = 3;
@@ -50,9 +46,7 @@ const IFLA_INFO_KIND = 1;
 const IFLA_PARENT_DEV_NAME = 56;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
-const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
-const RTA_PREFSRC = 7;
 /** The upper bits of an attribute's type say how it is encoded. */
 const ATTRIBUTE_TYPE = 0x3fff;
 
@@ -97,27 +91,16 @@ export function parseAddressMessage(message: Uint8Array): AddressMessage | undef
   const address = addressOf(IFA_LOCAL) ?? addressOf(IFA_ADDRESS);
   if (address === undefined) return undefined;
   const flags = findAttribute(attributes, IFA_FLAGS);
-  const network = addressOf(IFA_ADDRESS) ?? address;
-  const last = lastOfNetwork(network, view.getUint8(ADDRESS.prefix));
-  const broadcasts = new Set([last, addressOf(IFA_BROADCAST)].filter((it) => it !== undefined));
   return {
     index: view.getInt32(ADDRESS.index, true),
     address,
-    broadcasts: [...broadcasts],
     flags: numberIn(flags) ?? view.getUint8(ADDRESS.flags),
   };
 }
 
-/** The address from which is sent, by the answer to `RTM_GETROUTE`; `undefined` when nothing tells. */
-export function parseRouteSource(message: Uint8Array): string | undefined {
-  const view = viewOf(message, ROUTE.type, ROUTE.attributes);
-  const source = view && findAttribute(message.subarray(ROUTE.attributes), RTA_PREFSRC);
-  return source && toAddress(source, view.getUint8(ROUTE.family));
-}
-
-/** `RTN_…` of `linux/rtnetlink.h` by the same answer; `undefined` for another message. */
+/** `RTN_…` of `linux/rtnetlink.h` by the answer to `RTM_GETROUTE`; `undefined` for another message. */
 export function parseRouteKind(message: Uint8Array): number | undefined {
-  return viewOf(message, ROUTE.type, ROUTE.attributes)?.getUint8(ROUTE.kind);
+  return viewOf(message, ROUTE.type, ROUTE.bytes)?.getUint8(ROUTE.kind);
 }
 
 /** Bytes that an interface has passed, in the answer to `RTM_GETSTATS` for `rtnl_link_stats64` alone. */

@@ -1,12 +1,9 @@
 import { decimalAt, firstLine } from "./bounded_text.ts";
 
-/**
- * Time of all cores together since boot by state, in clock ticks; `undefined` where the kernel's
- * counter is out of range.
- */
+/** Time of all cores together since boot by state, in clock ticks. */
 export type CpuTicks = Record<
   "user" | "nice" | "system" | "idle" | "iowait" | "irq" | "softirq" | "steal",
-  number | undefined
+  number
 >;
 
 /**
@@ -22,21 +19,21 @@ const TOTAL = "cpu ";
  *
  * Guest time is omitted, because `user` and `nice` include it.
  *
- * @throws {SyntaxError} When it is not a `cpu` line with eight counters; the message quotes it.
+ * @throws {SyntaxError} When it is not a `cpu` line with eight counters in range; the message quotes it.
  */
 export function parseCpuTicks(text: string): CpuTicks {
   if (!text.startsWith(TOTAL)) throw ticksError(text);
   const end = text.indexOf("\n");
   const line = end === -1 ? text : text.slice(0, end);
   let at = TOTAL.length;
-  const next = (): number | undefined => {
+  const next = (): number => {
     while (line[at] === " ") at++;
     const value = decimalAt(line, at) ?? NaN;
-    if (Number.isNaN(value)) throw ticksError(text);
+    // A counter that fell below zero is printed as just under 2^64.
+    if (!Number.isSafeInteger(value)) throw ticksError(text);
     const space = line.indexOf(" ", at);
     at = space === -1 ? line.length : space;
-    // A counter that fell below zero is printed as just under 2^64.
-    return Number.isSafeInteger(value) ? value : undefined;
+    return value;
   };
   return {
     user: next(),

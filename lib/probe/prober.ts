@@ -1,4 +1,3 @@
-import { abortable } from "@std/async/abortable";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
@@ -15,18 +14,6 @@ export const LOST_MS = -1;
 /** Refusals that are remembered, in order to log each once. */
 const MAX_LOGGED_REFUSALS = 1000;
 
-/** Time from the start of a measurement in which others that want its target share it. */
-const SHARED_MS = 500;
-
-/** A measurement, for all who want its target. */
-interface Shared {
-  readonly value: Promise<number | undefined>;
-  readonly startedAtMs: number;
-  readonly controller: AbortController;
-  waiting: number;
-  isOver: boolean;
-}
-
 /** Runs probes of all kinds. */
 export class Prober {
   readonly #icmp: IcmpProbe;
@@ -35,8 +22,6 @@ export class Prober {
   readonly #log = getLogger("probe");
   readonly #refusalLog = new LogRateLimit({ lines: 3 });
   readonly #loggedRefusals = new Set<string>();
-  /** The measurements that are or were just made, by target. */
-  readonly #shared = new Map<string, Shared>();
 
   /** Without a shell every ICMP probe is lost. */
   constructor(
@@ -53,9 +38,6 @@ export class Prober {
    * Measures a target once: milliseconds with their fraction, or -1 when it was lost or may not be probed.
    * `undefined` when it was not measured, since too many probes of its address are due.
    *
-   * Who asks for a target that is being measured, or whose measurement began less than half a second
-   * ago, gets the same value.
-   *
    * @throws The reason of `options.signal` when it aborts; nothing else.
    */
   async probe(
@@ -63,35 +45,6 @@ export class Prober {
     { signal }: { signal: AbortSignal },
   ): Promise<number | undefined> {
     signal.throwIfAborted();
-    const shared = this.#share(target);
-    shared.waiting++;
-    try {
-      return await abortable(shared.value, signal);
-    } finally {
-      shared.waiting--;
-      if (shared.waiting === 0 && !shared.isOver) shared.controller.abort();
-    }
-  }
-
-  #share(target: ProbeTarget): Shared {
-    const nowMs = performance.now();
-    for (const [key, { isOver, startedAtMs, controller: { signal } }] of this.#shared) {
-      const isOld = isOver && nowMs - startedAtMs >= SHARED_MS;
-      if (isOld || signal.aborted) this.#shared.delete(key);
-    }
-    const key = target.kind === "http" ? target.url.href : JSON.stringify(target);
-    const known = this.#shared.get(key);
-    if (known !== undefined) return known;
-    const controller = new AbortController();
-    const value = this.#measure(target, controller.signal).finally(() => shared.isOver = true);
-    // Nobody may be waiting when it is aborted.
-    value.catch(() => {});
-    const shared = { value, startedAtMs: nowMs, controller, waiting: 0, isOver: false };
-    this.#shared.set(key, shared);
-    return shared;
-  }
-
-  async #measure(target: ProbeTarget, signal: AbortSignal): Promise<number | undefined> {
     const { kind } = target;
     const host = kind === "http" ? urlHost(target.url) : target.host;
     const fields = { event: "probe", kind, host };

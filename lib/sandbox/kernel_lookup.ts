@@ -1,8 +1,5 @@
-import {
-  type InterfaceTraits,
-  readInterfaceTraits,
-  type TraitsHost,
-} from "../host/interface_traits.ts";
+import type { InterfaceTraits } from "../host/host.ts";
+import { readInterfaceTraits, type TraitsHost } from "../host/interface_traits.ts";
 import type { Shell } from "./shell.ts";
 
 /** The request to the helper shell after the seal. */

@@ -32,7 +32,6 @@ function dryRunOf(snapshot: Report): DryRun {
     sources: {
       ram: "/proc/meminfo, mode htop",
       addresses: "IPv6 of interface eth0",
-      interfaces: "/proc/net/dev and /sys/class/net",
     },
     interfaces: [
       { name: "eth0", counted: true, rule: "has a device" },
@@ -86,7 +85,7 @@ Report
   process      7
   message      cannot measure load                                  failed measurements
 
-Interfaces, by /proc/net/dev and /sys/class/net
+Interfaces
   eth0     counted   has a device
   docker0  left out  virtual: docker*
 
@@ -171,25 +170,19 @@ Deno.test("collectedSources() says for a value that failed why, and for the othe
   });
 });
 
-Deno.test("toDryRun() names mounts by their type and source, and cards", () => {
+Deno.test("toDryRun() names mounts by their type and source", () => {
   const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf([]));
   const mount = { mountPoint: "/", source: "/dev/vda", type: "ext4", counted: true, rule: "root" };
-  const card = { name: "A", counted: true, rule: "nvidia-smi" };
   const { interfaces: _, mountPoints: __, ...measured } = dryRunOf(FULL);
   const shown = toDryRun({
     ...machine,
     interfaces: () => [],
     mounts: () => [mount, { ...mount, mountPoint: "/nope", type: "", counted: false }],
-    gpu: Object.assign(Object.create(null), { decisions: () => [card] }),
-  }, { ...measured, sources: { interfaces: "mine" } });
+  }, measured);
   assertEquals(shown.mountPoints, [
     { name: "/ (ext4 of /dev/vda)", counted: true, rule: "root" },
     { name: "/nope (not mounted)", counted: false, rule: "root" },
   ]);
-  assertEquals(shown.graphicsCards, [card]);
-  assertEquals(shown.sources.interfaces, "mine");
-  assertMatch(shown.sources.mountPoints ?? "", /mountinfo/);
-  assertMatch(dryRunTable(shown), /^Graphics cards\n {2}A {2}counted {2}nvidia-smi$/m);
 });
 
 inFolder.test("runDryRun() shows the month's traffic with --month-rotate, and changes nothing of it", async (folder) => {

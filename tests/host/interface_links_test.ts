@@ -243,14 +243,10 @@ Deno.test("InterfaceLinks.counters() ends where answers never cease", () => {
   assert(kernel.answers.length > 50);
 });
 
-const OF_NO_KIND = {
-  ...{ kind: undefined, master: undefined, masterKind: undefined, hasDevice: false },
-  ...{ isLoopback: false, isStacked: false },
-};
-
-onLinux.test("InterfaceLinks.kind() tells that lo is a loopback, and nothing of what is not there", () => {
+onLinux.test("InterfaceLinks.traits() tells that lo is a loopback, and nothing of what is not there", () => {
   const links = openInterfaceLinks("/proc/net/dev", new Netlink());
-  assertEquals(links?.kind(1), { ...OF_NO_KIND, name: "lo", isLoopback: true });
-  assertEquals(links?.kind(2 ** 31 - 1), undefined);
-  assertEquals(links?.kind(1)?.isLoopback, true);
+  const not = { hasDevice: false, isStacked: false, isBridgePort: false, isDeviceSlave: false };
+  const lo = { name: "lo", index: 1, kind: undefined, isLoopback: true, ...not };
+  assertEquals<unknown>(links?.traits(1), lo);
+  assertEquals(links?.traits(2 ** 31 - 1), undefined);
 });

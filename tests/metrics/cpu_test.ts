@@ -15,10 +15,8 @@ function percents(...ticks: string[]): (number | undefined)[] {
   return ticks.map(look);
 }
 
-// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest of nice; LOW fell below 0.
-const LOW = "18446744073709551000";
-const TABLE = cases(
-  `
+// user, nice, system, idle, iowait, irq, softirq, steal, guest, guest of nice.
+const TABLE = cases(`
   the mean since boot, then the use since then: 30 0 0 70, 40 0 0 160 → 30 10
   iowait as idle: 0 0 0 100, 0 0 0 140 40 0 0 20 → 0 20
   nice, irq, softirq and steal as busy: 0 0 0 100, 1 2 3 100 80 4 5 5 → 0 20
@@ -28,13 +26,10 @@ const TABLE = cases(
   no fall of steal: 10 0 0 900 0 0 0 90, 20 0 0 930 0 0 0 5 → 10 25
   anew from fewer cores: 1000 0 0 9000, 500 0 0 4500, 600 0 0 4800 → 10 10 25
   100 where idle time falls by a tick: 1000 0 0 9000, 1800 0 0 8999 → 10 100
-  all since idle time was out of range: 1000 0 0 9000, 1010 0 0 LOW, 1020 0 0 9060 20 → 10 10 20
-  the others where one is out of range: 10 0 0 90 LOW 0 0 LOW, 20 0 0 180 LOW 0 0 LOW → 10 10
   no more than 100: 6898735948855979 0 0 0 → 100
   the last value when a core goes: 1000 0 0 9000, 1030 0 0 9070, 1050 0 0 4600, 1070 0 0 4680
     → 10 30 30 20
-`.replaceAll("LOW", LOW),
-);
+`);
 
 Deno.test("CpuCollector.collect() counts busy time as htop does, once, and never against a counter that falls", async () => {
   await same(
@@ -61,25 +56,15 @@ timed.test("CpuCollector.collect() throws when the times stand still for two sec
   assertThrows(() => never.collect(), Error, "stand still");
 });
 
-Deno.test("CpuCollector.missingPart() names times that are out of range or fell, until they are right again", () => {
-  const lines: [line: string, problem: string | undefined][] = [
-    ["cpu  1000 0 0 9000 0 0 0 0", undefined],
-    [`cpu  1010 0 0 9090 0 0 0 ${2n ** 60n}`, "the steal time of the CPU is out of range"],
-    [`cpu  1010 0 0 ${2n ** 60n} 0 0 0 0`, "the idle time of the CPU is out of range"],
-    ["cpu  1020 0 0 9180 0 0 0 0", undefined],
-    ["cpu  1020 0 0 9180 0 0 0 0", undefined],
-    ["cpu  500 0 0 4000 0 0 0 0", "CPU times fell"],
-    ["cpu  510 0 0 4090 0 0 0 0", undefined],
-  ];
-  const cpu = new CpuCollector(fakeSourceSequence(...lines.map(([line]) => line)));
-  for (const [line, problem] of lines) {
-    cpu.collect();
-    assertEquals(cpu.missingPart()?.message, problem && `Cannot use stat: ${problem}`, line);
-  }
+Deno.test("CpuCollector.missingPart() says that times fell, until they are right again", () => {
+  const lines = ["1000 0 0 9000", "500 0 0 4000", "510 0 0 4090"].map((it) => `cpu  ${it} 0 0 0 0`);
+  const cpu = new CpuCollector(fakeSourceSequence(...lines));
+  const problems = lines.map(() => (cpu.collect(), cpu.missingPart()?.message));
+  assertEquals(problems, [undefined, "Cannot use stat: CPU times fell", undefined]);
 });
 
 Deno.test("CpuCollector.collect() stays between 0 and 100 for any counters", () => {
-  const column = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  const column = fc.maxSafeNat();
   const line = fc.array(column, { minLength: 4, maxLength: 10 }).map((it) => it.join(" "));
   fc.assert(fc.property(fc.array(line, { minLength: 1 }), (lines) => {
     for (const percent of percents("1 1 1 1", ...lines)) {

@@ -112,7 +112,7 @@ export class FakeMachine implements Host {
     const answer = this.#statfs[folder === "/." ? "/" : folder];
     if (answer === undefined) throw new Error(`Cannot ask for ${path}`);
     const [blockSizeBytes, blocks, freeBlocks] = answer;
-    return { blockSizeBytes, blocks, freeBlocks, availableBlocks: freeBlocks };
+    return { blockSizeBytes, blocks, freeBlocks };
   }
 
   statfsAsync(path: string): Promise<FileSystemUse> {

@@ -60,7 +60,7 @@ Deno.test("cpuFacts() takes the processor's own name, the board's on ARM, or els
   assertDataEquals(cpuFacts(fakeHost({}), undefined), {});
 });
 
-Deno.test("cpuFacts() counts cores by cpuinfo, and by the topology in /sys where that shows the same threads", () => {
+Deno.test("cpuFacts() counts cores by cpuinfo, else by the topology in /sys", () => {
   const cores = (cpuinfo: string, files: Files) => {
     const { logicalCores, physicalCores } = facts(cpuinfo, files);
     return [logicalCores, physicalCores];
@@ -72,14 +72,13 @@ Deno.test("cpuFacts() counts cores by cpuinfo, and by the topology in /sys where
   };
   const threads = { "/proc/stat": `${stat(4)}intr 1\n`, ...others };
   assertEquals(cores(CORTEX_A72, { ...threads, ...siblings("0-1", "0-1", "2-3", "2-3") }), [4, 2]);
-  // Numbers of cores repeat on a processor of several dies.
-  const dies = ["0", "1", "0", "1"].map((core, at) =>
+  const numbers = ["0", "0", "1", "1"].map((core, at) =>
     `processor\t: ${at}\nphysical id\t: 0\ncore id\t\t: ${core}\n\n`
   ).join("");
-  assertEquals(cores(dies, { ...threads, ...siblings("0", "1", "2", "3") }), [4, 4]);
-  // In LXC they may be another machine's.
+  // In LXC those of /sys may be another machine's.
   const machine = siblings("0", "1", "2", "3", "4", "5", "6", "7");
-  assertEquals(cores(dies, { ...threads, ...machine }), [4, 2]);
+  assertEquals(cores(numbers, { ...threads, ...machine }), [4, 2]);
+  assertEquals(cores(CORTEX_A72, { ...threads, ...machine }), [4, 4]);
 });
 
 const RELEASE = "/etc/os-release";

@@ -80,7 +80,7 @@ function machineAt(
     statfs(path) {
       (read[path] ??= []).push(0);
       const blocks = path.startsWith("/host") ? 40 : 7;
-      return { blockSizeBytes: 1024, blocks, freeBlocks: 0, availableBlocks: 0 };
+      return { blockSizeBytes: 1024, blocks, freeBlocks: 0 };
     },
     statfsAsync: () => Promise.reject(new Error("not asked")),
     interfaceAddresses: () => [],
@@ -196,8 +196,7 @@ Deno.test("openLinuxMachine() follows the configured lists and mode", () => {
 Deno.test("Machine.refresh() waits for file systems that programs serve", async () => {
   const { machine } = machineAt(OWN, {
     files: { ...FILES, [MOUNTINFO]: `${FILES[MOUNTINFO]}8 1 8:9 / /n rw - fuseblk /dev/c rw\n` },
-    statfsAsync: () =>
-      Promise.resolve({ blockSizeBytes: 1024, blocks: 100, freeBlocks: 0, availableBlocks: 0 }),
+    statfsAsync: () => Promise.resolve({ blockSizeBytes: 1024, blocks: 100, freeBlocks: 0 }),
   });
   await machine.refresh?.();
   assertEquals(takeSnapshot(machine.collectors).disk?.totalBytes, (47 + 100) * 1024);

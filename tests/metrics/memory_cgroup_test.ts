@@ -7,7 +7,6 @@ import { fakeHost } from "./fake_host.ts";
 const MIB = 2 ** 20;
 const TOP = "/sys/fs/cgroup";
 const OLD_TOP = `${TOP}/memory`;
-const UNLIMITED = "9223372036854771712";
 
 type Files = Record<string, string>;
 
@@ -40,8 +39,8 @@ function container(changed: Files = {}): Files {
   };
 }
 
-/** A container of version 1; `above` is the limit that its `memory.stat` tells. */
-function oldContainer(limit: string, above = UNLIMITED, changed: Files = {}): Files {
+/** A container of version 1. */
+function oldContainer(limit: string): Files {
   return {
     "/.dockerenv": "",
     "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
@@ -51,11 +50,10 @@ function oldContainer(limit: string, above = UNLIMITED, changed: Files = {}): Fi
     [`${TOP}/cpuset/cpuset.cpus`]: "0\n",
     [`${OLD_TOP}/memory.limit_in_bytes`]: `${limit}\n`,
     [`${OLD_TOP}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
-    [`${OLD_TOP}/memory.stat`]: `hierarchical_memory_limit ${above}\ninactive_file 1\n` +
-      `active_file 1\ntotal_swap ${MIB}\ntotal_inactive_file ${30 * MIB}\n` +
+    [`${OLD_TOP}/memory.stat`]: `inactive_file 1\nactive_file 1\n` +
+      `total_swap ${MIB}\ntotal_inactive_file ${30 * MIB}\n` +
       `total_active_file ${20 * MIB}\n`,
     [`${OLD_TOP}/memory.memsw.limit_in_bytes`]: `${768 * MIB}\n`,
-    ...changed,
   };
 }
 
@@ -110,26 +108,6 @@ timed.test("openMemoryCgroup() measures the lowest limit of a container's cgroup
   assertEquals(readsOfOne(), 0);
 });
 
-Deno.test("openMemoryCgroup() knows by memory.stat of version 1 of a limit out of sight", () => {
-  assertEquals(limitOf(oldContainer(UNLIMITED, `${256 * MIB}`)), [256, OLD_TOP]);
-  assertEquals(limitOf(oldContainer(`${128 * MIB}`, `${256 * MIB}`)), [128, OLD_TOP]);
-  for (const none of ["0", UNLIMITED, "9223372036854710272", "18446744073709551615"]) {
-    assertEquals(limitOf(oldContainer("0", none)), undefined, none);
-    assertEquals(limitOf(oldContainer(UNLIMITED, none)), undefined, none);
-  }
-});
-
-Deno.test("openMemoryCgroup() takes the container's limit, not that of the agent's unit in it", () => {
-  const unit = { "/proc/self/cgroup": "0::/system.slice/agent.service\n" };
-  const own = group(`${TOP}/system.slice/agent.service`, `${64 * MIB}\n`);
-  const init = { "/proc/1/cgroup": "0::/init.scope\n" };
-  assertEquals(limitOf(container({ ...unit, ...own, ...init })), [512, TOP]);
-  // Process 1 of the host's namespace is not the container's.
-  const pods = { "/proc/self/cgroup": "0::/pods/a\n", "/proc/1/cgroup": "0::/pod/init.scope\n" };
-  const pod = group(`${TOP}/pods/a`, `${64 * MIB}\n`);
-  assertEquals(limitOf(container({ ...pods, ...pod })), [64, `${TOP}/pods/a`]);
-});
-
 Deno.test("openMemoryCgroup() finds no limit outside a container, or where nothing tells of it", () => {
   const { "/.dockerenv": _, ...machine } = container();
   assertEquals(limitOf(machine), undefined);
@@ -145,6 +123,9 @@ Deno.test("openMemoryCgroup() finds no limit outside a container, or where nothi
   ];
   for (const changed of rows) {
     assertEquals(limitOf(container(changed)), undefined, Deno.inspect(changed));
+  }
+  for (const none of ["0", "9223372036854771712", "18446744073709551615"]) {
+    assertEquals(limitOf(oldContainer(none)), undefined, none);
   }
   const malformed = container({ [`${TOP}/memory.stat`]: "anon\n" });
   assertThrows(() => limitOf(malformed), SyntaxError, '"anon"');

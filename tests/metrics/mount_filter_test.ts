@@ -100,7 +100,7 @@ Deno.test("filterMounts() queries a host's file systems at visible mounts of the
     "/dev": "in memory: devtmpfs",
     "/srv": "/host/srv",
     "/backup": "not visible from here",
-    "/var/lib/docker/overlay2/b1946ac9/merged": "layers over another file system: overlay",
+    "/var/lib/docker/overlay2/b1946ac9/merged": "not a disk: overlay",
     "/snap/core22/1380": "read-only image: squashfs",
     "/mnt/media": "served by a program: fuse.mergerfs",
   });
@@ -151,12 +151,12 @@ Deno.test("ignoreReason() names the rule by which a mount is left out, and keeps
     / fuse.fuse-overlayfs x → kept
     /pool zfs tank → kept
     /pool btrfs none → kept
-    /a nfs4 nas:/a → network file system: nfs4
-    /a 9p host → network file system: 9p
-    /a virtiofs share → shared by the host: virtiofs
-    /a overlay overlay → layers over another file system: overlay
+    /a nfs4 nas:/a → not a disk: nfs4
+    /a 9p host → not a disk: 9p
+    /a virtiofs share → not a disk: virtiofs
+    /a overlay overlay → not a disk: overlay
     /a squashfs /dev/sdb → read-only image: squashfs
-    /a autofs systemd-1 → mounted on demand: autofs
+    /a autofs systemd-1 → not a disk: autofs
     /a fuse.sshfs host: → served by a program: fuse.sshfs
     /etc/pve fuse /dev/fuse → served by a program: fuse
     /a udf /dev/sr0 → read-only image: udf

@@ -2,10 +2,9 @@ import { assertEquals } from "@std/assert";
 import type { FileSystemUse } from "../../lib/host/host.ts";
 import { NonblockingStatfs } from "../../lib/metrics/nonblocking_statfs.ts";
 import { timed } from "../fake_time.ts";
-import { collectedLog } from "../log/collected_log.ts";
 import { testsWith } from "../tests_with.ts";
 
-const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5, availableBlocks: 5 };
+const USE = { blockSizeBytes: 1, blocks: 10, freeBlocks: 5 };
 
 /** Disks that answer when they are told to, in the order in which they were asked. */
 class SlowDisks {
@@ -43,33 +42,26 @@ withDisks.test("NonblockingStatfs.query() has eight calls in flight, and starts 
   assertEquals(few.asked.length, 8);
 });
 
-timed.test("NonblockingStatfs.query() logs a timeout once, and once more when statfs works again", async (time) => {
+timed.test("NonblockingStatfs.problem() tells that no answer came in time, until one does", async (time) => {
   const disks = new SlowDisks();
   const { statfs } = disks;
-  const lines = await collectedLog(async (lines) => {
-    statfs.query("/nfs");
-    for (const atMs of [1_000, 2_999, 3_000, 4_000, 500_000]) {
-      time.tick(atMs - performance.now());
-      statfs.query("/nfs");
-      assertEquals(lines.length, atMs < 3_000 ? 0 : 1);
-    }
-    // Late is no sign that all is well: the next one has to be in time.
-    await disks.answer(0);
-    statfs.query("/nfs");
-    time.tick(3_000);
-    assertEquals(statfs.query("/nfs"), USE);
-    await disks.answer(1);
-    assertEquals(lines.length, 1);
-    statfs.query("/nfs");
-    time.tick(2_999);
-    await disks.answer(2);
-    statfs.query("/nfs");
-    time.tick(3_000);
-    statfs.query("/nfs");
-  });
-  assertEquals(lines.map((line) => line.slice(line.indexOf("/nfs"))), [
-    "/nfs timed out: it is not counted",
-    "/nfs works again",
-    "/nfs timed out: its last known usage is reported",
-  ]);
+  const after = (ms: number) => {
+    time.tick(ms);
+    return [statfs.query("/nfs"), statfs.problem("/nfs")?.message];
+  };
+  const late = 'Cannot statfs "/nfs": no answer';
+  after(0);
+  assertEquals(after(249), [undefined, undefined], "it may have been plugged in just now");
+  assertEquals(after(1), [undefined, late]);
+  time.tick(2_750);
+  await disks.answer(0);
+  assertEquals(after(0), [USE, late], "the next one has to be in time");
+  time.tick(2_999);
+  await disks.answer(1);
+  assertEquals(after(0), [USE, undefined]);
+  assertEquals([after(2_999), after(1)], [[USE, undefined], [USE, late]]);
+  await disks.answer(2, new Error("stale"));
+  after(0);
+  await disks.answer(3, new Error("stale"));
+  assertEquals(after(0), [undefined, "stale"]);
 });

@@ -185,11 +185,10 @@ timed.test("PublicAddresses.lookup() ends at once when aborted, caches nothing, 
   }
 });
 
-Deno.test("publicInterfaceAddress() takes the kernel's source, none that is unusable, and temporary ones last", () => {
+Deno.test("publicInterfaceAddress() prefers what counts, takes none that is unusable, and temporary ones last", () => {
   const isCounted = (name: string) => name === "eth0";
   const rows = [
     ...[["eth0", "unusable"], ["eth0", "temporary"], ["br0", "usual"], ["eth0", "usual"]] as const,
-    ["br0", "preferred"] as const,
   ];
   const all = rows.map(([name, preference], at) => {
     return { name, family: "IPv6" as const, address: `2620:fe::${at + 1}`, preference };
@@ -200,7 +199,7 @@ Deno.test("publicInterfaceAddress() takes the kernel's source, none that is unus
     found.push(best?.at(-1));
     rest = best === undefined ? [] : rest.filter(({ address }) => address !== best);
   }
-  assertEquals(found, ["5", "4", "3", "2", undefined]);
+  assertEquals(found, ["4", "3", "2", undefined]);
   const own = addresses("eth0 192.168.1.2", "eth0 100.64.0.9", "eth0 169.254.1.1", "eth0 fd00::1");
   for (const family of ["IPv4", "IPv6"] as const) {
     assertEquals(publicInterfaceAddress(own, family, { isCounted }), undefined);

@@ -70,7 +70,6 @@ Deno.test("parseMemoryLimit() reads a limit in bytes, and that there is none, an
 const VERSION_1 = `cache 9420800
 inactive_file 12288
 active_file 339968
-hierarchical_memory_limit 9223372036854771712
 total_cache 991625216
 total_swap 4096
 total_swapcached 0
@@ -85,15 +84,13 @@ slab_reclaimable 9000000
 slab_unreclaimable 3345678
 `;
 
-Deno.test("parseMemoryStat() reads both versions, descendants included, and the limit above one of version 1", () => {
+Deno.test("parseMemoryStat() reads both versions, descendants included", () => {
   const files = { inactiveFileBytes: 251277312, activeFileBytes: 731283456 };
-  const none = { reclaimableBytes: undefined, hierarchicalLimitBytes: undefined };
-  const old = { ...files, ...none, swapBytes: 4096 };
-  assertEquals(parseMemoryStat(VERSION_1, 1), old);
-  const limited = VERSION_1.replace("9223372036854771712", "268435456");
-  assertEquals(parseMemoryStat(limited, 1), { ...old, hierarchicalLimitBytes: 268435456 });
+  assertEquals(parseMemoryStat(VERSION_1, 1), {
+    ...{ ...files, reclaimableBytes: undefined, swapBytes: 4096 },
+  });
   assertEquals(parseMemoryStat(VERSION_2, 2), {
-    ...{ ...files, ...none, reclaimableBytes: 9000000, swapBytes: undefined },
+    ...{ ...files, reclaimableBytes: 9000000, swapBytes: undefined },
   });
 });
 

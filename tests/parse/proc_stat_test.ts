@@ -20,6 +20,8 @@ const cases = [
     "cpu0 1 2 3 4 5 6 7 8",
     "cpu  1 2 x 4 5 6 7 8",
     "cpu  1 2 -3 4 5 6 7 8",
+    // One fell below zero.
+    "cpu  1 2 3 18446744073709551000 5 6 7 8",
     "intr 1 2 3 4 5 6 7 8",
   ],
 ];
@@ -40,6 +42,5 @@ Deno.test("countLogicalCores() counts the cores that are online", () => {
 
 Deno.test("CPU_TICKS_BYTES suffices for ten counters of 64 bits", () => {
   const line = `cpu  ${Array.from({ length: 10 }, () => 2n ** 64n - 1n).join(" ")}`;
-  assertEquals(parseCpuTicks(`${line}\ncpu0 1`.slice(0, CPU_TICKS_BYTES)).steal, undefined);
   assert(line.length < CPU_TICKS_BYTES);
 });

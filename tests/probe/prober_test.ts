@@ -5,7 +5,6 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { delay } from "@std/async/delay";
 import { parseProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import type { ProbeKind } from "../../lib/types.ts";
@@ -39,7 +38,6 @@ Deno.test("Prober.probe() measures each kind, gives -1 for what is lost, and say
     for (const kind of KINDS) values.push(await probe(kind, `some.example:${server.port}`));
     assertEquals(values.map((ms) => ms !== undefined && ms >= 0), [true, true, true]);
     assertEquals(values[0], 7.9);
-    // A measurement is of one port: what has just answered is not shared with another.
     assertEquals(await probe("tcp", `some.example:${CLOSED_PORT}`), -1);
     assertEquals(await probe("http", `some.example:${CLOSED_PORT}/path?secret`), -1);
     assertEquals(await probe("icmp", "lost.example"), -1);
@@ -84,31 +82,15 @@ Deno.test("Prober.probe() refuses what a name must not lead to, and says so once
   assertStringIncludes(warning, why);
 });
 
-/** A prober that notes when it sends pings, each of which takes so long. */
-function countingProber({ tookMs = 0 } = {}) {
-  const startedAtMs: number[] = [];
-  const signals: AbortSignal[] = [];
-  const counting = {
-    ping: async (_: string, { signal }: { signal?: AbortSignal } = {}) => {
-      if (signal) signals.push(signal);
-      startedAtMs.push(performance.now());
-      if (tookMs > 0) await delay(tookMs);
-      return REPLY;
-    },
-  };
-  const policy = policyOf(fakeResolver(() => ["192.0.2.1"]), { allowLocal: false });
-  const prober = new Prober(counting, policy);
-  const ping = (host: string, options = { signal }) =>
-    prober.probe(parseProbeTarget("icmp", host), options);
-  return { ping, startedAtMs, signals };
-}
-
 timed.test("Prober.probe() reaches an address 20 times a second, whoever names it, and makes up no result", async (time) => {
-  const { ping, startedAtMs } = countingProber();
+  const startedAtMs: number[] = [];
+  const ping = () => Promise.resolve((startedAtMs.push(performance.now()), REPLY));
+  const policy = policyOf(fakeResolver(() => ["192.0.2.1"]), { allowLocal: false });
+  const prober = new Prober({ ping }, policy);
   const lines = await collectedDebugLog(async () => {
     const probes: Promise<number | undefined>[] = [];
     for (let at = 0; at < 250; at++) {
-      probes.push(ping(`${at}.example`));
+      probes.push(prober.probe(parseProbeTarget("icmp", `${at}.example`), { signal }));
       // So that few names are looked up at a time.
       await time.run(0);
     }
@@ -120,35 +102,4 @@ timed.test("Prober.probe() reaches an address 20 times a second, whoever names i
   const [warning = "", ...more] = lines.filter((line) => line.includes("warning"));
   assertEquals(more, []);
   assertMatch(warning, /192\.0\.2\.1 more than 20 times a second; nothing is sent for it/);
-});
-
-timed.test("Prober.probe() shares a measurement between all who want its target at that time", async (time) => {
-  const { ping, startedAtMs } = countingProber({ tookMs: 100 });
-  const values: (number | undefined)[] = [];
-  for (let at = 0; at < 20; at++) {
-    ping("a.example").then((ms) => values.push(ms));
-    await time.run(50);
-  }
-  await time.run(100);
-  assertEquals(startedAtMs, [0, 500]);
-  assertEquals(values, Array(20).fill(7.9));
-  // Slow ones are shared until they end.
-  const slow = countingProber({ tookMs: 900 });
-  for (let at = 0; at < 9; at++) {
-    slow.ping("a.example");
-    await time.run(100);
-  }
-  assertEquals(slow.startedAtMs.length, 1);
-});
-
-timed.test("Prober.probe() ends a shared measurement when nobody wants it any more", async (time) => {
-  const { ping, signals } = countingProber({ tookMs: 100 });
-  const wanting = [new AbortController(), new AbortController()];
-  const gone = wanting.map((it) => assertRejects(() => ping("a.example", it), Error, "enough"));
-  await time.run(10);
-  for (const [index, controller] of wanting.entries()) {
-    controller.abort(new Error("enough"));
-    await gone[index];
-    assertEquals(signals.map(({ aborted }) => aborted), [index === 1]);
-  }
 });

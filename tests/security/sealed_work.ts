@@ -56,7 +56,7 @@ const WORK: Readonly<Record<string, () => unknown>> = {
   "asks which interface has a name": () => {
     assertEquals(links?.find("lo"), 1);
     assert(links?.counters(1) !== undefined);
-    assertEquals(links?.kind(1)?.isLoopback, true);
+    assertEquals(links?.traits(1)?.isLoopback, true);
     assertEquals(links?.changes()?.has(0), false);
   },
   "asks the helper shell": async () => {

@@ -1,4 +1,3 @@
-import { NO_TRAITS } from "../../lib/host/interface_traits.ts";
 import { NetworkCollector } from "../../lib/metrics/network.ts";
 import { MonthlyTraffic } from "../../lib/traffic/monthly_traffic.ts";
 import type { NetStaticSum } from "../../lib/traffic/net_static.ts";
@@ -37,7 +36,7 @@ export class FakeMonth implements Disposable {
   /** Starts the agent with what is on the disk. */
   start(): MonthlyTraffic {
     const source = { read: () => this.#netDev() };
-    const traits = (name: string) => ({ ...NO_TRAITS, index: this.#indexes.get(name) });
+    const traits = (name: string) => ({ index: this.#indexes.get(name) });
     const network = new NetworkCollector(source, traits, {
       globs: { include: this.include, exclude: [] },
     });

@@ -194,7 +194,7 @@ withFuse.test(`an agent reports on beside a dead NTFS disk, counts the others, a
   const message = 'cannot measure part of disk space "/srv/ntfs"';
   const told = await dryRun([], { through });
   const rules = rulesOf(told);
-  assertEquals(rules["/srv/ntfs (fuseblk of /dev/shm/ntfs)"], "disk: fuseblk, without answer");
+  assertEquals(rules["/srv/ntfs (fuseblk of /dev/shm/ntfs)"], "disk: fuseblk, not measured");
   assertEquals(told.report.message, message);
   assertEquals(rules["/srv/disk (ext4 of /dev/shm/disk)"], "disk: ext4");
   const before = (await dryRun([])).report.disk;
@@ -222,7 +222,7 @@ withFuse.test(`a program's file system that the agent's user may not use is name
     `);
   const wanted = ["--include-mountpoint", "/;/srv/roots"];
   const told = await dryRun(wanted, { through: namespace.enter });
-  const rule = "included by --include-mountpoint, without a size";
+  const rule = "included by --include-mountpoint, not measured";
   assertEquals(rulesOf(told)["/srv/roots (fuse of roots)"], rule);
   assertEquals(told.report.message, 'cannot measure part of disk space "/srv/roots"');
   assertEquals(told.report.disk.total, namespace.space("/").total);
