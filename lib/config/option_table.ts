@@ -200,7 +200,7 @@ export const OPTIONS = {
   ),
   memoryMode: measured.choice(
     "--memory-mode",
-    "Used memory: as htop shows it, total - available, or total - free",
+    "How used memory is counted; htop: as htop shows it; available: total - available; all: total - free",
     { initial: "htop", allowed: ["htop", "available", "all"] },
   ),
   memoryIncludeCache: measured.toggle("--memory-include-cache", "Same as --memory-mode all"),
