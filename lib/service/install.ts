@@ -1,19 +1,11 @@
 import type { Config } from "../config/config.ts";
-import { UsageError } from "../config/usage_error.ts";
-import { requireCredentials, secretsOf } from "../config/credentials.ts";
+import { secretsOf } from "../config/credentials.ts";
 import { readHealth } from "../state/health_reader.ts";
-import { panelName, panelNames } from "../config/panels.ts";
+import { panelNames } from "../config/panels.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
-import { type InstallContext, readInstallContext } from "./install_context.ts";
-import { planInstall, printSummary } from "./install_plan.ts";
-import {
-  choosePanels,
-  panelLines,
-  type PanelOptions,
-  readInstalledPanels,
-} from "./panel_choice.ts";
-import type { InstallRecord } from "./install_record.ts";
+import { type InstallPlan, planInstall, printSummary } from "./install_plan.ts";
+import { panelLines } from "./panel_choice.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import {
   beginTrial,
@@ -29,24 +21,6 @@ import { officialAgentWarning } from "./official_agent.ts";
 import { environmentWord } from "./service_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
-
-/**
- * Keeps a pinned version, unless it is said what becomes of that.
- *
- * @throws {UsageError} When this program is another version.
- */
-function requireNotPinned(
-  { origins, pin, serviceName }: Config,
-  previous: InstallRecord | undefined,
-): void {
-  const pinned = previous?.pinned ?? "";
-  const isAsked = origins.get("pin")?.startsWith("flag ") ?? false;
-  if (pinned === "" || pinned === VERSION || !pin || isAsked) return;
-  throw new UsageError(
-    `Cannot install version ${VERSION}: ${serviceName} is pinned to version ${pinned}; use --pin ` +
-      "to pin this version, or --unset pin to go on to newer ones",
-  );
-}
 
 /** Options of {@linkcode install}. */
 export interface InstallOptions {
@@ -74,30 +48,20 @@ export async function install(
   system: TargetSystem,
   { signal, beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
-  const context = await readInstallContext(asked, system, signal);
-  const { previous } = context;
-  const installed = previous === undefined
-    ? []
-    : readInstalledPanels(system.root + previous.config);
-  const config = choosePanels({ ...asked, proxies: context.proxies }, installed);
-  requireCredentials(config, { verb: "install" });
-  const secrets = [
-    ...config.secrets,
-    ...secretsOf({ tokens: [], headers: [], proxies: config.proxies }),
-  ];
-  requireNotPinned(asked, previous);
-  const plan = planInstall(config, context);
+  const plan = await planInstall(asked, system, signal);
+  const { config, installed, previous } = plan;
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
-  if (!isTrial) await requireKnownToken(config, system, { installed, signal });
+  if (!isTrial) await requireKnownToken(config, system, signal);
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
     const lines = installed.length === 0 ? [] : panelLines(config, installed);
     for (const line of lines) system.printLine(line.trim());
-    printSteps([...prepare, ...plan.start], system, secrets);
+    const ofProxies = secretsOf({ tokens: [], headers: [], proxies: config.proxies });
+    printSteps([...prepare, ...plan.start], system, [...config.secrets, ...ofProxies]);
     return undefined;
   }
   const before = previous && readHealth([system.root + previous.runtimeFolder]);
-  const trial = await beginTrial(plan, context, before);
+  const trial = await beginTrial(plan, before);
   const mayReturn = isTrial || trial !== undefined;
   const folder = system.root + plan.service.runtimeFolder;
   let refusal: string | undefined;
@@ -108,8 +72,10 @@ export async function install(
     await applySteps(plan.start, system, signal);
     if (mayReturn) {
       system.printLine(`Started ${PROGRAM} ${VERSION}; it stays if the panel accepts it.`);
-    } else printSummary(plan, config, { context, installed });
-    const beside = isTrial ? undefined : await officialAgentWarning(context.kind, system, signal);
+    } else printSummary(plan);
+    const beside = isTrial
+      ? undefined
+      : await officialAgentWarning(plan.record.manager, system, signal);
     if (beside !== undefined) system.printLine(`  ${beside}`);
     system.printLine(`Waiting up to ${LIMIT} for the first accepted report …`);
     const panels = [config, ...config.furtherPanels];
@@ -125,25 +91,25 @@ export async function install(
     }
     isRefused = trial !== undefined && isWorse(trial, results);
     if (!results.some(({ isAccepted }) => isAccepted)) {
-      await printLastLog(plan.service.name, context, { signal, isTrial: mayReturn });
+      await printLastLog(plan, { signal, isTrial: mayReturn });
     }
   } catch (error) {
     if (trial === undefined) throw error;
     if (signal.aborted) system.printLine("Interrupted.");
     try {
-      await rollBack(trial, context);
+      await rollBack(trial);
     } catch (cause) {
       throw new Error(`Cannot install: ${describeError(error)}`, { cause });
     }
     throw new Error("Cannot install; the previous installation was restored", { cause: error });
   }
   if (trial !== undefined && isRefused) {
-    await rollBack(trial, context);
+    await rollBack(trial);
     return `${refusal}; the previous installation was restored`;
   }
   if (refusal !== undefined && isTrial) return refusal;
   if (trial !== undefined) await discardFiles(trial.saved);
-  if (mayReturn) printSummary(plan, config, { context, installed });
+  if (mayReturn) printSummary(plan);
   return refusal;
 }
 
@@ -169,12 +135,12 @@ function printResults(
 }
 
 /** @throws {Error} When the installation before can't be put back, or does not report again. */
-async function rollBack(trial: InstallTrial, context: InstallContext): Promise<void> {
-  const { printLine } = context.system;
+async function rollBack(trial: InstallTrial): Promise<void> {
+  const { printLine } = trial.plan.system;
   printLine("Restoring the previous installation …");
   let reports: boolean;
   try {
-    reports = await rollBackTrial(trial, context);
+    reports = await rollBackTrial(trial);
   } catch (cause) {
     const message = "Cannot restore the previous installation";
     // After an abort no error is printed, but the user must know.
@@ -192,17 +158,15 @@ async function rollBack(trial: InstallTrial, context: InstallContext): Promise<v
  * Tries the token of each panel before anything is written, unless nothing is going to be.
  *
  * @throws {Error} When a panel rejects its token. One that can't be reached is only named, since it may
- * be down for now, and so is one of several that the service has already: others need the new version.
+ * be down for now.
  */
 export async function requireKnownToken(
   config: Config,
   system: TargetSystem,
-  { installed = [], signal }: { installed?: readonly PanelOptions[]; signal: AbortSignal },
+  signal: AbortSignal,
 ): Promise<void> {
   if (config.print) return;
-  const panels = [config, ...config.furtherPanels];
-  for (const panel of panels) {
-    const { endpoint, token } = panel;
+  for (const { endpoint, token } of [config, ...config.furtherPanels]) {
     if (token === "") continue;
     let isKnown = true;
     try {
@@ -212,11 +176,6 @@ export async function requireKnownToken(
       system.printLine(`Note: the token could not be checked: ${describeError(error)}`);
     }
     if (isKnown) continue;
-    const isOld = installed.some((it) => it.endpoint === endpoint && it.token === token);
-    if (isOld && panels.length > 1) {
-      system.printLine(`Note: ${panelName(panel)} does not know its token any more`);
-      continue;
-    }
     throw new Error(
       `Cannot install: ${endpoint} does not know this token, so nothing was changed; copy it ` +
         "again from the panel, where it follows -t in the node's install command",
@@ -240,8 +199,7 @@ export function printSteps(
 }
 
 async function printLastLog(
-  name: string,
-  { system: { tools, printLine }, manager }: InstallContext,
+  { service: { name }, system: { tools, printLine }, manager }: InstallPlan,
   { signal, isTrial }: { signal: AbortSignal; isTrial: boolean },
 ): Promise<void> {
   const { output } = await tools.run(manager.logTail, { signal });

@@ -1,67 +1,30 @@
 import { attempt } from "../attempt.ts";
-import type { Config } from "../config/config.ts";
-import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
-import type { ProxyUrls } from "../parse/proxy.ts";
-import { type InstallRecord, readInstallRecord } from "./install_record.ts";
-import { detectManager, requireManager, serviceManager, userName } from "./managers.ts";
-import { readSavedProxies } from "./service_files.ts";
-import {
-  type ManagerKind,
-  scopeOf,
-  type ServiceManager,
-  type ServicePaths,
-  servicePaths,
-  type ServiceScope,
-} from "./service_manager.ts";
+import { userName } from "./managers.ts";
+import { scopeOf, servicePaths } from "./service_manager.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
-/** Everything about the machine that an installation depends on. */
-export interface InstallContext {
-  readonly system: TargetSystem;
-  readonly scope: ServiceScope;
-  readonly kind: ManagerKind;
-  readonly manager: ServiceManager;
-  readonly paths: ServicePaths;
-  /** Where the program is installed: as asked, as before, or the default. */
-  readonly programFolder: string;
-  readonly user: ServiceUser;
-  /** The Deno that runs a portable build; `undefined` for a compiled program. */
-  readonly deno: string | undefined;
-  /** A part of its path that users other than root can change, so that root must not run it. */
-  readonly changeableDeno: string | undefined;
-  /** The strongest sandbox that this machine allows for a service. */
-  readonly sandbox: "full" | "no mounts";
-  /** The record of the previous installation. */
-  readonly previous: InstallRecord | undefined;
-  /** The proxies that are saved, with those given now. */
-  readonly proxies: ProxyUrls;
-  /** Whether a link to the program can be created in a folder on the `PATH`. */
-  readonly link: "free" | "new folder" | "taken";
-  /** The user whose services still stop at logout; `undefined` where that does not apply. */
-  readonly lingerUser: string | undefined;
-}
-
 /**
- * The real path of the Deno that runs a portable build, which `user` must be able to start.
+ * The real path of the Deno that runs a portable build, which the service's user must be able to start.
  *
- * @throws {UsageError} When that user can't start it, or is root and others could replace it.
+ * @param user Empty for a user's own service.
+ * @throws {UsageError} When he can't start it, or when others than root could replace it: root runs it
+ * for updates.
  */
-export function trustedDeno(path: string, { user }: { user: string }): string {
+export function trustedDeno(path: string, user: string): string {
   const real = Deno.realPathSync(path);
-  if (user === "root") {
-    const part = changeablePart(real);
-    if (part === undefined) return real;
+  if (user === "") return real;
+  const part = changeablePart(real);
+  if (part !== undefined) {
     throw new UsageError(
       `Cannot run ${real} as root: users other than root can change ${part}; install Deno in ` +
-        "/usr/local/bin as root and run this with it, or leave out --as-root",
+        "/usr/local/bin as root and run this with it, or install without root",
     );
   }
-  if (user === "") return real;
-  for (const part of parentsOf(real)) {
+  for (const part of user === "root" ? [] : parentsOf(real)) {
     // The program itself must be readable too.
     const needed = part === real ? 0o005 : 0o001;
     if (((Deno.statSync(part).mode ?? 0) & needed) !== needed) {
@@ -115,66 +78,11 @@ function parentsOf(path: string): string[] {
 }
 
 /**
- * Inspects the machine without changing it.
+ * Two agents with one token would close each other's connection.
  *
- * @throws {UsageError} When the request can't be met on this machine.
+ * @throws {UsageError} When root has installed the service for all.
  */
-export async function readInstallContext(
-  config: Config,
-  system: TargetSystem,
-  signal: AbortSignal,
-): Promise<InstallContext> {
-  const { serviceName, asRoot, print } = config;
-  const { program, root, home, uid } = system;
-  if (program.form === "source") {
-    throw new UsageError(
-      "Cannot install from sources: build one file with `deno task compile --portable`, and run " +
-        "its `install`",
-    );
-  }
-  const kind = detectManager(system);
-  const scope = scopeOf(system);
-  const paths = servicePaths(serviceName, system);
-  const { logFile } = paths;
-  const manager = serviceManager(kind, { name: serviceName, scope, logFile, home, uid });
-  requireNoSystemInstall(serviceName, system);
-  if (!print) await requireManager(manager, system, signal);
-  const previous = readInstallRecord(root + paths.record);
-  // A folder that could not be made is not tried again.
-  const before = dirname(previous?.program ?? "");
-  const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
-    paths.programFolder;
-  if (scope === "system") requireRootsFolder(programFolder, system);
-  const user = await serviceUser(
-    { service: serviceName, asRoot: asRoot ?? previous?.user === "root", system },
-    signal,
-  );
-  const deno = program.form === "portable"
-    ? trustedDeno(system.denoPath, { user: user.name })
-    : undefined;
-  const isSystemd = kind === "systemd";
-  return {
-    system,
-    scope,
-    kind,
-    manager,
-    paths,
-    programFolder,
-    user,
-    sandbox: isSystemd && scope === "system" && !print
-      ? await detectSandbox(system, signal)
-      : "full",
-    previous,
-    proxies: withSavedProxies(config, previous && root + paths.environmentFile),
-    deno,
-    changeableDeno: deno === undefined ? undefined : changeablePart(deno),
-    link: linkState(root + paths.link, previous?.links.includes(paths.link) ?? false),
-    lingerUser: isSystemd && scope === "user" ? await findLingerUser(system, signal) : undefined,
-  };
-}
-
-/** Two agents with one token would close each other's connection. */
-function requireNoSystemInstall(serviceName: string, system: TargetSystem): void {
+export function requireNoSystemInstall(serviceName: string, system: TargetSystem): void {
   if (scopeOf(system) === "system") return;
   const { record } = servicePaths(serviceName, system, "system");
   if (!pathExists(system.root + record)) return;
@@ -184,35 +92,17 @@ function requireNoSystemInstall(serviceName: string, system: TargetSystem): void
   );
 }
 
-/** The proxies given now, and those that a file has saved before, without those of `--unset`. */
-function withSavedProxies(
-  { proxies, unset }: Config,
-  path: string | undefined,
-): ProxyUrls {
-  const saved = path === undefined ? {} : readSavedProxies(path) ?? {};
-  const all = Object.entries({ ...saved, ...proxyVariables(proxies) });
-  return proxiesFromEnvironment(
-    Object.fromEntries(all.filter(([name]) => !unset.includes(name))),
-  );
-}
-
 /** Some containers forbid mount namespaces; a unit that asks for one would never start. */
-async function detectSandbox(
+export async function detectSandbox(
   { tools }: TargetSystem,
   signal: AbortSignal,
-): Promise<InstallContext["sandbox"]> {
+): Promise<"full" | "no mounts"> {
   const { code } = await tools.run(SANDBOX_TEST, { signal });
   return code === NAMESPACE_FAILED_CODE ? "no mounts" : "full";
 }
 
-/** The folder is made, as other installers do; login shells look into a user's own. */
-function linkState(path: string, isOurs: boolean): InstallContext["link"] {
-  if (!pathExists(dirname(path))) return "new folder";
-  return isOurs || !pathExists(path) ? "free" : "taken";
-}
-
 /** The current user, unless lingering is enabled for him already. */
-async function findLingerUser(
+export async function findLingerUser(
   system: TargetSystem,
   signal: AbortSignal,
 ): Promise<string | undefined> {

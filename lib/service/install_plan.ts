@@ -2,49 +2,181 @@ import { attempt } from "../attempt.ts";
 import { type Config, releaseFlags } from "../config/config.ts";
 import { editConfigText } from "../config/config_edit.ts";
 import { configText } from "../config/config_file.ts";
-import { proxyVariables } from "../config/environment.ts";
+import { requireCredentials } from "../config/credentials.ts";
+import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import { hasTag, OPTION_ROWS } from "../config/option_table.ts";
+import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
+import type { ProxyUrls } from "../parse/proxy.ts";
 import { updateFolder } from "../state/update_state.ts";
 import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
-import { type InstallContext, isLingering } from "./install_context.ts";
-import { formatInstallRecord, type InstallRecord } from "./install_record.ts";
+import {
+  detectSandbox,
+  findLingerUser,
+  isLingering,
+  requireNoSystemInstall,
+  requireRootsFolder,
+  type ServiceUser,
+  serviceUser,
+  trustedDeno,
+} from "./install_context.ts";
+import { formatInstallRecord, type InstallRecord, readInstallRecord } from "./install_record.ts";
 import { type FileStep, removeStep, type Step } from "./install_step.ts";
 import { readableBy } from "./launchd.ts";
-import { panelLines, type PanelOptions } from "./panel_choice.ts";
-import { environmentText, hasUpdateService, updateServiceName } from "./service_files.ts";
-import { optional, type ServicePlan } from "./service_manager.ts";
-import { missingFolders, pathExists } from "./target_system.ts";
+import { detectManager, requireManager, serviceManager } from "./managers.ts";
+import {
+  choosePanels,
+  panelLines,
+  type PanelOptions,
+  readInstalledPanels,
+} from "./panel_choice.ts";
+import {
+  environmentText,
+  hasUpdateService,
+  readSavedProxies,
+  updateServiceName,
+} from "./service_files.ts";
+import {
+  type ManagerKind,
+  optional,
+  scopeOf,
+  type ServiceManager,
+  servicePaths,
+  type ServicePlan,
+} from "./service_manager.ts";
+import { missingFolders, pathExists, type TargetSystem } from "./target_system.ts";
 
-/** All steps of an installation, in order. */
+/** An installation: what was asked for, what was there before, and all steps in order. */
 export interface InstallPlan {
+  /** With the panels and proxies of the service. */
+  readonly config: Config;
+  readonly system: TargetSystem;
+  readonly manager: ServiceManager;
   readonly service: ServicePlan;
   readonly record: InstallRecord;
+  /** The record of the installation before; `undefined` when there is none. */
+  readonly previous: InstallRecord | undefined;
+  /** The panels of that one. */
+  readonly installed: readonly PanelOptions[];
   /** Create all files; no service is started or restarted. */
   readonly prepare: readonly Step[];
   /** Start the service, now and at boot. */
   readonly start: readonly Step[];
 }
 
-/** Plans an installation without changing anything. */
-export function planInstall(config: Config, context: InstallContext): InstallPlan {
-  const { system, scope, kind, manager, paths, user, previous } = context;
-  const service = planService(config, context);
-  const { program, stateFolder, isUpdated } = service;
+/**
+ * Inspects the machine, and plans an installation without changing anything.
+ *
+ * @throws {UsageError} When the request can't be met on this machine.
+ */
+export async function planInstall(
+  asked: Config,
+  system: TargetSystem,
+  signal: AbortSignal,
+): Promise<InstallPlan> {
+  const { serviceName: name, print } = asked;
+  const { program: { form }, root } = system;
+  if (form === "source") {
+    throw new UsageError(
+      "Cannot install from sources: build one file with `deno task compile --portable`, and run " +
+        "its `install`",
+    );
+  }
+  const kind = detectManager(system);
+  const scope = scopeOf(system);
+  const paths = servicePaths(name, system);
+  const manager = serviceManager(kind, { ...system, name, scope, logFile: paths.logFile });
+  requireNoSystemInstall(name, system);
+  if (!print) await requireManager(manager, system, signal);
+  const previous = readInstallRecord(root + paths.record);
+  const installed = previous === undefined ? [] : readInstalledPanels(root + previous.config);
+  const proxies = withSavedProxies(asked, previous && root + paths.environmentFile);
+  const config = choosePanels({ ...asked, proxies }, installed);
+  requireCredentials(config, { verb: "install" });
+  requireNotPinned(asked, previous);
+  // A folder that could not be made is not tried again.
+  const before = dirname(previous?.program ?? "");
+  const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
+    paths.programFolder;
+  if (scope === "system") requireRootsFolder(programFolder, system);
+  const asRoot = config.asRoot ?? previous?.user === "root";
+  const user = await serviceUser({ service: name, asRoot, system }, signal);
+  const program = `${programFolder}/${name}`;
+  const given = fullPaths(config.explicitOptions, system.folder);
+  const hasSandbox = user.name !== "root" || !hasRemoteControl(config);
+  const service: ServicePlan = {
+    ...paths,
+    ...{ name, scope, program, user: user.name },
+    environmentFile: Object.keys(proxies).length > 0 ? paths.environmentFile : undefined,
+    stateFolder: given.get("state_dir") || paths.stateFolder,
+    updateFolder: updateFolder(program),
+    deno: form === "portable" ? trustedDeno(system.denoPath, user.name) : undefined,
+    sandbox: !hasSandbox
+      ? "none"
+      : kind === "systemd" && scope === "system" && !print
+      ? await detectSandbox(system, signal)
+      : "full",
+    usesDevices: config.gpu,
+    releaseFlags: releaseFlags(given),
+    isUpdated: updatesText(config) === undefined,
+  };
+  const lingerUser = kind === "systemd" && scope === "user"
+    ? await findLingerUser(system, signal)
+    : undefined;
+  const plan = { config, system, manager, service, previous, installed };
+  return { ...plan, ...planSteps(plan, { kind, user, lingerUser }) };
+}
+
+/** The record of an installation, and its steps. */
+function planSteps(
+  { config, system, manager, service, previous }: Omit<InstallPlan, "record" | "prepare" | "start">,
+  { kind, user, lingerUser }: {
+    kind: ManagerKind;
+    user: ServiceUser;
+    lingerUser: string | undefined;
+  },
+): Pick<InstallPlan, "record" | "prepare" | "start"> {
+  const { root, folder } = system;
+  const { name, scope, program, isUpdated, stateFolder, runtimeFolder, logFile } = service;
+  const paths = servicePaths(name, system);
   const isMacDaemon = kind === "launchd" && scope === "system" && user.name !== "root";
-  const settings = planSettings(config, service, { context, isMacDaemon });
+  const settings = planSettings(config, service, { folder, isMacDaemon });
   const files: FileStep[] = [
     ...settings,
     // launchd does not create it for a daemon that does not run as root.
     ...(kind === "launchd" && user.name !== ""
-      ? [{ do: "file", path: service.logFile, text: "", mode: 0o640, owner: user.name } as const]
+      ? [{ do: "file", path: logFile, text: "", mode: 0o640, owner: user.name } as const]
       : []),
     ...[...manager.files(service), ...(isUpdated ? manager.updateFiles(service) : [])]
       .map((file): FileStep => ({ do: "file", ...file })),
   ];
-  const record = planRecord(config, service, { context, files });
-  const stale = previous?.files.filter((path) => !record.files.includes(path)) ?? [];
+  const written = files.map(({ path }) => path).filter((path) => path !== service.config);
+  const isLinkOurs = previous?.links.includes(paths.link) ?? false;
+  const links = isLinkOurs || !pathExists(root + paths.link) ? [paths.link] : [];
+  const made = [program, service.config, stateFolder, ...written, ...links];
+  const folders = [dirname(program), paths.configFolder, ...missingFolders(made, system)];
+  const trees = [
+    ...[paths.stateFolder, service.updateFolder, runtimeFolder],
+    // An existing folder may contain files of others.
+    ...(isFreeFolder(root + stateFolder) ? [stateFolder] : []),
+  ];
+  const rootOptions = [...fullPaths(config.explicitOptions, folder)]
+    .filter(([key]) => hasTag(key, "root"));
+  const record: InstallRecord = {
+    ...{ service: name, manager: kind, scope, user: user.name },
+    createdUser: user.createCommands.length > 0 || (previous?.createdUser ?? false),
+    enabledLinger: lingerUser ?? previous?.enabledLinger ?? "",
+    ...{ program, config: service.config, stateFolder, runtimeFolder, logFile },
+    ...{ files: written, links },
+    folders: [...new Set([...folders, ...previous?.folders ?? []])],
+    // A top-level folder is never removed with everything in it.
+    trees: [...new Set([...trees, ...previous?.trees ?? []])]
+      .filter((path) => path.split("/").length > 2),
+    pinned: config.pin ? VERSION : "",
+    rootOptions: Object.fromEntries(rootOptions),
+  };
+  const stale = previous?.files.filter((path) => !written.includes(path)) ?? [];
   const oldPrograms = previous === undefined || previous.program === program
     ? []
     : [previous.program, `${previous.program}.old`];
@@ -53,7 +185,6 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
     !(kind === "systemd" && scope === "system" && stateFolder === paths.stateFolder);
   const stopsUpdates = !isUpdated && previous !== undefined && hasUpdateService(previous);
   return {
-    service,
     record,
     prepare: [
       { do: "folder", path: paths.configFolder, mode: scope === "user" ? 0o700 : 0o755 },
@@ -65,9 +196,9 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       ...user.createCommands,
       { do: "folder", path: dirname(program), mode: 0o755 },
       { do: "copy", path: program, from: system.program.path, mode: 0o755 },
-      ...record.links.map((path): Step => ({ do: "link", path, to: program })),
-      ...(makesState ? stateFolderSteps(service, context) : []),
-      ...oldPrograms.filter((path) => pathExists(system.root + path)).map(removeStep),
+      ...links.map((path): Step => ({ do: "link", path, to: program })),
+      ...(makesState ? stateFolderSteps(service, { root, previous }) : []),
+      ...oldPrograms.filter((path) => pathExists(root + path)).map(removeStep),
       ...files,
       ...(isMacDaemon ? [readableBy(user.name, settings.map(({ path }) => path))] : []),
       ...manager.reload,
@@ -76,34 +207,40 @@ export function planInstall(config: Config, context: InstallContext): InstallPla
       ...manager.restart,
       ...manager.enable,
       ...(isUpdated ? manager.enableUpdates : []),
-      ...lingerCommands("enable-linger", context.lingerUser),
+      ...lingerCommands("enable-linger", lingerUser),
     ],
   };
 }
 
-/** Describes the service, from the options and the previous installation. */
-function planService(config: Config, context: InstallContext): ServicePlan {
-  const { system, scope, paths, programFolder, user, deno } = context;
-  const { serviceName: name, explicitOptions } = config;
-  const program = `${programFolder}/${name}`;
-  return {
-    ...paths,
-    ...{ name, scope, program, deno, user: user.name },
-    environmentFile: Object.keys(context.proxies).length > 0 ? paths.environmentFile : undefined,
-    stateFolder: explicitOptions.get("state_dir") || paths.stateFolder,
-    updateFolder: updateFolder(program),
-    sandbox: user.name === "root" && hasRemoteControl(config) ? "none" : context.sandbox,
-    usesDevices: config.gpu,
-    releaseFlags: releaseFlags(fullPaths(explicitOptions, system.folder)),
-    isUpdated: updatesText(config, context) === undefined,
-  };
+/**
+ * Keeps a pinned version, unless it is said what becomes of that.
+ *
+ * @throws {UsageError} When this program is another version.
+ */
+function requireNotPinned(
+  { origins, pin, serviceName }: Config,
+  previous: InstallRecord | undefined,
+): void {
+  const pinned = previous?.pinned ?? "";
+  const isAsked = origins.get("pin")?.startsWith("flag ") ?? false;
+  if (pinned === "" || pinned === VERSION || !pin || isAsked) return;
+  throw new UsageError(
+    `Cannot install version ${VERSION}: ${serviceName} is pinned to version ${pinned}; use --pin ` +
+      "to pin this version, or --unset pin to go on to newer ones",
+  );
+}
+
+/** The proxies given now, and those that a file has saved before, without those of `--unset`. */
+function withSavedProxies({ proxies, unset }: Config, path: string | undefined): ProxyUrls {
+  const saved = path === undefined ? {} : readSavedProxies(path) ?? {};
+  const all = Object.entries({ ...saved, ...proxyVariables(proxies) });
+  return proxiesFromEnvironment(
+    Object.fromEntries(all.filter(([name]) => !unset.includes(name))),
+  );
 }
 
 /** Why there are no automatic updates; `undefined` when there are. */
-function updatesText(
-  config: Config,
-  { scope, changeableDeno }: InstallContext,
-): string | undefined {
+function updatesText(config: Config): string | undefined {
   return config.pin
     ? `off: pinned to version ${VERSION}`
     : !config.autoUpdate
@@ -112,8 +249,6 @@ function updatesText(
     ? "off: this build has no release address"
     : releaseKey(config) === ""
     ? "off: this build has no key to verify releases with"
-    : scope === "system" && changeableDeno !== undefined
-    ? `off: as root they would run Deno, and other users can change ${changeableDeno}`
     : undefined;
 }
 
@@ -125,15 +260,12 @@ export function hasRemoteControl(config: Config): boolean {
 /** Steps that write the configuration and the proxies. */
 function planSettings(
   config: Config,
-  { name, scope, user, stateFolder, environmentFile }: ServicePlan,
-  { context: { system, paths, proxies }, isMacDaemon }: {
-    context: InstallContext;
-    isMacDaemon: boolean;
-  },
+  { name, scope, user, config: path, stateFolder, environmentFile }: ServicePlan,
+  { folder, isMacDaemon }: { folder: string; isMacDaemon: boolean },
 ): FileStep[] {
   const hasUsualState = name === PROGRAM && scope === "system";
   const text = serviceConfigText(config, {
-    folder: system.folder,
+    folder,
     stateFolder: hasUsualState ? undefined : stateFolder,
   });
   // The service must not write what root decided, such as remote control; all users of a Mac share a
@@ -141,50 +273,11 @@ function planSettings(
   const readers = scope === "system" && user !== "root" && !isMacDaemon
     ? { mode: 0o640, groupOf: user }
     : { mode: 0o600 };
-  const file: FileStep = { do: "file", path: paths.config, text, ...readers };
+  const file: FileStep = { do: "file", path, text, ...readers };
   if (environmentFile === undefined) return [file];
   // A shell of root's sources it, so only root may write it.
-  const variables = environmentText(proxyVariables(proxies));
+  const variables = environmentText(proxyVariables(config.proxies));
   return [file, { do: "file", path: environmentFile, text: variables, mode: 0o600 }];
-}
-
-/** Records what this and previous installations created. */
-function planRecord(
-  { explicitOptions, pin }: Config,
-  service: ServicePlan,
-  { context, files }: { context: InstallContext; files: readonly FileStep[] },
-): InstallRecord {
-  const { system, paths, previous, user } = context;
-  const { name, scope, program, config, stateFolder, runtimeFolder, logFile } = service;
-  const written = files.map(({ path }) => path).filter((path) => path !== config);
-  const links = context.link === "taken" ? [] : [paths.link];
-  const folders = [
-    dirname(program),
-    paths.configFolder,
-    ...missingFolders([program, config, stateFolder, ...written, ...links], system),
-  ];
-  const trees = [
-    paths.stateFolder,
-    service.updateFolder,
-    runtimeFolder,
-    // An existing folder may contain files of others.
-    ...(isFreeFolder(system.root + stateFolder) ? [stateFolder] : []),
-  ];
-  const rootOptions = [...fullPaths(explicitOptions, system.folder)].filter(([key]) =>
-    hasTag(key, "root")
-  );
-  return {
-    ...{ service: name, manager: context.kind, scope, user: service.user },
-    createdUser: user.createCommands.length > 0 || (previous?.createdUser ?? false),
-    enabledLinger: context.lingerUser ?? previous?.enabledLinger ?? "",
-    ...{ program, config, stateFolder, runtimeFolder, logFile, files: written, links },
-    folders: [...new Set([...folders, ...previous?.folders ?? []])],
-    // A top-level folder is never removed with everything in it.
-    trees: [...new Set([...trees, ...previous?.trees ?? []])]
-      .filter((path) => path.split("/").length > 2),
-    pinned: pin ? VERSION : "",
-    rootOptions: Object.fromEntries(rootOptions),
-  };
 }
 
 /** Whether a folder is missing or empty. */
@@ -229,7 +322,7 @@ export function ownedBy(user: string): { owner?: string } {
 /** Makes the state folder; state of a service of root, or of a removed user, becomes the user's. */
 function stateFolderSteps(
   { user, stateFolder }: ServicePlan,
-  { system: { root }, previous }: InstallContext,
+  { root, previous }: { root: string; previous: InstallRecord | undefined },
 ): Step[] {
   const isOthers = user !== "root" && user !== "" &&
     (previous === undefined
@@ -253,36 +346,28 @@ export function lingerCommands(
 
 /** Prints what was installed, where, and what the user should know about it. */
 export function printSummary(
-  { service, record }: InstallPlan,
-  config: Config,
-  { context, installed }: { context: InstallContext; installed: readonly PanelOptions[] },
+  { config, system, manager, service, record, installed }: InstallPlan,
 ): void {
-  const { system, scope, kind, manager, paths, link, lingerUser } = context;
-  const { name, program, stateFolder, user } = service;
-  const isCommand = record.links.length > 0;
+  const { name, scope, program, user } = service;
+  const [link] = record.links;
   const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  const command = isCommand && scope === "system" ? name : program;
+  const command = link !== undefined && scope === "system" ? name : program;
+  const { manager: kind, enabledLinger } = record;
   const shown = scope === "user"
     ? `${name} (${kind}), of this user`
     : `${name} (${kind}), as user ${user}`;
-  const updates = updatesText(config, context) ?? `every 6 h, by ${updateServiceName(name)}`;
   const lines = [
     `Installed ${PROGRAM} ${VERSION}:`,
     `  Program        ${program}`,
     `  Configuration  ${service.config}`,
     ...panelLines(config, installed),
     `  Service        ${shown}`,
-    `  Updates        ${updates}`,
+    `  Updates        ${updatesText(config) ?? `every 6 h, by ${updateServiceName(name)}`}`,
     `  Log            ${manager.logHint}`,
     `  Uninstall      ${command} uninstall${ofService}`,
-    isCommand && scope === "user" && `  Command        ${paths.link}`,
-    link === "new folder" && scope === "user" &&
-    `  ${dirname(paths.link)} is new: log in again, so that it is in the PATH`,
-    link === "taken" && `  ${paths.link} was not created: another file has that name`,
-    lingerUser !== undefined && !isLingering(lingerUser, system) &&
-    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${lingerUser}`,
-    !record.trees.includes(stateFolder) &&
-    `  ${stateFolder} existed before: make sure that the service may write to it`,
+    link !== undefined && scope === "user" && `  Command        ${link}`,
+    enabledLinger !== "" && !isLingering(enabledLinger, system) &&
+    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${enabledLinger}`,
     service.sandbox === "no mounts" &&
     "  Sandbox: partial; this machine allows no mount namespaces for services",
     hasRemoteControl(config) && scope === "system" && user !== "root" &&

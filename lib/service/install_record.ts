@@ -51,71 +51,47 @@ export function formatInstallRecord(record: InstallRecord): string {
  */
 export function parseInstallRecord(text: string): InstallRecord {
   const fields = jsonFields(parseJson(text));
-  const manager = MANAGERS.find((kind) => kind === fields.manager);
-  if (manager === undefined) throw invalidRecord("manager");
-  const { scope, user, service } = fields;
-  if (scope !== "system" && scope !== "user") throw invalidRecord("scope");
-  if (typeof user !== "string") throw invalidRecord("user");
-  if (typeof service !== "string" || !/^[\w.@-]+$/.test(service)) throw invalidRecord("service");
-  return {
-    service,
-    manager,
-    scope,
-    user,
-    createdUser: fields.createdUser === true,
-    enabledLinger: textOf(fields.enabledLinger),
-    program: path("program"),
-    config: path("config"),
-    stateFolder: path("stateFolder"),
-    runtimeFolder: path("runtimeFolder"),
-    logFile: path("logFile"),
-    files: paths("files"),
-    links: paths("links"),
-    folders: paths("folders"),
-    // A top-level folder is never removed with everything in it.
-    trees: paths("trees", { depth: 2 }),
-    pinned: textOf(fields.pinned),
-    rootOptions: parseRootOptions(fields.rootOptions),
-  };
-
-  function path(name: string): string {
+  const take = <T>(name: string, isOne: (value: unknown) => value is T): T => {
     const value = fields[name];
-    if (!isFullPath(value)) throw invalidRecord(name);
-    return value;
-  }
-
-  function paths(name: string, { depth = 1 } = {}): string[] {
-    const values: unknown = fields[name];
-    if (!Array.isArray(values)) throw invalidRecord(name);
-    return values.map((value: unknown) => {
-      if (!isFullPath(value) || value.split("/").length <= depth) throw invalidRecord(name);
-      return value;
-    });
-  }
+    if (isOne(value)) return value;
+    throw new SyntaxError(`Cannot parse the installation record: ${name}`);
+  };
+  return {
+    service: take("service", isServiceName),
+    manager: take("manager", isManager),
+    scope: take("scope", isScope),
+    user: take("user", isText),
+    createdUser: take("createdUser", isSwitch),
+    enabledLinger: take("enabledLinger", isText),
+    program: take("program", isFullPath),
+    config: take("config", isFullPath),
+    stateFolder: take("stateFolder", isFullPath),
+    runtimeFolder: take("runtimeFolder", isFullPath),
+    logFile: take("logFile", isFullPath),
+    files: take("files", arePaths),
+    links: take("links", arePaths),
+    folders: take("folders", arePaths),
+    trees: take("trees", areTrees),
+    pinned: take("pinned", isText),
+    rootOptions: take("rootOptions", areTexts),
+  };
 }
 
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function parseRootOptions(value: unknown): Record<string, string> {
-  if (!isJsonObject(value)) throw invalidRecord("rootOptions");
-  return Object.fromEntries(
-    Object.entries(value).map(([key, text]) => {
-      if (typeof text !== "string") throw invalidRecord("rootOptions");
-      return [key, text];
-    }),
-  );
-}
-
-function isFullPath(value: unknown): value is string {
-  return typeof value === "string" && /^(\/[^/\0]+)+$/.test(value) &&
-    !/\/\.\.?(\/|$)/.test(value);
-}
-
-function invalidRecord(field: string): SyntaxError {
-  return new SyntaxError(`Cannot parse the installation record: ${field}`);
-}
+const isText = (value: unknown): value is string => typeof value === "string";
+const isSwitch = (value: unknown): value is boolean => typeof value === "boolean";
+const isManager = (value: unknown): value is ManagerKind => MANAGERS.some((it) => it === value);
+const isScope = (value: unknown): value is ServiceScope => value === "system" || value === "user";
+const isServiceName = (value: unknown): value is string =>
+  isText(value) && /^[\w.@-]+$/.test(value);
+const isFullPath = (value: unknown): value is string =>
+  isText(value) && /^(\/[^/\0]+)+$/.test(value) && !/\/\.\.?(\/|$)/.test(value);
+const arePaths = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every(isFullPath);
+/** A top-level folder is never removed with everything in it. */
+const areTrees = (value: unknown): value is string[] =>
+  arePaths(value) && value.every((path) => path.split("/").length > 2);
+const areTexts = (value: unknown): value is Record<string, string> =>
+  isJsonObject(value) && Object.values(value).every(isText);
 
 /**
  * Reads the record of an installation; `undefined` when there is none.

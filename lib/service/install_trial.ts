@@ -3,8 +3,9 @@ import { runTools, type ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
 import { linkOrCopy, removeIfExists, syncFile } from "../state/atomic_write.ts";
 import { type Health, isReporting, readHealth, reportingPanels } from "../state/health_reader.ts";
-import { type InstallContext, removeUserCommands } from "./install_context.ts";
+import { removeUserCommands } from "./install_context.ts";
 import type { InstallPlan } from "./install_plan.ts";
+import type { InstallRecord } from "./install_record.ts";
 import { removeEmptyFolder, type Step } from "./install_step.ts";
 import { UNDO_TIMEOUT_MS } from "./official_service.ts";
 import { hasUpdateService } from "./service_files.ts";
@@ -73,6 +74,8 @@ function panelResults(
  */
 export interface InstallTrial {
   readonly plan: InstallPlan;
+  /** The installation before. */
+  readonly previous: InstallRecord;
   /** The names of the panels that have accepted reports lately. */
   readonly worked: ReadonlySet<string>;
   readonly saved: SavedFiles;
@@ -86,13 +89,12 @@ export interface InstallTrial {
  */
 export async function beginTrial(
   plan: InstallPlan,
-  { previous, system }: InstallContext,
   before: Health | undefined,
 ): Promise<InstallTrial | undefined> {
+  const { previous, prepare, system } = plan;
   if (previous === undefined || !isReporting(before)) return undefined;
-  const trees = plan.record.trees.filter((path) => !previous.trees.includes(path));
-  const saved = await saveFiles(plan.prepare, trees, system);
-  return { plan, worked: reportingPanels(before), saved };
+  const saved = await saveFiles(prepare, system);
+  return { plan, previous, worked: reportingPanels(before), saved };
 }
 
 /**
@@ -113,30 +115,28 @@ export function isWorse({ worked }: InstallTrial, results: readonly PanelResult[
  * @throws {Error} When something can't be put back.
  */
 export async function rollBackTrial(
-  { plan: { service, prepare }, worked, saved }: InstallTrial,
-  { manager, previous, system, user }: InstallContext,
+  { plan: { manager, prepare, record, service, system }, previous, worked, saved }: InstallTrial,
 ): Promise<boolean> {
   const { tools, root } = system;
   // An abort ends the trial, not the roll-back.
   const signal = AbortSignal.timeout(UNDO_TIMEOUT_MS + REPORT_TIMEOUT_MS);
   const run = (commands: readonly ToolCommand[]) => runTools(commands, { tools, signal });
-  const hadUpdates = previous !== undefined && hasUpdateService(previous);
+  const hadUpdates = hasUpdateService(previous);
   // While its files are there.
   if (service.isUpdated && !hadUpdates) await run(manager.disableUpdates.map(optional));
   await restoreFiles(saved);
   const gaveState = prepare.some((step) => "tool" in step && step.tool === "chown");
-  if (gaveState && previous !== undefined) {
-    const { user, stateFolder } = previous;
-    await run([{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }]);
+  if (gaveState) {
+    await run([{ tool: "chown", args: ["-hR", `${previous.user}:`, previous.stateFolder] }]);
   }
   const before = readHealth([root + service.runtimeFolder]);
   await run([
     ...manager.reload,
     ...manager.restart,
     ...(hadUpdates ? manager.enableUpdates : []),
-    ...(user.createCommands.length > 0 ? removeUserCommands(user.name, system) : []),
+    ...(record.createdUser && !previous.createdUser ? removeUserCommands(record.user, system) : []),
   ]);
-  const folder = root + (previous?.runtimeFolder ?? service.runtimeFolder);
+  const folder = root + previous.runtimeFolder;
   const results = await waitForReports({ folder, sinceMs: 0, panels: [...worked], before }, signal);
   return results.every(({ isAccepted }) => isAccepted);
 }
@@ -160,39 +160,24 @@ export interface SavedFiles {
   readonly saved: readonly string[];
   readonly missing: readonly string[];
   readonly missingFolders: readonly string[];
-  /** Folders that are removed with everything in them. */
-  readonly missingTrees: readonly string[];
 }
 
 /**
- * Saves what steps are going to change.
+ * Saves the files that steps are going to change.
  *
- * @param trees Folders that {@linkcode restoreFiles} removes with everything in them, unless they are
- * there now.
  * @throws {Error} When something can't be saved; nothing is left then.
  */
 export async function saveFiles(
   steps: readonly Step[],
-  trees: readonly string[],
   { root }: TargetSystem,
 ): Promise<SavedFiles> {
-  const changed = new Set<string>();
-  const parents: string[] = [];
-  for (const step of steps) {
-    if ("tool" in step || step.do === "remove folder" || step.do === "remove empty folder") {
-      continue;
-    }
-    // Folders count as the parents of what is in them.
-    if (step.do === "folder") parents.push(`${step.path}/file`);
-    else changed.add(step.path);
-  }
-  const isThere = (path: string) => pathExists(root + path);
-  const rooted = (paths: readonly string[]) => paths.map((path) => root + path);
+  const changed = steps.flatMap((step) =>
+    "tool" in step || step.do.endsWith("folder") ? [] : [root + step.path]
+  );
   const files = {
-    saved: rooted([...changed].filter(isThere)),
-    missing: rooted([...changed].filter((path) => !isThere(path))),
-    missingFolders: rooted(missingFolders([...changed, ...parents], { root })),
-    missingTrees: rooted(trees.filter((path) => !isThere(path))),
+    saved: [...new Set(changed.filter(pathExists))],
+    missing: changed.filter((path) => !pathExists(path)),
+    missingFolders: missingFolders(changed, { root: "" }),
   };
   try {
     for (const path of files.saved) await linkOrCopy(path, savedPath(path));
@@ -212,7 +197,6 @@ export async function restoreFiles(files: SavedFiles): Promise<void> {
     await syncFile(dirname(path));
   }
   for (const path of files.missing) await removeIfExists(path);
-  for (const path of files.missingTrees) await removeIfExists(path, { recursive: true });
   for (const path of files.missingFolders) await removeEmptyFolder(path);
 }
 

@@ -1,12 +1,10 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
-import { requireCredentials } from "../config/credentials.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import { install, printSteps, requireKnownToken } from "./install.ts";
-import { readInstallContext } from "./install_context.ts";
-import { ownedBy } from "./install_plan.ts";
+import { ownedBy, planInstall } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
 import { recordedManager } from "./managers.ts";
@@ -73,9 +71,8 @@ export async function replace(
         "install --replace -e URL --token-file FILE",
     );
   }
-  requireCredentials(own, { verb: "install" });
-  await readInstallContext(own, system, signal);
-  await requireKnownToken(own, system, { signal });
+  await planInstall(own, system, signal);
+  await requireKnownToken(own, system, signal);
   printImport(official, { imported, own, system });
 
   const { serviceName } = official;

@@ -12,8 +12,6 @@ import type { ProgramFiles } from "./program_files.ts";
 
 /** Time for the panel to accept a report. */
 export const HEALTH_TIMEOUT_MS = 60_000;
-/** Time for the agent to run again after a roll-back. */
-const RESTART_TIMEOUT_MS = 10_000;
 /** Time between two looks at an agent's health. */
 export const POLL_INTERVAL_MS = 500;
 
@@ -251,18 +249,11 @@ export class TrialRun {
     return [...others, { version, atMs: Date.now() }];
   }
 
-  /** Restarts the agent as the previous version, unless it runs that already, and waits until it runs. */
+  /** Restarts the agent as the previous version, unless it runs that already. */
   async #restartPrevious({ to }: Trial, signal: AbortSignal): Promise<void> {
     const { agent } = this.#parts;
-    const runs = () => {
-      const health = agent.health();
-      return health?.isRunning === true && health.version !== to;
-    };
-    if (runs()) return;
-    await agent.restart(signal);
-    // So that `status` finds it at once; nothing depends on it.
-    const end = performance.now() + RESTART_TIMEOUT_MS;
-    while (!runs() && performance.now() < end) await delay(POLL_INTERVAL_MS, { signal });
+    const health = agent.health();
+    if (health?.isRunning !== true || health.version === to) await agent.restart(signal);
   }
 
   #notify(step: UpdateStep, { from, to }: Trial, path?: string): void {

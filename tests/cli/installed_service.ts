@@ -29,7 +29,7 @@ export async function withInstalledService(
     ...{ user: "", program: `${folder}/agent`, config: `${folder}/config.json` },
     ...{ stateFolder: `${folder}/state`, runtimeFolder: `${folder}/run`, logFile: `${folder}/log` },
     ...{ files: [], links: [], folders: [], trees: [`${folder}/state`] },
-    ...{ pinned: "", rootOptions: {}, ...change },
+    ...{ createdUser: false, enabledLinger: "", pinned: "", rootOptions: {}, ...change },
   };
   using _record = withTexts((path) =>
     path.endsWith(`/${name}/install.json`) ? JSON.stringify(record) : undefined

@@ -206,6 +206,7 @@ Deno.test("updateProgram() refuses to update a service that is pinned or runs th
   const pinnedBy = (program?: string, pinned = "1.2.3") => (path: string) => {
     record = {
       ...{ service: "agent", manager: "systemd", scope: "system", user: "", pinned },
+      ...{ createdUser: false, enabledLinger: "" },
       ...{ config: "/x/config.json", stateFolder: "/x/state", runtimeFolder: runtime.path },
       ...{ logFile: "/x/log", files: [], links: [], folders: [], trees: [], rootOptions: {} },
       program: program ?? path,

@@ -71,30 +71,6 @@ onOpenRc.test("planService() removes the update service when updates are turned 
   assertEquals(await installed(fake, []), [], "nothing is left to be ended");
 });
 
-for (const kind of ["mac", "openrc"] as const) {
-  Deno.test(`planService() plans no updates by root when others can change Deno: ${kind}`, async () => {
-    await using fake = machineOf(kind);
-    const { path } = fake.system.program;
-    const denoPath = await Deno.realPath(path).then((it) => `${it}-deno`);
-    const folder = denoPath.slice(0, denoPath.lastIndexOf("/"));
-    await Deno.writeTextFile(denoPath, "", { mode: 0o755 });
-    await Deno.chmod(folder, 0o755);
-    Object.assign(fake.system, { program: { form: "portable", path }, denoPath });
-    const words = [...ARGS, ...RELEASES];
-    assert((await installed(fake, words)).length > 0);
-    for (const part of [denoPath, folder]) {
-      await Deno.chmod(part, 0o777);
-      fake.printed.length = 0;
-      await installed(fake, words);
-      const why = "off: as root they would run Deno, and other users can change";
-      assertStringIncludes(fake.output, why);
-      assertStringIncludes(fake.output, part);
-      assertEquals(fake.tree().filter((line) => line.includes(UPDATE)), []);
-      await Deno.chmod(part, 0o755);
-    }
-  });
-}
-
 Deno.test("hasRemoteControl() is true when any panel has it", () => {
   const panel = { endpoint: "https://p.example", token: "t" };
   for (const enable_remote_control of [true, false]) {

@@ -24,27 +24,24 @@ Deno.test("saveFiles() leaves nothing when one file can't be kept", async () => 
   const before = fake.tree("/etc");
   const steps: Step[] = [...STEPS, { do: "copy", path: "/etc/taken", from: "/x", mode: 0o644 }];
   const why = "Cannot keep the present installation";
-  await assertRejects(() => saveFiles(steps, [], fake.system), Error, why);
+  await assertRejects(() => saveFiles(steps, fake.system), Error, why);
   assertEquals(fake.tree("/etc"), before);
 });
 
 Deno.test("saveFiles() keeps what is linked or removed, and restoreFiles() what was there before", async () => {
   await using fake = machine();
   Deno.symlinkSync("changed", `${fake.root}/etc/link`);
-  fake.write("/srv/kept/state", "mine");
   const before = fake.tree();
   const steps: Step[] = [
     { do: "link", path: "/etc/link", to: "same" },
     { do: "remove", path: "/etc/changed" },
     { do: "file", path: "/etc/same", text: "same", mode: 0o644 }, // It fails before this one.
-    { do: "folder", path: "/srv/kept", mode: 0o700 },
-    { do: "folder", path: "/srv/new/deep", mode: 0o700 },
+    { do: "file", path: "/srv/new/deep/made", text: "new", mode: 0o644 },
   ];
-  const saved = await saveFiles(steps, ["/srv/kept", "/srv/tree"], fake.system);
+  const saved = await saveFiles(steps, fake.system);
   for (const path of ["/etc/link", "/etc/changed"]) Deno.removeSync(fake.root + path);
   Deno.symlinkSync("same", `${fake.root}/etc/link`);
-  fake.write("/srv/tree/state", "new");
-  Deno.mkdirSync(`${fake.root}/srv/new/deep`, { recursive: true });
+  fake.write("/srv/new/deep/made", "new");
   const synced = await syncedPaths(() => restoreFiles(saved));
   assertEquals(fake.tree(), before);
   assertEquals(Deno.readLinkSync(`${fake.root}/etc/link`), "changed");
