@@ -23,14 +23,13 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
     const chinese = `${copy}/lib/cli/chinese.json`;
     const texts = JSON.stringify(JSON.parse(await Deno.readTextFile(chinese)));
     await Deno.writeTextFile(chinese, packedText(texts));
-    await writeWebSocketLibrary(copy);
-    const commands = await bundleModule(copy, OTHER_COMMANDS, IN_PROGRAM);
+    const commands = await bundleModule(copy, OTHER_COMMANDS);
     const packed = `export const packedCommands = () => ${packedText(commands)};\n`;
     await Deno.writeTextFile(`${copy}/lib/cli/packed_commands.ts`, packed);
     await Deno.writeTextFile(`${copy}/${OTHER_COMMANDS}`, NO_COMMANDS);
     const options = `${copy}/lib/config/option_table.ts`;
     await Deno.writeTextFile(options, withoutHelp(await Deno.readTextFile(options)));
-    return await bundleModule(copy, "main.ts", IN_PROGRAM);
+    return await bundleModule(copy, "main.ts");
   });
 }
 
@@ -42,7 +41,7 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
 export async function checkDisposals(folder: string): Promise<void> {
   const kept = await withCopy(
     folder,
-    async (copy) => keptDisposals(await bundleModule(copy, "main.ts", IN_PROGRAM)),
+    async (copy) => keptDisposals(await bundleModule(copy, "main.ts")),
   );
   const written = await writtenDisposalsIn(`${folder}/lib`);
   if (kept < written) throw new Error(`Cannot bundle: ${lostDisposals(written - kept)}`);
@@ -60,17 +59,11 @@ async function withCopy<T>(folder: string, work: (copy: string) => Promise<T>): 
   }
 }
 
-/** The program is bundled for browsers, so that libraries of Node.js are left out. */
-const IN_PROGRAM = ["--platform", "browser"];
-
-/** The minified text of a module and of all that it imports. */
-async function bundleModule(
-  folder: string,
-  module: string,
-  options: readonly string[] = [],
-): Promise<string> {
+/** The minified text of a module and of all that it imports; for browsers, without Node.js's libraries. */
+async function bundleModule(folder: string, module: string): Promise<string> {
   const output = `${folder}/bundled.js`;
-  const args = ["bundle", "--quiet", "--frozen", "--minify", ...options, "--output", output];
+  const options = ["--quiet", "--frozen", "--minify", "--platform", "browser"];
+  const args = ["bundle", ...options, "--output", output];
   await run(Deno.execPath(), [...args, module], { folder });
   return await Deno.readTextFile(output);
 }
@@ -86,19 +79,6 @@ function withoutHelp(table: string): string {
 /** A text as one packed string, which `lib/io/packed_text.ts` reads. */
 function packedText(text: string): string {
   return JSON.stringify(brotliCompressSync(text).toString("base64"));
-}
-
-/** Puts the demo's WebSocket library, bundled for the runtime, into a text of the program: there it is a stub. */
-async function writeWebSocketLibrary(folder: string): Promise<void> {
-  const entry = "websocket_library.ts";
-  await Deno.writeTextFile(
-    `${folder}/${entry}`,
-    'export { WebSocket, WebSocketServer } from "ws";\n',
-  );
-  // It requires modules of the runtime alone, and has no address of its own.
-  const code = (await bundleModule(folder, entry)).replace("import.meta.url", '"file:///"');
-  if (code.includes("import.meta")) throw new Error("Cannot bundle ws: it looks for its own files");
-  await Deno.writeTextFile(`${folder}/lib/demo/websocket_library.json`, JSON.stringify({ code }));
 }
 
 /** Number of `using` declarations in source code; those that follow one another are one. */

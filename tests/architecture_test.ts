@@ -263,9 +263,9 @@ Deno.test("the agent loads nothing of node: at its start", () => {
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
   "agent/": [1314, 1775],
   "async/": [147, 143],
-  "cli/": [1956, 2613],
+  "cli/": [1948, 2613],
   "config/": [1867, 1845],
-  "demo/": [1095, 767],
+  "demo/": [747, 635],
   "diagnosis/": [805, 404],
   "doctor/": [2967, 1434],
   "exporter/": [247, 244],
@@ -286,7 +286,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
 };
 
 /** Of what belongs to no room: slow tests, stand-ins, attacks, end to end, the build, helpers. */
-const OTHER_TESTS_BUDGET = 13693;
+const OTHER_TESTS_BUDGET = 14_000;
 
 /** Lines that are neither blank nor a comment. */
 function codeLines(text: string): number {

@@ -7,7 +7,7 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { describeFaults, parseFault } from "../demo/fault.ts";
-import { startDemo } from "../demo/stand_in_panel.ts";
+import { StandInPanel } from "../demo/stand_in_panel.ts";
 import { getLogger } from "../log/log.ts";
 import { runtimeFolders, stateFolder } from "../state/paths.ts";
 import { type CommandContext, supportedPlatform } from "./command.ts";
@@ -20,11 +20,10 @@ export async function runDemo(config: Config, context: CommandContext): Promise<
     print(`${describeFaults(config.language)}\n`);
     return 0;
   }
-  const panel = await startDemo({
-    port: config.port,
-    language: config.language,
-    fault: config.fault === "" ? undefined : parseFault(config.fault),
-  });
+  const fault = config.fault === "" ? undefined : parseFault(config.fault);
+  const panel = new StandInPanel(config.language);
+  panel.open(config.port);
+  panel.setFault(fault);
   const secrets = [...config.secrets, panel.token];
   logToStandardError(config, secrets, {
     write(line) {

@@ -26,13 +26,6 @@ export const BUNDLED_PACKAGES: readonly BundledPackage[] = [
   onNpm("@logtape/logtape", "dahlia/logtape", "Copyright 2024–2025 Hong Minhee"),
   onNpm("deno-std", "denoland/std", DENO_AUTHORS),
   onNpm("jsonc-parser", "microsoft/node-jsonc-parser", "Copyright (c) Microsoft"),
-  onNpm(
-    "ws",
-    "websockets/ws",
-    "Copyright (c) 2011 Einar Otto Stangvik <einaros@gmail.com>\n" +
-      "Copyright (c) 2013 Arnout Kazemier and contributors\n" +
-      "Copyright (c) 2016 Luigi Pinca and contributors",
-  ),
   { ...onNpm("deno", "denoland/deno", DENO_AUTHORS), version: Deno.version.deno },
 ];
 

@@ -7,17 +7,8 @@
  * @module
  */
 
-import type { ServerResponse } from "node:http";
 import { isJsonObject, parseJson } from "../parse/json.ts";
 import { type Fault, parseFault } from "./fault.ts";
-import {
-  type Answer,
-  htmlAnswer,
-  jsonAnswer,
-  type ReceivedRequest,
-  textAnswer,
-  writeAnswer,
-} from "./http.ts";
 import type { PanelNode } from "./node.ts";
 import base from "./page/base.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
@@ -26,19 +17,18 @@ import sections from "./page/sections.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 import style from "./page/page.css" with { type: "text" };
 import markup from "./page/page.html" with { type: "text" };
-import { stateAnswer, streamEvents } from "./page_events.ts";
+import { streamEvents } from "./page_events.ts";
+import { readBody } from "./rpc.ts";
 
 /** The page's files by the path that they are served at. */
 const texts: Readonly<Record<string, string>> = {
-  "page.css": style,
-  "base.js": base,
-  "main.js": main,
-  "plots.js": plots,
-  "sections.js": sections,
-  "tiles.js": tiles,
+  "/demo/page/page.css": style,
+  "/demo/page/base.js": base,
+  "/demo/page/main.js": main,
+  "/demo/page/plots.js": plots,
+  "/demo/page/sections.js": sections,
+  "/demo/page/tiles.js": tiles,
 };
-
-const PAGE_FILES_PATH = "/demo/page/";
 
 const policy = [
   "default-src 'none'",
@@ -52,31 +42,28 @@ const policy = [
 ].join("; ");
 
 /** The page itself, without data; it may load nothing but the panel's own files. */
-export function pageAnswer(language: "en" | "zh"): Answer {
-  const answer = htmlAnswer(200, markup.replace('lang="en"', `lang="${language}"`));
-  return {
-    ...answer,
+export function pageAnswer(language: "en" | "zh"): Response {
+  return new Response(markup.replace('lang="en"', `lang="${language}"`), {
     headers: {
-      ...answer.headers,
+      ...fileHeaders("html"),
       "content-security-policy": policy,
-      "cache-control": "no-store",
       "referrer-policy": "no-referrer",
-      "x-content-type-options": "nosniff",
     },
-  };
+  });
 }
 
-/** A script or the style sheet of the page; `undefined` when there is none of that name. */
-function fileAnswer(name: string): Answer | undefined {
-  const body = Object.hasOwn(texts, name) ? texts[name] : undefined;
-  return body === undefined ? undefined : {
-    status: 200,
-    headers: {
-      "content-type": `text/${name.endsWith(".js") ? "javascript" : "css"}; charset=utf-8`,
-      "cache-control": "no-store",
-      "x-content-type-options": "nosniff",
-    },
-    body,
+/** A script or the style sheet of the page; 404 when there is none. */
+function fileAnswer(path: string): Response {
+  const text = Object.hasOwn(texts, path) ? texts[path] : undefined;
+  if (text === undefined) return textAnswer(404, "No such thing");
+  return new Response(text, { headers: fileHeaders(path.endsWith(".js") ? "javascript" : "css") });
+}
+
+function fileHeaders(type: string): Record<string, string> {
+  return {
+    "content-type": `text/${type}; charset=utf-8`,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
   };
 }
 
@@ -85,51 +72,38 @@ export interface PageContext {
   readonly node: PanelNode;
   /** Aborts when the panel closes. */
   readonly signal: AbortSignal;
-  setFault(fault: Fault | undefined): Promise<void>;
+  setFault(fault: Fault | undefined): void;
 }
 
 /** Answers a request below `/demo/`. */
-export async function answerPage(
-  request: ReceivedRequest,
-  response: ServerResponse,
-  panel: PageContext,
-): Promise<void> {
-  const { method, path } = request;
-  const { node } = panel;
-  const refusal = refuseForeignHost(request.headers["host"]);
-  if (refusal !== undefined) return writeAnswer(response, refusal);
-  if (method === "POST") return writeAnswer(response, await change(request, panel));
-  if (path === "/demo/events") return streamEvents(response, node, panel);
-  if (path === "/demo/state") return writeAnswer(response, stateAnswer(node));
-  const file = path.startsWith(PAGE_FILES_PATH)
-    ? fileAnswer(path.slice(PAGE_FILES_PATH.length))
-    : undefined;
-  writeAnswer(response, file ?? textAnswer(404, "No such thing"));
+export async function answerPage(request: Request, panel: PageContext): Promise<Response> {
+  // A foreign host name may have been made to resolve to loopback.
+  const isOwn = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.get("host") ?? "");
+  if (!isOwn) return textAnswer(403, "This page is available on this machine only.");
+  if (request.method === "POST") return await change(request, panel);
+  const { pathname } = new URL(request.url);
+  return pathname === "/demo/events" ? streamEvents(panel.node, panel) : fileAnswer(pathname);
 }
 
-/** Refuses requests by a foreign host name, such as one that was made to resolve to loopback. */
-function refuseForeignHost(host: string | undefined): Answer | undefined {
-  const name = host?.replace(/:\d+$/, "");
-  return name === "127.0.0.1" || name === "localhost" || name === "[::1]"
-    ? undefined
-    : textAnswer(403, "This page is available on this machine only.");
-}
-
-async function change(request: ReceivedRequest, panel: PageContext): Promise<Answer> {
-  const { host, origin } = request.headers;
-  if (origin !== `http://${host}`) {
+async function change(request: Request, panel: PageContext): Promise<Response> {
+  const { headers, url } = request;
+  if (headers.get("origin") !== `http://${headers.get("host")}`) {
     return textAnswer(403, "This is available to the panel's own page only.");
   }
-  const value = parseJson(request.body);
-  if (request.headers["content-type"] !== "application/json" || !isJsonObject(value)) {
+  const value = parseJson(await readBody(request) ?? "");
+  if (headers.get("content-type") !== "application/json" || !isJsonObject(value)) {
     return textAnswer(400, "This takes an object of JSON.");
   }
-  if (request.path !== "/demo/fault") return textAnswer(404, "No such thing");
+  if (new URL(url).pathname !== "/demo/fault") return textAnswer(404, "No such thing");
   try {
     const { fault = "" } = value;
-    await panel.setFault(fault === "" ? undefined : parseFault(`${fault}`));
-    return jsonAnswer(200, {});
+    panel.setFault(fault === "" ? undefined : parseFault(`${fault}`));
+    return Response.json({});
   } catch (error) {
     return textAnswer(409, error instanceof Error ? error.message : "It failed.");
   }
+}
+
+function textAnswer(status: number, text: string): Response {
+  return new Response(text, { status });
 }

@@ -5,9 +5,7 @@
  * @module
  */
 
-import type { ServerResponse } from "node:http";
 import { faults } from "./fault.ts";
-import { type Answer, jsonAnswer } from "./http.ts";
 import type { StoredReport } from "./messages.ts";
 import type { PanelNode } from "./node.ts";
 import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts";
@@ -15,33 +13,29 @@ import type { PanelState, ReceivedMessage, StateChange } from "./panel_state.ts"
 /** Maximum size of events that wait for a page that does not read. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
 
-/** Everything that the page shows, in JSON. */
-export function stateAnswer(node: PanelNode): Answer {
-  const answer = jsonAnswer(200, wholeState(node));
-  return { ...answer, headers: { ...answer.headers, "cache-control": "no-store" } };
-}
-
 /** Sends the whole state, then each change, until the page or the panel closes. */
-export function streamEvents(
-  response: ServerResponse,
-  node: PanelNode,
-  options: { signal: AbortSignal },
-): void {
-  const { state } = node;
+export function streamEvents({ state }: PanelNode, options: { signal: AbortSignal }): Response {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  const send = (event: unknown) => {
-    response.write(`data: ${JSON.stringify(event)}\n\n`);
-    if (response.writableLength > MAX_PENDING_BYTES) response.destroy();
-  };
-  send(wholeState(node));
-  state.subscribe((update) => {
-    send({ ...changeOf(update, state), counts: state.counts });
-  }, { signal: AbortSignal.any([gone.signal, options.signal]) });
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      const send = (event: unknown) => {
+        controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(event)}\n\n`));
+        if ((controller.desiredSize ?? 0) >= 0) return;
+        gone.abort();
+        controller.error(new Error("Cannot send events: the page does not read them"));
+      };
+      send(wholeState(state));
+      state.subscribe((update) => {
+        send({ ...changeOf(update, state), counts: state.counts });
+      }, { signal: AbortSignal.any([gone.signal, options.signal]) });
+    },
+    cancel: () => gone.abort(),
+  }, new ByteLengthQueuingStrategy({ highWaterMark: MAX_PENDING_BYTES }));
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
+  return new Response(body, { headers });
 }
 
-function wholeState({ state }: PanelNode): unknown {
+function wholeState(state: PanelState): unknown {
   const latest = state.reports.at(-1);
   return {
     nowMs: Date.now(),
@@ -56,7 +50,7 @@ function wholeState({ state }: PanelNode): unknown {
     basicInfo: state.columns,
     tasks: state.tasks,
     fault: state.fault?.name ?? "",
-    faults: Object.entries(faults).map(([name, { en, zh }]) => [name, en, zh]),
+    faults: faults.map(({ name, en, zh }) => [name, en, zh]),
     counts: state.counts,
   };
 }

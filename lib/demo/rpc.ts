@@ -55,6 +55,30 @@ export function rpcError(error: RpcFailure, id?: unknown): RpcReply {
   return { status: 400, body, isSentOverSocket: hasId || error.code === -32700 };
 }
 
+/** Far more than any message, compressed or not. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Reads the body of a request; `undefined` when it is too large. It may be compressed by gzip; one that
+ * is broken is read as an empty one.
+ */
+export async function readBody({ body, headers }: Request): Promise<string | undefined> {
+  const isPacked = headers.get("content-encoding")?.toLowerCase() === "gzip";
+  const plain = isPacked ? body?.pipeThrough(new DecompressionStream("gzip")) : body;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of plain ?? []) {
+      length += chunk.length;
+      if (length > MAX_BODY_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    return "";
+  }
+  return await new Blob(chunks).text();
+}
+
 /** Maximum number of events in the answer to a report. */
 const MAX_EVENTS_WITH_REPORT = 8;
 

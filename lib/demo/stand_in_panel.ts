@@ -5,254 +5,146 @@
  * @module
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { WebSocket } from "ws";
-import type { Socket } from "node:net";
-import { affects, type Fault } from "./fault.ts";
-import {
-  type Answer,
-  callName,
-  isForeignOrigin,
-  jsonAnswer,
-  messageName,
-  readHead,
-  readRequest,
-  type ReceivedRequest,
-  type RequestHead,
-  RPC_PATH,
-  textAnswer,
-  writeAnswer,
-  writeRawAnswer,
-} from "./http.ts";
-import { Listener, type RequestHandler, type UpgradeRequest } from "./listener.ts";
-import { NodeSocket, PanelNode } from "./node.ts";
+import { type Fault, unauthorized } from "./fault.ts";
+import { PanelNode } from "./node.ts";
 import { answerPage, pageAnswer } from "./page.ts";
 import { PanelState, type WireTask } from "./panel_state.ts";
-import { answerRpc, type Arrival, type RpcReply } from "./rpc.ts";
+import { answerRpc, readBody } from "./rpc.ts";
 
-/** Options of a panel. */
-export interface StandInPanelOptions {
-  /** A random one when absent. */
-  readonly token?: string;
-  /** Language of the page; English by default. */
-  readonly language?: "en" | "zh";
-}
+const HOST = "127.0.0.1";
+/** The number of ports that are tried, from the wanted one on. */
+const PORTS_TRIED = 100;
+/** The path of messages, for POST and for WebSockets. */
+const RPC_PATH = "/api/clients/v2/rpc";
+const JSON_HEADERS = { "content-type": "application/json; charset=utf-8" };
 
-/** An open WebSocket, the connection below it, and the name of the call that has opened it. */
-export interface OpenSocket {
-  readonly webSocket: WebSocket;
-  readonly socket: Socket;
-  readonly call: string;
-}
-
-/** A panel; `open()` starts it. What a panel of another generation does otherwise is protected. */
-export class StandInPanel implements RequestHandler {
-  readonly token: string;
-  readonly node: PanelNode;
+/** A panel; `open()` starts it. */
+export class StandInPanel {
+  readonly token: string = crypto.getRandomValues(new Uint8Array(16)).toHex();
+  readonly node: PanelNode = new PanelNode(new PanelState());
   /** Aborts when the panel closes. */
   readonly signal: AbortSignal;
   /** Time that a pull waits for events. */
-  readonly pullWaitMs: number = 25_000;
-  protected readonly version: string = "1.5.1-main";
-  /** Time without data after which a WebSocket is dropped. */
-  readonly dataTimeoutMs: number = 75_000;
-  /** Whether control pings count as data. */
-  readonly acceptsPings: boolean = true;
-  /** The answer to a GET of any other path. */
-  protected readonly page: Answer;
+  readonly pullWaitMs = 25_000;
   readonly #closing = new AbortController();
-  protected readonly openSockets = new Set<OpenSocket>();
-  protected listener: Listener | undefined;
+  readonly #language: "en" | "zh";
+  #port = 0;
 
-  constructor(
-    options: StandInPanelOptions = {},
-    node: PanelNode = new PanelNode(new PanelState()),
-  ) {
-    this.token = options.token ?? crypto.getRandomValues(new Uint8Array(16)).toHex();
-    this.page = pageAnswer(options.language ?? "en");
+  /** @param language That of the page. */
+  constructor(language: "en" | "zh" = "en") {
+    this.#language = language;
     this.signal = this.#closing.signal;
-    this.node = node;
   }
 
-  /** Everything received so far; its `tasks` can be replaced. */
+  /** Everything received so far. */
   get state(): PanelState {
     return this.node.state;
   }
 
-  /** The port; 0 before `open()`. */
-  get port(): number {
-    return this.listener?.port ?? 0;
-  }
-
   /** The endpoint for agents; no trailing slash. */
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${HOST}:${this.#port}`;
   }
 
   /**
-   * Listens on the port, or on the next free one; 0 stands for any.
+   * Listens on the port, or on the next free one, and asks for one probe of each kind; 0 stands for any.
    *
-   * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
+   * @throws {Error} When no port is free (`Cannot listen on …`).
    */
-  async open(port: number): Promise<void> {
-    this.listener = await Listener.open(port, this);
+  open(port: number): void {
+    const last = port === 0 ? 0 : Math.min(port + PORTS_TRIED - 1, 65_535);
+    for (let tried = port; this.#port === 0; tried++) {
+      try {
+        this.#port = this.#listen(tried);
+      } catch (cause) {
+        if (cause instanceof Deno.errors.AddrInUse && tried < last) continue;
+        throw new Error(`Cannot listen on ${HOST}, ports ${port} to ${last}`, { cause });
+      }
+    }
+    this.state.tasks = loopbackTasks(this.#port);
     schedulePings(this.node, this);
+  }
+
+  #listen(port: number): number {
+    const { signal } = this;
+    const server = Deno.serve({
+      ...{ hostname: HOST, port, signal, onListen() {} },
+      // Such as an upgrade without its key.
+      onError: () => new Response(null, { status: 400 }),
+      handler: (request) => this.#answer(request),
+    });
+    return server.addr.port;
   }
 
   /** Closes the panel and every connection. */
   close(): void {
     this.#closing.abort(new Error("The panel was closed"));
-    this.listener?.close();
   }
 
-  /** Whether nothing is sent or read on WebSockets. */
-  get isMute(): boolean {
-    return this.faultOn("upgrade")?.isMute === true;
-  }
-
-  /** Starts a fault, which closes WebSockets if it prevents them, or ends it. */
-  setFault(fault: Fault | undefined): Promise<void> {
+  /** Starts a fault, which ends the WebSocket, or ends it. */
+  setFault(fault: Fault | undefined): void {
     this.state.fault = fault;
-    for (const { socket, call } of this.openSockets) {
-      const { answerUpgrade, isMute } = this.faultOn(call) ?? {};
-      if (answerUpgrade !== undefined && isMute !== true) socket.destroy();
-    }
-    return Promise.resolve();
+    if (fault !== undefined) this.node.connection?.end();
   }
 
-  /** The fault that affects a call. */
-  protected faultOn(call: string): Fault | undefined {
+  /** Answers a call of an agent or a request of the page. */
+  async #answer(request: Request): Promise<Response> {
+    const { method, headers } = request;
+    const { pathname, searchParams } = new URL(request.url);
+    const isUpgrade = headers.get("upgrade")?.toLowerCase() === "websocket";
+    if (pathname.startsWith("/demo/")) return await answerPage(request, this);
     const { fault } = this.state;
-    return fault !== undefined && affects(fault, call) ? fault : undefined;
-  }
-
-  async onRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const head = readHead(incoming);
-    if (!head.path.startsWith("/demo/")) return await this.answerCall(incoming, response, head);
-    const request = await readRequest(incoming, head);
-    if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
-    await answerPage(request, response, this);
-  }
-
-  async onUpgrade(upgrade: UpgradeRequest): Promise<void> {
-    await this.answerUpgrade(upgrade, readHead(upgrade.request));
-  }
-
-  /** Answers a call of an agent, or sends the page; a fault may leave it without an answer. */
-  protected async answerCall(
-    incoming: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-  ): Promise<void> {
-    const request = await readRequest(incoming, head);
-    if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
-    const fault = head.path.startsWith("/api/") ? this.faultOn(callName(request)) : undefined;
-    if (fault?.answerCall !== undefined) return await fault.answerCall(response);
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    const answer = await this.answer(request, AbortSignal.any([this.signal, gone.signal]));
-    if (!response.destroyed) writeAnswer(response, answer);
-  }
-
-  /** The answer to a call; the signal aborts when nobody waits for it any more. */
-  protected async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
-    const { method, path, atMs } = request;
-    if (method === "GET" && path === "/api/version") {
-      const data = { version: this.version, hash: "unknown" };
-      return jsonAnswer(200, { status: "success", message: "", data });
+    if (fault !== undefined && pathname.startsWith("/api/")) {
+      if (isUpgrade || !fault.isForWebSockets) return await fault.answer();
     }
-    if (method === "POST" && path === RPC_PATH) {
-      return this.refuseStranger(request) ??
-        rpcAnswer(await this.answerMessage(request.body, { by: "v2 post", atMs, signal }));
+    if (method === "GET" && pathname === "/api/version") {
+      const data = { version: "1.5.1-main", hash: "unknown" };
+      return Response.json({ status: "success", message: "", data });
     }
-    if (method !== "GET") return textAnswer(404, "404 page not found");
-    return path === RPC_PATH ? this.refuseStranger(request) ?? upgradeRequired : this.page;
-  }
-
-  /** The answer to a message in JSON-RPC. */
-  protected answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
-    return answerRpc(message, arrival, this);
-  }
-
-  /** Answers an upgrade request of an agent; returns the status, unless a fault answers it. */
-  protected async answerUpgrade(
-    upgrade: UpgradeRequest,
-    head: RequestHead,
-  ): Promise<number | undefined> {
-    const { socket } = upgrade;
-    const call = this.upgradeCall(head);
-    const fault = this.faultOn(call);
-    if (fault?.answerUpgrade !== undefined) {
-      await fault.answerUpgrade(socket);
-      return undefined;
+    if (pathname !== RPC_PATH) {
+      return method === "GET"
+        ? pageAnswer(this.#language)
+        : new Response("404 page not found", { status: 404 });
     }
-    const handler = this.socketHandler(head);
-    if (typeof handler !== "function") {
-      writeRawAnswer(socket, handler);
-      return handler.status;
-    }
-    upgrade.accept((webSocket) => {
-      webSocket.on("error", () => {});
-      handler(webSocket);
-      this.onOpen({ webSocket, socket, call });
-    });
-    return 101;
+    const origin = headers.get("origin") ?? "";
+    const isForeign = origin !== "" && origin !== `http://${headers.get("host")}`;
+    if (isForeign) return new Response(null, { status: 403 });
+    if (searchParams.get("token") !== this.token) return unauthorized();
+    if (isUpgrade) return this.#openWebSocket(request);
+    if (method === "POST") return await this.#answerPost(request);
+    return Response.json({ error: "Require WebSocket upgrade", status: "error" }, { status: 400 });
   }
 
-  /** Handles a WebSocket that is open. */
-  protected onOpen(open: OpenSocket): void {
-    this.openSockets.add(open);
-    open.webSocket.on("close", () => this.openSockets.delete(open));
+  async #answerPost(request: Request): Promise<Response> {
+    const message = await readBody(request);
+    if (message === undefined) return new Response("Too large", { status: 413 });
+    const arrival = { by: "v2 post", atMs: Date.now(), signal: this.signal } as const;
+    const { status, body } = await answerRpc(message, arrival, this);
+    return new Response(body, { status, headers: JSON_HEADERS });
   }
 
-  /** The name of the call that an upgrade request is, as faults name it. */
-  protected upgradeCall(_head: RequestHead): string {
-    return "upgrade";
+  #openWebSocket(request: Request): Response {
+    const { node, signal } = this;
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    const connection = {
+      send(message: string) {
+        if (socket.readyState === WebSocket.OPEN) socket.send(message);
+      },
+      end: () => socket.close(),
+    };
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => node.attach(connection);
+    socket.onmessage = async ({ data }) => {
+      const message = typeof data === "string" ? data : new TextDecoder().decode(data);
+      const arrival = { by: "v2 websocket", atMs: Date.now(), signal } as const;
+      const { isSentOverSocket, body } = await answerRpc(message, arrival, this);
+      if (isSentOverSocket) connection.send(`${body}\n`);
+    };
+    // What ended it follows as its close.
+    socket.onerror = () => {};
+    socket.onclose = () => node.detach(connection);
+    return response;
   }
-
-  /** What serves the WebSocket of a request, or the answer that refuses it. */
-  protected socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
-    if (head.path !== RPC_PATH) return this.page;
-    return this.refuseStranger(head) ?? ((socket) => this.#serveNode(socket));
-  }
-
-  /** Refuses requests from a foreign page or with a wrong token. */
-  protected refuseStranger(head: RequestHead): Answer | undefined {
-    if (isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
-    return head.query.get("token") === this.token
-      ? undefined
-      : jsonAnswer(401, { status: "error", message: "Unauthorized." });
-  }
-
-  #serveNode(socket: WebSocket): void {
-    new NodeSocket(socket, "v2", this, async (message, connection) => {
-      if (this.faultOn(messageName(message))?.isMute === true) return;
-      const arrival = { by: "v2 websocket", atMs: Date.now(), signal: this.signal } as const;
-      const reply = await this.answerMessage(message, arrival);
-      if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
-    }).attach();
-  }
-}
-
-const upgradeRequired = jsonAnswer(400, { error: "Require WebSocket upgrade", status: "error" });
-
-function rpcAnswer({ status, body }: RpcReply): Answer {
-  return { ...jsonAnswer(status, null), body };
-}
-
-/**
- * Starts the panel of the command `demo`, with one probe of each kind.
- *
- * @throws {Error} When no port is free (`Cannot listen on …`), or `ws` can't be loaded.
- */
-export async function startDemo(
-  options: StandInPanelOptions & { port: number; fault?: Fault | undefined },
-): Promise<StandInPanel> {
-  const panel = new StandInPanel(options);
-  await panel.open(options.port);
-  panel.state.tasks = loopbackTasks(panel.port);
-  if (options.fault !== undefined) await panel.setFault(options.fault);
-  return panel;
 }
 
 /** One probe of each kind against the panel's own machine. */

@@ -7,15 +7,11 @@ Deno.test("PanelNode is reachable after a report or a pull, and until its WebSoc
   assertEquals(node.isReachable, false);
   node.onContact();
   assertEquals(node.isReachable, true);
-  const connection = { version: "v2", send() {}, end() {} } as const;
+  const connection = { send() {}, end() {} };
   node.attach(connection);
   assertEquals([node.connection, node.isReachable], [connection, true]);
   node.detach(connection);
   assertEquals([node.connection, node.isReachable], [undefined, false]);
-  const older = { version: "v1", send() {}, end() {} } as const;
-  node.attach(older);
-  assertEquals([node.isReachable, node.sendPing({ id: 1, kind: "", target: "" })], [true, true]);
-  node.detach(older);
   assertEquals([node.isReachable, node.sendPing({ id: 1, kind: "", target: "" })], [false, false]);
 });
 
@@ -23,9 +19,8 @@ Deno.test("PanelNode.attach() ends the WebSocket before, and sends what waited o
   const node = new PanelNode(new PanelState());
   const events: string[] = [];
   const connectionOf = (name: string) => ({
-    version: "v2" as const,
-    send: (message: string | Uint8Array) => {
-      events.push(`${name} ${JSON.parse(String(message)).params.n}`);
+    send: (message: string) => {
+      events.push(`${name} ${JSON.parse(message).params.n}`);
     },
     end: () => void events.push(`${name} ends`),
   });

@@ -1,53 +1,42 @@
-import { EventEmitter } from "node:events";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { PanelNode } from "../../lib/demo/node.ts";
 import { streamEvents } from "../../lib/demo/page_events.ts";
 import { PanelState } from "../../lib/demo/panel_state.ts";
 
-/** The answer to a page, without a network. */
-class FakeResponse extends EventEmitter {
-  readonly events: string[][] = [];
-  writableLength = 0;
-  isDestroyed = false;
-
-  writeHead(): void {}
-
-  write(text: string): void {
-    this.events.push(Object.keys(JSON.parse(text.replace(/^data: /, ""))));
-  }
-
-  destroy(): void {
-    this.isDestroyed = true;
-  }
-
-  /** As the type of the runtime's. */
-  // deno-lint-ignore no-explicit-any -- a fake has what is used of it
-  get response(): any {
-    return this;
-  }
+/** The events of a node for a page. */
+function opened(closing = new AbortController()) {
+  const node = new PanelNode(new PanelState());
+  const events = streamEvents(node, closing).body?.getReader();
+  const next = async () => {
+    const { value } = await events?.read() ?? {};
+    return Object.keys(JSON.parse(new TextDecoder().decode(value).replace(/^data: /, "")));
+  };
+  return { ...node, events, next };
 }
 
-Deno.test("streamEvents() ends with the page, and with the panel", () => {
+Deno.test("streamEvents() ends with the page, and with the panel", async () => {
   for (const end of ["page", "panel"]) {
-    const node = new PanelNode(new PanelState());
     const closing = new AbortController();
-    const page = new FakeResponse();
-    streamEvents(page.response, node, closing);
-    assertEquals(page.events.length, 1, "the whole state");
-    node.state.addLogLine("one");
-    assertEquals(page.events[1], ["log", "counts"]);
-    if (end === "page") page.emit("close");
+    const { state, events, next } = opened(closing);
+    assertEquals((await next())[0], "nowMs", "the whole state");
+    state.addLogLine("one");
+    assertEquals(await next(), ["log", "counts"]);
+    if (end === "page") await events?.cancel();
     else closing.abort();
-    node.state.addLogLine("two");
-    assertEquals(page.events.length, 2, end);
+    let told = 0;
+    Object.defineProperty(state, "counts", { get: () => told++ });
+    state.addLogLine("two");
+    assertEquals(told, 0, end);
   }
 });
 
-Deno.test("streamEvents() drops a page with more than 4 MiB that it has not read", () => {
-  for (const [bytes, isDestroyed] of [[4 * 1024 * 1024, false], [4 * 1024 * 1024 + 1, true]]) {
-    const page = new FakeResponse();
-    page.writableLength = Number(bytes);
-    streamEvents(page.response, new PanelNode(new PanelState()), new AbortController());
-    assertEquals(page.isDestroyed, isDestroyed);
+Deno.test("streamEvents() drops a page with more than 4 MiB that it has not read", async () => {
+  for (const [mebibytes, isDropped] of [[3, false], [4, true]] as const) {
+    const { state, events } = opened();
+    for (let sent = 0; sent < mebibytes; sent++) state.addLogLine("x".repeat(1024 * 1024));
+    if (isDropped) await assertRejects(async () => await events?.read(), Error, "does not read");
+    else assertEquals((await events?.read())?.done, false);
+    // Nobody makes an event for it any more.
+    state.addLogLine("more");
   }
 });

@@ -1,25 +1,26 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { startTestPanel, type TestPanel } from "../test_panel/test_panel.ts";
-import { testsWith } from "../tests_with.ts";
+import type { StandInPanel } from "../../lib/demo/stand_in_panel.ts";
+import { realDeadline } from "../real_deadline.ts";
+import { withPanel } from "./page_panel.ts";
 
-const withPanel = testsWith(() => startTestPanel());
+const portOf = (panel: StandInPanel) => Number(new URL(panel.url).port);
 
 /** Sends raw bytes, since no HTTP client sends a false host. */
 async function ask(
-  panel: TestPanel,
+  panel: StandInPanel,
   line: string,
   headers: Record<string, string>,
   body = "",
 ): Promise<string> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port: panel.port });
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: portOf(panel) });
   const all = { connection: "close", "content-length": String(body.length), ...headers };
   const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join("");
   await connection.write(new TextEncoder().encode(`${line} HTTP/1.1\r\n${head}\r\n${body}`));
-  return await new Response(connection.readable).text();
+  return await realDeadline(new Response(connection.readable).text());
 }
 
-const ownHeaders = (panel: TestPanel) => ({
-  host: `127.0.0.1:${panel.port}`,
+const ownHeaders = (panel: StandInPanel) => ({
+  host: `127.0.0.1:${portOf(panel)}`,
   origin: panel.url,
   "content-type": "application/json",
 });
@@ -39,7 +40,7 @@ withPanel.test("answerPage() sets and ends a fault for the page", async (panel) 
 
 withPanel.test("answerPage() changes nothing for a foreign page", async (panel) => {
   const { host, origin, ...rest } = ownHeaders(panel);
-  const port = panel.port;
+  const port = portOf(panel);
   const strangers: Record<string, string>[] = [
     { host },
     { host, origin: "null" },
@@ -64,15 +65,15 @@ withPanel.test("answerPage() shows nothing to a foreign host that was made to re
     const answer = await ask(panel, `GET ${path}`, host === "" ? {} : { host });
     return answer.split(" ")[1] ?? "";
   };
-  const { port } = panel;
+  const port = portOf(panel);
   const strangers = [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, "evil.localhost"];
   for (const host of strangers) {
-    for (const path of ["/demo/state", "/demo/events", "/demo/page/main.js"]) {
+    for (const path of ["/demo/events", "/demo/page/main.js"]) {
       assertEquals(await statusOf(path, host), "403", `${path} ${host}`);
     }
   }
   for (const host of ["127.0.0.1", `localhost:${port}`, `[::1]:${port}`]) {
-    assertEquals(await statusOf("/demo/state", host), "200", host);
+    assertEquals(await statusOf("/demo/page/main.js", host), "200", host);
   }
 });
 

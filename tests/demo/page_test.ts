@@ -1,90 +1,73 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { pageAnswer } from "../../lib/demo/page.ts";
-import { panelFault } from "../test_panel/faults.ts";
-import { BASIC_INFO, deliver, REPORT } from "../test_panel/fake_reporter.ts";
-import { reportSome, withPanel } from "./page_panel.ts";
+import { parseFault } from "../../lib/demo/fault.ts";
+import { BASIC_INFO, REPORT } from "../test_panel/fake_reporter.ts";
+import { report, reportSome, withPanel } from "./page_panel.ts";
 
-Deno.test("the page permits only its own scripts and style, and holds no token", () =>
-  withPanel(async (panel) => {
-    const response = await fetch(panel.url);
-    const text = await response.text();
-    const policy = response.headers.get("content-security-policy") ?? "";
-    assertEquals(policy.split("; "), [
-      ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"],
-      ...["img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
-    ]);
-    const headers = ["cache-control", "referrer-policy", "x-content-type-options"];
-    assertEquals(headers.map((name) => response.headers.get(name)), [
-      ...["no-store", "no-referrer", "nosniff"],
-    ]);
-    assert(!/<(script|style)>/.test(text) && !/ on\w+=/.test(text), "nothing inline");
-    assert(!text.includes(panel.token));
-    assert(!/(src|href)="(https?:)?\/\//.test(text), "nothing from another host");
-  }));
+withPanel.test("the page permits only its own scripts and style, and holds no token", async (panel) => {
+  const response = await fetch(panel.url);
+  const text = await response.text();
+  const policy = response.headers.get("content-security-policy") ?? "";
+  assertEquals(policy.split("; "), [
+    ...["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"],
+    ...["img-src data:", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+  ]);
+  const headers = ["cache-control", "referrer-policy", "x-content-type-options"];
+  assertEquals(headers.map((name) => response.headers.get(name)), [
+    ...["no-store", "no-referrer", "nosniff"],
+  ]);
+  assert(!/<(script|style)>/.test(text) && !/ on\w+=/.test(text), "nothing inline");
+  assert(!text.includes(panel.token));
+  assert(!/(src|href)="(https?:)?\/\//.test(text), "nothing from another host");
+});
 
-Deno.test("pageAnswer() names the language", () => {
+Deno.test("pageAnswer() names the language", async () => {
   for (const language of ["en", "zh"] as const) {
-    assertEquals(/<html lang="(\w+)"/.exec(pageAnswer(language).body)?.[1], language);
+    const text = await pageAnswer(language).text();
+    assertEquals(/<html lang="(\w+)"/.exec(text)?.[1], language);
   }
 });
 
-Deno.test("the page's files are all served, as what they are", () =>
-  withPanel(async (panel) => {
-    const names = Array.from(Deno.readDirSync(new URL("../../lib/demo/page/", import.meta.url)))
-      .map(({ name }) => name).filter((name) => name !== "page.html");
-    assertGreater(names.length, 4);
-    for (const name of names) {
-      const response = await fetch(`${panel.url}/demo/page/${name}`);
-      const text = await response.text();
-      const type = name.endsWith(".js") ? "text/javascript" : "text/css";
-      assertEquals(response.headers.get("content-type"), `${type}; charset=utf-8`, name);
-      assertEquals(response.headers.get("x-content-type-options"), "nosniff");
-      for (const [, imported = ""] of text.matchAll(/from "\.\/([^"]+)"/g)) {
-        assert(names.includes(imported), `${name} imports ${imported}`);
-      }
+withPanel.test("the page's files are all served, as what they are", async (panel) => {
+  const names = Array.from(Deno.readDirSync(new URL("../../lib/demo/page/", import.meta.url)))
+    .map(({ name }) => name).filter((name) => name !== "page.html");
+  assertGreater(names.length, 4);
+  for (const name of names) {
+    const response = await fetch(`${panel.url}/demo/page/${name}`);
+    const text = await response.text();
+    const type = name.endsWith(".js") ? "text/javascript" : "text/css";
+    assertEquals(response.headers.get("content-type"), `${type}; charset=utf-8`, name);
+    assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+    for (const [, imported = ""] of text.matchAll(/from "\.\/([^"]+)"/g)) {
+      assert(names.includes(imported), `${name} imports ${imported}`);
     }
-    for (const name of ["none.js", "toString", "..%2f..%2ffault.ts"]) {
-      const missing = await fetch(`${panel.url}/demo/page/${name}`);
-      await missing.body?.cancel();
-      assertEquals(missing.status, 404, name);
-    }
-  }));
+  }
+  for (const name of ["none.js", "..%2f..%2ffault.ts"]) {
+    const missing = await fetch(`${panel.url}/demo/page/${name}`);
+    await missing.body?.cancel();
+    assertEquals(missing.status, 404, name);
+  }
+});
 
-Deno.test("/demo/state shows the received messages, without the token", () =>
-  withPanel(async (panel) => {
-    await reportSome(panel);
-    const text = await (await fetch(`${panel.url}/demo/state`)).text();
-    const state = JSON.parse(text);
-    assertEquals(state.history.length, 12);
-    assertEquals(state.pingHistory.length, 36);
-    assertEquals(state.report.uptime, REPORT.uptime);
-    assertEquals(state.basicInfo, BASIC_INFO);
-    assert(!text.includes(panel.token));
-  }));
-
-Deno.test("/demo/events sends the whole state, then each change", () =>
-  withPanel(async (panel) => {
-    const response = await fetch(`${panel.url}/demo/events`);
-    assertEquals(response.headers.get("content-type"), "text/event-stream");
-    const events = eventsOf(response);
-    assertEquals((await events.next()).value.history, []);
-    // The tests' panel counts more, of which each change is told, too.
-    const nextWith = async (name: string) => {
-      for (;;) {
-        const { value } = await events.next();
-        if (name in value) return value;
-      }
-    };
-    await deliver(panel, "report", REPORT);
-    const { report, counts } = await nextWith("report");
-    assertEquals(report.cpu, REPORT.cpu);
-    assertEquals(counts.reports, 1);
-    panel.state.countRefused();
-    while ((await nextWith("counts")).counts.refused !== 1);
-    await panel.setFault(panelFault("silence"));
-    assertEquals((await nextWith("fault")).fault, "silence", "the page outlives the silence");
-    await events.return(undefined);
-  }));
+withPanel.test("/demo/events sends the whole state, then each change", async (panel) => {
+  await reportSome(panel);
+  const response = await fetch(`${panel.url}/demo/events`);
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  const events = eventsOf(response);
+  const next = async () => (await events.next()).value;
+  const whole = await next();
+  assertEquals([whole.history.length, whole.pingHistory.length], [12, 36]);
+  assertEquals([whole.report.uptime, whole.basicInfo], [REPORT.uptime, BASIC_INFO]);
+  assert(!JSON.stringify(whole).includes(panel.token));
+  await report(panel, REPORT);
+  const change = await next();
+  assertEquals([change.report.cpu, change.counts.reports], [REPORT.cpu, 13]);
+  panel.state.countRefused();
+  assertEquals((await next()).counts.refused, 1);
+  panel.setFault(parseFault("silence"));
+  assertEquals((await next()).fault, "silence", "the page outlives the silence");
+  await events.return(undefined);
+});
 
 Deno.test("every text of the page's markup has a Chinese one", async () => {
   const markup = await Deno.readTextFile(new URL("../../lib/demo/page/page.html", import.meta.url));

@@ -1,12 +1,17 @@
 /**
- * Faults of the tests' panel: those that the demo offers, and further ones; attacks are in
- * `hostile_faults.ts`.
+ * Faults of the tests' panel; attacks are in `hostile_faults.ts`.
  *
  * @module
  */
 
-import { answering, faults, proxyPage, UPGRADES } from "../../lib/demo/fault.ts";
-import { htmlAnswer, jsonAnswer } from "../../lib/demo/http.ts";
+import {
+  type Answer,
+  htmlAnswer,
+  jsonAnswer,
+  textAnswer,
+  writeAnswer,
+  writeRawAnswer,
+} from "./http.ts";
 import { hostileFaults } from "./hostile_faults.ts";
 import type { TestFault } from "./test_fault.ts";
 
@@ -20,12 +25,36 @@ const calls = {
   "upgrade": ["upgrade"],
 } as const;
 
+/** The calls that open a WebSocket. */
+const UPGRADES = ["upgrade", "terminal"];
+
+const proxyPage =
+  "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>";
+
+/** Answers each call and upgrade request alike. */
+function answering(answer: Answer): Omit<TestFault, "name"> {
+  return {
+    answerCall: (response) => writeAnswer(response, answer),
+    answerUpgrade: (socket) => writeRawAnswer(socket, answer),
+  };
+}
+
 /** Answers upgrade requests with that status and the page of a proxy. */
 function refusingUpgrades(status: number): Omit<TestFault, "name"> {
   return { calls: UPGRADES, ...answering(htmlAnswer(status, proxyPage)) };
 }
 
-const furtherFaults = {
+const faults = {
+  "websocket-refused": {
+    calls: UPGRADES,
+    ...answering(textAnswer(403, "WebSockets are not allowed here")),
+  },
+  "token-refused": answering(jsonAnswer(401, { status: "error", message: "Unauthorized." })),
+  "server-error": answering(htmlAnswer(502, proxyPage)),
+  /** Answers every call with 200 and a page, like a wrong address. */
+  "html": answering(htmlAnswer(200, "<!DOCTYPE html><html><head></head><body></body></html>")),
+  /** Accepts every call and never answers. */
+  "silence": { answerCall() {}, answerUpgrade() {}, isMute: true },
   /** Refuses connections, like a panel that is down. */
   "refuse": { isDown: true },
   /** Answers every call with 404, like a panel that is not set up. */
@@ -99,7 +128,7 @@ const furtherFaults = {
   },
 } as const satisfies Record<string, Omit<TestFault, "name">>;
 
-const rows = { ...faults, ...furtherFaults, ...hostileFaults };
+const rows = { ...faults, ...hostileFaults };
 
 /** The name of a fault, whichever table it is in. */
 export type FaultName = keyof typeof rows;

@@ -5,8 +5,8 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http.ts";
-import { readBytes, type RequestHead } from "../../lib/demo/http.ts";
+import { jsonAnswer, textAnswer, writeAnswer } from "./http.ts";
+import { readBytes, type RequestHead } from "./http.ts";
 
 /** The path of transfers, without the id. */
 export const TRANSFER_PATH = "/api/clients/transfer/";

@@ -3,9 +3,16 @@ import { type NodeConnection, PanelNode } from "../../lib/demo/node.ts";
 import type { Generation } from "./generation.ts";
 import type { TestPanelState } from "./test_panel_state.ts";
 
+/** A WebSocket of either version. */
+export interface VersionedConnection extends NodeConnection {
+  readonly version: "v1" | "v2";
+  send(message: string | Uint8Array<ArrayBuffer>): void;
+}
+
 /** The node as a panel of any generation sees it. */
 export class GenerationNode extends PanelNode {
   override readonly state: TestPanelState;
+  override connection: VersionedConnection | undefined = undefined;
   readonly #generation: Generation;
   readonly #onOrder: (order: Order) => void;
   #presentUntilMs = 0;
@@ -35,13 +42,18 @@ export class GenerationNode extends PanelNode {
     super.onContact();
   }
 
-  override attach(connection: NodeConnection): void {
-    super.attach(connection);
+  override attach(connection: VersionedConnection): void {
+    if (connection.version === "v2") {
+      super.attach(connection);
+    } else {
+      this.connection?.end();
+      this.connection = connection;
+    }
     const { opened, closed } = this.state.sockets;
     this.state.sockets = { present: connection.version, opened: opened + 1, closed };
   }
 
-  override detach(connection: NodeConnection): void {
+  override detach(connection: VersionedConnection): void {
     super.detach(connection);
     const { opened, closed } = this.state.sockets;
     this.state.sockets = { present: this.connection?.version, opened, closed: closed + 1 };

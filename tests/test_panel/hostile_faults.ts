@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
-import { jsonAnswer, writeAnswer } from "../../lib/demo/http.ts";
+import { jsonAnswer, writeAnswer } from "./http.ts";
 import type { TestFault } from "./test_fault.ts";
 
 const PROBES = 10_000;

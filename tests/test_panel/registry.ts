@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Answer, jsonAnswer } from "../../lib/demo/http.ts";
-import type { RequestHead } from "../../lib/demo/http.ts";
+import { type Answer, jsonAnswer } from "./http.ts";
+import type { RequestHead } from "./http.ts";
 
 /** A node that has registered by auto-discovery. */
 export interface RegisteredNodeEntry {

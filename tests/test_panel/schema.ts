@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Answer, jsonAnswer } from "../../lib/demo/http.ts";
+import { type Answer, jsonAnswer } from "./http.ts";
 import { isWireObject, WireNumber, type WireObject, type WireValue } from "./wire_json.ts";
 
 /** Lowest and highest value. */

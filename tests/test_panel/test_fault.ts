@@ -1,6 +1,14 @@
-import type { Fault } from "../../lib/demo/fault.ts";
-import type { OpenSocket } from "../../lib/demo/stand_in_panel.ts";
+import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { WebSocket } from "ws";
 import type { RpcFailure } from "../../lib/demo/rpc.ts";
+
+/** An open WebSocket, the connection below it, and the name of the call that has opened it. */
+export interface OpenSocket {
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+  readonly call: string;
+}
 
 /** Sends orders to the node. */
 export interface OrderSender {
@@ -8,8 +16,20 @@ export interface OrderSender {
   sendPing(ping: { id: number; kind: string; target: string }): boolean;
 }
 
-/** A fault that may also spoil messages, or order too much. */
-export interface TestFault extends Fault {
+/** A way in which the tests' panel misbehaves. A field that is absent leaves the usual behaviour. */
+export interface TestFault {
+  readonly name: string;
+  /**
+   * The calls that it affects: `upgrade` and `terminal` for WebSockets, others by `callName()`. Every
+   * call when absent.
+   */
+  readonly calls?: readonly string[] | undefined;
+  /** Answers a call, or leaves it without an answer. */
+  readonly answerCall?: (response: ServerResponse) => void | Promise<void>;
+  /** Answers an upgrade request on its raw connection; WebSockets that are open are closed. */
+  readonly answerUpgrade?: (socket: Socket) => void | Promise<void>;
+  /** Whether WebSockets stay open, but nothing is sent or read on them. */
+  readonly isMute?: boolean;
   /** Whether the panel refuses connections; that affects all calls. */
   readonly isDown?: boolean;
   /** Misbehaves on each open WebSocket. */

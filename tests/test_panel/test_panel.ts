@@ -1,6 +1,6 @@
 /**
- * The panel that the tests run agents against: the demo's, in any generation, with every message
- * checked against the contract and with faults that teach a user nothing.
+ * The panel that the tests run agents against: of any generation, with every message checked against
+ * the contract and with faults of all kinds. It answers messages as the demo's panel does.
  *
  * @module
  */
@@ -9,25 +9,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { delay } from "@std/async/delay";
 import { setImmediate } from "node:timers";
 import type { WebSocket } from "ws";
-import { affects } from "../../lib/demo/fault.ts";
-import { type Answer, jsonAnswer, textAnswer, writeAnswer } from "../../lib/demo/http.ts";
-import {
-  callName,
-  isForeignOrigin,
-  messageName,
-  type ReceivedRequest,
-  type RequestHead,
-  RPC_PATH,
-} from "../../lib/demo/http.ts";
-import type { UpgradeRequest } from "../../lib/demo/listener.ts";
-import { NodeSocket } from "../../lib/demo/node.ts";
+import { schedulePings } from "../../lib/demo/stand_in_panel.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
-import { type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
-import {
-  type OpenSocket,
-  StandInPanel,
-  type StandInPanelOptions,
-} from "../../lib/demo/stand_in_panel.ts";
+import { answerRpc, type Arrival, rpcError, type RpcReply, rpcResult } from "../../lib/demo/rpc.ts";
 import { errorCode } from "../../lib/attempt.ts";
 import { jsonFields, parseJson } from "../../lib/parse/json.ts";
 import { ContractChecker } from "./contract_checker.ts";
@@ -35,9 +19,27 @@ import { type Generation, type GenerationName, generations } from "./generation.
 import { FileManager } from "./file_manager.ts";
 import { TRANSFER_PATH } from "./file_transfers.ts";
 import { GenerationNode } from "./generation_node.ts";
+import {
+  type Answer,
+  callName,
+  htmlAnswer,
+  isForeignOrigin,
+  jsonAnswer,
+  messageName,
+  readHead,
+  readRequest,
+  type ReceivedRequest,
+  type RequestHead,
+  RPC_PATH,
+  textAnswer,
+  writeAnswer,
+  writeRawAnswer,
+} from "./http.ts";
+import { Listener, type RequestHandler, type UpgradeRequest } from "./listener.ts";
+import { NodeSocket } from "./node_socket.ts";
 import { type RegisteredNodeEntry, Registry } from "./registry.ts";
 import { readTaskResult } from "./contracts.ts";
-import type { TestFault } from "./test_fault.ts";
+import type { OpenSocket, TestFault } from "./test_fault.ts";
 import { TestPanelState } from "./test_panel_state.ts";
 import { TerminalSessions } from "./terminal_sessions.ts";
 import { PlainTerminal, TestTerminal } from "./test_terminal.ts";
@@ -51,7 +53,9 @@ import {
 } from "./v1_interface.ts";
 
 /** Options of the tests' panel. */
-export interface TestPanelOptions extends StandInPanelOptions {
+export interface TestPanelOptions {
+  /** A random one when absent. */
+  readonly token?: string;
   /** Any free one by default. */
   readonly port?: number;
   /** The key for auto-discovery, of 12 characters or more; without it registration is refused. */
@@ -68,6 +72,12 @@ export interface TestPanelOptions extends StandInPanelOptions {
 
 /** The path of terminals, which are WebSockets. */
 const TERMINAL_PATH = "/api/clients/terminal";
+const UPGRADE_REQUIRED = jsonAnswer(400, {
+  error: "Require WebSocket upgrade",
+  status: "error",
+});
+/** The answer to a GET of any other path. */
+const PAGE = htmlAnswer(200, "<!DOCTYPE html><html><head><title>Komari</title></head></html>");
 const SESSION_NOT_FOUND = jsonAnswer(404, { error: "Session not found", status: "error" });
 
 /** Results of probes are saved together, so often. */
@@ -80,14 +90,19 @@ const RESUME_TRIES = 10_000;
 const CONFIG_TIMEOUT_MS = 20_000;
 
 /** A panel of any generation, which checks every message. */
-export class TestPanel extends StandInPanel {
-  override readonly node: GenerationNode;
+export class TestPanel implements RequestHandler {
+  readonly token: string;
+  readonly node: GenerationNode;
   readonly files: FileManager;
   readonly terminals: TerminalSessions;
-  override readonly pullWaitMs: number;
-  protected override readonly version: string;
-  override readonly dataTimeoutMs: number;
-  override readonly acceptsPings: boolean;
+  readonly pullWaitMs: number;
+  readonly dataTimeoutMs: number;
+  readonly acceptsPings: boolean;
+  readonly #closing = new AbortController();
+  /** Aborts when the panel closes. */
+  readonly signal: AbortSignal = this.#closing.signal;
+  readonly #listener = new Listener(this);
+  readonly #openSockets = new Set<OpenSocket>();
   readonly #generation: Generation;
   #pingQueue = { emptiedAtMs: -Infinity, length: 0 };
   readonly #registry: Registry;
@@ -98,20 +113,17 @@ export class TestPanel extends StandInPanel {
   #pendingOrders: TestFault | undefined;
 
   constructor(options: TestPanelOptions) {
-    const token = options.token ?? crypto.randomUUID();
+    const token = this.token = options.token ?? crypto.randomUUID();
     const generation: Generation = generations[options.generation ?? "1.4"];
     const state = new TestPanelState();
     const contract = new ContractChecker({ token, state, generation });
     const onOrder = contract.expectResult.bind(contract);
-    const node = new GenerationNode(state, { generation, onOrder });
-    super({ ...options, token }, node);
-    this.node = node;
+    const node = this.node = new GenerationNode(state, { generation, onOrder });
     this.#contract = contract;
     this.#generation = generation;
     this.#registry = new Registry(token, options.discoveryKey);
     this.pullWaitMs = options.pullWaitMs ?? 25_000;
     this.dataTimeoutMs = options.dataTimeoutMs ?? generation.dataTimeoutMs;
-    this.version = generation.version;
     this.acceptsPings = generation.acceptsPings;
     const onSecondDial = () => contract.addViolations(["terminal: was dialled before"], Date.now());
     this.files = new FileManager(node, this);
@@ -133,8 +145,36 @@ export class TestPanel extends StandInPanel {
     }, this);
   }
 
-  override get state(): TestPanelState {
+  /** Everything received so far; its `tasks` can be replaced. */
+  get state(): TestPanelState {
     return this.node.state;
+  }
+
+  /** The port; 0 before `open()`. */
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  /** The endpoint for agents; no trailing slash. */
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Whether nothing is sent or read on WebSockets. */
+  get isMute(): boolean {
+    return this.#faultOn("upgrade")?.isMute === true;
+  }
+
+  /** Listens on the port; 0 stands for any. @throws {Error} When it is in use. */
+  async open(port: number): Promise<void> {
+    await this.#listener.listen(port);
+    schedulePings(this.node, this);
+  }
+
+  /** Closes the panel and every connection. */
+  close(): void {
+    this.#closing.abort(new Error("The panel was closed"));
+    this.#listener.close();
   }
 
   /** The nodes that have registered so far. */
@@ -149,7 +189,7 @@ export class TestPanel extends StandInPanel {
 
   /** Closes every connection of the agent, idle ones included; with `reset` by a TCP reset. */
   dropConnections({ reset = false } = {}): void {
-    for (const socket of this.listener?.sockets ?? []) {
+    for (const socket of this.#listener.sockets) {
       if (reset) socket.resetAndDestroy();
       else socket.destroy();
     }
@@ -159,26 +199,28 @@ export class TestPanel extends StandInPanel {
     this.close();
   }
 
-  override async setFault(fault: TestFault | undefined): Promise<void> {
+  /** Starts a fault, which closes WebSockets if it prevents them, or ends it. */
+  async setFault(fault: TestFault | undefined): Promise<void> {
     this.#fault = fault;
     this.#pendingOrders = fault;
     if (fault?.isDown === true) {
-      this.listener?.server.close();
+      this.#listener.server.close();
       this.dropConnections();
     } else if (!this.signal.aborted) {
       await this.#resume();
     }
-    await super.setFault(fault);
-    for (const open of [...this.openSockets]) {
-      if (this.#faultOn(open.call) === fault) await fault?.playOnSocket?.(open);
+    for (const open of [...this.#openSockets]) {
+      const { answerUpgrade, isMute, playOnSocket } = this.#faultOn(open.call) ?? {};
+      if (answerUpgrade !== undefined && isMute !== true) open.socket.destroy();
+      await playOnSocket?.(open);
     }
   }
 
   /** Accepts connections again on the same port. */
   async #resume(): Promise<void> {
-    for (let tries = 1; this.listener?.server.listening === false; tries++) {
+    for (let tries = 1; !this.#listener.server.listening; tries++) {
       try {
-        await this.listener.listen(this.listener.port);
+        await this.#listener.listen(this.port);
       } catch (error) {
         // A child that was being started then has a copy of the listener until it runs its program.
         if (errorCode(error) !== "EADDRINUSE" || tries === RESUME_TRIES) throw error;
@@ -187,13 +229,14 @@ export class TestPanel extends StandInPanel {
     }
   }
 
-  protected override onOpen(open: OpenSocket): void {
-    super.onOpen(open);
+  #onOpen(open: OpenSocket): void {
     const { webSocket, socket, call } = open;
+    this.#openSockets.add(open);
+    webSocket.on("close", () => this.#openSockets.delete(open));
     // The library calls it to answer a close frame.
     const close = webSocket.close.bind(webSocket);
     webSocket.close = (code, reason) => {
-      if (this.faultOn(call)?.isMute !== true) close(code, reason);
+      if (this.#faultOn(call)?.isMute !== true) close(code, reason);
     };
     Promise.resolve(this.#faultOn(call)?.playOnSocket?.(open)).catch(() => socket.destroy());
   }
@@ -243,21 +286,18 @@ export class TestPanel extends StandInPanel {
     this.state.count("connections");
   }
 
-  protected override async answerCall(
-    incoming: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-  ): Promise<void> {
+  async onRequest(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const head = readHead(incoming);
     const { atMs, method, headers } = head;
     const isTransfer = head.path.startsWith(TRANSFER_PATH);
     const path = isTransfer ? TRANSFER_PATH : head.path;
     try {
       if (isTransfer && !this.#generation.hasSessions) {
-        writeAnswer(response, method === "GET" ? this.page : textAnswer(404, "404 page not found"));
+        writeAnswer(response, method === "GET" ? PAGE : textAnswer(404, "404 page not found"));
       } else {
         if (head.path.startsWith("/api/")) await this.#delay();
         if (isTransfer) await this.#answerTransfer(incoming, response, head);
-        else await super.answerCall(incoming, response, head);
+        else await this.#answerCall(incoming, response, head);
       }
     } finally {
       const status = response.headersSent ? response.statusCode : undefined;
@@ -265,73 +305,94 @@ export class TestPanel extends StandInPanel {
     }
   }
 
-  protected override async answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
-    const { method, path } = request;
-    const { hasV1, hasV2 } = this.#generation;
+  /** Answers a call of an agent, or sends the page; a fault may leave it without an answer. */
+  async #answerCall(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+  ): Promise<void> {
+    const request = await readRequest(incoming, head);
+    if (request === undefined) return writeAnswer(response, textAnswer(413, "Too large"));
+    const fault = head.path.startsWith("/api/") ? this.#faultOn(callName(request)) : undefined;
+    if (fault?.answerCall !== undefined) return await fault.answerCall(response);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    const answer = await this.#answer(request, AbortSignal.any([this.signal, gone.signal]));
+    if (!response.destroyed) writeAnswer(response, answer);
+  }
+
+  /** The answer to a call; the signal aborts when nobody waits for it any more. */
+  async #answer(request: ReceivedRequest, signal: AbortSignal): Promise<Answer> {
+    const { method, path, body, atMs } = request;
+    const { hasV1, hasV2, version } = this.#generation;
     if (method === "POST" && path === "/api/clients/register") {
       return isForeignOrigin(request)
         ? { status: 403, headers: {}, body: "" }
         : this.#registry.register(request);
     }
     if (hasV1 && isV1Call(request)) {
-      return this.refuseStranger(request) ??
+      return this.#refuseStranger(request) ??
         answerV1Call(request, this.#v1Context(callName(request)));
     }
     if (method === "GET" && path === TERMINAL_PATH) {
-      return this.refuseStranger(request) ?? SESSION_NOT_FOUND;
+      return this.#refuseStranger(request) ?? SESSION_NOT_FOUND;
     }
-    if (path === RPC_PATH && !hasV2) {
-      return method === "GET" ? this.page : textAnswer(404, "404 page not found");
+    if (method === "GET" && path === "/api/version") {
+      const data = { version, hash: "unknown" };
+      return jsonAnswer(200, { status: "success", message: "", data });
     }
-    return await super.answer(request, signal);
+    if (path !== RPC_PATH || !hasV2) {
+      return method === "GET" ? PAGE : textAnswer(404, "404 page not found");
+    }
+    const refusal = this.#refuseStranger(request);
+    if (refusal !== undefined || method !== "POST") return refusal ?? UPGRADE_REQUIRED;
+    const reply = await this.#answerMessage(body, { by: "v2 post", atMs, signal });
+    return { ...jsonAnswer(reply.status, null), body: reply.body };
   }
 
-  protected override async answerMessage(message: string, arrival: Arrival): Promise<RpcReply> {
-    // By POST the whole call is late.
-    if (arrival.by === "v2 websocket") await this.#delay();
-    return await this.#answerMessage(message, arrival);
-  }
-
-  protected override async answerUpgrade(
-    upgrade: UpgradeRequest,
-    head: RequestHead,
-  ): Promise<number | undefined> {
+  async onUpgrade({ request, socket, accept }: UpgradeRequest): Promise<void> {
+    const head = readHead(request);
     const { atMs, method, path, headers } = head;
     let status: number | undefined;
     try {
       await this.#delay();
       // Only connections of version 2 are compressed.
-      if (path !== RPC_PATH) delete upgrade.request.headers["sec-websocket-extensions"];
-      status = await super.answerUpgrade(upgrade, head);
+      if (path !== RPC_PATH) delete request.headers["sec-websocket-extensions"];
+      const call = path === TERMINAL_PATH ? "terminal" : "upgrade";
+      const fault = this.#faultOn(call);
+      if (fault?.answerUpgrade !== undefined) return await fault.answerUpgrade(socket);
+      const handler = this.#socketHandler(head);
+      if (typeof handler !== "function") {
+        status = handler.status;
+        return writeRawAnswer(socket, handler);
+      }
+      status = 101;
+      accept((webSocket) => {
+        webSocket.on("error", () => {});
+        webSocket.on("message", () => this.state.count("socketMessages"));
+        handler(webSocket);
+        this.#onOpen({ webSocket, socket, call });
+      });
     } finally {
       this.state.addCall({ atMs, method, path, headers, status });
     }
-    return status;
   }
 
-  protected override upgradeCall(head: RequestHead): string {
-    return head.path === TERMINAL_PATH ? "terminal" : super.upgradeCall(head);
-  }
-
-  protected override socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
+  /** What serves the WebSocket of a request, or the answer that refuses it. */
+  #socketHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     const { hasV1, hasV2 } = this.#generation;
-    if (head.path === RPC_PATH && !hasV2) return this.page;
-    const handler = head.path === V1_REPORT_PATH && hasV1
-      ? this.refuseStranger(head) ?? ((socket: WebSocket) => this.#serveV1(socket))
-      : head.path === TERMINAL_PATH
-      ? this.#terminalHandler(head)
-      : super.socketHandler(head);
-    if (typeof handler !== "function") return handler;
+    const isV1 = head.path === V1_REPORT_PATH && hasV1;
+    if (head.path === TERMINAL_PATH) return this.#terminalHandler(head);
+    if (!isV1 && !(head.path === RPC_PATH && hasV2)) return PAGE;
+    const refusal = this.#refuseStranger(head);
+    if (refusal !== undefined) return refusal;
     if (head.headers["sec-websocket-extensions"]?.includes("window_bits")) {
       this.#contract.addViolations(["upgrade: offers window bits"], head.atMs);
     }
-    return (socket) => {
-      socket.on("message", () => this.state.count("socketMessages"));
-      handler(socket);
-    };
+    return (socket) => isV1 ? this.#serveV1(socket) : this.#serveV2(socket);
   }
 
-  protected override refuseStranger(head: RequestHead & { body?: string }): Answer | undefined {
+  #refuseStranger(head: RequestHead & { body?: string }): Answer | undefined {
     const { isLegacy, takesHeaderOnly } = this.#generation;
     if (!isLegacy && isForeignOrigin(head)) return { status: 403, headers: {}, body: "" };
     const token = takesHeaderOnly === true
@@ -349,9 +410,9 @@ export class TestPanel extends StandInPanel {
     head: RequestHead,
   ): Promise<void> {
     // The body is a part of a file.
-    const fault = this.faultOn(callName({ ...head, body: "" }));
+    const fault = this.#faultOn(callName({ ...head, body: "" }));
     if (fault?.answerCall !== undefined) return await fault.answerCall(response);
-    const refusal = this.refuseStranger(head);
+    const refusal = this.#refuseStranger(head);
     if (refusal === undefined) return await this.files.transfers.answer(incoming, response, head);
     incoming.resume();
     writeAnswer(response, refusal);
@@ -359,7 +420,7 @@ export class TestPanel extends StandInPanel {
 
   #terminalHandler(head: RequestHead): Answer | ((socket: WebSocket) => void) {
     const terminal = this.terminals.unfinished(head.query.get("id") ?? "");
-    return this.refuseStranger(head) ??
+    return this.#refuseStranger(head) ??
       (terminal?.acceptsDial === true
         ? (socket: WebSocket) => {
           socket.on("ping", (data) => socket.pong(data, undefined, () => {}));
@@ -393,7 +454,7 @@ export class TestPanel extends StandInPanel {
       return Promise.resolve(rpcError({ ...full, data: "ping batch queue is full" }, id));
     }
     const wasPresent = this.node.isPresent;
-    const reply = super.answerMessage(message, arrival);
+    const reply = answerRpc(message, arrival, this);
     // A flaw of panels that know v1: a node that appears counts as one of v1 until its next message.
     if (this.#generation.hasV1 && method === "agent.report" && !wasPresent) this.node.countAsV1();
     return reply;
@@ -415,8 +476,10 @@ export class TestPanel extends StandInPanel {
     if (delayMs !== undefined) await delay(delayMs, { signal: this.signal });
   }
 
+  /** The fault that affects a call. */
   #faultOn(call: string): TestFault | undefined {
-    return this.#fault !== undefined && affects(this.#fault, call) ? this.#fault : undefined;
+    const calls = this.#fault?.calls;
+    return calls === undefined || calls.includes(call) ? this.#fault : undefined;
   }
 
   #v1Context(call: string): V1Context {
@@ -440,11 +503,22 @@ export class TestPanel extends StandInPanel {
     return rpcError({ code: -32004, message: "request not found" }, id);
   }
 
+  #serveV2(socket: WebSocket): void {
+    new NodeSocket(socket, "v2", this, async (message, connection) => {
+      if (this.#faultOn(messageName(message))?.isMute === true) return;
+      const arrival = { by: "v2 websocket", atMs: Date.now(), signal: this.signal } as const;
+      // By POST the whole call is late.
+      await this.#delay();
+      const reply = await this.#answerMessage(message, arrival);
+      if (reply.isSentOverSocket) connection.send(`${reply.body}\n`);
+    }).attach();
+  }
+
   #serveV1(socket: WebSocket): void {
     new NodeSocket(socket, "v1", this, async (message, connection) => {
       const call = v1CallName(message);
       await this.#delay();
-      if (this.faultOn(call)?.isMute === true) return;
+      if (this.#faultOn(call)?.isMute === true) return;
       const error = handleV1Message(message, this.#v1Context(call));
       if (error !== undefined) connection.send(`${JSON.stringify({ error, status: "error" })}\n`);
       if (connection.isAttached) return;

@@ -27,9 +27,6 @@ const SHRINKING = [
   "timeout",
 ];
 
-/** Tries of one part, whatever its size. */
-export const MAX_TRIES = 15;
-
 /** Judges the error of a part of a download by its words. */
 export function judgeDownload(error: string): DownloadVerdict {
   const text = error.toLowerCase();

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Answer, jsonAnswer } from "../../lib/demo/http.ts";
-import type { ReceivedRequest } from "../../lib/demo/http.ts";
+import { type Answer, jsonAnswer } from "./http.ts";
+import type { ReceivedRequest } from "./http.ts";
 import type { WireTask } from "../../lib/demo/panel_state.ts";
 import type { ContractChecker } from "./contract_checker.ts";
 import type { GenerationNode } from "./generation_node.ts";

@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { attempt } from "../../../lib/attempt.ts";
-import { panelFault } from "../../test_panel/faults.ts";
-import { BASIC_INFO, deliver, REPORT } from "../../test_panel/fake_reporter.ts";
-import type { TestPanel } from "../../test_panel/test_panel.ts";
-import { reportSome, startPanel } from "../../demo/page_panel.ts";
+import { parseFault } from "../../../lib/demo/fault.ts";
+import type { StandInPanel } from "../../../lib/demo/stand_in_panel.ts";
+import { deliverRpc } from "../../test_panel/fake_agent.ts";
+import { BASIC_INFO, REPORT } from "../../test_panel/fake_reporter.ts";
+import { report, reportSome, startPanel } from "../../demo/page_panel.ts";
 import { PATIENCE_MS } from "../../patience.ts";
 import { realDeadline } from "../../real_deadline.ts";
 import { marked, newMark } from "../../remote/processes_below.ts";
@@ -29,7 +30,7 @@ const launchOptions = {
 
 /** Opens the page in a browser, and fails on any error in it and on any request to another host. */
 async function withPage(
-  panel: TestPanel,
+  panel: StandInPanel,
   options: { width: number; colorScheme: "dark" | "light" },
   use: (page: Page) => Promise<void>,
 ): Promise<void> {
@@ -70,13 +71,13 @@ async function withPage(
 function test(
   name: string,
   width: number,
-  use: (page: Page, panel: TestPanel) => Promise<void>,
+  use: (page: Page, panel: StandInPanel) => Promise<void>,
   language: "en" | "zh" = "en",
 ): void {
   isolatedTest(import.meta.url, {
     name: name + skipReason(chromium === undefined ? "no Chromium in /usr/bin" : undefined),
     async fn() {
-      using panel = await startPanel({ language });
+      using panel = startPanel(language);
       const colorScheme = width < 400 ? "dark" : "light";
       await withPage(panel, { width, colorScheme }, (page) => use(page, panel));
     },
@@ -146,7 +147,7 @@ test(
   async (page, panel) => {
     const markup = '<img src=x onerror="document.title=1"><b>bold</b>';
     panel.state.tasks = [{ id: 1, name: markup, type: markup, target: markup, interval: 0 }];
-    await deliver(panel, "uploadBasicInfo", { ...BASIC_INFO, os: markup });
+    await deliverRpc(panel, "agent.basicInfo", { info: { ...BASIC_INFO, os: markup } });
     const nothing = { memory_total: 0, memory_used: 0, utilization: 0, temperature: 0 };
     const full = {
       memory_total: 2 ** 34,
@@ -156,7 +157,7 @@ test(
     };
     const detailed_info = [{ ...full, name: "<b>A</b>" }, { ...nothing, name: "B" }];
     const gpu = { count: 2, average_usage: 21.15, detailed_info };
-    await deliver(panel, "report", { ...REPORT, message: markup, gpu });
+    await report(panel, { ...REPORT, message: markup, gpu });
     await page.locator("#message").getByText(markup).waitFor();
     await page.locator("#machine").getByText(markup).waitFor();
     const cards = page.locator("#cards");
@@ -175,7 +176,7 @@ test(
       page.locator("#tiles").boundingBox(),
     ]);
     assert(log !== null && tiles !== null && log.x > tiles.x + tiles.width, "beside the tiles");
-    await deliver(panel, "report", REPORT);
+    await report(panel, REPORT);
     await cards.waitFor({ state: "hidden" });
   },
 );
@@ -184,9 +185,9 @@ test(
   "the page says when reports stop, and sets, shows and ends a fault",
   1280,
   async (page, panel) => {
-    await deliver(panel, "report", REPORT);
+    await report(panel, REPORT);
     await page.getByText("Online").waitFor();
-    await page.getByText("v1 POST").waitFor();
+    await page.getByText("v2 POST").waitFor();
     await page.clock.install();
     await page.reload();
     await page.getByText("Online").waitFor();
@@ -199,11 +200,11 @@ test(
     await page.locator("#developers summary").click();
     await page.getByText("The panel behaves well.").waitFor();
     await page.locator("#fault-choice").selectOption("silence");
-    await panel.state.until(({ fault }) => fault?.name === "silence");
     await page.getByText("The panel misbehaves on purpose: silence").waitFor();
+    assertEquals(panel.state.fault?.name, "silence");
     await page.locator("#fault-choice").selectOption("");
-    await panel.state.until(({ fault }) => fault === undefined);
     await page.getByText("The panel misbehaves").waitFor({ state: "hidden" });
+    assertEquals(panel.state.fault, undefined);
     panel.close();
     await page.getByText("No panel").waitFor();
   },
@@ -214,11 +215,11 @@ test(
   390,
   async (page, panel) => {
     const info = { ...BASIC_INFO, gpu_name: "None", ipv6: "", swap_total: 0 };
-    await deliver(panel, "uploadBasicInfo", info);
+    await deliverRpc(panel, "agent.basicInfo", { info });
     const totals = { totalUp: 1_011 * 1024 ** 3, totalDown: 1_022 * 1024 ** 3 };
     const network = { up: 123_456, down: 234_567, ...totals };
     const load = { load1: 13.49, load5: 13.12, load15: 13.05 };
-    await deliver(panel, "report", { ...REPORT, network, load, swap: { total: 0, used: 0 } });
+    await report(panel, { ...REPORT, network, load, swap: { total: 0, used: 0 } });
     await page.getByText("Online").waitFor();
     await page.locator("#tiles").getByText("none").waitFor();
     for (const text of ["Message", "GPU", "Public IPv6", "Graphics cards"]) {
@@ -243,7 +244,7 @@ test("the page is in Chinese on demand", 1200, async (page, panel) => {
   await reportSome(panel);
   await page.getByText("在线").waitFor();
   const text = await page.locator("body").innerText();
-  await panel.setFault(panelFault("silence"));
+  panel.setFault(parseFault("silence"));
   await page.locator("#developers summary").click();
   await page.getByText("面板接受每个请求，但从不回复。").waitFor();
   const english = text.replace(/\S*[\d/.]\S*/g, "").match(/\b(Now|Memory|Disk|Lost|ago|used)\b/);

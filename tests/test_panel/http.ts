@@ -1,12 +1,13 @@
 /**
- * Requests to the stand-in panel, read to their end, which of an agent's calls each one is, and answers.
+ * Requests to the tests' panel, read to their end, which of an agent's calls each one is, and answers.
  *
  * @module
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { jsonFields, parseJson } from "../parse/json.ts";
+import { createGunzip } from "node:zlib";
+import { jsonFields, parseJson } from "../../lib/parse/json.ts";
 
 /** The path of messages, for POST and for WebSockets. */
 export const RPC_PATH = "/api/clients/v2/rpc";
@@ -55,18 +56,13 @@ export async function readRequest(
   incoming: IncomingMessage,
   head: RequestHead,
 ): Promise<ReceivedRequest | undefined> {
-  // A request that is broken off is none.
-  const bytes = await readBytes(incoming, MAX_BODY_BYTES);
   const isPacked = head.path === RPC_PATH &&
     head.headers["content-encoding"]?.toLowerCase() === "gzip";
-  if (bytes === undefined || !isPacked) return bytes && { ...head, body: await bytes.text() };
-  try {
-    const plain = bytes.stream().pipeThrough(new DecompressionStream("gzip"));
-    const body = await readBytes(plain, MAX_BODY_BYTES);
-    return body && { ...head, body: await body.text() };
-  } catch {
-    return { ...head, body: "" };
-  }
+  const bytes = isPacked
+    ? await readBytes(incoming.pipe(createGunzip()), MAX_BODY_BYTES).catch(() => new Blob())
+    // A request that is broken off is none.
+    : await readBytes(incoming, MAX_BODY_BYTES);
+  return bytes && { ...head, body: await bytes.text() };
 }
 
 /** Reads all bytes; `undefined` when there are more than that. */
