@@ -118,7 +118,6 @@ function installedUnit(
     ...{ ...paths, program: `${paths.programFolder}/${name}`, user: name, ...record },
     ...{ name, scope, updateFolder: "", deno: undefined, sandbox: "full", usesDevices: false },
     ...{ releaseFlags: [], isUpdated: false },
-    environmentFile: environmentFileOf(record?.config ?? paths.config),
   });
 }
 

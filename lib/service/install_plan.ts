@@ -108,7 +108,6 @@ export async function planInstall(
   const service: ServicePlan = {
     ...paths,
     ...{ name, scope, program, user: user.name },
-    environmentFile: Object.keys(proxies).length > 0 ? paths.environmentFile : undefined,
     stateFolder: given.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
     deno: form === "portable" ? trustedDeno(system.denoPath, user.name) : undefined,
@@ -274,7 +273,7 @@ function planSettings(
     ? { mode: 0o640, groupOf: user }
     : { mode: 0o600 };
   const file: FileStep = { do: "file", path, text, ...readers };
-  if (environmentFile === undefined) return [file];
+  if (Object.keys(config.proxies).length === 0) return [file];
   // A shell of root's sources it, so only root may write it.
   const variables = environmentText(proxyVariables(config.proxies));
   return [file, { do: "file", path: environmentFile, text: variables, mode: 0o600 }];

@@ -13,50 +13,46 @@ import {
   type ServicePlan,
 } from "./service_manager.ts";
 
-/** The property list types in use. */
-type PropertyValue = string | number | true | readonly PropertyValue[] | Properties;
-
-/** A property list dictionary. */
-interface Properties {
-  readonly [key: string]: PropertyValue;
-}
+/** The values of a property list that are in use. */
+type PropertyValue = string | number | true | string[] | Record<string, string>;
 
 /** Formats a launchd property list as XML. */
-function propertyList(values: Properties): string {
+function propertyList(values: Record<string, PropertyValue>): string {
+  const lines = Object.entries(values).flatMap((
+    [key, value],
+  ) => [keyElement(key), ...elements(value)]);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<!-- ${ORIGIN} -->`,
     '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" ' +
     '"http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
     '<plist version="1.0">',
-    ...valueLines(values),
+    ...["<dict>", ...lines.map((line) => `  ${line}`), "</dict>"],
     "</plist>",
     "",
   ].join("\n");
 }
 
-function valueLines(value: PropertyValue): string[] {
+function elements(value: PropertyValue): string[] {
   if (value === true) return ["<true/>"];
   if (typeof value === "number") return [`<integer>${value}</integer>`];
-  if (typeof value === "string") return [`<string>${escaped(value)}</string>`];
-  if (isList(value)) return ["<array>", ...indented(value.flatMap(valueLines)), "</array>"];
-  const entries = Object.entries(value).flatMap(([key, inner]) => [
-    `<key>${escaped(key)}</key>`,
-    ...valueLines(inner),
-  ]);
-  return ["<dict>", ...indented(entries), "</dict>"];
+  if (typeof value === "string") return [textElement(value)];
+  if (Array.isArray(value)) {
+    return ["<array>", ...value.map((word) => `  ${textElement(word)}`), "</array>"];
+  }
+  const entries = Object.entries(value).flatMap((
+    [key, text],
+  ) => [keyElement(key), textElement(text)]);
+  return ["<dict>", ...entries.map((line) => `  ${line}`), "</dict>"];
 }
 
-function isList(value: object): value is readonly PropertyValue[] {
-  return Array.isArray(value);
+function keyElement(key: string): string {
+  return `<key>${key}</key>`;
 }
 
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+function textElement(text: string): string {
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return `<string>${escaped}</string>`;
 }
 
 /** Lets a user read root's files, by an access control entry. */
@@ -73,9 +69,7 @@ export function launchdPlist(plan: ServicePlan): string {
   const command = [plan.program, "--config", plan.config];
   return propertyList({
     Label: plan.name,
-    ProgramArguments: environmentFile === undefined
-      ? command
-      : ["/bin/sh", "-c", SOURCE_FILE, environmentFile, ...command],
+    ProgramArguments: ["/bin/sh", "-c", SOURCE_FILE, environmentFile, ...command],
     EnvironmentVariables: agentVariables(plan),
     ...(scope === "system" && { UserName: user }),
     RunAtLoad: true,
@@ -97,14 +91,10 @@ const UPDATE_DELAY = "sleep 300; ";
  */
 export function launchdUpdatePlist(plan: ServicePlan): string {
   const { environmentFile, logFile } = plan;
-  const name = updateServiceName(plan.name);
-  const start = environmentFile === undefined
-    ? ['exec "$@"', name]
-    : [SOURCE_FILE, environmentFile];
-  const [script = "", ...words] = [...start, ...updateCommand(plan)];
+  const script = UPDATE_DELAY + SOURCE_FILE;
   return propertyList({
-    Label: name,
-    ProgramArguments: ["/bin/sh", "-c", UPDATE_DELAY + script, ...words],
+    Label: updateServiceName(plan.name),
+    ProgramArguments: ["/bin/sh", "-c", script, environmentFile, ...updateCommand(plan)],
     EnvironmentVariables: updateVariables(plan),
     RunAtLoad: true,
     StartInterval: 21_600,

@@ -11,31 +11,61 @@ import {
 } from "./service_manager.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 
-/** The OpenRC script of the agent, `/etc/init.d/NAME`, restarted by supervise-daemon. */
-export function openrcScript(plan: ServicePlan): string {
-  const { user, environmentFile, stateFolder, runtimeFolder, logFile } = plan;
-  const owner = quoteShellWord(`${user}:${user}`);
+/** What a script of OpenRC's starts, restarted by supervise-daemon. */
+interface InitScript {
+  readonly title: string;
+  readonly command: readonly string[];
+  readonly settings: readonly string[];
+  readonly variables: Readonly<Record<string, string>>;
+  /** Services that start before it. */
+  readonly after: string;
+}
+
+/** The script, with the variables of the proxies' file. */
+function initScript(
+  { environmentFile, logFile }: ServicePlan,
+  { title, command: [program = "", ...args], settings, variables, after }: InitScript,
+): string[] {
+  const file = quoteShellWord(environmentFile);
   return [
     "#!/sbin/openrc-run",
     `# ${ORIGIN}`,
-    `description=${quoteShellWord(DESCRIPTION)}`,
+    `description=${quoteShellWord(title)}`,
     "supervisor=supervise-daemon",
-    `command=${quoteShellWord(plan.program)}`,
+    `command=${quoteShellWord(program)}`,
     // A shell splits it a second time.
-    `command_args=${quoteShellWord(`--config ${quoteShellWord(plan.config)}`)}`,
-    `command_user=${owner}`,
-    "respawn_delay=5",
+    `command_args=${quoteShellWord(args.map(quoteShellWord).join(" "))}`,
+    ...settings,
     "respawn_max=0",
     `output_log=${quoteShellWord(logFile)}`,
     `error_log=${quoteShellWord(logFile)}`,
     "",
-    ...openrcExports(agentVariables(plan), { file: environmentFile }),
+    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteShellWord(value)}`),
+    `if [ -r ${file} ]; then`,
+    `  . ${file}`,
+    `  export ${PROXY_VARIABLES.join(" ")}`,
+    "fi",
     "",
     "depend() {",
     "  use net dns logger",
-    "  after firewall",
+    `  after ${after}`,
     "}",
     "",
+  ];
+}
+
+/** The OpenRC script of the agent, `/etc/init.d/NAME`. */
+export function openrcScript(plan: ServicePlan): string {
+  const { user, stateFolder, runtimeFolder, logFile } = plan;
+  const owner = quoteShellWord(`${user}:${user}`);
+  return [
+    ...initScript(plan, {
+      title: DESCRIPTION,
+      command: [plan.program, "--config", plan.config],
+      settings: [`command_user=${owner}`, "respawn_delay=5"],
+      variables: agentVariables(plan),
+      after: "firewall",
+    }),
     "start_pre() {",
     `  checkpath -d -m 0700 -o ${owner} ${quoteShellWord(stateFolder)}`,
     `  checkpath -d -m 0755 -o ${owner} ${quoteShellWord(runtimeFolder)}`,
@@ -51,53 +81,23 @@ export function openrcScript(plan: ServicePlan): string {
   ].join("\n");
 }
 
-/** Lines that export variables, and the proxy variables of a file. */
-function openrcExports(
-  variables: Readonly<Record<string, string>>,
-  { file }: { file: string | undefined },
-): string[] {
-  return [
-    ...Object.entries(variables).map(([name, value]) => `export ${name}=${quoteShellWord(value)}`),
-    ...(file === undefined ? [] : [
-      `if [ -r ${quoteShellWord(file)} ]; then`,
-      `  . ${quoteShellWord(file)}`,
-      `  export ${PROXY_VARIABLES.join(" ")}`,
-      "fi",
-    ]),
-  ];
-}
-
 /**
  * The OpenRC script of the update service, `/etc/init.d/NAME-update`.
  *
  * It must not depend on the agent: restarting the agent would then restart the update too.
  */
 export function openrcUpdateScript(plan: ServicePlan): string {
-  const { name, environmentFile, logFile } = plan;
-  const [shell = "", ...words] = updateLoop(plan);
-  return [
-    "#!/sbin/openrc-run",
-    `# ${ORIGIN}`,
-    `description=${quoteShellWord(`${DESCRIPTION}: updates`)}`,
-    "supervisor=supervise-daemon",
-    `command=${shell}`,
-    // A shell splits it a second time.
-    `command_args=${quoteShellWord(words.map(quoteShellWord).join(" "))}`,
-    "respawn_delay=60",
-    "respawn_max=0",
-    "# An update in progress stops cleanly within a few seconds.",
-    "retry=TERM/15/KILL/5",
-    `output_log=${quoteShellWord(logFile)}`,
-    `error_log=${quoteShellWord(logFile)}`,
-    "",
-    ...openrcExports(updateVariables(plan), { file: environmentFile }),
-    "",
-    "depend() {",
-    "  use net dns logger",
-    `  after firewall ${name}`,
-    "}",
-    "",
-  ].join("\n");
+  return initScript(plan, {
+    title: `${DESCRIPTION}: updates`,
+    command: updateLoop(plan),
+    settings: [
+      "respawn_delay=60",
+      "# An update in progress stops cleanly within a few seconds.",
+      "retry=TERM/15/KILL/5",
+    ],
+    variables: updateVariables(plan),
+    after: `firewall ${plan.name}`,
+  }).join("\n");
 }
 
 /** An OpenRC service. */

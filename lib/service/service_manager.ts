@@ -8,8 +8,8 @@ export interface ServicePlan extends GivenPaths {
   /** A service of the system, or of one user. */
   readonly scope: ServiceScope;
   readonly program: string;
-  /** The file with proxy variables; `undefined` when there are none. */
-  readonly environmentFile: string | undefined;
+  /** The file with proxy variables, which is absent where there are none. */
+  readonly environmentFile: string;
   /** The user that a system service runs as; empty for a user's own service. */
   readonly user: string;
   /** State of updates, not writable for the agent. */

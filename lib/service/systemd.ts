@@ -141,12 +141,12 @@ function commandLine(words: readonly string[]): string {
 /** One `Environment=` line per variable, and the file of further ones. */
 function environmentLines(
   environment: Readonly<Record<string, string>>,
-  file: string | undefined,
+  file: string,
 ): string[] {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return [
     ...variables.map((variable) => `Environment=${systemdWord(variable)}`),
-    ...(file === undefined ? [] : [`EnvironmentFile=-${systemdPath(file)}`]),
+    `EnvironmentFile=-${systemdPath(file)}`,
   ];
 }
 

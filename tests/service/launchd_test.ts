@@ -41,7 +41,8 @@ inFolder.test("launchdUpdatePlist() reads variables from root's file only", (fol
   const program = `${folder.path}/program`;
   Deno.writeTextFileSync(environment, 'HTTPS_PROXY="http://proxy:3128"\n');
   writeExecutable(program, '#!/bin/sh\necho "$HTTPS_PROXY $*"\n');
-  for (const [path, proxy] of [[environment, "http://proxy:3128"], [undefined, ""]] as const) {
+  const cases = [[environment, "http://proxy:3128"], [`${environment}-of-none`, ""]] as const;
+  for (const [path, proxy] of cases) {
     const plan = { ...SYSTEM_PLAN, program, environmentFile: path };
     const [shell = "", ...args] = argumentsOf(launchdUpdatePlist(plan));
     // Nothing sleeps for as long as that here.
