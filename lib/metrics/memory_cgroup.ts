@@ -34,9 +34,9 @@ const FILES = {
   2: { limit: "memory.max", current: "memory.current", swapLimit: "memory.swap.max" },
 } as const;
 
-/** A cgroup of a container, by files opened before the seal. */
-class MemoryCgroup {
-  readonly folder: string;
+/** Measures a cgroup of a container, by files opened before the seal. */
+export class MemoryCgroup {
+  readonly #folder: string;
   readonly #version: 1 | 2;
   readonly #limit: Source;
   readonly #current: Source;
@@ -47,7 +47,7 @@ class MemoryCgroup {
   constructor(host: Pick<Host, "open">, group: { version: 1 | 2; folder: string }) {
     const { version, folder } = group;
     const files = FILES[version];
-    this.folder = folder;
+    this.#folder = folder;
     this.#version = version;
     this.#limit = host.open(`${folder}/${files.limit}`);
     this.#current = host.open(`${folder}/${files.current}`);
@@ -56,12 +56,14 @@ class MemoryCgroup {
     this.#swapCurrent = host.open(`${folder}/memory.swap.current`);
   }
 
-  limitBytes(): number {
-    return attempt(() => readLimit(this.#limit)) ?? Infinity;
-  }
-
-  /** @throws {SyntaxError} When the kernel's text is malformed. */
-  collect(limitBytes: number): CgroupMemory | undefined {
+  /**
+   * Limit and usage; `undefined` without a limit.
+   *
+   * @throws {SyntaxError} When the kernel's text is malformed.
+   */
+  collect(): CgroupMemory | undefined {
+    const limitBytes = parseLimit(this.#limit.read());
+    if (limitBytes === Infinity) return undefined;
     const [current, text] = [this.#current.read(), this.#stat.read()];
     if (current === undefined || text === undefined) return undefined;
     const stat = parseMemoryStat(text, this.#version);
@@ -70,7 +72,7 @@ class MemoryCgroup {
       limitBytes,
       currentBytes: parseMemoryLimit(current) ?? 0,
       swap: this.#swap(limitBytes, stat),
-      folder: this.folder,
+      folder: this.#folder,
     };
   }
 
@@ -79,7 +81,7 @@ class MemoryCgroup {
       ? stat.swapBytes
       : parseMemoryLimit(this.#swapCurrent.read() ?? "max");
     if (usedBytes === undefined) return undefined;
-    const limit = readLimit(this.#swapLimit);
+    const limit = parseLimit(this.#swapLimit.read());
     // That of memory and swap together is at least that of memory.
     const limitBytes = this.#version === 1 ? Math.max(limit - memoryLimitBytes, 0) : limit;
     return { limitBytes: limitBytes === Infinity ? undefined : limitBytes, usedBytes };
@@ -87,54 +89,15 @@ class MemoryCgroup {
 }
 
 /** Nothing runs with 0, which emulated kernels write for none. */
-function readLimit(source: Source): number {
-  return parseMemoryLimit(source.read() ?? "max") || Infinity;
-}
-
-/** Interval at which all limits are read: it takes a quarter of a report's time, and limits seldom change. */
-const LIMITS_MS = 60_000;
-
-/** Measures a container's cgroup, or the visible one above it that has the lowest limit, by the minute. */
-export class CgroupMemoryCollector {
-  readonly #groups: readonly MemoryCgroup[];
-  #tightest: MemoryCgroup | undefined;
-  #lowestBytes = Infinity;
-  #readAtMs = -Infinity;
-
-  constructor(groups: readonly MemoryCgroup[]) {
-    this.#groups = groups;
-  }
-
-  /**
-   * Limit and usage; `undefined` without a limit.
-   *
-   * @throws {SyntaxError} When the kernel's text is malformed.
-   */
-  collect(): CgroupMemory | undefined {
-    const nowMs = performance.now();
-    if (nowMs - this.#readAtMs >= LIMITS_MS) {
-      this.#readAtMs = nowMs;
-      this.#readLimits();
-    }
-    return this.#tightest?.collect(this.#lowestBytes);
-  }
-
-  #readLimits(): void {
-    [this.#tightest, this.#lowestBytes] = [undefined, Infinity];
-    for (const group of this.#groups) {
-      const bytes = group.limitBytes();
-      // The outermost of those below one limit has it, and all memory to which it applies.
-      if (bytes === Infinity || bytes > this.#lowestBytes) continue;
-      [this.#tightest, this.#lowestBytes] = [group, bytes];
-    }
-  }
+function parseLimit(text = "max"): number {
+  return parseMemoryLimit(text) || Infinity;
 }
 
 /**
- * Opens the container's own cgroup and its visible ancestors; `undefined` without any or outside a
- * container.
+ * Opens the container's own cgroup, or the visible one above it that has the lowest limit now; `undefined`
+ * without any or outside a container.
  */
-export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undefined {
+export function openMemoryCgroup(host: GroupHost): MemoryCgroup | undefined {
   // Outside a container a limit applies to the agent alone.
   if (containerKind(host) === undefined) return undefined;
   // With an unknown hierarchy the machine's numbers are used.
@@ -143,9 +106,13 @@ export function openMemoryCgroup(host: GroupHost): CgroupMemoryCollector | undef
     if (own === undefined) return undefined;
     const mounts = parseMountinfo(host.readText(`${host.roots.proc}/self/mountinfo`) ?? "");
     const { version } = own;
-    const groups = cgroupMountFolders(own, mounts)
-      .filter((folder) => host.readText(`${folder}/${FILES[version].limit}`) !== undefined)
-      .map((folder) => new MemoryCgroup(host, { version, folder }));
-    return groups.length === 0 ? undefined : new CgroupMemoryCollector(groups);
+    const limits = cgroupMountFolders(own, mounts).flatMap((folder) => {
+      const text = host.readText(`${folder}/${FILES[version].limit}`);
+      return text === undefined ? [] : [{ folder, bytes: parseLimit(text) }];
+    });
+    const lowest = Math.min(...limits.map(({ bytes }) => bytes));
+    // The outermost of those below one limit has it, and all memory to which it applies.
+    const tightest = limits.findLast(({ bytes }) => bytes === lowest);
+    return tightest && new MemoryCgroup(host, { version, folder: tightest.folder });
   });
 }

@@ -24,7 +24,7 @@ export function parseGlob(pattern: string): RegExp {
   if (parts.join("") !== pattern) {
     throw new SyntaxError('"[" is not closed, or "-", "]" or "\\" lacks a backslash before it');
   }
-  return new RegExp(`^${parts.map(expressionOf).join("")}$`, "su");
+  return new RegExp(`^${parts.map(expressionOf).join("")}$`, "u");
 }
 
 function expressionOf(part: string): string {

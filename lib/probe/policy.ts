@@ -46,9 +46,6 @@ const PERIOD_MS = 1000;
 /** A probe that would wait for longer is not made: its value would be of another time. */
 const MAX_WAIT_MS = 10_000;
 
-/** Above this number, addresses that no request goes to are forgotten. */
-const PRUNE_ABOVE = 1024;
-
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
  * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, by
@@ -163,10 +160,8 @@ export class ProbePolicy {
       const turns = [...this.#turns.get(key) ?? [], turnMs];
       this.#turns.set(key, turns.slice(-REQUESTS_PER_PERIOD));
     }
-    if (this.#turns.size > PRUNE_ABOVE) {
-      for (const [key, turns] of this.#turns) {
-        if ((turns.at(-1) ?? 0) + PERIOD_MS <= nowMs) this.#turns.delete(key);
-      }
+    for (const [key, turns] of this.#turns) {
+      if ((turns.at(-1) ?? 0) + PERIOD_MS <= nowMs) this.#turns.delete(key);
     }
     if (turnMs > nowMs) await delay(turnMs - nowMs, { signal });
   }

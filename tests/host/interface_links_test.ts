@@ -2,7 +2,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { InterfaceLinks, openInterfaceLinks } from "../../lib/host/interface_links.ts";
 import { Netlink } from "../../lib/host/netlink.ts";
+import type { LinkMessage } from "../../lib/parse/netlink.ts";
 import { parseNetDev } from "../../lib/parse/net_dev.ts";
+import { same } from "../cases.ts";
 import { hasOwnNetwork, OWN_NETWORK } from "../own_network.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
@@ -249,4 +251,28 @@ onLinux.test("InterfaceLinks.traits() tells that lo is a loopback, and nothing o
   const lo = { name: "lo", index: 1, kind: undefined, isLoopback: true, ...not };
   assertEquals<unknown>(links?.traits(1), lo);
   assertEquals(links?.traits(2 ** 31 - 1), undefined);
+});
+
+Deno.test("InterfaceLinks.traits() tells what an interface is, and what it is part of", async () => {
+  const link = (index: number, is: Partial<LinkMessage>): LinkMessage => {
+    const software = { name: "x", flags: 0, kind: "veth", hasDevice: false };
+    return { index, over: undefined, master: undefined, ...software, ...is };
+  };
+  const [card, bridge, bond] = [undefined, "bridge", "bond"].map((kind, at) => link(at, { kind }));
+  await same((is: Partial<LinkMessage>) => {
+    const netlink = netlinkOf({});
+    netlink.link = (of) => of === 7 ? link(7, is) : [card, bridge, bond][Number(of)];
+    const { name: _, index: __, ...traits } = new InterfaceLinks(netlink).traits(7) ?? {};
+    return Object.fromEntries(Object.entries(traits).filter(([, value]) => value));
+  }, [
+    [{}, { kind: "veth" }],
+    [{ kind: undefined, hasDevice: true }, { hasDevice: true }],
+    [{ flags: 8, kind: undefined, hasDevice: true }, { isLoopback: true }],
+    [{ over: 3 }, { kind: "veth", isStacked: true }],
+    // A port of a switch, on a kernel that tells no kind of it.
+    [{ over: 0, hasDevice: true }, { kind: "dsa", isStacked: true, hasDevice: true }],
+    [{ master: 0 }, { kind: "veth", isDeviceSlave: true }],
+    [{ master: 1 }, { kind: "veth", isBridgePort: true }],
+    [{ master: 2 }, { kind: "veth" }],
+  ]);
 });

@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openMemoryCgroup } from "../../lib/metrics/memory_cgroup.ts";
-import { timed } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { fakeHost } from "./fake_host.ts";
 
@@ -77,35 +76,21 @@ Deno.test("openMemoryCgroup() reads a container's limit and use by both versions
   });
 });
 
-timed.test("openMemoryCgroup() measures the lowest limit of a container's cgroups, and reads all each minute", (time) => {
-  const files = container({
-    ...group(TOP, "max\n"),
-    "/proc/self/cgroup": "0::/pod/a\n",
-    ...group(`${TOP}/pod`, "max\n"),
-    ...group(`${TOP}/pod/a`, "max\n"),
-  });
-  let reads = 0;
-  const host = fakeHost(files);
-  const open = (path: string) => ({ read: () => (reads++, host.readText(path)) });
-  const memory = openMemoryCgroup({ ...host, open });
-  const set = (folder: string, limit: string) => {
-    files[`${TOP}${folder}/memory.max`] = `${limit}\n`;
-    time.tick(60_000);
-    const now = memory?.collect();
-    return now && [now.limitBytes / MIB, now.folder.slice(TOP.length)];
+Deno.test("openMemoryCgroup() measures the cgroup with the lowest limit at the start, the outermost of equal ones", () => {
+  const limits = (...limits: string[]) => {
+    const folders = [TOP, `${TOP}/pod`, `${TOP}/pod/a`];
+    const groups = folders.map((folder, at) => group(folder, `${limits[at]}\n`));
+    return container({ "/proc/self/cgroup": "0::/pod/a\n", ...Object.assign({}, ...groups) });
   };
+  const [low, high] = [`${100 * MIB}`, `${200 * MIB}`];
+  assertEquals(limitOf(limits("max", high, "max")), [200, `${TOP}/pod`]);
+  assertEquals(limitOf(limits("max", high, low)), [100, `${TOP}/pod/a`]);
+  assertEquals(limitOf(limits(low, high, low)), [100, TOP]);
+  const files = limits("max", "max", "max");
+  const memory = openMemoryCgroup(fakeHost(files));
   assertEquals(memory?.collect(), undefined);
-  assertEquals(set("/pod", `${200 * MIB}`), [200, "/pod"]);
-  assertEquals(set("/pod/a", `${100 * MIB}`), [100, "/pod/a"]);
-  // Of those below one limit, the outermost has it, and all memory to which it applies.
-  assertEquals(set("", `${100 * MIB}`), [100, ""]);
-  assertEquals(set("", "max"), [100, "/pod/a"]);
-  assertEquals(set("/pod/a", "max"), [200, "/pod"]);
-  // Else a report in a container without a limit costs a quarter more.
-  const readsOfOne = () => (reads = 0, time.tick(59_999), memory?.collect(), reads);
-  assertEquals(readsOfOne(), 3, "memory.current, memory.stat and swap of the tightest");
-  assertEquals(set("/pod", "max"), undefined);
-  assertEquals(readsOfOne(), 0);
+  files[`${TOP}/memory.max`] = `${high}\n`;
+  assertEquals(memory?.collect()?.limitBytes, 200 * MIB, "one that is set later");
 });
 
 Deno.test("openMemoryCgroup() finds no limit outside a container, or where nothing tells of it", () => {
@@ -113,7 +98,6 @@ Deno.test("openMemoryCgroup() finds no limit outside a container, or where nothi
   assertEquals(limitOf(machine), undefined);
   const rows: Files[] = [
     { [`${TOP}/memory.max`]: "max\n" },
-    { [`${TOP}/memory.max`]: "512M\n" },
     { "/proc/self/cgroup": "" },
     { "/proc/self/cgroup": "0::/../elsewhere\n" },
     { "/proc/self/mountinfo": "" },

@@ -22,7 +22,7 @@ const ARCSTATS = `9 1 0x01\nname type data\nc_min 4 ${50 * KIB}\nsize 4 ${150 * 
 const GROUP: CgroupMemory = {
   ...{ limitBytes: 500 * KIB, currentBytes: 300 * KIB, inactiveFileBytes: 50 * KIB },
   ...{ activeFileBytes: 20 * KIB, reclaimableBytes: 10 * KIB, folder: "/sys/fs/cgroup" },
-  ...{ swapBytes: undefined, hierarchicalLimitBytes: undefined },
+  swapBytes: undefined,
   swap: { limitBytes: 100 * KIB, usedBytes: 30 * KIB },
 };
 

@@ -209,7 +209,7 @@ for (const does of ["tells of all changes", "loses changes", "gives no counters"
   });
 }
 
-timed.test("NetworkCollector.collect() counts a member up to its joining a switch or adapter", (time) => {
+timed.test("NetworkCollector.collect() counts what passes while it is no part of an adapter", (time) => {
   const kernel = new Kernel(time);
   const adapter = kernel.make("eth1", 0);
   const eth0 = kernel.make("eth0", 100);
@@ -219,6 +219,11 @@ timed.test("NetworkCollector.collect() counts a member up to its joining a switc
   assertEquals(kernel.step(), [140, 40]);
   kernel.pass(eth0, 7);
   assertEquals(kernel.step(), [140, 0]);
+  // It goes on from its counters of that time.
+  kernel.join(eth0, undefined);
+  assertEquals(kernel.step(), [140, 0]);
+  kernel.pass(eth0, 3);
+  assertEquals(kernel.step(), [143, 3]);
 });
 
 timed.test("NetworkCollector.collect() follows single changes among hundreds without net/dev", (time) => {

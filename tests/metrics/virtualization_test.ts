@@ -7,7 +7,6 @@ const LXCFS = "lxcfs /proc/meminfo fuse.lxcfs rw,nosuid,nodev,relatime 0 0\n";
 
 const CONTAINERS: ReadonlyArray<readonly [Record<string, string>, string | undefined]> = [
   [{}, undefined],
-  [{ "/proc/1/environ": "HOME=/\0TERM=linux\0", "/proc/1/cgroup": "0::/init.scope\n" }, undefined],
   [{ "/proc/1/ns/pid": "-> pid:[4026531836]" }, undefined],
   [{ "/proc/vz/version": "", "/proc/bc/0": "" }, undefined],
   [{ "/proc/vz/version": "" }, "openvz"],
@@ -17,23 +16,19 @@ const CONTAINERS: ReadonlyArray<readonly [Record<string, string>, string | undef
   [{ "/run/host/container-manager": "lxc\n", "/run/systemd/container": "docker\n" }, "lxc"],
   [{ "/run/host/container-manager": "garden\n", "/.dockerenv": "" }, "container-other"],
   [{ "/run/host/container-manager": "oci\n", "/.dockerenv": "" }, "docker"],
-  [{ "/.dockerenv": "" }, "docker"],
   [{ "/run/systemd/container": "systemd-nspawn\n", "/.dockerenv": "" }, "systemd-nspawn"],
   [{ "/proc/1/environ": "HOME=/\0container=lxc\0" }, "lxc"],
   [{ "/proc/1/environ": "HOME=/\0mycontainer=lxc\0container=\0" }, undefined],
   [{ "/proc/1/environ": "container=oci\0", "/run/.containerenv": "" }, "podman"],
-  [{ "/proc/1/environ": "container=oci\0" }, "container-other"],
   [{ "/proc/1/cgroup": "12:pids:/docker/0123abc\n" }, "docker"],
   [{ "/proc/1/cgroup": "0::/system.slice/docker-0123abc.scope\n" }, "docker"],
   [{ "/proc/1/cgroup": "0::/user.slice/user-libpod_pod_01.slice/libpod.scope\n" }, "podman"],
   [{ "/proc/1/cgroup": "0::/lxc.payload.web/init.scope\n" }, "lxc"],
   [{ "/proc/1/cgroup": "0::/kubepods/besteffort/pod01\n" }, "container-other"],
   [{ "/proc/mounts": `proc /proc proc rw 0 0\n${LXCFS}` }, "lxc"],
-  [{ "/proc/mounts": "lxcfs /var/lib/lxcfs fuse.lxcfs rw 0 0\n" }, undefined],
   [{ "/proc/mounts": LXCFS.replace("/proc/", "/host/proc/") }, undefined],
   [{ "/proc/1/ns/pid": "-> pid:[4026532198]" }, "container-other"],
   [{ "/proc/self/ns/pid": "-> pid:[4026532198]" }, "container-other"],
-  [{ "/proc/self/ns/pid": "-> pid:[4026531836]" }, undefined],
 ];
 
 Deno.test("containerKind() takes the managers' own names, markers, and traces of the kernel", async () => {
@@ -71,18 +66,14 @@ const HYPERVISORS: ReadonlyArray<readonly [Record<string, string>, string | unde
   [{ "/sys/hypervisor/type": "phyp\n" }, "vm-other"],
   [{ ...QEMU_PC, [CLOCKS]: "kvm-clock tsc acpi_pm \n" }, "kvm"],
   [dmi({ sys_vendor: "Hetzner", product_name: "vServer", chassis_vendor: "QEMU" }), "qemu"],
-  [dmi({ sys_vendor: "OpenStack Foundation" }), "kvm"],
   [{ ...dmi({ sys_vendor: "Alibaba Cloud" }), [CLOCKS]: "kvm-clock tsc acpi_pm \n" }, "kvm"],
   [dmi({ sys_vendor: "VMware, Inc.", product_name: "VMware Virtual Platform" }), "vmware"],
   [dmi({ board_vendor: "Oracle", product_name: "VirtualBox" }), "oracle"],
   // A server of that maker is none of VirtualBox's guests.
   [dmi({ sys_vendor: "Oracle Corporation", product_name: "ORACLE SERVER X9-2" }), undefined],
-  [dmi({ bios_vendor: "Bochs" }), "bochs"],
   [dmi({ sys_vendor: "Microsoft", product_version: "Hyper-V UEFI Release v4.1" }), "microsoft"],
-  [dmi({ sys_vendor: "innotek GmbH", product_name: "VirtualBox" }), "oracle"],
   [dmi({ sys_vendor: "Microsoft Corporation", product_name: "Virtual Machine" }), "microsoft"],
   [dmi({ sys_vendor: "Microsoft Corporation", product_name: "Surface Laptop 3" }), undefined],
-  [dmi({ sys_vendor: "Google", product_name: "Google Compute Engine" }), "google"],
   [dmi({ sys_vendor: "Amazon EC2", product_name: "t3.micro" }), "amazon"],
   [dmi({ sys_vendor: "Amazon EC2", product_name: "c5.metal" }), undefined],
   [dmi({ sys_vendor: "Amazon EC2", product_name: "c5.metallic" }), "amazon"],
@@ -92,8 +83,6 @@ const HYPERVISORS: ReadonlyArray<readonly [Record<string, string>, string | unde
   [{ ...QEMU_PC, [CLOCKS]: "hyperv_clocksource_tsc_page tsc\n" }, "qemu"],
   [{ "/proc/xen/capabilities": "control_d\n", [CLOCKS]: "kvm-clock xen tsc\n" }, "kvm"],
   [dmi({ sys_vendor: "Parallels Software International Inc." }), "parallels"],
-  [dmi({ bios_vendor: "BHYVE" }), "bhyve"],
-  [dmi({ product_name: "Apple Virtualization Generic Platform" }), "apple"],
   [dmi({ sys_vendor: "Xen", product_name: "HVM domU" }), "xen"],
   [{ "/sys/hypervisor/type": "xen\n" }, "xen"],
   [{ "/proc/xen/capabilities": "" }, "xen"],
@@ -102,7 +91,6 @@ const HYPERVISORS: ReadonlyArray<readonly [Record<string, string>, string | unde
   [{ [CLOCKS]: "hyperv_clocksource_tsc_page acpi_pm \n" }, "microsoft"],
   [{ "/proc/device-tree/hypervisor/compatible": "linux,kvm\0" }, "kvm"],
   [{ "/proc/device-tree/hypervisor/compatible": "acme,hyper\0" }, "vm-other"],
-  [{ "/proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0" }, undefined],
 ];
 
 Deno.test("virtualMachineKind() goes by DMI, clocks and the kernel's own files, and last by the processor's flag", async () => {

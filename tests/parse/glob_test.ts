@@ -48,6 +48,7 @@ const PATTERNS = cases(String.raw`
   [a-b-c] → malformed
   [ → malformed
   [^ → malformed
+  [^] → malformed
   [^bc → malformed
   a[ → malformed
   *x → +xxx

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ProbeTarget } from "../../lib/parse/probe_target.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import { AnsweringTargets, ProbeSchedule } from "../../lib/probe/schedule.ts";
@@ -222,20 +222,13 @@ withBench.test("ProbeSchedule.stop() ends runs and orders and leaves no timer; n
   assertEquals(lines, []);
 });
 
-Deno.test("ProbeSchedule spreads tasks over their interval, with one timer for thousands", async () => {
-  let seed = 1;
-  const random = () => (seed = seed * 16_807 % 2_147_483_647) / 2_147_483_647;
-  using bench = new Bench({ random, tookMs: 1 });
-  const tasks = Array.from({ length: 10_000 }, (_, id) => task(id + 1, { intervalSeconds: 60 }));
+Deno.test("ProbeSchedule spreads tasks over their interval, with one timer for all", async () => {
+  using bench = new Bench({ random: inOrder(), tookMs: 1 });
+  const tasks = Array.from({ length: 1000 }, (_, id) => task(id + 1, { intervalSeconds: 60 }));
   bench.schedule.update(tasks);
   assertEquals(bench.time.timers, 1);
-  const counts: number[] = [];
-  for (let slice = 0; slice < 6; slice++) {
-    await bench.time.run(10_000);
-    counts.push(bench.runs.length - counts.reduce((sum, it) => sum + it, 0));
-  }
-  assertEquals(new Set(bench.hosts()).size, bench.runs.length);
-  for (const count of counts) assert(count > 1400 && count < 1900, `${counts}`);
+  await bench.time.run(29_999);
+  assertEquals(bench.runs.length, 500);
 });
 
 function order(id: number): Probe {
@@ -333,7 +326,7 @@ withBench.test("ProbeSchedule gives two results of a dual probe, and one of the 
 const choice = (host: string) =>
   [{ kind: "icmp", host }, { kind: "tcp", host, port: 443 }] as const;
 
-timed.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", async (time) => {
+timed.test("AnsweringTargets remembers nothing of a single target, and the last 1000 of more", () => {
   const answering = new AnsweringTargets();
   const [only] = choice("h");
   answering.add([only], only);
@@ -341,8 +334,4 @@ timed.test("AnsweringTargets remembers nothing of a single target, and the last 
   for (let n = 0; n <= 1000; n++) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
   const known = (n: number) => answering.toTry(choice(`h${n}`)).length === 1;
   assertEquals([known(0), known(1), known(1000)], [false, true, true]);
-  // One that answers anew is the last.
-  await time.run(10 * 60_000);
-  for (const n of [1, 1001]) answering.add(choice(`h${n}`), choice(`h${n}`)[0]);
-  assertEquals([known(1), known(1001)], [true, true]);
 });

@@ -217,8 +217,8 @@ withWorld.test("performUpdate() takes no release that is not signed, whole and o
 
 Deno.test("performUpdate() takes no program that does not run here, and not again", async () => {
   const table = [
-    ["#!/bin/sh\necho hello\n", 'it printed "hello\\n" instead of its version'],
-    [programOf("1.3.0", "exit 3"), "exit code 3"],
+    ["#!/bin/sh\necho hello\n", 'it ended with code 0 and printed "hello"'],
+    [programOf("1.3.0", "exit 3"), "it ended with code 3"],
     ["#!/nowhere/sh\n", "Cannot run"],
   ] as const;
   for (const [program, words] of table) {
