@@ -49,7 +49,7 @@ export async function runCommand(
   command: string,
   options: CommandOptions,
 ): Promise<CommandOutcome> {
-  const { programs, outputs, env, cwd, signal } = options;
+  const { programs, outputs, env, cwd, timeoutMs, signal } = options;
   signal.throwIfAborted();
   if (command.trim() === "") return { output: "No command provided", exitCode: 0 };
   let child: Deno.ChildProcess;
@@ -62,15 +62,14 @@ export async function runCommand(
   const over = new AbortController();
   // A shell that exits before it has read all of it is no error.
   new Blob([command, "\n"]).stream().pipeTo(child.stdin, over).catch(() => {});
-  const inTime = await settlesWithin(child.status, options.timeoutMs, { signal });
+  const inTime = await settlesWithin(child.status, timeoutMs, { signal });
   if (!inTime && !signal.aborted) await endTree(programs, { pid: child.pid, signal });
   if (signal.aborted) programs.killGroup(child.pid, "SIGKILL");
   const { code } = await child.status;
   over.abort();
   await settlesWithin(output.ended, LATE_OUTPUT_MS, { signal });
   output.drain();
-  const seconds = options.timeoutMs / 1000;
-  if (!inTime) output.note = `[ended after ${seconds} s: the command took too long]`;
+  if (!inTime) output.note = `[ended after ${timeoutMs / 1000} s: the command took too long]`;
   if (signal.aborted) output.release();
   signal.throwIfAborted();
   return { output, exitCode: inTime ? code : TIMED_OUT };
@@ -84,21 +83,19 @@ async function endTree(
   programs: Programs,
   { pid: leader, signal }: { pid: number; signal: AbortSignal },
 ): Promise<void> {
-  let known: ProcessStat[] = [];
-  const alive = () =>
-    known.filter(({ pid, startTicks }) => {
-      const now = programs.process(pid);
-      return now !== undefined && !now.hasExited && now.startTicks === startTicks;
-    });
+  const isAlive = ({ pid, startTicks }: ProcessStat) => {
+    const now = programs.process(pid);
+    return now !== undefined && !now.hasExited && now.startTicks === startTicks;
+  };
+  let tree: ProcessStat[] = [];
   for (const name of ["SIGTERM", "SIGKILL", "SIGKILL"] as const) {
-    known = await treeOf(programs, leader, alive());
+    tree = await treeOf(programs, leader, tree.filter(isAlive));
     // The whole group at once, before one of it can start another.
     programs.killGroup(leader, name);
-    for (const { pid, processGroupId } of alive()) {
-      if (processGroupId !== leader) programs.kill(pid, name);
-    }
+    const others = tree.filter(({ processGroupId }) => processGroupId !== leader);
+    for (const { pid } of others.filter(isAlive)) programs.kill(pid, name);
     const endMs = performance.now() + (name === "SIGTERM" ? TERM_GRACE_MS : POLL_MS);
-    while (performance.now() < endMs && !signal.aborted && alive().length > 0) await delay(POLL_MS);
+    while (performance.now() < endMs && !signal.aborted && tree.some(isAlive)) await delay(POLL_MS);
   }
 }
 

@@ -1,6 +1,6 @@
 import { OutputReader } from "../host/output_reader.ts";
-import type { LongText } from "../types.ts";
 import { LargeGarbage } from "../host/memory_release.ts";
+import type { LongText } from "../types.ts";
 
 /** Limit of one command's output; the rest is cut off. */
 export const OUTPUT_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -11,50 +11,43 @@ const STDERR_SHARE_BYTES = OUTPUT_LIMIT_BYTES / 4;
 /** Limit of all outputs together, of commands that run and of results that wait for the panel. */
 const TOTAL_LIMIT_BYTES = 24 * 1024 * 1024;
 
-/** Finished commands whose background jobs may still print; the pipes of the oldest are closed. */
+/** Streams of finished commands to which background jobs may still print; the oldest are closed. */
 const MAX_DRAINED = 256;
 
-/** By so much an output grows, and is cut, at most. */
+/** By so much an output grows, and is cut, at most; so much is decoded at a time. */
 const STEP_BYTES = 64 * 1024;
-
-const MIN_BYTES = 512;
-
-/** So much is decoded at a time. */
-const PIECE_BYTES = 64 * 1024;
-
-type Pipe = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /** The outputs of all commands, bounded together: the longest one is cut first. */
 export class CommandOutputs {
   readonly #limitBytes: number;
-  readonly #kept = new Set<StreamOutput>();
   readonly #garbage = new LargeGarbage();
-  /** Readers of finished commands, oldest first. */
-  readonly #drained = new Set<OutputReader<StreamOutput>>();
+  readonly #kept = new Set<StreamOutput>();
+  /** Those of finished commands, oldest first. */
+  readonly #drained = new Set<StreamOutput>();
 
   constructor({ limitBytes = TOTAL_LIMIT_BYTES }: { limitBytes?: number } = {}) {
     this.#limitBytes = limitBytes;
   }
 
   /** Reads one stream of a command, and keeps the beginning of it. */
-  read(pipe: Pipe): OutputReader<StreamOutput> {
-    const output = new StreamOutput((bytes) => {
+  read(pipe: ReadableStream<Uint8Array<ArrayBuffer>>): StreamOutput {
+    const output = new StreamOutput(pipe, (bytes) => {
       this.#shorten();
       // Reading leaves garbage that the engine lets pile up.
       this.#garbage.add(bytes);
     });
     this.#kept.add(output);
-    return new OutputReader(pipe, output);
+    return output;
   }
 
   /** Throws away what comes from now on, so that a background job can go on printing. */
-  async drain(reader: OutputReader<StreamOutput>): Promise<void> {
-    reader.discard();
-    this.#drained.add(reader);
+  async drain(output: StreamOutput): Promise<void> {
+    output.reader.discard();
+    this.#drained.add(output);
     const [oldest] = this.#drained;
-    if (this.#drained.size > MAX_DRAINED) oldest?.cancel();
-    await reader.ended;
-    this.#drained.delete(reader);
+    if (this.#drained.size > MAX_DRAINED) oldest?.reader.cancel();
+    await output.reader.ended;
+    this.#drained.delete(output);
   }
 
   /** Forgets an output. */
@@ -63,10 +56,10 @@ export class CommandOutputs {
     output.shorten(Infinity);
   }
 
-  /** Closes all pipes of finished commands. */
+  /** Closes the streams of finished commands. */
   async close(): Promise<void> {
     this.#garbage.close();
-    await Promise.all(Array.from(this.#drained, (reader) => reader.cancel()));
+    await Promise.all(Array.from(this.#drained, ({ reader }) => reader.cancel()));
   }
 
   #shorten(): void {
@@ -79,25 +72,19 @@ export class CommandOutputs {
 
 /** The beginning of one stream, which can be cut at its end. */
 class StreamOutput {
+  readonly reader: OutputReader<StreamOutput>;
+  /** Bytes that came. */
+  totalBytes = 0;
+  /** Bytes that are kept. */
+  keptBytes = 0;
   readonly #onGrown: (bytes: number) => void;
   #buffer = new ArrayBuffer(0);
   #isCut = false;
-  #totalBytes = 0;
-  #keptBytes = 0;
 
   /** @param onGrown Called when it takes more memory. */
-  constructor(onGrown: (bytes: number) => void) {
+  constructor(pipe: ReadableStream<Uint8Array<ArrayBuffer>>, onGrown: (bytes: number) => void) {
     this.#onGrown = onGrown;
-  }
-
-  /** Bytes that were added. */
-  get totalBytes(): number {
-    return this.#totalBytes;
-  }
-
-  /** Bytes that are kept. */
-  get keptBytes(): number {
-    return this.#keptBytes;
+    this.reader = new OutputReader(pipe, this);
   }
 
   /** Bytes that it takes in memory. */
@@ -107,21 +94,26 @@ class StreamOutput {
 
   /** Adds output; the bytes are copied. */
   add(bytes: Uint8Array): void {
-    this.#totalBytes += bytes.length;
+    this.totalBytes += bytes.length;
     if (this.#isCut) return;
-    const start = this.#keptBytes;
-    const grownBytes = this.#makeRoom(Math.min(start + bytes.length, OUTPUT_LIMIT_BYTES));
-    const part = bytes.subarray(0, this.memoryBytes - start);
-    new Uint8Array(this.#buffer).set(part, start);
-    this.#keptBytes += part.length;
-    if (grownBytes > 0) this.#onGrown(grownBytes);
+    const start = this.keptBytes;
+    const before = this.memoryBytes;
+    const end = Math.min(start + bytes.length, OUTPUT_LIMIT_BYTES);
+    if (end > before) {
+      const roomBytes = Math.min(end + Math.min(end, STEP_BYTES), OUTPUT_LIMIT_BYTES);
+      // The memory before is free at once: the engine would keep it until it collects garbage.
+      this.#buffer = this.#buffer.transfer(roomBytes);
+    }
+    new Uint8Array(this.#buffer).set(bytes.subarray(0, end - start), start);
+    this.keptBytes = end;
+    if (end > before) this.#onGrown(this.memoryBytes - before);
   }
 
   /** Gives up its end, and all that comes later. */
   shorten(bytes = Math.min(STEP_BYTES, Math.ceil(this.memoryBytes / 4))): void {
     this.#isCut = true;
-    this.#resize(Math.max(0, this.memoryBytes - bytes));
-    this.#keptBytes = Math.min(this.#keptBytes, this.memoryBytes);
+    this.#buffer = this.#buffer.transfer(Math.max(0, this.memoryBytes - bytes));
+    this.keptBytes = Math.min(this.keptBytes, this.memoryBytes);
   }
 
   /**
@@ -132,83 +124,68 @@ class StreamOutput {
     const decoder = new TextDecoder();
     let place = 0;
     // It may be cut meanwhile.
-    for (let end = 0; place < (end = Math.min(limitBytes, this.#keptBytes));) {
-      const piece = new Uint8Array(this.#buffer, place, Math.min(PIECE_BYTES, end - place));
+    for (let end = 0; place < (end = Math.min(limitBytes, this.keptBytes));) {
+      const piece = new Uint8Array(this.#buffer, place, Math.min(STEP_BYTES, end - place));
       place += piece.length;
       yield decoder.decode(piece, { stream: true });
     }
-    if (place === this.#totalBytes) yield decoder.decode();
-  }
-
-  #makeRoom(bytes: number): number {
-    const before = this.memoryBytes;
-    if (bytes > before) {
-      const spare = Math.min(Math.max(bytes, MIN_BYTES), STEP_BYTES);
-      this.#resize(Math.min(bytes + spare, OUTPUT_LIMIT_BYTES));
-    }
-    return this.memoryBytes - before;
-  }
-
-  /** Frees the memory before at once: the engine would keep it until it collects garbage. */
-  #resize(bytes: number): void {
-    this.#buffer = this.#buffer.transfer(bytes);
+    if (place === this.totalBytes) yield decoder.decode();
   }
 }
 
 /** Both streams of a command, the first one before the second. */
 export class CommandOutput implements LongText {
   readonly #outputs: CommandOutputs;
-  readonly #readers: readonly [OutputReader<StreamOutput>, OutputReader<StreamOutput>];
+  readonly #out: StreamOutput;
+  readonly #err: StreamOutput;
   /** The last line. */
   note = "";
 
   /** Reads what a command prints. */
   constructor(outputs: CommandOutputs, { stdout, stderr }: Deno.ChildProcess) {
     this.#outputs = outputs;
-    this.#readers = [outputs.read(stdout), outputs.read(stderr)];
+    this.#out = outputs.read(stdout);
+    this.#err = outputs.read(stderr);
   }
 
   /** Settles when both streams have ended. */
   get ended(): Promise<unknown> {
-    return Promise.all(this.#readers.map(({ ended }) => ended));
+    return Promise.all([this.#out.reader.ended, this.#err.reader.ended]);
   }
 
   /** Throws away what comes from now on. */
   drain(): void {
-    for (const reader of this.#readers) this.#outputs.drain(reader);
+    for (const output of [this.#out, this.#err]) this.#outputs.drain(output);
   }
 
   /** Bytes of the output that are kept: hardly more than its characters. */
   get length(): number {
-    const [{ output: out }, { output: err }] = this.#readers;
-    return out.keptBytes + err.keptBytes;
+    return this.#out.keptBytes + this.#err.keptBytes;
   }
 
   /** The whole text in pieces, with a note where something was cut off. */
   *[Symbol.iterator](): Generator<string> {
-    const [{ output: out }, { output: err }] = this.#readers;
-    const errBytes = Math.min(
-      err.keptBytes,
-      Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES),
-    );
+    const [out, err] = [this.#out, this.#err];
+    const left = Math.max(OUTPUT_LIMIT_BYTES - out.keptBytes, STDERR_SHARE_BYTES);
+    const errBytes = Math.min(err.keptBytes, left);
     const outBytes = Math.min(out.keptBytes, OUTPUT_LIMIT_BYTES - errBytes);
     const cutBytes = out.totalBytes - outBytes + err.totalBytes - errBytes;
     const cut = cutBytes === 0 ? "" : `[${cutBytes} more bytes of output were cut off]`;
-    let endsLine = true;
+    let last = "\n";
     for (const part of [out.pieces(outBytes), err.pieces(errBytes), [cut], [this.note]]) {
       let isFirst = true;
       for (const text of part) {
         if (text === "") continue;
-        if (isFirst && !endsLine) yield "\n";
+        // Each part begins on a line of its own.
+        if (isFirst && !last.endsWith("\n")) yield "\n";
         isFirst = false;
-        yield text;
-        endsLine = text.endsWith("\n");
+        yield last = text;
       }
     }
   }
 
   /** Forgets it. */
   release(): void {
-    for (const { output } of this.#readers) this.#outputs.release(output);
+    for (const output of [this.#out, this.#err]) this.#outputs.release(output);
   }
 }

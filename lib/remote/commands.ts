@@ -5,8 +5,8 @@ import { LogRateLimit } from "../log/rate_limit.ts";
 import { STOP_RESULTS_MS } from "../panel/http_exchange.ts";
 import { MAX_COMMAND_BYTES, type PanelOrder } from "../panel/orders.ts";
 import type { PanelSender } from "../panel/panel_sender.ts";
-import { type CommandOutcome, NOT_STARTED, runCommand } from "./command.ts";
-import { CommandOutputs } from "./command_output.ts";
+import { NOT_STARTED, runCommand } from "./command.ts";
+import { type CommandOutput, CommandOutputs } from "./command_output.ts";
 import { wholeText } from "../types.ts";
 import { execEnvironment } from "./exec_environment.ts";
 import { type QueuedResult, ResultQueue } from "./result_queue.ts";
@@ -16,11 +16,10 @@ type CommandOrder = PanelOrder & { kind: "command" };
 
 const PARALLEL_COMMANDS = 64;
 
-/** They are texts until they start, and a panel may send hundreds at once. */
-const MAX_WAITING = 1000;
-
 /** All commands that wait or run, together, in UTF-16 code units: a shell reads them as it goes. */
 const MAX_LENGTH = 4 * MAX_COMMAND_BYTES;
+/** Added to the length of each, so that their number is bounded too: a panel may send hundreds at once. */
+const OVERHEAD_LENGTH = 16 * 1024;
 
 /** Commands of a minute that are logged one by one at the level info. */
 const LOGGED_A_MINUTE = 2;
@@ -44,11 +43,11 @@ export class Commands {
   readonly #sender: PanelSender;
   readonly #timeoutMs: number;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = LogRateLimit.once();
   readonly #commandLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
   readonly #recent = new RecentIds();
-  readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: MAX_WAITING });
+  // Their length is bounded.
+  readonly #queue = createTaskQueue({ concurrency: PARALLEL_COMMANDS, capacity: Infinity });
   readonly #results = new ResultQueue();
   readonly #outputs = new CommandOutputs();
   readonly #waiting = new Set<CommandOrder>();
@@ -73,25 +72,17 @@ export class Commands {
     const { taskId, command } = order;
     if (!this.#recent.add(taskId)) return;
     const programs = this.#programs;
-    if (programs === undefined) {
-      this.#refusalLog.write(() =>
-        this.#log.warning(
-          "Refused a command of the panel: remote control is off \u2192 " +
-            "--enable-remote-control turns it on, if that is wanted",
-        )
-      );
-      return this.#refuse(taskId, DISABLED);
-    }
+    if (programs === undefined) return this.#refuse(taskId, DISABLED);
     if (this.#ended.signal.aborted) return this.#refuse(taskId, NOT_RUN);
-    const hasRoom = this.#length + command.length <= MAX_LENGTH;
-    const isAccepted = hasRoom && this.#queue.add(async () => {
+    const length = command.length + OVERHEAD_LENGTH;
+    if (this.#length + length > MAX_LENGTH) return this.#refuse(taskId, TOO_MANY);
+    this.#length += length;
+    this.#waiting.add(order);
+    this.#queue.add(async () => {
       if (this.#waiting.delete(order)) await this.#run(programs, order);
-      this.#length -= command.length;
+      this.#length -= length;
       if (!this.#ended.signal.aborted) this.#results.garbage.add(command.length);
     });
-    if (!isAccepted) return this.#refuse(taskId, TOO_MANY);
-    this.#waiting.add(order);
-    this.#length += command.length;
   }
 
   /** Answers a command that was not read, since it is too long. */
@@ -107,7 +98,7 @@ export class Commands {
    */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    for (const { taskId } of this.#waiting) this.#results.add(this.#notStarted(taskId, NOT_RUN));
+    for (const { taskId } of this.#waiting) this.#results.add(this.#answer(taskId, NOT_RUN));
     this.#waiting.clear();
     const haveEnded = this.#queue.close();
     await settlesWithin(haveEnded.then(() => this.#results.drain()), STOP_RESULTS_MS);
@@ -117,7 +108,12 @@ export class Commands {
 
   async #run(programs: Programs, { taskId, command }: CommandOrder): Promise<void> {
     const startMs = performance.now();
-    const level = this.#nextLevel();
+    const level = this.#commandLog.allows() ? "info" : "debug";
+    if (this.#commandLog.suppressed === 1) {
+      this.#log.warning(
+        "The panel sends many commands: for a minute they are logged at level debug",
+      );
+    }
     this.#log[level]("Command {taskId} starts", { taskId });
     // A command may contain a password.
     this.#log.debug("Command {taskId} is {command}", { taskId, command });
@@ -132,43 +128,27 @@ export class Commands {
         signal: this.#ended.signal,
       });
       const duration = `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
-      this.#log[level]("Command {taskId} ended after {duration} with exit code {exitCode}", {
-        taskId,
-        duration,
-        exitCode: outcome.exitCode,
-      });
-      this.#results.add(this.#queued(taskId, outcome));
+      const fields = { taskId, duration, exitCode: outcome.exitCode };
+      const ended = "Command {taskId} ended after {duration} with exit code {exitCode}";
+      this.#log[level](ended, fields);
+      this.#results.add(this.#answer(taskId, outcome.output, outcome.exitCode));
     } catch (error) {
-      this.#log.info("Command {taskId} was aborted: {error}", {
-        taskId,
-        error: describeError(error),
-      });
-      const isStopped = this.#ended.signal.aborted;
-      const output = isStopped ? NOT_ENDED : describeError(error);
-      this.#results.add(this.#notStarted(taskId, output));
+      const reason = describeError(error);
+      this.#log.info("Command {taskId} was aborted: {error}", { taskId, error: reason });
+      const output = this.#ended.signal.aborted ? NOT_ENDED : reason;
+      this.#results.add(this.#answer(taskId, output));
     }
-  }
-
-  /** The level at which the next command is logged. */
-  #nextLevel(): "info" | "debug" {
-    if (this.#commandLog.allows()) return "info";
-    if (this.#commandLog.suppressed === 1) {
-      this.#log.warning(
-        "The panel sends many commands: for a minute they are logged at level debug",
-      );
-    }
-    return "debug";
   }
 
   #refuse(taskId: string, output: string): void {
-    this.#results.addRefusal(this.#notStarted(taskId, output));
+    this.#results.addRefusal(this.#answer(taskId, output));
   }
 
-  #notStarted(taskId: string, output: string): QueuedResult {
-    return this.#queued(taskId, { output, exitCode: NOT_STARTED });
-  }
-
-  #queued(taskId: string, { output, exitCode }: CommandOutcome): QueuedResult {
+  #answer(
+    taskId: string,
+    output: string | CommandOutput,
+    exitCode: number = NOT_STARTED,
+  ): QueuedResult {
     const result = { taskId, exitCode, finishedAt: new Date() };
     const isText = typeof output === "string";
     return {

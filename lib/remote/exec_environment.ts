@@ -1,3 +1,4 @@
+import { attempt } from "../attempt.ts";
 import type { Programs } from "../host/programs.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { type Account, findAccount } from "../parse/passwd.ts";
@@ -11,12 +12,8 @@ export interface ExecEnvironment {
 
 /** Reads the account of this process and its environment. */
 export function execEnvironment(programs: Programs): ExecEnvironment {
-  let passwd = "";
-  try {
-    passwd = Deno.readTextFileSync("/etc/passwd");
-  } catch {
-    // Some containers have none.
-  }
+  // Some containers have none.
+  const passwd = attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "";
   const account = loginAccount(programs, { uid: Deno.uid() ?? 0, passwd });
   return { account, env: withoutOwnVariables(Deno.env.toObject()) };
 }
@@ -41,8 +38,6 @@ const NO_LOGIN_SHELL = /\/(?:nologin|false|true)$/;
 /** Tried in this order when the account's shell can't be used. */
 const FALLBACK_SHELLS = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"];
 
-const LAST_SHELL = "/bin/sh";
-
 /**
  * The account of a user, with a home directory that exists and a shell that can be started.
  *
@@ -59,6 +54,6 @@ export function loginAccount(
   return {
     name,
     home: home.startsWith("/") && programs.isFolder(home) ? home : "/",
-    shell: [...own, ...FALLBACK_SHELLS].find((path) => programs.isProgram(path)) ?? LAST_SHELL,
+    shell: [...own, ...FALLBACK_SHELLS].find((path) => programs.isProgram(path)) ?? "/bin/sh",
   };
 }

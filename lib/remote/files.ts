@@ -61,12 +61,12 @@ export class Files {
     if (this.#isClosed) return this.#addRefusal(order.requestId, STOPPED);
     const programs = this.#programs;
     if (programs === undefined || !this.#isAllowed) {
-      const reason = programs === undefined
-        ? "remote control is off \u2192 --enable-remote-control turns it on, if that is wanted"
-        : "--disable-remote-files is set";
-      this.#refusalLog.write(() =>
-        this.#log.warning("Refused a file request of the panel: {reason}", { reason })
-      );
+      const reason = "--disable-remote-files is set";
+      if (programs !== undefined) {
+        this.#refusalLog.write(() =>
+          this.#log.warning("Refused a file request of the panel: {reason}", { reason })
+        );
+      }
       return this.#addRefusal(order.requestId, DISABLED);
     }
     const loading = this.#requests ??= this.#load(programs);

@@ -5,9 +5,6 @@ import { quoteShellWord } from "../parse/shell_words.ts";
 import type { ExecEnvironment } from "./exec_environment.ts";
 import { settlesWithin } from "../async/timeout.ts";
 
-/** Size of a terminal until the panel sets one. */
-const INITIAL_SIZE = "rows 24 cols 80";
-
 /**
  * Shell script that opens a terminal: `script` with the command in `$1`. Descriptor 3 bypasses the
  * terminal, for the command to report which terminal it got.
@@ -15,30 +12,32 @@ const INITIAL_SIZE = "rows 24 cols 80";
 const START_PTY = 'exec 3>&2; exec script -q -f -c "$1" /dev/null';
 
 /**
- * Shell script that runs in the terminal: it writes session and terminal to descriptor 3, shows the
- * message of the day and becomes the login shell.
+ * Shell script that runs in the terminal: it writes session and terminal to descriptor 3, and becomes
+ * the login shell.
  *
- * `stty sane` is needed since `script` leaves the echo off when its own input is no terminal.
+ * `stty sane` is needed since `script` leaves the echo off when its own input is no terminal. Not every
+ * `stty` knows `iutf8`.
  */
 function ptyCommand(shell: string): string {
   const path = quoteShellWord(shell);
   return `
-stty sane 2>/dev/null
+stty sane rows 24 cols 80 2>/dev/null
 stty iutf8 2>/dev/null
-stty ${INITIAL_SIZE} 2>/dev/null
 printf '%s %s\\n' "$$" "$(tty)" >&3
 exec 3>&-
-[ -e "$HOME/.hushlogin" ] || for file in /run/motd.dynamic /etc/motd; do
-  [ -f "$file" ] && cat "$file"
-done
 export SHELL=${path}
 exec ${path} -l`;
 }
+
+const NO_SCRIPT = 'there is no "script" command; install util-linux (util-linux-misc on Alpine)';
 
 const CHUNK_BYTES = 32 * 1024;
 
 /** Time for the shell to end after SIGHUP, before its terminal is taken away. */
 const HANGUP_GRACE_MS = 200;
+
+/** Input that the terminal has not read yet; with more of it the connection has to wait. */
+const MAX_PENDING_BYTES = 1024 * 1024;
 
 /** Limit of the error messages of `script`. */
 const MAX_ERROR_LENGTH = 1000;
@@ -59,6 +58,7 @@ export class Pty {
   });
   readonly #stderrRead: Promise<void>;
   #buffer = new ArrayBuffer(CHUNK_BYTES);
+  #pendingBytes = 0;
   #stderr = "";
   #sessionId: number | undefined;
   /** Device of the terminal; empty until it is there. */
@@ -68,9 +68,10 @@ export class Pty {
   /**
    * Starts the shell. Its environment gets the variables that a login sets.
    *
-   * @throws {Error} When no program can be started (`Cannot start …`).
+   * @throws {Error} When there is no `script`, or no program can be started (`Cannot start …`).
    */
   constructor(programs: Programs, { account, env }: ExecEnvironment) {
+    if (programs.find("script", env["PATH"] ?? "") === undefined) throw new Error(NO_SCRIPT);
     this.#programs = programs;
     this.#env = env;
     this.#child = programs.start("/bin/sh", {
@@ -112,9 +113,15 @@ export class Pty {
     return value;
   }
 
-  /** Writes input; resolves when the terminal has taken it, and rejects when it is gone. */
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#writer.write(bytes);
+  /** Writes input; waits only when much of it is pending, so that what follows it is read. Never rejects. */
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#pendingBytes += bytes.length;
+    const written = this.#writer.write(bytes).then(
+      () => void (this.#pendingBytes -= bytes.length),
+      // The shell has gone; the end of its output is the end of the terminal.
+      () => {},
+    );
+    if (this.#pendingBytes > MAX_PENDING_BYTES) await written;
   }
 
   /** Changes the size soon; the foreground process gets SIGWINCH. */
@@ -179,9 +186,9 @@ export interface TerminalSize {
   columns: number;
 }
 
-/** Meaning of a text frame on a terminal's connection. */
+/** Meaning of a frame on a terminal's connection. */
 export type TerminalMessage =
-  | { kind: "keys"; text: string }
+  | { kind: "keys"; keys: Uint8Array<ArrayBuffer> }
   | { kind: "resize"; size: TerminalSize }
   /** The user has closed the terminal. */
   | { kind: "close" };
@@ -189,22 +196,23 @@ export type TerminalMessage =
 const LARGEST_SIZE = 1000;
 
 /**
- * Reads a text frame that the panel sends to a terminal; `undefined` when it is a message of an
- * unknown kind, a heartbeat, or one without a usable value.
+ * Reads a frame that the panel sends to a terminal; `undefined` when it is a message of an unknown kind,
+ * a heartbeat, or one without a usable value.
  *
  * Only a JSON object is a message: a digit that is typed is JSON as well.
  */
-export function parseTerminalMessage(text: string): TerminalMessage | undefined {
+export function parseTerminalMessage(
+  frame: string | Uint8Array<ArrayBuffer>,
+): TerminalMessage | undefined {
+  if (typeof frame !== "string") return { kind: "keys", keys: frame };
   // Most frames are single keys.
-  const message = text.trimStart().startsWith("{") ? parseJson(text) : undefined;
-  if (!isJsonObject(message)) return { kind: "keys", text };
+  const message = frame.trimStart().startsWith("{") ? parseJson(frame) : undefined;
+  if (!isJsonObject(message)) return keysOf(frame);
   switch (message["type"]) {
     case "close":
       return { kind: "close" };
-    case "input": {
-      const input = message["input"];
-      return typeof input === "string" ? { kind: "keys", text: input } : undefined;
-    }
+    case "input":
+      return typeof message["input"] === "string" ? keysOf(message["input"]) : undefined;
     case "resize": {
       const rows = edge(message["rows"]);
       const columns = edge(message["cols"]);
@@ -220,4 +228,8 @@ export function parseTerminalMessage(text: string): TerminalMessage | undefined 
 function edge(value: unknown): number | undefined {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1) return undefined;
   return Math.min(value, LARGEST_SIZE);
+}
+
+function keysOf(text: string): TerminalMessage {
+  return { kind: "keys", keys: new TextEncoder().encode(text) };
 }

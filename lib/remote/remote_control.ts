@@ -25,8 +25,6 @@ export interface RemotePanel extends FilePanel {
 /** An order that remote control handles. */
 export type RemoteOrder = Exclude<PanelOrder, { kind: "probe" }>;
 
-type LongOrder = RemoteOrder & { kind: "too long" };
-
 /** The panel waits for the configuration for 20 s. */
 const CONFIG_EXPIRES_MS = 20_000;
 
@@ -37,36 +35,42 @@ const CONFIG_BYTES = 8192;
 const CLOSE_MS = STOP_RESULTS_MS + 50;
 
 /** What of a panel is refused where remote control is off; its configuration is not. */
-const REFUSED: Readonly<Partial<Record<RemoteOrder["kind"], string>>> = {
-  "command": "a command",
-  "terminal": "a terminal",
-  "file": "a file request",
-  "too long": "a long request",
-  "switch version": "a version switch",
-};
+const REFUSED: readonly [RemoteOrder["kind"], string][] = [
+  ["command", "a command of the panel was refused"],
+  ["terminal", "a terminal of the panel was refused"],
+  ["file", "a file request of the panel was refused"],
+  ["too long", "a long request of the panel was refused"],
+  ["switch version", "a version switch of the panel was refused"],
+];
 
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */
 export class RemoteControl {
-  /** Gets the first order that is refused, and nothing where remote control is on. */
-  #observer: ProblemObserver | undefined;
+  readonly #observer: ProblemObserver | undefined;
+  /** What is refused since remote control is off, and was not told yet. */
+  readonly #untold: Map<RemoteOrder["kind"], string>;
   readonly #commands: Commands;
   readonly #terminals: Terminals;
   readonly #files: Files;
   readonly #versionSwitch: VersionSwitch;
+  readonly #log = getLogger("remote");
   readonly #sender: PanelSender;
   readonly #config: Config;
   readonly #requested = new RecentIds();
   readonly #configs = new ResultQueue();
   readonly #longLog = LogRateLimit.once();
 
-  /** @param programs `undefined` when remote control is off: all but the configuration is refused. */
+  /**
+   * @param programs `undefined` when remote control is off: all but the configuration is refused.
+   * @param observer Gets the first refused order of each kind then.
+   */
   constructor(
     programs: Programs | undefined,
     panel: RemotePanel,
     config: Config,
     observer?: ProblemObserver,
   ) {
-    this.#observer = programs === undefined ? observer : undefined;
+    this.#observer = observer;
+    this.#untold = new Map(programs === undefined ? REFUSED : []);
     const { sender, opener } = panel;
     this.#sender = sender;
     this.#config = config;
@@ -75,19 +79,20 @@ export class RemoteControl {
     const timeoutMs = config.execTimeoutMinutes * 60_000;
     this.#commands = new Commands(programs, sender, { timeoutMs });
     this.#files = new Files(programs, panel, { isAllowed: config.remoteFiles });
-    this.#versionSwitch = new VersionSwitch(programs, {
-      allowDowngrade: config.allowDowngrade,
-      // A sealed process can't look for one.
-      obstacle: programs && updateObstacle(config),
-    });
+    // A sealed process can't look for an obstacle.
+    this.#versionSwitch = new VersionSwitch(programs, programs && updateObstacle(config));
   }
 
   /** Handles an order. Neither waits nor throws, whatever the panel sends. */
   handle(order: RemoteOrder): void {
-    const refused = REFUSED[order.kind];
-    if (this.#observer !== undefined && refused !== undefined) {
-      this.#observer.setProblem("remote", `${refused} of the panel was refused`);
-      this.#observer = undefined;
+    const refusal = this.#untold.get(order.kind);
+    if (refusal !== undefined) {
+      this.#untold.delete(order.kind);
+      this.#observer?.setProblem("remote", refusal);
+      this.#log.warning(
+        "Remote control is off: {refusal} \u2192 --enable-remote-control turns it on, if that is wanted",
+        { refusal },
+      );
     }
     switch (order.kind) {
       case "command":
@@ -118,9 +123,10 @@ export class RemoteControl {
   }
 
   /** Answers an order that was not read with its size and the limit, and logs the first one. */
-  #refuseLong({ method, orderId, lengthBytes, limitBytes }: LongOrder): void {
+  #refuseLong(order: RemoteOrder & { kind: "too long" }): void {
+    const { method, orderId, lengthBytes, limitBytes } = order;
     this.#longLog.write(() =>
-      getLogger("remote").warning(
+      this.#log.warning(
         "Refused an order of the panel, {method}, of {lengthBytes} bytes: at most {limitBytes} are taken",
         { method: method || "of unknown name", lengthBytes, limitBytes },
       )
@@ -133,7 +139,7 @@ export class RemoteControl {
 
   /** Handles a dead connection to the panel: those of terminals are likely to be dead, too. */
   onDeadConnection(): void {
-    this.#terminals.check();
+    this.#terminals.reconnect();
   }
 
   /**

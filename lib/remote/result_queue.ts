@@ -31,7 +31,8 @@ interface Entry {
   readonly controller: AbortController;
   /** Resolved when it was tried once, or removed. */
   readonly tried: PromiseWithResolvers<void>;
-  attempts: number;
+  readonly messageBytes: number;
+  failures: number;
   /** Whether the whole was refused as too large. */
   isShort: boolean;
   /** Set while it waits for its next attempt. */
@@ -60,7 +61,6 @@ const OVERHEAD_BYTES = 1024;
  */
 export class ResultQueue {
   readonly #log = getLogger("remote");
-  readonly #dropLog = LogRateLimit.once();
   readonly #lostLog = new LogRateLimit();
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
@@ -87,7 +87,8 @@ export class ResultQueue {
       addedAtMs: performance.now(),
       controller: new AbortController(),
       tried: Promise.withResolvers(),
-      attempts: 0,
+      messageBytes: result.messageBytes ?? result.bytes,
+      failures: 0,
       isShort: false,
     };
     this.#entries.add(entry);
@@ -97,23 +98,18 @@ export class ResultQueue {
       this.#giveUp(oldest, "too many results wait for the panel");
     }
     for (const attempts of [this.#attempts, this.#largeAttempts]) attempts.prune();
-    this.#attemptsOf(entry).add(entry);
+    this.#enqueue(entry);
     return entry.tried.promise;
   }
 
   /** Adds the refusal of a request; while too many results wait, the request gets no answer. */
   addRefusal(refusal: QueuedResult): void {
     if (this.size < MAX_REFUSALS) this.add(refusal);
-    else {
-      this.#dropLog.write(() =>
-        this.#log.warning("The panel sends too many requests: some get no answer")
-      );
-    }
   }
 
   /** Tries at once what waits for its next attempt, and resolves when each result was tried. */
   async drain(): Promise<void> {
-    for (const entry of this.#entries) if (entry.timer !== undefined) this.#tryAgain(entry);
+    for (const entry of this.#entries) if (entry.timer !== undefined) this.#enqueue(entry);
     await Promise.all([this.#attempts.drain(), this.#largeAttempts.drain()]);
   }
 
@@ -135,8 +131,11 @@ export class ResultQueue {
     });
   }
 
-  #attemptsOf({ result }: Entry): BoundedQueue<Entry> {
-    return messageBytesOf(result) > LARGE_BYTES ? this.#largeAttempts : this.#attempts;
+  #enqueue(entry: Entry): void {
+    clearTimeout(entry.timer);
+    entry.timer = undefined;
+    const attempts = entry.messageBytes > LARGE_BYTES ? this.#largeAttempts : this.#attempts;
+    attempts.add(entry);
   }
 
   async #try(entry: Entry): Promise<void> {
@@ -154,7 +153,7 @@ export class ResultQueue {
       if (isTooLarge(error)) this.#giveUp(entry, describeError(error));
       else if (!signal.aborted) this.#backOff(entry, describeError(error));
     }
-    if (!this.#isClosed) this.garbage.add(messageBytesOf(result));
+    if (!this.#isClosed) this.garbage.add(entry.messageBytes);
     entry.tried.resolve();
   }
 
@@ -164,14 +163,8 @@ export class ResultQueue {
     if (performance.now() - entry.addedAtMs >= expiresAfterMs) return this.#giveUp(entry, error);
     if (!this.#isFailing) this.#log.warning("Cannot send {name} yet: {error}", { name, error });
     this.#isFailing = true;
-    const delayMs = backoffMs(entry.attempts++, { ...DELAYS, random: Math.random() });
-    entry.timer = setTimeout(() => this.#tryAgain(entry), delayMs);
-  }
-
-  #tryAgain(entry: Entry): void {
-    clearTimeout(entry.timer);
-    entry.timer = undefined;
-    this.#attemptsOf(entry).add(entry);
+    const delayMs = backoffMs(entry.failures++, { ...DELAYS, random: Math.random() });
+    entry.timer = setTimeout(() => this.#enqueue(entry), delayMs);
   }
 
   #giveUp(entry: Entry, reason: string): void {
@@ -190,10 +183,6 @@ export class ResultQueue {
     entry.result.onGone?.();
     entry.tried.resolve();
   }
-}
-
-function messageBytesOf({ bytes, messageBytes = bytes }: QueuedResult): number {
-  return messageBytes;
 }
 
 /** Close frames that say that a message is too long (RFC 6455, section 7.4). */

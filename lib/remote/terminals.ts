@@ -1,13 +1,12 @@
+import { BoundedQueue } from "../async/bounded_queue.ts";
+import { withTimeout } from "../async/timeout.ts";
 import type { Programs } from "../host/programs.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import type { WebSocketOpener } from "../panel/websocket_opener.ts";
-import { sendLine } from "./terminal.ts";
-import { DIAL_MS, dialTerminal, KeptTerminal } from "./kept_terminal.ts";
-
-/** A request for a terminal. One that is not resumable ends with its connection. */
-type TerminalOrder = PanelOrder & { kind: "terminal" };
+import { execEnvironment } from "./exec_environment.ts";
+import { DIAL_MS, sendLine, Terminal } from "./terminal.ts";
 
 const MAX_OPEN = 32;
 
@@ -28,14 +27,20 @@ export class Terminals {
   readonly #opener: WebSocketOpener;
   readonly #idleMs: number;
   readonly #log = getLogger("remote");
-  readonly #refusalLog = LogRateLimit.once();
-  readonly #dropLog = LogRateLimit.once();
   readonly #terminalLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
   /** By request. */
-  readonly #open = new Map<string, KeptTerminal>();
-  readonly #running = new Set<Promise<void>>();
-  readonly #refused = new Map<string, Promise<void>>();
+  readonly #open = new Map<string, Terminal>();
+  readonly #running = new BoundedQueue<Terminal>({
+    run: (terminal) => terminal.run(),
+    concurrency: MAX_OPEN,
+    capacity: 0,
+  });
+  readonly #refusals = new BoundedQueue<{ requestId: string; line: string }>({
+    run: (refusal) => this.#showRefusal(refusal),
+    concurrency: MAX_REFUSALS,
+    capacity: 0,
+  });
 
   /**
    * @param programs `undefined` when remote control is off: every request is refused then.
@@ -52,72 +57,47 @@ export class Terminals {
   }
 
   /** Opens a terminal for the panel's request, or connects the one of the same id anew. */
-  handle({ requestId, resumable }: TerminalOrder): void {
+  handle({ requestId, resumable }: PanelOrder & { kind: "terminal" }): void {
     if (this.#ended.signal.aborted) return;
+    for (const [id, { isOver }] of this.#open) if (isOver) this.#open.delete(id);
     const open = this.#open.get(requestId);
-    if (open?.isOver === false) return open.request();
+    if (open !== undefined) return open.request();
     const programs = this.#programs;
-    if (programs === undefined) {
-      this.#refusalLog.write(() =>
-        this.#log.warning(
-          "Refused a terminal of the panel: remote control is off \u2192 " +
-            "--enable-remote-control turns it on, if that is wanted",
-        )
-      );
-      return this.#refuse(requestId, DISABLED);
-    }
-    if (this.#open.size >= MAX_OPEN) {
-      return this.#refuse(requestId, TOO_MANY);
-    }
-    const session = new KeptTerminal({
+    if (programs === undefined) return void this.#refusals.add({ requestId, line: DISABLED });
+    const terminal = new Terminal({
       requestId,
       resumable,
       programs,
+      environment: execEnvironment(programs),
       opener: this.#opener,
       idleMs: this.#idleMs,
       signal: this.#ended.signal,
       level: this.#terminalLog.allows() ? "info" : "debug",
     });
-    this.#open.set(requestId, session);
-    const running = session.run().finally(() => {
-      this.#running.delete(running);
-      if (this.#open.get(requestId) === session) this.#open.delete(requestId);
-    });
-    this.#running.add(running);
+    if (this.#running.add(terminal)) this.#open.set(requestId, terminal);
+    else this.#refusals.add({ requestId, line: TOO_MANY });
   }
 
-  /** Connects those anew whose connections are dead: the one for reports was. */
-  check(): void {
-    for (const session of this.#open.values()) session.check();
+  /** Connects all anew, whose connections are likely to be dead: the one for reports was. */
+  reconnect(): void {
+    for (const terminal of this.#open.values()) terminal.request();
   }
 
   /** Ends all terminals; resolves when nothing of them is left. */
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
-    await Promise.all([...this.#running, ...this.#refused.values()]);
+    await Promise.all([this.#running.close(), this.#refusals.close()]);
   }
 
-  #refuse(requestId: string, line: string): void {
-    if (this.#refused.has(requestId)) return;
-    if (this.#refused.size < MAX_REFUSALS) {
-      this.#refused.set(requestId, this.#showRefusal(requestId, line));
-    } else {
-      this.#dropLog.write(() =>
-        this.#log.warning("The panel asks for too many terminals: some requests are dropped")
-      );
-    }
-  }
-
-  async #showRefusal(requestId: string, line: string): Promise<void> {
+  async #showRefusal({ requestId, line }: { requestId: string; line: string }): Promise<void> {
+    const limits = { timeoutMs: DIAL_MS, signal: this.#ended.signal };
     try {
-      const options = { requestId, timeoutMs: DIAL_MS, signal: this.#ended.signal };
-      const socket = await dialTerminal(this.#opener, options);
+      const dial = (signal: AbortSignal) => this.#opener.openTerminal(requestId, signal);
+      const socket = await withTimeout(dial, limits);
       if (socket !== undefined) await sendLine(socket, line);
       socket?.close();
     } catch (error) {
       this.#log.debug("{error}", { error: describeError(error) });
-    } finally {
-      this.#refused.delete(requestId);
     }
   }
 }

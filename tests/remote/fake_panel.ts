@@ -52,15 +52,18 @@ export class FakeOpener extends WebSocketOpener {
   /** By the request of the terminal. */
   readonly byRequest = new Map<string, TerminalSocket>();
   /** Dials; may be set to give none, to throw or to wait. */
-  dial: () => TerminalSocket | undefined | Promise<TerminalSocket | undefined> = () =>
-    new TerminalSocket();
+  dial: (signal: AbortSignal) => TerminalSocket | undefined | Promise<TerminalSocket | undefined> =
+    () => new TerminalSocket();
 
   constructor() {
     super(access, clientOptions);
   }
 
-  override async openTerminal(requestId: string): Promise<TerminalSocket | undefined> {
-    const socket = await this.dial();
+  override async openTerminal(
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<TerminalSocket | undefined> {
+    const socket = await this.dial(signal);
     if (socket === undefined) return undefined;
     this.sockets.push(socket);
     this.byRequest.set(requestId, socket);
@@ -117,4 +120,9 @@ export class FakePanel implements RemotePanel {
   readonly opener = new FakeOpener();
   readonly transfers = new FakeTransfers();
   readonly limit = new MessageLimit();
+}
+
+/** Dials without an end: it is broken off when the signal aborts. */
+export function dialForever(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { same } from "../cases.ts";
 import { parseTerminalMessage } from "../../lib/remote/pty.ts";
 
-const keys = (text: string) => ({ kind: "keys", text });
+const keys = (text: string) => ({ kind: "keys", keys: new TextEncoder().encode(text) });
 const size = (rows: number, columns: number) => ({ kind: "resize", size: { rows, columns } });
 
 Deno.test("parseTerminalMessage() reads JSON objects, drops unknown ones, and takes all else for keys", () =>

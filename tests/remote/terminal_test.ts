@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
-import { Terminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
+import { Terminal } from "../../lib/remote/terminal.ts";
 import { writeExecutable } from "../executable.ts";
 import { exists } from "../exists.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { ShellHome } from "../shell_home.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { StartedProcesses } from "../started_processes.ts";
+import { FakeOpener } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
 import { restoring } from "../restoring.ts";
@@ -24,67 +26,107 @@ function has(program: string): boolean {
 }
 
 /** A terminal with a plain shell, and a look at what it leaves behind. */
-function openTerminal(
-  { shell = "/bin/sh", isLasting = false, ...options }: Partial<TerminalOptions> & {
-    readonly shell?: string;
-    /** Whether it outlives its connections, and is given others. */
-    readonly isLasting?: boolean;
-  } = {},
-) {
-  const folder = new ShellHome();
-  const { path: home } = folder;
-  const socket = new TerminalSocket();
-  const controller = new AbortController();
-  const sockets = new NextSockets();
-  const terminal = sockets.terminal = new Terminal({
-    programs,
-    account: { name: "somebody", home, shell },
-    env: { PATH },
-    idleMs: 60_000,
-    signal: controller.signal,
-    onDetached: isLasting ? sockets.onDetached : undefined,
-    ...options,
-  });
-  const ended = terminal.run(socket);
-  const told = () => socket.text.slice(-2000);
+class TerminalUnderTest implements AsyncDisposable {
+  readonly #home = new ShellHome();
+  readonly #controller = new AbortController();
+  readonly home = this.#home.path;
+  readonly opener = new FakeOpener();
+  /** The first connection. */
+  readonly socket = new TerminalSocket();
+  /** The log. */
+  readonly lines: string[] = [];
+  readonly terminal: Terminal;
+  /** Why it has ended. */
+  readonly ended: Promise<string | undefined>;
+
+  constructor(
+    { shell = "/bin/sh", env = { PATH }, resumable = false, idleMs = 60 * 60_000 }: {
+      readonly shell?: string;
+      readonly env?: Record<string, string>;
+      readonly resumable?: boolean;
+      readonly idleMs?: number;
+    } = {},
+  ) {
+    this.opener.dial = () => this.opener.sockets.length > 0 ? undefined : this.socket;
+    this.terminal = new Terminal({
+      requestId: "a",
+      programs,
+      environment: { account: { name: "somebody", home: this.home, shell }, env },
+      opener: this.opener,
+      signal: this.#controller.signal,
+      level: "info",
+      ...{ resumable, idleMs },
+    });
+    const run = async (lines: string[]) => {
+      const { push } = lines;
+      lines.push = (line) => (this.lines.push(line), push.call(lines, line));
+      await this.terminal.run();
+    };
+    this.ended = collectedLog(run, { level: "debug" }).then((lines) =>
+      lines.at(-1)?.split(/ ended after \d+\.\d s: /)[1]
+    );
+  }
+
   /** Waits for the shell to ask for a line. */
-  function ready(): Promise<void> {
+  ready(socket = this.socket): Promise<void> {
+    const told = () => socket.text.slice(-2000);
     return eventually(() => ["# ", "$ "].some((prompt) => socket.text.endsWith(prompt)), { told });
   }
-  /** Types a line when the shell asks for one, and waits for what it should show. */
-  async function enter(line: string, shows: string): Promise<void> {
-    await ready();
+
+  /** Types a line, and waits for what it should show. */
+  async say(line: string, shows: string, socket = this.socket): Promise<void> {
     socket.type(`${line}\r`);
-    await eventually(() => socket.text.includes(shows), { told });
+    await eventually(() => socket.text.includes(shows), { told: () => socket.text.slice(-2000) });
   }
+
+  /** The same when the shell asks for a line. */
+  async enter(line: string, shows: string): Promise<void> {
+    await this.ready();
+    await this.say(line, shows);
+  }
+
   /** Types a line that does something once the connection is closed, and makes `done` after it. */
-  async function unseen(line: string): Promise<void> {
-    await ready();
+  async unseen(line: string): Promise<void> {
     const waits = "until [ -e $HOME/go ]; do sleep 0.01; done";
-    socket.type(`${waits}; ${line}; echo > $HOME/done; sleep 1000\r`);
-    await eventually(() => socket.text.includes("sleep 1000"));
-    socket.close();
-    await eventually(() => sockets.asked === 1);
-    await Deno.writeTextFile(`${home}/go`, "");
+    await this.enter(`${waits}; ${line}; echo > $HOME/done; sleep 1000`, "sleep 1000");
+    this.socket.close();
+    await this.detached();
+    await Deno.writeTextFile(`${this.home}/go`, "");
   }
-  return {
-    ...{ home, socket, sockets, controller, ended, ready, enter, unseen },
-    async [Symbol.asyncDispose](): Promise<void> {
-      using _ = folder;
-      controller.abort();
-      await ended;
-      assert(socket.isClosed);
-      assertEquals(started.children(), []);
-    },
-  };
+
+  /** Waits until it has no connection, for the n-th time. */
+  async detached(times = 1): Promise<void> {
+    const count = () => this.lines.filter((line) => line.endsWith("has no connection")).length;
+    await eventually(() => count() === times, { told: () => this.lines.join("\n") });
+  }
+
+  /** The panel asks for it, and takes it by a connection. */
+  async resume(socket = new TerminalSocket()): Promise<TerminalSocket> {
+    this.opener.dial = () => socket;
+    this.terminal.request();
+    await eventually(() => this.opener.sockets.at(-1) === socket);
+    return socket;
+  }
+
+  abort(): void {
+    this.#controller.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    using _ = this.#home;
+    this.abort();
+    await this.ended;
+    assert(this.opener.sockets.every(({ isClosed }) => isClosed));
+    assertEquals(started.children(), []);
+  }
 }
 
 const withScript = onlyIf(!ignore);
 /** Tests in such a terminal. */
-const inSuch = (options: Parameters<typeof openTerminal>[0]) =>
-  testsWith(() => openTerminal(options), { ignore });
+const inSuch = (options: ConstructorParameters<typeof TerminalUnderTest>[0]) =>
+  testsWith(() => new TerminalUnderTest(options), { ignore });
 const inTerminal = inSuch({});
-const inLasting = inSuch({ isLasting: true });
+const inLasting = inSuch({ resumable: true });
 
 /** Tests that need programs beside the one that opens terminals. */
 function needing(...needs: readonly string[]): ReturnType<typeof unless> {
@@ -92,35 +134,40 @@ function needing(...needs: readonly string[]): ReturnType<typeof unless> {
   return unless(missing && `there is no ${missing}`);
 }
 
-inTerminal.test("Terminal.run() gives a login shell in a terminal", async ({ socket, ended, enter }) => {
-  await enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
+/** Lets time pass, which a shell's output needs, until something has happened. */
+async function goesOn<T>(time: FakeTime, happening: Promise<T>): Promise<T> {
+  await time.until(happening, { withinMs: 60_000, stepMs: 1 });
+  return await happening;
+}
+
+inTerminal.test("Terminal.run() gives a login shell in a terminal", async (it) => {
+  const { socket } = it;
+  await it.enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
   assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
   // What is typed is shown.
   assertStringIncludes(socket.text, 'tty; echo "$USER');
-  await enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
-  await enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
+  await it.enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
+  await it.enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
   // So that the erase key takes whole characters.
-  await enter("stty -a", " iutf8");
+  await it.enter("stty -a", " iutf8");
   socket.type("exit\r");
-  assertEquals(await ended, "the shell has ended");
+  assertEquals(await it.ended, "the shell has ended");
 });
 
 inSuch({ env: { PATH, LANG: "C" } }).test(
   "Terminal.run() keeps the language that the agent was given",
-  async ({ enter }) => {
-    await enter('echo "<$LANG>"', "\r\n<C>\r\n");
-  },
+  (it) => it.enter('echo "<$LANG>"', "\r\n<C>\r\n"),
 );
 
 needing("bash").test("Terminal.run() reads the profile, as a login shell does", async () => {
-  await using terminal = openTerminal({ shell: programs.find("bash", PATH) ?? "" });
-  const { enter } = terminal;
-  await enter("shopt login_shell", "login_shell    \ton");
+  await using it = new TerminalUnderTest({ shell: programs.find("bash", PATH) ?? "" });
+  await it.enter("shopt login_shell", "login_shell    \ton");
 });
 
-inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async ({ socket, enter }) => {
-  await enter("stty size", "24 80\r\n");
-  await enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
+inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async (it) => {
+  const { socket } = it;
+  await it.enter("stty size", "24 80\r\n");
+  await it.enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
   for (let cols = 81; cols < 140; cols++) {
     socket.say({ type: "resize", cols, rows: 50 });
   }
@@ -131,11 +178,11 @@ inTerminal.test("Terminal.run() tells the program in the foreground of a new siz
   assert(socket.text.split("size: ").length < 10, socket.text);
 });
 
-inTerminal.test("Terminal.run() leaves characters whole that come in two frames", async ({ socket, ready }) => {
-  await ready();
+inTerminal.test("Terminal.run() leaves characters whole that come in two frames", async (it) => {
+  await it.ready();
   const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
-  for (const byte of bytes) socket.say(Uint8Array.of(byte));
-  await eventually(() => socket.text.includes("\r\n<grüße€𝄞>"), { told: () => socket.text });
+  for (const byte of bytes) it.socket.say(Uint8Array.of(byte));
+  await eventually(() => it.socket.text.includes("\r\n<grüße€𝄞>"), { told: () => it.socket.text });
 });
 
 /** Ends the marked processes that live on, as they should, and gives what they have after `sleep`. */
@@ -148,16 +195,16 @@ function endMarked(mark: string): string[] {
 for (
   const [how, end] of [
     ["the connection ends", (it) => it.socket.end("the network is gone")],
-    ["the agent ends", (it) => it.controller.abort()],
+    ["the agent ends", (it) => it.abort()],
     ["the user closes it", (it) => it.socket.say({ type: "close" })],
     ["its shell exits", (it) => it.socket.type("\x03exit\r")],
-  ] as [string, (it: ReturnType<typeof openTerminal>) => void][]
+  ] as [string, (it: TerminalUnderTest) => void][]
 ) {
   needing("bash", "setsid").test(
     `Terminal.run() hangs up as a kernel does when ${how}`,
     async () => {
       const mark = newMark();
-      await using it = openTerminal({ shell: programs.find("bash", PATH) ?? "" });
+      await using it = new TerminalUnderTest({ shell: programs.find("bash", PATH) ?? "" });
       await it.ready();
       it.socket.type(`nohup sleep ${mark} 1s >/dev/null 2>&1 &\r(setsid sleep ${mark} 2s &)\r`);
       it.socket.type(`sleep ${mark} 3s & disown\rsleep ${mark} 4s &\rsleep ${mark} 5s\r`);
@@ -174,13 +221,13 @@ for (
 
 withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", async () => {
   using time = new FakeTime();
-  await using terminal = openTerminal();
-  const { home, socket, controller, ended } = terminal;
-  const lock = `${home}/lock`;
+  await using it = new TerminalUnderTest();
+  const lock = `${it.home}/lock`;
   const tidies = `trap 'sleep 0.2; rm ${lock}; exit' HUP`;
-  socket.type(`sh -c "${tidies}; echo > ${lock}; while :; do sleep 0.05; done"\r`);
-  await time.until(eventually(() => exists(lock)), { withinMs: 60_000, stepMs: 1 });
-  controller.abort();
+  await goesOn(time, it.ready());
+  it.socket.type(`sh -c "${tidies}; echo > ${lock}; while :; do sleep 0.05; done"\r`);
+  await goesOn(time, eventually(() => exists(lock)));
+  it.abort();
   const abortedAtMs = performance.now();
   for (let turns = 0; exists(lock); turns++) {
     assert(turns < 60_000, "the lock is left behind");
@@ -189,11 +236,12 @@ withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes 
     await time.run(turns % 50 === 0 ? 1 : 0);
   }
   assert(performance.now() - abortedAtMs < 200);
-  await time.until(ended, { withinMs: 1000, stepMs: 1 });
+  await time.until(it.ended, { withinMs: 1000, stepMs: 1 });
 });
 
-inTerminal.test("Terminal.run() stops reading when the connection does not take it", async ({ socket, enter }) => {
-  await enter("echo go", "\r\ngo");
+inTerminal.test("Terminal.run() stops reading when the connection does not take it", async (it) => {
+  const { socket } = it;
+  await it.enter("echo go", "\r\ngo");
   socket.stuck = true;
   const mark = newMark();
   socket.type(`yes ${mark}\r`);
@@ -213,26 +261,28 @@ inTerminal.test("Terminal.run() stops reading when the connection does not take 
   socket.release();
   await eventually(() => socket.text.includes(`${mark}\r\n${mark}\r\n`));
   assertEquals(socket.mostAtATime, 1);
-  for (const frame of socket.frames) assert(frame.length <= 32 * 1024);
+  for (const frame of socket.frames) assert(frame.length <= 64 * 1024);
 });
 
-inTerminal.test("Terminal.run() lets other work go on while a program never stops talking", async ({ socket, enter }) => {
+inTerminal.test("Terminal.run() lets other work go on while a program never stops talking", async (it) => {
+  const { socket } = it;
   let ticks = 0;
   const timer = setInterval(() => ticks++, 5);
+  await it.ready();
   socket.type("yes\r");
   await eventually(() => socket.text.length > 500_000);
   await eventually(() => ticks > 20);
   clearInterval(timer);
   // Ctrl-C gets through.
   socket.type("\x03");
-  await enter('echo "still "here', "still here");
+  await it.enter('echo "still "here', "still here");
 });
 
 withScript.test("Terminal.run() ends when neither keys nor output came for so long, unless that is 0", async () => {
   using time = new FakeTime();
-  for (const idleMs of [3_600_000, 0]) {
-    await using it = openTerminal({ idleMs });
-    await time.until(it.ready(), { withinMs: 60_000, stepMs: 1 });
+  for (const idleMs of [600_000, 0]) {
+    await using it = new TerminalUnderTest({ idleMs });
+    await goesOn(time, it.ready());
     let isOver = false;
     it.ended.then(() => isOver = true);
     const go = (n: number) => `${it.home}/go${n}`;
@@ -240,80 +290,37 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
       `for n in 1 2; do until [ -e $HOME/go$n ]; do sleep 0.01; done; echo o$n; done\r`,
     );
     for (const n of [1, 2]) {
-      await time.pass(3_000_000, { stepMs: 1_000_000 });
+      await time.pass(500_000, { stepMs: 10_000 });
       await Deno.writeTextFile(go(n), "");
       await eventually(() => it.socket.text.includes(`\no${n}`));
     }
+    await time.pass(580_000, { stepMs: 10_000 });
+    assertEquals(isOver, false);
     // Nobody reads, and so nobody is waited for.
     it.socket.stuck = true;
-    await time.pass(3_500_000, { stepMs: 500_000 });
-    assertEquals(isOver, false);
-    await time.pass(200_000, { stepMs: 1_000 });
+    await time.pass(30_000, { stepMs: 1_000 });
     assertEquals(isOver, idleMs > 0);
-    if (idleMs > 0) assertEquals(await it.ended, "no keys and no output for 60 minutes");
+    if (idleMs > 0) assertEquals(await it.ended, "no keys and no output for 10 min");
   }
 });
 
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
-  await using terminal = openTerminal({ env: { PATH: "/nowhere" } });
-  const { socket, ended } = terminal;
-  assertMatch(await ended, /there is no "script" command/);
-  assertMatch(socket.text, /^Cannot open a terminal: there is no "script" command; install/);
+  await using it = new TerminalUnderTest({ env: { PATH: "/nowhere" } });
+  const words = /^Cannot open a terminal: there is no "script" command; install/;
+  assertMatch(await it.ended ?? "", words);
+  assertMatch(it.socket.text, words);
 });
 
-/** Gives a terminal one connection after another. */
-class NextSockets {
-  terminal: Terminal | undefined;
-  /** How often the terminal had no connection. */
-  asked = 0;
-
-  readonly onDetached = (): void => void this.asked++;
-
-  /** Lets it go on with a connection. */
-  give(socket: TerminalSocket): void {
-    this.terminal?.attach(socket);
-  }
-}
-
-inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async ({ home, sockets, unseen }) => {
-  await unseen("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st");
-  await eventually(() => exists(`${home}/done`));
-  const second = new TerminalSocket();
-  sockets.give(second);
-  await eventually(() => second.text.includes("last"));
-  assertEquals(second.frames[0]?.length, 64 * 1024);
-  // Beside it only what lay in the pipes.
-  assert(second.text.length < 300_000, `${second.text.length}`);
-  assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
+inFolder.test("Terminal.run() tells what the system says when it gives no terminal", async ({ path: folder }) => {
+  writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
+  await using it = new TerminalUnderTest({ env: { PATH: `${folder}:${PATH}` } });
+  assertEquals(await it.ended, "it could not be opened: script: no more terminals");
+  assertEquals(it.socket.text, "Cannot open a terminal: script: no more terminals\r\n");
 });
 
-withScript.test("Terminal.run() repeats what went by a first connection that was lost before a pong, and not after 5 s without", async () => {
-  for (const [livedMs, isRepeated] of [[4_000, true], [6_000, false]] as const) {
-    using time = new FakeTime();
-    await using it = openTerminal({ isLasting: true });
-    const goesOn = (happens: () => boolean) =>
-      time.until(eventually(happens), { withinMs: 60_000, stepMs: 1 });
-    await time.until(it.ready(), { withinMs: 60_000, stepMs: 1 });
-    it.socket.type("echo fi''rst\r");
-    await goesOn(() => it.socket.text.includes("first"));
-    await time.pass(livedMs - performance.now(), { stepMs: 100 });
-    it.socket.end("it was reset");
-    await goesOn(() => it.sockets.asked === 1);
-    const next = new TerminalSocket();
-    it.sockets.give(next);
-    next.type("echo se''cond\r");
-    await goesOn(() => next.text.includes("second"));
-    assertEquals(next.text.includes("first"), isRepeated);
-  }
-});
-
-inLasting.test("Terminal.run() ends when the shell ends without a connection", async ({ ended, unseen }) => {
-  await unseen("exit");
-  assertEquals(await ended, "the shell has ended");
-});
-
-inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the terminal", async ({ socket, ready }) => {
-  await ready();
+inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the terminal", async (it) => {
+  const { socket } = it;
+  await it.ready();
   const [script] = started.children();
   assert(script !== undefined);
   Deno.kill(script.pid, "SIGSTOP");
@@ -333,32 +340,158 @@ inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the 
   assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
 });
 
-inFolder.test("Terminal.run() tells what the system says when it gives no terminal", async ({ path: folder }) => {
-  writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
-  await using terminal = openTerminal({ env: { PATH: `${folder}:${PATH}` } });
-  const { socket, ended } = terminal;
-  assertEquals(await ended, "it could not be opened: script: no more terminals");
-  assertEquals(socket.text, "Cannot open a terminal: script: no more terminals\r\n");
-});
-
-inLasting.test("Terminal.run() does not slow a program whose output nobody sees", async ({ home, unseen }) => {
-  using _ = restoring(globalThis, "setTimeout");
-  const { setTimeout } = globalThis;
-  const delays = new Set<unknown>();
-  globalThis.setTimeout = ((act: () => void, ms: number) => {
-    delays.add(ms);
-    return setTimeout(act, ms);
-  }) as typeof setTimeout;
-  await unseen("yes | head -c 15000000");
-  await eventually(() => exists(`${home}/done`));
-  assertEquals([...delays], [0], "no pause is made");
-});
-
-inTerminal.test("Terminal.run() says what it left out of a paste that is too long", async ({ socket, ready }) => {
-  await ready();
+inTerminal.test("Terminal.run() says what it left out of a paste that is too long", async ({ socket }) => {
+  await eventually(() => socket.onSkipped !== undefined);
   const none = new Uint8Array(0);
   socket.onSkipped?.({ head: none, tail: none, lengthBytes: 9_000_000 });
   await eventually(() =>
     socket.text.includes("[9000000 bytes of input were left out: at most 8 MiB")
   );
 });
+
+inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async (it) => {
+  await it.unseen("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st");
+  await eventually(() => exists(`${it.home}/done`));
+  const second = await it.resume();
+  await eventually(() => second.text.includes("last"));
+  assertEquals(second.frames[0]?.length, 64 * 1024);
+  // Beside it only what lay in the pipes.
+  assert(second.text.length < 300_000, `${second.text.length}`);
+  assertMatch(second.text, /^x{60000,}\r\nlast\r\n/);
+});
+
+inLasting.test("Terminal.run() repeats what the panel has not confirmed, and nothing else", async (it) => {
+  const { socket } = it;
+  await it.enter("echo fi''rst", "first");
+  socket.answersPings = false;
+  await it.enter("echo se''cond", "second");
+  const next = await it.resume();
+  await it.say("echo th''ird", "third", next);
+  const shown = ["first", "second", "third"].filter((word) => next.text.includes(word));
+  assertEquals(shown, ["second", "third"]);
+});
+
+inLasting.test("Terminal.run() ends when the shell ends without a connection", async (it) => {
+  await it.unseen("exit");
+  assertEquals(await it.ended, "the shell has ended");
+});
+
+inLasting.test("Terminal.run() does not slow a program whose output nobody sees", async (it) => {
+  using _ = restoring(globalThis, "setTimeout");
+  const { setTimeout } = globalThis;
+  await it.unseen("until [ -e $HOME/on ]; do sleep 0.01; done; yes | head -c 15000000");
+  const delays = new Set<unknown>();
+  globalThis.setTimeout = ((act: () => void, ms: number) => {
+    delays.add(ms);
+    return setTimeout(act, ms);
+  }) as typeof setTimeout;
+  await Deno.writeTextFile(`${it.home}/on`, "");
+  await eventually(() => exists(`${it.home}/done`));
+  assertEquals([...delays], [0], "no pause is made");
+});
+
+/** Tests of a terminal that has a shell and a connection, in a time that passes as they say. */
+function inTime(
+  name: string,
+  test: (it: TerminalUnderTest, time: FakeTime) => Promise<void>,
+): void {
+  withScript.test(name, async () => {
+    using time = new FakeTime();
+    await using it = new TerminalUnderTest({ resumable: true });
+    await goesOn(time, it.ready());
+    await test(it, time);
+  });
+}
+
+inTime(
+  "Terminal.request() takes keys that were typed before the connection was replaced",
+  async (it, time) => {
+    const next = await goesOn(time, it.resume());
+    it.socket.type("echo la''te\r");
+    await goesOn(time, eventually(() => next.text.includes("\nlate\r\n")));
+    await time.pass(9_000, { stepMs: 1_000 });
+    assertEquals(it.socket.isClosed, false);
+    await time.pass(1_000);
+    assertEquals([it.socket.isClosed, next.isClosed], [true, false]);
+    const [one, two] = [await goesOn(time, it.resume()), await goesOn(time, it.resume())];
+    assertEquals([next.isClosed, one.isClosed, two.isClosed], [true, false, false]);
+  },
+);
+
+inTime(
+  "Terminal.request() dials once while it dials, again when that was in vain, and anew when it hangs",
+  async (it, time) => {
+    const dials: PromiseWithResolvers<TerminalSocket | undefined>[] = [];
+    it.opener.dial = () => {
+      const dial = Promise.withResolvers<TerminalSocket | undefined>();
+      dials.push(dial);
+      return dial.promise;
+    };
+    const asks = async (count: number) => {
+      for (let times = 0; times < 5; times++) it.terminal.request();
+      await time.run(0);
+      assertEquals(dials.length, count);
+    };
+    await asks(1);
+    dials[0]?.resolve(undefined);
+    await time.run(0);
+    assertEquals(dials.length, 2, "the panel had no user yet, and has one now");
+    await time.pass(1_000);
+    await asks(3);
+    const [late, next] = [new TerminalSocket(), new TerminalSocket()];
+    dials[2]?.resolve(next);
+    dials[1]?.resolve(late);
+    await goesOn(time, it.say("echo he''re", "here", next));
+    assertEquals([dials.length, late.isClosed], [3, true]);
+  },
+);
+
+inTime(
+  "Terminal.run() dials again and again when its connection was lost, until the panel has no user for it",
+  async (it, time) => {
+    let dialled = 0;
+    it.opener.dial = () => {
+      dialled++;
+      if (dialled < 3) throw new Error("unreachable");
+      return undefined;
+    };
+    it.socket.wasLost = true;
+    it.socket.end("the connection was lost");
+    await time.until(eventually(() => dialled === 3), { withinMs: 60_000, stepMs: 100 });
+    await time.pass(60_000, { stepMs: 1_000 });
+    assertEquals(dialled, 3, it.lines.join("\n"));
+    await goesOn(time, it.say("echo aga''in", "again", await goesOn(time, it.resume())));
+  },
+);
+
+inTime(
+  "Terminal.run() gives up a connection on which nothing comes, and no idle one",
+  async (it, time) => {
+    await time.pass(10 * 60_000, { stepMs: 5_000 });
+    assertEquals(it.opener.sockets.length, 1, "one that answers is kept");
+    it.socket.isSilent = true;
+    it.opener.dial = () => new TerminalSocket();
+    await time.pass(30_000, { stepMs: 5_000 });
+    assertEquals(it.opener.sockets.length, 1, "it may be slow");
+    await time.pass(30_000, { stepMs: 5_000 });
+    assertEquals(it.opener.sockets.length, 2);
+  },
+);
+
+inTime(
+  "Terminal.run() ends a shell that was without a connection for five minutes",
+  async (it, time) => {
+    it.socket.close();
+    await it.detached();
+    const again = await goesOn(time, it.resume());
+    let isOver = false;
+    it.ended.then(() => isOver = true);
+    await time.pass(6 * 60_000, { stepMs: 10_000 });
+    assert(!isOver, "it has a connection");
+    again.close();
+    await it.detached(2);
+    await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
+    assert(!isOver, "it lives for so long");
+    await time.until(it.ended, { withinMs: 1_000, stepMs: 1 });
+  },
+);

@@ -1,0 +1,44 @@
+/**
+ * Output of a terminal that may have to be sent again: what the panel has not confirmed, up to a limit.
+ *
+ * Its places are counted in bytes from the start of the terminal.
+ */
+export class UnconfirmedOutput {
+  readonly #limitBytes: number;
+  #bytes = new Uint8Array(0);
+  #end = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** The end of all output so far. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** The start of what is kept. */
+  get start(): number {
+    return this.#end - this.#bytes.length;
+  }
+
+  /** Adds bytes, which are copied; the oldest ones are forgotten for them. */
+  add(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#bytes.length + bytes.length);
+    joined.set(this.#bytes);
+    joined.set(bytes, this.#bytes.length);
+    this.#bytes = joined.subarray(-this.#limitBytes);
+    this.#end += bytes.length;
+  }
+
+  /** Gives what is kept from a place on: views that stay as they are. */
+  from(place: number): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(Math.max(0, place - this.start));
+  }
+
+  /** Forgets what lies before a place that a panel names; a place out of the way changes nothing. */
+  confirm(place: number): void {
+    // A copy: a view of a few bytes would keep all of them.
+    if (place > this.start && place <= this.#end) this.#bytes = this.from(place).slice();
+  }
+}
