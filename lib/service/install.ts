@@ -4,7 +4,8 @@ import { readHealth } from "../state/health_reader.ts";
 import { panelNames } from "../config/panels.ts";
 import { describeError } from "../log/log.ts";
 import { PROGRAM, VERSION } from "../version.ts";
-import { type InstallPlan, planInstall, printSummary } from "./install_plan.ts";
+import { isLingering } from "./install_context.ts";
+import { hasRemoteControl, type InstallPlan, planInstall, updatesText } from "./install_plan.ts";
 import { panelLines } from "./panel_choice.ts";
 import { applySteps, describeStep, type Step } from "./install_step.ts";
 import {
@@ -18,7 +19,7 @@ import {
   waitForReports,
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
-import { environmentWord } from "./service_files.ts";
+import { environmentWord, updateServiceName } from "./service_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 
@@ -111,6 +112,38 @@ export async function install(
   if (trial !== undefined) await discardFiles(trial.saved);
   if (mayReturn) printSummary(plan);
   return refusal;
+}
+
+/** Prints what was installed, where, and what the user should know about it. */
+function printSummary(
+  { config, system, manager, service, record, installed }: InstallPlan,
+): void {
+  const { name, scope, program, user } = service;
+  const [link] = record.links;
+  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
+  const command = link !== undefined && scope === "system" ? name : program;
+  const { manager: kind, enabledLinger } = record;
+  const shown = scope === "user"
+    ? `${name} (${kind}), of this user`
+    : `${name} (${kind}), as user ${user}`;
+  const lines = [
+    `Installed ${PROGRAM} ${VERSION}:`,
+    `  Program        ${program}`,
+    `  Configuration  ${service.config}`,
+    ...panelLines(config, installed),
+    `  Service        ${shown}`,
+    `  Updates        ${updatesText(config) ?? `every 6 h, by ${updateServiceName(name)}`}`,
+    `  Log            ${manager.logHint}`,
+    `  Uninstall      ${command} uninstall${ofService}`,
+    link !== undefined && scope === "user" && `  Command        ${link}`,
+    enabledLinger !== "" && !isLingering(enabledLinger, system) &&
+    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${enabledLinger}`,
+    service.sandbox === "no mounts" &&
+    "  Sandbox: partial; this machine allows no mount namespaces for services",
+    hasRemoteControl(config) && scope === "system" && user !== "root" &&
+    "  Remote control runs as that user, not as root; see --as-root",
+  ];
+  for (const line of lines) if (line !== false) system.printLine(line);
 }
 
 const LIMIT = `${REPORT_TIMEOUT_MS / 1000} s`;

@@ -123,9 +123,6 @@ export interface ServiceUser {
   readonly createCommands: readonly ToolCommand[];
 }
 
-/** Accepted by all tools that create users. */
-const NAME_RULE = /^[a-z_][a-z0-9_-]{0,30}$/;
-
 /**
  * Chooses the user of a service, and how to create it.
  *
@@ -142,12 +139,6 @@ export async function serviceUser(
   if (asRoot) return { name: "root", createCommands: [] };
   if (system.os === "darwin") {
     return { name: sudoUserName(system.sudoUser), createCommands: [] };
-  }
-  if (!NAME_RULE.test(service)) {
-    throw new UsageError(
-      `Cannot create a user named ${service}, like the service: use at most 31 lower-case letters, ` +
-        "digits, _ and -, or --as-root",
-    );
   }
   const { code, output } = await system.tools.run(
     { tool: "id", args: ["-gn", service] },

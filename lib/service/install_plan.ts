@@ -14,7 +14,6 @@ import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import {
   detectSandbox,
   findLingerUser,
-  isLingering,
   requireNoSystemInstall,
   requireRootsFolder,
   type ServiceUser,
@@ -25,18 +24,8 @@ import { formatInstallRecord, type InstallRecord, readInstallRecord } from "./in
 import { type FileStep, removeStep, type Step } from "./install_step.ts";
 import { readableBy } from "./launchd.ts";
 import { detectManager, requireManager, serviceManager } from "./managers.ts";
-import {
-  choosePanels,
-  panelLines,
-  type PanelOptions,
-  readInstalledPanels,
-} from "./panel_choice.ts";
-import {
-  environmentText,
-  hasUpdateService,
-  readSavedProxies,
-  updateServiceName,
-} from "./service_files.ts";
+import { choosePanels, type PanelOptions, readInstalledPanels } from "./panel_choice.ts";
+import { environmentText, hasUpdateService, readSavedProxies } from "./service_files.ts";
 import {
   type ManagerKind,
   optional,
@@ -239,7 +228,7 @@ function withSavedProxies({ proxies, unset }: Config, path: string | undefined):
 }
 
 /** Why there are no automatic updates; `undefined` when there are. */
-function updatesText(config: Config): string | undefined {
+export function updatesText(config: Config): string | undefined {
   return config.pin
     ? `off: pinned to version ${VERSION}`
     : !config.autoUpdate
@@ -341,36 +330,4 @@ export function lingerCommands(
 ): ToolCommand[] {
   if (!user) return [];
   return [optional({ tool: "loginctl", args: ["--no-ask-password", verb, user] })];
-}
-
-/** Prints what was installed, where, and what the user should know about it. */
-export function printSummary(
-  { config, system, manager, service, record, installed }: InstallPlan,
-): void {
-  const { name, scope, program, user } = service;
-  const [link] = record.links;
-  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
-  const command = link !== undefined && scope === "system" ? name : program;
-  const { manager: kind, enabledLinger } = record;
-  const shown = scope === "user"
-    ? `${name} (${kind}), of this user`
-    : `${name} (${kind}), as user ${user}`;
-  const lines = [
-    `Installed ${PROGRAM} ${VERSION}:`,
-    `  Program        ${program}`,
-    `  Configuration  ${service.config}`,
-    ...panelLines(config, installed),
-    `  Service        ${shown}`,
-    `  Updates        ${updatesText(config) ?? `every 6 h, by ${updateServiceName(name)}`}`,
-    `  Log            ${manager.logHint}`,
-    `  Uninstall      ${command} uninstall${ofService}`,
-    link !== undefined && scope === "user" && `  Command        ${link}`,
-    enabledLinger !== "" && !isLingering(enabledLinger, system) &&
-    `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${enabledLinger}`,
-    service.sandbox === "no mounts" &&
-    "  Sandbox: partial; this machine allows no mount namespaces for services",
-    hasRemoteControl(config) && scope === "system" && user !== "root" &&
-    "  Remote control runs as that user, not as root; see --as-root",
-  ];
-  for (const line of lines) if (line !== false) system.printLine(line);
 }

@@ -11,15 +11,10 @@ import {
 import { systemdManager } from "./systemd.ts";
 import { pathExists, type TargetSystem } from "./target_system.ts";
 
-const CONSTRUCTORS: Readonly<Record<ManagerKind, (service: ManagedService) => ServiceManager>> = {
-  systemd: systemdManager,
-  openrc: openrcManager,
-  launchd: launchdManager,
-};
-
 /** The service manager of a kind, for one service. */
 export function serviceManager(kind: ManagerKind, service: ManagedService): ServiceManager {
-  return CONSTRUCTORS[kind](service);
+  const managers = { systemd: systemdManager, openrc: openrcManager, launchd: launchdManager };
+  return managers[kind](service);
 }
 
 /** The service manager of an installation, by its record. */

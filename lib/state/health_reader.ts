@@ -151,19 +151,16 @@ const DESCRIPTORS = Deno.build.os === "linux" ? "/proc/self/fd" : "/dev/fd";
 
 /** `undefined` when an agent has stopped properly, or none has written it. */
 function parseHealth(value: unknown): Omit<Health, "isRunning"> | undefined {
-  const fields = jsonFields(value);
-  const { pid, intervalMs, version, seal = "", ...rest } = read<Omit<Health, "isRunning">>(
-    fields,
-    AGENT_FIELDS,
-  );
-  const isWhole = fields.isStopped !== true &&
-    (fields.seal === undefined || textOf(fields.seal) !== undefined);
-  if (!isWhole || pid === undefined || intervalMs === undefined || version === undefined) {
-    return undefined;
-  }
-  const { acceptedAtMs, startedAtMs, panels = [], problems = [], ...more } = rest;
-  return { pid, intervalMs, version, seal, acceptedAtMs, startedAtMs, panels, problems, ...more };
+  if (jsonFields(value).isStopped === true) return undefined;
+  const found = whole(value, AGENT_FIELDS, ["pid", "intervalMs", "version"]);
+  return found && { ...NOTHING, ...found };
 }
+
+/** What an agent does not say, as a reader sees it. */
+const NOTHING = {
+  ...{ seal: "", panels: [], problems: [] },
+  ...{ acceptedAtMs: undefined, startedAtMs: undefined },
+};
 
 /** Reads each field of an object; absent are those that are not what they should be. */
 type Fields<T> = { readonly [K in keyof T]-?: (value: unknown) => T[K] | undefined };

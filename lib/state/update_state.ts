@@ -1,4 +1,4 @@
-import { jsonFields, type JsonObject, parseJson } from "../parse/json.ts";
+import { jsonFields, parseJson } from "../parse/json.ts";
 
 /** A new version on trial, until it is accepted or rolled back. */
 export interface Trial {
@@ -51,36 +51,26 @@ export function formatUpdateState({ trial, failed }: UpdateState): string {
  */
 export function parseUpdateState(text: string): UpdateState {
   const { version, trial, failed } = jsonFields(parseJson(text));
-  if (version !== VERSION) throw unreadable("version");
-  if (!Array.isArray(failed) || failed.length > MAX_FAILED) throw unreadable("failed");
-  return {
-    ...(trial !== undefined && { trial: parseTrial(jsonFields(trial)) }),
-    failed: failed.map((it) => parseRejection(jsonFields(it))),
-  };
+  const isWhole = version === VERSION && (trial === undefined || isTrial(trial)) &&
+    Array.isArray(failed) && failed.length <= MAX_FAILED && failed.every(isRejection);
+  if (!isWhole) throw new SyntaxError("Cannot parse the state of updates");
+  return { ...(trial !== undefined && { trial }), failed };
 }
 
-function parseRejection({ version, atMs }: JsonObject): Rejection {
-  if (typeof atMs !== "number") throw unreadable("atMs");
-  return { version: words(version, "failed"), atMs };
+function isRejection(value: unknown): value is Rejection {
+  const { version, atMs } = jsonFields(value);
+  return isName(version) && typeof atMs === "number";
 }
 
-function parseTrial(trial: JsonObject): Trial {
-  const { resumes, isReturning } = trial;
-  if (typeof resumes !== "number" || resumes < 0) throw unreadable("resumes");
-  if (typeof isReturning !== "boolean") throw unreadable("isReturning");
-  const sha256 = words(trial.sha256, "sha256");
-  if (!/^[0-9a-f]{64}$/.test(sha256)) throw unreadable("sha256");
-  const from = words(trial.from, "from");
-  return { from, to: words(trial.to, "to"), sha256, resumes, isReturning };
+function isTrial(value: unknown): value is Trial {
+  const { from, to, sha256, resumes, isReturning } = jsonFields(value);
+  return isName(from) && isName(to) && typeof sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(sha256) && typeof resumes === "number" && resumes >= 0 &&
+    typeof isReturning === "boolean";
 }
 
-function words(value: unknown, name: string): string {
-  if (typeof value !== "string" || value === "" || value.length > 100) throw unreadable(name);
-  return value;
-}
-
-function unreadable(what: string): SyntaxError {
-  return new SyntaxError(`Cannot parse the state of updates: ${what}`);
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && value.length <= 100;
 }
 
 /** The name of the state in that folder. */

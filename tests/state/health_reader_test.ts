@@ -190,7 +190,7 @@ inClosedFolder.test("readHealth() takes what each part of a record is, and nothi
     assertEquals(read({ panels: [lost, panel] })?.panels.length, 1);
   }
   const wrong = [
-    ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }, { seal: 1 }],
+    ...[{ isStopped: true }, { pid: "1" }, { version: 1 }, { intervalMs: "1" }],
     ...[{ pid: undefined }, { seal: "x".repeat(16 * 1024) }],
   ];
   for (const changes of wrong) assertEquals(read(changes), undefined, JSON.stringify(changes));
