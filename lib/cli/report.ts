@@ -14,7 +14,6 @@ import { logToStandardError, logUnhandledErrors, printError } from "./output.ts"
 /** Reports as the given node, or as the one that this machine registers as. */
 export async function runReport(config: Config, context: CommandContext): Promise<number> {
   const { signal, secrets } = context;
-  requireCredentials(config, { verb: "report" });
   if (config.isConfigInstalled) await requireStopped(runtimeFolders(config));
   const contexts = config.furtherPanels.length === 0
     ? undefined
@@ -22,6 +21,8 @@ export async function runReport(config: Config, context: CommandContext): Promis
     : new (await import("node:async_hooks")).AsyncLocalStorage<Record<string, unknown>>();
   const write = config.logLanguage === "en" ? printError : context.printError;
   logToStandardError(config, secrets, { contexts, write });
+  // Behind the notices, of which one may be of a misspelt variable.
+  requireCredentials(config, { verb: "report" });
   logUnhandledErrors();
   if (config.configPath !== undefined) {
     getLogger("agent").info("Configuration: {path}", { path: config.configPath });

@@ -88,8 +88,6 @@ export interface Config extends OptionValues, PanelSettings, StatePaths, Runtime
   readonly origins: OptionTexts;
   /** A mistake in the installed configuration, whose options are left out; absent in most commands. */
   readonly mistake?: string;
-  /** Variables of options that are misspelt, one line each; they are among the notices. */
-  readonly unknownVariables: readonly string[];
   /** Advice about the configuration, one line each. */
   readonly notices: readonly string[];
   /** Every text that must never be logged. */
@@ -187,7 +185,6 @@ function resolveLayers(input: ConfigInput): Config {
     ["CF-Access-Client-Secret", values.cfAccessClientSecret],
   ]);
   const proxies = reads(command, "proxies") ? proxiesFromEnvironment(env) : {};
-  const unknown = unknownVariables(env);
   const set = [...found].flatMap(([{ key, tags }, { text, origin }]) =>
     key === undefined ? [] : [{ key, text, origin, tags }]
   );
@@ -221,7 +218,6 @@ function resolveLayers(input: ConfigInput): Config {
       set.filter(({ tags }) => !tags?.includes("location")).map(({ key, text }) => [key, text]),
     ),
     origins: new Map(set.map(({ key, origin }) => [key, origin])),
-    unknownVariables: unknown,
     notices: [
       ...notices,
       ...configNotices(options, {
@@ -229,7 +225,7 @@ function resolveLayers(input: ConfigInput): Config {
         token: foundToken,
         secretConfig: hasSecret(texts) ? path : undefined,
       }),
-      ...unknown,
+      ...unknownVariables(env),
     ],
     secrets: secretsOf({
       tokens: [

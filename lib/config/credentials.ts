@@ -100,8 +100,6 @@ export interface Credentials {
   readonly token: string;
   /** With a key, a node registers itself and gets a token. */
   readonly autoDiscoveryKey: string;
-  /** Variables that may have been meant for one of them. */
-  readonly unknownVariables?: readonly string[];
 }
 
 /**
@@ -110,7 +108,7 @@ export interface Credentials {
  * @throws {UsageError} When one is missing.
  */
 export function requireCredentials(
-  { endpoint, token, autoDiscoveryKey, unknownVariables = [] }: Credentials,
+  { endpoint, token, autoDiscoveryKey }: Credentials,
   { verb }: { verb: "report" | "install" },
 ): void {
   if (endpoint !== "" && (token !== "" || autoDiscoveryKey !== "")) return;
@@ -118,6 +116,5 @@ export function requireCredentials(
     ? "--endpoint URL"
     : "--token TOKEN, --token-file FILE or --auto-discovery KEY";
   const help = verb === "report" ? 'see --help, or try it with "demo"' : "see --help";
-  const hint = unknownVariables.length > 0 ? unknownVariables.join("; ") : help;
-  throw new UsageError(`Cannot ${verb} without ${missing}; ${hint}`);
+  throw new UsageError(`Cannot ${verb} without ${missing}; ${help}`);
 }

@@ -5,7 +5,6 @@
  */
 
 import { redactUrl } from "../log/redact.ts";
-import { attempt } from "../attempt.ts";
 import { type Command, commandsThatTake, type OptionSet } from "./commands.ts";
 import { parseGlob } from "../parse/glob.ts";
 import { expected, isLikeToken } from "./parsers.ts";
@@ -298,16 +297,9 @@ export function parseOption<T>(option: Option<T>, { text, origin }: FoundOption)
     return option.parse(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const part = refusedPart(option, text);
-    const use = option.secret || (option.tags?.includes("panel") && isLikeToken(part))
+    const use = option.secret || (option.tags?.includes("panel") && isLikeToken(text))
       ? `Cannot use the value of ${origin}`
-      : `Cannot use ${JSON.stringify(redactUrl(part))} for ${origin}`;
+      : `Cannot use ${JSON.stringify(redactUrl(text))} for ${origin}`;
     throw new UsageError(`${use}: expected ${error.message}`, { cause: error });
   }
-}
-
-/** The one of several given values that is refused; the text of an option that is given once. */
-function refusedPart({ repeats, separator = "", parse }: Option<unknown>, text: string): string {
-  const isRefused = (part: string) => attempt(() => [parse(part)]) === undefined;
-  return (repeats ? text.split(separator).find(isRefused) : undefined) ?? text;
 }

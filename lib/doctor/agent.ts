@@ -7,10 +7,8 @@
 import { attempt } from "../attempt.ts";
 import type { Config } from "../config/config.ts";
 import { panelNames } from "../config/panels.ts";
-import { parseProbe } from "../parse/probe_target.ts";
 import { duration } from "../parse/quantity.ts";
 import { variableValue } from "./loaded_unit.ts";
-import type { LostTarget } from "../state/health_file.ts";
 import { type Health, reportingPanels } from "../state/health_reader.ts";
 import {
   closesSoon,
@@ -20,16 +18,7 @@ import {
   shortLived,
   withLostTargets,
 } from "./agent_problems.ts";
-import {
-  type Check,
-  failed,
-  type Finding,
-  finding,
-  type Line,
-  ok,
-  skipped,
-  warning,
-} from "./check.ts";
+import { type Check, failed, type Finding, finding, ok, skipped, warning } from "./check.ts";
 import { candidates, type FoundService } from "./found_service.ts";
 import { given, reinstall } from "./options.ts";
 import { paused } from "./service_state.ts";
@@ -195,9 +184,6 @@ export function judgeConnections(health: Health | undefined): Finding {
   return failed(text, action, ...more);
 }
 
-/** Targets that are lost always, and whose commands are given. */
-const MAX_LOOKS = 3;
-
 /** Judges the results of the last minute's probes. */
 export function judgeProbes(config: Config, health: Health | undefined): Finding {
   const panels = health?.panels ?? [];
@@ -211,26 +197,12 @@ export function judgeProbes(config: Config, health: Health | undefined): Finding
   if (seen !== undefined && targets.every(({ kind }) => kind === "icmp")) {
     return warning(`${text}: ${seen}`);
   }
-  const looks = targets.slice(0, MAX_LOOKS).map(lookAt).join("; ");
-  const of = { config, settings: [] };
-  const isRefused: Line = targets.some(({ target }) => target.endsWith(":25"))
-    ? "see whether this machine's provider lets port 25 out, which most refuse"
-    : `see in its log why each is lost: ${
-      given(of, "--log-level debug")
-    }; private addresses need --allow-local-probes`;
   return warning(
     text,
-    `see whether a target answers this machine: ${looks || "ping -c 3 TARGET"}`,
+    "see whether a target answers this machine: ping -c 3 HOST; nc -vz HOST PORT; curl -v URL",
     "see whether a firewall here drops it: nft list ruleset || iptables-save",
-    isRefused,
+    `see in its log why each is lost: ${
+      given({ config, settings: [] }, "--log-level debug")
+    }; private addresses need --allow-local-probes`,
   );
-}
-
-/** The command that asks a target as its probe does. */
-function lookAt(lost: LostTarget): string {
-  const [target] = parseProbe({ ...lost, id: 0 }).flatMap((part) => part.targets);
-  if (target?.kind === "http") return `curl -v ${target.url.href}`;
-  return target?.kind === "tcp"
-    ? `nc -vz ${target.host} ${target.port}`
-    : `ping -c 3 ${target?.host ?? "TARGET"}`;
 }

@@ -11,7 +11,7 @@ import { DialError, type DialStage } from "../net/errors.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { startShell } from "../sandbox/shell.ts";
-import { failed, type Finding, ok, warning } from "./check.ts";
+import { failed, type Finding, ok } from "./check.ts";
 import type { NetworkEvidence } from "./network.ts";
 import { panelAmong, PanelCalls } from "./panel_calls.ts";
 import {
@@ -20,7 +20,6 @@ import {
   failureText,
   hopOf,
   type OpenWay,
-  seconds,
   usualAddresses,
   type Way,
   withAddress,
@@ -28,12 +27,9 @@ import {
 } from "./way.ts";
 
 const CONNECT_MS = 5_000;
-/** The kernel sends a packet again after 1 s. */
-const SLOW_MS = 1_000;
 const PING_MS = 1_500;
 
 export interface ConnectionEvidence {
-  readonly ms: number;
   /** The address that has connected. */
   readonly address?: string;
   readonly error?: string;
@@ -50,16 +46,14 @@ export async function gatherConnection(
   way: OpenWay,
   signal: AbortSignal,
 ): Promise<ConnectionEvidence> {
-  const startedAtMs = performance.now();
   try {
     const connect = (signal: AbortSignal) => way.dialer.connect(way.url, { signal });
     const { connection } = await withTimeout(connect, { timeoutMs: CONNECT_MS, signal });
     const { hostname: address } = connection.remoteAddr;
     connection.close();
-    return { ms: performance.now() - startedAtMs, address };
+    return { address };
   } catch (error) {
     signal.throwIfAborted();
-    const ms = performance.now() - startedAtMs;
     const isLate = isTimeout(error);
     const { text, port } = hopOf(way);
     const where = way.addresses.length === 0 ? "" : ` (${addressOf(way)})`;
@@ -69,7 +63,7 @@ export async function gatherConnection(
       panelAmong(places, { calls: new PanelCalls(way), signal }),
     ]);
     return {
-      ...{ ms, isPinged, panelAt, isContained: isInContainer() },
+      ...{ isPinged, panelAt, isContained: isInContainer() },
       error: isLate
         ? `Cannot connect to ${text} port ${port}${where}: ${failureText(error)}`
         : failureText(error),
@@ -103,15 +97,11 @@ export function judgeConnection(
     source: string;
   },
 ): Finding {
-  const { ms, address = addressOf(way), error, stage = "connect", isPinged, panelAt } = evidence;
+  const { address = addressOf(way), error, stage = "connect", isPinged, panelAt } = evidence;
   const from = source === "" ? "" : ` (${source})`;
   if (error === undefined) {
     const through = way.proxy === undefined ? "connected to" : "connected through the proxy";
-    const text = `${through} ${address} port ${hopOf(way).port}${from}`;
-    return ms < SLOW_MS ? ok(text) : warning(
-      `${text}, after ${seconds(ms)}`,
-      `see whether packets are lost on the way, of which one costs 1 s: ping -c 20 ${address}`,
-    );
+    return ok(`${through} ${address} port ${hopOf(way).port}${from}`);
   }
   // The kernel calls an address without its family unreachable.
   const family = ipFamily(address);

@@ -191,7 +191,7 @@ function panelChecks(
 
 /** No panel is known: nothing names one, or this user may not read what does. */
 function noPanel(config: Config, file: string | undefined): Finding {
-  const { unknownVariables, isConfigInstalled, configPath } = config;
+  const { isConfigInstalled, configPath } = config;
   const anew = asRoot(`${reinstall(config)} -e URL --token-file -`);
   if (isConfigInstalled) {
     return failed(`${configPath}, of the installed service, names no panel`, `name it: ${anew}`);
@@ -216,10 +216,8 @@ function noPanel(config: Config, file: string | undefined): Finding {
     }
   }
   return failed(
-    ["no panel is configured", ...unknownVariables].join("; "),
-    unknownVariables.length > 0
-      ? "set the variables by these names: AGENT_ENDPOINT and AGENT_TOKEN"
-      : "give -e URL and --token-file FILE, or --config FILE",
+    "no panel is configured",
+    "give -e URL and --token-file FILE, or --config FILE",
   );
 }
 
@@ -228,17 +226,9 @@ function judgeConfig(
   config: Config,
   { asked, found }: { asked: Config; found: FoundService },
 ): Finding {
-  const { configPath, isConfigInstalled, endpoint, token, unknownVariables, mistake } = config;
+  const { configPath, isConfigInstalled, notices, mistake } = config;
   if (mistake !== undefined) {
-    // As a power cut or a full disk leaves it.
-    const [, empty] = /configuration (\/\S+): invalid JSON: it is empty$/.exec(mistake) ??
-      [];
-    return failed(
-      mistake,
-      empty === undefined
-        ? `correct that, and have it used: ${reinstall(config)}`
-        : `make it anew: rm ${empty} && ${asRoot(`${reinstall(config)} -e URL --token-file -`)}`,
-    );
+    return failed(mistake, `correct that, and have it used: ${reinstall(config)}`);
   }
   const source = configPath === undefined
     ? "from flags and variables"
@@ -249,9 +239,6 @@ function judgeConfig(
     : `${configPath}, of the installed service, with its variables (user ${
       found.record.user || "root"
     })`;
-  // The check of what is missing names those that may have been meant for it.
-  const isTold = endpoint === "" || token === "";
-  const notices = config.notices.filter((it) => !isTold || !unknownVariables.includes(it));
   return notices.length === 0 ? ok(source) : warning(`${source}: ${notices.join("; ")}`);
 }
 
@@ -271,15 +258,9 @@ async function checkVersion(
     );
   } catch (error) {
     signal.throwIfAborted();
-    const { updateUrl, origins } = config;
-    const place = origins.get("update_url") ?? "--update-url";
     const [reason = "", said] = describeError(error).split(" \u2192 ");
     // Sooner than the attempt to connect has ended.
     const advice = said ?? (isTimeout(error) && config.mirror === "" && MIRROR_ADVICE);
-    return warning(
-      `${VERSION}; ${reason}`,
-      advice,
-      updateUrl !== "" && `see what ${place} answers, and correct it: curl -v ${updateUrl}`,
-    );
+    return warning(`${VERSION}; ${reason}`, advice);
   }
 }

@@ -233,22 +233,16 @@ function judgeRemote(here: Here): Finding {
 /** Asks the agent that serves them; where none runs, whether the address is free. */
 function checkMetrics(here: Here): Finding {
   const { hostname = "", port = 0 } = here.config.metrics ?? {};
-  const adviceFor = (reason: string) =>
-    /permission denied/i.test(reason) && port < 1024
-      ? "ports below 1024 need a right that the service does not have: choose one from 1024 on"
-      : /assign requested address/i.test(reason)
-      ? `no interface here has ${hostname}: choose an address of this machine (ip address)`
-      : `stop what listens there (ss -ltnp "sport = :${port}"), or choose another: ${
-        given(here, "--metrics ADDRESS")
-      }`;
+  const other = given(here, "--metrics ADDRESS");
+  const advice = `choose another address of this machine, or a port from 1024 on: ${other}; ` +
+    `or see what listens there: ss -ltnp "sport = :${port}"`;
   const seen = seenProblem(here.health, "metrics");
-  if (seen !== undefined) return failed(agentSays(seen), adviceFor(seen));
+  if (seen !== undefined) return failed(agentSays(seen), advice);
   if (here.health !== undefined) return ok(`the agent serves them on ${hostname} port ${port}`);
   try {
     Deno.listen({ hostname, port }).close();
     return ok(`${hostname} port ${port} is free`);
   } catch (error) {
-    const reason = describeError(error);
-    return failed(`can't be served on ${hostname} port ${port}: ${reason}`, adviceFor(reason));
+    return failed(`can't be served on ${hostname} port ${port}: ${describeError(error)}`, advice);
   }
 }

@@ -44,7 +44,6 @@ export interface NameEvidence {
   readonly hostsLine?: number | undefined;
   /** Where the servers are named. */
   readonly file: string;
-  readonly isMissing?: boolean;
   readonly answers: readonly NameAnswer[];
 }
 
@@ -52,8 +51,8 @@ export interface NameEvidence {
 export async function gatherName(way: OpenWay, signal: AbortSignal): Promise<NameEvidence> {
   const { host } = hopOf(way);
   const { nameServer } = way.config;
-  const text = attempt(() => Deno.readTextFileSync(RESOLV_CONF));
-  const named = [...(text ?? "").matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, it = ""]) => it)
+  const text = attempt(() => Deno.readTextFileSync(RESOLV_CONF)) ?? "";
+  const named = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(([, it = ""]) => it)
     .filter((word) => ipFamily(word.replace(/%.*/, "")) !== undefined);
   const servers = nameServer === undefined
     ? named.map((host) => ({ host, port: 53 })).slice(0, MAX_SERVERS)
@@ -74,7 +73,6 @@ export async function gatherName(way: OpenWay, signal: AbortSignal): Promise<Nam
   return {
     ...{ ms, ...found, hostsLine: line === 0 ? undefined : line, answers: await asking },
     file: nameServer === undefined ? RESOLV_CONF : "--custom-dns",
-    isMissing: nameServer === undefined && text === undefined,
   };
 }
 
@@ -150,12 +148,11 @@ export function judgeName(evidence: NameEvidence, way: Way): Finding {
 
 /** A name without an address: what each server says about it. */
 function unresolved(evidence: NameEvidence, way: Way): Finding {
-  const { answers, file, error = "", isMissing } = evidence;
+  const { answers, file, error = "" } = evidence;
   const { host, text: hop } = hopOf(way);
   if (answers.length === 0 && file === RESOLV_CONF) {
-    const state = isMissing ? `there is no ${file}` : `${file} lists no name server's address`;
     return failed(
-      `no address for ${hop}: ${state}`,
+      `no address for ${hop}: ${file} lists no name server's address`,
       `name one: echo nameserver 1.1.1.1 >>${file}`,
       `see what writes that file: ls -l ${file}; resolvectl status`,
     );

@@ -9,8 +9,7 @@ import type { Check } from "./check.ts";
 /** The links between this machine and an accepted report, in the order in which they need each other. */
 const WAY: readonly string[] = ["network", "dns", "connect", "tls", "panel", "token"];
 const CHAIN: readonly string[] = [
-  ...["config", "dev_null"],
-  ...[...WAY, "clock", "websocket", "service", "agent", "agents", "connections"],
+  ...["config", ...WAY, "clock", "websocket", "service", "agent", "agents", "connections"],
 ];
 
 /** What a failure shows again: the checks that have failed, those that follow, and by which text of theirs. */
@@ -21,14 +20,12 @@ const CONSEQUENCES: readonly (readonly [
 ])[] = [
   [WAY, ["agent", "connections"]],
   [["network", "dns", "connect"], ["probes", "version"]],
-  [["tls"], ["authorities"]],
   [["config"], ["service", "agent"]],
   [["panel", "token"], ["service"], /Cannot (?:report without|read --config)/],
   [["service"], ["agent"]],
   [["agents"], ["agent", "connections"]],
   [["network"], ["interfaces", "ping"]],
   [["ping"], ["probes"]],
-  [["dev_null"], ["ping", "seal", "service", "agent"]],
 ];
 
 /** A process that a signal has stopped follows from nothing else. */

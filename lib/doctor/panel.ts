@@ -224,15 +224,10 @@ function registersItself({ config }: Way): boolean {
 }
 
 function judgeToken({ found, tokenPlace }: AnswerEvidence, way: Way): Finding {
-  const { token, unknownVariables, furtherPanels, endpoint } = way.config;
+  const { token, furtherPanels, endpoint } = way.config;
   if (registersItself(way)) return REGISTERS_ITSELF;
   if (token === "") {
-    return failed(
-      ["no token is configured", ...unknownVariables].join("; "),
-      unknownVariables.length > 0
-        ? "set the variable by this name: AGENT_TOKEN"
-        : `give it: ${given(way, "--token-file FILE")}`,
-    );
+    return failed("no token is configured", `give it: ${given(way, "--token-file FILE")}`);
   }
   if (found?.isAccepted) return ok(tokenPlace === "header" ? "accepted in a header" : "accepted");
   const isFirst = furtherPanels.every((panel) => panel.endpoint !== endpoint);

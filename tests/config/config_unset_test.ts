@@ -57,12 +57,11 @@ Deno.test("resolveConfig() returns what --unset names to its default, in every l
 });
 
 Deno.test("resolveConfig() refuses --unset for what is no option, or is set beside it", () => {
-  const wrong =
-    'Cannot use "intervall" for flag --unset: expected names of options, and HTTP_PROXY';
   const table: [words: string, why: string][] = [
-    ["--unset intervall", wrong],
-    // The wrong one alone.
-    ["--unset interval --unset intervall --unset gpu", wrong],
+    [
+      "--unset gpu --unset intervall",
+      'Cannot use "gpu,intervall" for flag --unset: expected names of options, and HTTP_PROXY',
+    ],
     ["--unset interval -i 3", "Cannot use --unset interval together with --interval"],
   ];
   for (const [words, why] of table) assertThrows(() => configOf(words.split(" ")), UsageError, why);

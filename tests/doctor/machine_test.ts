@@ -50,7 +50,7 @@ Deno.test("metrics and the state folder are judged by what the running agent say
     await look("state"),
   ];
   assertEquals(words, [
-    "failed: the running agent says: metrics can't be served: permission denied → ports below 1024 need a right that the service does not have: choose one from 1024 on",
+    'failed: the running agent says: metrics can\'t be served: permission denied → choose another address of this machine, or a port from 1024 on: --metrics ADDRESS; or see what listens there: ss -ltnp "sport = :80"',
     "ok: the agent serves them on 127.0.0.1 port 9",
     "ok: no check",
     "skipped: not used without --month-rotate",

@@ -34,7 +34,7 @@ const judge = (
     options?: string,
   ],
 ) => {
-  const evidence: PanelEvidence = { connection: { ms: 1, address: "192.0.2.7" }, answer, ms: {} };
+  const evidence: PanelEvidence = { connection: { address: "192.0.2.7" }, answer, ms: {} };
   const tls = options.includes("https:") ? { tls: {} } : {};
   return judgePanel({ ...evidence, name: NAME, ...tls }, wayOf(options))
     .filter(({ id }) => links.split(" ").includes(id)).map(shown).join("\n");
@@ -108,7 +108,6 @@ Deno.test("WebSockets are judged by the answer to an unknown version", () =>
 
 Deno.test("links behind a broken one are not judged, and follow from it; http:// stands last", () => {
   const connection = {
-    ms: 1,
     error: "Cannot connect to panel.example port 80: connection refused",
   };
   const checks = judgePanel({ name: NAME, connection, ms: {} }, wayOf("-e http://panel.example"));
@@ -132,7 +131,7 @@ Deno.test("a name server that is out of reach is no cause where /etc/hosts has t
     const evidence: PanelEvidence = {
       network: { interfaces: [eth0], routes: [] },
       name: { ...NAME, answers, addresses },
-      ...addresses.length > 0 && { connection: { ms: 1, error } },
+      ...addresses.length > 0 && { connection: { error } },
       ms: {},
     };
     return judgePanel(evidence, wayOf()).find(({ status }) => status === "failed")?.id;
