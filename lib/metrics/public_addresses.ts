@@ -141,7 +141,7 @@ export function publicInterfaceAddress(
  * Fingerprint of the machine's network: all addresses except loopback and link-local ones, which
  * change with containers.
  */
-export function networkFingerprint(addresses: readonly InterfaceAddress[]): string {
+function networkFingerprint(addresses: readonly InterfaceAddress[]): string {
   const lasting = addresses.filter(({ address }) => {
     const scope = addressScope(address);
     return scope !== "loopback" && scope !== "link-local";

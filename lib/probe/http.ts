@@ -8,7 +8,7 @@ import { loadNodeTls } from "../net/node_tls.ts";
 import { Tls, type TrustOptions } from "../net/tls.ts";
 import { parseProbeTarget, urlHost, urlPort } from "../parse/probe_target.ts";
 import { writeAll } from "../io/write_all.ts";
-import type { Attempt } from "./measure.ts";
+import { withinLimit } from "./measure.ts";
 import type { ProbePolicy } from "./policy.ts";
 
 const MAX_REDIRECTS = 5;
@@ -53,13 +53,14 @@ export class HttpProbe {
    * @throws {ProbeRefusedError} When the URL or a redirect leads to where no probe may go.
    * @throws {TooManyProbesError} When it would have to wait for too long.
    */
-  async probe(url: URL, attempt: Attempt): Promise<number> {
+  async probe(url: URL, { signal }: { signal: AbortSignal }): Promise<number> {
     let elapsedMs = 0;
     let target = url;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const addresses = await this.#prepare(target, attempt.signal);
-      const { head, tookMs } = await attempt.measured((signal) =>
-        this.#request(target, { addresses, signal })
+      const addresses = await this.#prepare(target, signal);
+      const { head, tookMs } = await withinLimit(
+        signal,
+        (signal) => this.#request(target, { addresses, signal }),
       );
       elapsedMs += tookMs;
       const { status, headers } = head;

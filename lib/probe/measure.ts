@@ -2,16 +2,26 @@ import { abortable } from "@std/async/abortable";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
 import type { ProbeKind } from "../types.ts";
 
-/** One attempt to measure. */
-export interface Attempt {
-  /** Aborts with the measurement: for what is not measured, and bounds its own time. */
-  readonly signal: AbortSignal;
-  /** Runs what is measured, in the part of the time-out that is left. */
-  measured<T>(run: (limit: AbortSignal) => Promise<T>): Promise<T>;
-}
+/** Time-out of what is measured: a handshake, a round trip, or one request of several. */
+const TIMEOUT_MS = 3000;
 
-/** Time-out of one attempt. */
-export const TIMEOUT_MS = 3000;
+/**
+ * Runs what is measured.
+ *
+ * @throws {Error} After 3 s.
+ * @throws The reason of `signal` when it aborts.
+ */
+export async function withinLimit<T>(
+  signal: AbortSignal,
+  run: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limits = { timeoutMs: TIMEOUT_MS, signal };
+  try {
+    return await withTimeout((limit) => abortable(run(limit), limit), limits);
+  } catch (error) {
+    throw isTimeout(error) ? new Error(`No answer within ${TIMEOUT_MS} ms`) : error;
+  }
+}
 
 /** A first value above this is measured again. */
 const SLOW_MS = 1000;
@@ -22,7 +32,7 @@ const RETRIES = 3;
 const LOST_SYN_MS = 800;
 
 /**
- * Measures by the rule that all agents follow, so that their numbers agree: 3 s an attempt; a first
+ * Measures by the rule that all agents follow, so that their numbers agree: a first
  * value over 1000 ms is measured up to three times more, and the first value of 1000 ms or less
  * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. The rule
  * takes whole milliseconds, rounded down; the result is as it was measured.
@@ -31,10 +41,9 @@ const LOST_SYN_MS = 800;
  * @throws Why the probe was lost; or the reason of `options.signal` when it aborts.
  */
 export async function measure(
-  once: (attempt: Attempt) => Promise<number>,
-  options: { kind: ProbeKind; signal: AbortSignal },
+  once: () => Promise<number>,
+  { kind, signal }: { kind: ProbeKind; signal: AbortSignal },
 ): Promise<number> {
-  const { kind, signal } = options;
   const firstMs = await measureOnce(once, signal);
   const first = Math.floor(firstMs);
   if (first <= SLOW_MS) return firstMs;
@@ -50,23 +59,8 @@ export async function measure(
   throw new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`);
 }
 
-async function measureOnce(
-  once: (attempt: Attempt) => Promise<number>,
-  signal: AbortSignal,
-): Promise<number> {
-  let leftMs = TIMEOUT_MS;
-  const measured = async <T>(run: (limit: AbortSignal) => Promise<T>): Promise<T> => {
-    const startedAtMs = performance.now();
-    const limits = { timeoutMs: leftMs, signal };
-    try {
-      return await withTimeout((limit) => abortable(run(limit), limit), limits);
-    } catch (error) {
-      throw isTimeout(error) ? new Error(`No answer within ${TIMEOUT_MS} ms`) : error;
-    } finally {
-      leftMs -= performance.now() - startedAtMs;
-    }
-  };
-  const ms = await abortable(once({ signal, measured }), signal);
+async function measureOnce(once: () => Promise<number>, signal: AbortSignal): Promise<number> {
+  const ms = await abortable(once(), signal);
   if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
   return ms;
 }

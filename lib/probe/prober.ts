@@ -4,7 +4,7 @@ import { type ProbeTarget, urlHost } from "../parse/probe_target.ts";
 import type { ProblemObserver } from "../state/health_file.ts";
 import { HttpProbe } from "./http.ts";
 import { IcmpProbe, type Pinger } from "./icmp.ts";
-import { type Attempt, measure } from "./measure.ts";
+import { measure, withinLimit } from "./measure.ts";
 import { type ProbePolicy, ProbeRefusedError, TooManyProbesError } from "./policy.ts";
 import { probeTcp } from "./first_reachable.ts";
 
@@ -49,7 +49,7 @@ export class Prober {
     const host = kind === "http" ? urlHost(target.url) : target.host;
     const fields = { event: "probe", kind, host };
     try {
-      const exactMs = await measure((attempt) => this.#run(target, attempt), { kind, signal });
+      const exactMs = await measure(() => this.#run(target, signal), { kind, signal });
       const ms = Math.floor(exactMs);
       this.#log.debug("{kind} probe of {host}: {ms} ms", { ...fields, ms });
       return exactMs;
@@ -65,13 +65,15 @@ export class Prober {
     }
   }
 
-  async #run(target: ProbeTarget, attempt: Attempt): Promise<number> {
-    if (target.kind === "http") return await this.#http.probe(target.url, attempt);
-    const addresses = await this.#policy.admit(target.host, attempt);
-    return await attempt.measured((signal) =>
-      target.kind === "tcp"
-        ? probeTcp(addresses, { port: target.port, signal })
-        : this.#icmp.probe(addresses, { signal })
+  async #run(target: ProbeTarget, signal: AbortSignal): Promise<number> {
+    if (target.kind === "http") return await this.#http.probe(target.url, { signal });
+    const addresses = await this.#policy.admit(target.host, { signal });
+    return await withinLimit(
+      signal,
+      (signal) =>
+        target.kind === "tcp"
+          ? probeTcp(addresses, { port: target.port, signal })
+          : this.#icmp.probe(addresses, { signal }),
     );
   }
 

@@ -64,10 +64,6 @@ export class FakeMachine implements Host {
     return fakeFile(path, () => this.readText(path), options);
   }
 
-  openSlow(path: string): () => Promise<string | undefined> {
-    return () => Promise.resolve(this.readText(path));
-  }
-
   readText(path: string): string | undefined {
     return this.#tree.readText(path);
   }

@@ -112,8 +112,6 @@ timed.test("GpuCollectors leave out what a card of AMD does not tell, or tells o
     ["gpu_busy_percent", new Error("EPERM"), "usePercent"],
     ["gpu_busy_percent", "101\n", "usePercent"],
     ["gpu_busy_percent", "-1\n", "usePercent"],
-    ["gpu_busy_percent", "100\n", ""],
-    ["gpu_busy_percent", "\n", "usePercent"],
     ["mem_info_vram_total", "0\n", "memory"],
     ["mem_info_vram_used", "-5\n", "memory"],
     ["hwmon/hwmon4/temp1_input", "1000000\n", "temperatureCelsius"],

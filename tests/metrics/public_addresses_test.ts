@@ -1,19 +1,16 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import fc from "fast-check";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Config } from "../../lib/config/config.ts";
 import type { InterfaceAddress } from "../../lib/host/host.ts";
 import type { InterfaceStatus } from "../../lib/metrics/network.ts";
 import {
   createGetText,
   type GetText,
-  networkFingerprint,
   parseAddressAnswer,
   PublicAddresses,
   publicInterfaceAddress,
   queryServices,
 } from "../../lib/metrics/public_addresses.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
-import { ipFamily, isPublicAddress } from "../../lib/parse/ip_address.ts";
 import { sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
@@ -135,8 +132,11 @@ timed.test("PublicAddresses.lookup() queries again after a day, or when the mach
   assertEquals([await asks(), await asks()], [true, false]);
   machine.own = addresses("eth0 192.168.1.3");
   assertEquals(await asks(), true);
-  machine.own = [...machine.own, ...addresses("veth1 fe80::1")];
-  assertEquals(await asks(), false);
+  const containers = addresses("veth1 fe80::1", "veth1 169.254.3.4", "lo ::1", "lo 127.0.0.53");
+  machine.own = [...containers, ...addresses("eth1 10.0.0.5"), ...machine.own];
+  assertEquals([await asks(), await asks()], [true, false]);
+  machine.own = machine.own.slice(2).toReversed();
+  assertEquals(await asks(), false, "neither those of containers nor the order matter");
   // Yesterday's answer is dropped when no service confirms it.
   machine.answers = {};
   time.tick(DAY_MS);
@@ -206,23 +206,8 @@ Deno.test("publicInterfaceAddress() prefers what counts, takes none that is unus
   }
 });
 
-Deno.test("networkFingerprint() changes with an address, not with their order or those of containers", () => {
-  const machine = ["lo 127.0.0.1", "vmbr0 9.9.9.9", "eth0 fe80::1%eth0", "eth0 10.0.0.5"];
-  const of = (...more: string[]) => networkFingerprint(addresses(...machine, ...more));
-  const same = [[], ["veth1 fe80::7", "veth1 169.254.3.4"], ["lo ::1", "lo 127.0.0.53"]];
-  const turned = networkFingerprint(addresses(...machine).toReversed());
-  assertEquals(new Set([turned, ...same.map((more) => of(...more))]).size, 1);
-  const gone = networkFingerprint(addresses(...machine.slice(0, -1)));
-  assertEquals(new Set([of(), of("w 192.168.1.7"), of("w 2620:fe::7"), gone]).size, 4);
-});
-
 Deno.test("parseAddressAnswer() reads any public address, alone or in the line of a trace, and nothing else", () => {
-  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
-    const family = ipFamily(address);
-    assert(family);
-    const expected = isPublicAddress(address) ? address : undefined;
-    assertEquals(parseAddressAnswer(`${address}\n`, family), expected);
-  }));
+  assertEquals(parseAddressAnswer("2620:fe::fe\n", 6), "2620:fe::fe");
   const trace = "fl=12f3\nh=1.1.1.1\nip=9.9.9.9\nts=1.5\nvisit_scheme=https\ncolo=FRA\n";
   assertEquals(parseAddressAnswer(trace, 4), "9.9.9.9");
   assertEquals(parseAddressAnswer(trace.replaceAll("\n", "\r\n"), 4), "9.9.9.9");

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { describeError } from "../../lib/log/log.ts";
 import { HttpProbe } from "../../lib/probe/http.ts";
-import type { Attempt } from "../../lib/probe/measure.ts";
 import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
@@ -31,12 +30,7 @@ function probe(
     caCerts?: string[];
   } = {},
 ): Promise<number> {
-  return new HttpProbe(policy, { caCerts }).probe(new URL(url), attemptOf(ends));
-}
-
-/** An attempt without a time-out. */
-function attemptOf(signal: AbortSignal): Attempt {
-  return { signal, measured: (run) => run(signal) };
+  return new HttpProbe(policy, { caCerts }).probe(new URL(url), { signal: ends });
 }
 
 /** The whole chain of causes, as the log would show it. */

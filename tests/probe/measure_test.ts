@@ -1,6 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { delay } from "@std/async/delay";
-import { measure } from "../../lib/probe/measure.ts";
+import { measure, withinLimit } from "../../lib/probe/measure.ts";
 import type { ProbeKind } from "../../lib/types.ts";
 import { cases, sameLater } from "../cases.ts";
 import { FakeTime, timed } from "../fake_time.ts";
@@ -49,21 +48,12 @@ Deno.test("measure() keeps the official rule", async () => {
   );
 });
 
-timed.test("measure() gives each try 3 s of its own, and aborts what is measured then", async (time) => {
-  const values = [2500, 2500, 2500, 900];
-  const measured = measure(({ measured }) =>
-    measured(() => {
-      const value = values.shift() ?? 0;
-      return delay(value).then(() => value);
-    }), { kind: "icmp", signal });
-  assertEquals(await time.until(measured, { withinMs: 20_000, stepMs: 100 }), 8400);
-  assertEquals(await measured, 900);
+timed.test("withinLimit() gives up after 3 s, and aborts what is measured then", async (time) => {
   let reason: unknown;
-  const hangs = measure(({ measured }) =>
-    measured((limit) => {
-      limit.addEventListener("abort", () => reason = limit.reason);
-      return new Promise(() => {});
-    }), { kind: "tcp", signal });
+  const hangs = withinLimit(signal, (limit) => {
+    limit.addEventListener("abort", () => reason = limit.reason);
+    return new Promise(() => {});
+  });
   time.tick(2999);
   assertEquals([reason, time.timers], [undefined, 1]);
   time.tick(1);
@@ -71,30 +61,12 @@ timed.test("measure() gives each try 3 s of its own, and aborts what is measured
   assertEquals([time.timers, reason instanceof DOMException && reason.name], [0, "TimeoutError"]);
 });
 
-timed.test("measure() lets the time-out stand still while a try does not measure", async (time) => {
-  const measured = measure(async ({ signal, measured }) => {
-    for (let count = 0; count < 3; count++) {
-      await measured((limit) => delay(900, { signal: limit }));
-      await delay(60_000, { signal });
-    }
-    await measured((limit) => delay(1000, { signal: limit }));
-    return 1;
-  }, { kind: "http", signal });
-  let isOver = false;
-  measured.catch(() => isOver = true);
-  await time.run(182_999);
-  assertEquals(isOver, false);
-  await time.run(1);
-  await assertRejects(() => measured, Error, "No answer within 3000 ms");
-  assertEquals(time.timers, 0);
-});
-
 Deno.test("measure() rejects with the signal's reason when it aborts, also between measurements", async () => {
   for (const isMeasured of [true, false]) {
     const controller = new AbortController();
     const hangs = () => new Promise<number>(() => {});
-    const attempt = { kind: "http", signal: controller.signal } as const;
-    const measured = measure((it) => isMeasured ? it.measured(hangs) : hangs(), attempt);
+    const once = isMeasured ? () => withinLimit(controller.signal, hangs) : hangs;
+    const measured = measure(once, { kind: "http", signal: controller.signal });
     controller.abort(new Error("enough"));
     await assertRejects(() => measured, Error, "enough");
   }
