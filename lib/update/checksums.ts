@@ -54,10 +54,8 @@ const MAX_SUMS_BYTES = 64 * 1024;
  */
 export async function downloadSums(
   urlOf: (name: string) => string,
-  { publicKey, isMirror, downloads, signal }: {
+  { publicKey, downloads, signal }: {
     publicKey: string;
-    /** Whether the addresses are of a mirror. */
-    isMirror: boolean;
     downloads: Downloads;
     signal: AbortSignal;
   },
@@ -66,9 +64,7 @@ export async function downloadSums(
   const sums = await downloads.text(urls[0], { maxBytes: MAX_SUMS_BYTES, signal });
   if (isHtml(sums)) {
     throw new Error(
-      isMirror
-        ? "Cannot update: the mirror answers a page of HTML \u2192 correct --mirror"
-        : "Cannot update: the server answers a page of HTML \u2192 correct --update-url",
+      "Cannot update: the server answers a page of HTML \u2192 correct --mirror or --update-url",
     );
   }
   const signature = await downloads.text(urls[1], { maxBytes: MAX_SIGNATURE_BYTES, signal });

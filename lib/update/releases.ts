@@ -87,8 +87,7 @@ export async function findRelease(
   const filesOf = (folder: string) => (name: string) => mirroredUrl(`${folder}/${name}`, mirror);
   const folderOf = (version: string) => latest.replace(LATEST, `/download/v${version}`);
   const found = filesOf(wanted === undefined ? latest : folderOf(wanted));
-  const isMirror = mirror !== "" && found(SUMS).startsWith(`${mirror}/`);
-  const sums = await downloadSums(found, { publicKey, isMirror, ...options }).catch((error) => {
+  const sums = await downloadSums(found, { publicKey, ...options }).catch((error) => {
     const reason = describeError(error);
     if (mirror !== "" || !UNREACHED.test(reason)) throw error;
     throw new Error(`${reason} \u2192 ${MIRROR_ADVICE}`);

@@ -4,7 +4,7 @@ import { isReporting } from "../state/health_reader.ts";
 import { PROGRAM } from "../version.ts";
 import { findSha256, signedSize } from "./checksums.ts";
 import type { Downloads } from "./download.ts";
-import { fileSha256, type ProgramFiles } from "./program_files.ts";
+import { fileSha256 } from "./program_files.ts";
 import { findRelease, type FoundRelease, type ReleaseQuery } from "./releases.ts";
 import {
   HEALTH_TIMEOUT_MS,
@@ -16,10 +16,11 @@ import {
 } from "./trial.ts";
 
 /** Options of {@linkcode performUpdate}: where releases are, which program is wanted, and its trial. */
-export type UpdaterOptions =
-  & TrialOptions
-  & Omit<ReleaseQuery, "failed">
-  & Omit<WantedProgram, "signal">;
+export interface UpdaterOptions extends TrialOptions, Omit<ReleaseQuery, "failed"> {
+  /** The build for this machine, such as `linux-amd64`. */
+  readonly target: string;
+  readonly downloads: Downloads;
+}
 
 /** The outcome of an update. */
 export type UpdateOutcome = TrialOutcome | {
@@ -46,7 +47,7 @@ export async function performUpdate(
   const { version: to, decision } = release;
   if (decision !== "newer" && decision !== "older") return { kind: "nothing", release };
   await requireHealthyAgent(parts.agent, signal);
-  const sha256 = await fetchProgram(release, { ...parts, signal });
+  const sha256 = await fetchProgram(release, parts, signal);
   const versions = { from: currentVersion, to };
   if (decision === "older") onStep("older", versions);
   onStep("fetched", versions);
@@ -92,15 +93,6 @@ async function requireHealthyAgent(agent: UpdatedAgent, signal: AbortSignal): Pr
 /** Several times the size of a build, where the release does not state it. */
 const MAX_PROGRAM_BYTES = 512 * 1024 * 1024;
 
-/** A program of a release, and where it is downloaded to. */
-export interface WantedProgram {
-  /** The build for this machine, such as `linux-amd64`. */
-  readonly target: string;
-  readonly files: ProgramFiles;
-  readonly downloads: Downloads;
-  readonly signal: AbortSignal;
-}
-
 /**
  * Downloads a release's program for a target beside the present one, and returns its SHA-256.
  *
@@ -111,7 +103,8 @@ export interface WantedProgram {
  */
 async function fetchProgram(
   { sums, urlOf }: FoundRelease,
-  { target, files, downloads, signal }: WantedProgram,
+  { target, files, downloads }: UpdaterOptions,
+  signal: AbortSignal,
 ): Promise<string> {
   const name = `${PROGRAM}-${target}`;
   const sha256 = findSha256(sums, name);
