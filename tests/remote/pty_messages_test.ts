@@ -31,18 +31,11 @@ Deno.test("parseTerminalMessage() reads JSON objects, drops unknown ones, and ta
   ]));
 
 Deno.test("parseTerminalMessage() never throws, and no size leaves its bounds", () => {
-  const message = fc.oneof(
-    fc.string({ unit: "binary" }),
-    fc.json(),
-    fc.record({ type: fc.constant("resize"), cols: fc.anything(), rows: fc.anything() })
-      .map((value) => JSON.stringify(value, (_, it) => typeof it === "bigint" ? Number(it) : it)),
-    fc.record({ type: fc.constant("resize"), cols: fc.double(), rows: fc.integer() })
-      .map((value) => JSON.stringify(value)),
-    fc.record({ type: fc.constant("resize"), cols: fc.nat(), rows: fc.nat() })
-      .map((value) => JSON.stringify(value)),
-  );
+  const edge = fc.oneof(fc.string(), fc.double(), fc.nat(), fc.integer(), fc.boolean());
+  const resize = fc.record({ type: fc.constant("resize"), cols: edge, rows: edge })
+    .map((value) => JSON.stringify(value));
   let sizes = 0;
-  fc.assert(fc.property(message, (text) => {
+  fc.assert(fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json(), resize), (text) => {
     const parsed = parseTerminalMessage(text);
     if (parsed?.kind !== "resize") return;
     sizes++;

@@ -1,159 +1,150 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { ResultQueue } from "../../lib/remote/result_queue.ts";
-import { timed } from "../fake_time.ts";
+import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
+import { restoring } from "../restoring.ts";
+import { testsWith } from "../tests_with.ts";
 
-const random = Math.random;
+type Send = (taskId: string, signal: AbortSignal, isShort: boolean) => Promise<void>;
 
-/** A queue of one's own results, whose delays are the longest. */
-class QueueUnderTest {
+/** A queue of one's own results, whose delays are the longest, in a time that passes as a test says. */
+class QueueUnderTest implements Disposable {
+  readonly #random = restoring(Math, "random");
   readonly queue = new ResultQueue();
+  readonly time = new FakeTime();
+  /** Sends that were tried. */
+  readonly tries: string[] = [];
+  send: Send = () => Promise.resolve();
 
-  constructor(readonly send: (taskId: string, signal: AbortSignal) => Promise<void>) {
+  constructor() {
     Math.random = () => 1 - Number.EPSILON;
   }
 
-  add(taskId: string, output = ""): Promise<void> {
+  add(taskId: string, bytes = 0): Promise<void> {
     return this.queue.add({
       name: `the result of command ${taskId}`,
-      bytes: output.length * 2,
+      bytes,
       expiresAfterMs: 60 * 60_000,
-      send: (signal) => this.send(taskId, signal),
+      send: (signal, isShort) => {
+        this.tries.push(taskId);
+        return this.send(taskId, signal, isShort);
+      },
     });
   }
 
   [Symbol.dispose](): void {
-    Math.random = random;
+    using _ = this.#random;
+    this.time[Symbol.dispose]();
   }
 }
 
-timed.test("ResultQueue.add() tries until the result is accepted, ever more slowly", async (time) => {
-  const tries: number[] = [];
-  using results = new QueueUnderTest(() => {
-    tries.push(Math.round(performance.now() / 1000));
-    return tries.length < 9 ? Promise.reject(new Error("no")) : Promise.resolve();
-  });
+const withQueue = testsWith(() => new QueueUnderTest());
+const refuse = () => Promise.reject(new Error("no"));
+
+withQueue.test("ResultQueue.add() tries until the result is accepted, ever more slowly", async (it) => {
+  const seconds: number[] = [];
+  it.send = () => {
+    seconds.push(Math.round(performance.now() / 1000));
+    return seconds.length < 9 ? refuse() : Promise.resolve();
+  };
   const lines = await collectedLog(async () => {
-    results.add("a");
-    await time.run(1_000_000);
+    it.add("a");
+    await it.time.run(1_000_000);
   });
-  assertEquals(tries, [0, 2, 6, 14, 30, 62, 122, 182, 242]);
-  assertEquals(results.queue.size, 0);
-  assertEquals(time.timers, 0);
-  assertEquals(lines.length, 1, lines.join("\n"));
+  assertEquals(seconds, [0, 2, 6, 14, 30, 62, 122, 182, 242]);
+  assertEquals([it.queue.size, it.time.timers, lines.length], [0, 0, 1], lines.join("\n"));
 });
 
-timed.test("ResultQueue.drain() tries at once what waits for its next attempt, and nothing twice", async (time) => {
-  const tries: string[] = [];
+withQueue.test("ResultQueue.drain() tries at once what waits for its next attempt, and nothing twice", async (it) => {
   const held = Promise.withResolvers<void>();
-  using results = new QueueUnderTest((taskId) => {
-    tries.push(taskId);
-    if (tries.length === 1) return Promise.reject(new Error("no"));
+  it.send = (taskId) => {
+    if (it.tries.length === 1) return refuse();
     return taskId === "b" ? held.promise : Promise.resolve();
-  });
-  results.add("a");
-  await time.run(0);
-  results.add("b");
+  };
+  it.add("a");
+  await it.time.run(0);
+  it.add("b");
   let isDrained = false;
-  const draining = results.queue.drain().then(() => isDrained = true);
-  await time.run(0);
-  assertEquals([tries, isDrained], [["a", "b", "a"], false]);
+  const draining = it.queue.drain().then(() => isDrained = true);
+  await it.time.run(0);
+  assertEquals([it.tries, isDrained], [["a", "b", "a"], false]);
   held.resolve();
   await draining;
-  assertEquals([results.queue.size, time.timers, tries.length], [0, 0, 3]);
+  assertEquals([it.queue.size, it.time.timers, it.tries.length], [0, 0, 3]);
 });
 
-timed.test("ResultQueue.add() sends new results while others back off", async (time) => {
+withQueue.test("ResultQueue.add() sends new results while others back off", async (it) => {
   const accepted: string[] = [];
-  using results = new QueueUnderTest((taskId) => {
-    if (taskId.startsWith("bad")) return Promise.reject(new Error("no"));
-    accepted.push(taskId);
-    return Promise.resolve();
-  });
-  for (let i = 0; i < 50; i++) results.add(`bad ${i}`);
-  results.add("good");
-  await time.run(10);
+  it.send = async (taskId) => taskId === "bad" ? refuse() : void accepted.push(taskId);
+  for (let i = 0; i < 50; i++) it.add("bad");
+  it.add("good");
+  await it.time.run(10);
   assertEquals(accepted, ["good"]);
-  await results.queue.close();
-  assertEquals(time.timers, 0);
+  await it.queue.close();
+  assertEquals(it.time.timers, 0);
 });
 
-timed.test("ResultQueue.add() tries four at a time", async (time) => {
-  let underWay = 0;
-  let most = 0;
-  using results = new QueueUnderTest(async () => {
-    most = Math.max(most, ++underWay);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    underWay--;
-  });
-  for (let i = 0; i < 20; i++) results.add(`${i}`);
-  await time.run(49);
-  assertEquals(results.queue.size, 4);
-  await time.run(1);
-  assertEquals({ most, size: results.queue.size }, { most: 4, size: 0 });
+withQueue.test("ResultQueue.add() tries four at a time, and one that is large", async (it) => {
+  for (const [bytes, expected] of [[0, 4], [300_000, 1]] as const) {
+    let underWay = 0;
+    let most = 0;
+    it.send = async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      underWay--;
+    };
+    for (let i = 0; i < 20; i++) it.add(`${i}`, bytes);
+    await it.time.run(200 / expected - 1);
+    assertEquals([most, it.queue.size], [expected, expected]);
+    await it.time.run(1);
+    assertEquals(it.queue.size, 0);
+  }
 });
 
-timed.test("ResultQueue.add() drops the oldest results beyond 16 MiB", async (time) => {
+withQueue.test("ResultQueue.add() drops the oldest results beyond 16 MiB, and counts those alone that wait", async (it) => {
   const ended: string[] = [];
-  using results = new QueueUnderTest((taskId, signal) =>
-    new Promise((_, reject) => {
-      signal.addEventListener("abort", () => {
-        ended.push(taskId);
-        reject(signal.reason);
+  const lines = await collectedLog(async () => {
+    for (let i = 0; i < 100; i++) await it.add("sent", 1024 * 1024);
+    await it.time.run(0);
+    it.send = (taskId, signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => {
+          ended.push(taskId);
+          reject(signal.reason);
+        });
       });
-    })
-  );
-  const lines = await collectedLog(async () => {
-    for (let i = 0; i < 20; i++) results.add(`${i}`, "x".repeat(1024 * 1024));
-    await time.run(0);
+    for (let i = 0; i < 20; i++) it.add(`${i}`, 2 * 1024 * 1024);
+    await it.time.run(0);
   });
-  assertEquals(results.queue.size, 7);
+  assertEquals([it.queue.size, ended], [7, ["0"]]);
   assertEquals(lines.length, 1, "one line a minute");
-  await results.queue.close();
-  assertEquals(ended.at(-1), "13", "a large one is sent alone");
+  // Each small one takes a KiB.
+  for (let i = 0; i < 2_100; i++) it.add("small");
+  assertEquals(it.queue.size, 6 + 2_100);
+  await it.queue.close();
 });
 
-Deno.test("ResultQueue.add() bounds the number of small results as well", () => {
-  using results = new QueueUnderTest(() => new Promise(() => {}));
-  for (let i = 0; i < 17_000; i++) results.add(`${i}`);
-  assert(results.queue.size <= 16_384);
-});
-
-Deno.test("ResultQueue.add() counts the bytes of those alone that wait", async () => {
-  let accepted = 0;
-  using results = new QueueUnderTest(() => Promise.resolve(void accepted++));
-  const lines = await collectedLog(async () => {
-    for (let id = 0; id < 10_000; id++) await results.add(`${id}`, "x".repeat(1000));
-  });
-  assertEquals([accepted, lines], [10_000, []]);
-});
-
-timed.test("ResultQueue.add() goes on with the shorter result alone, and gives up one that is too large too", async (time) => {
+withQueue.test("ResultQueue.add() goes on with the shorter result alone, and gives up one that is too large too", async (it) => {
   const tooLarge = new PanelError("too large", { failure: "unavailable", status: 413 });
   const away = new Error("the panel is away");
   for (
     const [failures, gaveUp] of [[[tooLarge, away, away], 0], [[tooLarge, tooLarge], 1]] as const
   ) {
     const sent: boolean[] = [];
-    const queue = new ResultQueue();
+    it.send = (_taskId, _signal, isShort) => {
+      const failure = failures[sent.push(isShort) - 1];
+      return failure ? Promise.reject(failure) : Promise.resolve();
+    };
     const lines = await collectedLog(async () => {
-      queue.add({
-        name: "the result",
-        bytes: 1,
-        expiresAfterMs: 60 * 60_000,
-        send(_signal, isShort) {
-          const failure = failures[sent.push(isShort) - 1];
-          return failure ? Promise.reject(failure) : Promise.resolve();
-        },
-      });
-      await time.run(60_000);
+      it.add("a");
+      await it.time.run(60_000);
     });
     assertEquals(sent, gaveUp ? [false, true] : [false, true, true, true]);
-    assertEquals(queue.size, 0);
-    assertEquals(
-      lines.filter((line) => line.endsWith("Gave up the result: too large")).length,
-      gaveUp,
+    assertEquals(it.queue.size, 0);
+    const ends = lines.filter((line) =>
+      line.endsWith("Gave up the result of command a: too large")
     );
+    assertEquals(ends.length, gaveUp);
   }
 });

@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Programs } from "../../lib/host/programs.ts";
-import { Terminal } from "../../lib/remote/terminal.ts";
+import { Terminal, type TerminalOptions } from "../../lib/remote/terminal.ts";
 import { writeExecutable } from "../executable.ts";
 import { exists } from "../exists.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
@@ -34,17 +34,15 @@ class TerminalUnderTest implements AsyncDisposable {
   /** The first connection. */
   readonly socket = new TerminalSocket();
   /** The log. */
-  readonly lines: string[] = [];
+  lines: readonly string[] = [];
   readonly terminal: Terminal;
   /** Why it has ended. */
   readonly ended: Promise<string | undefined>;
 
   constructor(
-    { shell = "/bin/sh", env = { PATH }, resumable = false, idleMs = 60 * 60_000 }: {
-      readonly shell?: string;
-      readonly env?: Record<string, string>;
-      readonly resumable?: boolean;
-      readonly idleMs?: number;
+    { shell = "/bin/sh", env = { PATH }, ...options }: Partial<TerminalOptions> & {
+      shell?: string;
+      env?: Record<string, string>;
     } = {},
   ) {
     this.opener.dial = () => this.opener.sockets.length > 0 ? undefined : this.socket;
@@ -55,32 +53,34 @@ class TerminalUnderTest implements AsyncDisposable {
       opener: this.opener,
       signal: this.#controller.signal,
       level: "info",
-      ...{ resumable, idleMs },
+      resumable: false,
+      idleMs: 60 * 60_000,
+      ...options,
     });
-    const run = async (lines: string[]) => {
-      const { push } = lines;
-      lines.push = (line) => (this.lines.push(line), push.call(lines, line));
-      await this.terminal.run();
-    };
-    this.ended = collectedLog(run, { level: "debug" }).then((lines) =>
-      lines.at(-1)?.split(/ ended after \d+\.\d s: /)[1]
-    );
+    const log = collectedLog((lines) => {
+      this.lines = lines;
+      return this.terminal.run();
+    }, { level: "debug" });
+    this.ended = log.then((lines) => lines.at(-1)?.split(/ ended after \d+\.\d s: /)[1]);
   }
 
   /** Waits for the shell to ask for a line. */
-  ready(socket = this.socket): Promise<void> {
-    const told = () => socket.text.slice(-2000);
-    return eventually(() => ["# ", "$ "].some((prompt) => socket.text.endsWith(prompt)), { told });
+  ready(): Promise<void> {
+    return this.shows(/[#$] $/);
+  }
+
+  async shows(text: RegExp, socket = this.socket): Promise<void> {
+    await eventually(() => text.test(socket.text), { told: () => socket.text.slice(-2000) });
   }
 
   /** Types a line, and waits for what it should show. */
-  async say(line: string, shows: string, socket = this.socket): Promise<void> {
+  async say(line: string, shows: RegExp, socket = this.socket): Promise<void> {
     socket.type(`${line}\r`);
-    await eventually(() => socket.text.includes(shows), { told: () => socket.text.slice(-2000) });
+    await this.shows(shows, socket);
   }
 
   /** The same when the shell asks for a line. */
-  async enter(line: string, shows: string): Promise<void> {
+  async enter(line: string, shows: RegExp): Promise<void> {
     await this.ready();
     await this.say(line, shows);
   }
@@ -88,7 +88,7 @@ class TerminalUnderTest implements AsyncDisposable {
   /** Types a line that does something once the connection is closed, and makes `done` after it. */
   async unseen(line: string): Promise<void> {
     const waits = "until [ -e $HOME/go ]; do sleep 0.01; done";
-    await this.enter(`${waits}; ${line}; echo > $HOME/done; sleep 1000`, "sleep 1000");
+    await this.enter(`${waits}; ${line}; echo > $HOME/done; sleep 1000`, /sleep 1000/);
     this.socket.close();
     await this.detached();
     await Deno.writeTextFile(`${this.home}/go`, "");
@@ -141,33 +141,31 @@ async function goesOn<T>(time: FakeTime, happening: Promise<T>): Promise<T> {
 }
 
 inTerminal.test("Terminal.run() gives a login shell in a terminal", async (it) => {
-  const { socket } = it;
-  await it.enter('tty; echo "$USER $TERM $SHELL" "$0"', "somebody xterm-256color /bin/sh");
-  assertMatch(socket.text, /\/dev\/pts\/\d+\r\n/);
   // What is typed is shown.
-  assertStringIncludes(socket.text, 'tty; echo "$USER');
-  await it.enter('[ "$PWD" = "$HOME" ] && echo "at "home', "at home");
-  await it.enter('echo "$LOGNAME,$LANG"', "\r\nsomebody,C.UTF-8\r\n");
+  await it.enter("tty", /tty\r\n\/dev\/pts\/\d+\r\n/);
+  await it.enter('echo "$USER $TERM $SHELL $0"', /\nsomebody xterm-256color \/bin\/sh .*sh\r/);
+  await it.enter('[ "$PWD" = "$HOME" ] && echo "at "home', /at home/);
+  await it.enter('echo "$LOGNAME,$LANG"', /\nsomebody,C.UTF-8\r\n/);
   // So that the erase key takes whole characters.
-  await it.enter("stty -a", " iutf8");
-  socket.type("exit\r");
+  await it.enter("stty -a", / iutf8/);
+  it.socket.type("exit\r");
   assertEquals(await it.ended, "the shell has ended");
 });
 
-inSuch({ env: { PATH, LANG: "C" } }).test(
-  "Terminal.run() keeps the language that the agent was given",
-  (it) => it.enter('echo "<$LANG>"', "\r\n<C>\r\n"),
+needing("bash").test(
+  "Terminal.run() reads the profile, and keeps the language that the agent was given",
+  async () => {
+    const shell = programs.find("bash", PATH) ?? "";
+    await using it = new TerminalUnderTest({ shell, env: { PATH, LANG: "C" } });
+    await it.enter("shopt login_shell", /login_shell +\ton/);
+    await it.enter('echo "<$LANG>"', /<C>\r\n/);
+  },
 );
-
-needing("bash").test("Terminal.run() reads the profile, as a login shell does", async () => {
-  await using it = new TerminalUnderTest({ shell: programs.find("bash", PATH) ?? "" });
-  await it.enter("shopt login_shell", "login_shell    \ton");
-});
 
 inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async (it) => {
   const { socket } = it;
-  await it.enter("stty size", "24 80\r\n");
-  await it.enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", "\r\ntrapped");
+  await it.enter("stty size", /24 80\r\n/);
+  await it.enter("trap 'echo size: $(stty size)' WINCH; echo tr''apped", /\r\ntrapped/);
   for (let cols = 81; cols < 140; cols++) {
     socket.say({ type: "resize", cols, rows: 50 });
   }
@@ -182,7 +180,7 @@ inTerminal.test("Terminal.run() leaves characters whole that come in two frames"
   await it.ready();
   const bytes = new TextEncoder().encode("printf '<%s>\\n' grüße€𝄞\r");
   for (const byte of bytes) it.socket.say(Uint8Array.of(byte));
-  await eventually(() => it.socket.text.includes("\r\n<grüße€𝄞>"), { told: () => it.socket.text });
+  await it.shows(/\r\n<grüße€𝄞>/);
 });
 
 /** Ends the marked processes that live on, as they should, and gives what they have after `sleep`. */
@@ -241,7 +239,7 @@ withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes 
 
 inTerminal.test("Terminal.run() stops reading when the connection does not take it", async (it) => {
   const { socket } = it;
-  await it.enter("echo go", "\r\ngo");
+  await it.enter("echo go", /\r\ngo/);
   socket.stuck = true;
   const mark = newMark();
   socket.type(`yes ${mark}\r`);
@@ -275,7 +273,7 @@ inTerminal.test("Terminal.run() lets other work go on while a program never stop
   clearInterval(timer);
   // Ctrl-C gets through.
   socket.type("\x03");
-  await it.enter('echo "still "here', "still here");
+  await it.enter('echo "still "here', /still here/);
 });
 
 withScript.test("Terminal.run() ends when neither keys nor output came for so long, unless that is 0", async () => {
@@ -285,14 +283,11 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
     await goesOn(time, it.ready());
     let isOver = false;
     it.ended.then(() => isOver = true);
-    const go = (n: number) => `${it.home}/go${n}`;
-    it.socket.type(
-      `for n in 1 2; do until [ -e $HOME/go$n ]; do sleep 0.01; done; echo o$n; done\r`,
-    );
+    it.socket.type("for n in 1 2; do until [ -e ~/go$n ]; do sleep 0.01; done; echo o$n; done\r");
     for (const n of [1, 2]) {
       await time.pass(500_000, { stepMs: 10_000 });
-      await Deno.writeTextFile(go(n), "");
-      await eventually(() => it.socket.text.includes(`\no${n}`));
+      await Deno.writeTextFile(`${it.home}/go${n}`, "");
+      await it.shows(new RegExp(`\no${n}`));
     }
     await time.pass(580_000, { stepMs: 10_000 });
     assertEquals(isOver, false);
@@ -340,20 +335,18 @@ inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the 
   assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
 });
 
-inTerminal.test("Terminal.run() says what it left out of a paste that is too long", async ({ socket }) => {
-  await eventually(() => socket.onSkipped !== undefined);
+inTerminal.test("Terminal.run() says what it left out of a paste that is too long", async (it) => {
+  await it.ready();
   const none = new Uint8Array(0);
-  socket.onSkipped?.({ head: none, tail: none, lengthBytes: 9_000_000 });
-  await eventually(() =>
-    socket.text.includes("[9000000 bytes of input were left out: at most 8 MiB")
-  );
+  it.socket.onSkipped?.({ head: none, tail: none, lengthBytes: 9_000_000 });
+  await it.shows(/\[9000000 bytes of input were left out: at most 8 MiB/);
 });
 
 inLasting.test("Terminal.run() shows the last 64 KiB of what came without a connection", async (it) => {
   await it.unseen("head -c 1000000 /dev/zero | tr '\\0' x; echo; echo la''st");
   await eventually(() => exists(`${it.home}/done`));
   const second = await it.resume();
-  await eventually(() => second.text.includes("last"));
+  await it.shows(/last/, second);
   assertEquals(second.frames[0]?.length, 64 * 1024);
   // Beside it only what lay in the pipes.
   assert(second.text.length < 300_000, `${second.text.length}`);
@@ -362,11 +355,11 @@ inLasting.test("Terminal.run() shows the last 64 KiB of what came without a conn
 
 inLasting.test("Terminal.run() repeats what the panel has not confirmed, and nothing else", async (it) => {
   const { socket } = it;
-  await it.enter("echo fi''rst", "first");
+  await it.enter("echo fi''rst", /first/);
   socket.answersPings = false;
-  await it.enter("echo se''cond", "second");
+  await it.enter("echo se''cond", /second/);
   const next = await it.resume();
-  await it.say("echo th''ird", "third", next);
+  await it.say("echo th''ird", /third/, next);
   const shown = ["first", "second", "third"].filter((word) => next.text.includes(word));
   assertEquals(shown, ["second", "third"]);
 });
@@ -391,24 +384,23 @@ inLasting.test("Terminal.run() does not slow a program whose output nobody sees"
 });
 
 /** Tests of a terminal that has a shell and a connection, in a time that passes as they say. */
-function inTime(
-  name: string,
-  test: (it: TerminalUnderTest, time: FakeTime) => Promise<void>,
-): void {
-  withScript.test(name, async () => {
-    using time = new FakeTime();
-    await using it = new TerminalUnderTest({ resumable: true });
-    await goesOn(time, it.ready());
-    await test(it, time);
-  });
-}
+const inTime = {
+  test(name: string, test: (it: TerminalUnderTest, time: FakeTime) => Promise<void>): void {
+    withScript.test(name, async () => {
+      using time = new FakeTime();
+      await using it = new TerminalUnderTest({ resumable: true });
+      await goesOn(time, it.ready());
+      await test(it, time);
+    });
+  },
+};
 
-inTime(
+inTime.test(
   "Terminal.request() takes keys that were typed before the connection was replaced",
   async (it, time) => {
     const next = await goesOn(time, it.resume());
     it.socket.type("echo la''te\r");
-    await goesOn(time, eventually(() => next.text.includes("\nlate\r\n")));
+    await goesOn(time, it.shows(/\nlate\r\n/, next));
     await time.pass(9_000, { stepMs: 1_000 });
     assertEquals(it.socket.isClosed, false);
     await time.pass(1_000);
@@ -418,7 +410,7 @@ inTime(
   },
 );
 
-inTime(
+inTime.test(
   "Terminal.request() dials once while it dials, again when that was in vain, and anew when it hangs",
   async (it, time) => {
     const dials: PromiseWithResolvers<TerminalSocket | undefined>[] = [];
@@ -441,12 +433,12 @@ inTime(
     const [late, next] = [new TerminalSocket(), new TerminalSocket()];
     dials[2]?.resolve(next);
     dials[1]?.resolve(late);
-    await goesOn(time, it.say("echo he''re", "here", next));
+    await goesOn(time, it.say("echo he''re", /here/, next));
     assertEquals([dials.length, late.isClosed], [3, true]);
   },
 );
 
-inTime(
+inTime.test(
   "Terminal.run() dials again and again when its connection was lost, until the panel has no user for it",
   async (it, time) => {
     let dialled = 0;
@@ -460,11 +452,11 @@ inTime(
     await time.until(eventually(() => dialled === 3), { withinMs: 60_000, stepMs: 100 });
     await time.pass(60_000, { stepMs: 1_000 });
     assertEquals(dialled, 3, it.lines.join("\n"));
-    await goesOn(time, it.say("echo aga''in", "again", await goesOn(time, it.resume())));
+    await goesOn(time, it.say("echo aga''in", /again/, await goesOn(time, it.resume())));
   },
 );
 
-inTime(
+inTime.test(
   "Terminal.run() gives up a connection on which nothing comes, and no idle one",
   async (it, time) => {
     await time.pass(10 * 60_000, { stepMs: 5_000 });
@@ -478,7 +470,7 @@ inTime(
   },
 );
 
-inTime(
+inTime.test(
   "Terminal.run() ends a shell that was without a connection for five minutes",
   async (it, time) => {
     it.socket.close();
