@@ -37,7 +37,7 @@ export async function runReport(config: Config, context: CommandContext): Promis
  *
  * @throws {Error} When an agent is running whose health file is in one of these folders.
  */
-export async function requireStopped(folders: readonly string[]): Promise<void> {
+async function requireStopped(folders: readonly string[]): Promise<void> {
   // Most agents run without it, and it takes megabytes.
   const { readHealth } = await import("../state/health_reader.ts");
   const health = readHealth(folders);

@@ -7,7 +7,7 @@ import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { ABOUT, openHealth } from "../state/health_folder.ts";
-import { withInstalledService } from "./installed_service.ts";
+import { withInstalledService } from "../service/installed_service.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { testsWith } from "../tests_with.ts";
 

@@ -7,7 +7,6 @@ import { onLinux } from "../only_on.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
-import { OtherAgent } from "./other_agent.ts";
 
 /** An installation that is only shown. */
 const SHOWN: Config = {
@@ -42,10 +41,25 @@ Deno.test("runInstall() makes folders that nobody else may write, whatever its c
   assertEquals(Deno.umask(before), 0o022);
 });
 
+/** A process with a node's token, as another agent, until the block ends; that of another process than this one. */
+async function otherAgent(folder: string, token: string): Promise<AsyncDisposable> {
+  const program = `${folder}/komari-agent-of-the-test`;
+  Deno.symlinkSync("/bin/sh", program);
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", `'${program}' -c "echo here; read -r line"; :`],
+    env: { AGENT_TOKEN: token },
+    ...{ clearEnv: true, stdin: "piped", stdout: "piped" },
+  }).spawn();
+  // Its shell has begun then.
+  for await (const _ of child.stdout) break;
+  const end = async () => (await child.stdin.close(), void await child.status);
+  return { [Symbol.asyncDispose]: end };
+}
+
 onLinux.test("runInstall() ends with how the installation did, and names an agent beside the new one", async () => {
   using folder = new TempFolder();
   const token = crypto.randomUUID();
-  await using _other = await OtherAgent.start(folder.path, token);
+  await using _other = await otherAgent(folder.path, token);
   const args = ["install", "-e", "https://panel.example", "-t", token];
   const config = configOf([...args, "--install-service-name", "no-such-service"], {
     RUNTIME_DIRECTORY: `${folder.path}/run`,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { requireStopped, runReport } from "../../lib/cli/report.ts";
+import { runReport } from "../../lib/cli/report.ts";
 import { logUnhandledErrors } from "../../lib/cli/output.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { collectedLog } from "../log/collected_log.ts";
@@ -9,15 +9,6 @@ import { inFolder, TempFolder } from "../temp_folder.ts";
 import { Programs } from "../../lib/host/programs.ts";
 import { onlyIf } from "../only_on.ts";
 import { ownPlaces } from "../own_places.ts";
-
-inFolder.test("requireStopped() throws while an agent is running here", async (folder) => {
-  await requireStopped([folder.path]);
-  {
-    using _agent = openHealth(folder.path);
-    await assertRejects(() => requireStopped([folder.path]), Error, `process ${Deno.pid}`);
-  }
-  await requireStopped([folder.path]);
-});
 
 Deno.test("logUnhandledErrors() logs an error that no code handles, and keeps the program running", async () => {
   const handlers = new Map<string, (event: PromiseRejectionEvent) => void>();

@@ -7,8 +7,8 @@ import type { PanelHealth, ProblemPart } from "../../lib/state/health_file.ts";
 import { FakeTime } from "../fake_time.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { openHealth } from "../state/health_folder.ts";
-import { withInstalledService } from "./installed_service.ts";
-import { healthOf, SERVICE } from "./seen_health.ts";
+import { withInstalledService } from "../service/installed_service.ts";
+import { healthOf, SERVICE } from "../doctor/seen_health.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import { replaced, withTexts } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
@@ -309,21 +309,15 @@ inFolder.test("runStatus() prints everything that it knows as JSON", async (fold
     problems: [{ part: "ping", text: "ICMP probes don't work: no socket" }],
     configurationError: mistake,
   });
-});
-
-inFolder.test("runStatus() tells programs of an agent that is gone, and what it does not know", async (folder) => {
-  using file = openHealth(folder.path);
-  // Another process may have its id by now.
+  // Another process may have the id of one that is gone.
   Deno.mkdirSync(`${folder.path}/left`);
   Deno.copyFileSync(file.path, `${folder.path}/left/health`);
-  const flags = ["--install-service-name", "no-such-service", "--json"];
-  const config = configOf(["status", ...flags], { RUNTIME_DIRECTORY: `${folder.path}/left` });
-  const context = new FakeContext({ HOME: folder.path });
-  assertEquals(await runStatus(config, context), 1);
-  const { healthy, problem, running, panels, ...rest } = JSON.parse(context.printed);
+  const gone = new FakeContext({ HOME: folder.path });
+  const env = { RUNTIME_DIRECTORY: `${folder.path}/left` };
+  assertEquals(await runStatus(configOf(["status", ...flags], env), gone), 1);
+  const { healthy, problem, running, ...rest } = JSON.parse(gone.printed);
   assertEquals([healthy, problem, running], [false, "the agent exited unexpectedly", false]);
-  const unknown = ["intervalSeconds", "service", "memoryBytes"].filter((name) => name in rest);
-  assertEquals([panels, unknown], [[], []]);
+  assertEquals(["service", "memoryBytes"].filter((name) => name in rest), []);
 });
 
 Deno.test("runStatus() shows an installed service whose agent is not seen", async () => {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { runUninstall } from "../../lib/cli/uninstall.ts";
 import { withTexts } from "../replaced.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
-import { withInstalledService } from "./installed_service.ts";
+import { withInstalledService } from "../service/installed_service.ts";
 
 /** No service of any machine. */
 const NAME = `komari-none-${crypto.randomUUID()}`;

@@ -5,7 +5,7 @@ import type { PanelHealth } from "../../lib/state/health_file.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { same } from "../cases.ts";
 import { configOf } from "../cli/fake_context.ts";
-import { healthOf } from "../cli/seen_health.ts";
+import { healthOf } from "./seen_health.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { onLinux } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";

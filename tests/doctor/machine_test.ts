@@ -4,7 +4,7 @@ import type { Finding } from "../../lib/doctor/check.ts";
 import { machineLooks, trySeal } from "../../lib/doctor/machine.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { configOf } from "../cli/fake_context.ts";
-import { healthOf, problemHealth } from "../cli/seen_health.ts";
+import { healthOf, problemHealth } from "./seen_health.ts";
 import { onLinux } from "../only_on.ts";
 import { inFolder } from "../temp_folder.ts";
 import { shown } from "./way_of.ts";

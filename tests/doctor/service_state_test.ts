@@ -5,7 +5,7 @@ import type { ServiceState } from "../../lib/service/installed_service.ts";
 import { parseSettings } from "../../lib/doctor/loaded_unit.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { same } from "../cases.ts";
-import { healthOf, SERVICE } from "../cli/seen_health.ts";
+import { healthOf, SERVICE } from "./seen_health.ts";
 import { FakeTime } from "../fake_time.ts";
 import { testsWith } from "../tests_with.ts";
 import { NOT_INSTALLED, shown } from "./way_of.ts";

@@ -3,7 +3,7 @@ import type { LoadedUnit } from "../../lib/doctor/loaded_unit.ts";
 import { serviceText } from "../../lib/doctor/service_state.ts";
 import type { ServiceState } from "../../lib/service/installed_service.ts";
 import { same } from "../cases.ts";
-import { SERVICE } from "../cli/seen_health.ts";
+import { SERVICE } from "./seen_health.ts";
 
 /** A unit with these properties, as systemd shows them. */
 function unitOf(shown: Readonly<Record<string, string>>): LoadedUnit {

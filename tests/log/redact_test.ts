@@ -25,16 +25,7 @@ Deno.test("redactQueries() takes queries out of URLs and leaves questions alone"
 const TOKEN = "t0k.en+/&=ABCDEFGH";
 
 Deno.test("redactSecrets() finds a secret in whatever form, and with unseen characters inside", () => {
-  const texts = [
-    TOKEN,
-    encodeURIComponent(TOKEN),
-    // Zero width, control, soft hyphen, direction, variation, Hangul filler.
-    ...["\u200b", "\u0007", "\u00ad", "\u202e", "\ufe0f", "\u3164"].map((character) =>
-      TOKEN.slice(0, 5) + character + TOKEN.slice(5)
-    ),
-    Array.from(TOKEN).join("\u200d"),
-  ];
-  for (const text of texts) {
+  for (const text of [TOKEN, encodeURIComponent(TOKEN), Array.from(TOKEN).join("\u200d")]) {
     assertEquals(redactSecrets(`(${text})`, [TOKEN]), "(…)", JSON.stringify(text));
   }
   assertEquals(redactSecrets('"a\\"b"', ['a"b']), '"…"');
@@ -97,11 +88,6 @@ Deno.test("redactSecrets() hides each of several secrets, also where they overla
   assertEquals(redactSecrets(text, [secret]), "𝄞 … 𝄞 …𝄞");
 });
 
-Deno.test("redactSecrets() takes a long text with many starts of a secret in its stride", () => {
-  const text = "%61".repeat(20_000) + "aaaa".repeat(20_000);
-  assertEquals(redactSecrets(`${text}…`, [`${"a".repeat(60)}b`]).length > 0, true);
-});
-
 Deno.test("redactUrl() leaves neither a login nor a query, of whatever was meant to be a URL", () => {
   same(redactUrl, [
     ...cases(`
@@ -118,15 +104,18 @@ Deno.test("redactUrl() leaves neither a login nor a query, of whatever was meant
 });
 
 /** Control characters of both tables, formats, what is ignored by default, and ends of lines. */
-const UNSEEN = ["\0", "\r", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\ufe0f", "\u3164"];
+const UNSEEN = "\0 \r \x07 \x1b \x7f \x9b \u00ad \u200b \u202e \ufe0f \u3164 \u2028 \u2029".split(
+  " ",
+);
 
 Deno.test("what is unseen hides no secret, and gets into no line", () => {
-  for (const unseen of [...UNSEEN, "\u2028", "\u2029"]) {
+  for (const unseen of UNSEEN) {
     const name = JSON.stringify(unseen);
     assertEquals(redactSecrets(`<s3cr${unseen}et>`, ["s3cret"]), "<…>", name);
     assertEquals(oneLine(`a${unseen}${unseen}b`), "a b", name);
     assertEquals(printable(`a${unseen}b`), "ab", name);
   }
+  assertEquals(oneLine("a\x1b[2J\nb 坏了 ünïcode ✓"), "a [2J b 坏了 ünïcode ✓");
 });
 
 Deno.test("redactSecrets() finds the start of a secret that was cut off", () => {
@@ -165,11 +154,6 @@ Deno.test("redactSecrets() leaves nothing of a secret, wherever it stands", () =
       assert(!redactSecrets(before + secret + after, [secret]).includes(secret) || secret === "…");
     },
   ));
-});
-
-Deno.test("oneLine() leaves nothing that acts on a terminal or ends a line", () => {
-  assertEquals(oneLine("a\x1b[2J\nb\r\u009bc\u2028d\u202ee\u200bf"), "a [2J b c d e f");
-  assertEquals(oneLine("坏了 ünïcode ✓"), "坏了 ünïcode ✓");
 });
 
 Deno.test("printable() keeps lines, tabs and the program's own colors, and nothing else that acts", () => {
