@@ -1,54 +1,30 @@
 import { assertEquals } from "@std/assert";
+import { attempt } from "../../lib/attempt.ts";
 import { listenForStop } from "../../lib/cli/stop_signal.ts";
 import { FakeTime } from "../fake_time.ts";
-
-const EXITED = new Error("the process has exited");
-
-/** Listens for signals that only the test sends, and counts how often the process would exit. */
-class FakeSignals implements Disposable {
-  readonly #time = new FakeTime();
-  readonly #real = { addSignalListener: Deno.addSignalListener, exit: Deno.exit };
-  readonly #handlers = new Map<string, () => void>();
-  readonly #stop: ReturnType<typeof listenForStop>;
-  #exits = 0;
-
-  constructor() {
-    Deno.addSignalListener = (name, handler) => void this.#handlers.set(name, handler);
-    Deno.exit = (code) => {
-      assertEquals(code, 1);
-      this.#exits++;
-      throw EXITED;
-    };
-    this.#stop = listenForStop();
-  }
-
-  /** Sends a signal so many milliseconds after the last one. */
-  send(name: Deno.Signal, afterMs = 0): void {
-    this.#time.tick(afterMs);
-    try {
-      this.#handlers.get(name)?.();
-    } catch (error) {
-      if (error !== EXITED) throw error;
-    }
-  }
-
-  state() {
-    return { stopped: this.#stop.aborted, exits: this.#exits };
-  }
-
-  [Symbol.dispose](): void {
-    Object.assign(Deno, this.#real);
-    this.#time[Symbol.dispose]();
-  }
-}
+import { replaced } from "../replaced.ts";
 
 Deno.test("listenForStop() exits at once at a second signal after a second", () => {
-  using repeated = new FakeSignals();
-  assertEquals(repeated.state(), { stopped: false, exits: 0 });
-  repeated.send("SIGINT", 5000);
-  repeated.send("SIGINT", 1);
-  repeated.send("SIGTERM", 998);
-  assertEquals(repeated.state(), { stopped: true, exits: 0 });
-  repeated.send("SIGINT", 1);
-  assertEquals(repeated.state(), { stopped: true, exits: 1 });
+  using time = new FakeTime();
+  const handlers = new Map<string, () => void>();
+  const exits: unknown[] = [];
+  using _process = replaced(Deno, {
+    addSignalListener: (name, handler) => void handlers.set(name, handler),
+    exit(code) {
+      exits.push(code);
+      throw new Error("the process has exited");
+    },
+  });
+  const stop = listenForStop();
+  /** Sends signals so many milliseconds after the last one, each. */
+  const after = (...signals: [name: Deno.Signal, afterMs: number][]) => {
+    for (const [name, afterMs] of signals) {
+      time.tick(afterMs);
+      attempt(() => [handlers.get(name)?.()]);
+    }
+    return [stop.aborted, exits];
+  };
+  assertEquals(after(), [false, []]);
+  assertEquals(after(["SIGINT", 5000], ["SIGINT", 1], ["SIGTERM", 998]), [true, []]);
+  assertEquals(after(["SIGINT", 1]), [true, [1]]);
 });

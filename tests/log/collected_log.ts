@@ -1,13 +1,13 @@
-import { setUpLog } from "../../lib/log/log.ts";
+import { type LogOptions, setUpLog } from "../../lib/log/log.ts";
 
 /** Runs `use` with the log going into a list, and gives the list. */
 export async function collectedLog(
   use: (lines: string[]) => Promise<void>,
-  options: { level?: "debug" | "info" } = {},
+  options: Partial<LogOptions> = {},
 ): Promise<string[]> {
   const lines: string[] = [];
-  const shared = { format: "text", secrets: [], forJournal: false } as const;
-  setUpLog({ ...shared, level: options.level ?? "info", write: (line) => lines.push(line) });
+  const shared = { level: "info", format: "text", secrets: [], forJournal: false } as const;
+  setUpLog({ ...shared, ...options, write: (line) => lines.push(line) });
   try {
     await use(lines);
   } finally {

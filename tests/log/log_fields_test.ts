@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { getLogger, setUpLog } from "../../lib/log/log.ts";
+import { getLogger } from "../../lib/log/log.ts";
 import { NetDialer } from "../../lib/net/dialer.ts";
 import { MessageLimit } from "../../lib/panel/message_limit.ts";
 import { createPanelFetch } from "../../lib/panel/http_exchange.ts";
@@ -7,27 +7,15 @@ import { OutageLog } from "../../lib/panel/outages.ts";
 import { PanelError } from "../../lib/panel/panel_error.ts";
 import { Prober } from "../../lib/probe/prober.ts";
 import { fakePolicy } from "../probe/fake_names.ts";
+import { collectedLog } from "./collected_log.ts";
 
 const { signal } = new AbortController();
 
 /** The events that are logged meanwhile as JSON, without their time. */
 async function events(use: () => unknown): Promise<Record<string, unknown>[]> {
-  const found: Record<string, unknown>[] = [];
-  const options = { format: "json", secrets: ["s3cret"], forJournal: false } as const;
-  setUpLog({
-    ...options,
-    level: "debug",
-    write(line) {
-      const { time: _, ...event } = JSON.parse(line);
-      found.push(event);
-    },
-  });
-  try {
-    await use();
-  } finally {
-    setUpLog({ ...options, level: "error", write: () => {} });
-  }
-  return found;
+  const options = { level: "debug", format: "json", secrets: ["s3cret"] } as const;
+  const lines = await collectedLog(async () => void await use(), options);
+  return lines.map((line) => ({ ...JSON.parse(line), time: undefined }));
 }
 
 Deno.test("the JSON format has the properties of an event as fields, without secrets, and its panel", async () => {
@@ -44,6 +32,7 @@ Deno.test("the JSON format has the properties of an event as fields, without sec
     })
   );
   assertEquals(event, {
+    time: undefined,
     level: "info",
     component: "agent",
     panel: "http://p .example",
@@ -73,7 +62,7 @@ Deno.test("connections, calls, outages and probes are logged with what they are 
     const prober = new Prober({ ping: () => Promise.resolve(ping) }, fakePolicy());
     await prober.probe({ kind: "icmp", host: "127.0.0.1" }, { signal });
   });
-  const shown = found.map(({ component, event, message: _, level: _level, ...fields }) => {
+  const shown = found.map(({ component, event, message: _, level: __, time: ___, ...fields }) => {
     const words = Object.entries(fields).map(([name, value]) =>
       name === "ms" || name === "seconds" ? name : `${name}=${value}`
     );
