@@ -14,6 +14,7 @@ import { environmentFileOf } from "../service/service_manager.ts";
 import type { CommandContext } from "./command.ts";
 import { defaultText, type Say } from "./help.ts";
 import { columnWidths, tableText } from "./layout.ts";
+import { jsonText } from "./output.ts";
 
 /** An option in force. */
 export interface ShownOption {
@@ -29,7 +30,8 @@ const HIDDEN = "********";
 
 /** Prints the configuration. */
 export function runConfigShow(config: Config, { env, print, inLanguage }: CommandContext): number {
-  print(configTable(config, shownProxies(config, env), inLanguage));
+  const proxies = shownProxies(config, env);
+  print(config.json ? configJson(config, proxies) : configTable(config, proxies, inLanguage));
   return 0;
 }
 
@@ -84,6 +86,18 @@ function valueText(row: Option<unknown>, config: Config, say: Say): string {
   }
   if (secret) return HIDDEN;
   return redactSecrets(redactLogins(text, `${HIDDEN}@`), config.secrets);
+}
+
+function configJson(config: Config, proxies: readonly ShownOption[]): string {
+  const byKey = (shown: readonly ShownOption[]) =>
+    Object.fromEntries(shown.map(({ key, value, origin }) => [key, { value, origin }]));
+  const { configPath: file, notices } = config;
+  return jsonText({
+    file,
+    options: byKey(shownOptions(config, (english) => english)),
+    proxies: byKey(proxies),
+    notices,
+  });
 }
 
 function configTable(config: Config, proxies: readonly ShownOption[], say: Say): string {

@@ -16,10 +16,11 @@ import {
 } from "../doctor/agent_problems.ts";
 import type { Finding } from "../doctor/check.ts";
 import type { CommandContext } from "./command.ts";
+import { jsonText } from "./output.ts";
 
-/** A result for people, and for the exit code. */
+/** A result for people or programs, and for the exit code. */
 export interface HealthResult {
-  /** One line. */
+  /** One line for people, or JSON. */
   readonly text: string;
   readonly isHealthy: boolean;
 }
@@ -56,7 +57,8 @@ export async function runHealth(
  */
 export function checkHealth(
   folders: readonly string[],
-  { alive = false, service, mistake }: {
+  { json = false, alive = false, service, mistake }: {
+    json?: boolean;
     alive?: boolean;
     service?: Finding | undefined;
     /** What is wrong in its configuration. */
@@ -72,12 +74,27 @@ export function checkHealth(
       ? `the agent runs (process ${health?.pid})`
       : `a report was accepted ${reportAge(health, nowMs)} ago`);
   const problems = health?.isRunning ? agentProblems(health) : [];
-  const words = [
+  if (!json) {
+    const words = [
+      reason,
+      ...problems.map(({ text }) => text),
+      ...mistake === undefined || tells(reason, mistake) ? [] : [mistake],
+    ].join("; ");
+    return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
+  }
+  const shown = {
+    healthy: isHealthy,
     reason,
-    ...problems.map(({ text }) => text),
-    ...mistake === undefined || tells(reason, mistake) ? [] : [mistake],
-  ].join("; ");
-  return { text: `${isHealthy ? "Healthy" : "Unhealthy"}: ${words}\n`, isHealthy };
+    running: health?.isRunning ?? false,
+    pid: health?.pid,
+    version: health?.version,
+    intervalSeconds: health?.intervalMs ? health.intervalMs / 1000 : undefined,
+    acceptedAt: health?.acceptedAtMs && new Date(health.acceptedAtMs).toISOString(),
+    seal: health?.seal || undefined,
+    problems: health && problems,
+    configurationError: mistake,
+  };
+  return { text: jsonText(shown), isHealthy };
 }
 
 /** Whether a text tells a mistake, of a file that it may call otherwise. */

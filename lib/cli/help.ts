@@ -101,7 +101,7 @@ export const COMMAND_HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   "health": {
     group: "more",
-    args: "[--alive]",
+    args: "[--alive] [--json]",
     help: "health check for supervisors and containers",
     details:
       "The exit code is 0 if the panel has accepted a report within two intervals and 15 s, else 1. A supervisor that restarts the agent should use --alive, which only checks whether it runs: a restart does not help while the panel is down.",

@@ -34,7 +34,7 @@ import { isNewerVersion } from "../parse/version_order.ts";
 import { performUpdate, type UpdateOutcome } from "../update/updater.ts";
 import { knowsReleases, releaseKey, REPOSITORY, VERSION } from "../version.ts";
 import type { CommandContext } from "./command.ts";
-import { logToStandardError } from "./output.ts";
+import { jsonText, logToStandardError } from "./output.ts";
 
 /** Checks for a newer version of this program, or installs it. */
 export async function runUpdate(config: Config, context: CommandContext): Promise<number> {
@@ -54,15 +54,15 @@ export async function updateProgram(
   program: ThisProgram,
   { print, signal, env }: CommandContext,
 ): Promise<number> {
-  const { check, now } = config;
+  const { check, now, json } = config;
   if (check && now) throw new UsageError("Cannot use --check and --now together");
   if (now) {
     const outcome = await updateNow(config, program, { env, signal });
-    print(resultText(outcome));
+    print(resultText(outcome, config));
     return outcome.kind === "rolled back" ? 1 : 0;
   }
   const release = await findUpdate(config, program, signal);
-  print(sentence(release));
+  print(json ? jsonText(describe(release)) : sentence(release));
   return 0;
 }
 
@@ -112,10 +112,14 @@ async function updateNow(
   }, signal);
 }
 
-/** The output of `update --now`. */
-function resultText(outcome: UpdateOutcome): string {
-  if (outcome.kind === "nothing") return sentence(outcome.release);
+/** The output of `update --now`: a sentence, or JSON. */
+function resultText(outcome: UpdateOutcome, { json }: Config): string {
+  if (outcome.kind === "nothing") {
+    const { kind, release } = outcome;
+    return json ? jsonText({ outcome: kind, ...describe(release) }) : sentence(release);
+  }
   const { kind, from, to } = outcome;
+  if (json) return jsonText({ outcome: kind, from, to });
   const sentences = {
     "updated": `Updated from version ${from} to ${to}, which reports`,
     "installed": `Version ${to} replaced ${from}; no agent was running`,
@@ -128,6 +132,10 @@ function resultText(outcome: UpdateOutcome): string {
 }
 
 const OLDER_STAYS = "Automatic updates go on to newer versions; `install --pin` keeps this one";
+
+function describe({ version, decision }: FoundRelease): Record<string, unknown> {
+  return { present: VERSION, newest: version, verdict: decision };
+}
 
 function sentence({ version, decision }: FoundRelease): string {
   const sentences = {

@@ -67,10 +67,14 @@ Deno.test("shownOptions() have the value in force and its origin", async () => {
 
 Deno.test("runConfigShow() hides every secret, and names a file that others can read", () => {
   const hidden = "--ip-services https://me:s3cret@a.example/,https://b.example/s3cret-token";
-  const text = output(configOf(`--config c ${hidden}`));
-  assertEquals(text.includes("s3cret"), false, text);
-  assertStringIncludes(text, "https://********@a.example/,https://b.example/…");
-  assertStringIncludes(text, "c holds a secret and can be read by all users");
+  for (const more of ["", "--json", "--lang zh"]) {
+    const text = output(configOf(`--config c ${hidden} ${more}`));
+    assertEquals(text.includes("s3cret"), false, text);
+    assertStringIncludes(text, "https://********@a.example/,https://b.example/…");
+    assertStringIncludes(text, "c holds a secret and can be read by all users");
+  }
+  const { file, options } = JSON.parse(output(configOf("--config c --json")));
+  assertEquals([file, options.interval], ["c", { value: "5", origin: "key interval of c" }]);
 });
 
 Deno.test("runConfigShow() lays options out by their groups, with proxies and notes", () => {

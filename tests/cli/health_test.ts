@@ -36,7 +36,7 @@ const NOW = Date.UTC(2024, 1, 29, 12);
 function checkAt(
   nowMs: number,
   folder: string,
-  options: { alive?: boolean } = {},
+  options: { json?: boolean; alive?: boolean } = {},
 ): HealthResult {
   using _time = new FakeTime({ now: nowMs });
   return checkHealth([folder], options);
@@ -69,6 +69,10 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
     assertEquals(checkAt(later, agent.path).isHealthy, false);
     const shown = checkAt(later, agent.path, { alive: true });
     assertEquals(shown, healthy(`the agent runs (process ${Deno.pid})`));
+    assertEquals(
+      JSON.parse(checkAt(later, agent.path, { alive: true, json: true }).text).healthy,
+      true,
+    );
   }
   using folder = new TempFolder();
   for (const leave of [() => {}, leaveKilled]) {
@@ -89,6 +93,27 @@ withAgent.test("checkHealth() is not fooled by a clock that was set back", (agen
   assertEquals(checkAt(NOW - 5_000, agent.path), healthy("a report was accepted 0.0 s ago"));
   const shown = checkAt(NOW - 3_600_000, agent.path);
   assertEquals(shown, unhealthy("the clock was set back, and no report was accepted since"));
+});
+
+withAgent.test("checkHealth() tells the same as JSON", (agent) => {
+  const { text, isHealthy } = checkAt(NOW + 1234, agent.path, { json: true });
+  assertEquals(isHealthy, true);
+  assertEquals(JSON.parse(text), {
+    healthy: true,
+    reason: "a report was accepted 1.2 s ago",
+    running: true,
+    pid: Deno.pid,
+    version: "1.2.3",
+    intervalSeconds: 3,
+    acceptedAt: "2024-02-29T12:00:00.000Z",
+    problems: [],
+  });
+  using folder = new TempFolder();
+  assertEquals(JSON.parse(checkHealth([folder.path], { json: true }).text), {
+    healthy: false,
+    reason: "no agent of this user runs here, and none is installed as a service",
+    running: false,
+  });
 });
 
 withAgent.test("checkHealth() says one line and no odd number, whatever the clock says", (agent) => {
@@ -126,11 +151,18 @@ Deno.test("runHealth() says of an agent that is not seen what the service manage
   });
 });
 
-withAgent.test("checkHealth() names each problem, and none of an agent that is gone", (agent) => {
+withAgent.test("checkHealth() names the seal and each problem, and none of an agent that is gone", (agent) => {
+  agent.file.setSeal("sealed by the runtime");
   agent.file.setProblem("ping", "no socket");
   const shown = healthy("a report was accepted 0.0 s ago; ICMP probes don't work: no socket");
   assertEquals(checkAt(NOW, agent.path), shown);
+  const { text, isHealthy } = checkAt(NOW, agent.path, { json: true });
+  const { seal, problems } = JSON.parse(text);
+  assertEquals([isHealthy, seal], [true, "sealed by the runtime"]);
+  assertEquals(problems, [{ part: "ping", text: "ICMP probes don't work: no socket" }]);
   using left = new TempFolder();
   Deno.copyFileSync(agent.file.path, `${left.path}/health`);
+  const gone = JSON.parse(checkAt(NOW, left.path, { json: true }).text);
+  assertEquals([gone.running, gone.problems, gone.pid], [false, [], Deno.pid]);
   assertEquals(checkAt(NOW, left.path).text, "Unhealthy: the agent exited unexpectedly\n");
 });

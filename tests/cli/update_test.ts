@@ -96,23 +96,27 @@ withReleases.test("updateProgram() takes no release without a key", async (serve
 Deno.test("updateProgram() says of each release what it is and what to do", async () => {
   await using server = new ReleaseServer();
   const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
-  const table: [tag: string, sentence: string][] = [
-    ["999.0.0", `Version 999.0.0 is available, ${VERSION} is installed: `],
-    ["0.0.1", `Version ${VERSION} is up to date: the latest release is 0.0.1`],
+  const table: [tag: string, sentence: string, verdict: string][] = [
+    ["999.0.0", `Version 999.0.0 is available, ${VERSION} is installed: `, "newer"],
+    ["0.0.1", `Version ${VERSION} is up to date: the latest release is 0.0.1`, "not newer"],
     [
       "999.0.0-rc.1",
       `Version ${VERSION} is installed; the latest release, 999.0.0-rc.1, is not stable`,
+      "not stable",
     ],
   ];
-  for (const [tag, sentence] of table) {
+  for (const [tag, sentence, verdict] of table) {
     server.publish(tag, programOf("999.0.0"));
-    const { text, code } = await run([...place, "--check"]);
+    const { text, code } = await run(place);
     assertEquals([text.startsWith(sentence), code], [true, 0], text);
+    const shown = JSON.parse((await run([...place, "--check", "--json"])).text);
+    assertEquals([shown.present, shown.verdict], [VERSION, verdict]);
+    assertEquals(shown.newest, tag);
   }
   server.publish(VERSION, programOf(VERSION));
-  const { text, names } = await run([...place, "--now"]);
-  const expected = `Version ${VERSION} is up to date: the latest release is ${VERSION}\n`;
-  assertEquals([text, names], [expected, ["agent", "agent.update"]]);
+  const { text, names } = await run([...place, "--now", "--json"]);
+  const expected = { outcome: "nothing", present: VERSION, newest: VERSION, verdict: "not newer" };
+  assertEquals([JSON.parse(text), names], [expected, ["agent", "agent.update"]]);
 });
 
 withReleases.test("updateProgram() does not offer a version again that failed within a week", async ({ place }) => {
@@ -132,6 +136,8 @@ withReleases.test("updateProgram() replaces a program whose agent does not run",
   const done = await run([...place, "--now"]);
   const expected = `Version 999.0.0 replaced ${VERSION}; no agent was running\n`;
   assertEquals([done.text, done.code], [expected, 0]);
+  const asJson = await run([...place, "--now", "--json"]);
+  assertEquals(JSON.parse(asJson.text), { outcome: "installed", from: VERSION, to: "999.0.0" });
   const linked = await run([...place, "--now"], { byLink: true });
   assertEquals([linked.text, linked.isLinkKept], [expected, true]);
   assert(linked.names.includes("agent.old"), "the program is replaced, not the link to it");

@@ -90,7 +90,8 @@ const COMMANDS_OF: readonly [flags: string, commands: readonly Command[]][] = [
   [
     "--json",
     [
-      ...["report", "traffic show", "traffic set", "status", "doctor", "version"] as const,
+      ...["report", "traffic show", "traffic set", "status", "doctor", "config show"] as const,
+      ...["health", "update", "version"] as const,
     ],
   ],
   [

@@ -165,8 +165,8 @@ here.test("an installed agent updates through a mirror without any API, and goes
   await machine.run(`${program} install ${options}`, { AGENT_TOKEN: panel.token });
   await reportsAs("1.2.3", panel);
 
-  const found = await machine.run(`${SERVICE} update`);
-  assertStringIncludes(found, "Version 1.3.0 is available, 1.2.3 is installed");
+  const json = JSON.parse(await machine.run(`${SERVICE} update --json`));
+  assertEquals(json, { present: "1.2.3", newest: "1.3.0", verdict: "newer" });
   await machine.run(`systemctl start ${UPDATE} || { journalctl -u ${UPDATE} -o cat; exit 1; }`);
   await reportsAs("1.3.0", panel);
 
