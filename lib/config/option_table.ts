@@ -272,6 +272,7 @@ export const OPTIONS = {
     "--disable-remote-files",
     "Don't let remote control manage files",
   ),
+  allowDowngrade: remote.toggle("--allow-downgrade", "Let remote control install an older version"),
   execTimeoutMinutes: remote.number(
     "--exec-timeout MINUTES",
     "Time limit of a command from the panel",

@@ -80,7 +80,11 @@ export class RemoteControl {
     this.#commands = new Commands(programs, sender, { timeoutMs });
     this.#files = new Files(programs, panel, { isAllowed: config.remoteFiles });
     // A sealed process can't look for an obstacle.
-    this.#versionSwitch = new VersionSwitch(programs, programs && updateObstacle(config));
+    this.#versionSwitch = new VersionSwitch(
+      programs,
+      programs && updateObstacle(config),
+      config.allowDowngrade,
+    );
   }
 
   /** Handles an order. Neither waits nor throws, whatever the panel sends. */

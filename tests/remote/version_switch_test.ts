@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { type ProgramOptions, Programs } from "../../lib/host/programs.ts";
-import { orderedUpdate, updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
+import { updateObstacle, VersionSwitch } from "../../lib/remote/version_switch.ts";
 import { VERSION } from "../../lib/version.ts";
-import { cases, same, sameLater } from "../cases.ts";
+import { same, sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { configOf } from "../metrics/config_of.ts";
@@ -26,15 +26,16 @@ class FakePrograms extends Programs {
 const UPDATE = "systemctl start --no-block agent-update.service";
 const UPDATING = "Updating to the latest version, as the panel has ordered";
 const SOON = '"latest": an update was ordered within the last 10 minutes';
-const INEXACT = "only the latest version can be installed";
+const INEXACT = "only the latest or an exact version can be installed";
 
 /** What a version switch logs that a test uses. */
 async function logOf(
   use: (order: (...versions: string[]) => void, programs: FakePrograms) => Promise<void> | void,
   obstacle?: string,
+  allowsDowngrade = false,
 ): Promise<string[]> {
   const programs = new FakePrograms();
-  const versions = new VersionSwitch(programs, obstacle);
+  const versions = new VersionSwitch(programs, obstacle, allowsDowngrade);
   const order = (...orders: string[]) => {
     for (const version of orders) versions.handle({ kind: "switch version", version });
   };
@@ -42,23 +43,39 @@ async function logOf(
   return lines.map((line) => line.split(/ remote: (?:Refused to switch to version )?/)[1] ?? "");
 }
 
-timed.test("VersionSwitch.handle() updates to the latest version alone, without the agent's secrets", async (time) => {
-  using _ = restoring(Deno.env, "toObject");
-  Deno.env.toObject = () => ({ AGENT_TOKEN: "a-secret" });
-  const outcome = (version: string) =>
-    logOf(async (order, { started }) => {
+/** What an order starts, or the reason in the log; without the agent's secrets. */
+async function outcomeOf(version: string, allowsDowngrade = false): Promise<string> {
+  let started: FakePrograms["started"][number] | undefined;
+  const [line] = await logOf(
+    (order, programs) => {
       order(version);
-      await time.run(0);
-      for (const { line, env, cwd } of started) {
-        assertEquals([line, env["AGENT_TOKEN"], cwd], [UPDATE, undefined, "/"]);
-      }
-    });
-  await sameLater(outcome, [
-    ...["latest", "LATEST", "*", " latest "].map((it) => [it, [UPDATING]] as const),
-    ...["1.2.30", "1.2.*", "", "snapshot", VERSION].map((it) =>
-      [it, [`"${it}": ${INEXACT}`]] as const
-    ),
+      [started] = programs.started;
+    },
+    undefined,
+    allowsDowngrade,
+  );
+  if (started === undefined) return line?.replace(`"${version}": `, "") ?? "";
+  assertEquals([started.env["AGENT_SECRET_OF_A_SWITCH"], started.cwd], [undefined, "/"]);
+  const [, exact = "latest"] = /--install-version (\S+)/.exec(started.line) ?? [];
+  assertEquals(
+    line,
+    UPDATING.replace("the latest version", (it) => exact === "latest" ? it : `version ${exact}`),
+  );
+  return exact === "latest" ? started.line : exact;
+}
+
+timed.test("VersionSwitch.handle() updates to the latest version, or to a newer one by its name, without the agent's secrets", async () => {
+  // No option, since other tests may run in this process.
+  Deno.env.set("AGENT_SECRET_OF_A_SWITCH", "a-secret");
+  await sameLater(outcomeOf, [
+    ...["latest", "LATEST", "*", " latest "].map((it): [string, string] => [it, UPDATE]),
+    ...["1.2.30", "v1.2.30"].map((it): [string, string] => [it, "1.2.30"]),
+    ...["", "1.2.*", "1.*.2", "Snapshot-12"].map((it): [string, string] => [it, INEXACT]),
+    [VERSION, "it is installed already"],
+    ["V0.0.1", `${VERSION} is installed, and --allow-downgrade is not set`],
   ]);
+  assertEquals(await outcomeOf("V0.0.1", true), "0.0.1");
+  Deno.env.delete("AGENT_SECRET_OF_A_SWITCH");
 });
 
 timed.test("VersionSwitch.handle() refuses while an update runs, and for ten minutes after an order", async (time) => {
@@ -110,24 +127,4 @@ Deno.test("updateObstacle() says what brings a newer version, or that none is wa
   using _ = restoring(Deno, "statSync");
   Deno.statSync = () => statSync(new URL(import.meta.url));
   same(obstacle, [...rows, [[], "in a container a newer version comes with a newer image"]]);
-});
-
-const USER = "user.slice/user-1000.slice/user@1000.service";
-
-/** Cgroups, and the command that updates. */
-const CGROUPS = `
-0::/system.slice/agent.service → ${UPDATE}
-12:pids:/system.slice/agent.service;1:name=systemd:/system.slice/agent.service → ${UPDATE}
-0::/${USER}/app.slice/agent.service → systemctl --user start --no-block agent-update.service
-0::/ → /p update --now
-0::/user.slice/user-0.slice/session-3.scope → /p update --now
-0::/system.slice/docker-0123.scope → /p update --now
-0::/openrc.agent → /p update --now
-`;
-
-Deno.test("orderedUpdate() starts the unit of the service manager in each kind of cgroup, else the program", () => {
-  same((cgroup: string) => {
-    return orderedUpdate(cgroup.replaceAll(";", "\n"), "/p").join(" ");
-  }, cases(CGROUPS));
-  assertEquals(orderedUpdate("", "/p"), ["/p", "update", "--now"]);
 });

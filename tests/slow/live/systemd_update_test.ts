@@ -175,18 +175,22 @@ here.test("an installed agent updates through a mirror without any API, and goes
   assertStringIncludes(back, "Updated from version 1.3.0 to 1.2.3, which reports");
   assertStringIncludes(back, "Automatic updates go on to newer versions");
   await reportsAs("1.2.3", panel);
-  // By a panel's order, which starts the update's unit.
-  await machine.run(`${SERVICE} install --as-root --enable-remote-control`);
-  await reportsAs("1.2.3", panel);
+  // By a panel's order, within the limits of the unit that it starts.
+  await machine.run(`${SERVICE} update --now`);
+  await reportsAs("1.3.0", panel);
+  await machine.run(`${SERVICE} install --as-root --enable-remote-control --allow-downgrade`);
+  await reportsAs("1.3.0", panel);
   await machine.comes(`journalctl -u ${SERVICE} -o cat | grep -q 'Remote control is on'`);
   const end = performance.now() + PATIENCE_MS;
-  while (!panel.switchVersion("latest")) {
+  while (!panel.switchVersion("1.2.3")) {
     assert(performance.now() < end, "the agent takes no order");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  await reportsAs("1.3.0", panel);
-  const log = await machine.run(`journalctl -o cat -u ${SERVICE}`);
-  assertStringIncludes(log, "Updating to the latest version, as the panel has ordered");
+  await reportsAs("1.2.3", panel);
+  const log = await machine.run(`journalctl -o cat -u ${SERVICE} -u ${UPDATE}-1.2.3`);
+  assertStringIncludes(log, "Updating to version 1.2.3, as the panel has ordered");
+  assertStringIncludes(log, "Going back from version 1.3.0 to 1.2.3");
+  await machine.comes(`! systemctl is-active --quiet ${UPDATE}-1.2.3`);
 
   await machine.run(`${SERVICE} install --pin`);
   assertEquals(
@@ -195,7 +199,7 @@ here.test("an installed agent updates through a mirror without any API, and goes
   );
   const pinned = await machine.tries(`${SERVICE} update --now`);
   assertEquals(pinned.code, 1, pinned.output);
-  assertStringIncludes(pinned.output, "the service is pinned to version 1.3.0");
+  assertStringIncludes(pinned.output, "the service is pinned to version 1.2.3");
   await machine.run(`${SERVICE} install --unset pin`);
   await machine.run(`systemctl is-active --quiet ${UPDATE}.timer`);
   const none = await machine.tries(`${SERVICE} update --now --install-version 9.9.9`);
