@@ -267,7 +267,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "config/": [1856, 1840],
   "demo/": [747, 635],
   "diagnosis/": [805, 404],
-  "doctor/": [2899, 1442],
+  "doctor/": [2913, 1446],
   "exporter/": [247, 244],
   "host/": [1317, 1602],
   "io/": [120, 119],

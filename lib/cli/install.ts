@@ -42,7 +42,7 @@ export async function runInstall(
   const signal = AbortSignal.any([context.signal, hangUp.signal]);
   const refusal = await act(config, system, { ...context, signal });
   const health = config.print ? undefined : readHealth(agentFolders(config, context.env));
-  const beside = await noteOnOthers(config, health, context.env);
+  const beside = await noteOnOthers(config, health, context);
   if (beside !== undefined) printLine(`Note: ${beside}`);
   return refusal === undefined ? 0 : 1;
 }

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { abortable } from "@std/async/abortable";
 import { attempt } from "../attempt.ts";
+import { attemptWithin } from "../async/timeout.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { basename } from "../parse/path.ts";
@@ -20,6 +22,8 @@ import { asRoot } from "./options.ts";
 
 /** Larger than any command line, environment or configuration of an agent. */
 const MAX_BYTES = 256 * 1024;
+/** An installation looks no longer, whatever a process names. */
+const LOOK_MS = 5_000;
 
 /** Finds agents here that report as the same node, or official ones as another one. */
 export async function checkOtherAgents(
@@ -90,9 +94,13 @@ export async function agentsBeside(
 export async function noteOnOthers(
   config: Config,
   health: Health | undefined,
-  env: Readonly<Record<string, string>>,
+  { env, signal }: { env: Readonly<Record<string, string>>; signal: AbortSignal },
 ): Promise<string | undefined> {
-  const found = health && await agentsBeside(config, { pids: [health.pid], env });
+  if (health === undefined) return undefined;
+  const found = await attemptWithin(
+    (limit) => abortable(agentsBeside(config, { pids: [health.pid], env }), limit),
+    { timeoutMs: LOOK_MS, signal },
+  );
   return found && `${found.text}: ${found.advice}`;
 }
 
@@ -152,8 +160,8 @@ export async function otherProcesses(
       const given = `\0${words.join("\0")}\0${await read(`${proc}/${pid}/environ`)}`;
       const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
         .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
-      const user = attempt(() => Deno.statSync(`${proc}/${pid}`));
-      const texts = await Promise.all(files.map((path) => readAs(user, path)));
+      const status = await read(`${proc}/${pid}/status`);
+      const texts = await Promise.all(files.map((path) => readAs(status, path)));
       const has = (token: string) =>
         given.split("\0").some((word) =>
           word === token || word === `-t${token}` || word.endsWith(`=${token}`)
@@ -179,26 +187,34 @@ function usesFolder(descriptors: string, folders: readonly string[]): boolean {
 }
 
 /**
- * Reads a file that a process names, if the user of the process may read it; empty for one without a length,
- * as devices and kernel files, and for a long one.
+ * Reads a file that a process names, if the real user of the process may read it, since a user may give root's
+ * `su` any words; empty for one without a length, as devices and kernel files, and for a long one.
  */
-async function readAs(user: Deno.FileInfo | undefined, path: string): Promise<string> {
+async function readAs(status: string, path: string): Promise<string> {
+  const [uid, gid] = ["Uid", "Gid"].map((name) =>
+    Number(new RegExp(`^${name}:\\s(\\d+)`, "m").exec(status)?.[1] ?? NaN)
+  );
   const file = await Deno.stat(path).catch(() => undefined);
   if (!file?.isFile || file.size === 0 || file.size > MAX_BYTES) return "";
-  const bits = file.uid === user?.uid ? 0o400 : file.gid === user?.gid ? 0o040 : 0o004;
-  const mayRead = user?.uid === 0 || ((file.mode ?? 0) & bits) !== 0;
+  const bits = file.uid === uid ? 0o400 : file.gid === gid ? 0o040 : 0o004;
+  const mayRead = uid === 0 || ((file.mode ?? 0) & bits) !== 0;
   return mayRead ? await read(path) : "";
 }
 
 /**
- * Not synchronously: reading the command line of a process whose memory hangs, or a file of a server that
- * does, never ends.
+ * Reads the beginning of a file: a process may show gigabytes as its command line. Not synchronously, since
+ * a process whose memory hangs, or a file of a server that does, never ends.
  */
 async function read(path: string): Promise<string> {
+  const bytes = new Uint8Array(MAX_BYTES);
+  let length = 0;
   try {
-    const { isFile } = await Deno.stat(path);
-    return isFile ? (await Deno.readTextFile(path)).slice(0, MAX_BYTES) : "";
+    if (!(await Deno.stat(path)).isFile) return "";
+    const file = await Deno.open(path);
+    using _ = file;
+    for (let read; (read = await file.read(bytes.subarray(length))); length += read);
   } catch {
-    return "";
+    // A process that has ended, or a file of another user's.
   }
+  return new TextDecoder().decode(bytes.subarray(0, length));
 }

@@ -10,16 +10,23 @@ interface Said {
   readonly parent?: number;
   /** A file that it has open. */
   readonly opens?: string;
+  /** The real user, who may be another than that of a program such as `su`. */
+  readonly user?: number | null;
 }
 
 /** Puts processes into a folder that stands for `/proc`, each with its command line. */
 function put(proc: string, processes: Readonly<Record<number, readonly [line: string, Said?]>>) {
-  for (const [pid, [line, { env = "", parent = 0, opens } = {}]] of Object.entries(processes)) {
+  for (
+    const [pid, [line, { env = "", parent = 0, opens, user = Deno.uid() } = {}]] of Object.entries(
+      processes,
+    )
+  ) {
     const folder = `${proc}/${pid}`;
     Deno.mkdirSync(`${folder}/cwd`, { recursive: true });
     Deno.mkdirSync(`${folder}/fd`);
     Deno.writeTextFileSync(`${folder}/cmdline`, line.split(" ").map((it) => `${it}\0`).join(""));
     Deno.writeTextFileSync(`${folder}/environ`, `${env}\0`);
+    Deno.writeTextFileSync(`${folder}/status`, `Uid:\t${user}\t0\t0\t0\nGid:\t${user}\t0\t0\t0\n`);
     Deno.writeTextFileSync(`${folder}/stat`, `${pid} (a (b) c) S ${parent} 1 1 0 -1 0\n`);
     Deno.writeTextFileSync(`${folder}/cwd/token`, `${TOKEN}\n`);
     if (opens !== undefined) Deno.symlinkSync(opens, `${folder}/fd/7`);
@@ -73,12 +80,10 @@ inFolder.test("a token is known in each spelling, and a command line is read up 
     5: [`agent ${"x".repeat(256 * 1024)} ${TOKEN}`],
     6: ["agent --token-file /nowhere/token"],
     7: ["agent --token-file long"],
-    8: ["agent --token-file roots"],
+    8: ["su root -- agent --token-file roots", { user: 12_345 }],
   });
   Deno.writeTextFileSync(`${proc}/7/cwd/long`, TOKEN + " ".repeat(256 * 1024));
   Deno.writeTextFileSync(`${proc}/8/cwd/roots`, TOKEN, { mode: 0o600 });
-  if (Deno.uid() === 0) Deno.chownSync(`${proc}/8`, 12_345, 12_345);
-  else Deno.removeSync(`${proc}/8`, { recursive: true });
   assertEquals(await found(proc), ["1 agent", "2 agent"]);
 });
 
