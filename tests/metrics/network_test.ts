@@ -25,10 +25,6 @@ class Kernel {
   nics: Nic[] = [];
   /** All that has passed cards. */
   passed = 0;
-  /** Happens while `net/dev` is being read. */
-  during: (() => void) | undefined;
-  /** Happens after the first name was looked for. */
-  betweenFinds: (() => void) | undefined;
   /** In place of the interfaces' lines. */
   text: string | undefined;
   /** `/sys` can't be read any more. */
@@ -53,7 +49,7 @@ class Kernel {
     this.#isLossy = isLossy;
     const links: Links = {
       changes: () => this.#takeChanges(),
-      find: (name) => this.#find(name),
+      find: (name) => this.nics.find((it) => it.name === name)?.index,
       counters: (index) =>
         hasCounters ? this.#with(index, ({ bytes }) => bytesOf(bytes)) : undefined,
       traits: (index) => this.#with(index, linkOf),
@@ -108,11 +104,6 @@ class Kernel {
     return [traffic?.receivedBytes, traffic?.receivedBytesPerSecond];
   }
 
-  counted(): string[] {
-    this.step();
-    return this.network.interfaces().filter(({ counted }) => counted).map(({ name }) => name);
-  }
-
   rule(name: string): string | undefined {
     return this.network.interfaces().find((it) => it.name === name)?.rule;
   }
@@ -123,14 +114,6 @@ class Kernel {
     return this.#isLossy && changed.size > 0 ? undefined : changed;
   }
 
-  #find(name: string): number | undefined {
-    const index = this.nics.find((it) => it.name === name)?.index;
-    const { betweenFinds } = this;
-    this.betweenFinds = undefined;
-    betweenFinds?.();
-    return index;
-  }
-
   #with<T>(index: number, look: (nic: Nic) => T): T | undefined {
     const nic = this.nics.find((it) => it.index === index);
     return nic && look(nic);
@@ -138,11 +121,7 @@ class Kernel {
 
   #read(): string {
     this.readings++;
-    const { text, during } = this;
-    const lines = this.nics.map(({ name, bytes }) => lineOf(name, bytes)).join("");
-    this.during = undefined;
-    during?.();
-    return text ?? lines;
+    return this.text ?? this.nics.map(({ name, bytes }) => lineOf(name, bytes)).join("");
   }
 }
 
@@ -263,7 +242,8 @@ Deno.test("NetworkCollector.collect() follows new interfaces by /sys, and after 
     assertEquals(kernel.rule("bond0"), "virtual: kind bond");
     assertEquals(kernel.rule("eth1"), isSealed ? "by name: kind unknown" : "has a device");
     kernel.remove(eth1);
-    assertEquals(kernel.counted(), ["eth0"]);
+    kernel.pass(eth0, 5);
+    assertEquals(kernel.step(), [1_062, 5]);
   }
 });
 
