@@ -199,7 +199,7 @@ export function acceptsHost(fields: readonly string[], name: string): boolean {
   return fields.filter((field) => /^host\s*:/i.test(field)).every((field) => {
     const [, inBrackets, plain = ""] =
       /^host\s*:\s*(?:\[([^\]]*)\]|([^:[\]]*))(?::\d*)?\s*$/i.exec(field) ?? [];
-    if (inBrackets !== undefined) return ipFamily(inBrackets, { zone: true }) === 6;
+    if (inBrackets !== undefined) return ipFamily(inBrackets) === 6;
     const host = plain.trim().toLowerCase();
     return host === "localhost" || host === name || ipFamily(host) === 4;
   });

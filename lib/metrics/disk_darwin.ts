@@ -9,23 +9,20 @@ import {
   wantedMountPoints,
 } from "./mount_filter.ts";
 
-/** The filter of the output of `mount`, by `--include-mountpoint`. */
-export function darwinMountFilter(include: readonly string[]): MountFilter {
-  return (text) => filterDarwinMounts(parseDarwinMounts(text), include);
-}
-
 /**
- * Decides which mounts count as a Mac's disk space, each APFS container once.
+ * The filter of the output of `mount`: which mounts count as a Mac's disk space, each APFS container once.
  *
  * All volumes of a container share its space and each reports all of it, so only one counts: the root
- * for its own container. With a non-empty `include` only those mount points count. The root is first
- * in the result.
+ * for its own container. With a non-empty `include` only those mount points count.
  */
-export function filterDarwinMounts(
+export function darwinMountFilter(include: readonly string[]): MountFilter {
+  return (text) => filterMounts(parseDarwinMounts(text), wantedMountPoints(include));
+}
+
+function filterMounts(
   mounts: readonly DarwinMount[],
-  include: readonly string[],
+  wanted: ReadonlySet<string>,
 ): (CountedMount | IgnoredMount)[] {
-  const wanted = wantedMountPoints(include);
   const present = [...new Map(mounts.map((mount) => [mount.mountPoint, mount])).values()];
   /** The mount that is counted for each space. */
   const countedMounts = new Map<string, string>();

@@ -21,31 +21,24 @@ export type AddressScope =
 /**
  * Family of an IP address literal; `undefined` for any other text.
  *
- * IPv4 needs four decimal parts without leading zeros. Brackets, ports and prefix lengths are
- * rejected. A zone (`fe80::1%eth0`) is accepted only with `zone: true`.
+ * IPv4 needs four decimal parts without leading zeros. Brackets, ports, prefix lengths and zones
+ * (`fe80::1%eth0`) are rejected.
  */
-export function ipFamily(text: string, options: { zone?: boolean } = {}): 4 | 6 | undefined {
+export function ipFamily(text: string): 4 | 6 | undefined {
   if (ipv4Parts(text)) return 4;
-  const percent = text.indexOf("%");
-  if (percent >= 0) {
-    if (!options.zone || !isZone(text.slice(percent + 1))) return undefined;
-    text = text.slice(0, percent);
-  }
   return ipv6Groups(text) ? 6 : undefined;
 }
 
-/** The 4 or 16 bytes of an IP address literal without zone; `undefined` for any other text. */
+/** The 4 or 16 bytes of an IP address literal; `undefined` for any other text. */
 export function addressBytes(text: string): readonly number[] | undefined {
   return ipv4Parts(text) ?? ipv6Groups(text)?.flatMap((group) => [group >> 8, group & 0xff]);
 }
 
-/** Scope of an IPv4 or IPv6 literal, its zone ignored; `undefined` when the text is not an address. */
+/** Scope of an IPv4 or IPv6 literal; `undefined` when the text is not an address. */
 export function addressScope(text: string): AddressScope | undefined {
   const ipv4 = ipv4Parts(text);
   if (ipv4) return ipv4Scope(ipv4);
-  if (ipFamily(text, { zone: true }) === undefined) return undefined;
-  const percent = text.indexOf("%");
-  const groups = ipv6Groups(percent < 0 ? text : text.slice(0, percent));
+  const groups = ipv6Groups(text);
   return groups && ipv6Scope(groups);
 }
 
@@ -93,10 +86,6 @@ export function isPublicAddress(text: string): boolean {
   return addressScope(text) === "public";
 }
 
-function isZone(text: string): boolean {
-  return /^[0-9A-Za-z_.:-]{1,15}$/.test(text);
-}
-
 function ipv4Parts(text: string): number[] | undefined {
   if (text.length > 15) return undefined;
   const parts = text.split(".");
@@ -109,7 +98,7 @@ function ipv4Parts(text: string): number[] | undefined {
   return numbers;
 }
 
-/** The eight groups of an IPv6 literal without zone. */
+/** The eight groups of an IPv6 literal. */
 function ipv6Groups(text: string): number[] | undefined {
   if (text.length > 45 || !text.includes(":")) return undefined;
   const gap = text.indexOf("::");

@@ -86,12 +86,11 @@ Deno.test("parseCpuinfo() counts the cores that the kernel would write", () => {
 Deno.test("armPartName() names the designs of servers and boards, and who made the rest", async () => {
   const text = `
     41 d03 Cortex-A53, 41 d08 Cortex-A72, 41 d0c Neoverse-N1,
-    41 d40 Neoverse-V1, 41 d49 Neoverse-N2, 41 d4f Neoverse-V2, 41 d8e Neoverse-N3, 50 0 X-Gene,
-    43 af ThunderX2-99xx, 46 1 A64FX, 48 d01 Kunpeng-920, 4e 10 Olympus, 51 1 Oryon,
+    41 d40 Neoverse-V1, 41 d49 Neoverse-N2, 41 d4f Neoverse-V2, 41 d8e Neoverse-N3,
+    48 d01 Kunpeng-920, 51 1 Oryon,
     6d d49 Azure-Cobalt-100, 70 663 FTC663, c0 ac3 Ampere-1, c0 ac4 Ampere-1a,
-    41 abc ARM 0xabc, 42 abc Broadcom 0xabc, 43 abc Cavium 0xabc, 46 abc Fujitsu 0xabc,
-    48 abc HiSilicon 0xabc, 4e abc NVIDIA 0xabc, 50 abc Ampere 0xabc, 51 80 Qualcomm 0x80,
-    53 abc Samsung 0xabc, 56 abc Marvell 0xabc, 61 fe Apple 0xfe, 70 abc Phytium 0xabc`;
+    41 abc ARM 0xabc, 48 abc HiSilicon 0xabc, 51 80 Qualcomm 0x80, 61 fe Apple 0xfe,
+    c0 abc Ampere 0xabc`;
   await same(
     ([implementer = 0, part = 0]) => armPartName({ implementer, part }),
     text.split(",").map((row) => {

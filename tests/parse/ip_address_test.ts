@@ -19,25 +19,13 @@ Deno.test("ipFamily() returns the family of literals, and undefined for other te
   for (const text of ipv6.split(" ")) assertEquals(ipFamily(text), 6, text);
   const others = ". : ::: 1.2.3 1.2.3.4.5 01.2.3.4 256.1.1.1 1e1.1.1.1 0x1.1.1.1 +1.2.3.4 " +
     "1.2.3.4:80 [::1] ::1/64 1::2::3 1:2:3:4:5:6:7 1:2:3:4:5:6:7:8:9 12345:: ::g 1.2.3.4:: " +
-    "::1.2.3.4:1 :1:: 1::2: ١.1.1.1 1:2:3:4:5:6:7:1.2.3.4 1::2:3:4:5:6:7:8 host";
+    "::1.2.3.4:1 :1:: 1::2: ١.1.1.1 1:2:3:4:5:6:7:1.2.3.4 1::2:3:4:5:6:7:8 host fe80::1%eth0";
   for (const text of [...others.split(" "), "", "1.2.3.4 ", "\n::1", "::1\n"]) {
     assertEquals(ipFamily(text), undefined, JSON.stringify(text));
   }
   fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
     assertEquals<number | undefined>(ipFamily(text), isIP(text));
   }));
-});
-
-Deno.test("ipFamily() accepts a zone only with the option zone", () => {
-  assertEquals(ipFamily("fe80::1%eth0"), undefined);
-  assertEquals(ipFamily("fe80::1%eth0", { zone: true }), 6);
-  assertEquals(ipFamily("fe80::1%", { zone: true }), undefined);
-  assertEquals(ipFamily("fe80::1%a b", { zone: true }), undefined);
-  const [longest, longer] = ["a".repeat(15), "a".repeat(16)];
-  assertEquals(ipFamily(`fe80::1%${longest}`, { zone: true }), 6);
-  assertEquals(ipFamily(`fe80::1%${longer}`, { zone: true }), undefined);
-  assertEquals(ipFamily("fe80::1%a%b", { zone: true }), undefined);
-  assertEquals(ipFamily("1.2.3.4%eth0", { zone: true }), undefined);
 });
 
 /** Addresses of each range, its ends, and its neighbours. */
@@ -51,7 +39,7 @@ const SCOPES = cases(`
   private → 10.0.0.1 172.16.0.1 172.31.255.255 192.168.0.1 100.64.0.1 fd00::1 fc00:: fdff::
     → fec0::1 10.255.255.255 172.16.0.0 192.168.0.0 192.168.255.255 100.64.0.0
     → 100.127.255.255 feff::1
-  link-local → 169.254.1.1 fe80::1 febf::1 fe80::1%eth0 169.254.0.0 169.254.255.255 fe80::
+  link-local → 169.254.1.1 fe80::1 febf::1 169.254.0.0 169.254.255.255 fe80::
     → fe8f::1
   loopback → 127.0.0.1 127.255.0.1 ::1
   unspecified → 0.0.0.0 0.1.2.3 ::
@@ -70,7 +58,7 @@ Deno.test("addressScope() knows the special ranges and their bounds, and never t
     }
   }
   fc.assert(fc.property(fc.string(), (text) => {
-    assertEquals(addressScope(text) === undefined, ipFamily(text, { zone: true }) === undefined);
+    assertEquals(addressScope(text) === undefined, ipFamily(text) === undefined);
   }));
 });
 

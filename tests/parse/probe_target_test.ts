@@ -70,8 +70,6 @@ Deno.test("parseProbeTarget() takes names and URLs up to the longest", () => {
   assertEquals(parseProbeTarget("icmp", longest), { kind: "icmp", host: longest });
   assertEquals(parseProbeTarget("icmp", `${longest}.`), { kind: "icmp", host: `${longest}.` });
   assertThrows(() => parseProbeTarget("icmp", longer), SyntaxError, "the host name is too long");
-  const label = "a".repeat(63);
-  assertEquals(parseProbeTarget("icmp", label), { kind: "icmp", host: label });
   const url = (length: number) => "http://host/".padEnd(length, "a");
   assertEquals(parseProbeTarget("http", url(2048)).kind, "http");
   assertThrows(() => parseProbeTarget("http", url(2049)), SyntaxError, ": it is too long");
@@ -102,7 +100,6 @@ Deno.test("parseProbeTarget() quotes neither query, user nor control characters"
   const texts = [
     "http://me:secret@h/",
     "ftp://h/?secret",
-    "h h?secret",
     "\u001b[31m\u202esecret@h",
     "http://secret@more:secret@h/",
     "ftp://h/#secret",
