@@ -12,9 +12,6 @@ const { posix } = await import("node:path");
 /** Longest path in UTF-16 code units; the kernel takes 4096 bytes. */
 const MAX_PATH_LENGTH = 4096;
 
-/** An operation has 12 of them. */
-const MAX_ARGUMENTS = 32;
-
 /**
  * The arguments of one file request, checked on access.
  *
@@ -24,20 +21,9 @@ export class FileArguments {
   readonly #args: Readonly<Record<string, unknown>>;
   readonly #home: string;
 
-  /**
-   * Keeps texts, numbers and flags; what else there is has no meaning here.
-   *
-   * @param home The folder that `~` stands for.
-   * @throws {TypeError} When a text is longer than any path.
-   */
+  /** @param home The folder that `~` stands for. */
   constructor(args: Readonly<Record<string, unknown>>, home: string) {
-    const kept = Object.entries(args).slice(0, MAX_ARGUMENTS).filter(([name, value]) => {
-      if (typeof value === "string" && value.length > MAX_PATH_LENGTH) {
-        throw new TypeError(`file name too long: ${truncate(name, 20)}`);
-      }
-      return ["string", "number", "boolean"].includes(typeof value);
-    });
-    this.#args = Object.fromEntries(kept);
+    this.#args = args;
     this.#home = home;
   }
 
@@ -49,14 +35,15 @@ export class FileArguments {
 
   /** Whether an argument was given. */
   has(name: string): boolean {
-    return Object.hasOwn(this.#args, name);
+    return (this.#args[name] ?? undefined) !== undefined;
   }
 
-  /** A text; empty when it is missing. @throws {TypeError} When it is no text. */
+  /** A text; empty when it is missing. @throws {TypeError} When it is no text, or longer than a path. */
   text(name: string): string {
-    const value = this.has(name) ? this.#args[name] : "";
-    if (typeof value === "string") return value;
-    throw new TypeError(`invalid argument: ${name} is not a text`);
+    const value = this.#args[name] ?? "";
+    if (typeof value !== "string") throw new TypeError(`invalid argument: ${name} is not a text`);
+    if (value.length > MAX_PATH_LENGTH) throw new TypeError(`file name too long: ${name}`);
+    return value;
   }
 
   /**
@@ -66,13 +53,10 @@ export class FileArguments {
    */
   path(name: string): string {
     const text = this.text(name);
-    if (text.includes("\0")) {
-      throw new TypeError("invalid argument: a path contains a NUL character");
-    }
     const isInHome = text === "~" || text.startsWith("~/");
     const path = isInHome ? `${this.#home}/${text.slice(1)}` : text || "/";
-    if (!path.startsWith("/")) {
-      throw new TypeError("invalid argument: a path must begin with / or ~/");
+    if (!path.startsWith("/") || path.includes("\0")) {
+      throw new TypeError("invalid argument: a path must begin with / or ~/, and have no NUL");
     }
     return posix.resolve(path);
   }
@@ -89,15 +73,8 @@ export class FileArguments {
     return this.#args[name] === true;
   }
 
-  /**
-   * A whole number from `min` to `max`, which defaults to 2^53 - 1.
-   *
-   * @throws {RangeError} When it is missing or none.
-   */
-  integer(
-    name: string,
-    { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
-  ): number {
+  /** A whole number from `min` to `max`. @throws {RangeError} When it is missing or none. */
+  integer(name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
     const value = this.#args[name];
     if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) {
       return value;
@@ -145,44 +122,31 @@ export interface FileContext {
 
 const MAX_SHOWN_LENGTH = 300;
 
-/** A failure at a path: `/etc/x: permission denied`. */
+/** A failure at another path than the one that the order named. */
 export class FileError extends Error {
-  override name = "FileError";
-
-  /** @param why The words in small letters, or an error of the system or the runtime. */
-  constructor(path: string, why: unknown) {
-    const words = typeof why === "string" ? why : partsOf(why).words;
-    super(`${truncate(path, MAX_SHOWN_LENGTH)}: ${words}${hintFor(path, why)}`, { cause: why });
+  constructor(readonly path: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 
 /**
- * The reason of a failure in the words that panels look for, in small letters, behind the path:
+ * The path of a failure, and its reason in the words that panels look for, in small letters:
  * `/etc/x: permission denied`. The runtime's own additions are left out.
  *
- * @param path Where the error has none that the order named.
+ * @param named The path that the order named, if any.
  */
-export function fileErrorText(error: unknown, path = ""): string {
-  if (error instanceof FileError) return error.message;
-  const { words, path: itsOwn } = partsOf(error);
-  if (errorCode(error) === "" && itsOwn === undefined) return words;
-  const isNamed = itsOwn !== undefined && !itsOwn.startsWith("/proc/self/fd/");
-  const shown = isNamed ? itsOwn : path;
-  return shown === "" ? words : new FileError(shown, error).message;
-}
-
-/** Parts of "ENOENT: no such file or directory, open '/x'", "Not a directory: readdir '/x'". */
-function partsOf(error: unknown): { words: string; path: string | undefined } {
+export function fileErrorText(error: unknown, named = ""): string {
   const text = describeError(error);
-  const [, words = text, path] = /^(?:E[A-Z0-9]+: )?(.*?)(?:[,:] [a-z]+ '(.*)')?$/s.exec(text) ??
-    [];
-  return { words: words.toLowerCase(), path: path?.replace("' -> '", " to ") };
-}
-
-/** The names that a list shows with replacement characters lead nowhere. */
-function hintFor(path: string, why: unknown): string {
-  const isMissing = errorCode(why) === "ENOENT" || why instanceof Deno.errors.NotFound;
-  return isMissing && path.includes("\ufffd")
+  // "ENOENT: no such file or directory, open '/x'", "Not a directory: readdir '/x'"
+  const [, words = text, its = ""] =
+    /^(?:E[A-Z0-9]+: )?(.*?)(?:[,:] [a-z]+ '(.*)')?$/s.exec(text) ??
+      [];
+  const own = error instanceof FileError ? error.path : its.replace("' -> '", " to ");
+  // A copy reaches its files by the descriptors of their folders.
+  const path = own === "" || own.startsWith("/proc/self/fd/") ? named : own;
+  // The names that a list shows with replacement characters lead nowhere.
+  const hint = errorCode(error) === "ENOENT" && path.includes("\ufffd")
     ? " (a name that is not UTF-8 can be used in a terminal only)"
     : "";
+  return `${path && `${truncate(path, MAX_SHOWN_LENGTH)}: `}${words.toLowerCase()}${hint}`;
 }

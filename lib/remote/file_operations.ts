@@ -1,7 +1,8 @@
 import { accountNames } from "../parse/passwd.ts";
-import { createPrivateFile, isSameFile, openForWriting, targetOf } from "./regular_file.ts";
-import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
-import { type FolderReader, S_IFMT } from "./folder_reader.ts";
+import type { FileArguments, FileContext } from "./file_arguments.ts";
+import type { FolderReader } from "./folder_reader.ts";
+import { isSameFile } from "./open_file.ts";
+import { eachOf } from "./task_queue.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
@@ -9,8 +10,8 @@ const { posix } = await import("node:path");
 /** A list is refused when its answer would be longer. */
 const MAX_LIST_BYTES = 8 * 1024 * 1024;
 
-/** Least bytes of an entry in the answer, for one that is only counted. */
-const MIN_ENTRY_BYTES = 200;
+/** Bytes of an entry in the answer, beside its name and path. */
+const ENTRY_BYTES = 200;
 
 /** Lists with more entries take megabytes. */
 const LONG_LIST = 1_000;
@@ -28,50 +29,39 @@ const MAX_ID = 2 ** 32 - 2;
  * Lists a folder: folders first, then by name regardless of case. What disappears meanwhile is left
  * out.
  *
- * @throws {Error} When it is no folder, can't be read, or the list would have more than 8 MiB.
+ * @throws {Error} When it is no folder, can't be read, or the list would have more than 8 MiB, roughly.
  */
 export async function listFolder(args: FileArguments, context: FileContext): Promise<FileInfo[]> {
-  const { signal, folders } = context;
+  const { signal, folders, garbage } = context;
   const path = args.path("path");
-  const owners = await readOwnerNames();
   const names: string[] = [];
-  let count = 0;
-  for await (const entries of folders.read(path)) {
-    signal.throwIfAborted();
-    count += entries.length;
-    // Beyond that they are only counted.
-    if (count * MIN_ENTRY_BYTES > MAX_LIST_BYTES) names.length = 0;
-    else names.push(...entries.map(({ name }) => name));
-  }
-  const tooLong = () =>
-    new FileError(path, `the folder has ${count} entries, too many for a list: use a terminal`);
-  if (names.length < count) throw tooLong();
-  if (count > LONG_LIST) context.untilSent.use(await context.longLists.take());
-  const infos: FileInfo[] = [];
-  let bytes = 0;
-  const rest = names.values();
-  await Promise.all(Array.from({ length: PARALLEL_LOOKS }, async () => {
-    for (const name of rest) {
-      signal.throwIfAborted();
-      if (bytes > MAX_LIST_BYTES) throw tooLong();
-      const child = `${path === "/" ? "" : path}/${name}`;
-      const info = await describeFile(child, { folders, owners }).catch(() => undefined);
-      if (info === undefined) continue;
-      infos.push(info);
-      bytes += answerBytes(info);
-      if (infos.length % LOOKS_PER_MIB === 0) context.garbage.add(1024 * 1024);
+  let [count, bytes] = [0, 0];
+  await folders.read(path, (entries) => {
+    for (const { name } of entries) {
+      count++;
+      bytes += ENTRY_BYTES + path.length + 2 * name.length;
+      // Beyond that they are only counted.
+      if (bytes <= MAX_LIST_BYTES) names.push(name);
     }
-  }));
-  const keys = new Map(infos.map((info) => [info, info.name.toLowerCase()]));
-  return infos.sort((a, b) =>
-    Number(b.is_dir) - Number(a.is_dir) || compare(keys.get(a) ?? "", keys.get(b) ?? "")
-  );
-}
-
-/** Bytes of an entry in the answer, roughly: of most names a character is a byte. */
-function answerBytes({ name, path, target = "" }: FileInfo): number {
-  const { length } = name + path + target;
-  return MIN_ENTRY_BYTES + (/^[\x20-\x7e]*$/.test(path) ? length : 3 * length);
+  });
+  if (names.length < count) {
+    throw new RangeError(
+      `the folder has ${count} entries, too many for a list: use a terminal`,
+    );
+  }
+  if (count > LONG_LIST) context.untilSent.use(await context.longLists.take());
+  const owners = await readOwnerNames();
+  const infos: FileInfo[] = [];
+  await eachOf(names, PARALLEL_LOOKS, async (name) => {
+    signal.throwIfAborted();
+    const child = `${path === "/" ? "" : path}/${name}`;
+    const info = await describeFile(child, folders, owners).catch(() => undefined);
+    if (info === undefined) return;
+    infos.push(info);
+    if (infos.length % LOOKS_PER_MIB === 0) garbage.add(1024 * 1024);
+  });
+  const keyed = infos.map((it) => [`${it.is_dir ? 0 : 1}${it.name.toLowerCase()}`, it] as const);
+  return keyed.sort(([a], [b]) => a < b ? -1 : Number(a > b)).map(([, info]) => info);
 }
 
 /** Lists where paths begin: `/` alone. */
@@ -85,25 +75,23 @@ export async function statFile(args: FileArguments, context: FileContext): Promi
 }
 
 async function statPath(path: string, { folders }: FileContext): Promise<FileInfo> {
-  return await describeFile(path, { folders, owners: await readOwnerNames() });
+  return await describeFile(path, folders, await readOwnerNames());
 }
 
 /**
  * Creates an empty file and the folders above it that are missing: the upload of an empty file is
- * nothing else. One that exists is emptied and keeps its permissions; links are treated as in uploads.
+ * nothing else. One that exists is emptied and keeps its permissions; links are followed.
  *
  * @throws {Error} When there is something else than a file at its place.
  */
 export async function createFile(args: FileArguments): Promise<object> {
-  const target = await targetOf(args.pathBelowRoot("path"));
-  const before = await Deno.lstat(target).catch(() => undefined);
-  if (before?.isDirectory) throw new FileError(target, "cannot replace a directory with a file");
-  await Deno.mkdir(posix.dirname(target), { recursive: true });
-  // A link that leads nowhere.
-  if (before?.isSymlink) await Deno.remove(target);
-  await using handle = await (before?.isFile ? openForWriting(target) : createPrivateFile(target));
-  if (before?.isFile) await handle.truncate();
-  else await handle.chmod(0o644);
+  const path = args.pathBelowRoot("path");
+  const before = await Deno.stat(path).catch(() => undefined);
+  if (before?.isDirectory) throw new TypeError("cannot replace a directory with a file");
+  if (before?.isFile === false) throw new TypeError("not a regular file");
+  await Deno.mkdir(posix.dirname(path), { recursive: true });
+  (await Deno.open(path, { write: true, create: true, truncate: true })).close();
+  if (before === undefined) await Deno.chmod(path, 0o644);
   return { created: true, size: 0 };
 }
 
@@ -142,47 +130,37 @@ export async function changeMode(args: FileArguments): Promise<object> {
   return { mode: mode.toString(8).padStart(4, "0") };
 }
 
-/** Sets owner and group of a file, each by number or by name; -1 in the answer is "unchanged". */
+/** Sets owner and group of a file, each by number or by name; -1 is "unchanged". */
 export async function changeOwner(args: FileArguments): Promise<object> {
   const path = args.path("path");
   const { users, groups } = await readOwnerNames();
   const uid = accountId(args, ["uid", "owner"], users);
   const gid = accountId(args, ["gid", "group"], groups);
-  if (uid === null && gid === null) throw new TypeError("invalid argument: no owner and no group");
-  await Deno.chown(path, uid, gid);
-  return { uid: uid ?? -1, gid: gid ?? -1 };
+  if (uid === -1 && gid === -1) throw new TypeError("invalid argument: no owner and no group");
+  await Deno.chown(path, uid === -1 ? null : uid, gid === -1 ? null : gid);
+  return { uid, gid };
 }
 
 function accountId(
   args: FileArguments,
   [number, text]: [string, string],
   names: ReadonlyMap<number, string>,
-): number | null {
+): number {
   const name = args.text(text).trim();
-  if (name !== "") {
-    for (const [id, known] of names) if (known === name) return id;
-    if (/^\d{1,10}$/.test(name) && Number(name) <= MAX_ID) return Number(name);
-    throw new TypeError(`invalid argument: ${text} is unknown on this machine`);
-  }
-  const id = args.has(number) ? args.integer(number, { min: -1, max: MAX_ID }) : -1;
-  return id === -1 ? null : id;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+  if (name === "") return args.has(number) ? args.integer(number, -1, MAX_ID) : -1;
+  for (const [id, known] of names) if (known === name) return id;
+  if (/^\d{1,10}$/.test(name) && Number(name) <= MAX_ID) return Number(name);
+  throw new TypeError(`invalid argument: ${text} is unknown on this machine`);
 }
 
 /** One file as the panel shows it. The names are those of the wire. */
 export type FileInfo = Awaited<ReturnType<typeof describeFile>>;
 
 /** Names of accounts and groups by their numbers. */
-interface OwnerNames {
-  readonly users: ReadonlyMap<number, string>;
-  readonly groups: ReadonlyMap<number, string>;
-}
+type OwnerNames = Awaited<ReturnType<typeof readOwnerNames>>;
 
 /** Reads `/etc/passwd` and `/etc/group`; a file that is missing or unreadable has no names. */
-async function readOwnerNames(): Promise<OwnerNames> {
+async function readOwnerNames() {
   const [users = "", groups = ""] = await Promise.all(
     ["/etc/passwd", "/etc/group"].map((path) => Deno.readTextFile(path).catch(() => "")),
   );
@@ -195,10 +173,7 @@ async function readOwnerNames(): Promise<OwnerNames> {
  *
  * @throws {Error} When there is nothing at the path or it can't be looked at.
  */
-async function describeFile(
-  path: string,
-  { folders, owners }: { folders: FolderReader; owners: OwnerNames },
-) {
+async function describeFile(path: string, folders: FolderReader, owners: OwnerNames) {
   const own = path.isWellFormed() ? await Deno.lstat(path) : await folders.look(path);
   const target = own.isSymlink ? await Deno.readLink(path).catch(() => undefined) : undefined;
   const shown = own.isSymlink ? await Deno.stat(path).catch(() => own) : own;
@@ -210,7 +185,7 @@ async function describeFile(
     name: posix.basename(text) || "/",
     path: text,
     // A link that leads to a folder is one too.
-    is_dir: TYPE_LETTERS.get(mode & S_IFMT) === "d",
+    is_dir: typeLetter(mode) === "d",
     is_symlink: own.isSymlink,
     size: shown.size,
     // As `ls -l` shows it, and in four octal digits or more: `drwxr-xr-x`, `0755`.
@@ -228,20 +203,14 @@ async function describeFile(
 
 /** Type and permissions of a file as `ls -l` shows them. */
 function modeText(mode: number): string {
-  const bits = [0o400, 0o200, 0o100, 0o40, 0o20, 0o10, 0o4, 0o2, 0o1];
-  const letters = bits.map((bit, at) => (mode & bit) === 0 ? "-" : "rwx".charAt(at % 3));
+  const letters = Array.from("rwxrwxrwx", (letter, at) => mode & (0o400 >> at) ? letter : "-");
   for (const [bit, at, letter] of [[0o4000, 2, "s"], [0o2000, 5, "s"], [0o1000, 8, "t"]] as const) {
     if ((mode & bit) !== 0) letters[at] = letters[at] === "x" ? letter : letter.toUpperCase();
   }
-  return (TYPE_LETTERS.get(mode & S_IFMT) ?? "-") + letters.join("");
+  return typeLetter(mode) + letters.join("");
 }
 
-/** `ls -l`'s letters for the kinds of files. */
-const TYPE_LETTERS: ReadonlyMap<number, string> = new Map([
-  [0o040000, "d"],
-  [0o120000, "l"],
-  [0o010000, "p"],
-  [0o140000, "s"],
-  [0o060000, "b"],
-  [0o020000, "c"],
-]);
+/** `ls -l`'s letter for the kind of a file, from the highest bits of its mode. */
+function typeLetter(mode: number): string {
+  return "-pc-d-b---l-s".charAt(mode >> 12);
+}

@@ -32,15 +32,11 @@ interface Operation {
   readonly continues?: boolean;
   /** Changes what is on the disk, which the log tells. */
   readonly changes?: boolean;
-  run(args: FileArguments, context: FileContext): Promise<unknown>;
+  run(args: FileArguments, context: FileContext & Uploading): Promise<unknown>;
 }
 
-/** A request that is run. */
-interface Request {
-  readonly requestId: string;
-  readonly op: string;
-  readonly operation: Operation;
-  readonly args: FileArguments;
+interface Uploading {
+  readonly uploads: FileUploads;
 }
 
 /** Memory of all requests that wait, roughly. */
@@ -51,18 +47,44 @@ const OVERHEAD_BYTES = 1024;
 /** Changes of a minute that are logged at the level info; all others at debug. */
 const LOGGED_A_MINUTE = 5;
 
-/** The panel waits for most answers for 30 s, for some longer. */
-const QUICK_MS = 25_000;
-const CREATE_MS = 55_000;
-const SLOW_MS = 85_000;
-const TRANSFER_MS = 29 * 60_000;
-
 const TOO_MANY = "too many file requests wait: try again later";
+
+/** The panel waits for most answers for 30 s, for some longer. */
+const QUICK = { lane: "quick", answerMs: 25_000 } as const;
+const CHANGE = { ...QUICK, changes: true } as const;
+const TREE = { ...CHANGE, lane: "slow", continues: true } as const;
+const TRANSFER = { lane: "transfer", answerMs: 29 * 60_000 } as const;
+const SLOW_MS = 85_000;
+
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ["list", { ...QUICK, run: listFolder }],
+  ["list_roots", { ...QUICK, run: listRoots }],
+  ["stat", { ...QUICK, run: statFile }],
+  ["create", { ...CHANGE, answerMs: 55_000, run: createFile }],
+  ["mkdir", { ...CHANGE, run: makeFolder }],
+  ["chmod", { ...CHANGE, run: changeMode }],
+  ["chown", { ...CHANGE, run: changeOwner }],
+  ["delete", { ...TREE, run: deleteFile }],
+  ["move", { ...TREE, run: moveFile }],
+  ["copy", { ...TREE, run: copyFile }],
+  ["search", { lane: "search", answerMs: SLOW_MS, run: searchFiles }],
+  ["download_stream", { ...TRANSFER, run: sendFilePart }],
+  ["upload_stream", { ...TRANSFER, run: (args, it) => it.uploads.receivePart(args, it) }],
+  ["upload_commit", { ...CHANGE, answerMs: SLOW_MS, run: (args, it) => it.uploads.commit(args) }],
+  ["upload_cancel", { ...QUICK, run: (args, it) => it.uploads.cancel(args) }],
+]);
+
+/** What file requests need of their machine and their panel. */
+interface FileRequestsOptions {
+  /** The folder that `~` stands for. */
+  readonly home: string;
+  /** Resolves when an answer was sent, or could not be sent yet; must not reject. */
+  send(result: FileResult): Promise<void>;
+}
 
 /** Runs the panel's file requests: a few at a time, each answered once and in time. */
 export class FileRequests {
-  readonly #home: string;
-  readonly #send: (result: FileResult) => Promise<void>;
+  readonly #options: FileRequestsOptions;
   readonly #log = getLogger("remote");
   readonly #changeLog = new LogRateLimit({ lines: LOGGED_A_MINUTE });
   readonly #ended = new AbortController();
@@ -75,38 +97,31 @@ export class FileRequests {
     transfer: createTaskQueue({ concurrency: 4, capacity: Infinity }),
   };
   #waitingBytes = 0;
-  readonly #uploads: FileUploads;
-  readonly #tools: Omit<FileContext, "signal" | "untilSent">;
-  readonly #operations: ReadonlyMap<string, Operation>;
+  readonly #tools: Omit<FileContext & Uploading, "signal" | "untilSent">;
 
-  /**
-   * @param options `home`: the folder that `~` stands for; `send`: takes an answer and resolves when it
-   * was sent, or could not be sent yet; must not reject.
-   */
-  constructor(
-    transfers: FileTransferClient,
-    { home, send }: { home: string; send: (result: FileResult) => Promise<void> },
-  ) {
-    this.#home = home;
-    this.#send = send;
-    this.#uploads = new FileUploads(transfers);
-    this.#operations = allOperations(this.#uploads);
-    const [folders, longLists, garbage] = [new FolderReader(), new Turns(1), new LargeGarbage()];
-    this.#tools = { transfers, folders, longLists, garbage };
+  constructor(transfers: FileTransferClient, options: FileRequestsOptions) {
+    this.#options = options;
+    this.#tools = {
+      transfers,
+      uploads: new FileUploads(),
+      folders: new FolderReader(),
+      longLists: new Turns(1),
+      garbage: new LargeGarbage(),
+    };
   }
 
   /** Runs a request when its turn comes and answers it; one that came before is ignored. */
-  handle({ requestId, op, args }: PanelOrder & { kind: "file" }): void {
+  handle(order: PanelOrder & { kind: "file" }): void {
+    const { requestId, op, args } = order;
     if (this.#ended.signal.aborted || !this.#recent.add(requestId)) return;
     try {
-      const operation = this.#operations.get(op);
+      const operation = OPERATIONS.get(op);
       if (operation === undefined) {
         throw new TypeError(`unsupported file operation: ${truncate(op, 40)}`);
       }
-      const checked = new FileArguments(args, this.#home);
       const bytes = JSON.stringify(args).length + OVERHEAD_BYTES;
       if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) throw new Error(TOO_MANY);
-      this.#enqueue({ requestId, op, operation, args: checked }, bytes);
+      this.#enqueue(order, operation, bytes);
     } catch (error) {
       this.#answer(requestId, { error: fileErrorText(error) });
     }
@@ -116,13 +131,14 @@ export class FileRequests {
   async close(): Promise<void> {
     this.#ended.abort(new DOMException("The agent ends", "AbortError"));
     const lanes = Object.values(this.#lanes).map((lane) => lane.close());
-    await Promise.all([...lanes, this.#uploads.close()]);
+    await Promise.all([...lanes, this.#tools.uploads.close()]);
     this.#tools.garbage.close();
   }
 
-  #enqueue(request: Request, bytes: number): void {
+  #enqueue(order: PanelOrder & { kind: "file" }, operation: Operation, bytes: number): void {
     this.#waitingBytes += bytes;
-    const { requestId, op, operation, args } = request;
+    const { requestId, op } = order;
+    const args = new FileArguments(order.args, this.#options.home);
     const late = new AbortController();
     let state: "waiting" | "running" | "answered" = "waiting";
     const answer = async (outcome: { result: unknown } | { error: string }) => {
@@ -132,12 +148,17 @@ export class FileRequests {
     };
     const timer = setTimeout(() => {
       const seconds = Math.round(operation.answerMs / 1000);
-      if (state === "waiting") answer({ error: TOO_MANY });
-      else if (operation.continues) {
-        answer({ error: `${op} takes longer than ${seconds} s and continues` });
-      } else answer({ error: `timeout: ${op} did not end within ${seconds} s` });
+      const isLate = operation.continues
+        ? `${op} takes longer than ${seconds} s and continues`
+        : `timeout: ${op} did not end within ${seconds} s`;
+      answer({ error: state === "waiting" ? TOO_MANY : isLate });
       if (!operation.continues) late.abort(new DOMException("The time is over", "TimeoutError"));
     }, operation.answerMs);
+    const log = (outcome: string) => {
+      const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
+      const path = quoteStart(args.named, 200);
+      this.#log[level]("File request {op} of {path}: {outcome}", { op, path, outcome });
+    };
     this.#lanes[operation.lane].add(async () => {
       this.#waitingBytes -= bytes;
       // Nothing may be changed for a request that the panel takes for failed.
@@ -148,12 +169,12 @@ export class FileRequests {
       try {
         const signal = AbortSignal.any([this.#ended.signal, late.signal]);
         const result = await operation.run(args, { ...this.#tools, signal, untilSent });
-        this.#logOutcome(request, "done");
+        log("done");
         // A list may take megabytes: the next one is read when this one is on its way.
         await answer({ result });
       } catch (error) {
         const text = fileErrorText(error, args.named);
-        this.#logOutcome(request, text);
+        log(text);
         if (!this.#ended.signal.aborted) await answer({ error: text });
       } finally {
         clearTimeout(timer);
@@ -162,43 +183,6 @@ export class FileRequests {
   }
 
   #answer(requestId: string, outcome: { result: unknown } | { error: string }): Promise<void> {
-    const ok = !("error" in outcome);
-    return this.#send({ requestId, ok, error: "", ...outcome });
+    return this.#options.send({ requestId, ok: !("error" in outcome), error: "", ...outcome });
   }
-
-  #logOutcome({ op, operation, args }: Request, outcome: string): void {
-    const level = operation.changes && this.#changeLog.allows() ? "info" : "debug";
-    this.#log[level]("File request {op} of {path}: {outcome}", {
-      op,
-      path: quoteStart(args.named, 200),
-      outcome,
-    });
-  }
-}
-
-function allOperations(uploads: FileUploads): ReadonlyMap<string, Operation> {
-  const quick = { lane: "quick", answerMs: QUICK_MS } as const;
-  const change = { ...quick, changes: true } as const;
-  const tree = { lane: "slow", answerMs: QUICK_MS, continues: true, changes: true } as const;
-  const transfer = { lane: "transfer", answerMs: TRANSFER_MS } as const;
-  return new Map<string, Operation>([
-    ["list", { ...quick, run: listFolder }],
-    ["list_roots", { ...quick, run: listRoots }],
-    ["stat", { ...quick, run: statFile }],
-    ["create", { ...change, answerMs: CREATE_MS, run: createFile }],
-    ["mkdir", { ...change, run: makeFolder }],
-    ["chmod", { ...change, run: changeMode }],
-    ["chown", { ...change, run: changeOwner }],
-    ["delete", { ...tree, run: deleteFile }],
-    ["move", { ...tree, run: moveFile }],
-    ["copy", { ...tree, run: copyFile }],
-    ["search", { lane: "search", answerMs: SLOW_MS, run: searchFiles }],
-    ["download_stream", { ...transfer, run: sendFilePart }],
-    ["upload_stream", {
-      ...transfer,
-      run: (args, { signal }) => uploads.receivePart(args, signal),
-    }],
-    ["upload_commit", { ...change, answerMs: SLOW_MS, run: (args) => uploads.commit(args) }],
-    ["upload_cancel", { ...quick, run: (args) => uploads.cancel(args) }],
-  ]);
 }

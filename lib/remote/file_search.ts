@@ -1,5 +1,6 @@
 import type { FileArguments, FileContext } from "./file_arguments.ts";
-import { openForReading } from "./regular_file.ts";
+import { PARALLEL_FOLDERS } from "./folder_reader.ts";
+import { openForReading } from "./open_file.ts";
 
 /** One file found; the names are those of the wire. */
 export interface SearchMatch {
@@ -7,15 +8,8 @@ export interface SearchMatch {
   /** The first line that has the text, from 1 on; 0 when the file's name was searched. */
   readonly line: number;
   /** The start of that line. */
-  readonly text?: string | undefined;
+  readonly text?: string;
   readonly is_dir: boolean;
-}
-
-/** Result of a search. */
-export interface SearchResult {
-  readonly matches: readonly SearchMatch[];
-  /** Whether the search ended early: there may be more. */
-  readonly limited: boolean;
 }
 
 const MAX_MATCHES = 500;
@@ -36,9 +30,6 @@ const MAX_TEXT_LENGTH = 300;
 /** Folders that wait to be searched; more of them end the search early. */
 const MAX_PENDING_FOLDERS = 50_000;
 
-/** Folders that one search reads at a time. */
-const PARALLEL_FOLDERS = 4;
-
 /** Views of the kernel without end; searched only when the search begins there. */
 const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
 
@@ -47,7 +38,7 @@ const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
  * `content` also a single file.
  *
  * Links are not followed, binary files and those over 10 MiB not read. After 500 matches or 60 s it
- * gives what it has.
+ * gives what it has, and says that it is `limited`.
  *
  * @throws {Error} When `query` is missing or the folder can't be read. What can't be read below it is
  * left out.
@@ -55,7 +46,7 @@ const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);
 export async function searchFiles(
   args: FileArguments,
   { signal, folders }: FileContext,
-): Promise<SearchResult> {
+): Promise<{ matches: readonly SearchMatch[]; limited: boolean }> {
   const root = args.path("path");
   const query = args.text("query").toLowerCase();
   if (query === "") throw new TypeError("invalid argument: query is required");
@@ -69,71 +60,65 @@ export async function searchFiles(
       pending.length >= MAX_PENDING_FOLDERS;
   };
   const searchContent = async (path: string) => {
-    const found = await findLine(path, { query, endMs }).catch(() => undefined);
-    if (found !== undefined) matches.push({ path, ...found, is_dir: false });
+    if (isOver()) return;
+    const found = await findLine(path, query).catch(() => undefined);
+    if (found !== undefined) matches.push(found);
   };
   const searchFolder = async (folder: string) => {
     const files: string[] = [];
-    for await (const entries of folders.read(folder)) {
-      for (const { name, isFolder, isFile } of entries) {
-        const path = `${folder === "/" ? "" : folder}/${name}`;
-        // By a name that is not UTF-8 nothing can be opened.
-        const canOpen = name.isWellFormed();
-        if (isFolder && canOpen && !KERNEL_FOLDERS.has(path)) pending.push(path);
-        if (isContent && isFile && canOpen) files.push(path);
-        if (!isContent && name.toWellFormed().toLowerCase().includes(query)) {
-          matches.push({ path: path.toWellFormed(), line: 0, is_dir: isFolder });
-        }
-      }
+    await folders.read(folder, (entries) => {
       if (isOver()) return;
-    }
-    for (const path of files) if (!isOver()) await searchContent(path);
+      for (const { name, isDirectory, isFile } of entries) {
+        const isMatch = !isContent && name.toWellFormed().toLowerCase().includes(query);
+        if (!isMatch && !isDirectory && !isContent) continue;
+        const path = `${folder === "/" ? "" : folder}/${name}`;
+        if (isMatch) matches.push({ path: path.toWellFormed(), line: 0, is_dir: isDirectory });
+        if (isDirectory && !KERNEL_FOLDERS.has(path)) pending.push(path);
+        if (isContent && isFile) files.push(path);
+      }
+    });
+    for (const path of files) await searchContent(path);
   };
-  const info = await Deno.stat(root);
-  if (!info.isFile) await searchFolder(root);
-  else if (isContent) await searchContent(root);
-  const running = new Set<Promise<void>>();
-  for (;;) {
-    while (pending.length > 0 && running.size < PARALLEL_FOLDERS && !isOver()) {
-      // What can't be read is left out; that the time is over is seen by isOver().
-      const searching = searchFolder(pending.pop() ?? "").catch(() => {})
-        .finally(() => running.delete(searching));
-      running.add(searching);
-    }
-    if (running.size === 0) break;
-    await Promise.race(running);
+  const isFile = (await Deno.stat(root)).isFile;
+  if (isFile && isContent) await searchContent(await Deno.realPath(root));
+  if (!isFile) await searchFolder(root);
+  while (pending.length > 0 && !isOver()) {
+    // What can't be read is left out; that the time is over is seen by isOver().
+    const some = pending.splice(-PARALLEL_FOLDERS);
+    await Promise.all(some.map((folder) => searchFolder(folder).catch(() => {})));
   }
   return { matches: matches.slice(0, MAX_MATCHES), limited: isOver() };
 }
 
 /** The first line of a text file that has the query; `undefined` when there is none. */
-async function findLine(
-  path: string,
-  { query, endMs }: { query: string; endMs: number },
-): Promise<{ line: number; text: string } | undefined> {
-  await using handle = await openForReading(path);
-  if ((await handle.stat()).size > MAX_FILE_BYTES) return undefined;
+async function findLine(path: string, query: string): Promise<SearchMatch | undefined> {
+  const info = await Deno.lstat(path);
+  if (info.size > MAX_FILE_BYTES) return undefined;
+  const handle = await openForReading(path, info);
+  await using _ = handle;
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(BUFFER_BYTES);
   let rest = "";
   let line = 1;
+  const matchOf = (text: string) => {
+    return { path, line, text: text.slice(0, MAX_TEXT_LENGTH), is_dir: false };
+  };
   // Files of the kernel say that they are empty and have no end.
-  for (let readBytes = 0; readBytes < MAX_FILE_BYTES && performance.now() < endMs;) {
+  for (let readBytes = 0; readBytes < MAX_FILE_BYTES;) {
     const { bytesRead } = await handle.read(buffer, 0, buffer.length);
     const bytes = buffer.subarray(0, bytesRead);
     if (bytes.includes(0)) return undefined;
     readBytes += bytesRead;
     const lines = (rest + decoder.decode(bytes, { stream: bytesRead > 0 })).split("\n");
-    const last = lines.pop() ?? "";
     const isEnd = bytesRead === 0;
-    for (const text of isEnd ? [...lines, last] : lines) {
-      const found = text.toLowerCase().includes(query);
-      if (found) return { line, text: text.replace(/\r$/, "").slice(0, MAX_TEXT_LENGTH) };
+    const last = isEnd ? "" : lines.pop() ?? "";
+    for (const text of lines) {
+      if (text.toLowerCase().includes(query)) return matchOf(text.replace(/\r$/, ""));
       line++;
     }
     if (isEnd) return undefined;
     if (last.length > MAX_LINE_LENGTH && last.toLowerCase().includes(query)) {
-      return { line, text: last.slice(0, MAX_TEXT_LENGTH) };
+      return matchOf(last);
     }
     // A match may lie across the border of two pieces.
     rest = last.length > MAX_LINE_LENGTH ? last.slice(-query.length) : last;

@@ -1,20 +1,18 @@
 import type { FileHandle } from "node:fs/promises";
-import type { FileTransferClient } from "../panel/file_transfers.ts";
-import { syncFile } from "../state/atomic_write.ts";
-import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
+import type { FileArguments, FileContext } from "./file_arguments.ts";
 import {
   createPrivateFile,
   isSameFile,
   openForReading,
   targetOf,
   writeFully,
-} from "./regular_file.ts";
+} from "./open_file.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
 
-/** One file that arrives in parts. */
-interface Upload {
+/** One file that arrives in parts; at its end its temporary file is removed, if it has no other name. */
+interface Upload extends AsyncDisposable {
   /** Where the file goes: behind a link at the path that the panel has named. */
   readonly target: string;
   readonly totalBytes: number;
@@ -26,9 +24,8 @@ interface Upload {
   /** Parts that arrive now. */
   readonly streams: Set<Promise<unknown>>;
   readonly ended: AbortController;
-  /** Set while the file gets its name: no part is written meanwhile. */
-  committing: Promise<object> | undefined;
-  usedAtMs: number;
+  /** Until it is abandoned. */
+  timer?: ReturnType<typeof setTimeout>;
 }
 
 /** Uploads at the same time. */
@@ -39,7 +36,7 @@ const MAX_CHUNKS = 65_536;
 /** Largest part of a file. */
 const MAX_CHUNK_BYTES = 128 * 1024 * 1024;
 
-/** An upload of which nothing came for so long is removed when another one begins. */
+/** An upload of which no part began for so long is removed; none takes as long. */
 const ABANDONED_MS = 30 * 60_000;
 
 /**
@@ -47,13 +44,8 @@ const ABANDONED_MS = 30 * 60_000;
  * target's name when all parts are there.
  */
 export class FileUploads {
-  readonly #transfers: FileTransferClient;
   /** By id; a promise, since parts may come before the first one's file is there. */
   readonly #uploads = new Map<string, Promise<Upload>>();
-
-  constructor(transfers: FileTransferClient) {
-    this.#transfers = transfers;
-  }
 
   /**
    * Receives one part. Parts may come in any order and at the same time, but the first of them has
@@ -61,24 +53,21 @@ export class FileUploads {
    *
    * @throws {Error} When the part does not belong to the upload, or does not arrive whole.
    */
-  async receivePart(args: FileArguments, signal: AbortSignal): Promise<object> {
+  async receivePart(args: FileArguments, { transfers, signal }: FileContext): Promise<object> {
     const id = args.id("upload_id");
-    const index = args.integer("chunk_index", { min: 0, max: MAX_CHUNKS });
+    const index = args.integer("chunk_index", 0, MAX_CHUNKS);
     const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
     if (args.flag("first")) await this.#begin(id, args);
     const upload = await this.#find(id);
-    if (upload.committing !== undefined) {
-      throw new Error("all parts are here: the file gets its name");
-    }
     const offset = index * upload.chunkBytes;
-    if (args.integer("offset", { min: 0 }) !== offset || offset >= upload.totalBytes) {
+    if (args.integer("offset", 0) !== offset || offset >= upload.totalBytes) {
       throw new RangeError(`invalid argument: part ${index} has a wrong offset`);
     }
     const lengthBytes = Math.min(upload.chunkBytes, upload.totalBytes - offset);
     const both = AbortSignal.any([signal, upload.ended.signal]);
     upload.received.delete(index);
     let position = offset;
-    const receiving = this.#transfers.receive(ticket, {
+    const receiving = transfers.receive(ticket, {
       lengthBytes,
       async write(bytes) {
         await writeFully(upload.handle, bytes, position);
@@ -86,14 +75,9 @@ export class FileUploads {
       },
     }, both);
     upload.streams.add(receiving);
-    try {
-      await receiving;
-      both.throwIfAborted();
-      upload.received.add(index);
-    } finally {
-      upload.streams.delete(receiving);
-      upload.usedAtMs = performance.now();
-    }
+    await receiving.finally(() => upload.streams.delete(receiving));
+    both.throwIfAborted();
+    upload.received.add(index);
     return { received: lengthBytes, offset: offset + lengthBytes };
   }
 
@@ -101,50 +85,27 @@ export class FileUploads {
    * Gives the file its name. One that was at its place keeps its permissions and, if possible, its
    * owner; a new one is readable by all.
    *
-   * @throws {Error} When parts are missing or the file can't be renamed; the upload can be continued then.
+   * @throws {Error} When parts are missing; the upload can be continued then. When the file can't be
+   * renamed; the upload is over then.
    */
   async commit(args: FileArguments): Promise<object> {
     const id = args.id("upload_id");
     const upload = await this.#find(id);
-    // A panel that asks twice gets one answer twice.
-    upload.committing ??= this.#commit(id, upload).finally(() => upload.committing = undefined);
-    return await upload.committing;
-  }
-
-  async #commit(id: string, upload: Upload): Promise<object> {
-    const { target, temporary, handle, totalBytes, chunkBytes, received, streams } = upload;
+    const { totalBytes, chunkBytes, received } = upload;
     const count = Math.ceil(totalBytes / chunkBytes);
-    if (streams.size > 0 || received.size < count) {
+    if (received.size < count) {
       throw new Error(`the upload is incomplete: ${received.size} of ${count} parts are here`);
     }
-    const before = await Deno.lstat(target).catch(() => undefined);
-    if (before !== undefined && !before.isFile && !before.isSymlink) {
-      throw new FileError(target, before.isDirectory ? "is a directory" : "not a regular file");
-    }
-    const own = await handle.stat();
-    if (own.size !== totalBytes || !isSameFile(own, await Deno.lstat(temporary))) {
-      throw new Error("the upload was disturbed");
-    }
-    if (before?.isFile) await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
-    await handle.chmod(before?.isFile ? (before.mode ?? 0o644) & 0o777 : 0o644);
-    await handle.sync();
-    await Deno.rename(temporary, target);
+    // No part is written from now on. A panel that asks again looks for the file itself.
     this.#uploads.delete(id);
-    await handle.close();
-    await syncFile(posix.dirname(target)).catch(() => {});
+    await using _ = upload;
+    await nameFile(upload);
     return { received: 0, final: true, offset: totalBytes };
   }
 
   /** Ends an upload and removes its temporary file; one that is unknown is no error. */
   async cancel(args: FileArguments): Promise<object> {
-    const id = args.id("upload_id");
-    const path = args.path("path");
-    if (this.#uploads.has(id)) {
-      await this.#discard(id);
-    } else if (args.has("path")) {
-      // An agent that was started anew knows nothing of it.
-      await Deno.remove(temporaryOf(await targetOf(path), id)).catch(() => {});
-    }
+    await this.#discard(args.id("upload_id"));
     return { cancelled: true };
   }
 
@@ -155,19 +116,12 @@ export class FileUploads {
 
   /** Begins an upload, unless its first part comes again. */
   async #begin(id: string, args: FileArguments): Promise<void> {
-    const path = args.pathBelowRoot("path");
-    const totalBytes = args.integer("total_size", { min: 1 });
-    const chunkBytes = args.integer("chunk_size", { min: 1, max: MAX_CHUNK_BYTES });
-    if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
-      throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
-    }
     if (this.#uploads.has(id)) return;
-    this.#discardAbandoned();
     if (this.#uploads.size >= MAX_UPLOADS) {
       throw new Error("too many uploads at the same time: try again later");
     }
     // In the map before anything is awaited: other parts may be close behind.
-    const beginning = createUpload(id, { path, totalBytes, chunkBytes });
+    const beginning = createUpload(id, args);
     this.#uploads.set(id, beginning);
     try {
       await beginning;
@@ -177,12 +131,15 @@ export class FileUploads {
     }
   }
 
+  /** Finds an upload of which something is asked, and which is not abandoned yet therefore. */
   async #find(id: string): Promise<Upload> {
     const upload = await this.#uploads.get(id);
     // Panels look for these words: at a commit they check by themselves whether the file is there.
     if (upload === undefined) {
       throw new Error("unknown upload session: its first part did not come");
     }
+    clearTimeout(upload.timer);
+    upload.timer = setTimeout(() => this.#discard(id), ABANDONED_MS);
     return upload;
   }
 
@@ -190,43 +147,50 @@ export class FileUploads {
     const upload = await this.#uploads.get(id)?.catch(() => undefined);
     if (upload === undefined) return;
     upload.ended.abort(new Error("the upload was cancelled"));
-    await Promise.allSettled([...upload.streams, upload.committing]);
-    if (!this.#uploads.delete(id)) return;
-    await upload.handle.close();
-    await Deno.remove(upload.temporary).catch(() => {});
-  }
-
-  /** Removes abandoned uploads soon. Never rejects. */
-  async #discardAbandoned(): Promise<void> {
-    for (const [id, beginning] of this.#uploads) {
-      const upload = await beginning.catch(() => undefined);
-      const isIdle = upload !== undefined && upload.streams.size === 0 &&
-        performance.now() - upload.usedAtMs >= ABANDONED_MS;
-      if (isIdle) await this.#discard(id);
-    }
+    await Promise.allSettled(upload.streams);
+    if (this.#uploads.delete(id)) await upload[Symbol.asyncDispose]();
   }
 }
 
-async function createUpload(
-  id: string,
-  { path, ...sizes }: { path: string; totalBytes: number; chunkBytes: number },
-): Promise<Upload> {
-  const target = await targetOf(path);
+async function createUpload(id: string, args: FileArguments): Promise<Upload> {
+  const totalBytes = args.integer("total_size", 1);
+  const chunkBytes = args.integer("chunk_size", 1, MAX_CHUNK_BYTES);
+  if (Math.ceil(totalBytes / chunkBytes) > MAX_CHUNKS) {
+    throw new RangeError(`invalid argument: more than ${MAX_CHUNKS} parts`);
+  }
+  const target = await targetOf(args.pathBelowRoot("path"));
   await Deno.mkdir(posix.dirname(target), { recursive: true });
-  const temporary = temporaryOf(target, id);
+  const temporary = `${posix.dirname(target)}/.komari-upload-${id}.part`;
   await Deno.remove(temporary).catch(() => {});
-  return {
-    ...{ ...sizes, target, temporary, handle: await createPrivateFile(temporary) },
+  const handle = await createPrivateFile(temporary);
+  const upload: Upload = {
+    ...{ totalBytes, chunkBytes, target, temporary, handle },
     received: new Set(),
     streams: new Set(),
     ended: new AbortController(),
-    committing: undefined,
-    usedAtMs: performance.now(),
+    async [Symbol.asyncDispose]() {
+      clearTimeout(upload.timer);
+      await handle.close();
+      await Deno.remove(temporary).catch(() => {});
+    },
   };
+  return upload;
 }
 
-function temporaryOf(target: string, id: string): string {
-  return posix.join(posix.dirname(target), `.komari-upload-${id}.part`);
+/** Gives the file of an upload its name, and what one at its place has. */
+async function nameFile({ target, temporary, handle, totalBytes }: Upload): Promise<void> {
+  const before = await Deno.lstat(target).catch(() => undefined);
+  if (before !== undefined && !before.isFile && !before.isSymlink) {
+    throw new TypeError(before.isDirectory ? "is a directory" : "not a regular file");
+  }
+  const own = await handle.stat();
+  if (own.size !== totalBytes || !isSameFile(own, await Deno.lstat(temporary))) {
+    throw new Error("the upload was disturbed");
+  }
+  if (before?.isFile) await handle.chown(before.uid ?? 0, before.gid ?? 0).catch(() => {});
+  await handle.chmod(before?.isFile ? (before.mode ?? 0o644) & 0o777 : 0o644);
+  await handle.sync();
+  await Deno.rename(temporary, target);
 }
 
 /**
@@ -239,24 +203,25 @@ export async function sendFilePart(
   args: FileArguments,
   { transfers, signal }: FileContext,
 ): Promise<object> {
-  const path = args.path("path");
-  const offset = args.integer("offset", { min: 0 });
+  const offset = args.integer("offset", 0);
   // Komari asks for 128 MiB at most, others for a whole file.
-  const lengthBytes = args.integer("length", { min: 1 });
-  const transfer = { id: args.id("transfer_id"), token: args.text("transfer_token") };
-  await using handle = await openForReading(path);
-  const { size, mtime } = await handle.stat();
-  const expected = args.has("file_size") ? args.integer("file_size", { min: 0 }) : size;
+  const lengthBytes = args.integer("length", 1);
+  const ticket = { id: args.id("transfer_id"), token: args.text("transfer_token") };
+  const path = await Deno.realPath(args.path("path"));
+  const seen = await Deno.lstat(path);
+  const expected = args.has("file_size") ? args.integer("file_size", 0) : seen.size;
+  const handle = await openForReading(path, seen);
+  await using _ = handle;
   // What a log has grown by since then is left out.
-  const isSame = size > expected ||
-    (size === expected && isSameTime(args.text("modified_at"), mtime));
-  if (!isSame || offset + lengthBytes > expected) throw new FileError(path, CHANGED);
+  const isSame = seen.size > expected ||
+    (seen.size === expected && isSameTime(args.text("modified_at"), seen.mtime));
+  if (!isSame || offset + lengthBytes > expected) throw new Error(CHANGED);
   let sentBytes = 0;
-  await transfers.send(transfer, {
+  await transfers.send(ticket, {
     lengthBytes,
     async read(into) {
       const { bytesRead } = await handle.read(into, 0, into.length, offset + sentBytes);
-      if (bytesRead === 0) throw new FileError(path, CHANGED);
+      if (bytesRead === 0) throw new Error(CHANGED);
       sentBytes += bytesRead;
       return bytesRead;
     },
@@ -267,8 +232,8 @@ export async function sendFilePart(
 const CHANGED = "the file has changed since the download began";
 
 /** Whether a time is the one that the panel was given; without one every time is. */
-function isSameTime(expected: string, actual: Date): boolean {
+function isSameTime(expected: string, actual: Date | null): boolean {
   const expectedMs = Date.parse(expected);
   // Go's zero time stands for "none".
-  return !(expectedMs > 0) || expectedMs === Math.floor(actual.getTime());
+  return !(expectedMs > 0) || expectedMs === actual?.getTime();
 }

@@ -1,6 +1,5 @@
 import type { Programs } from "../host/programs.ts";
-import { describeError, getLogger } from "../log/log.ts";
-import { LogRateLimit } from "../log/rate_limit.ts";
+import { describeError } from "../log/log.ts";
 import type { FileTransferClient } from "../panel/file_transfers.ts";
 import type { MessageLimit } from "../panel/message_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
@@ -35,45 +34,23 @@ const FILE_INFO_BYTES = 300;
 export class Files {
   readonly #programs: Programs | undefined;
   readonly #panel: FilePanel;
-  readonly #isAllowed: boolean;
-  readonly #log = getLogger("remote");
-  readonly #refusalLog = LogRateLimit.once();
   readonly #results = new ResultQueue();
   #requests: Promise<FileRequests> | undefined;
   #isClosed = false;
 
-  /**
-   * @param programs `undefined` when remote control is off: every request is refused then.
-   * @param options `isAllowed`: whether the panel may read and change files; refused otherwise.
-   */
-  constructor(
-    programs: Programs | undefined,
-    panel: FilePanel,
-    { isAllowed }: { isAllowed: boolean },
-  ) {
+  /** @param programs `undefined` when the panel may not manage files: every request is refused then. */
+  constructor(programs: Programs | undefined, panel: FilePanel) {
     this.#programs = programs;
     this.#panel = panel;
-    this.#isAllowed = isAllowed;
   }
 
   /** Runs a request as soon as there is room, and sends its answer. */
   handle(order: PanelOrder & { kind: "file" }): void {
     if (this.#isClosed) return this.#addRefusal(order.requestId, STOPPED);
-    const programs = this.#programs;
-    if (programs === undefined || !this.#isAllowed) {
-      const reason = "--disable-remote-files is set";
-      if (programs !== undefined) {
-        this.#refusalLog.write(() =>
-          this.#log.warning("Refused a file request of the panel: {reason}", { reason })
-        );
-      }
-      return this.#addRefusal(order.requestId, DISABLED);
-    }
-    const loading = this.#requests ??= this.#load(programs);
-    loading.then((requests) => requests.handle(order), (error) => {
-      // The next request tries again.
-      if (this.#requests === loading) this.#requests = undefined;
-      this.#addRefusal(order.requestId, `files can't be managed now: ${describeError(error)}`);
+    if (this.#programs === undefined) return this.#addRefusal(order.requestId, DISABLED);
+    this.#requests ??= this.#load(this.#programs);
+    this.#requests.then((requests) => requests.handle(order), (error) => {
+      this.#addRefusal(order.requestId, `files can't be managed: ${describeError(error)}`);
     });
   }
 

@@ -9,22 +9,11 @@ import { openLibrary } from "../host/ffi.ts";
 import { decodePaths, encodePath } from "../parse/path.ts";
 import { Turns } from "./task_queue.ts";
 
-/** An entry of a folder. */
-export interface FolderEntry {
-  /** Not well-formed where it is not UTF-8; the runtime can open nothing by such a name. */
-  readonly name: string;
-  readonly isFolder: boolean;
-  readonly isFile: boolean;
-}
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { constants } = await import("node:fs");
 
-/** Metadata of an entry; of a link, not of its target. */
-export type LookedAt = Pick<
-  Deno.FileInfo,
-  "mode" | "isSymlink" | "uid" | "gid" | "size" | "mtime"
->;
-
-/** Folders that are read at a time, over all requests. */
-const PARALLEL_FOLDERS = 4;
+/** Folders that are read at a time, over all requests: with fewer, the way to a thread takes longest. */
+export const PARALLEL_FOLDERS = 16;
 
 /** Entries that are given at a time. */
 const PIECE = 1_000;
@@ -33,122 +22,120 @@ const PIECE = 1_000;
 const MANY = 10_000;
 
 const SYMBOLS = {
-  scandir: {
-    parameters: ["buffer", "buffer", "pointer", "pointer"],
-    result: "i32",
-    nonblocking: true,
-  },
-  free: { parameters: ["pointer"], result: "void" },
+  scandir: { parameters: ["buffer", "buffer", "usize", "usize"], result: "i32", nonblocking: true },
+  argz_create: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  globfree: { parameters: ["buffer"], result: "void" },
+  free: { parameters: ["u64"], result: "void" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
-  statx: {
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-    nonblocking: true,
-  },
+  open: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
+  close: { parameters: ["i32"], result: "i32" },
 } as const;
 
-/** `struct statx` and its arguments, the same on all architectures. */
-const STATX = {
-  ...{ bytes: 256, uid: 20, gid: 24, mode: 28, size: 40, mtimeSeconds: 112 },
-  ...{ atCwd: -100, noFollow: 0x100, basicMask: 0x7ff },
-} as const;
+/** Opens what a path names without reading rights or an effect; for no other program. */
+const O_PATH_CLOEXEC = 0o12000000;
 
-/** The bits of a mode that say what kind of file it is, and those of a link. */
-export const S_IFMT = 0o170000;
-const S_IFLNK = 0o120000;
-
-/** Fields of `struct dirent` of 64-bit Linux, and kinds of entries. */
-const DIRENT = { length: 16, type: 18, name: 19 } as const;
-const TYPE = { unknown: 0, folder: 4, file: 8 } as const;
+/** Where `struct dirent` of 64-bit Linux has the kind of an entry, and its name behind it. */
+const TYPE_AT = 18n;
 
 /** Room for the address of the list, before the path in the same buffer: both live as long as the call. */
 const ADDRESS = "\0".repeat(8);
 
-/** Reads folders for all requests, four at a time. */
+/** Reads folders for all requests, some at a time. */
 export class FolderReader {
   readonly #turns = new Turns(PARALLEL_FOLDERS);
   readonly #calls = openLibrary(SYMBOLS).symbols;
 
   /**
-   * Reads a folder, and gives its entries in pieces; while one is being read, no more than three others
-   * are. One call reads all of it, since each call to another thread takes longer than a small folder.
+   * Reads a folder, and gives its entries in pieces. One call to another thread reads all of it, and one
+   * more makes a text of a piece: a call takes longer than all else about a small folder.
+   *
+   * A name that is not UTF-8 is not well-formed; the runtime can open nothing by it.
    *
    * @throws {Error} When it can't be read.
    */
-  async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
+  async read(path: string, take: (entries: readonly Deno.DirEntry[]) => void): Promise<void> {
     const turn = await this.#turns.take();
     using _ = turn;
-    const { scandir, free, malloc_trim } = this.#calls;
+    const { scandir, globfree, malloc_trim } = this.#calls;
     const call = encodePath(`${ADDRESS}${path}\0`);
-    const count = await scandir(call.subarray(ADDRESS.length), call, null, null);
-    const address = new DataView(call.buffer, call.byteOffset).getBigUint64(0, true);
-    if (count < 0) {
-      // The runtime has the words of the failure.
-      await Deno.readDir(path)[Symbol.asyncIterator]().next();
-      throw new Error(`input/output error, readdir '${path}'`);
-    }
+    const count = await scandir(call.subarray(ADDRESS.length), call, 0n, 0n);
+    if (count < 0) return await readByRuntime(path, take);
     if (count === 0) return;
-    const list = viewAt(address);
-    const addresses = new BigUint64Array(list.getArrayBuffer(8 * count));
-    let at = 0;
+    const list = new DataView(call.buffer).getBigUint64(0, true);
+    const addresses = new BigUint64Array(memoryAt(list, 8 * count));
     try {
-      while (at < count) {
-        const entries: FolderEntry[] = [];
-        for (const address of addresses.subarray(at, at + PIECE)) {
-          const view = viewAt(address);
-          const type = view.getUint8(DIRENT.type);
-          const name = nameOf(view);
-          free(view.pointer);
-          at++;
-          if (name === "." || name === "..") continue;
-          // Few file systems keep no types.
-          const info = type === TYPE.unknown ? await lookSafely(`${path}/${name}`) : undefined;
-          const isFolder = info?.isDirectory ?? type === TYPE.folder;
-          entries.push({ name, isFolder, isFile: info?.isFile ?? type === TYPE.file });
-        }
-        yield entries;
+      for (let at = 0; at < count; at += PIECE) {
+        const texts = this.#textsOf(addresses.subarray(at, at + PIECE));
+        // Few file systems keep no kinds.
+        if (texts.includes("")) return await readByRuntime(path, take);
+        take(texts.map(entryOf).filter(({ name }) => name !== "." && name !== ".."));
       }
     } finally {
-      for (const address of addresses.subarray(at)) free(viewAt(address).pointer);
-      free(list.pointer);
+      // A `glob_t` of this list: all entries and the list are freed by one call.
+      globfree(BigUint64Array.of(BigInt(count), list, ...Array<bigint>(7).fill(0n)));
       if (count > MANY) malloc_trim(0n);
     }
   }
 
   /** Looks at a path that is not UTF-8, without following a link. @throws {Error} When it fails. */
-  async look(path: string): Promise<LookedAt> {
-    const answer = new Uint8Array(STATX.bytes);
-    const name = encodePath(`${path}\0`);
-    const { atCwd, noFollow, basicMask } = STATX;
-    const result = await this.#calls.statx(atCwd, name, noFollow, basicMask, answer);
-    if (result !== 0) throw new Error("Cannot look at a path that is not UTF-8");
-    const view = new DataView(answer.buffer);
-    const mode = view.getUint16(STATX.mode, true);
-    return {
-      mode,
-      isSymlink: (mode & S_IFMT) === S_IFLNK,
-      uid: view.getUint32(STATX.uid, true),
-      gid: view.getUint32(STATX.gid, true),
-      size: Number(view.getBigUint64(STATX.size, true)),
-      mtime: new Date(Number(view.getBigInt64(STATX.mtimeSeconds, true)) * 1000),
-    };
+  async look(path: string): Promise<Deno.FileInfo> {
+    const { open, close } = this.#calls;
+    const descriptor = await open(encodePath(`${path}\0`), O_PATH_CLOEXEC | constants.O_NOFOLLOW);
+    try {
+      return await Deno.stat(`/proc/self/fd/${descriptor}`);
+    } finally {
+      close(descriptor);
+    }
+  }
+
+  /** The kinds and names of entries. */
+  #textsOf(entries: BigUint64Array): string[] {
+    const { argz_create, free } = this.#calls;
+    const argz = new BigUint64Array(2);
+    const starts = BigUint64Array.of(...entries.map((entry) => entry + TYPE_AT), 0n);
+    argz_create(starts, argz.subarray(0, 1), argz.subarray(1));
+    const [address = 0n, length = 0n] = argz;
+    try {
+      return textsIn(new Uint8Array(memoryAt(address, Number(length))));
+    } finally {
+      free(address);
+    }
   }
 }
 
-function viewAt(address: bigint): Deno.UnsafePointerView {
+/** The runtime has the words of a failure, and looks at each entry where its kind is not kept. */
+async function readByRuntime(
+  path: string,
+  take: (entries: readonly Deno.DirEntry[]) => void,
+): Promise<void> {
+  for await (const entry of Deno.readDir(path)) take([entry]);
+}
+
+function memoryAt(address: bigint, bytes: number): ArrayBuffer {
   const pointer = Deno.UnsafePointer.create(address);
-  if (pointer === null) throw new TypeError("the C library gave no entry");
-  return new Deno.UnsafePointerView(pointer);
+  if (pointer === null) throw new TypeError("the C library gave no memory");
+  return Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
 }
 
-function nameOf(entry: Deno.UnsafePointerView): string {
-  const name = entry.getCString(DIRENT.name);
-  if (!name.includes("\ufffd")) return name;
-  const restBytes = entry.getUint16(DIRENT.length) - DIRENT.name;
-  const bytes = new Uint8Array(entry.getArrayBuffer(restBytes, DIRENT.name));
-  return decodePaths(bytes.subarray(0, bytes.indexOf(0)));
+/** Texts that end with a NUL each; one that is not UTF-8 is not well-formed. */
+function textsIn(bytes: Uint8Array): string[] {
+  const text = new TextDecoder().decode(bytes);
+  if (!text.includes("\ufffd")) return text.split("\0").slice(0, -1);
+  const texts: string[] = [];
+  for (let at = 0, end = 0; at < bytes.length; at = end + 1) {
+    end = bytes.indexOf(0, at);
+    texts.push(decodePaths(bytes.subarray(at, end)));
+  }
+  return texts;
 }
 
-function lookSafely(path: string): Promise<Deno.FileInfo | undefined> {
-  return Deno.lstat(path).catch(() => undefined);
+/** An entry from its kind, `DT_…` of the C library, and its name. */
+function entryOf(text: string): Deno.DirEntry {
+  const kind = text.charCodeAt(0);
+  return {
+    name: text.slice(1),
+    isFile: kind === 8,
+    isDirectory: kind === 4,
+    isSymlink: kind === 10,
+  };
 }

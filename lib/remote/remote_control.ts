@@ -78,7 +78,7 @@ export class RemoteControl {
     this.#terminals = new Terminals(programs, opener, { idleMs });
     const timeoutMs = config.execTimeoutMinutes * 60_000;
     this.#commands = new Commands(programs, sender, { timeoutMs });
-    this.#files = new Files(programs, panel, { isAllowed: config.remoteFiles });
+    this.#files = new Files(config.remoteFiles ? programs : undefined, panel);
     // A sealed process can't look for an obstacle.
     this.#versionSwitch = new VersionSwitch(
       programs,

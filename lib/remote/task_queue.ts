@@ -10,6 +10,21 @@ export function createTaskQueue(
   return new BoundedQueue({ ...options, run: (task) => Promise.resolve().then(task) });
 }
 
+/** Does something with each item, so many at a time; when all is over it throws the first failure. */
+export async function eachOf<T>(
+  items: readonly T[],
+  parallel: number,
+  run: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = items.values();
+  const running = Array.from({ length: parallel }, async () => {
+    for (const item of rest) await run(item);
+  });
+  for (const end of await Promise.allSettled(running)) {
+    if (end.status === "rejected") throw end.reason;
+  }
+}
+
 /** Lets so many go on at a time; the others wait in order. */
 export class Turns {
   #free: number;

@@ -70,9 +70,11 @@ withFiles.test("copyFile() and moveFile() refuse to put a folder into itself, th
     assertEquals(await files.transfer("move", "tree", destination), MOVED);
   }
   assertEquals(await look(files, "tree"), before);
-  using _ = restoring(Deno, "realPath");
-  // By whatever path it is the root folder.
-  Deno.realPath = () => Promise.resolve("/");
+  const { stat } = Deno;
+  using _ = restoring(Deno, "stat");
+  // A mount shows the folder at whatever place above.
+  const info = await stat(`${files.folder}/tree`);
+  Deno.stat = (path) => path === "/" ? Promise.resolve(info) : stat(path);
   assertMatch(await files.transfer("copy", "tree", "copy"), /into itself/);
   assertEquals(files.names(), ["inside", "same", "tree"]);
 });
@@ -186,6 +188,10 @@ asLinuxRoot.test("moveFile() and copyFile() lose nothing when a mount shows the 
   assertEquals(await files.transfer("move", "data/tree", "alias/new"), MOVED);
   assertEquals(await look(files, "data/new"), before);
   assertEquals(files.names("data"), ["new", "part"]);
+  await files.sh("mkdir other other/x");
+  await using same = await mounted(`${files.folder}/other/x`, "--bind", `${files.folder}/data/new`);
+  assert(same !== undefined);
+  assertMatch(await files.transfer("copy", "data/new", "other/x"), /into itself/);
   const part = await mounted(`${files.folder}/alias2`, "--bind", `${files.folder}/data/part`);
   await using _ = part;
   assertMatch(await files.transfer("copy", "data", "alias2/copy"), /into itself/);
@@ -230,12 +236,12 @@ across.test("moveFile() keeps the source when not all of it reaches the other fi
     Promise.reject(new Deno.errors.PermissionDenied("Permission denied (os error 13)"));
   const error = await files.transfer("move", "tree", `${other}/tree`)
     .finally(() => Deno.remove = remove);
-  assertEquals(error, "permission denied");
+  assertEquals(error, "~/tree: permission denied");
   assertEquals([await look(files, "tree"), await look(files, `${other}/tree`)], [before, before]);
   await files.sh("mkfifo tree/deep/fifo");
   assertEquals(
     await files.transfer("move", "tree", `${other}/again`),
-    "~/tree: 1 devices, FIFOs, sockets or names that are not UTF-8 can't be moved; the source was kept",
+    "~/tree: 1 devices, fifos, sockets or names that are not utf-8 can't be moved; the source was kept",
   );
   assertEquals(await files.sh("ls tree tree/deep"), "tree: a deep  tree/deep: fifo link loop");
 });

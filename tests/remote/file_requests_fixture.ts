@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert";
-import type { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { FileRequests } from "../../lib/remote/file_requests.ts";
 import { LargeGarbage } from "../../lib/host/memory_release.ts";
 import type { FileContext } from "../../lib/remote/file_arguments.ts";
-import { type FolderEntry, FolderReader } from "../../lib/remote/folder_reader.ts";
+import { FolderReader } from "../../lib/remote/folder_reader.ts";
 import { Turns } from "../../lib/remote/task_queue.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { openBelow } from "../open_below.ts";
@@ -20,8 +19,8 @@ export class FilesUnderTest implements AsyncDisposable {
   readonly #waiting = new Map<string, (result: FileResult) => void>();
   #count = 0;
 
-  constructor(readonly folder: string, { transfers }: { transfers?: FileTransferClient } = {}) {
-    this.requests = new FileRequests(transfers ?? this.transfers, {
+  constructor(readonly folder: string) {
+    this.requests = new FileRequests(this.transfers, {
       home: folder,
       send: (result) => {
         this.answers.push(result);
@@ -106,9 +105,9 @@ export class Gate {
   }
 }
 
-/** File requests in a folder of the test's own, whose transfers may be others. */
-export function openFiles(options: { transfers?: FileTransferClient } = {}): FilesUnderTest {
-  return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync()), options);
+/** File requests in a folder of the test's own. */
+export function openFiles(): FilesUnderTest {
+  return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync()));
 }
 
 /** Tests with file requests in a folder of their own. */
@@ -135,11 +134,21 @@ export class FakeFolders extends FolderReader {
     super();
   }
 
-  override async *read(path: string): AsyncGenerator<readonly FolderEntry[]> {
+  override async read(
+    path: string,
+    take: (entries: readonly Deno.DirEntry[]) => void,
+  ): Promise<void> {
     await Promise.resolve();
-    yield this.namesOf(path).map((name) => {
-      const isFolder = name.endsWith("/");
-      return { name: name.replace(/\/$/, ""), isFolder, isFile: !isFolder };
-    });
+    take(
+      this.namesOf(path).map((name) => {
+        const isDirectory = name.endsWith("/");
+        return {
+          name: name.replace(/\/$/, ""),
+          isDirectory,
+          isFile: !isDirectory,
+          isSymlink: false,
+        };
+      }),
+    );
   }
 }

@@ -1,6 +1,4 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { ConnectionStream, type Dialer } from "../../lib/net/byte_stream.ts";
-import { FileTransferClient } from "../../lib/panel/file_transfers.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { mountedInMemory } from "../mounted.ts";
@@ -8,7 +6,6 @@ import { onlyIf } from "../only_on.ts";
 import { restoring } from "../restoring.ts";
 import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
-import { type TransferServer, withTransferServer } from "./transfer_server.ts";
 
 const realTurn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -200,50 +197,20 @@ for (const op of ["list", "copy", "download_stream"]) {
   });
 }
 
-const MIB = 1024 * 1024;
-
-const dialer: Dialer = {
-  async dial({ hostname, port }, { signal }) {
-    const connection = await Deno.connect({ hostname, port: Number(port), signal });
-    return { stream: new ConnectionStream(connection) };
-  },
-};
-
-/** File requests whose transfers go over HTTP to a server on loopback. */
-async function withServer(
-  use: (files: FilesUnderTest, server: TransferServer) => Promise<void>,
-): Promise<void> {
-  await withTransferServer(async (server) => {
-    const access = { endpoint: server.origin, token: "node" };
-    await using files = openFiles({
-      transfers: new FileTransferClient(access, { dialer, headers: [] }),
-    });
-    await use(files, server);
-  });
-}
-
-Deno.test("FileRequests gives the panel's reason when a transfer is refused", async () => {
-  await withServer(async (files) => {
-    await files.sh("printf 12345 >x");
-    assertMatch(await download(files, "used"), /does not know|401/);
-  });
-});
-
 const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
 
 asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on it", async () => {
-  await withServer(async (files, server) => {
-    await files.sh("mkdir disk; head -c 2097152 /dev/zero >large");
-    await using mount = await mountedInMemory(`${files.folder}/disk`, "size=1m");
-    if (mount === undefined) return;
-    server.open("t1", { givesBytes: 4 * MIB });
-    const upload = { path: "~/disk/file", upload_id: "u1", total_size: 4 * MIB };
-    const part = { chunk_index: 0, offset: 0, chunk_size: 8 * MIB, first: true };
-    const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
-    const full = "no space left on device";
-    assertEquals(await files.outcome("upload_stream", args), `~/disk/file: ${full}`);
-    await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
-    assertEquals(await files.transfer("copy", "large", "disk/copy"), `~/large: ${full}`);
-    assertEquals(files.names("disk"), []);
-  });
+  await using files = openFiles();
+  await files.sh("mkdir disk; head -c 2097152 /dev/zero >large");
+  await using mount = await mountedInMemory(`${files.folder}/disk`, "size=1m");
+  if (mount === undefined) return;
+  files.transfers.offered.set("t1", new Uint8Array(2 ** 21));
+  const upload = { path: "~/disk/file", upload_id: "u1", total_size: 2 ** 21 };
+  const part = { chunk_index: 0, offset: 0, chunk_size: 2 ** 23, first: true };
+  const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
+  const full = "no space left on device";
+  assertEquals(await files.outcome("upload_stream", args), `~/disk/file: ${full}`);
+  await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
+  assertEquals(await files.transfer("copy", "large", "disk/copy"), `~/large: ${full}`);
+  assertEquals(files.names("disk"), []);
 });

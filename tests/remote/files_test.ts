@@ -5,7 +5,6 @@ import { Files } from "../../lib/remote/files.ts";
 import type { FileResult } from "../../lib/types.ts";
 import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
-import { collectedLog } from "../log/collected_log.ts";
 import { ShellHome } from "../shell_home.ts";
 import { testsWith } from "../tests_with.ts";
 import { FakePanel } from "./fake_panel.ts";
@@ -15,9 +14,9 @@ import { eventually } from "./processes_below.ts";
 class FilesUnderTest extends Files implements AsyncDisposable {
   readonly panel: FakePanel;
 
-  constructor({ isOff = false, isAllowed = true, programs = new Programs() } = {}) {
+  constructor({ isOff = false } = {}) {
     const panel = new FakePanel();
-    super(isOff ? undefined : programs, panel, { isAllowed });
+    super(isOff ? undefined : new Programs(), panel);
     this.panel = panel;
   }
 
@@ -58,23 +57,13 @@ withFiles.test("Files.handle() runs requests and sends their answers, none of wh
   assertEquals(Object(inHome.answers[0]?.result).path, home.path);
 });
 
-Deno.test("Files.handle() refuses at once in the official words when remote control or files are off", async () => {
+Deno.test("Files.handle() refuses at once in the official words when the panel may not manage files", async () => {
   const path = await Deno.makeTempFile();
-  await sameLater(async (options: { isOff?: boolean; isAllowed?: boolean }) => {
-    const lines = await collectedLog(async () => {
-      await using files = new FilesUnderTest(options);
-      for (let id = 0; id < 5; id++) {
-        const refusal = `${id} false web control is disabled`;
-        assertEquals(await files.outcome("delete", { path }), refusal);
-      }
-    });
-    return lines.map((line) => line.slice(line.indexOf("warning remote: ")));
-  }, [
-    [{ isOff: true }, []],
-    [{ isAllowed: false }, [
-      "warning remote: Refused a file request of the panel: --disable-remote-files is set",
-    ]],
-  ]);
+  await using files = new FilesUnderTest({ isOff: true });
+  for (let id = 0; id < 5; id++) {
+    const refusal = `${id} false web control is disabled`;
+    assertEquals(await files.outcome("delete", { path }), refusal);
+  }
   await Deno.remove(path);
 });
 

@@ -323,7 +323,7 @@ Deno.test("RemoteControl tells what it refuses, where it is off", async () => {
 
 Deno.test("RemoteControl.handle() answers a long order for files, and none without an id", async () => {
   const panel = new FakePanel();
-  const control = new RemoteControl(programs, panel, CONFIG);
+  const control = new RemoteControl(programs, panel, configOf(["--enable-remote-control"]));
   const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
   for (const [method, orderId] of [["agent.exec"], ["", "x"], ["agent.file", "f"]]) {
     control.handle({ kind: "too long", method: method ?? "", orderId, ...LENGTHS });
@@ -333,4 +333,17 @@ Deno.test("RemoteControl.handle() answers a long order for files, and none witho
   await control.close();
   assertEquals(panel.sender.fileResults, [{ requestId: "f", ok: false, error }]);
   assertEquals(panel.sender.commandResults, []);
+});
+
+Deno.test("RemoteControl refuses file requests in the official words with --disable-remote-files", async () => {
+  for (const more of [[], ["--disable-remote-files"]]) {
+    const panel = new FakePanel();
+    const on = configOf(["--enable-remote-control", ...more]);
+    const control = new RemoteControl(programs, panel, on);
+    control.handle({ kind: "file", requestId: "f", op: "list_roots", args: {} });
+    await eventually(() => panel.sender.fileResults.length > 0);
+    await control.close();
+    const refused = panel.sender.fileResults.filter(({ ok }) => !ok);
+    assertEquals(refused.map(({ error }) => error), more.map(() => "web control is disabled"));
+  }
 });
