@@ -6,6 +6,7 @@ import {
   runDryRun,
   toDryRun,
 } from "../../lib/cli/dry_run.ts";
+import { trafficStateFile } from "../../lib/traffic/persistent_traffic.ts";
 import { toWireBasicInfo, toWireReport } from "../../lib/panel/protocol.ts";
 import type { Report } from "../../lib/types.ts";
 import { runTrafficSet } from "../../lib/cli/traffic.ts";
@@ -189,7 +190,8 @@ inFolder.test("runDryRun() shows the month's traffic with --month-rotate, and ch
   const month = ["--month-rotate", "1", "--state-dir", folder.path];
   const set = ["traffic", "set", "--up", "1TB", "--down", "2TB", "--include-nics", "lo"];
   await runTrafficSet(configOf([...set, ...month]), new FakeContext());
-  const before = Deno.readTextFileSync(`${folder.path}/${stateIn(folder.path)}`);
+  const { path } = trafficStateFile(configOf(month));
+  const before = Deno.readTextFileSync(path);
   await collectedLog(async () => {
     const context = new FakeContext();
     const more = ["--interval", "0.1", "--ip-services", "off", "--include-nics", "lo"];
@@ -197,11 +199,5 @@ inFolder.test("runDryRun() shows the month's traffic with --month-rotate, and ch
     const { totalUp, totalDown } = JSON.parse(context.printed).report.network;
     assertEquals([Math.floor(totalUp / 1e12), Math.floor(totalDown / 1e12)], [1, 2]);
   });
-  assertEquals(Deno.readTextFileSync(`${folder.path}/${stateIn(folder.path)}`), before);
+  assertEquals(Deno.readTextFileSync(path), before);
 });
-
-/** The name of the state in a folder, beside its lock. */
-function stateIn(folder: string): string {
-  const names = Array.from(Deno.readDirSync(folder), ({ name }) => name);
-  return names.find((name) => Deno.statSync(`${folder}/${name}`).size > 0) ?? "";
-}

@@ -42,14 +42,21 @@ inFolder.test("runReport() starts no second agent with the installed configurati
 
 const onTerminal = onlyIf(new Programs().find("script", Deno.env.get("PATH") ?? "") !== undefined);
 
+/** A folder with a configuration, and the words that start an agent by it. */
+function configured() {
+  const folder = new TempFolder();
+  const config = `${folder.path}/config.json`;
+  Deno.writeTextFileSync(config, `{"endpoint": "http://127.0.0.1:9", "token": "x"}`);
+  return { folder, words: ["run", "-A", "--no-check", "main.ts", "--config", config] };
+}
+
 onTerminal.test("runReport() shows a terminal the time of the machine with another root from its first line on", async () => {
-  using folder = new TempFolder();
+  const { folder, words } = configured();
+  using _folder = folder;
   for (const name of ["proc", "etc"]) Deno.mkdirSync(`${folder.path}/${name}`);
   // A quarter of an hour off all the others.
   Deno.writeTextFileSync(`${folder.path}/etc/timezone`, "Asia/Kathmandu\n");
-  const config = `${folder.path}/config.json`;
-  Deno.writeTextFileSync(config, `{"endpoint": "http://127.0.0.1:9", "token": "x"}`);
-  const agent = `env -u TZ '${Deno.execPath()}' run -A --no-check main.ts --config '${config}'`;
+  const agent = `env -u TZ ${Deno.execPath()} ${words.join(" ")}`;
   const beforeMs = Date.now();
   const { stdout } = await new Deno.Command("script", {
     args: ["--quiet", "--command", agent, "/dev/null"],
@@ -67,11 +74,10 @@ onTerminal.test("runReport() shows a terminal the time of the machine with anoth
 });
 
 Deno.test("runReport() writes for journald where systemd has named its stream", async () => {
-  using folder = new TempFolder();
-  const config = `${folder.path}/config.json`;
-  Deno.writeTextFileSync(config, `{"endpoint": "http://127.0.0.1:9", "token": "x"}`);
+  const { folder, words } = configured();
+  using _folder = folder;
   const { stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "main.ts", "--config", config],
+    args: words,
     env: { ...ownPlaces(folder.path), HOST_PROC: folder.path, JOURNAL_STREAM: "8:1" },
     stdin: "null",
   }).output();

@@ -30,13 +30,9 @@ inFolder.test("runTrafficSet() resets on the given day, or else on the day of th
   until(await set(["--up", "1GB", "--month-rotate", "15"]), "2026-11-15", "2026-12-15");
   until(await set(["--up", "2GB"]), "2026-11-15", "2026-12-15");
   until(await set(["--up", "3GB", "--month-rotate", "20"]), "2026-10-20", "2026-11-20");
-  const show = async () => {
-    const context = new FakeContext();
-    assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
-    return context.printed;
-  };
-  const printed = await show();
-  until(printed, "2026-10-20", "2026-11-20");
+  const context = new FakeContext();
+  assertEquals(await runTrafficShow(configIn(["show"]), context), 0);
+  until(context.printed, "2026-10-20", "2026-11-20");
 });
 
 inFolder.test("runTrafficSet() asks the running agent for two intervals, and withdraws what that does not take over", async (folder) => {
