@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, parseJson } from "../parse/json.ts";
+import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
 import type { TrafficBytes } from "../types.ts";
 
 /** Count at the start of a period; negative when its total was set to more than was counted. */
@@ -39,23 +39,16 @@ const MAX_BYTES = 2 ** 65;
 /** Latest time of a `Date`. */
 const MAX_TIME_MS = 8.64e15;
 
-/** Formats the state as one JSON object; arrays are bytes sent and bytes received. */
+/** Formats the state as one JSON object, with the latest interfaces and periods. */
 export function formatTrafficState(state: TrafficState): string {
-  const both = ({ sentBytes, receivedBytes }: TrafficBytes) => [sentBytes, receivedBytes];
-  const mark = (it: PeriodBaseline) => ({ start: it.start, seenMs: it.seenMs, passed: both(it) });
   const kept = [...state.interfaces].slice(-MAX_KEPT_INTERFACES);
+  const indexes = [...state.indexes].filter(([name]) => kept.some(([it]) => it === name));
   return JSON.stringify({
     version: VERSION,
-    day: state.day,
-    bootId: state.bootId,
-    passed: both(state.countedBytes),
-    current: mark(state.current),
-    others: state.others.slice(0, MAX_OTHER_PERIODS).map(mark),
-    interfaces: Object.fromEntries(kept.map(([name, bytes]) => [name, both(bytes)])),
-    indexes: Object.fromEntries(kept.flatMap(([name]) => {
-      const index = state.indexes.get(name);
-      return index === undefined ? [] : [[name, index]];
-    })),
+    ...state,
+    others: state.others.slice(0, MAX_OTHER_PERIODS),
+    interfaces: Object.fromEntries(kept),
+    indexes: Object.fromEntries(indexes),
   }) + "\n";
 }
 
@@ -65,75 +58,48 @@ export function formatTrafficState(state: TrafficState): string {
  * @throws {SyntaxError} When any field is missing or invalid.
  */
 export function parseTrafficState(text: string): TrafficState {
-  if (text.length > MAX_LENGTH) throw parseError("it is too long");
-  const state = parseObject(parseJson(text), "it is not a JSON object");
-  if (state.version !== VERSION) throw parseError("its version is not known");
-  const { bootId, others } = state;
-  if (typeof bootId !== "string" || bootId.length > 64) throw parseError("bootId");
-  if (!Array.isArray(others) || others.length > MAX_OTHER_PERIODS) throw parseError("others");
+  const fields = jsonFields(text.length > MAX_LENGTH ? undefined : parseJson(text));
+  const { version, day, bootId, countedBytes, current, others, interfaces, indexes } = fields;
+  const isWhole = version === VERSION && isInteger(day, 1, 31) &&
+    typeof bootId === "string" && bootId.length <= 64 &&
+    isCount(countedBytes) && isBaseline(current) &&
+    Array.isArray(others) && others.length <= MAX_OTHER_PERIODS && others.every(isBaseline) &&
+    hasEntries(interfaces, isCount) && hasEntries(indexes, isIndex);
+  if (!isWhole) throw new SyntaxError("Cannot parse the month's state");
   return {
-    day: parseInteger(state.day, { name: "day", min: 1, max: 31 }),
-    bootId,
-    countedBytes: parseTrafficBytes(state.passed, { name: "passed", min: 0 }),
-    current: parseBaseline(state.current),
-    others: others.map(parseBaseline),
-    interfaces: parseEntries(
-      state.interfaces,
-      "interfaces",
-      (value) => parseTrafficBytes(value, { name: "interfaces", min: 0 }),
-    ),
-    indexes: parseEntries(
-      state.indexes,
-      "indexes",
-      (value) => parseInteger(value, { name: "indexes", min: 1, max: 2 ** 31 }),
-    ),
+    ...{ day, bootId, countedBytes, current, others },
+    interfaces: new Map(Object.entries(interfaces)),
+    indexes: new Map(Object.entries(indexes)),
   };
 }
 
-function parseEntries<T>(
+function hasEntries<T>(
   value: unknown,
-  name: string,
-  parse: (value: unknown) => T,
-): Map<string, T> {
-  const entries = Object.entries(parseObject(value, name));
-  if (entries.length > MAX_KEPT_INTERFACES) throw parseError(name);
-  return new Map(entries.map(([key, value]) => [key, parse(value)]));
+  isOne: (value: unknown) => value is T,
+): value is Record<string, T> {
+  return isJsonObject(value) && Object.keys(value).length <= MAX_KEPT_INTERFACES &&
+    Object.values(value).every(isOne);
 }
 
-function parseBaseline(value: unknown): PeriodBaseline {
-  const { start, seenMs, passed } = parseObject(value, "a period");
-  if (typeof start !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(start)) throw parseError("start");
-  return {
-    start,
-    seenMs: parseInteger(seenMs, { name: "seenMs", min: -MAX_TIME_MS, max: MAX_TIME_MS }),
-    ...parseTrafficBytes(passed, { name: "passed", min: -MAX_BYTES }),
-  };
+function isBaseline(value: unknown): value is PeriodBaseline {
+  const { start, seenMs } = jsonFields(value);
+  return typeof start === "string" && /^\d{4}-\d{2}-\d{2}$/.test(start) &&
+    isInteger(seenMs, -MAX_TIME_MS, MAX_TIME_MS) && hasBytes(value, -MAX_BYTES);
 }
 
-function parseTrafficBytes(
-  value: unknown,
-  { name, min }: { name: string; min: number },
-): TrafficBytes {
-  if (!Array.isArray(value) || value.length !== 2) throw parseError(name);
-  const [sentBytes, receivedBytes] = value.map((it) =>
-    parseInteger(it, { name, min, max: MAX_BYTES })
-  );
-  if (sentBytes === undefined || receivedBytes === undefined) throw parseError(name);
-  return { sentBytes, receivedBytes };
+function isCount(value: unknown): value is TrafficBytes {
+  return hasBytes(value, 0);
 }
 
-function parseInteger(value: unknown, bounds: { name: string; min: number; max: number }): number {
-  const fits = typeof value === "number" && Number.isInteger(value) &&
-    value >= bounds.min && value <= bounds.max;
-  if (!fits) throw parseError(bounds.name);
-  return value;
+function isIndex(value: unknown): value is number {
+  return isInteger(value, 1, 2 ** 31);
 }
 
-function parseObject(value: unknown, name: string): JsonObject {
-  if (!isJsonObject(value)) throw parseError(name);
-  return value;
+function hasBytes(value: unknown, min: number): boolean {
+  const { sentBytes, receivedBytes } = jsonFields(value);
+  return isInteger(sentBytes, min, MAX_BYTES) && isInteger(receivedBytes, min, MAX_BYTES);
 }
 
-function parseError(what: string): SyntaxError {
-  return new SyntaxError(`Cannot parse the month's state: ${what}`);
+function isInteger(value: unknown, min: number, max: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
 }

@@ -108,3 +108,22 @@ whileInstalled.test("uninstall() throws when the record is damaged", async (fake
   fake.write(`/etc/${NAME}/install.json`, "{}");
   await assertRejects(() => fake.uninstall(), Error, "Cannot read");
 });
+
+Deno.test("install() lets a user's service outlive his logout, and uninstall() ends that", async () => {
+  await using fake = machineOf("user");
+  for (let n = 0; n < 2; n++) await fake.install(ARGS);
+  await fake.uninstall();
+  const lingers = fake.calls().filter((line) => line.startsWith("loginctl"));
+  const [enable, disable] = ["enable", "disable"]
+    .map((verb) => `loginctl --no-ask-password ${verb}-linger ann`);
+  assertEquals(lingers, [enable, enable, disable]);
+});
+
+onOpenRc.test("install() and uninstall() leave a command alone that somebody else has put there", async (fake) => {
+  const command = `/usr/local/bin/${NAME}`;
+  fake.write(command, "theirs");
+  await fake.install(ARGS);
+  assert(fake.output.includes(`  Uninstall      /opt/${NAME}/${NAME} uninstall`), fake.output);
+  await fake.uninstall();
+  assertEquals(fake.text(command), "theirs");
+});
