@@ -20,6 +20,9 @@ export interface CloseFrame {
   readonly reason: string;
 }
 
+/** Frames that wait for a server that reads none: calls whose answers it guesses would be sent for ever. */
+const MAX_WAITING = 1024;
+
 /** Status codes of close frames (RFC 6455, section 7.4). */
 const CLOSE_CODES = { normal: 1000, broken: 1002, tooLong: 1009 } as const;
 
@@ -152,6 +155,7 @@ export class ClientWebSocket {
 
   /** Writes frames one after another, each in one piece. */
   #enqueueWrite(write: () => Promise<void>): Promise<void> {
+    if (this.#waiting >= MAX_WAITING) this.#lose();
     const written = this.#waiting === 0 ? write() : this.#lastWrite.then(write);
     const settle = () => void this.#waiting--;
     this.#waiting++;

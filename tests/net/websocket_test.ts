@@ -209,6 +209,20 @@ sanitized.test("ClientWebSocket exchanges messages of all sizes with a server th
   });
 });
 
+sanitized.test("ClientWebSocket.send() gives up a server that reads nothing after a thousand frames", async () => {
+  const closed = Promise.withResolvers<never>();
+  const socket = socketOver({
+    read: () => closed.promise,
+    write: () => closed.promise,
+    close: () => closed.reject(new Error("closed")),
+  });
+  const sent = Array.from({ length: 1024 }, () => socket.send("x").catch(() => "lost"));
+  assertEquals(socket.closeReason, "");
+  sent.push(socket.send("x").catch(() => "lost"));
+  assertEquals([socket.closeReason, socket.wasLost], ["the connection was lost", true]);
+  assertEquals(new Set(await Promise.all(sent)), new Set(["lost"]));
+});
+
 sanitized.test("ClientWebSocket.ping() updates the time of the last received bytes when it is answered", async () => {
   const closed = Promise.withResolvers<void>();
   await withWs((peer) => {
