@@ -11,17 +11,20 @@ import { pathExists, type TargetSystem } from "./target_system.ts";
  * The real path of the Deno that runs a portable build, which the service's user must be able to start.
  *
  * @param user Empty for a user's own service.
- * @throws {UsageError} When he can't start it, or when others than root could replace it: root runs it
- * for updates.
+ * @param options.isUpdated Whether root runs it for updates.
+ * @throws {UsageError} When he can't start it, or when others could replace what root runs.
  */
-export function trustedDeno(path: string, user: string): string {
+export function trustedDeno(
+  path: string,
+  { user, isUpdated }: { user: string; isUpdated: boolean },
+): string {
   const real = Deno.realPathSync(path);
   if (user === "") return real;
-  const part = changeablePart(real);
+  const part = user === "root" || isUpdated ? changeablePart(real) : undefined;
   if (part !== undefined) {
     throw new UsageError(
       `Cannot run ${real} as root: users other than root can change ${part}; install Deno in ` +
-        "/usr/local/bin as root and run this with it, or install without root",
+        "/usr/local/bin as root and run this with it, or use --disable-auto-update without --as-root",
     );
   }
   for (const part of user === "root" ? [] : parentsOf(real)) {

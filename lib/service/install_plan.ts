@@ -93,13 +93,16 @@ export async function planInstall(
   const user = await serviceUser({ service: name, asRoot, system }, signal);
   const program = `${programFolder}/${name}`;
   const given = fullPaths(config.explicitOptions, system.folder);
+  const isUpdated = updatesText(config) === undefined;
   const hasSandbox = user.name !== "root" || !hasRemoteControl(config);
   const service: ServicePlan = {
     ...paths,
     ...{ name, scope, program, user: user.name },
     stateFolder: given.get("state_dir") || paths.stateFolder,
     updateFolder: updateFolder(program),
-    deno: form === "portable" ? trustedDeno(system.denoPath, user.name) : undefined,
+    deno: form === "portable"
+      ? trustedDeno(system.denoPath, { user: user.name, isUpdated })
+      : undefined,
     sandbox: !hasSandbox
       ? "none"
       : kind === "systemd" && scope === "system" && !print
@@ -107,7 +110,7 @@ export async function planInstall(
       : "full",
     usesDevices: config.gpu,
     releaseFlags: releaseFlags(given),
-    isUpdated: updatesText(config) === undefined,
+    isUpdated,
   };
   const lingerUser = kind === "systemd" && scope === "user"
     ? await findLingerUser(system, signal)

@@ -18,17 +18,17 @@ inFolder.test("trustedDeno() refuses a Deno that the service's user can't access
   await Deno.writeTextFile(`${folder}/bin/deno`, "", { mode: 0o755 });
   const path = `${folder}/bin/deno`;
   const why = `Cannot run ${path} as agent: ${folder} is not accessible to other users`;
-  assertThrows(() => trustedDeno(path, "agent"), UsageError, why);
-  assertEquals(trustedDeno(path, "root"), path);
-  assertEquals(trustedDeno(path, ""), path, "a user's own service");
+  assertThrows(() => trustedDeno(path, { user: "agent", isUpdated: false }), UsageError, why);
+  assertEquals(trustedDeno(path, { user: "root", isUpdated: false }), path);
+  assertEquals(trustedDeno(path, { user: "", isUpdated: false }), path, "a user's own service");
   await Deno.chmod(folder, 0o711);
   await Deno.symlink(path, `${folder}/link`);
-  assertEquals(trustedDeno(`${folder}/link`, "agent"), path);
+  assertEquals(trustedDeno(`${folder}/link`, { user: "agent", isUpdated: false }), path);
   // Whoever starts a program must read it, too.
   for (const mode of [0o700, 0o711, 0o744]) {
     await Deno.chmod(path, mode);
     assertThrows(
-      () => trustedDeno(path, "agent"),
+      () => trustedDeno(path, { user: "agent", isUpdated: false }),
       UsageError,
       `: ${path} is not accessible`,
     );
@@ -40,16 +40,16 @@ inFolder.test("trustedDeno() lets root run no Deno that other users can change",
   await Deno.mkdir(`${folder}/bin`);
   const path = `${folder}/bin/deno`;
   await Deno.writeTextFile(path, "", { mode: 0o755 });
-  assertEquals(trustedDeno(path, "root"), path);
+  assertEquals(trustedDeno(path, { user: "root", isUpdated: false }), path);
   const table = [[path, 0o757], [`${folder}/bin`, 0o777], [folder, 0o702]] as const;
   for (const [part, mode] of table) {
     const { mode: before } = await Deno.stat(part);
     await Deno.chmod(part, mode);
-    assertThrows(
-      () => trustedDeno(path, "root"),
-      UsageError,
-      `Cannot run ${path} as root: users other than root can change ${part}; install Deno`,
-    );
+    const why =
+      `Cannot run ${path} as root: users other than root can change ${part}; install Deno`;
+    for (const run of [{ user: "root", isUpdated: false }, { user: "agent", isUpdated: true }]) {
+      assertThrows(() => trustedDeno(path, run), UsageError, why);
+    }
     await Deno.chmod(part, before ?? 0o755);
   }
   await Deno.chmod(`${folder}/bin`, 0o1777);

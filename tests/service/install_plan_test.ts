@@ -1,4 +1,5 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { UsageError } from "../../lib/config/usage_error.ts";
 import { hasRemoteControl, serviceConfigText } from "../../lib/service/install_plan.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import {
@@ -69,6 +70,20 @@ onOpenRc.test("planService() removes the update service when updates are turned 
   assertEquals(await installed(fake, ["--disable-auto-update"]), expected);
   assert(!fake.tree().some((line) => line.includes(UPDATE)));
   assertEquals(await installed(fake, []), [], "nothing is left to be ended");
+});
+
+onOpenRc.test("planInstall() takes a Deno that others can change where root does not run it for updates", async (fake) => {
+  const { path } = fake.system.program;
+  const denoPath = `${Deno.realPathSync(path)}-deno`;
+  Deno.writeTextFileSync(denoPath, "");
+  Deno.chmodSync(denoPath, 0o777);
+  Deno.chmodSync(denoPath.slice(0, denoPath.lastIndexOf("/")), 0o755);
+  Object.assign(fake.system, { program: { form: "portable", path }, denoPath });
+  const words = [...ARGS, ...RELEASES];
+  const why = `other than root can change ${denoPath}`;
+  await assertRejects(() => fake.install(words), UsageError, why);
+  await fake.install([...words, "--disable-auto-update"]);
+  assertStringIncludes(fake.output, "Updates        off");
 });
 
 Deno.test("hasRemoteControl() is true when any panel has it", () => {
