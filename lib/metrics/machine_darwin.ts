@@ -196,7 +196,7 @@ export function darwinMemory(
       const { anonymousBytes, purgeableBytes, wiredBytes, compressorBytes } = parseVmStat(text);
       return anonymousBytes - purgeableBytes + wiredBytes + compressorBytes;
     });
-  return used === undefined || total <= 0 ? { swap } : { memory: usage(total, used), swap };
+  return used === undefined ? { swap } : { memory: usage(total, used), swap };
 }
 
 /** Interface names of Ethernet and Wi-Fi (`en`) and FireWire (`fw`) drivers. */

@@ -213,7 +213,6 @@ Deno.test("darwinMemory() counts in mode htop as Activity Monitor does, and with
     ["available", "vm_stat: no", {}, 600_000, 30],
     ["all", "vm_stat: no", {}, 900_000, 30],
     ["htop", undefined, {}, undefined, 30],
-    ["htop", vmStat, { total: 0 }, undefined, 30],
     ["htop", vmStat, { total: 1_000, swapFree: 60 }, 1_000, 0],
   ];
   const measure = (mode: MemoryMode, text: string | undefined, changed = {}) =>

@@ -95,6 +95,7 @@ const DPKG = "/var/lib/dpkg/status";
 Deno.test("osName() is that of os-release, of systems built on others, or of the kernel", async () => {
   await same((files: Files) => osName(fakeHost(files)), [
     [{ [RELEASE]: DEBIAN }, DEBIAN_NAME],
+    [{ "/usr/lib/os-release": DEBIAN }, DEBIAN_NAME],
     [{ "/usr/lib/os-release": DEBIAN, [RELEASE]: "PRETTY_NAME=Ours\n" }, "Ours"],
     [{ [RELEASE]: "NAME=Void\nVERSION=1\n" }, "Void 1"],
     [{ [RELEASE]: 'PRETTY_NAME=""\nNAME=Void\n' }, "Void"],

@@ -14,13 +14,12 @@ function mount(type: string, mountPoint: string, root = "/"): string {
 }
 
 /** A cgroup of version 2 with a limit. */
-function group(folder: string, limit: string, used = `${200 * MIB}\n`): Files {
+function group(folder: string, limit: string): Files {
+  const files = `inactive_file ${30 * MIB}\nactive_file ${20 * MIB}\n`;
   return {
     [`${folder}/memory.max`]: limit,
-    [`${folder}/memory.current`]: used,
-    [`${folder}/memory.stat`]: `anon 1\ninactive_file ${30 * MIB}\nactive_file ${
-      20 * MIB
-    }\nslab_reclaimable 5\n`,
+    [`${folder}/memory.current`]: `${200 * MIB}\n`,
+    [`${folder}/memory.stat`]: `anon 1\n${files}slab_reclaimable 5\n`,
   };
 }
 
@@ -29,7 +28,6 @@ function container(changed: Files = {}): Files {
   return {
     "/.dockerenv": "",
     "/proc/self/cgroup": "0::/\n",
-    "/proc/1/cgroup": "0::/\n",
     "/proc/self/mountinfo": mount("cgroup2", TOP),
     ...group(TOP, `${512 * MIB}\n`),
     [`${TOP}/memory.swap.max`]: "max\n",
@@ -43,10 +41,8 @@ function oldContainer(limit: string): Files {
   return {
     "/.dockerenv": "",
     "/proc/self/cgroup": "5:cpuset:/docker/1\n4:memory:/docker/1\n0::/\n",
-    "/proc/1/cgroup": "4:memory:/docker/1\n",
     "/proc/self/mountinfo": mount("cgroup", `${TOP}/cpuset`, "/docker/1") +
       mount("cgroup", OLD_TOP, "/docker/1"),
-    [`${TOP}/cpuset/cpuset.cpus`]: "0\n",
     [`${OLD_TOP}/memory.limit_in_bytes`]: `${limit}\n`,
     [`${OLD_TOP}/memory.usage_in_bytes`]: `${200 * MIB}\n`,
     [`${OLD_TOP}/memory.stat`]: `inactive_file 1\nactive_file 1\n` +

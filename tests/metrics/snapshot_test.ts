@@ -79,13 +79,6 @@ timed.test("Sampler.sample() gives a row's values again until they are too old, 
   assertEquals([3_200, 3_300].map(at), [undefined, undefined]);
   state.value = (asked) => asked;
   assertEquals([3_400, 3_500].map(at), [8, 8]);
-  // One known value is enough.
-  const memory = { totalBytes: 10, usedBytes: 4 };
-  let asked = 0;
-  const collect = () => (asked++, { memory, swap: undefined });
-  const other = new Sampler([fakeRow("memory", {}, { maxAgeMs: 1_000, collect })]);
-  for (let look = 0; look < 2; look++) other.sample();
-  assertEquals(asked, 1);
 });
 
 timed.test("Sampler.sample() logs a failure once, when its reason changes, and its end once, and tells an observer", (time) => {

@@ -38,17 +38,9 @@ Deno.test("TrafficTotal adds initial counters without a speed, and then what pas
   assertEquals(total.at(1_000), [300, undefined]);
   total.add("eth0", 1_100);
   assertEquals(total.at(3_000), [1_300, 500]);
-  // What passes while no time does is in the next speed.
-  total.add("eth0", 2_100);
-  assertEquals(total.at(3_000), [2_300, 500]);
-  assertEquals(total.at(4_000), [2_300, 1_000]);
-  // A clock that was set back.
-  total.at(1_000);
-  total.add("eth0", 4_100);
-  assertEquals(total.at(2_000), [4_300, 2_000]);
   // A later interface is no speed.
   total.add("ppp0", 5_000_000);
-  assertEquals(total.at(3_000), [5_004_300, 0]);
+  assertEquals(total.at(4_000), [5_001_300, 0]);
 });
 
 Deno.test("TrafficTotal goes on from the counters of an interface that returns, by its index, else its name", () => {
@@ -65,10 +57,8 @@ Deno.test("TrafficTotal goes on from the counters of an interface that returns, 
   total.add("eth0", 130, 2);
   total.sum.markGone("eth0");
   assertEquals(total.add("lan0", 230, 2), 1_430);
-  assertEquals([[...total.sum.counters().keys()], [...total.sum.indexes()]], [["lan0"], [[
-    "lan0",
-    2,
-  ]]]);
+  assertEquals([...total.sum.counters().keys()], ["lan0"]);
+  assertEquals([...total.sum.indexes()], [["lan0", 2]]);
 });
 
 Deno.test("TrafficTotal remembers the counters of the last 64 interfaces that left", () => {

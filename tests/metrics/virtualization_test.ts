@@ -33,11 +33,6 @@ const CONTAINERS: ReadonlyArray<readonly [Record<string, string>, string | undef
 
 Deno.test("containerKind() takes the managers' own names, markers, and traces of the kernel", async () => {
   await same((files) => containerKind(fakeHost(files)), CONTAINERS);
-  const managers = ["docker", "lxc", "lxc-libvirt", "podman", "pouch", "proot", "rkt", "wsl"];
-  await same(
-    (name) => containerKind(fakeHost({ "/run/systemd/container": `${name}\n` })),
-    [...managers, "systemd-nspawn"].map((name) => [name, name]),
-  );
 });
 
 Deno.test("containerKind() describes the host when the roots are the host's", () => {
