@@ -105,7 +105,7 @@ export class FileRequests {
       transfers,
       uploads: new FileUploads(),
       folders: new FolderReader(),
-      longLists: new Turns(1),
+      longLists: new Turns(),
       garbage: new LargeGarbage(),
     };
   }

@@ -1,5 +1,4 @@
 import type { FileArguments, FileContext } from "./file_arguments.ts";
-import { PARALLEL_FOLDERS } from "./folder_reader.ts";
 import { openForReading } from "./open_file.ts";
 
 /** One file found; the names are those of the wire. */
@@ -29,6 +28,12 @@ const MAX_TEXT_LENGTH = 300;
 
 /** Folders that wait to be searched; more of them end the search early. */
 const MAX_PENDING_FOLDERS = 50_000;
+
+/**
+ * Folders that are read at a time: with fewer, the way to a thread and back takes longer than all else;
+ * the runtime has 32 threads, which others need too.
+ */
+const PARALLEL_FOLDERS = 24;
 
 /** Views of the kernel without end; searched only when the search begins there. */
 const KERNEL_FOLDERS: ReadonlySet<string> = new Set(["/dev", "/proc", "/sys"]);

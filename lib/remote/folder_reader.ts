@@ -7,13 +7,9 @@
 
 import { openLibrary } from "../host/ffi.ts";
 import { decodePaths, encodePath } from "../parse/path.ts";
-import { Turns } from "./task_queue.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { constants } = await import("node:fs");
-
-/** Folders that are read at a time, over all requests: with fewer, the way to a thread takes longest. */
-export const PARALLEL_FOLDERS = 16;
 
 /** Entries that are given at a time. */
 const PIECE = 1_000;
@@ -40,9 +36,8 @@ const TYPE_AT = 18n;
 /** Room for the address of the list, before the path in the same buffer: both live as long as the call. */
 const ADDRESS = "\0".repeat(8);
 
-/** Reads folders for all requests, some at a time. */
+/** Reads folders for all requests. */
 export class FolderReader {
-  readonly #turns = new Turns(PARALLEL_FOLDERS);
   readonly #calls = openLibrary(SYMBOLS).symbols;
 
   /**
@@ -54,8 +49,6 @@ export class FolderReader {
    * @throws {Error} When it can't be read.
    */
   async read(path: string, take: (entries: readonly Deno.DirEntry[]) => void): Promise<void> {
-    const turn = await this.#turns.take();
-    using _ = turn;
     const { scandir, globfree, malloc_trim } = this.#calls;
     const call = encodePath(`${ADDRESS}${path}\0`);
     const count = await scandir(call.subarray(ADDRESS.length), call, 0n, 0n);
@@ -92,7 +85,8 @@ export class FolderReader {
   #textsOf(entries: BigUint64Array): string[] {
     const { argz_create, free } = this.#calls;
     const argz = new BigUint64Array(2);
-    const starts = BigUint64Array.of(...entries.map((entry) => entry + TYPE_AT), 0n);
+    const starts = new BigUint64Array(entries.length + 1);
+    entries.forEach((entry, at) => starts[at] = entry + TYPE_AT);
     argz_create(starts, argz.subarray(0, 1), argz.subarray(1));
     const [address = 0n, length = 0n] = argz;
     try {

@@ -25,26 +25,17 @@ export async function eachOf<T>(
   }
 }
 
-/** Lets so many go on at a time; the others wait in order. */
+/** Lets one go on at a time; the others wait in order. */
 export class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
+  #last = Promise.resolve();
 
   /** Waits for a turn, which lasts until the result is disposed of. */
   async take(): Promise<Disposable> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return {
-      [Symbol.dispose]: () => {
-        const next = this.#waiting.shift();
-        if (next === undefined) this.#free++;
-        else next();
-      },
-    };
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#last;
+    this.#last = promise;
+    await before;
+    return { [Symbol.dispose]: resolve };
   }
 }
 

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { deleteFile, type FileInfo, listFolder } from "../../lib/remote/file_operations.ts";
-import { sameLater } from "../cases.ts";
+import { cases, sameLater } from "../cases.ts";
+import { replaced } from "../replaced.ts";
 import { restoring } from "../restoring.ts";
 import { contextOf, FakeFolders, type FilesUnderTest, withFiles } from "./file_requests_fixture.ts";
 
@@ -77,36 +78,34 @@ withFiles.test("statFile() shows special bits, kinds, owners and the paths that 
   }
 });
 
+const FAILURES = cases(`
+list ~/No Such → ~/No Such: no such file or directory
+stat ~/No Such → ~/No Such: no such file or directory
+delete ~/No Such → ~/No Such: no such file or directory
+chmod ~/No Such → ~/No Such: no such file or directory
+chown ~/No Such → ~/No Such: no such file or directory
+search ~/No Such → ~/No Such: no such file or directory
+create ~/Tree → ~/Tree: cannot replace a directory with a file
+create ~/file/x → ~/file: file exists
+create ~/fifo → ~/fifo: not a regular file
+create /dev/null → /dev/null: not a regular file
+mkdir ~/file → ~/file: file exists
+list ~/file → ~/file: not a directory
+move ~/Tree → ~/Tree: a folder cannot be moved into itself
+copy ~/Tree → ~/Tree: cannot copy a folder into itself
+stat ~/\ufffd
+  → ~/\ufffd: no such file or directory (a name that is not UTF-8 can be used in a terminal only)
+`);
+
 withFiles.test("FileRequests gives path and reason in the words that panels look for", async (files) => {
   await files.sh("mkdir -p Tree/below; : >file; mkfifo fifo");
-  const missing = "~/No Such: no such file or directory";
-  for (const op of ["list", "stat", "delete", "chmod", "chown", "search"]) {
-    const args = { path: "~/No Such", mode: "644", uid: 0, query: "x" };
-    assertEquals(await files.outcome(op, args), missing, op);
-  }
-  await sameLater(
-    ([op, path]) => files.outcome(op, { path: path.replace("~", files.folder) }),
-    [
-      [["create", "~/Tree"], "~/Tree: cannot replace a directory with a file"],
-      [["create", "~/file/x"], "~/file: file exists"],
-      [["create", "~/fifo"], "~/fifo: not a regular file"],
-      [["create", "/dev/null"], "/dev/null: not a regular file"],
-      [["mkdir", "~/file"], "~/file: file exists"],
-      [["list", "~/file"], "~/file: not a directory"],
-      [
-        ["stat", "~/\ufffd"],
-        "~/\ufffd: no such file or directory (a name that is not UTF-8 can be used in a terminal only)",
-      ],
-    ] as const,
-  );
-  assertEquals(
-    await files.transfer("move", "Tree", "Tree/below/x"),
-    "~/Tree: a folder cannot be moved into itself",
-  );
-  assertEquals(
-    await files.transfer("copy", "Tree", "Tree/below/x"),
-    "~/Tree: cannot copy a folder into itself",
-  );
+  await sameLater((line) => {
+    const [op = "", name = ""] = line.split(/ (.*)/);
+    const path = name.replace("~", files.folder);
+    const transfer = { source: path, destination: `${path}/below/x` };
+    const isTransfer = op === "move" || op === "copy";
+    return files.outcome(op, isTransfer ? transfer : { path, mode: "644", uid: 0, query: "x" });
+  }, FAILURES);
   assertMatch(await files.error("create", { path: `~/${"x".repeat(300)}` }), /name too long$/);
   for (const path of ["etc/passwd", "../etc", "~root/x", "./x", "C:\\x", 5, "/etc\0/x"]) {
     assertMatch(await files.error("stat", { path }), /^invalid argument: /);
@@ -120,10 +119,7 @@ withFiles.test("createFile() and makeFolder() make what is not there, and keep t
   for (const path of ["~/a/b/new", "~/script", "~/link", "~/dangling"]) {
     assertEquals(await files.outcome("create", { path }), '{"created":true,"size":0}');
   }
-  const made: readonly (readonly [path: string, mode: string])[] = [
-    ...[["d/e", "0700"], ["d/e", ""], ["d/e", "0755"], ["d/f", "1777"]] as const,
-  ];
-  for (const [path, mode] of made) {
+  for (const [path, mode] of cases("d/e → 0700\nd/e →\nd/e → 0755\nd/f → 1777")) {
     assertEquals(await files.outcome("mkdir", { path: `~/${path}`, mode }), '{"created":true}');
   }
   assertEquals(
@@ -159,34 +155,34 @@ Deno.test("deleteFile() deletes no folder that is the root folder by another pat
   assertEquals(removed, []);
 });
 
+const RIGHTS = cases(`
+"mode": "0o600" → {"mode":"0600"}
+"mode": "" → ~/x: invalid argument: mode is required
+"mode": "rw" → ~/x: invalid argument: "rw" is no octal mode
+"mode": "77777" → ~/x: invalid argument: "77777" is no octal mode
+"uid": 4294967294 → {"uid":4294967294,"gid":-1}
+"owner": "4294967294", "gid": -1 → {"uid":4294967294,"gid":-1}
+"group": "root", "uid": -1 → {"uid":-1,"gid":0}
+"uid": 4294967295 → ~/x: invalid argument: uid must be a whole number from -1 to 4294967294
+"uid": -2 → ~/x: invalid argument: uid must be a whole number from -1 to 4294967294
+"uid": 1.5 → ~/x: invalid argument: uid must be a whole number from -1 to 4294967294
+"owner": "4294967295" → ~/x: invalid argument: owner is unknown on this machine
+"owner": "no such account" → ~/x: invalid argument: owner is unknown on this machine
+"uid": -1, "gid": -1 → ~/x: invalid argument: no owner and no group
+ → ~/x: invalid argument: no owner and no group
+`);
+
 withFiles.test("changeMode() and changeOwner() give what was set, and take numbers up to the kernel's last", async (files) => {
   await files.sh(": >x");
   const asked: unknown[] = [];
-  using _ = restoring(Deno, "chown");
   // No owner is changed.
-  Deno.chown = (_path, uid, gid) => Promise.resolve(void asked.push([uid, gid]));
-  const invalid = (words: string) => `~/x: invalid argument: ${words}`;
-  const range = invalid("uid must be a whole number from -1 to 4294967294");
-  await sameLater(
-    (args: Record<string, unknown>) =>
-      files.outcome("mode" in args ? "chmod" : "chown", { path: "~/x", ...args }),
-    [
-      [{ mode: "0o600" }, '{"mode":"0600"}'],
-      [{ mode: "" }, invalid("mode is required")],
-      [{ mode: "rw" }, invalid('"rw" is no octal mode')],
-      [{ mode: "77777" }, invalid('"77777" is no octal mode')],
-      [{ uid: 2 ** 32 - 2 }, '{"uid":4294967294,"gid":-1}'],
-      [{ owner: "4294967294", gid: -1 }, '{"uid":4294967294,"gid":-1}'],
-      [{ group: "root", uid: -1 }, '{"uid":-1,"gid":0}'],
-      [{ uid: 2 ** 32 - 1 }, range],
-      [{ uid: -2 }, range],
-      [{ uid: 1.5 }, range],
-      [{ owner: "4294967295" }, invalid("owner is unknown on this machine")],
-      [{ owner: "no such account" }, invalid("owner is unknown on this machine")],
-      [{ uid: -1, gid: -1 }, invalid("no owner and no group")],
-      [{}, invalid("no owner and no group")],
-    ],
-  );
+  const chown = (_path: string | URL, uid: number | null, gid: number | null) =>
+    Promise.resolve(void asked.push([uid, gid]));
+  using _ = replaced(Deno, { chown });
+  await sameLater((change) => {
+    const op = change.includes("mode") ? "chmod" : "chown";
+    return files.outcome(op, { path: "~/x", ...JSON.parse(`{${change}}`) });
+  }, RIGHTS);
   assertEquals(asked, [[2 ** 32 - 2, null], [2 ** 32 - 2, null], [null, 0]]);
   assertEquals(await files.sh("stat -c %a x"), "600");
 });

@@ -81,6 +81,7 @@ export class FilesUnderTest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.requests.close();
     assertEquals(openBelow(this.folder), [], "nothing stays open");
+    assertEquals(this.names().filter((name) => name.endsWith(".part")), [], "no part is left");
     await Deno.remove(this.folder, { recursive: true });
   }
 }
@@ -106,12 +107,12 @@ export class Gate {
 }
 
 /** File requests in a folder of the test's own. */
-export function openFiles(): FilesUnderTest {
-  return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync()));
+export function openFiles(dir?: string): FilesUnderTest {
+  return new FilesUnderTest(Deno.realPathSync(Deno.makeTempDirSync({ dir })));
 }
 
 /** Tests with file requests in a folder of their own. */
-export const withFiles = testsWith(openFiles);
+export const withFiles = testsWith(() => openFiles());
 
 /** What an operation gets from the queue of requests. */
 export function contextOf(
@@ -122,7 +123,7 @@ export function contextOf(
     signal,
     folders,
     transfers: new FakeTransfers(),
-    longLists: new Turns(1),
+    longLists: new Turns(),
     garbage: new LargeGarbage(),
     untilSent: new DisposableStack(),
   };

@@ -33,7 +33,7 @@ withFiles.test("FileRequests answers operations that it does not know, and each 
   assertEquals(files.answers, [{ requestId: "twice", ok: true, result, error: "" }]);
 });
 
-withFiles.test("FileRequests runs a hundred requests at once, a few at a time", async (files) => {
+withFiles.test("FileRequests runs a hundred requests at once, four at a time", async (files) => {
   let running = 0;
   let most = 0;
   files.transfers.beforePiece = async () => {
@@ -47,15 +47,20 @@ withFiles.test("FileRequests runs a hundred requests at once, a few at a time", 
   assertEquals(most, 4);
 });
 
-withFiles.test("FileRequests reads no more while four answers are on their way", async (files) => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  files.sent = promise;
-  const asked = Promise.all(Array.from({ length: 20 }, () => files.ask("list", { path: "~" })));
-  while (files.answers.length < 4) await realTurn();
-  await files.result("search", { path: "~", query: "x" });
-  assertEquals(files.answers.length, 5);
-  resolve();
-  assertEquals((await asked).length, 20);
+withFiles.test("FileRequests reads no more while four answers, or a long list, are on their way", async (files) => {
+  await files.sh("mkdir many; seq 1001 | sed s,^,many/, | xargs touch");
+  for (const [path, most] of [["~", 4], ["~/many", 1]] as const) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    files.sent = promise;
+    files.answers.length = 0;
+    const asked = Promise.all(Array.from({ length: 20 }, () => files.ask("list", { path })));
+    await eventually(() => files.answers.length >= most);
+    // Others don't wait for them.
+    await files.result("search", { path: "~/many", query: "x" });
+    assertEquals(files.answers.length, most + 1);
+    resolve();
+    assertEquals((await asked).length, 20);
+  }
 });
 
 timed.test("FileRequests refuses what is too much at once, and answers everything", async (time) => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createPrivateFile } from "../../lib/remote/open_file.ts";
-import { sameLater } from "../cases.ts";
+import { cases, sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
 import { checksMerge, judgeDownload } from "../test_panel/transfer_rules.ts";
@@ -38,43 +38,41 @@ withFiles.test("sendFilePart() sends exactly the part that was asked for, of a f
   assertEquals(await files.outcome("download_stream", { ...args, offset: 2501 }), CHANGED);
 });
 
+/** What is asked otherwise of a file of 5000 bytes from 20.25 s of a minute, and what it comes to. */
+const DOWNLOADS = cases(`
+"modified_at": "2023-11-15T00:13:20.250+02:00" → {"sent":2500}
+"modified_at": "" → {"sent":2500}
+"modified_at": "?" → {"sent":2500}
+"modified_at": "0001-01-01T00:00:00Z" → {"sent":2500}
+"modified_at": "2023-11-14T22:13:20.26Z" → ~/file: the file has changed since the download began
+"file_size": 5001 → ~/file: the file has changed since the download began
+"offset": 4000 → ~/file: the file has changed since the download began
+"offset": 5000, "length": 1 → ~/file: the file has changed since the download began
+"offset": -1 → ~/file: invalid argument: offset must be a whole number from 0 to 9007199254740991
+"offset": 0.5 → ~/file: invalid argument: offset must be a whole number from 0 to 9007199254740991
+"length": 0 → ~/file: invalid argument: length must be a whole number from 1 to 9007199254740991
+"length": 9007199254740992 → ~/file: invalid argument: length must be a whole number from 1 to 9007199254740991
+"length": "5" → ~/file: invalid argument: length must be a whole number from 1 to 9007199254740991
+"transfer_id": "" → ~/file: invalid argument: transfer_id must be 1 to 128 letters, digits, - or _
+"transfer_id": "../x" → ~/file: invalid argument: transfer_id must be 1 to 128 letters, digits, - or _
+"path": "~/fifo" → ~/fifo: not a regular file
+"path": "~/link" → ~/link: not a regular file
+"path": "~" → ~: not a regular file
+"path": "/dev/zero" → /dev/zero: not a regular file
+"path": "/dev/tty" → /dev/tty: not a regular file
+`);
+
 withFiles.test("sendFilePart() refuses another file, parts beyond its end, devices and FIFOs", async (files) => {
-  const args = await download(files);
+  const args = { ...await download(files), modified_at: "2023-11-14T22:13:20.25Z" };
   await files.sh("touch -d @1700000000.25 file; mkfifo fifo; ln -s fifo link");
-  const modified_at = "2023-11-14T22:13:20.25Z";
-  const invalid = (words: string) => `~/file: invalid argument: ${words}`;
-  const whole = (name: string, from = 0) =>
-    invalid(`${name} must be a whole number from ${from} to 9007199254740991`);
-  const id = invalid("transfer_id must be 1 to 128 letters, digits, - or _");
-  await sameLater(
-    (change: Record<string, unknown>) =>
-      files.outcome("download_stream", { ...args, modified_at, ...change }),
-    [
-      ...["2023-11-15T00:13:20.250+02:00", "", "?", "0001-01-01T00:00:00Z"]
-        .map((modified_at): [Record<string, unknown>, string] => [{ modified_at }, SENT]),
-      [{ modified_at: "2023-11-14T22:13:20.26Z" }, CHANGED],
-      [{ file_size: 5001 }, CHANGED],
-      [{ offset: 4000 }, CHANGED],
-      [{ offset: 5000, length: 1 }, CHANGED],
-      [{ offset: -1 }, whole("offset")],
-      [{ offset: 0.5 }, whole("offset")],
-      [{ length: 0 }, whole("length", 1)],
-      [{ length: 2 ** 53 }, whole("length", 1)],
-      [{ length: "5" }, whole("length", 1)],
-      [{ transfer_id: "" }, id],
-      [{ transfer_id: "../x" }, id],
-      [{ transfer_id: "x".repeat(129) }, id],
-      ...["~/fifo", "~/link", "~", "/dev/zero", "/dev/tty"]
-        .map((path): [Record<string, unknown>, string] => {
-          return [{ path }, `${path}: not a regular file`];
-        }),
-    ],
-  );
+  const asked = (change: string) =>
+    files.outcome("download_stream", { ...args, ...JSON.parse(`{${change}}`) });
+  await sameLater(asked, DOWNLOADS);
   let pieces = 0;
   files.transfers.beforePiece = async () => {
     if (++pieces === 2) await Deno.truncate(`${files.folder}/file`, 1500);
   };
-  assertEquals(await files.outcome("download_stream", { ...args, modified_at }), CHANGED);
+  assertEquals(await asked(""), CHANGED);
 });
 
 const UPLOAD = {
@@ -187,48 +185,43 @@ withFiles.test("FileUploads.cancel() ends parts that arrive, and is no error whe
   assertMatch(await upload(files, 1), /unknown upload/);
 });
 
-timed.test("FileUploads.close() removes temporary files, and leaves no timer", async (time) => {
-  await using files = openFiles();
-  await upload(files, 0);
-  await files.requests.close();
-  assertEquals([files.names(), time.timers], [[], 0]);
-});
-
 timed.test("FileUploads removes an upload of which no part began for half an hour", async (time) => {
   await using files = openFiles();
-  const left = async (...ids: string[]) => {
-    const expected = `${ids.map((id) => `.komari-upload-${id}.part`)}`;
-    await eventually(() => `${files.names()}` === expected, { told: () => `${files.names()}` });
-  };
+  const left = (names: string) => eventually(() => `${files.names()}` === names);
   await upload(files, 0);
   time.tick(15 * 60_000);
   await upload(files, 0, { upload_id: "u2" });
   await upload(files, 1);
   time.tick(30 * 60_000 - 1);
   assertMatch(await upload(files, 2), /received/);
+  // The second was asked for nothing since.
   time.tick(1);
-  await left("u1");
+  await left(".komari-upload-u1.part");
   time.tick(30 * 60_000);
-  await left();
+  await left("");
   assertMatch(await upload(files, 1), /unknown upload/);
   await files.requests.close();
   assertEquals(time.timers, 0);
 });
 
+const WRONG_PARTS = cases(`
+"upload_id": "u2" → unknown upload session: its first part did not come
+"upload_id": "../../x" → invalid argument: upload_id must be 1 to 128 letters, digits, - or _
+"upload_id": "" → invalid argument: upload_id must be 1 to 128 letters, digits, - or _
+"offset": 1 → invalid argument: part 1 has a wrong offset
+"chunk_index": 3, "offset": 6000 → invalid argument: part 3 has a wrong offset
+"chunk_index": -1 → invalid argument: chunk_index must be a whole number from 0 to 65536
+"first": true, "upload_id": "u3", "total_size": 2000 → invalid argument: part 1 has a wrong offset
+"first": true, "upload_id": "u4", "chunk_size": 1, "total_size": 65537
+  → invalid argument: more than 65536 parts
+"first": true, "upload_id": "u4", "chunk_size": 268435456
+  → invalid argument: chunk_size must be a whole number from 1 to 134217728
+`);
+
 withFiles.test("FileUploads refuses parts that do not belong together", async (files) => {
   await upload(files, 0);
-  const wrong: [Record<string, unknown>, RegExp][] = [
-    [{ upload_id: "u2" }, /unknown upload/],
-    [{ upload_id: "../../x" }, /: invalid argument/],
-    [{ upload_id: "" }, /: invalid argument/],
-    [{ offset: 1 }, /wrong offset/],
-    [{ chunk_index: 3, offset: 6000 }, /wrong offset/],
-    [{ chunk_index: -1 }, /: invalid argument/],
-    [{ first: true, upload_id: "u3", total_size: 2000 }, /wrong offset/],
-    [{ first: true, upload_id: "u4", chunk_size: 1, total_size: 65_537 }, /more than 65536/],
-    [{ first: true, upload_id: "u4", chunk_size: 2 ** 28 }, /: invalid argument/],
-  ];
-  for (const [change, words] of wrong) assertMatch(await upload(files, 1, change), words);
+  const wrong = (change: string) => upload(files, 1, JSON.parse(`{${change}}`));
+  await sameLater(wrong, WRONG_PARTS.map(([change, words]) => [change, `~/file: ${words}`]));
   await files.result("upload_cancel", { upload_id: "u3" });
   assertEquals(files.names(), [".komari-upload-u1.part"]);
 });
@@ -266,14 +259,8 @@ withFiles.test("FileUploads.commit() brings the content to the disk before its n
   const { rename } = Deno;
   const handle = await createPrivateFile(`${files.folder}/any`);
   const prototype: { sync(): Promise<void> } = Object.getPrototypeOf(handle);
-  const { sync } = prototype;
   await handle.close();
-  using _handle = replaced(prototype, {
-    sync(this: typeof handle) {
-      steps.push("content");
-      return sync.call(this);
-    },
-  });
+  using _handle = replaced(prototype, { sync: async () => void await steps.push("content") });
   using _ = replaced(Deno, { rename: (from, to) => (steps.push("name"), rename(from, to)) });
   await files.result("upload_commit", COMMIT);
   assertEquals(steps, ["content", "name"]);
