@@ -5,6 +5,7 @@
  */
 
 import { runAgent } from "./lib/agent/run_agent.ts";
+import { useEngineTimers } from "./lib/async/engine_timers.ts";
 import type { CommandContext, CommandFunction } from "./lib/cli/command.ts";
 import { explainError, logToStandardError, outputWithout, printError } from "./lib/cli/output.ts";
 import { loadOtherCommands } from "./lib/cli/load_commands.ts";
@@ -120,6 +121,7 @@ async function commandOf({ dryRun, command }: Config): Promise<CommandFunction> 
   if (command === "report" && !dryRun) {
     // For the lines of a stack the runtime reads files, at which a sealed process would end; nothing shows one.
     Error.stackTraceLimit = 0;
+    useEngineTimers();
     return runReport;
   }
   const others = await loadOtherCommands();

@@ -68,16 +68,9 @@ export class ReportSchedule {
 /** Panels up to 1.5 close a WebSocket 11 s after the last data frame, whatever pings come. */
 const LONGEST_SOCKET_INTERVAL_MS = 10_000;
 
-/**
- * A timer that repeats fires a little later each time. Once it would be off by this time it is set
- * anew, and not for each report, which would cost more than a twentieth of it.
- */
-const MAX_OFF_MS = 20;
-
 /** The reports by one transport. */
 interface Reports {
   readonly transport: Transport;
-  readonly intervalMs: number;
   readonly schedule: ReportSchedule;
   /** Sends the one that is due; whether the panel has accepted it. */
   send(): Promise<boolean>;
@@ -88,12 +81,7 @@ export class ReportTimer {
   readonly #intervalSeconds: number | undefined;
   readonly #phaseMs: number | undefined;
   #current: Reports | undefined;
-  /** Repeats at the interval. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When it fires next, once it has fired. */
-  #firesAtMs = 0;
-  /** Whether a report is to be sent then: not while one by POST is in flight. */
-  #isAwaited = false;
   /** Whether the current WebSocket is kept by pings, however seldom reports are. */
   #isKept = false;
   #isCapLogged = false;
@@ -139,14 +127,13 @@ export class ReportTimer {
   #run(transport: Transport, send: () => Promise<boolean>): void {
     const intervalMs = this.intervalMs(transport);
     const schedule = new ReportSchedule(performance.now(), { intervalMs, phaseMs: this.#phaseMs });
-    this.#current = { transport, intervalMs, schedule, send };
+    this.#current = { transport, schedule, send };
     this.#awaitNext(this.#current, { succeeded: true });
   }
 
   /** Stops the reports. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#current = undefined;
   }
 
@@ -157,27 +144,14 @@ export class ReportTimer {
     return this.#isKept ? ms : Math.min(ms, LONGEST_SOCKET_INTERVAL_MS);
   }
 
-  /** Lets the timer fire when the next report is due, after one that has succeeded or failed. */
+  /** Sets the timer of the next report, after one that has succeeded or failed. */
   #awaitNext(reports: Reports, { succeeded }: { succeeded: boolean }): void {
-    const nowMs = performance.now();
-    const delayMs = reports.schedule.next(nowMs, { succeeded, random: Math.random() });
-    this.#isAwaited = true;
-    const offMs = Math.abs(nowMs + delayMs - this.#firesAtMs);
-    if (this.#timer !== undefined && offMs <= MAX_OFF_MS) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = setInterval(() => this.#fire(reports), reports.intervalMs);
-      this.#fire(reports);
+    const delayMs = reports.schedule.next(performance.now(), { succeeded, random: Math.random() });
+    this.#timer = setTimeout(async () => {
+      const reporting = reports.send();
+      // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
+      const isAccepted = reports.transport.carrier === "WebSocket" || await reporting;
+      if (reports === this.#current) this.#awaitNext(reports, { succeeded: isAccepted });
     }, delayMs);
-  }
-
-  async #fire(reports: Reports): Promise<void> {
-    this.#firesAtMs = performance.now() + reports.intervalMs;
-    if (!this.#isAwaited) return;
-    this.#isAwaited = false;
-    const reporting = reports.send();
-    // Reports by WebSocket don't wait for each other: a slow answer must not delay the next one.
-    const succeeded = reports.transport.carrier === "WebSocket" || await reporting;
-    if (reports === this.#current) this.#awaitNext(reports, { succeeded });
   }
 }

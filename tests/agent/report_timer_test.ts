@@ -146,15 +146,14 @@ Deno.test("ReportTimer slows down when reports fail for long", async () => {
   });
 });
 
-/** Runs a test on a fake clock whose repeating timers are late each time, as the runtime's are. */
+/** Runs a test on a fake clock whose timers are late each time, as the real ones are. */
 async function withLateTimers(
   lateMs: number,
   use: (time: FakeTime) => Promise<void>,
 ): Promise<void> {
   using time = new FakeTime();
-  const { setInterval } = globalThis;
-  globalThis.setInterval =
-    ((act: () => void, ms: number) => setInterval(act, ms + lateMs)) as never;
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((act: () => void, ms: number) => setTimeout(act, ms + lateMs)) as never;
   await use(time);
   assertEquals(time.timers, 0);
 }
