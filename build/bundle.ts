@@ -1,4 +1,5 @@
 import { brotliCompressSync } from "node:zlib";
+import { linkChunks } from "./link_chunks.ts";
 import type { ProgramInfo } from "./program_info.ts";
 import { run } from "./run.ts";
 
@@ -29,7 +30,7 @@ export async function bundle(folder: string, info: ProgramInfo): Promise<string>
     await Deno.writeTextFile(`${copy}/${OTHER_COMMANDS}`, NO_COMMANDS);
     const options = `${copy}/lib/config/option_table.ts`;
     await Deno.writeTextFile(options, withoutHelp(await Deno.readTextFile(options)));
-    return await bundleModule(copy, "main.ts");
+    return await bundleProgram(copy);
   });
 }
 
@@ -59,13 +60,23 @@ async function withCopy<T>(folder: string, work: (copy: string) => Promise<T>): 
   }
 }
 
+/** For browsers, so that libraries of Node.js are left out. */
+const BUNDLE = ["bundle", "--quiet", "--frozen", "--minify", "--platform", "browser"];
+
 /** The minified text of a module and of all that it imports; for browsers, without Node.js's libraries. */
 async function bundleModule(folder: string, module: string): Promise<string> {
   const output = `${folder}/bundled.js`;
-  const options = ["--quiet", "--frozen", "--minify", "--platform", "browser"];
-  const args = ["bundle", ...options, "--output", output];
-  await run(Deno.execPath(), [...args, module], { folder });
+  await run(Deno.execPath(), [...BUNDLE, "--output", output, module], { folder });
   return await Deno.readTextFile(output);
+}
+
+/** The text of `main.ts` and of all that it imports, now or later. */
+async function bundleProgram(folder: string): Promise<string> {
+  const chunks = `${folder}/chunks`;
+  await run(Deno.execPath(), [...BUNDLE, "--code-splitting", "--outdir", chunks, "main.ts"], {
+    folder,
+  });
+  return linkChunks((name) => Deno.readTextFileSync(`${chunks}/${name}`), "main.js");
 }
 
 /** The option table without the second text of each row, its help, which an agent never prints. */

@@ -16,14 +16,14 @@ import { Sampler } from "../metrics/snapshot.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { SystemResolver } from "../net/dns.ts";
 import { loadAuthorities } from "../net/tls.ts";
-import { type NodeRegistration, openRegistration } from "../panel/registration.ts";
+import type { NodeRegistration } from "../panel/registration.ts";
 import type { SealNeeds } from "../sandbox/seccomp_policy.ts";
 import { type Shell, startShell } from "../sandbox/shell.ts";
 import { HealthFile } from "../state/health_file.ts";
 import { keepsState, runtimeFolders, stateFolder } from "../state/paths.ts";
-import { type PersistentTraffic, persistTraffic } from "../traffic/persistent_traffic.ts";
+import type { PersistentTraffic } from "../traffic/persistent_traffic.ts";
 import { VERSION } from "../version.ts";
-import { MetricsEndpoint } from "./metrics_endpoint.ts";
+import type { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { PanelMonitors } from "./panel_monitor.ts";
 import { isRootUntilSealed, sealNeeds, ShellNames } from "./shell_names.ts";
 
@@ -92,24 +92,21 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   opened.defer(async () => await machine.close?.());
   machine.facts();
   const onToken = (token: string) => void secrets.push(token);
-  const registration = config.token === ""
-    ? await openRegistration(
-      config,
-      { signal, onToken, observer: health },
-      resolver,
-    )
-    : undefined;
+  // What few agents need is imported when one does: the engine parses all else at each start.
+  const registration = config.token !== ""
+    ? undefined
+    : await (await import("../panel/registration.ts"))
+      .openRegistration(config, { signal, onToken, observer: health }, resolver);
   opened.use(registration);
 
   // 3. What else is written.
-  const traffic = config.monthRotate === 0 ? undefined : await persistTraffic(
-    config,
-    machine,
-    health,
-  );
+  const traffic = config.monthRotate === 0
+    ? undefined
+    : await (await import("../traffic/persistent_traffic.ts"))
+      .persistTraffic(config, machine, health);
   const metrics = config.metrics === undefined
     ? undefined
-    : new MetricsEndpoint(config.metrics, { health });
+    : new (await import("./metrics_endpoint.ts")).MetricsEndpoint(config.metrics, { health });
   opened.use(metrics);
 
   const sampler = new Sampler(traffic?.collectors ?? machine.collectors, sharedAgeMs(config), {

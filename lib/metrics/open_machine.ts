@@ -11,7 +11,6 @@ import { OWN_PROC } from "../host/interface_traits.ts";
 import { isThere, LocalHost, OWN_ROOTS } from "../host/local_host.ts";
 import { dirname } from "../parse/path.ts";
 import { type Machine, openLinuxMachine } from "./machine.ts";
-import { openMac } from "./machine_darwin.ts";
 
 /** Operating system and architecture as in `Deno.build`. */
 export interface Platform {
@@ -26,6 +25,7 @@ export interface Platform {
  */
 export async function openMachine(config: Config, { os }: { os: string }): Promise<Machine> {
   if (os === "darwin") {
+    const { openMac } = await import("./machine_darwin.ts");
     return await openMac(config);
   }
   const host = new LocalHost(hostRoots(config.hostProc));

@@ -15,6 +15,8 @@ Deno.test("an agent that runs from source imports no file of its own after the s
   const rooms = "agent exporter metrics net panel probe remote sandbox state";
   for (const room of rooms.split(" ")) {
     for (const path of sourceFiles(`${LIB}${room}/`)) {
+      // These run before the seal.
+      if (/\/(open_agent|open_machine)\.ts$/.test(path)) continue;
       const text = Deno.readTextFileSync(path);
       for (const [, specifier = ""] of text.matchAll(/(?<!typeof )import\(\s*"(\.[^"]+)"/g)) {
         found.push(`${path.slice(LIB.length)}: ${specifier}`);
