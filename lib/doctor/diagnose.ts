@@ -95,7 +95,7 @@ export async function diagnose(asked: Config, here: Surroundings): Promise<Check
       : config.endpoint === ""
       ? [make("panel", "Panel", () => noPanel(config, record?.config))]
       : panelChecks(config, { asked, settings, health, ...limits }),
-    make("config", "Configuration", () => judgeConfig(config, { asked, found })),
+    make("config", "Configuration", () => judgeConfig(config)),
     { ...judgeService(found, health), id: "service", title: "Service", ms: serviceMs },
     make("agent", "Running agent", () => judgeAgent(config, health, found)),
     make("agents", "Other agents", (signal) => checkOtherAgents(config, { env, pids, signal })),
@@ -221,24 +221,17 @@ function noPanel(config: Config, file: string | undefined): Finding {
   );
 }
 
-/** Whether the configuration has a mistake, where it was read, and whose variables count. */
-function judgeConfig(
-  config: Config,
-  { asked, found }: { asked: Config; found: FoundService },
-): Finding {
+/** Whether the configuration has a mistake, and where it was read. */
+function judgeConfig(config: Config): Finding {
   const { configPath, isConfigInstalled, notices, mistake } = config;
   if (mistake !== undefined) {
     return failed(mistake, `correct that, and have it used: ${reinstall(config)}`);
   }
   const source = configPath === undefined
     ? "from flags and variables"
-    : !isConfigInstalled
-    ? configPath
-    : config === asked || found.record === undefined
+    : isConfigInstalled
     ? `${configPath}, of the installed service`
-    : `${configPath}, of the installed service, with its variables (user ${
-      found.record.user || "root"
-    })`;
+    : configPath;
   return notices.length === 0 ? ok(source) : warning(`${source}: ${notices.join("; ")}`);
 }
 

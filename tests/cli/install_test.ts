@@ -21,18 +21,15 @@ Deno.test("runInstall() tells the installation of a hang-up and of a stop", asyn
     });
   let hangUp = () => {};
   using _system = replaced(Deno, { addSignalListener: (_, listener) => void (hangUp = listener) });
-  const hungUp = runInstall(SHOWN, new FakeContext(), (_config, _system, { signal }) => {
-    queueMicrotask(hangUp);
-    return aborted(signal);
-  });
-  await assertRejects(() => hungUp, Error, "put back");
   const stop = new AbortController();
   const context = Object.assign(new FakeContext(), { signal: stop.signal });
-  const stopped = runInstall(SHOWN, context, (_config, _system, { signal }) => {
-    queueMicrotask(() => stop.abort());
-    return aborted(signal);
-  });
-  await assertRejects(() => stopped, Error, "put back");
+  for (const end of [() => hangUp(), () => stop.abort()]) {
+    const installed = runInstall(SHOWN, context, (_config, _system, { signal }) => {
+      queueMicrotask(end);
+      return aborted(signal);
+    });
+    await assertRejects(() => installed, Error, "put back");
+  }
 });
 
 Deno.test("runInstall() makes folders that nobody else may write, whatever its caller's umask", async () => {
