@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1293, 1774],
+  "agent/": [1272, 1764],
   "async/": [205, 229],
   "cli/": [1948, 2457],
   "config/": [1856, 1840],

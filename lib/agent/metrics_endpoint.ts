@@ -29,12 +29,14 @@ const MAX_HEAD_BYTES = 8 * 1024;
 const REQUEST_TIMEOUT_MS = 2_000;
 /** Time until a client has taken the response. */
 const RESPONSE_TIMEOUT_MS = 3_000;
-const ACCEPT_RETRY_MS = 1_000;
 /** Connections in a second; behind more a pause follows each. They cost 0.04 to 0.09 of a core. */
 const CONNECTIONS_PER_SECOND = 20;
 const PAUSE_MS = 25;
-/** A pause behind one that has taken another's place, so that it is answered before it could lose it. */
-const TAKEN_PAUSE_MS = 5;
+/**
+ * A pause behind one that has taken another's place, so that it is answered before it could lose it, and
+ * behind one that failed: the system may have no room for another for long.
+ */
+const SHORT_PAUSE_MS = 5;
 /**
  * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
  * 10 ms, a thirtieth of their time.
@@ -110,18 +112,16 @@ export class MetricsEndpoint implements Disposable {
     getLogger("agent").info("Metrics for Prometheus: {url}", { url: this.url });
     const accepted = new LogRateLimit({ lines: CONNECTIONS_PER_SECOND, periodMs: 1_000 });
     while (!signal.aborted) {
-      let hasTaken = false;
+      let pauses = true;
       try {
         const connection = await listener.accept();
         const client = clientOf(connection.remoteAddr.hostname);
-        hasTaken = this.#makeRoom(client);
+        pauses = this.#makeRoom(client);
         this.#serve(connection, { ...agent, client });
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
-        // A client that has gone already is no reason to keep the others waiting.
-        if (lacksDescriptors(error)) await delay(ACCEPT_RETRY_MS, { signal }).catch(() => {});
       }
-      const pauseMs = !accepted.allows() ? PAUSE_MS : hasTaken ? TAKEN_PAUSE_MS : 0;
+      const pauseMs = !accepted.allows() ? PAUSE_MS : pauses ? SHORT_PAUSE_MS : 0;
       if (pauseMs > 0) await delay(pauseMs, { signal }).catch(() => {});
     }
   }
@@ -180,13 +180,8 @@ export class MetricsEndpoint implements Disposable {
       return response(421, "Use an IP address, localhost, or the name given by --metrics\n");
     }
     if (path !== "/metrics") return response(404, "See /metrics\n");
-    if (method !== "GET" && method !== "HEAD") {
-      return response(405, "Method not allowed\n", { headers: ["Allow: GET, HEAD"] });
-    }
-    return response(200, formatMetrics(this.#read(agent)), {
-      contentType: CONTENT_TYPE,
-      isHead: method === "HEAD",
-    });
+    if (method !== "GET") return response(405, "Method not allowed\n");
+    return response(200, formatMetrics(this.#read(agent)), CONTENT_TYPE);
   }
 }
 
@@ -214,12 +209,6 @@ function clientOf(address: string): string {
   return bytes.length === 16 ? bytes.slice(0, 8).join() : client;
 }
 
-/** Whether the system has no room for another connection. */
-function lacksDescriptors(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? `${error.code}` : "";
-  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(code);
-}
-
 /** Reads the lines of a request's head; `undefined` if it is too long. */
 async function readHead(connection: Deno.Conn): Promise<string[] | undefined> {
   try {
@@ -239,23 +228,13 @@ const REASONS: Readonly<Record<number, string>> = {
   431: "Request Header Fields Too Large",
 };
 
-function response(
-  status: number,
-  body: string,
-  { contentType = "text/plain; charset=utf-8", headers = [], isHead = false }: {
-    contentType?: string;
-    headers?: readonly string[];
-    isHead?: boolean;
-  } = {},
-): string {
-  const length = new TextEncoder().encode(body).length;
+function response(status: number, body: string, type = "text/plain; charset=utf-8"): string {
   return [
     `HTTP/1.1 ${status} ${REASONS[status]}`,
-    `Content-Type: ${contentType}`,
-    `Content-Length: ${length}`,
-    ...headers,
+    `Content-Type: ${type}`,
+    `Content-Length: ${new TextEncoder().encode(body).length}`,
     "Connection: close",
     "",
-    isHead ? "" : body,
+    body,
   ].join("\r\n");
 }

@@ -102,10 +102,6 @@ withWorld.test("MetricsEndpoint refuses everything else", async (world) => {
     [long(9_000), "431 Request Header Fields Too Large"],
     [long(8_000), "200 OK"],
   ]);
-  const refusal = await world.ask("POST /metrics HTTP/1.1\r\n\r\n");
-  assertStringIncludes(refusal, "\r\nAllow: GET, HEAD\r\n");
-  const head = await world.ask("HEAD /metrics HTTP/1.1\r\n\r\n");
-  assertMatch(head, /Content-Length: [1-9]\d+\r\nConnection: close\r\n\r\n$/);
 });
 
 withWorld.test("MetricsEndpoint closes its socket and its connections when the signal aborts", async (world) => {
@@ -277,22 +273,16 @@ async function fromClient(accept: Accepting["accept"], hostname: string): Promis
   return connection;
 }
 
-Deno.test("MetricsEndpoint waits a second for descriptors, and for nothing else that accept() meets", async () => {
-  const lacking = Object.assign(new Error("too many open files"), { code: "EMFILE" });
-  const reset = Object.assign(new Deno.errors.NotConnected("gone"), { code: "ENOTCONN" });
-  for (const [error, failures, waitsMs] of [[lacking, 1, 1_000], [reset, 20, 0]] as const) {
-    let tried = 0;
-    const endpoint = endpointBy(({ accept }) =>
-      tried++ < failures ? Promise.reject(error) : accept()
-    );
-    await using world = new World(3_000, endpoint);
-    if (waitsMs > 0) {
-      await world.time.run(waitsMs - 1);
-      assertEquals(tried, 1);
-      await world.time.run(1);
-    }
-    assertStringIncludes(await realDeadline(world.ask(SCRAPE)), "200 OK");
-  }
+Deno.test("MetricsEndpoint pauses for 5 ms behind each connection that accept() can't give", async () => {
+  let tried = 0;
+  const endpoint = endpointBy(({ accept }) =>
+    tried++ < 10 ? Promise.reject(new Error("too many open files")) : accept()
+  );
+  await using world = new World(3_000, endpoint);
+  await world.time.run(49);
+  assertEquals(tried, 10);
+  await world.time.run(1);
+  assertStringIncludes(await realDeadline(world.ask(SCRAPE)), "200 OK");
 });
 
 withWorld.test("MetricsEndpoint answers at once behind 40 connections that were reset", async (world) => {
