@@ -33,7 +33,7 @@ here.test("an agent with remote control does all that a panel of main can order"
     const refusals = agent.lines("Refused to switch to version");
     assertEquals(refusals.length, 2, agent.output);
     assertMatch(refusals[0] ?? "", / warning +remote: .*"latest": .*sources?/);
-    assertMatch(refusals[1] ?? "", / warning +remote: .*"1\.2\.\*": only the latest or an exact version/);
+    assertMatch(refusals[1] ?? "", / warning +remote: .*"1\.2\.\*": only the latest or an exact/);
   });
 });
 
