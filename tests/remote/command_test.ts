@@ -18,8 +18,8 @@ import { eventually, marked, newMark } from "./processes_below.ts";
 const started = new StartedProcesses();
 const PATH = Deno.env.get("PATH") ?? "";
 
-async function run(command: string, options: Partial<CommandOptions> = {}) {
-  const { output, exitCode } = await runCommand(command, {
+function start(command: string, options: Partial<CommandOptions> = {}) {
+  return runCommand(command, {
     programs: new Programs(),
     outputs: new CommandOutputs(),
     env: { PATH },
@@ -28,9 +28,12 @@ async function run(command: string, options: Partial<CommandOptions> = {}) {
     signal: new AbortController().signal,
     ...options,
   });
-  if (typeof output === "string") return { output, exitCode };
+}
+
+async function run(command: string, options?: Partial<CommandOptions>) {
+  const { output, exitCode } = await start(command, options);
   const text = wholeText(output);
-  output.release();
+  if (typeof output !== "string") output.release();
   return { output: text, exitCode };
 }
 
@@ -82,7 +85,8 @@ timed.test("runCommand() lets a command that takes too long put its things in or
 timed.test("runCommand() ends jobs in groups and sessions of their own when it takes too long, 5 s later if they take no SIGTERM", async (time) => {
   const mark = newMark();
   const job = `sleep ${mark}`;
-  const jobs = `${job} & sh -c '${job} & ${job}' & set -m; ${job} & set +m; setsid ${job} & ${job}`;
+  const jobs =
+    `${job} & sh -c 'setsid ${job} & ${job}' & set -m; ${job} & set +m; setsid ${job} & ${job}`;
   const running = run(`trap '' TERM; ${jobs}`, { timeoutMs: 200 });
   const left = () => marked(mark).filter(({ words }) => words === job).length;
   await eventually(() => left() === 6);
@@ -119,17 +123,18 @@ timed.test("runCommand() has what a job prints soon after the shell, and lets it
   const file = (name: string) => `${folder.path}/${name}`;
   const has = (name: string) => eventually(() => existsSync(file(name)));
   const until = (name: string) => `until [ -e ${file(name)} ]; do sleep 0.01; done`;
-  const later = `head -c 300000 /dev/zero && touch ${file("printed")}`;
+  const later = `echo later && head -c 300000 /dev/zero && touch ${file("printed")}`;
   const job = `${until("go")}; echo soon; touch ${file("said")}; ${until("on")}; ${later}`;
-  const running = run(`(${job}) & touch ${file("over")}`);
+  const running = start(`(${job}) & touch ${file("over")}`);
   await has("over");
   Deno.writeTextFileSync(file("go"), "");
   await has("said");
   await eventually(() => started.children().length === 0);
   await time.until(running, { withinMs: 1_000, stepMs: 200 });
-  assertEquals(await running, { output: "soon\n", exitCode: 0 });
+  const { output, exitCode } = await running;
   Deno.writeTextFileSync(file("on"), "");
   await time.until(has("printed"), { withinMs: 60_000, stepMs: 1 });
+  assertEquals([wholeText(output), exitCode], ["soon\n", 0]);
 });
 
 timed.test("runCommand() ends its process group when it is broken off, and no other process", async (time) => {

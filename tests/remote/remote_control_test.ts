@@ -122,11 +122,11 @@ Deno.test("RemoteControl.handle() answers at once when too many wait, or too muc
 });
 
 withControl.test("RemoteControl.handle() counts no command as waiting that was run", async (it) => {
-  for (let n = 1; n <= 9; n++) {
-    it.run(`${n}`, "exit 5\n" + "#".repeat(1024 * 1024));
+  for (let n = 1; n <= 5; n++) {
+    it.run(`${n}`, "exit 5\n" + "#".repeat(4_000_000));
     await it.has(n);
   }
-  assertEquals(it.results.map(({ exitCode }) => exitCode), Array(9).fill(5));
+  assertEquals(it.results.map(({ exitCode }) => exitCode), Array(5).fill(5));
 });
 
 Deno.test("RemoteControl.handle() never throws, whatever the panel's side does, on or off", async () => {
@@ -162,14 +162,14 @@ Deno.test("RemoteControl.handle() logs start and end, the command only at debug,
   assertEquals([...counts, lines.length], [2, 2, 1, 5], lines.join("\n"));
 });
 
-Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps calm", async () => {
+Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps calm, also where nobody reads one", async () => {
   const dialled: TerminalSocket[] = [];
   const gate = Promise.withResolvers<void>();
   const lines = await logOf(async (it) => {
     it.panel.sender.beforeEach = () => gate.promise;
     it.panel.opener.dial = async () => {
       const socket = new TerminalSocket();
-      dialled.push(socket);
+      socket.stuck = dialled.push(socket) === 1;
       await gate.promise;
       return socket;
     };
@@ -185,21 +185,11 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
       assertEquals([output, exitCode], ["Remote control is disabled.", -1]);
     }
   }, { isOff: true });
-  for (const { text } of dialled) {
+  for (const { text } of dialled.slice(1)) {
     assertMatch(text, /^Remote control is disabled\. .*--enable-remote-control\.\r\n$/);
   }
   const refusals = ["a command of the panel was refused", "a terminal of the panel was refused"];
   assertEquals(lines.map((line) => line.split(/: | \u2192 /)[2]), refusals);
-});
-
-switchedOff.test("RemoteControl gives up a refusal that nobody reads", async (it) => {
-  it.panel.opener.dial = () => {
-    const socket = new TerminalSocket();
-    socket.stuck = true;
-    return socket;
-  };
-  it.open("a");
-  await eventually(() => it.sockets.get("a")?.isClosed === true);
 });
 
 withTerminals.test("RemoteControl.handle() opens 32 terminals, and tells the next why not", async (it) => {

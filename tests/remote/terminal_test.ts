@@ -237,6 +237,14 @@ withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes 
   await time.until(it.ended, { withinMs: 1000, stepMs: 1 });
 });
 
+/** Waits until what has been done grows no more. */
+async function halted(done: () => unknown): Promise<void> {
+  for (let [stood, before] = [0, done()]; stood < 5; before = done()) {
+    await delay(20);
+    stood = done() === before ? stood + 1 : 0;
+  }
+}
+
 inTerminal.test("Terminal.run() stops reading when the connection does not take it", async (it) => {
   const { socket } = it;
   await it.enter("echo go", /\r\ngo/);
@@ -246,13 +254,7 @@ inTerminal.test("Terminal.run() stops reading when the connection does not take 
   const yes = () => marked(mark).find(({ words }) => words === `yes ${mark}`);
   await eventually(() => yes() !== undefined);
   const { pid } = yes() ?? {};
-  // It has come to a halt when it works no more.
-  let work = "";
-  for (let stood = 0; stood < 5; await delay(20)) {
-    const now = Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join();
-    stood = now === work ? stood + 1 : 0;
-    work = now;
-  }
+  await halted(() => Deno.readTextFileSync(`/proc/${pid}/stat`).split(" ").slice(13, 15).join());
   const { 1: writtenBytes } = /^wchar: (\d+)/m.exec(Deno.readTextFileSync(`/proc/${pid}/io`)) ??
     [];
   assert(Number(writtenBytes) < 20 * 1024 * 1024, `${writtenBytes} bytes are on the way`);
@@ -326,11 +328,7 @@ inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the 
     return receive();
   };
   for (let frame = 0; frame < 200; frame++) socket.type("x".repeat(32 * 1024));
-  // It has come to a halt when it takes no more.
-  for (let [stood, before] = [0, -1]; stood < 5; await delay(20)) {
-    stood = taken === before ? stood + 1 : 0;
-    before = taken;
-  }
+  await halted(() => taken);
   // What the pipe takes goes on top.
   assert(taken >= 32 && taken < 40, `${taken} frames of 32 KiB were taken`);
 });
