@@ -21,7 +21,7 @@ const { posix } = await import("node:path");
 const MAX_DEPTH = 256;
 
 /** Files of a folder that are copied at a time. */
-const PARALLEL_FILES = 8;
+const PARALLEL_FILES = 16;
 
 /**
  * Moves a file, a link or a folder, to another file system too. Folders above the destination are
