@@ -1,5 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FolderReader } from "../../lib/remote/folder_reader.ts";
+import { restoring } from "../restoring.ts";
 import { inFolder } from "../temp_folder.ts";
 
 /** Makes files in a folder by a shell, whose names need be no UTF-8. */
@@ -70,4 +71,20 @@ inFolder.test("FolderReader.look() sees what has a name that is not UTF-8, and f
   assertEquals([isFile, size], [true, 3]);
   assertEquals((await folders.look(`${path}/l\udcff`)).isSymlink, true);
   await assertRejects(() => folders.look(`${path}/\udcfe`), Deno.errors.NotFound);
+});
+
+inFolder.test("FolderReader.read() leaves it to the runtime to look at entries whose kinds are not kept", async ({ path }) => {
+  await make(path, ": >a; mkdir d; ln -s a l");
+  const { dlopen } = Deno;
+  using _ = restoring(Deno, "dlopen");
+  Reflect.set(Deno, "dlopen", (name: string, interfaces: Deno.ForeignLibraryInterface) => {
+    const { symbols } = dlopen(name, interfaces);
+    const create: unknown = symbols["argz_create"];
+    assert(typeof create === "function");
+    // The byte before the kind of an entry is 0, as a kind that is not kept.
+    const argz_create = (starts: BigUint64Array, ...out: unknown[]) =>
+      create(starts.map((start) => start && start - 1n), ...out);
+    return { symbols: { ...symbols, argz_create } };
+  });
+  assertEquals(await read(path), ["file a", "folder d", "link l"]);
 });
