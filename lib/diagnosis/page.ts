@@ -4,7 +4,7 @@
  * @module
  */
 
-import { truncate } from "../parse/bounded_text.ts";
+import { foreignWords, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 
 /** Whether a text is HTML, as proxies and old panels answer. */
@@ -19,7 +19,7 @@ export function reasonOf(text: string): string {
   if (isHtml(text)) return ` and a page of HTML${quoted}`;
   const { error, message } = jsonFields(parseJson(text));
   const words = [message, error].find((word) => typeof word === "string");
-  return words === undefined ? quoted : `, "${truncate(String(words), 200)}"`;
+  return words === undefined ? quoted : `, "${foreignWords(String(words), 200)}"`;
 }
 
 /** Longest part of a page that is looked at, and of its first line that is shown. */
@@ -33,7 +33,7 @@ export function firstPageLine(text: string): string {
   const [, title] = /<title[^<>]*>([^<]*)/i.exec(page) ?? [];
   const words = title ?? page.replace(/<(script|style)\b[^]*?<\/\1>|<[^<>]*>/gi, "\n");
   const [line = ""] = words.split("\n").map((it) => it.trim()).filter((it) => it !== "");
-  return truncate(line.replaceAll('"', "'"), MAX_LINE_LENGTH);
+  return foreignWords(line.replaceAll('"', "'"), MAX_LINE_LENGTH);
 }
 
 /** Describes the target of a redirect, without its query. */

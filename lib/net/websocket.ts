@@ -9,6 +9,7 @@ import { ResponseError, UpgradeError } from "./errors.ts";
 import { encodeRequest } from "./http_request.ts";
 import type { ResponseHead } from "./http_head.ts";
 import { isTimeout, withTimeout } from "../async/timeout.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { FrameDecoder, FrameEncoder, type FrameEvent, OPCODE } from "./websocket_frames.ts";
 
 /** An open WebSocket, or what stands in for one. */
@@ -198,9 +199,12 @@ export class ClientWebSocket {
   }
 }
 
+/** As long as a close frame's reason can be. */
+const MAX_REASON_LENGTH = 123;
+
 /** A close frame's own words: `1012 service restart`; empty when it has none. */
 export function describeCloseFrame({ code, reason }: CloseFrame): string {
-  return `${code ?? ""} ${reason}`.trim();
+  return `${code ?? ""} ${foreignWords(reason, MAX_REASON_LENGTH)}`.trim();
 }
 
 /** Bytes of the body of a refused upgrade that are kept for the log. */

@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Abridged } from "../io/abridged_bytes.ts";
-import { quoteStart, truncate } from "../parse/bounded_text.ts";
+import { foreignWords, quoteStart, truncate } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import type { Probe } from "../types.ts";
 import { isPositiveInteger, isProbeTarget, isProbeType } from "./task_list.ts";
@@ -115,7 +115,7 @@ export function isPanelId(value: unknown): value is string {
 
 /** The part of an untrusted text that a log line may have. */
 export function forLog(text: string): string {
-  return truncate(text, MAX_LOG_LENGTH);
+  return foreignWords(text, MAX_LOG_LENGTH);
 }
 
 function parseProbe(params: unknown): OrderMessage | string {

@@ -3,6 +3,11 @@ export function truncate(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1).toWellFormed()}…`;
 }
 
+/** The start of another program's words, without the arrow that stands before advice in ours. */
+export function foreignWords(text: string, maxLength: number): string {
+  return truncate(text.replaceAll("→", "->"), maxLength);
+}
+
 /** The start of an untrusted text for an error message: quoted and escaped as in JSON. */
 export function quoteStart(text: string, maxLength = 40): string {
   return JSON.stringify(truncate(text, maxLength));

@@ -27,7 +27,9 @@ Deno.test("an error is described by the panel's message, or by its page", () =>
     ['{"error":"a","message":"b"}', ', "b"'],
     ['{"error":"a"}', ', "a"'],
     ["<title>502</title>", ' and a page of HTML, "502"'],
-    ["oops", ', "oops"'],
+    // What stands behind an arrow would be taken for advice of this program's.
+    ["oops → run x", ', "oops -> run x"'],
+    ['{"error":"a → run x"}', ', "a -> run x"'],
     ["", ""],
   ]));
 

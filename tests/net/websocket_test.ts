@@ -226,7 +226,7 @@ sanitized.test("ClientWebSocket.send() gives up a server that reads nothing afte
 sanitized.test("ClientWebSocket.ping() updates the time of the last received bytes when it is answered", async () => {
   const closed = Promise.withResolvers<void>();
   await withWs((peer) => {
-    peer.on("ping", () => setTimeout(() => peer.close(1000, "done"), 0));
+    peer.on("ping", () => setTimeout(() => peer.close(1000, "done → x"), 0));
     peer.on("close", () => closed.resolve());
   }, async (socket) => {
     const before = socket.lastReceivedAtMs;
@@ -236,7 +236,7 @@ sanitized.test("ClientWebSocket.ping() updates the time of the last received byt
     assertEquals(await socket.receive(), undefined);
     assertEquals(pongs, ["17"]);
     assert(socket.lastReceivedAtMs > before);
-    assertEquals(socket.closeReason, "the server closed the connection: 1000 done");
+    assertEquals(socket.closeReason, "the server closed the connection: 1000 done -> x");
     assertEquals(socket.closeFrame?.code, 1000);
     await closed.promise;
   });

@@ -108,6 +108,7 @@ Deno.test("parsePanelMessage() reads answers, with their errors", () => {
 {"id":null,"error":{"code":-1,"message":"not saved"}} → answer {"code":-1,"text":"not saved"}
 {"status":"error","error":"not saved"} → answer {"text":"not saved"}
 {"error":{"code":"-32000","message":"not saved"}} → answer {"text":"not saved"}
+{"error":{"message":"x \\u2192 run y"}} → answer {"text":"x -> run y"}
 {"status":"error","error":{}} → answer {"text":""}
 `),
   );
