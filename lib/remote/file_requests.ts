@@ -162,7 +162,7 @@ export class FileRequests {
     this.#lanes[operation.lane].add(async () => {
       this.#waitingBytes -= bytes;
       // Nothing may be changed for a request that the panel takes for failed.
-      if (state === "answered" || this.#ended.signal.aborted) return;
+      if (state === "answered") return;
       state = "running";
       const untilSent = new DisposableStack();
       using _ = untilSent;

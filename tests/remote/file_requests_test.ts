@@ -3,7 +3,7 @@ import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { mountedInMemory } from "../mounted.ts";
 import { onlyIf } from "../only_on.ts";
-import { restoring } from "../restoring.ts";
+import { replaced } from "../replaced.ts";
 import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
 
@@ -68,7 +68,7 @@ timed.test("FileRequests refuses what is too much at once, and answers everythin
   const ask = (count: number, args: Record<string, unknown>) =>
     Promise.all(Array.from({ length: count }, () => files.ask("stat", { path: "~", ...args })));
   assertEquals((await ask(1000, {})).filter(({ ok }) => !ok), []);
-  // What is no text, number or flag is dropped.
+  // What no operation reads does no harm.
   const deep = JSON.parse(`${"[".repeat(5000)}${"]".repeat(5000)}`);
   assertEquals((await ask(1, { path: null, deep })).map(({ ok }) => ok), [true]);
   const long = { a: "x".repeat(4000), b: "x".repeat(4000) };
@@ -134,28 +134,23 @@ timed.test("FileRequests answers what waits as long as the panel does, by its ki
   resolve();
 });
 
-for (const op of ["move", "copy"] as const) {
-  timed.test(`FileRequests says that a ${op} takes longer, and lets it go on`, async (time) => {
-    const { rename, symlink } = Deno;
-    const gate = new Gate();
-    await collectedLog(async (lines) => {
-      await using files = openFiles();
-      await files.sh("mkdir a; ln -s x a/1; ln -s x a/2");
-      using _ = restoring(Deno, "rename", "symlink");
-      Deno.rename = (from, to) =>
-        (op === "move" ? gate.pass() : Promise.resolve()).then(() => rename(from, to));
-      Deno.symlink = (from, to) => gate.pass().then(() => symlink(from, to));
-      const asked = files.transfer(op, "a", "b");
-      await gate.reached;
-      time.tick(25_000);
-      assertEquals(await asked, `${op} takes longer than 25 s and continues`);
-      gate.open();
-      await eventually(() => lines.length > 0);
-      assertMatch(lines[0] ?? "", new RegExp(`File request ${op} of "/.*/a": done$`));
-      assertEquals([files.names("b"), files.answers.length], [["1", "2"], 1]);
-    });
+timed.test("FileRequests says that a copy takes longer, and lets it go on", async (time) => {
+  const { symlink } = Deno;
+  const gate = new Gate();
+  await collectedLog(async (lines) => {
+    await using files = openFiles();
+    await files.sh("mkdir -p a/b; ln -s x a/1; ln -s x a/b/2");
+    using _ = replaced(Deno, { symlink: (from, to) => gate.pass().then(() => symlink(from, to)) });
+    const asked = files.transfer("copy", "a", "b");
+    await gate.reached;
+    time.tick(25_000);
+    assertEquals(await asked, "copy takes longer than 25 s and continues");
+    gate.open();
+    await eventually(() => lines.length > 0);
+    assertMatch(lines[0] ?? "", /File request copy of "\/.*\/a": done$/);
+    assertEquals([files.names("b/b"), files.answers.length], [["2"], 1]);
   });
-}
+});
 
 Deno.test("FileRequests logs few of many changes, and what is only looked at not at all", async () => {
   let home = "";
@@ -173,34 +168,21 @@ Deno.test("FileRequests logs few of many changes, and what is only looked at not
   );
 });
 
-for (const op of ["list", "copy", "download_stream"]) {
-  withFiles.test(`FileRequests.close() waits for ${op}, which runs, and answers neither it nor what waits`, async (files) => {
-    const { lstat } = Deno;
-    const gate = new Gate();
-    await files.sh("ln -s nowhere link; printf 12345 >file");
-    files.transfers.beforePiece = gate.pass;
-    using _ = restoring(Deno, "symlink", "lstat");
-    Deno.symlink = gate.pass;
-    Deno.lstat = (path) => op === "list" ? gate.pass().then(() => lstat(path)) : lstat(path);
-    const args = {
-      ...{ path: op === "list" ? "~" : "~/file", source: "~/link", destination: "~/copy" },
-      ...{ offset: 0, length: 5, transfer_id: "t1", transfer_token: "x" },
-    };
-    for (let count = 0; count < 9; count++) {
-      files.ask(op, { ...args, destination: `~/copy${count}` });
-    }
-    await gate.reached;
-    let isClosed = false;
-    const closing = files.requests.close().then(() => isClosed = true);
-    files.ask("list_roots");
-    for (let turn = 0; turn < 5; turn++) await realTurn();
-    assertEquals(isClosed, false);
-    gate.open();
-    await closing;
-    assertEquals(files.answers.filter(({ ok }) => !ok), []);
-    assert(files.answers.length <= 4, "what waits is not answered");
-  });
-}
+withFiles.test("FileRequests.close() waits for what runs, and answers neither it nor what waits", async (files) => {
+  const gate = new Gate();
+  await files.sh("ln -s nowhere link");
+  using _ = replaced(Deno, { symlink: gate.pass });
+  for (let count = 0; count < 9; count++) files.transfer("copy", "link", `copy${count}`);
+  await gate.reached;
+  let isClosed = false;
+  const closing = files.requests.close().then(() => isClosed = true);
+  files.ask("list_roots");
+  for (let turn = 0; turn < 5; turn++) await realTurn();
+  assertEquals(isClosed, false);
+  gate.open();
+  await closing;
+  assertEquals(files.answers, []);
+});
 
 const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
 
