@@ -1,4 +1,5 @@
 // The agent with a clock around the stages of a report. It prints the clock's totals at SIGUSR2.
+import { useEngineTimers } from "../lib/async/engine_timers.ts";
 import { runAgent } from "../lib/agent/run_agent.ts";
 import { logToStandardError } from "../lib/cli/output.ts";
 import { resolveConfig } from "../lib/config/config.ts";
@@ -57,12 +58,16 @@ watch("after the answer: log", LinkLog.prototype, "accepted");
 watch("after the answer: monitor", PanelMonitor.prototype, "onAccepted");
 watch("after the answer: health file", HealthFile.prototype, "accepted");
 watch("timers", ReportTimer.prototype, "start");
-watch("timers", globalThis, "clearTimeout");
-const { setTimeout, setInterval } = globalThis;
-globalThis.setTimeout = clock.timed("timers", setTimeout) as typeof setTimeout;
-globalThis.setInterval =
-  ((act: () => void, ms: number) =>
-    setInterval(clock.timed("report: the rest", act), ms)) as typeof setInterval;
+const timers = { setTimeout, setInterval, clearTimeout, clearInterval };
+useEngineTimers(timers);
+const { setTimeout: start } = timers;
+globalThis.setTimeout = clock.timed(
+  "timers",
+  (act: () => void, ms?: number) => start(clock.timed("report: the rest", act), ms),
+) as typeof setTimeout;
+globalThis.setInterval = timers.setInterval;
+globalThis.clearTimeout = clock.timed("timers", timers.clearTimeout);
+globalThis.clearInterval = timers.clearInterval;
 
 const ended = new AbortController();
 Deno.addSignalListener("SIGTERM", () => ended.abort());
