@@ -55,13 +55,9 @@ export class Commands {
 
   /**
    * @param programs `undefined` when remote control is off: every command is refused then.
-   * @param options `timeoutMs`: limit of a command.
+   * @param timeoutMs Limit of a command.
    */
-  constructor(
-    programs: Programs | undefined,
-    sender: PanelSender,
-    { timeoutMs }: { timeoutMs: number },
-  ) {
+  constructor(programs: Programs | undefined, sender: PanelSender, timeoutMs: number) {
     this.#programs = programs;
     this.#sender = sender;
     this.#timeoutMs = timeoutMs;

@@ -93,20 +93,19 @@ export class Pty {
     this.#stderrRead = this.#readStderr(this.#child.stderr);
   }
 
-  /** Why there is no terminal, as the system says it; empty when there is or was one. */
-  get startError(): string {
-    return this.#sessionId === undefined ? this.#stderr.trim() : "";
-  }
-
   /**
    * Reads output; `undefined` at its end. The bytes are good until the next call, which must not
    * come before this one has settled.
+   *
+   * @throws {Error} When there was no terminal, as the system says it.
    */
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const { value, done } = await this.#reader.read(new Uint8Array(this.#buffer));
     if (done) {
       // Error messages come by another pipe.
       await this.#stderrRead;
+      const reason = this.#sessionId === undefined ? this.#stderr.trim() : "";
+      if (reason !== "") throw new Error(reason);
       return undefined;
     }
     this.#buffer = value.buffer;

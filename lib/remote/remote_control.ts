@@ -75,9 +75,9 @@ export class RemoteControl {
     this.#sender = sender;
     this.#config = config;
     const idleMs = config.terminalIdleMinutes * 60_000;
-    this.#terminals = new Terminals(programs, opener, { idleMs });
+    this.#terminals = new Terminals(programs, opener, idleMs);
     const timeoutMs = config.execTimeoutMinutes * 60_000;
-    this.#commands = new Commands(programs, sender, { timeoutMs });
+    this.#commands = new Commands(programs, sender, timeoutMs);
     this.#files = new Files(config.remoteFiles ? programs : undefined, panel);
     // A sealed process can't look for an obstacle.
     this.#versionSwitch = new VersionSwitch(
@@ -143,7 +143,7 @@ export class RemoteControl {
 
   /** Handles a dead connection to the panel: those of terminals are likely to be dead, too. */
   onDeadConnection(): void {
-    this.#terminals.reconnect();
+    this.#terminals.check();
   }
 
   /**

@@ -63,8 +63,12 @@ const SEND_LINE_MS = 500;
 const PING_INTERVAL_MS = 15_000;
 /** A connection on which nothing came for so long is dead: a panel answers pings. */
 const SILENCE_MS = 40_000;
+/** Time for an answer when the connection for reports was found dead. */
+const CHECK_MS = 5_000;
 /** Keys that were typed before a connection was replaced may still be on their way. */
 const READ_ON_MS = 10_000;
+
+const SILENT = "nothing came by it";
 
 const MAX_INPUT = `at most ${MAX_TERMINAL_MESSAGE_BYTES / 2 ** 20} MiB are taken at once`;
 
@@ -138,6 +142,16 @@ export class Terminal {
     const isHanging = performance.now() - this.#attemptedAtMs >= HANGING_MS;
     if (this.#dialling === undefined || isHanging) this.#connect();
     else this.#isAskedAgain = true;
+  }
+
+  /** Connects anew if its connection is dead: the one for reports, on the same way, was. */
+  async check(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#options.resumable) return;
+    const askedAtMs = performance.now();
+    this.#ping(connection);
+    await delay(CHECK_MS, connection.released).catch(() => {});
+    if (connection.socket.lastReceivedAtMs < askedAtMs) this.#lose(connection, SILENT, true);
   }
 
   /** Shows a shell until it ends; returns the reason, for the log. Never rejects. */
@@ -245,7 +259,7 @@ export class Terminal {
       this.#ping(connection);
       await delay(PING_INTERVAL_MS, released).catch(() => {});
       const silentMs = performance.now() - socket.lastReceivedAtMs;
-      if (silentMs > SILENCE_MS) this.#lose(connection, "nothing came by it", true);
+      if (silentMs > SILENCE_MS) this.#lose(connection, SILENT, true);
     }
   }
 
@@ -255,7 +269,7 @@ export class Terminal {
     socket.ping(new TextEncoder().encode(`${place}`)).catch(() => {});
   }
 
-  /** Passes the shell's output on, or keeps the end of it; returns why it has ended. */
+  /** Passes the shell's output on, or keeps the end of it, up to the end of the shell. */
   async #passOutput(pty: Pty): Promise<string> {
     let bytesOfTurn = 0;
     for (let bytes = await pty.read(); bytes; bytes = await pty.read()) {
@@ -268,10 +282,7 @@ export class Terminal {
       bytesOfTurn = 0;
       await new Promise((turn) => setTimeout(turn, 0));
     }
-    const { startError } = pty;
-    if (startError === "") return "the shell has ended";
-    await this.#sendLine(`Cannot open a terminal: ${startError}`);
-    return `it could not be opened: ${startError}`;
+    return "the shell has ended";
   }
 
   /** Sends all output that this connection has not shown yet. Never rejects. */
@@ -316,12 +327,9 @@ export class Terminal {
     }
     const minutes = Math.round(idleMs / 60_000);
     const idle = `no keys and no output for ${minutes} min`;
-    await this.#sendLine(`\r\nThe terminal is closed: ${idle}`);
+    const socket = this.#connection?.socket;
+    if (socket !== undefined) await sendLine(socket, `\r\nThe terminal is closed: ${idle}`);
     return idle;
-  }
-
-  async #sendLine(line: string): Promise<void> {
-    if (this.#connection !== undefined) await sendLine(this.#connection.socket, line);
   }
 
   #logFailure(error: unknown, level: "warning" | "debug"): void {

@@ -44,13 +44,9 @@ export class Terminals {
 
   /**
    * @param programs `undefined` when remote control is off: every request is refused then.
-   * @param options `idleMs`: a terminal ends after so long without keys and output; 0 never does.
+   * @param idleMs A terminal ends after so long without keys and output; 0 never does.
    */
-  constructor(
-    programs: Programs | undefined,
-    opener: WebSocketOpener,
-    { idleMs }: { idleMs: number },
-  ) {
+  constructor(programs: Programs | undefined, opener: WebSocketOpener, idleMs: number) {
     this.#programs = programs;
     this.#opener = opener;
     this.#idleMs = idleMs;
@@ -78,9 +74,9 @@ export class Terminals {
     else this.#refusals.add({ requestId, line: TOO_MANY });
   }
 
-  /** Connects all anew, whose connections are likely to be dead: the one for reports was. */
-  reconnect(): void {
-    for (const terminal of this.#open.values()) terminal.request();
+  /** Connects those anew whose connections are dead: the one for reports was. */
+  check(): void {
+    for (const terminal of this.#open.values()) terminal.check();
   }
 
   /** Ends all terminals; resolves when nothing of them is left. */
@@ -90,10 +86,9 @@ export class Terminals {
   }
 
   async #showRefusal({ requestId, line }: { requestId: string; line: string }): Promise<void> {
-    const limits = { timeoutMs: DIAL_MS, signal: this.#ended.signal };
     try {
       const dial = (signal: AbortSignal) => this.#opener.openTerminal(requestId, signal);
-      const socket = await withTimeout(dial, limits);
+      const socket = await withTimeout(dial, { timeoutMs: DIAL_MS, signal: this.#ended.signal });
       if (socket !== undefined) await sendLine(socket, line);
       socket?.close();
     } catch (error) {

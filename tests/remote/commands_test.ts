@@ -20,7 +20,7 @@ class CommandsUnderTest implements AsyncDisposable {
   readonly commands: Commands;
 
   constructor(programs: Programs | undefined) {
-    this.commands = new Commands(programs, this.sender, { timeoutMs: HOUR_MS });
+    this.commands = new Commands(programs, this.sender, HOUR_MS);
   }
 
   run(taskId: string, command = "true"): void {

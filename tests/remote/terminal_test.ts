@@ -11,6 +11,7 @@ import { StartedProcesses } from "../started_processes.ts";
 import { FakeOpener } from "./fake_panel.ts";
 import { TerminalSocket } from "./terminal_socket.ts";
 import { eventually, marked, newMark } from "./processes_below.ts";
+import { realDeadline } from "../real_deadline.ts";
 import { restoring } from "../restoring.ts";
 import { testsWith } from "../tests_with.ts";
 import { onlyIf, unless } from "../only_on.ts";
@@ -36,7 +37,7 @@ class TerminalUnderTest implements AsyncDisposable {
   /** The log. */
   lines: readonly string[] = [];
   readonly terminal: Terminal;
-  /** Why it has ended. */
+  /** Settles with its end. */
   readonly ended: Promise<string | undefined>;
 
   constructor(
@@ -108,6 +109,11 @@ class TerminalUnderTest implements AsyncDisposable {
     return socket;
   }
 
+  /** Why it has ended; an error when it never does. */
+  reason(): Promise<string | undefined> {
+    return realDeadline(this.ended);
+  }
+
   abort(): void {
     this.#controller.abort();
   }
@@ -115,7 +121,7 @@ class TerminalUnderTest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     using _ = this.#home;
     this.abort();
-    await this.ended;
+    await this.reason();
     assert(this.opener.sockets.every(({ isClosed }) => isClosed));
     assertEquals(started.children(), []);
   }
@@ -149,7 +155,7 @@ inTerminal.test("Terminal.run() gives a login shell in a terminal", async (it) =
   // So that the erase key takes whole characters.
   await it.enter("stty -a", / iutf8/);
   it.socket.type("exit\r");
-  assertEquals(await it.ended, "the shell has ended");
+  assertEquals(await it.reason(), "the shell has ended");
 });
 
 needing("bash").test(
@@ -208,7 +214,7 @@ for (
       it.socket.type(`sleep ${mark} 3s & disown\rsleep ${mark} 4s &\rsleep ${mark} 5s\r`);
       await eventually(() => marked(`sleep ${mark}`).length === 5);
       end(it);
-      await it.ended;
+      await it.reason();
       const exits = how === "its shell exits";
       await eventually(() => marked(`sleep ${mark}`).length === (exits ? 4 : 3));
       // `huponexit` is off, so that only a lost line ends jobs in the background.
@@ -297,22 +303,22 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
     it.socket.stuck = true;
     await time.pass(30_000, { stepMs: 1_000 });
     assertEquals(isOver, idleMs > 0);
-    if (idleMs > 0) assertEquals(await it.ended, "no keys and no output for 10 min");
+    if (idleMs > 0) assertEquals(await it.reason(), "no keys and no output for 10 min");
   }
 });
 
 Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
   await using it = new TerminalUnderTest({ env: { PATH: "/nowhere" } });
   const words = /^Cannot open a terminal: there is no "script" command; install/;
-  assertMatch(await it.ended ?? "", words);
+  assertMatch(await it.reason() ?? "", words);
   assertMatch(it.socket.text, words);
 });
 
 inFolder.test("Terminal.run() tells what the system says when it gives no terminal", async ({ path: folder }) => {
   writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
   await using it = new TerminalUnderTest({ env: { PATH: `${folder}:${PATH}` } });
-  assertEquals(await it.ended, "it could not be opened: script: no more terminals");
-  assertEquals(it.socket.text, "Cannot open a terminal: script: no more terminals\r\n");
+  const words = "Cannot open a terminal: script: no more terminals";
+  assertEquals([await it.reason(), it.socket.text], [words, `${words}\r\n`]);
 });
 
 inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the terminal", async (it) => {
@@ -364,7 +370,7 @@ inLasting.test("Terminal.run() repeats what the panel has not confirmed, and not
 
 inLasting.test("Terminal.run() ends when the shell ends without a connection", async (it) => {
   await it.unseen("exit");
-  assertEquals(await it.ended, "the shell has ended");
+  assertEquals(await it.reason(), "the shell has ended");
 });
 
 inLasting.test("Terminal.run() does not slow a program whose output nobody sees", async (it) => {
@@ -383,105 +389,105 @@ inLasting.test("Terminal.run() does not slow a program whose output nobody sees"
 
 /** Tests of a terminal that has a shell and a connection, in a time that passes as they say. */
 const inTime = {
-  test(name: string, test: (it: TerminalUnderTest, time: FakeTime) => Promise<void>): void {
+  test(
+    name: string,
+    test: (own: { it: TerminalUnderTest; time: FakeTime }) => Promise<void>,
+  ): void {
     withScript.test(name, async () => {
       using time = new FakeTime();
       await using it = new TerminalUnderTest({ resumable: true });
       await goesOn(time, it.ready());
-      await test(it, time);
+      await test({ it, time });
     });
   },
 };
 
-inTime.test(
-  "Terminal.request() takes keys that were typed before the connection was replaced",
-  async (it, time) => {
-    const next = await goesOn(time, it.resume());
-    it.socket.type("echo la''te\r");
-    await goesOn(time, it.shows(/\nlate\r\n/, next));
-    await time.pass(9_000, { stepMs: 1_000 });
-    assertEquals(it.socket.isClosed, false);
-    await time.pass(1_000);
-    assertEquals([it.socket.isClosed, next.isClosed], [true, false]);
-    const [one, two] = [await goesOn(time, it.resume()), await goesOn(time, it.resume())];
-    assertEquals([next.isClosed, one.isClosed, two.isClosed], [true, false, false]);
-  },
-);
+inTime.test("Terminal.request() takes keys that were typed before the connection was replaced", async ({ it, time }) => {
+  const next = await goesOn(time, it.resume());
+  it.socket.type("echo la''te\r");
+  await goesOn(time, it.shows(/\nlate\r\n/, next));
+  await time.pass(9_000, { stepMs: 1_000 });
+  assertEquals(it.socket.isClosed, false);
+  await time.pass(1_000);
+  assertEquals([it.socket.isClosed, next.isClosed], [true, false]);
+  const [one, two] = [await goesOn(time, it.resume()), await goesOn(time, it.resume())];
+  assertEquals([next.isClosed, one.isClosed, two.isClosed], [true, false, false]);
+});
 
-inTime.test(
-  "Terminal.request() dials once while it dials, again when that was in vain, and anew when it hangs",
-  async (it, time) => {
-    const dials: PromiseWithResolvers<TerminalSocket | undefined>[] = [];
-    it.opener.dial = () => {
-      const dial = Promise.withResolvers<TerminalSocket | undefined>();
-      dials.push(dial);
-      return dial.promise;
-    };
-    const asks = async (count: number) => {
-      for (let times = 0; times < 5; times++) it.terminal.request();
-      await time.run(0);
-      assertEquals(dials.length, count);
-    };
-    await asks(1);
-    dials[0]?.resolve(undefined);
+inTime.test("Terminal.request() dials once while it dials, again when that was in vain, and anew when it hangs", async ({ it, time }) => {
+  const dials: PromiseWithResolvers<TerminalSocket | undefined>[] = [];
+  it.opener.dial = () => {
+    const dial = Promise.withResolvers<TerminalSocket | undefined>();
+    dials.push(dial);
+    return dial.promise;
+  };
+  const asks = async (count: number) => {
+    for (let times = 0; times < 5; times++) it.terminal.request();
     await time.run(0);
-    assertEquals(dials.length, 2, "the panel had no user yet, and has one now");
-    await time.pass(1_000);
-    await asks(3);
-    const [late, next] = [new TerminalSocket(), new TerminalSocket()];
-    dials[2]?.resolve(next);
-    dials[1]?.resolve(late);
-    await goesOn(time, it.say("echo he''re", /here/, next));
-    assertEquals([dials.length, late.isClosed], [3, true]);
-  },
-);
+    assertEquals(dials.length, count);
+  };
+  await asks(1);
+  dials[0]?.resolve(undefined);
+  await time.run(0);
+  assertEquals(dials.length, 2, "the panel had no user yet, and has one now");
+  await time.pass(1_000);
+  await asks(3);
+  const [late, next] = [new TerminalSocket(), new TerminalSocket()];
+  dials[2]?.resolve(next);
+  dials[1]?.resolve(late);
+  await goesOn(time, it.say("echo he''re", /here/, next));
+  assertEquals([dials.length, late.isClosed], [3, true]);
+});
 
-inTime.test(
-  "Terminal.run() dials again and again when its connection was lost, until the panel has no user for it",
-  async (it, time) => {
-    let dialled = 0;
-    it.opener.dial = () => {
-      dialled++;
-      if (dialled < 3) throw new Error("unreachable");
-      return undefined;
-    };
-    it.socket.wasLost = true;
-    it.socket.end("the connection was lost");
-    await time.until(eventually(() => dialled === 3), { withinMs: 60_000, stepMs: 100 });
-    await time.pass(60_000, { stepMs: 1_000 });
-    assertEquals(dialled, 3, it.lines.join("\n"));
-    await goesOn(time, it.say("echo aga''in", /again/, await goesOn(time, it.resume())));
-  },
-);
+inTime.test("Terminal.run() dials again and again when its connection was lost, until the panel has no user for it", async ({ it, time }) => {
+  let dialled = 0;
+  it.opener.dial = () => {
+    dialled++;
+    if (dialled < 3) throw new Error("unreachable");
+    return undefined;
+  };
+  it.socket.wasLost = true;
+  it.socket.end("the connection was lost");
+  await time.until(eventually(() => dialled === 3), { withinMs: 60_000, stepMs: 100 });
+  await time.pass(60_000, { stepMs: 1_000 });
+  assertEquals(dialled, 3, it.lines.join("\n"));
+  await goesOn(time, it.say("echo aga''in", /again/, await goesOn(time, it.resume())));
+});
 
-inTime.test(
-  "Terminal.run() gives up a connection on which nothing comes, and no idle one",
-  async (it, time) => {
-    await time.pass(10 * 60_000, { stepMs: 5_000 });
-    assertEquals(it.opener.sockets.length, 1, "one that answers is kept");
-    it.socket.isSilent = true;
-    it.opener.dial = () => new TerminalSocket();
-    await time.pass(30_000, { stepMs: 5_000 });
-    assertEquals(it.opener.sockets.length, 1, "it may be slow");
-    await time.pass(30_000, { stepMs: 5_000 });
-    assertEquals(it.opener.sockets.length, 2);
-  },
-);
+inTime.test("Terminal.run() gives up a connection on which nothing comes, and no idle one", async ({ it, time }) => {
+  await time.pass(10 * 60_000, { stepMs: 5_000 });
+  assertEquals(it.opener.sockets.length, 1, "one that answers is kept");
+  it.socket.isSilent = true;
+  it.opener.dial = () => new TerminalSocket();
+  await time.pass(30_000, { stepMs: 5_000 });
+  assertEquals(it.opener.sockets.length, 1, "it may be slow");
+  await time.pass(30_000, { stepMs: 5_000 });
+  assertEquals(it.opener.sockets.length, 2);
+});
 
-inTime.test(
-  "Terminal.run() ends a shell that was without a connection for five minutes",
-  async (it, time) => {
-    it.socket.close();
-    await it.detached();
-    const again = await goesOn(time, it.resume());
-    let isOver = false;
-    it.ended.then(() => isOver = true);
-    await time.pass(6 * 60_000, { stepMs: 10_000 });
-    assert(!isOver, "it has a connection");
-    again.close();
-    await it.detached(2);
-    await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
-    assert(!isOver, "it lives for so long");
-    await time.until(it.ended, { withinMs: 1_000, stepMs: 1 });
-  },
-);
+inTime.test("Terminal.check() gives up a connection that does not answer within 5 s, and no other", async ({ it, time }) => {
+  it.opener.dial = () => new TerminalSocket();
+  for (const [isSilent, dials] of [[false, 1], [true, 2]] as const) {
+    it.socket.isSilent = isSilent;
+    it.terminal.check();
+    await time.pass(4_900, { stepMs: 100 });
+    assertEquals(it.opener.sockets.length, 1);
+    await time.pass(200, { stepMs: 100 });
+    assertEquals(it.opener.sockets.length, dials);
+  }
+});
+
+inTime.test("Terminal.run() ends a shell that was without a connection for five minutes", async ({ it, time }) => {
+  it.socket.close();
+  await it.detached();
+  const again = await goesOn(time, it.resume());
+  let isOver = false;
+  it.ended.then(() => isOver = true);
+  await time.pass(6 * 60_000, { stepMs: 10_000 });
+  assert(!isOver, "it has a connection");
+  again.close();
+  await it.detached(2);
+  await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
+  assert(!isOver, "it lives for so long");
+  await time.until(it.ended, { withinMs: 1_000, stepMs: 1 });
+});

@@ -21,7 +21,7 @@ function logOf(
   return collectedLog(async () => {
     using _home = new ShellHome();
     const opener = new FakeOpener();
-    const terminals = new Terminals(programs, opener, { idleMs: 60 * 60_000 });
+    const terminals = new Terminals(programs, opener, 60 * 60_000);
     await use(terminals, opener).finally(() => terminals.close());
     assert(opener.sockets.every(({ isClosed }) => isClosed));
   }, { level: "debug" });
@@ -77,7 +77,7 @@ timed.test("Terminals refuses 64 requests at a time, and gives up a connection a
       dialled++;
       return dialForever(signal);
     };
-    off = new Terminals(undefined, opener, { idleMs: 60_000 });
+    off = new Terminals(undefined, opener, 60_000);
     for (let id = 0; id < 160; id++) off.handle({ ...REQUEST, requestId: `${id}` });
     await time.run(29_999);
     off.handle(REQUEST);
