@@ -1,4 +1,4 @@
-import { same } from "../cases.ts";
+import { cases, same } from "../cases.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { FileArguments, fileErrorText } from "../../lib/remote/file_arguments.ts";
 
@@ -34,24 +34,16 @@ Deno.test("FileArguments.flag() is set by true alone", () => {
   same((value: unknown) => argument(value).flag("x"), [[true, true], [1, false], ["true", false]]);
 });
 
+const ERRORS = cases(`
+ENOENT: no such file or directory, open '/a/Not Found' → /a/Not Found: no such file or directory
+Permission denied (os error 13): readdir '/root' → /root: permission denied
+Permission denied (os error 13): mkdir '/proc/self/fd/9/x' → /named: permission denied
+Invalid cross-device link (os error 18): rename '/A' -> '/b'
+  → /A to /b: invalid cross-device link
+No space left on device (os error 28) → /named: no space left on device
+Cannot GET http://h/x?token=secret → /named: cannot get http://h/x?…
+`);
+
 Deno.test("fileErrorText() has the path and the system's words, and no query", () => {
-  const text = ([words = "", code]: string[]) =>
-    fileErrorText(Object.assign(new Error(words), code && { code }), "/named");
-  same(text, [
-    [
-      ["ENOENT: no such file or directory, open '/a/Not Found'", "ENOENT"],
-      "/a/Not Found: no such file or directory",
-    ],
-    [["Permission denied (os error 13): readdir '/root'", "EACCES"], "/root: permission denied"],
-    [
-      ["Permission denied (os error 13): mkdir '/proc/self/fd/9/x'", "EACCES"],
-      "/named: permission denied",
-    ],
-    [
-      ["Invalid cross-device link (os error 18): rename '/A' -> '/b'"],
-      "/A to /b: invalid cross-device link",
-    ],
-    [["No space left on device (os error 28)", "ENOSPC"], "/named: no space left on device"],
-    [["Cannot GET http://h/x?token=secret"], "/named: cannot get http://h/x?…"],
-  ]);
+  same((words) => fileErrorText(new Error(words), "/named"), ERRORS);
 });
