@@ -40,13 +40,12 @@ export async function connectFirstReachable(
   addresses: readonly string[],
   options: TcpOptions,
 ): Promise<{ connection: Deno.TcpConn; startedAtMs: number }> {
-  const { port, signal } = options;
+  const { port } = options;
   return await firstReachable(addresses, async (hostname) => {
     const startedAtMs = performance.now();
     try {
       return { connection: await connectAbortable(hostname, options), startedAtMs };
     } catch (cause) {
-      signal.throwIfAborted();
       throw NO_ROUTE.has(errorCode(cause))
         ? new UnreachableError(`Cannot reach ${hostname}`, { cause })
         : new Error(`Cannot connect to ${hostname} port ${port}`, { cause });

@@ -98,7 +98,6 @@ export class HttpProbe {
       const head = await new BufferedReader(stream).readHead();
       return { head, tookMs: performance.now() - startedAtMs };
     } catch (cause) {
-      signal.throwIfAborted();
       throw new Error(`Cannot probe ${url.host}`, { cause });
     } finally {
       stream?.close();

@@ -32,23 +32,23 @@ const RETRIES = 3;
 const LOST_SYN_MS = 800;
 
 /**
- * Measures by the rule that all agents follow, so that their numbers agree: a first
- * value over 1000 ms is measured up to three times more, and the first value of 1000 ms or less
- * counts, unless a TCP probe became faster by more than 800 ms: its first SYN was lost then. The rule
- * takes whole milliseconds, rounded down; the result is as it was measured.
+ * Measures by the rule that all agents follow, so that their numbers agree: a first value over 1000 ms is
+ * measured up to three times more, and the first value of 1000 ms or less counts, unless a TCP probe
+ * became faster by more than 800 ms: its first SYN was lost then. The rule takes whole milliseconds,
+ * rounded down; the result is as it was measured.
  *
  * @param once One attempt: gives milliseconds, or rejects when the probe was lost.
- * @throws Why the probe was lost; or the reason of `options.signal` when it aborts.
+ * @throws Why the probe was lost.
  */
 export async function measure(
   once: () => Promise<number>,
-  { kind, signal }: { kind: ProbeKind; signal: AbortSignal },
+  kind: ProbeKind,
 ): Promise<number> {
-  const firstMs = await measureOnce(once, signal);
+  const firstMs = await measureOnce(once);
   const first = Math.floor(firstMs);
   if (first <= SLOW_MS) return firstMs;
   for (let retry = 0; retry < RETRIES; retry++) {
-    const exactMs = await measureOnce(once, signal);
+    const exactMs = await measureOnce(once);
     const again = Math.floor(exactMs);
     if (again > SLOW_MS) continue;
     if (kind === "tcp" && first - again > LOST_SYN_MS) {
@@ -59,8 +59,8 @@ export async function measure(
   throw new Error(`Still over ${SLOW_MS} ms after ${RETRIES} retries`);
 }
 
-async function measureOnce(once: () => Promise<number>, signal: AbortSignal): Promise<number> {
-  const ms = await abortable(once(), signal);
+async function measureOnce(once: () => Promise<number>): Promise<number> {
+  const ms = await once();
   if (!(ms >= 0)) throw new RangeError(`Cannot measure: ${ms} is no time`);
   return ms;
 }

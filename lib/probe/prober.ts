@@ -44,12 +44,11 @@ export class Prober {
     target: ProbeTarget,
     { signal }: { signal: AbortSignal },
   ): Promise<number | undefined> {
-    signal.throwIfAborted();
     const { kind } = target;
     const host = kind === "http" ? urlHost(target.url) : target.host;
     const fields = { event: "probe", kind, host };
     try {
-      const exactMs = await measure(() => this.#run(target, signal), { kind, signal });
+      const exactMs = await measure(() => this.#run(target, signal), kind);
       const ms = Math.floor(exactMs);
       this.#log.debug("{kind} probe of {host}: {ms} ms", { ...fields, ms });
       return exactMs;

@@ -102,7 +102,6 @@ export class ProbeSchedule {
     }
     this.#due.clear();
     this.#due.push(...this.#tasks.values());
-    this.#queue.prune();
     this.#arm();
   }
 

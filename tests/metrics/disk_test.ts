@@ -96,6 +96,7 @@ timed.test("DiskCollector.collect() counts a container's disk once, and no files
   assertEquals(machine.step(300_000), [1_600, 7_900], "sizes are compared anew");
   machine.mountinfo = machine.mountinfo?.replace(/^.* \/data .*\n/m, "");
   assertEquals(machine.step(300_000), [600, 900], "no folder of that device");
+  assertEquals(machine.rule("/etc/hosts"), "file");
 });
 
 timed.test("DiskCollector.collect() reads mountinfo every five minutes, and each 10 s where nothing could be measured", (time) => {

@@ -156,6 +156,9 @@ timed.test("GpuCollectors run nvidia-smi every 10 s, once at a time, and leave o
   assertDataEquals(await cards.after(10_000), [{ ...NVIDIA_GPU, usePercent: 80 }]);
   assertEquals(cards.runs, 3);
   assertEquals(cards.gpus.names(), "A, B");
+  const both = new Cards(time, NVIDIA, AMD);
+  for (let look = 0; look < 2; look++) await both.after(10_000);
+  assertEquals(both.gpus.names(), "A, AMD 1002:744c");
 });
 
 timed.test("GpuCollectors don't run nvidia-smi while a card sleeps, and report it as idle", async (time) => {

@@ -152,6 +152,9 @@ Deno.test("ProbeSchedule.update() starts changed tasks anew and ends gone ones, 
     const anew = changed[0];
     await bench.time.run(1001);
     assertEquals(bench.hosts().slice(2).sort(), [...(anew ? [anew.target] : []), "host2"].sort());
+    bench.schedule.update([]);
+    await bench.time.run(0);
+    assertEquals(bench.time.timers, 0, "nothing is due any more");
   }
 });
 
