@@ -392,7 +392,10 @@ export const OPTIONS = {
   ),
   fault: demo.text("--fault NAME", "Simulate a fault of the demo's panel; --fault help lists all"),
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
-  officialAutoUpdate: officialFlags.ignored("--autoUpdate"),
+  officialAutoUpdate: officialFlags.ignored(
+    "--autoUpdate",
+    "--disable-auto-update decides on automatic updates",
+  ),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
   showWarning: officialFlags.ignored("--show-warning"),
   warningPanelHost: officialFlags.ignored("--warning-panel-host TEXT"),
