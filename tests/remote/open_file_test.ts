@@ -1,25 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import {
-  createPrivateFile,
-  entryPath,
-  holdFolder,
-  openForReading,
-  writeFully,
-} from "../../lib/remote/open_file.ts";
+import { createPrivateFile, openForReading, writeFully } from "../../lib/remote/open_file.ts";
 import { ClosedFolder } from "../closed_folder.ts";
-import { onLinux } from "../only_on.ts";
 import { testsWith } from "../tests_with.ts";
 
-/** With a file, a link to it, a FIFO, and a folder with a link to that. */
+/** With a file, a link to it, a FIFO and a folder. */
 class Folder extends ClosedFolder {
   constructor() {
     super();
     Deno.writeTextFileSync(`${this.path}/file`, "kept");
     Deno.symlinkSync("file", `${this.path}/link`);
     new Deno.Command("mkfifo", { args: [`${this.path}/fifo`] }).outputSync();
-    Deno.mkdirSync(`${this.path}/held`);
-    Deno.writeTextFileSync(`${this.path}/held/file`, "its own");
-    Deno.symlinkSync("held", `${this.path}/linked`);
+    Deno.mkdirSync(`${this.path}/folder`);
   }
 
   override [Symbol.dispose](): void {
@@ -44,40 +35,20 @@ inFolder.test("createPrivateFile() takes the place of nothing, and nobody else c
 
 inFolder.test("openForReading() opens the regular file that was looked at, without waiting for what took its place", async ({ path: folder }) => {
   const at = (name: string) => Deno.lstat(`${folder}/${name}`);
-  for (const name of ["fifo", "link", "held"]) {
+  for (const name of ["fifo", "link", "folder"]) {
     // What is no file is not even tried to be opened.
     const opening = async () => openForReading(`${folder}/none`, await at(name));
     await assertRejects(opening, TypeError, "not a regular file");
   }
   const seen = await at("file");
   await assertRejects(() => openForReading(`${folder}/link`, seen), Error, "ELOOP");
-  for (const name of ["fifo", "held/file"]) {
+  for (const name of ["fifo", "folder"]) {
     await assertRejects(() => openForReading(`${folder}/${name}`, seen), Error, "replaced");
   }
   const other = { ...seen, dev: seen.dev + 1 };
   await assertRejects(() => openForReading(`${folder}/file`, other), Error, "replaced");
   const handle = await openForReading(`${folder}/file`, seen);
   await handle.close();
-});
-
-inFolder.test("holdFolder() opens the folder that was looked at, and follows no link", async ({ path: folder }) => {
-  for (const name of ["linked", "file"]) {
-    await assertRejects(() => holdFolder(`${folder}/${name}`), Error, "ENOTDIR", name);
-  }
-  const seen = await Deno.lstat(`${folder}/held`);
-  await assertRejects(() => holdFolder(folder, seen), Error, "replaced by something else");
-  const held = await holdFolder(`${folder}/held`, seen);
-  await held.close();
-});
-
-onLinux.test("entryPath() stays in its folder when that is renamed, and another takes its name", async () => {
-  using folder = new Folder();
-  const held = await holdFolder(`${folder.path}/held`);
-  await using _ = held;
-  await Deno.rename(`${folder.path}/held`, `${folder.path}/away`);
-  await Deno.mkdir(`${folder.path}/held`);
-  await Deno.writeTextFile(`${folder.path}/held/file`, "another");
-  assertEquals(await Deno.readTextFile(entryPath(held, "file")), "its own");
 });
 
 inFolder.test("writeFully() writes all at its position, however little is taken, and ends when nothing is", async ({ path: folder }) => {
