@@ -62,10 +62,14 @@ export function tableText(
   return [title, ...lines].join("\n");
 }
 
+/** A cell that is longer leaves the others as narrow as they are. */
+const LONG_WIDTH = 80;
+
 /** The widths of the widest cells. */
 export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widthOf = (cell: string) => displayWidth(cell) > LONG_WIDTH ? 0 : displayWidth(cell);
   return rows.reduce<number[]>(
-    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, displayWidth(cell))),
+    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, widthOf(cell))),
     [],
   );
 }

@@ -85,8 +85,8 @@ Deno.test("runConfigShow() lays options out by their groups, with proxies and no
     "Configuration file: none",
     "",
     "Panel",
-    `  ${"endpoint".padEnd(23)}  ${"https://p.example".padEnd(40)}  flag --endpoint`,
-    `  ${"token".padEnd(23)}  ${"********".padEnd(40)}  flag --token`,
+    `  ${"endpoint".padEnd(23)}  ${"https://p.example".padEnd(30)}  flag --endpoint`,
+    `  ${"token".padEnd(23)}  ${"********".padEnd(30)}  flag --token`,
   ]);
   for (const line of lines) assertEquals(line, line.trimEnd());
   const text = lines.join("\n");
