@@ -13,6 +13,9 @@ const CHUNKED: ResponseHead = {
   headers: new Map([["transfer-encoding", "chunked"]]),
 };
 
+/** Of a body that ends with the connection. */
+const TO_THE_END: ResponseHead = { ...CHUNKED, headers: new Map() };
+
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
@@ -39,10 +42,7 @@ function readerOf(pieces: Iterable<Uint8Array>, options?: { bufferBytes: number 
 /** A text in up to 90 pieces: each byte by itself if it is short. */
 function lettersOf(text: string): Uint8Array[] {
   const bytes = bytesOf(text);
-  const length = Math.ceil(bytes.length / 90);
-  return Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) => {
-    return bytes.subarray(index * length, (index + 1) * length);
-  });
+  return split(bytes, Array.from({ length: 90 }, (_, n) => Math.floor(n * bytes.length / 90)));
 }
 
 async function bodyOf(reader: BufferedReader, head = CHUNKED): Promise<string> {
@@ -68,7 +68,7 @@ Deno.test("BufferedReader.readBody() gives the same body however its bytes are s
     const bytes = bytesOf(`${coded}0\r\n${trailer}\r\nnext`);
     const { reader } = readerOf(split(bytes, cuts), { bufferBytes });
     assertEquals(await bodyOf(reader), chunks.map(([text]) => text).join(""));
-    assertEquals(await bodyOf(reader, { ...CHUNKED, headers: new Map() }), "next");
+    assertEquals(await bodyOf(reader, TO_THE_END), "next");
   }));
 });
 
@@ -138,7 +138,7 @@ timed.test("BufferedReader.read() waits for more where a peer sends a few bytes 
   for (let count = 0; count < 90; count++) await reader.read();
   assertEquals([stream.reads, time.timers], [90, 0]);
   const slow = readerOf(Array.from({ length: 2000 }, () => Uint8Array.of(97)));
-  const reading = bodyOf(slow.reader, { ...CHUNKED, headers: new Map() });
+  const reading = bodyOf(slow.reader, TO_THE_END);
   await time.run(39);
   assertEquals(slow.stream.reads, 101);
   await time.run(961);
@@ -178,7 +178,7 @@ Deno.test("BufferedReader.readLines() finds the empty line however the bytes are
     const bytes = bytesOf(`${lines.flat().join("")}${empty}body`);
     const { reader } = readerOf(split(bytes, cuts), { bufferBytes });
     assertEquals(await reader.readLines(), lines.map(([text]) => text));
-    assertEquals(await bodyOf(reader, { ...CHUNKED, headers: new Map() }), "body");
+    assertEquals(await bodyOf(reader, TO_THE_END), "body");
   }));
 });
 

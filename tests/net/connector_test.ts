@@ -3,7 +3,7 @@ import { Connector } from "../../lib/net/connector.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { FakeTime } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { TestNameServer } from "./fake_name_server.ts";
+import { startNameServer } from "./fake_name_server.ts";
 import { onLinux } from "../only_on.ts";
 
 const { signal } = new AbortController();
@@ -43,7 +43,7 @@ Deno.test("Connector.lookUp() gives 16 addresses at most, of both families in tu
 });
 
 Deno.test("Connector.lookUp() puts IPv4 first where a name server is asked, whose answers are in no order", async () => {
-  await using names = await TestNameServer.start({
+  await using names = await startNameServer({
     "panel.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["2001:db8::1", "2001:db8::2"] },
   });
   const nameServer = { host: "127.0.0.1", port: names.port };

@@ -1,13 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createSocket } from "node:dgram";
 import fc from "fast-check";
 import { same, sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { lookUpHostsFile, NameServerResolver, PROBE_LOOKUPS_LIMIT } from "../../lib/net/dns.ts";
 import { type SystemNames, SystemResolver } from "../../lib/net/dns.ts";
+import { dnsQuery, parseDnsAnswer, queryNameServer } from "../../lib/net/dns_query.ts";
 import { lookupErrorMessage } from "../../lib/net/error_messages.ts";
 import { replaced } from "../replaced.ts";
 import { realUntil } from "../real_deadline.ts";
-import { TestNameServer } from "./fake_name_server.ts";
+import { startNameServer, type TestNameServer } from "./fake_name_server.ts";
 import { sanitized } from "../sanitized_tests.ts";
 
 const signal = new AbortController().signal;
@@ -156,7 +158,7 @@ function lookUp(
 }
 
 sanitized.test("NameServerResolver.resolveAll() gives all addresses, IPv4 before IPv6", async () => {
-  await using server = await TestNameServer.start({
+  await using server = await startNameServer({
     "both.test": { A: ["192.0.2.1", "192.0.2.2"], AAAA: ["::2", "::1"] },
     "old.test": { A: ["192.0.2.3"] },
     "new.test": { AAAA: ["::3"] },
@@ -169,7 +171,7 @@ sanitized.test("NameServerResolver.resolveAll() gives all addresses, IPv4 before
 });
 
 sanitized.test("NameServerResolver.resolveAll() does not ask about literals, localhost and the hosts file", async () => {
-  await using server = await TestNameServer.start({});
+  await using server = await startNameServer({});
   await sameLater((host) => lookUp(server, host), [
     ["192.0.2.1", ["192.0.2.1"]],
     ["::1", ["::1"]],
@@ -182,7 +184,7 @@ sanitized.test("NameServerResolver.resolveAll() does not ask about literals, loc
 });
 
 sanitized.test("NameServerResolver.resolveAll() waits half a second for a family without an answer", async () => {
-  await using server = await TestNameServer.start(
+  await using server = await startNameServer(
     { "a.test": { A: ["192.0.2.1"] } },
     { mute: ["AAAA"] },
   );
@@ -201,7 +203,7 @@ sanitized.test("NameServerResolver.resolveAll() waits half a second for a family
 });
 
 sanitized.test("NameServerResolver.resolveAll() rejects after 5 s when the server is mute, or with the signal's reason", async () => {
-  await using server = await TestNameServer.start({}, { mute: ["A", "AAAA"] });
+  await using server = await startNameServer({}, { mute: ["A", "AAAA"] });
   const controller = new AbortController();
   const aborted = lookUp(server, "a.test", controller);
   await realUntil(() => server.questions.length >= 2);
@@ -218,7 +220,7 @@ sanitized.test("NameServerResolver.resolveAll() rejects after 5 s when the serve
 sanitized.test("NameServerResolver.resolveAll() tells a server that does not answer from a name that is not there", async () => {
   const failure = async (host: string, names: NameServerResolver) =>
     lookupErrorMessage(await assertRejects(() => names.resolveAll(host, { signal }), Error));
-  await using server = await TestNameServer.start({ "old.test": { A: ["192.0.2.3"] } });
+  await using server = await startNameServer({ "old.test": { A: ["192.0.2.3"] } });
   const at = (host: string, port: number) => new NameServerResolver({ host, port }, system);
   const configured = "the configured name server";
   assertEquals(await failure("a.test", at("127.0.0.1", server.port)), "no such name");
@@ -228,4 +230,64 @@ sanitized.test("NameServerResolver.resolveAll() tells a server that does not ans
   });
   const mute = `${configured} 192.0.2.1 port 53 does not answer`;
   assertEquals(await failure("a.test", at("192.0.2.1", 53)), mute);
+});
+
+Deno.test("queryNameServer() gives a name's addresses, or the response code in words", async () => {
+  await using server = await startNameServer({
+    "panel.test": { A: ["192.0.2.1", "192.0.2.2"] },
+    "six.test": { AAAA: ["2001:db8::1"] },
+  });
+  const address = { host: "127.0.0.1", port: server.port };
+  await sameLater(async (question) => {
+    const [name = "", type = "A"] = question.split(" ");
+    const options = { type: type === "A" ? "A" : "AAAA", timeoutMs: 5_000, signal } as const;
+    const { code, addresses } = await queryNameServer(address, name, options);
+    return [code, ...addresses].join(" ");
+  }, [
+    ["panel.test", "NOERROR 192.0.2.1 192.0.2.2"],
+    ["panel.test.", "NOERROR 192.0.2.1 192.0.2.2"],
+    ["six.test", "NOERROR"],
+    ["six.test AAAA", "NOERROR 2001:db8::1"],
+    ["none.test", "NXDOMAIN"],
+  ]);
+});
+
+Deno.test("queryNameServer() ends when there is no answer, and takes none of another question", async () => {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  // An answer to another question.
+  socket.on("message", (query: Uint8Array, { port, address }) => {
+    const answer = Uint8Array.from(query);
+    answer[0] = ~(query[0] ?? 0);
+    answer[2] = 0x80;
+    socket.send(answer, port, address);
+  });
+  const address = { host: "127.0.0.1", port: socket.address().port };
+  const asking = () => queryNameServer(address, "x.test", { timeoutMs: 50, signal });
+  await assertRejects(asking, DOMException, "no answer within 0.05 s").finally(() =>
+    socket.close()
+  );
+});
+
+Deno.test("parseDnsAnswer() reads what it can of any bytes", () => {
+  const query = dnsQuery("a.example", 7);
+  assertEquals(parseDnsAnswer(query, 7), undefined, "a question");
+  assertEquals(parseDnsAnswer(new Uint8Array(3), 7), undefined);
+  const answer = Uint8Array.from(query);
+  answer[2] = 0x80;
+  const table = [[0, "NOERROR"], [2, "SERVFAIL"], [5, "REFUSED"], [9, "response code 9"]];
+  for (const [code, name] of table) {
+    answer[3] = Number(code);
+    assertEquals(parseDnsAnswer(answer, 7), { code: String(name), addresses: [] });
+  }
+  answer[3] = 0;
+  const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1];
+  const whole = Uint8Array.from([...answer, ...record]);
+  whole[7] = 1;
+  assertEquals(parseDnsAnswer(whole, 7)?.addresses, ["192.0.2.1"]);
+  // Wherever it is cut, and however long it claims to be.
+  whole[6] = 0xff;
+  for (let end = 12; end < whole.length; end++) {
+    assertEquals(parseDnsAnswer(whole.subarray(0, end), 7)?.addresses, [], String(end));
+  }
 });

@@ -1,3 +1,5 @@
+import { replaced } from "../replaced.ts";
+
 /** Opens a TCP connection, as `Deno.connect` does. */
 export type Connect = (
   options: { hostname: string; port: number; signal: AbortSignal },
@@ -8,7 +10,5 @@ export const realConnect: Connect = Deno.connect;
 
 /** Replaces `Deno.connect` until the result is disposed of. */
 export function fakeConnect(connect: Connect): Disposable {
-  const before: unknown = Reflect.get(Deno, "connect");
-  Reflect.set(Deno, "connect", connect);
-  return { [Symbol.dispose]: () => void Reflect.set(Deno, "connect", before) };
+  return replaced<object>(Deno, { connect });
 }

@@ -5,46 +5,37 @@ export type Zone = Readonly<Record<string, { A?: readonly string[]; AAAA?: reado
 
 const TYPES = { 1: "A", 28: "AAAA" } as const;
 
-/** A name server on loopback. */
-export class TestNameServer {
-  /** What it was asked, such as `panel.test AAAA`. */
-  readonly questions: string[] = [];
+/** A name server on loopback, with what it was asked, such as `panel.test AAAA`. */
+export interface TestNameServer extends AsyncDisposable {
   readonly port: number;
-  readonly #socket: ReturnType<typeof createSocket>;
+  readonly questions: readonly string[];
+}
 
-  private constructor(socket: ReturnType<typeof createSocket>, port: number) {
-    this.#socket = socket;
-    this.port = port;
-  }
-
-  /**
-   * @param options `mute`: record types that it never answers for; `address`: where it listens, by
-   * default a free port of 127.0.0.1.
-   */
-  static async start(
-    zone: Zone,
-    { mute = [], address: { hostname, port } = { hostname: "127.0.0.1", port: 0 } }: {
-      mute?: readonly ("A" | "AAAA")[];
-      address?: { hostname: string; port: number };
-    } = {},
-  ): Promise<TestNameServer> {
-    const socket = createSocket("udp4");
-    await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject).bind(port, hostname, resolve);
-    });
-    const server = new TestNameServer(socket, socket.address().port);
-    socket.on("message", (query, from) => {
-      const { name, type, end } = readQuestion(query);
-      server.questions.push(`${name} ${type}`);
-      if (mute.includes(type)) return;
-      socket.send(makeAnswer(query.subarray(0, end), zone[name], type), from.port, from.address);
-    });
-    return server;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise<void>((resolve) => this.#socket.close(() => resolve()));
-  }
+/**
+ * Starts one at an address, by default a free port of 127.0.0.1; it never answers for the record types
+ * that are `mute`.
+ */
+export async function startNameServer(
+  zone: Zone,
+  { mute = [], hostname = "127.0.0.1", port = 0 }: {
+    mute?: readonly ("A" | "AAAA")[];
+    hostname?: string;
+    port?: number;
+  } = {},
+): Promise<TestNameServer> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject).bind(port, hostname, resolve);
+  });
+  const questions: string[] = [];
+  socket.on("message", (query, from) => {
+    const { name, type, end } = readQuestion(query);
+    questions.push(`${name} ${type}`);
+    if (mute.includes(type)) return;
+    socket.send(makeAnswer(query.subarray(0, end), zone[name], type), from.port, from.address);
+  });
+  const closed = () => new Promise<void>((resolve) => socket.close(() => resolve()));
+  return { port: socket.address().port, questions, [Symbol.asyncDispose]: closed };
 }
 
 function readQuestion(query: Uint8Array): { name: string; type: "A" | "AAAA"; end: number } {

@@ -14,55 +14,40 @@ export interface TestProxyOptions {
   port?: number;
 }
 
-/** An HTTP proxy on loopback that leads by `CONNECT`. */
-export function startHttpProxy(options: TestProxyOptions = {}): TestProxy {
-  return new TestProxy(options, serveHttp);
+/** A proxy under way, with what came to it; disposing of it ends all its connections. */
+export type TestProxy = RawServer & Heard;
+
+interface Heard {
+  /** What it was asked for: heads of HTTP, or hosts with ports. */
+  readonly requests: string[];
+  /** Resolves when somebody has come and said something, which is told by `meet`. */
+  readonly met: Promise<void>;
+  readonly meet: () => void;
 }
+
+type Serve = (client: RawPeer, options: TestProxyOptions, heard: Heard) => Promise<void>;
+
+const startProxy = (serve: Serve) => (options: TestProxyOptions = {}): TestProxy => {
+  const { promise: met, resolve: meet } = Promise.withResolvers<void>();
+  const heard: Heard = { requests: [], met, meet };
+  const server = new RawServer((client) => serve(client, options, heard).catch(() => {}));
+  return Object.assign(server, heard);
+};
+
+/** An HTTP proxy on loopback that leads by `CONNECT`. */
+export const startHttpProxy = startProxy(serveHttp);
 
 /** A SOCKS 5 proxy on loopback. */
-export function startSocksProxy(options: TestProxyOptions = {}): TestProxy {
-  return new TestProxy(options, serveSocks);
-}
+export const startSocksProxy = startProxy(serveSocks);
 
-type Serve = (client: RawPeer, proxy: TestProxy) => Promise<void>;
-
-/** A proxy under way; disposing of it ends all its connections. */
-export class TestProxy implements AsyncDisposable {
-  /** Somebody has come and said something. */
-  readonly met: Promise<void>;
-  /** What it was asked for: heads of HTTP, or hosts with ports. */
-  readonly requests: string[] = [];
-  readonly options: TestProxyOptions;
-  readonly meet: () => void;
-  readonly #server: RawServer;
-
-  constructor(options: TestProxyOptions, serve: Serve) {
-    this.options = options;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.met = promise;
-    this.meet = resolve;
-    this.#server = new RawServer((client) => serve(client, this).catch(() => {}));
-  }
-
-  get port(): number {
-    return this.#server.port;
-  }
-
-  /** Connections that are not closed. */
-  get open(): number {
-    return this.#server.open;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-  }
-}
-
-async function serveHttp(client: RawPeer, proxy: TestProxy): Promise<void> {
-  const { login, answer, isMute, forwards, port } = proxy.options;
+async function serveHttp(
+  client: RawPeer,
+  { login, answer, isMute, forwards, port }: TestProxyOptions,
+  { requests, meet }: Heard,
+): Promise<void> {
   const head = await client.head() ?? "";
-  proxy.requests.push(head);
-  proxy.meet();
+  requests.push(head);
+  meet();
   if (isMute) return await client.ended();
   const given = /^proxy-authorization: Basic (\S+)\r$/im.exec(head)?.[1];
   const isWelcome = login === undefined || given === btoa(login);
@@ -82,12 +67,15 @@ async function serveHttp(client: RawPeer, proxy: TestProxy): Promise<void> {
   await client.ended();
 }
 
-async function serveSocks(client: RawPeer, proxy: TestProxy): Promise<void> {
-  const { login, answer, isMute, port } = proxy.options;
+async function serveSocks(
+  client: RawPeer,
+  { login, answer, isMute, port }: TestProxyOptions,
+  { requests, meet }: Heard,
+): Promise<void> {
   const take = async (count: number) => await client.read(count) ?? hungUp();
   const [, count = 0] = await take(2);
   const methods = await take(count);
-  proxy.meet();
+  meet();
   if (isMute) return await client.ended();
   const method = login === undefined ? 0 : methods.includes(2) ? 2 : 255;
   await client.write(Uint8Array.of(5, method));
@@ -108,7 +96,7 @@ async function serveSocks(client: RawPeer, proxy: TestProxy): Promise<void> {
   const host = await take(length);
   const [high = 0, low = 0] = await take(2);
   const asked = high * 256 + low;
-  proxy.requests.push(`${kind === 3 ? text(host) : host.join(".")}:${asked}`);
+  requests.push(`${kind === 3 ? text(host) : host.join(".")}:${asked}`);
   if (answer instanceof Uint8Array) return void await client.write(answer);
   await client.write(Uint8Array.of(5, 0, 0, 3, 2, 97, 98, 0, 0));
   await client.leadTo(port ?? asked);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { RawServer } from "../net/raw_server.ts";
-import { TestNameServer } from "../net/fake_name_server.ts";
+import { startNameServer } from "../net/fake_name_server.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
@@ -114,7 +114,7 @@ unless(hasOwnMounts && Deno.uid() === 0 ? undefined : "it takes root and own mou
     // An address of loopback that is this process's own.
     const hostname = `127.53.${Deno.pid >> 8 & 0xff}.${Deno.pid & 0xff}`;
     const zone = { "panel.example": { A: ["127.0.0.1"] } };
-    await using names = await TestNameServer.start(zone, { address: { hostname, port: 53 } });
+    await using names = await startNameServer(zone, { hostname, port: 53 });
     using panel = await startTestPanel({ token: TOKEN });
     using etc = new OwnEtc({
       "hosts": "127.0.0.1 localhost\n",
@@ -132,7 +132,7 @@ unless(hasOwnMounts && Deno.uid() === 0 ? undefined : "it takes root and own mou
 );
 
 inOwnMounts.test("a sealed agent resolves by --custom-dns, and knows names of /etc/hosts", async () => {
-  await using names = await TestNameServer.start({ "panel.test": { A: ["127.0.0.1"] } });
+  await using names = await startNameServer({ "panel.test": { A: ["127.0.0.1"] } });
   using panel = await startTestPanel({ token: TOKEN });
   using etc = new OwnEtc({ "hosts": "127.0.0.1 localhost known.example\n" });
   const args = ["--custom-dns", `127.0.0.1:${names.port}`];

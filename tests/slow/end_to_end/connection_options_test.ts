@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { panelFault } from "../../test_panel/faults.ts";
 import { startTestPanel, type TestPanel } from "../../test_panel/test_panel.ts";
-import { TestNameServer } from "../../net/fake_name_server.ts";
+import { startNameServer } from "../../net/fake_name_server.ts";
 import { startHttpProxy, startSocksProxy, type TestProxy } from "../../net/fake_proxies.ts";
 import { makeCertificate } from "../../net/test_authority.ts";
 import { AgentProcess } from "../../end_to_end/agent_process.ts";
@@ -75,7 +75,7 @@ for (const [carrier, fault] of CARRIERS) {
 
   Deno.test(`--custom-dns and --prefer-ip-version find the panel by ${carrier}`, async () => {
     await play(async (panel) => {
-      await using server = await TestNameServer.start({
+      await using server = await startNameServer({
         "panel.test": { A: ["127.0.0.1"], AAAA: ["::1"] },
         "xn--bcher-kva.test": { A: ["127.0.0.1"] },
       });
