@@ -4,7 +4,7 @@
  * @module
  */
 
-import { truncate } from "../parse/bounded_text.ts";
+import { foreignWords, truncate } from "../parse/bounded_text.ts";
 import type { SeenAnswer, SeenWay } from "./cause.ts";
 import { isHtml, reasonOf, redirectPlace } from "./page.ts";
 
@@ -24,7 +24,7 @@ export function answered(answer: SeenAnswer, way: SeenWay): Answered {
 
 /** Status, words and server of an answer. */
 export function answerText({ status, text, location, server }: Answered): string {
-  const by = server === "" ? "" : `, by "${truncate(server, 40)}"`;
+  const by = server === "" ? "" : `, by "${foreignWords(server, 40)}"`;
   return status >= 300 && status < 400
     ? `redirected to ${redirectPlace(location)}${by}`
     : `status ${status}${reasonOf(text)}${by}`;

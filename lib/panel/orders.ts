@@ -6,7 +6,7 @@
 
 import { attempt } from "../attempt.ts";
 import type { Abridged } from "../io/abridged_bytes.ts";
-import { foreignWords, quoteStart, truncate } from "../parse/bounded_text.ts";
+import { foreignWords, quoteStart } from "../parse/bounded_text.ts";
 import { jsonFields, type JsonObject } from "../parse/json.ts";
 import type { Probe } from "../types.ts";
 import { isPositiveInteger, isProbeTarget, isProbeType } from "./task_list.ts";
@@ -125,7 +125,7 @@ function parseProbe(params: unknown): OrderMessage | string {
   if (!isPositiveInteger(id)) return "a probe without an id";
   // Panels that grew from Komari have types of their own, which come again and again.
   if (!isProbeType(kind)) {
-    return { kind: "unknown", method: `"agent.ping" of type ${truncate(toJson(kind), 40)}` };
+    return { kind: "unknown", method: `"agent.ping" of type ${foreignWords(toJson(kind), 40)}` };
   }
   if (!isProbeTarget(target)) return "a probe without a target";
   const reference = isProbeTarget(ping_reference) ? ping_reference.trim() : "";

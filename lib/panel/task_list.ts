@@ -1,4 +1,4 @@
-import { truncate } from "../parse/bounded_text.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { hasMoreValues, isJsonObject, parseJson } from "../parse/json.ts";
 import { PROBE_TYPES, type ProbeTask, type ProbeType } from "../types.ts";
 
@@ -52,7 +52,7 @@ function parseTask(item: unknown): ProbeTask | string {
   if (!isJsonObject(item)) return "one that is not an object";
   const { id, type, target, interval } = item;
   if (!isPositiveInteger(id)) return "one without an id";
-  if (!isProbeType(type)) return `${id} of type ${truncate(`${JSON.stringify(type)}`, 40)}`;
+  if (!isProbeType(type)) return `${id} of type ${foreignWords(`${JSON.stringify(type)}`, 40)}`;
   if (!isProbeTarget(target)) return `${id} without a target`;
   if (!isPositiveInteger(interval)) return `${id} without an interval`;
   return { id, kind: type, target, intervalSeconds: interval };

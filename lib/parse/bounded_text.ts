@@ -10,7 +10,7 @@ export function foreignWords(text: string, maxLength: number): string {
 
 /** The start of an untrusted text for an error message: quoted and escaped as in JSON. */
 export function quoteStart(text: string, maxLength = 40): string {
-  return JSON.stringify(truncate(text, maxLength));
+  return JSON.stringify(foreignWords(text, maxLength));
 }
 
 /** The number of a text's first character, as Unicode writes it behind `U+`: `FF1A`. */

@@ -22,6 +22,7 @@ Deno.test("truncate() leaves what fits, cuts the rest with an ellipsis, and leav
 Deno.test("quoteStart(), codePoint() and firstLine() bound what an error quotes", async () => {
   await same(quoteStart, [
     ['a "b"\n\u0007', '"a \\"b\\"\\n\\u0007"'],
+    ["a → b", '"a -> b"'],
     ["x".repeat(50), JSON.stringify("x".repeat(39) + "…")],
   ]);
   assertEquals([quoteStart("x".repeat(50), 3), codePoint("：")], ['"xx…"', "FF1A"]);
