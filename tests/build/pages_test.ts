@@ -14,7 +14,7 @@ Deno.test("stampRepository() puts a name where a text has the placeholder, and t
     assertEquals(stamp(named, "other/place"), named.replaceAll("some/where", "other/place"));
   }
   const page = "<!-- repository -->\n\n<!-- /repository -->\n";
-  assertStringIncludes(stamp(page, ""), "in place of `OWNER/NAME`");
+  assertStringIncludes(stamp(page, ""), "replace `OWNER/NAME` with");
   assertStringIncludes(stampRepository(page, "", "zh"), "换成本仓库");
   assertEquals(stampRepository(stampRepository(page, "", "zh"), "a/b", "zh"), page);
 });
