@@ -1,24 +1,19 @@
 import { assertEquals } from "@std/assert";
 import { sealNeeds, ShellNames } from "../../lib/agent/shell_names.ts";
 import { Shell } from "../../lib/sandbox/shell.ts";
-import { writeExecutable } from "../executable.ts";
 import { configOf } from "../metrics/config_of.ts";
 import { realDeadline } from "../real_deadline.ts";
-import { TempFolder } from "../temp_folder.ts";
+import { TestShell } from "../sandbox/test_shell.ts";
 
 const { signal } = new AbortController();
-const ROOTS = { proc: "/proc" };
 
 /** Names by a shell whose `getent` is a script; without one it finds none. */
 async function withGetent(
   script: string | undefined,
   use: (names: ShellNames) => Promise<void>,
 ): Promise<void> {
-  using folder = new TempFolder();
-  if (script !== undefined) writeExecutable(`${folder.path}/getent`, `#!/bin/sh\n${script}\n`);
-  const shell = new Shell({ ...ROOTS, path: folder.path });
+  await using shell = new TestShell({ programs: script === undefined ? {} : { getent: script } });
   await use(new ShellNames(shell));
-  await shell.close();
 }
 
 Deno.test("sealNeeds() asks for what the options need, and no more", async () => {
@@ -76,7 +71,7 @@ Deno.test("ShellNames resolves by the runtime where the shell can't, or there is
   }
   const without = "/bin/sh could not be started to resolve names with";
   assertEquals(await resolves(new ShellNames(undefined)), without);
-  const shell = new Shell(ROOTS);
+  const shell = new Shell({ proc: "/proc" });
   await shell.close();
   // Whether there is a getent was not found out.
   const ended = "Cannot ask the shell: it has ended: it was closed";

@@ -1,29 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
-import { Shell } from "../../lib/sandbox/shell.ts";
-import { writeExecutable } from "../executable.ts";
 import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
 import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
-
-const ROOTS = { proc: "/proc" };
+import { ofPrograms, TestShell } from "./test_shell.ts";
 
 /** A shell whose `getent` is a script; it has the system's other programs. */
-class GetentShell extends Shell implements AsyncDisposable {
-  readonly folder: TempFolder;
-
-  constructor(script: string, shell: readonly [string, ...string[]]) {
-    const folder = new TempFolder();
-    writeExecutable(`${folder.path}/getent`, `#!/bin/sh\n${script}\n`);
-    super({ ...ROOTS, shell, path: `${folder.path}:/usr/bin:/bin` });
-    this.folder = folder;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-    this.folder[Symbol.dispose]();
-  }
+function withGetent(getent: string, shell: readonly [string, ...string[]]): TestShell {
+  return new TestShell({ shell, programs: { getent }, hasSystems: true });
 }
 
 for (const shell of SHELLS) {
@@ -42,7 +27,7 @@ echo '$(touch x)       STREAM'
 echo "nonsense"
 printf "192.0.2.2      STREAM\\n"
 `;
-    await using opened = new GetentShell(script, shell);
+    await using opened = withGetent(script, shell);
     const found = ["2001:db8::2", "192.0.2.1", "192.0.2.2"];
     assertEquals(await opened.lookUp("panel-1.example_x.org"), found);
     assertEquals(await opened.lookUpHosts("known"), found);
@@ -54,14 +39,14 @@ printf "192.0.2.2      STREAM\\n"
   Deno.test(`Shell.lookUp() gives getent 2 s of CPU under ${name}, and needs no IPv4`, async () => {
     const script = 'echo "192.0.2.$(ulimit -t) STREAM"';
     const mapped = '[ "$2" = 127.0.0.1 ] && exec echo "::ffff:127.0.0.1 STREAM $2"';
-    await using opened = new GetentShell(`${mapped}\n${script}`, shell);
+    await using opened = withGetent(`${mapped}\n${script}`, shell);
     assertEquals(await opened.canLookUp(), true);
     assertEquals(await opened.lookUp("a.example"), ["192.0.2.2"]);
     assertEquals(await opened.lookUpHosts("a.example"), ["192.0.2.2"]);
   });
 
   Deno.test(`Shell.lookUp() bounds the answer of a babbling getent under ${name}`, async () => {
-    await using opened = new GetentShell(
+    await using opened = withGetent(
       'i=0; while :; do i=$((i+1)); echo "192.0.2.$((i % 256)) STREAM"; done',
       shell,
     );
@@ -77,13 +62,13 @@ cd "\${0%/*}" && : >"$2.asked"
 until [ -e go ]; do sleep 0.02; done
 echo "192.0.2.1 STREAM"
 `;
-    await using opened = new GetentShell(script, shell);
+    await using opened = withGetent(script, shell);
     const asked = Array.from({ length: 64 }, (_, index) => opened.lookUp(`host${index}`));
-    const seen = () => [...Deno.readDirSync(opened.folder.path)].length - 1;
+    const seen = () => [...Deno.readDirSync(opened.folder)].length - 1;
     while (seen() < 64) await new Promise((resolve) => setTimeout(resolve, 5));
     const oneMore = opened.lookUp("quick");
     assert(await opened.countProcesses() > 0);
-    Deno.writeTextFileSync(`${opened.folder.path}/go`, "");
+    Deno.writeTextFileSync(`${opened.folder}/go`, "");
     assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["192.0.2.1"]));
     assertEquals(await oneMore, ["192.0.2.9"]);
   });
@@ -110,7 +95,7 @@ onlyIf(hasOwnMounts).test(
     const through = ownMounts(`mount --bind ${folder.path}/resolv.conf /etc/resolv.conf`);
     for (const shell of SHELLS) {
       const script = '[ "$2" = known ] && echo "192.0.2.7 STREAM"';
-      await using opened = new GetentShell(script, [...through, ...shell]);
+      await using opened = withGetent(script, [...through, ...shell]);
       assertEquals(await opened.lookUp("known"), ["192.0.2.7"]);
       assertEquals(opened.nameServers, undefined);
       assertEquals(await opened.lookUp("unknown"), []);
@@ -120,12 +105,10 @@ onlyIf(hasOwnMounts).test(
 );
 
 Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no others", async () => {
-  using folder = new TempFolder();
-  writeExecutable(
-    `${folder.path}/getent`,
-    '#!/bin/sh\n[ "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN" = "ndots:2,a.example," ] && ' +
-      'echo "192.0.2.1 STREAM"\n',
-  );
+  const variables = "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN";
+  using folder = ofPrograms({
+    getent: `[ "${variables}" = "ndots:2,a.example," ] && echo "192.0.2.1 STREAM"`,
+  });
   const source = `
 import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
 const shell = new Shell({ proc: "/proc", path: "${folder.path}:/usr/bin:/bin" });
@@ -145,7 +128,7 @@ for (const shell of SHELLS) {
 }
 
 Deno.test("Shell.lookUp() refuses 100,000 hostile names before the shell has seen them", async () => {
-  await using opened = new GetentShell("touch called", ["/bin/sh"]);
+  await using opened = withGetent("touch called", ["/bin/sh"]);
   const odd = ["", "a\nb", "a\n2 ping 192.0.2.1", "a\0b"];
   for (const name of [...hostileNames(100_000), ...odd]) {
     let error: unknown;

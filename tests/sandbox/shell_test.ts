@@ -7,23 +7,19 @@ import {
   assertThrows,
 } from "@std/assert";
 import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
-import { Shell, type ShellOptions, startShell } from "../../lib/sandbox/shell.ts";
+import { Shell, startShell } from "../../lib/sandbox/shell.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { sameLater } from "../cases.ts";
 import { replaced } from "../replaced.ts";
-import { writeExecutable } from "../executable.ts";
 import { exists, isAlive } from "../exists.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { type SeenChild, StartedProcesses } from "../started_processes.ts";
-import { inFolder, TempFolder } from "../temp_folder.ts";
+import { inFolder } from "../temp_folder.ts";
 import { SHELLS } from "./hostile_names.ts";
 import { eventually } from "../remote/processes_below.ts";
 import { denoOutput } from "../deno_output.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
-
-const ROOTS = { proc: "/proc" };
-const started = new StartedProcesses();
+import { ofPrograms, started, TestShell } from "./test_shell.ts";
 
 /** Of an address's characters, and names to ping: it looks them up, or reads them in its own way. */
 const NO_ADDRESSES = [
@@ -38,26 +34,6 @@ const NOT_WHOLE = [
   ...[`ping ::${"1".repeat(44)}`, `ping ${"1".repeat(70_000)}`, `hosts ${"a".repeat(70_000)}`],
 ];
 
-/** A shell, which is closed when the block ends. */
-class TestShell extends Shell implements AsyncDisposable {
-  readonly #before: ReadonlySet<number>;
-
-  constructor(options: Partial<ShellOptions>) {
-    const before = new Set(started.descendants().map(({ pid }) => pid));
-    super({ ...ROOTS, ...options });
-    this.#before = before;
-  }
-
-  /** What has come below this process since before the shell was started. */
-  below(): SeenChild[] {
-    return started.descendants().filter(({ pid }) => !this.#before.has(pid));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-}
-
 /** The process of the `sleep` that a script of this file starts. */
 async function sleeper(): Promise<number> {
   const find = () => started.descendants().find(({ name }) => name === "sleep");
@@ -65,86 +41,54 @@ async function sleeper(): Promise<number> {
   return find()?.pid ?? NaN;
 }
 
-/** A folder with programs that all are the same script. */
-function ofPrograms(names: readonly string[], script: string): TempFolder {
-  const folder = new TempFolder();
-  for (const name of names) writeExecutable(`${folder.path}/${name}`, script);
-  return folder;
-}
-
-/** A PATH on which nothing but `ping` is, a script. */
-function ofPing(script: string): TempFolder {
-  return ofPrograms(["ping", "ping6"], script);
-}
-
-/** A PATH on which `nvidia-smi` is a script, beside the system's programs. */
-function ofNvidiaSmi(script: string): Disposable & { readonly path: string } {
-  const folder = ofPrograms(["nvidia-smi"], script);
-  return {
-    path: `${folder.path}:/usr/bin:/bin`,
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
-  };
-}
-
 const shellsHere: readonly (readonly [string, ...string[]])[] = [["/bin/sh"], ...SHELLS];
 
 // Debian's busybox prefers its own ping to the one on PATH.
-for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
-  const name = command.join(" ");
+const shellsThatPing = shellsHere.filter(([command]) => !command.endsWith("busybox"));
+for (const shell of shellsThatPing) {
+  const name = shell.join(" ");
 
-  Deno.test(`Shell.ping() keeps the answers of ${name} apart when many are under way`, async () => {
-    const script = `#!/bin/sh
+  Deno.test(`Shell.ping() keeps the answers of ${name} apart when many are under way, and leaves no zombies`, async () => {
+    const ping = `
 for address; do :; done
 echo "PING $address"
-printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}" >&2
-`;
-    using ping = ofPing(script);
-    await using shell = new TestShell({ shell: command, path: ping.path });
+printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}" >&2`;
+    await using opened = new TestShell({ shell, programs: { ping } });
     const addresses = Array.from(
       { length: 40 },
       (_, index) => index % 2 === 0 ? `127.0.0.${index}` : `2001:db8::${index}`,
     );
-    const answers = await Promise.all(addresses.map((address) => shell.ping(address)));
+    const answers = await Promise.all(addresses.map((address) => opened.ping(address)));
     assertEquals(
       answers.map((answer) => answer?.trim()),
       addresses.map((address) => `PING ${address}\n-n -c 1 -W 3 -- ${address} \\n %s C none none`),
     );
+    await eventually(() => opened.below().length === 1);
   });
 
   Deno.test(`Shell.ping() bounds lines, their length and CPU under ${name}`, async () => {
     const [kept, cut] = ["x".repeat(249), "y".repeat(250)];
     const babble = "[ $7 = ::1 ] && while :; do echo babble; done";
-    using ping = ofPing(`#!/bin/sh\n${babble}\necho ${kept}\necho ${cut}\nulimit -t\n`);
-    await using shell = new TestShell({ shell: command, path: ping.path });
-    assertEquals((await shell.ping("::1"))?.trim().split("\n").length, 12);
-    assertEquals(await shell.ping("192.0.2.1"), `${kept}\n2\n`);
-    await eventually(() => shell.below().length <= 1);
-  });
-
-  Deno.test(`Shell.ping() leaves no zombies behind under ${name}`, async () => {
-    using ping = ofPing("#!/bin/sh\necho pong\n");
-    await using shell = new TestShell({ shell: command, path: ping.path });
-    await Promise.all(Array.from({ length: 16 }, () => shell.ping("127.0.0.1")));
-    await eventually(() => shell.below().length === 1);
+    const ping = `${babble}\necho ${kept}\necho ${cut}\nulimit -t`;
+    await using opened = new TestShell({ shell, programs: { ping } });
+    assertEquals((await opened.ping("::1"))?.trim().split("\n").length, 12);
+    assertEquals(await opened.ping("192.0.2.1"), `${kept}\n2\n`);
+    await eventually(() => opened.below().length <= 1);
   });
 
   Deno.test(`Shell gives undefined when ${name} finds neither ping nor getent`, async () => {
-    await using shell = new TestShell({ shell: command, path: "/nonexistent" });
-    const found = [
-      shell.ping("127.0.0.1"),
-      shell.ping("::1"),
-      shell.lookUp("a"),
-      shell.lookUpHosts("a"),
-    ];
-    assertEquals(await Promise.all(found), Array(4).fill(undefined));
-    assertEquals(await shell.canLookUp(), false);
+    await using opened = new TestShell({ shell, programs: {} });
+    const pings = ["127.0.0.1", "::1"].map((address) => opened.ping(address));
+    const found = await Promise.all([...pings, opened.lookUp("a"), opened.lookUpHosts("a")]);
+    assertEquals(found, Array(4).fill(undefined));
+    assertEquals(await opened.canLookUp(), false);
   });
 
   Deno.test(`Shell.close() ends ${name} with what it runs, and rejects what is asked`, async () => {
-    using programs = ofPrograms(["ping", "nvidia-smi"], "#!/bin/sh\nexec /bin/sleep 60\n");
-    const path = `${programs.path}:/usr/bin:/bin`;
     for (const verb of ["ping", "nvidiaSmi"] as const) {
-      const opened = new Shell({ ...ROOTS, shell: command, path, gpu: true });
+      const sleep = "exec /bin/sleep 60";
+      const programs = { ping: sleep, "nvidia-smi": sleep };
+      await using opened = new TestShell({ shell, programs, hasSystems: true, gpu: true });
       const asked = assertRejects(() => opened[verb]("127.0.0.1"), Error, "it has ended");
       const pid = await sleeper();
       await opened.close();
@@ -152,6 +96,24 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
       await eventually(() => !isAlive(pid));
       await assertRejects(() => opened[verb]("127.0.0.1"), Error, "it has ended");
     }
+  });
+
+  Deno.test(`Shell.ping() waits for room under ${name}, and for no answer it must`, async () => {
+    // A second to one address, and a tenth of one to others.
+    const ping = `read -r line
+case $* in *.9) exec /bin/sleep 1 ;; esac
+exec /bin/sleep 0.1`;
+    await using opened = new TestShell({ shell, programs: { ping } });
+    const enough = new AbortController();
+    const first = Array.from(
+      { length: 40 },
+      () => opened.ping("192.0.2.9", { signal: enough.signal }).catch((error) => error),
+    );
+    await eventually(() => opened.below().some(({ name }) => name === "sleep"));
+    enough.abort("enough");
+    assertEquals(new Set(await Promise.all(first)), new Set(["enough"]));
+    const more = await Promise.all(Array.from({ length: 100 }, () => opened.ping("192.0.2.1")));
+    assertEquals(new Set(more), new Set([""]));
   });
 }
 
@@ -167,25 +129,23 @@ for (const command of shellsHere) {
   });
 
   Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked, with --gpu alone`, async () => {
-    const script = `#!/bin/sh
-echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
-echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
-`;
-    using smi = ofNvidiaSmi(script);
-    await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+    const smi = `echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
+echo 'NVIDIA L4, 23034, 1, 0, 35' >&2`;
+    const options = { shell: command, programs: { "nvidia-smi": smi }, hasSystems: true };
+    await using shell = new TestShell({ ...options, gpu: true });
     assertEquals(
       await shell.nvidiaSmi(),
       "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
         "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
     );
-    await using without = new TestShell({ shell: command, path: smi.path });
+    await using without = new TestShell(options);
     assertEquals(await without.nvidiaSmi(), undefined, "it was not asked for");
   });
 
   Deno.test(`Shell.nvidiaSmi() bounds what it says under ${name}, by lines and without`, async () => {
     for (const loop of ["while :; do echo babble; done", "while :; do printf babble; done"]) {
-      using smi = ofNvidiaSmi(`#!/bin/sh\n${loop}\n`);
-      await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+      const programs = { "nvidia-smi": loop };
+      await using shell = new TestShell({ shell: command, programs, hasSystems: true, gpu: true });
       await assertRejects(() => shell.nvidiaSmi(), Error, "its output is too long");
       assert(await shell.countProcesses() > 0, "the pipe is intact");
       await eventually(() => shell.below().length <= 1);
@@ -195,20 +155,17 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2
   // Debian's busybox prefers its own timeout to the one on PATH.
   const withTimeout = onlyIf(!name.includes("busybox"));
   withTimeout.test(`Shell.nvidiaSmi() lets ${name} kill one that hangs after 5 s`, async () => {
-    using smi = ofNvidiaSmi("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n");
-    const [folder] = smi.path.split(":");
     // It notes what it is asked, and does not take as long.
-    const timeout = `#!/bin/sh
+    const timeout = `
 [ "$1" = --help ] && { echo --foreground; exit; }
-echo "$*" >${folder}/asked
+echo "$*" >"\${0%/*}/asked"
 shift 4
-PATH=/usr/bin:/bin exec timeout --foreground -s KILL 0.2 "$@"
-`;
-    writeExecutable(`${folder}/timeout`, timeout);
-    await using shell = new TestShell({ shell: command, path: smi.path, gpu: true });
+PATH=/usr/bin:/bin exec timeout --foreground -s KILL 0.2 "$@"`;
+    const programs = { timeout, "nvidia-smi": "trap '' TERM\nexec sleep 60" };
+    await using shell = new TestShell({ shell: command, programs, hasSystems: true, gpu: true });
     await assertRejects(() => shell.nvidiaSmi(), Error, "it took too long");
-    const asked = Deno.readTextFileSync(`${folder}/asked`);
-    assertStringIncludes(asked, `--foreground -s KILL 5 ${folder}/nvidia-smi --format=csv`);
+    const asked = Deno.readTextFileSync(`${shell.folder}/asked`);
+    assertStringIncludes(asked, `--foreground -s KILL 5 ${shell.folder}/nvidia-smi --format=csv`);
     await eventually(() => !shell.below().some(({ name }) => name === "sleep"));
   });
 
@@ -260,7 +217,7 @@ function spawnScript(
   }).spawn();
 }
 
-for (const command of shellsHere.filter(([command]) => !command.endsWith("busybox"))) {
+for (const command of shellsThatPing) {
   const name = command.join(" ");
 
   /** Speaks to the script with this `ping`: lines, until the answers have the last word. */
@@ -268,7 +225,7 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
     ping: string,
     use: (ask: (lines: string, last: string) => Promise<string>, folder: string) => Promise<void>,
   ) => {
-    using programs = ofPing(ping);
+    using programs = ofPrograms({ ping });
     const child = spawnScript(command, { path: programs.path, words: ["gpu"] });
     const writer = child.stdin.getWriter();
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -284,7 +241,7 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
   };
 
   Deno.test(`The script under ${name} runs 32 programs at a time`, async () => {
-    await speaking("#!/bin/sh\nread -r line\nexec /bin/sleep 60\n", async (ask) => {
+    await speaking("read -r line\nexec /bin/sleep 60", async (ask) => {
       const pings = Array.from({ length: 300 }, (_, index) => `${index + 1} ping 192.0.2.1\n`);
       const output = await ask(pings.join("") + "301 nvidia-smi\n302 x\n", "302 refused\n");
       const busy = Array.from({ length: 269 }, (_, index) => `${index + 33} busy`);
@@ -294,7 +251,7 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
 
   Deno.test(`The script under ${name} tells which of its programs have not ended`, async () => {
     // It closes its output, and so is answered, long before it ends.
-    const script = '#!/bin/sh\necho pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done\n';
+    const script = 'echo pong\nexec >&- 2>&-\nuntil [ -e "${0%/*}/end" ]; do :; done';
     await speaking(script, async (ask, folder) => {
       assertEquals(await ask("1 ping 192.0.2.1\n", "pong\t\n"), "1 ok pong\t\n");
       assertEquals(await ask("0 reap\n2 x\n", "refused\n"), "0 left\n2 refused\n");
@@ -303,23 +260,6 @@ for (const command of shellsHere.filter(([command]) => !command.endsWith("busybo
       assertEquals(started.descendants().filter(({ state }) => state === "Z"), []);
     });
   });
-
-  Deno.test(`Shell.ping() waits for room under ${name}, and for no answer it must`, async () => {
-    // A second to one address, and a tenth of one to others.
-    const script = "#!/bin/sh\nread -r line\ncase $* in *.9) exec /bin/sleep 1 ;; esac\n";
-    using ping = ofPing(`${script}exec /bin/sleep 0.1\n`);
-    await using shell = new TestShell({ shell: command, path: ping.path });
-    const enough = new AbortController();
-    const first = Array.from(
-      { length: 40 },
-      () => shell.ping("192.0.2.9", { signal: enough.signal }).catch((error) => error),
-    );
-    await eventually(() => shell.below().some(({ name }) => name === "sleep"));
-    enough.abort("enough");
-    assertEquals(new Set(await Promise.all(first)), new Set(["enough"]));
-    const more = await Promise.all(Array.from({ length: 100 }, () => shell.ping("192.0.2.1")));
-    assertEquals(new Set(more), new Set([""]));
-  });
 }
 
 Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
@@ -327,8 +267,8 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   const long = "x".repeat(240);
   await sameLater(
     async ([text, status]) => {
-      using smi = ofNvidiaSmi(`#!/bin/sh\nprintf "${text}"\nexit ${status}\n`);
-      await using shell = new TestShell({ path: smi.path, gpu: true });
+      const programs = { "nvidia-smi": `printf "${text}"\nexit ${status}` };
+      await using shell = new TestShell({ programs, hasSystems: true, gpu: true });
       const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
       return message.replace(/^Cannot run nvidia-smi: it (.*); its output begins with/, "$1:");
     },
@@ -341,15 +281,14 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
 });
 
 Deno.test("Shell.ping() refuses everything but an IP address", async () => {
-  await using shell = new TestShell({});
+  await using shell = new TestShell();
   for (const text of ["localhost", "-f", "", "1.1.1.1 ", "1.1.1.1\n2 ping 1.1.1.1", "fe80::1%lo"]) {
     await assertRejects(() => shell.ping(text), TypeError, "Cannot ping");
   }
 });
 
 Deno.test("Shell answers with an error when the shell was killed", async () => {
-  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 60\n");
-  await using shell = new TestShell({ path: ping.path });
+  await using shell = new TestShell({ programs: { ping: "exec /bin/sleep 60" } });
   const asked = shell.ping("127.0.0.1");
   await eventually(() => shell.below().some(({ name }) => name === "sleep"));
   const [parent] = shell.below().sort((a, b) => a.pid - b.pid);
@@ -360,7 +299,7 @@ Deno.test("Shell answers with an error when the shell was killed", async () => {
 });
 
 Deno.test("new Shell() starts programs of the system, whatever the agent's PATH", async () => {
-  using ping = ofPing("#!/bin/sh\necho planted\n");
+  using planted = ofPrograms({ ping: "echo planted" });
   const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
 const shell = new Shell({ proc: "/proc" });
@@ -368,7 +307,7 @@ console.log(await shell.ping("127.0.0.1"));
 await shell.close();
 `;
   const output = await denoOutput("eval --ext=ts", [source], {
-    env: { PATH: `${ping.path}:${Deno.env.get("PATH")}` },
+    env: { PATH: `${planted.path}:${Deno.env.get("PATH")}` },
   });
   assert(!output.includes("planted"));
 });
@@ -383,7 +322,7 @@ Deno.test("new Shell() looks for programs in the system's folders, those of NixO
 });
 
 Deno.test("startShell() goes on without a shell that can't be started, and says so", async () => {
-  const options = { ...ROOTS, shell: ["/nonexistent/sh"] } as const;
+  const options = { proc: "/proc", shell: ["/nonexistent/sh"] } as const;
   const lines = await collectedLog(() => {
     assertEquals(startShell(options), undefined);
     return Promise.resolve();
@@ -433,18 +372,18 @@ timed.test("Shell gives up an answer that is lost: of a program after 60 s, of a
 });
 
 Deno.test("Shell ends with its pings when the agent is killed", async () => {
-  using ping = ofPing("#!/bin/sh\nexec /bin/sleep 61\n");
+  using programs = ofPrograms({ ping: "exec /bin/sleep 61" });
   const source = `
 import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
-const shell = new Shell({ proc: "/proc", path: ${JSON.stringify(ping.path)} });
+const shell = new Shell({ proc: "/proc", path: ${JSON.stringify(programs.path)} });
 Deno.permissions.revokeSync({ name: "run" });
 console.log(await shell.countProcesses());
 await shell.ping("127.0.0.1");
 `;
-  await Deno.writeTextFile(`${ping.path}/agent.ts`, source);
+  await Deno.writeTextFile(`${programs.path}/agent.ts`, source);
   const config = new URL("../../deno.json", import.meta.url).pathname;
   const agent = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-prompt", `--config=${config}`, `${ping.path}/agent.ts`],
+    args: ["run", "-A", "--no-prompt", `--config=${config}`, `${programs.path}/agent.ts`],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -460,10 +399,7 @@ await shell.ping("127.0.0.1");
 });
 
 Deno.test("Shell.ping() limits the time in the words of the system's own ping", async () => {
-  using ping = ofPing(`#!/bin/sh\necho "$*"\n`);
-  {
-    await using shell = new TestShell({ path: ping.path, os: "darwin" });
-    assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
-    assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
-  }
+  await using shell = new TestShell({ programs: { ping: 'echo "$*"' }, os: "darwin" });
+  assertEquals(await shell.ping("192.0.2.1"), "-n -c 1 -t 3 -- 192.0.2.1\n");
+  assertEquals(await shell.ping("2001:db8::1"), "-n -c 1 -- 2001:db8::1\n");
 });
