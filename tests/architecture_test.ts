@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1272, 1764],
+  "agent/": [1272, 1759],
   "async/": [205, 229],
   "cli/": [1950, 2448],
   "config/": [1859, 1840],
@@ -278,7 +278,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1464, 1829],
   "probe/": [659, 962],
   "remote/": [2301, 3094],
-  "sandbox/": [1130, 1623],
+  "sandbox/": [1130, 1596],
   "service/": [2589, 3026],
   "state/": [961, 1296],
   "traffic/": [587, 847],
