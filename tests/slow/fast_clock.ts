@@ -1,6 +1,7 @@
 // Loaded before a program: lets its clocks and timers run TIME_FACTOR times as fast as they should.
 const factor = Number(Deno.env.get("TIME_FACTOR"));
 const { Date: RealDate, performance, setInterval, setTimeout } = globalThis;
+const { waitAsync } = Atomics;
 const realMonotonicMs = performance.now.bind(performance);
 const startedAtMs = RealDate.now();
 const startedMs = realMonotonicMs();
@@ -19,4 +20,9 @@ globalThis.Date = new Proxy(RealDate, {
 Object.assign(globalThis, {
   setTimeout: (act: () => void, ms = 0) => setTimeout(act, realMs(ms)),
   setInterval: (act: () => void, ms = 0) => setInterval(act, realMs(ms)),
+});
+// The agent's timers wait so.
+Object.defineProperty(Atomics, "waitAsync", {
+  value: (cell: Int32Array, index: number, value: number, ms: number) =>
+    waitAsync(cell, index, value, realMs(ms)),
 });
