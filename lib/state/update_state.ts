@@ -59,14 +59,17 @@ export function parseUpdateState(text: string): UpdateState {
 
 function isRejection(value: unknown): value is Rejection {
   const { version, atMs } = jsonFields(value);
-  return isName(version) && typeof atMs === "number";
+  return isName(version) && isCount(atMs);
 }
 
 function isTrial(value: unknown): value is Trial {
   const { from, to, sha256, resumes, isReturning } = jsonFields(value);
   return isName(from) && isName(to) && typeof sha256 === "string" &&
-    /^[0-9a-f]{64}$/.test(sha256) && typeof resumes === "number" && resumes >= 0 &&
-    typeof isReturning === "boolean";
+    /^[0-9a-f]{64}$/.test(sha256) && isCount(resumes) && typeof isReturning === "boolean";
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && Number.isFinite(value);
 }
 
 function isName(value: unknown): boolean {

@@ -19,7 +19,7 @@ import { withTexts } from "../replaced.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { writeExecutable } from "../executable.ts";
 import { collectedLog } from "../log/collected_log.ts";
-import { inContainerImage } from "../container_image.ts";
+import { inContainerImage } from "../service/container_image.ts";
 import { configOf, FakeContext } from "./fake_context.ts";
 import { testsWith } from "../tests_with.ts";
 

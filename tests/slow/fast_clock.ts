@@ -22,7 +22,7 @@ Object.assign(globalThis, {
   setInterval: (act: () => void, ms = 0) => setInterval(act, realMs(ms)),
 });
 // The agent's timers wait so.
-Object.defineProperty(Atomics, "waitAsync", {
-  value: (cell: Int32Array, index: number, value: number, ms: number) =>
-    waitAsync(cell, index, value, realMs(ms)),
+Object.assign(Atomics, {
+  waitAsync: (cell: Int32Array, at: number, value: number, ms: number) =>
+    waitAsync(cell, at, value, realMs(ms)),
 });

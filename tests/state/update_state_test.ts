@@ -41,7 +41,10 @@ Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
   parseUpdateState(JSON.stringify(good));
   const damages = [
     ...[{ version: 2 }, { failed: "1.0.0" }, { trial: null }],
-    ...[[1], ["1.0.0"], [{ version: "", atMs: 1 }], [{ version: "1.0.0" }]]
+    ...[[1], ["1.0.0"], [{ version: "", atMs: 1 }], [{ version: "1.0.0" }], [{
+      version: "1",
+      atMs: -1,
+    }]]
       .map((failed) => ({ failed })),
     { failed: Array(51).fill(good.failed[0]) },
     ...["ab", `${TRIAL.sha256}a`, TRIAL.sha256.toUpperCase()]

@@ -1,4 +1,4 @@
-import { replaced } from "./replaced.ts";
+import { replaced } from "../replaced.ts";
 
 /** Runs `use` as in the container image, which a file marks. */
 export async function inContainerImage(use: () => unknown): Promise<void> {
