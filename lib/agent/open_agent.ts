@@ -92,7 +92,7 @@ export async function openAgent(config: Config, options: RunOptions): Promise<Op
   opened.defer(async () => await machine.close?.());
   machine.facts();
   const onToken = (token: string) => void secrets.push(token);
-  // What few agents need is imported when one does: the engine parses all else at each start.
+  // Imported only where an agent needs it: the engine parses everything else at each start.
   const registration = config.token !== ""
     ? undefined
     : await (await import("../panel/registration.ts"))

@@ -18,7 +18,7 @@ interface Timer {
 export function useEngineTimers(target: object = globalThis): void {
   const timers = new Map<number, Timer>();
   let lastId = 0;
-  /** Nobody notifies who waits for this, so that each wait ends by its timeout. */
+  /** Never notified, so each wait ends by its timeout. */
   const cell = new Int32Array(new SharedArrayBuffer(4));
   /** When the engine wakes it up next: it does so even if nothing is due any more. */
   let wakesAtMs = Infinity;
@@ -43,7 +43,7 @@ export function useEngineTimers(target: object = globalThis): void {
 
   function set(id: number, dueMs: number, call: () => void): number {
     const { promise, resolve } = Promise.withResolvers<void>();
-    // What was due at the same time may have cleared it.
+    // A call due at the same time may have cleared it.
     promise.then(() => timers.delete(id) && call());
     timers.set(id, { dueMs, fire: resolve });
     wakeAt(dueMs);

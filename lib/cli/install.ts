@@ -31,7 +31,7 @@ export async function runInstall(
   context: CommandContext,
   act: InstallAct = config.replace ? replace : install,
 ): Promise<number> {
-  // Nobody else may write into the folders that it makes, whatever the umask of its caller.
+  // Other users can't write into the folders that it creates, whatever the caller's umask.
   Deno.umask(Deno.umask() | 0o022);
   // A terminal that has gone takes no more lines, and the installation goes on without it.
   const printLine = (line: string) => void attempt(() => context.print(`${line}\n`));

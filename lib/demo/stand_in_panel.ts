@@ -140,7 +140,7 @@ export class StandInPanel {
       const { isSentOverSocket, body } = await answerRpc(message, arrival, this);
       if (isSentOverSocket) connection.send(`${body}\n`);
     };
-    // What ended it follows as its close.
+    // The close event follows.
     socket.onerror = () => {};
     socket.onclose = () => node.detach(connection);
     return response;

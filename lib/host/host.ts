@@ -43,7 +43,7 @@ export interface InterfaceAddress {
 /** Who gets what is sent to an address: this machine itself, or all of a network. */
 export type RouteScope = "local" | "broadcast" | "multicast";
 
-/** What a network interface is, by netlink, or by `/sys` where that can't be asked. */
+/** Kind and place of a network interface, from netlink, or from `/sys` if netlink can't be asked. */
 export interface InterfaceTraits {
   /** Its number: it is kept over a rename, and not given to another one. */
   readonly index?: number | undefined;
@@ -55,7 +55,7 @@ export interface InterfaceTraits {
   /** It is on top of another interface of the same network, or both ends of a pair are in it. */
   readonly isStacked?: boolean;
   readonly isBridgePort?: boolean;
-  /** What it is part of has a device and counts its traffic, as accelerated adapters of virtual machines do. */
+  /** Its master has a device and counts its traffic, like the accelerated adapters of virtual machines. */
   readonly isDeviceSlave?: boolean;
 }
 

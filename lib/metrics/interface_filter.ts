@@ -114,7 +114,7 @@ export function decideInterface(
     : decideByKind(name, traits, context);
 }
 
-/** What is known of an interface; `undefined` where nothing tells. */
+/** The traits of an interface; `undefined` if they are unknown. */
 type Traits = InterfaceTraits | undefined;
 
 /** Whether it is a dial-up link. */

@@ -143,7 +143,7 @@ class Copy {
     await using source = await holdFolder(from, info);
     // Else each copy would be copied again, as deep as folders may be.
     if (this.#made !== undefined) requireOther(info, this.#made);
-    // Nobody else's until its mode is set; a link at its place is no folder, and not followed.
+    // Private until its mode is set; a link in its place is not followed.
     await Deno.mkdir(to, { mode: 0o700 }).catch((error) => {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     });

@@ -74,7 +74,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ["upload_cancel", { ...QUICK, run: (args, it) => it.uploads.cancel(args) }],
 ]);
 
-/** What file requests need of their machine and their panel. */
+/** The machine and the panel of file requests. */
 interface FileRequestsOptions {
   /** The folder that `~` stands for. */
   readonly home: string;

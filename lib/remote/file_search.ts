@@ -88,7 +88,7 @@ export async function searchFiles(
   if (isFile && isContent) await searchContent(await Deno.realPath(root));
   if (!isFile) await searchFolder(root);
   while (pending.length > 0 && !isOver()) {
-    // What can't be read is left out; that the time is over is seen by isOver().
+    // Folders that can't be read are left out; isOver() ends the search when its time is over.
     const some = pending.splice(-PARALLEL_FOLDERS);
     await Promise.all(some.map((folder) => searchFolder(folder).catch(() => {})));
   }

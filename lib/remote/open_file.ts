@@ -37,7 +37,7 @@ export async function openForReading(path: string, seen: Deno.FileInfo): Promise
 
 /**
  * Opens a folder, whose entries {@linkcode entryPath} reaches through its descriptor: another user who
- * renames it, or puts a link at its place, leads nobody elsewhere.
+ * renames it, or replaces it with a link, can't redirect that.
  *
  * @param seen What `lstat` has said of it, if it may be no other.
  * @throws {Error} When it can't be opened, is no folder, or something else has taken its place.

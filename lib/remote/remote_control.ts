@@ -46,7 +46,7 @@ const REFUSED: readonly [RemoteOrder["kind"], string][] = [
 /** Does what the panel orders beside probes, or refuses it; everything is bounded. */
 export class RemoteControl {
   readonly #observer: ProblemObserver | undefined;
-  /** What is refused since remote control is off, and was not told yet. */
+  /** Kinds of orders whose refusal, as remote control is off, was not reported yet. */
   readonly #untold: Map<RemoteOrder["kind"], string>;
   readonly #commands: Commands;
   readonly #terminals: Terminals;

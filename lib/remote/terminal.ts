@@ -98,7 +98,7 @@ export class Terminal {
   #detachedTimer: ReturnType<typeof setTimeout> | undefined;
   /** Aborts the attempts to connect anew. */
   #dialling: AbortController | undefined;
-  /** When the attempt began that is under way. */
+  /** Start of the current attempt. */
   #attemptedAtMs = -Infinity;
   /** Whether the panel has asked during that attempt. */
   #isAskedAgain = false;

@@ -11,7 +11,7 @@ import {
 } from "./service_manager.ts";
 import { quoteShellWord } from "../parse/shell_words.ts";
 
-/** What a script of OpenRC's starts, restarted by supervise-daemon. */
+/** The command of an OpenRC script, which supervise-daemon restarts. */
 interface InitScript {
   readonly title: string;
   readonly command: readonly string[];
