@@ -9,6 +9,7 @@ import { attempt } from "../attempt.ts";
 import { attemptWithin } from "../async/timeout.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
+import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { basename } from "../parse/path.ts";
 import { agentFolders, findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
@@ -206,15 +207,13 @@ async function readAs(status: string, path: string): Promise<string> {
  * a process whose memory hangs, or a file of a server that does, never ends.
  */
 async function read(path: string): Promise<string> {
-  const bytes = new Uint8Array(MAX_BYTES);
-  let length = 0;
+  const start = new BoundedBytes(MAX_BYTES);
   try {
     if (!(await Deno.stat(path)).isFile) return "";
-    const file = await Deno.open(path);
-    using _ = file;
-    for (let read; (read = await file.read(bytes.subarray(length))); length += read);
+    const { readable } = await Deno.open(path);
+    for await (const part of readable) if (!start.add(part)) break;
   } catch {
     // A process that has ended, or a file of another user's.
   }
-  return new TextDecoder().decode(bytes.subarray(0, length));
+  return new TextDecoder().decode(start.bytes);
 }
