@@ -6,10 +6,11 @@ import { PROGRAM } from "../version.ts";
  * agent's unit ends when the agent is restarted; elsewhere it is the program's.
  *
  * @param cgroup The text of the agent's `/proc/self/cgroup`.
+ * @param program Its path, and the folder of its updates.
  */
 export function orderedUpdate(
   cgroup: string,
-  path: string,
+  { path, folder }: { path: string; folder: string },
   version?: string,
 ): [command: string, ...args: string[]] {
   const exact = version === undefined ? [] : ["--install-version", version];
@@ -26,7 +27,7 @@ export function orderedUpdate(
     ...["--quiet", "--collect", "--no-block", `--unit=${unit}-update-${version}`],
     `--property=EnvironmentFile=-${scope.length > 0 ? "%E" : "/etc"}/${unit}/environment`,
     // For a portable build: its runtime, and the cache of that, as the update's own unit has them.
-    ...[`--setenv=DENO=${Deno.execPath()}`, `--setenv=DENO_DIR=${path}.update/deno`],
+    ...[`--setenv=DENO=${Deno.execPath()}`, `--setenv=DENO_DIR=${folder}/deno`],
     ...update,
     ...(unit === PROGRAM ? [] : ["--install-service-name", `${unit}`]),
   ];

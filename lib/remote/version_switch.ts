@@ -6,6 +6,7 @@ import { describeError, getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
 import type { PanelOrder } from "../panel/orders.ts";
 import { quoteStart } from "../parse/bounded_text.ts";
+import { updateFolder } from "../state/update_state.ts";
 import { isNewerVersion } from "../parse/version_order.ts";
 import { VERSION } from "../version.ts";
 import { withoutOwnVariables } from "./exec_environment.ts";
@@ -68,7 +69,9 @@ export class VersionSwitch {
       version: exact === undefined ? "the latest version" : `version ${exact}`,
     });
     try {
-      const [command, ...args] = orderedUpdate(programs.cgroup(), thisProgram().path, exact);
+      const { path } = thisProgram();
+      const program = { path, folder: updateFolder(path) };
+      const [command, ...args] = orderedUpdate(programs.cgroup(), program, exact);
       const env = withoutOwnVariables(Deno.env.toObject());
       if (await programs.run(command, { args, env, cwd: "/" })) return;
       const line = [command, ...args].join(" ");

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { orderedUpdate } from "../../lib/host/ordered_update.ts";
 import { cases, same } from "../cases.ts";
 
+const PROGRAM = { path: "/p", folder: "/p.update" };
 const UPDATE = "systemctl start --no-block agent-update.service";
 const USER = "user.slice/user-1000.slice/user@1000.service";
 
@@ -18,13 +19,13 @@ const CGROUPS = `
 
 Deno.test("orderedUpdate() starts the unit of the service manager in each kind of cgroup, else the program", () => {
   same((cgroup: string) => {
-    return orderedUpdate(cgroup.replaceAll(";", "\n"), "/p").join(" ");
+    return orderedUpdate(cgroup.replaceAll(";", "\n"), PROGRAM).join(" ");
   }, cases(CGROUPS));
-  assertEquals(orderedUpdate("", "/p"), ["/p", "update", "--now"]);
+  assertEquals(orderedUpdate("", PROGRAM), ["/p", "update", "--now"]);
 });
 
 Deno.test("orderedUpdate() runs an exact version in a unit of its own, with the service's proxies and runtime", () => {
-  const args = (cgroup: string) => orderedUpdate(cgroup, "/p", "1.2.3");
+  const args = (cgroup: string) => orderedUpdate(cgroup, PROGRAM, "1.2.3");
   assertEquals(args("0::/system.slice/agent.service"), [
     ...["systemd-run", "--quiet", "--collect", "--no-block", "--unit=agent-update-1.2.3"],
     "--property=EnvironmentFile=-/etc/agent/environment",
