@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { replaced } from "../replaced.ts";
 import { useEngineTimers } from "../../lib/async/engine_timers.ts";
 
 /** Such timers beside those of the test, and what they have called. */
@@ -50,6 +51,31 @@ Deno.test("useEngineTimers() repeats until it is told to end, also by the call i
   await wait(40);
   assertEquals(called, Array(5).fill("tick"));
   assert(times.every((ms, index) => ms >= 20 * (index + 1)), String(times));
+});
+
+Deno.test("useEngineTimers() is woken when the next one is due, waits on where that was early, and catches up", async () => {
+  let nowMs = 0;
+  const waits: { ms: number; wake: () => void }[] = [];
+  using _clock = replaced(performance, { now: () => nowMs });
+  using _engine = replaced(Atomics, {
+    waitAsync: (_cell: unknown, _at: unknown, _value: unknown, ms = Infinity) => {
+      const { promise, resolve } = Promise.withResolvers<"timed-out">();
+      waits.push({ ms, wake: () => resolve("timed-out") });
+      return { async: true as const, value: promise };
+    },
+  });
+  const { repeat, called, note } = timers();
+  repeat(note("tick"), 1000);
+  const wakeAt = async (atMs: number) => {
+    nowMs = atMs;
+    waits.at(-1)?.wake();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    return [called.length, waits.at(-1)?.ms];
+  };
+  assertEquals(waits.map(({ ms }) => ms), [1000]);
+  assertEquals(await wakeAt(997), [0, 3]);
+  assertEquals(await wakeAt(1000), [1, 1000]);
+  assertEquals(await wakeAt(2300), [2, 700]);
 });
 
 Deno.test("useEngineTimers() keeps each caller's asynchronous context, and the process", async () => {
