@@ -331,7 +331,7 @@ the server is not available: {answer}
 -> see on the panel's machine whether the panel runs, and read the log of the server in front of it
 -> raise the limit for /api/clients/ in what is in front of the panel (nginx: limit_req, limit_conn)
 = forbidden ~ 403
-a server in front of the panel refuses this machine: {answer}
+a server in front of the panel refuses the request: {answer}
 -> let /api/clients/ pass there (nginx -T | grep deny; its error log)
 -> see whether it refuses other machines, too: curl -v {url}/api/clients/v2/rpc
 = login page ~ @redirect

@@ -200,7 +200,7 @@ websocket no answer within 10 s
 websocket 400 {"error":"Require WebSocket upgrade","status":"error"}
 → Upgrade removed: WebSockets are blocked: the Upgrade header is removed on the way ⇒ let the proxy in front of the panel pass WebSockets (nginx: proxy_http_version 1.1, headers Upgrade and Connection)
 websocket server=nginx 403 <title>403 Forbidden</title>
-→ forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "403 Forbidden", by "nginx" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
+→ forbidden: a server in front of the panel refuses the request: status 403 and a page of HTML, "403 Forbidden", by "nginx" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
 answer server=cloudflare location=https://panel.example/api/clients/v2/rpc 301
 → cloudflare leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc, by "cloudflare" ⇒ set Cloudflare's SSL/TLS mode to Full (strict): with Flexible, Cloudflare asks the panel's server by HTTP and is redirected again
 answer location=https://panel.example/api/clients/v2/rpc 308
@@ -264,7 +264,7 @@ answer 504
 answer 503 <title>503 Service Temporarily Unavailable</title>
 → unavailable: the server is not available: status 503 and a page of HTML, "503 Service Temporarily Unavailable" ⇒ see on the panel's machine whether the panel runs, and read the log of the server in front of it
 answer 403 <title>403 Forbidden</title>
-→ forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "403 Forbidden" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
+→ forbidden: a server in front of the panel refuses the request: status 403 and a page of HTML, "403 Forbidden" ⇒ let /api/clients/ pass there (nginx -T | grep deny; its error log)
 answer location=https://login.example/start?next=s3cret 302
 → login page: the panel's calls are redirected: redirected to https://login.example/start ⇒ let /api/clients/ pass there without a login; or correct -e, if that is not the panel
 answer url=http://panel.example proxy=http://10.0.0.1:80 404 <title>404 Not Found</title>

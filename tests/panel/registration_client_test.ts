@@ -116,7 +116,7 @@ Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for 
 403 {"message":"Invalid AutoDiscovery Key"}
   → key of auto-discovery: the panel rejects the auto-discovery key: status 403, "Invalid AutoDiscovery Key"
 403 <title>Forbidden</title>
-  → forbidden: a server in front of the panel refuses this machine: status 403 and a page of HTML, "Forbidden"
+  → forbidden: a server in front of the panel refuses the request: status 403 and a page of HTML, "Forbidden"
 404 404 page not found → no panel: no Komari panel at this address: status 404, "404 page not found"
 `),
   );
