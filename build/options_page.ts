@@ -69,9 +69,10 @@ function tableWithoutEffect(language: Language): string[] {
 }
 
 function names(row: Option<unknown>): string[] {
-  return [optionUsage(row), row.flag === undefined ? "" : row.variable ?? "", row.key ?? ""].map(
-    (name) => name === "" ? "" : code(name),
-  );
+  const flag = row.flag === undefined ? "" : optionUsage(row);
+  // A configuration file that names itself says nothing.
+  const key = row.variable === "AGENT_CONFIG_FILE" ? "" : row.key;
+  return [flag, row.variable ?? "", key ?? ""].map((name) => name === "" ? "" : code(name));
 }
 
 function meaning(row: Option<unknown>, language: Language): string[] {
@@ -81,7 +82,15 @@ function meaning(row: Option<unknown>, language: Language): string[] {
   const commands = commandsOf(row) ?? [];
   const isOfFew = commands.length > 0 && commands.length <= 2 && !commands.includes("report");
   const only = isOfFew ? commands.map(code).join(", ") + SAY[language](": ") : "";
-  return [isPath ? code(initial) : initial, only + SAY[language](row.help)];
+  return [isPath ? code(initial) : initial, only + withCode(SAY[language](row.help))];
+}
+
+/** Flags, patterns and the `-` of standard input stand out. */
+function withCode(text: string): string {
+  return text.replace(
+    /--[a-z]+(-[a-z]+)*( (all|htop|help)\b)?|[\w[\]]+[*?](?=[,、 ]|$)|(?<=or |；)-(?= )/g,
+    code,
+  );
 }
 
 function reason({ help, noEffect }: Option<unknown>, language: Language): string {

@@ -68,7 +68,7 @@ export function reportText(checks: readonly Check[], layout: ReportLayout): stri
   const unmade = checks.filter((it) => it.status === "skipped" && it.follows !== undefined).length;
   const summary = unmade === 0
     ? `${passed} checks passed`
-    : `${passed} checks passed, ${unmade} not made`;
+    : `${passed} checks passed, ${unmade} not run`;
   return [
     ...problems.map((it) => problemText(it, layout)),
     ...verbose ? rest.map((it) => headOf(it, layout).join("\n")) : [],

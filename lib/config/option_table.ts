@@ -72,7 +72,7 @@ export const OPTIONS = {
     "Token of this node; the process list shows it to other users, so prefer --token-file",
     { tags: ["panel", "location"], secret: true, isRequired: true, parse: parseToken },
   ),
-  tokenFile: panel.text("--token-file FILE", "File with the token; - reads standard input", {
+  tokenFile: panel.text("--token-file FILE", "File with the token, or - for standard input", {
     tags: ["panel", "location"],
     initialText: "$CREDENTIALS_DIRECTORY/token",
   }),
@@ -295,7 +295,7 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "Also show what does not count (--dry-run), or all checks (doctor)",
+    "Show each thing that does not count (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
@@ -390,7 +390,7 @@ export const OPTIONS = {
     "Port of the demo's page; if in use, the next free one",
     { initial: 25774, min: 1, max: 65535, whole: true },
   ),
-  fault: demo.text("--fault NAME", "Simulate a fault of the demo's panel; --fault help lists all"),
+  fault: demo.text("--fault NAME", "Simulate a fault of the demo's panel; --fault help lists the faults"),
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored(
     "--autoUpdate",

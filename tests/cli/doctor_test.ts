@@ -49,7 +49,7 @@ Deno.test("the report has each problem in three lines at most, and how many chec
 ! Service: it does not start at boot
   → do it
   → or not
-2 checks passed, 1 not made
+2 checks passed, 1 not run
 `,
   );
   assertEquals(reportText([check("config", "Configuration")], LAYOUT), "1 checks passed\n");
@@ -84,7 +84,7 @@ Deno.test("--verbose shows all checks with all of their advice", () => {
 ✓ Name resolution: panel.example is 192.0.2.7, answered by 192.0.2.53
 - TLS: not checked
 - WebSocket: not used: --transport http
-2 checks passed, 1 not made
+2 checks passed, 1 not run
 `,
   );
 });
