@@ -36,6 +36,7 @@ const METADATA_ADDRESSES: ReadonlySet<string> = new Set(
   [
     ...["100.100.100.200", "168.63.129.16", "192.0.0.192", "100.96.0.96"],
     ...["fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:42::42", "fd00:a9fe:a9fe::1"],
+    ...["fd00:c1::a9fe:a9fe", "fd00:100::100:200"],
   ].map(keyOf),
 );
 

@@ -62,7 +62,7 @@ Deno.test("ProbePolicy.admit() refuses what no probe may reach, in each of its s
       64:ff9b:1:a9fe:a9:fe00:: 64:ff9b:1:a9:fe:a9fe:: 64:ff9b:1:0:a9:fea9:fe00:0
       64:ff9b:1:0:0:0:a9fe:a9fe`,
     "metadata": `100.100.100.200 ::ffff:6464:64c8 168.63.129.16 192.0.0.192 100.96.0.96
-      fd00:0ec2:0::254 fd00:ec2::23 fd20:ce::254 fd00:42::42 fd00:a9fe:a9fe::1
+      fd00:0ec2:0::254 fd00:ec2::23 fd20:ce::254 fd00:42::42 fd00:a9fe:a9fe::1 fd00:c1::a9fe:a9fe
       ${within("6464:64c8")}`,
     "multicast": "224.0.0.1 239.255.255.255 ff02::1 ff0e::1 ::ffff:224.0.0.1",
     "broadcast": "255.255.255.255 ::ffff:255.255.255.255",
