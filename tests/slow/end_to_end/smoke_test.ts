@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { buildPortable } from "../../build/portable.ts";
-import { writeExecutable } from "../executable.ts";
-import { ownPlaces } from "../own_places.ts";
+import { buildPortable } from "../../../build/portable.ts";
+import { writeExecutable } from "../../executable.ts";
+import { ownPlaces } from "../../own_places.ts";
 
-const SMOKE = new URL("../../build/smoke.sh", import.meta.url).pathname;
+const SMOKE = new URL("../../../build/smoke.sh", import.meta.url).pathname;
 const folder = await Deno.makeTempDir({ prefix: "smoke-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 

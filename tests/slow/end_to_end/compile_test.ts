@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { TempFolder } from "../temp_folder.ts";
+import { TempFolder } from "../../temp_folder.ts";
 
-const SCRIPT = new URL("../../build/compile.ts", import.meta.url).pathname;
-const ROOT = new URL("../../", import.meta.url).pathname;
+const SCRIPT = new URL("../../../build/compile.ts", import.meta.url).pathname;
+const ROOT = new URL("../../../", import.meta.url).pathname;
 
 /** Runs the task in a copy of the checkout's sources, and gives what it left in `dist/`. */
 async function compile(args: readonly string[], env: Readonly<Record<string, string>> = {}) {

@@ -1,7 +1,7 @@
 import { assertRejects, assertStringIncludes } from "@std/assert";
-import { compileProgram } from "../../build/compile_program.ts";
-import { V8_FLAGS } from "../../build/runtime_flags.ts";
-import { machineTarget } from "../../lib/host/this_program.ts";
+import { compileProgram } from "../../../build/compile_program.ts";
+import { V8_FLAGS } from "../../../build/runtime_flags.ts";
+import { machineTarget } from "../../../lib/host/this_program.ts";
 
 /**
  * Compiles with this very Deno as the runtime to build upon. What comes out is no program, but it
