@@ -27,10 +27,10 @@ export class FileArguments {
     this.#home = home;
   }
 
-  /** The path of the request, or the one that is moved or copied; empty when there is none. */
+  /** The path of the request, or those of a move or a copy; empty when there is none. */
   get named(): string {
-    const name = this.has("path") ? "path" : "source";
-    return this.has(name) ? attempt(() => this.path(name)) ?? "" : "";
+    const names = ["path", "source", "destination"].filter((name) => this.has(name));
+    return names.flatMap((name) => attempt(() => this.path(name)) ?? []).join(" to ");
   }
 
   /** Whether an argument was given. */

@@ -135,7 +135,8 @@ class Copy {
       await Deno.rename(temporary, to);
     } catch (error) {
       await Deno.remove(temporary).catch(() => {});
-      throw error instanceof FileError || signal.aborted ? error : new FileError(shown, error);
+      const isNamed = depth === 0 || error instanceof FileError;
+      throw isNamed || signal.aborted ? error : new FileError(shown, error);
     }
   }
 

@@ -43,15 +43,15 @@ withFiles.test("copyFile() leaves out devices, FIFOs, sockets and the rights of 
   await files.sh(`${TREE}; chmod 6755 tree/a; mkfifo tree/fifo`);
   assertEquals(await files.transfer("copy", "tree", "copy"), '{"copied":true,"skipped":1}');
   assertEquals(await files.sh("stat -c %a copy/a; ls copy"), "755 a deep");
-  assertEquals(await files.transfer("copy", "tree/fifo", "x"), "~/tree/fifo: not a regular file");
-  assertEquals(await files.transfer("copy", "/dev/null", "x"), "/dev/null: not a regular file");
+  assertMatch(await files.transfer("copy", "tree/fifo", "x"), /fifo to ~\/x: not a regular file$/);
+  assertMatch(await files.transfer("copy", "/dev/null", "x"), /^\/dev\/null to .*: not a regular/);
 });
 
 withFiles.test("copyFile() follows a named link at its destination, but not to its own source", async (files) => {
   await files.sh("printf new >new; printf kept >kept; ln -s kept link; ln -s kept other");
   assertEquals(await files.transfer("copy", "new", "link"), COPIED);
   assertEquals(await files.sh("cat kept; readlink link"), "newkept");
-  const same = "~/kept: source and destination are the same";
+  const same = "~/kept to ~/link: source and destination are the same";
   assertEquals(await files.transfer("copy", "kept", "link"), same);
   // A link that is copied takes the place of another, and not of what that leads to.
   assertEquals(await files.transfer("copy", "link", "other"), COPIED);
@@ -204,22 +204,22 @@ across.test("moveFile() copies and deletes between two file systems, of a link n
   assertEquals(await files.transfer("move", "link", `${other.folder}/link`), MOVED);
   assertEquals(await other.sh("readlink link"), `${files.folder}/tree`);
   // The source is kept when not all of it gets there, or it can't be deleted.
-  assertMatch(await files.transfer("move", "tree/a", `${other.folder}/file`), /^~\/tree\/a: /);
+  assertMatch(await files.transfer("move", "tree/a", `${other.folder}/file`), /^~\/tree\/a to /);
   const denied = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
   {
     // Nothing is deleted.
     using _ = replaced(Deno, { remove: () => Promise.reject(denied) });
     const error = await files.transfer("move", "tree", `${other.folder}/tree`);
-    assertEquals(error, "~/tree: permission denied");
+    assertMatch(error, /^~\/tree to .*: permission denied$/);
   }
   assertEquals([await look(files, "tree"), await look(files, `${other.folder}/tree`)], [
     before,
     before,
   ]);
   await files.sh("mkfifo tree/deep/fifo");
-  assertEquals(
+  assertMatch(
     await files.transfer("move", "tree", `${other.folder}/again`),
-    "~/tree: 1 devices, fifos, sockets or names that are not utf-8 can't be moved; the source was kept",
+    /^~\/tree to .*: 1 devices, fifos, .* not utf-8 can't be moved; the source was kept$/,
   );
   assertEquals(await files.sh("ls tree tree/deep"), "tree: a deep  tree/deep: fifo link loop");
   await files.sh("rm tree/deep/fifo; touch -d @2000 tree/deep");

@@ -91,8 +91,8 @@ create ~/fifo → ~/fifo: not a regular file
 create /dev/null → /dev/null: not a regular file
 mkdir ~/file → ~/file: file exists
 list ~/file → ~/file: not a directory
-move ~/Tree → ~/Tree: a folder cannot be moved into itself
-copy ~/Tree → ~/Tree: cannot copy a folder into itself
+move ~/Tree → ~/Tree to ~/Tree/below/x: a folder cannot be moved into itself
+copy ~/Tree → ~/Tree to ~/Tree/below/x: cannot copy a folder into itself
 stat ~/\ufffd
   → ~/\ufffd: no such file or directory (a name that is not UTF-8 can be used in a terminal only)
 `);

@@ -147,7 +147,7 @@ timed.test("FileRequests says that a copy takes longer, and lets it go on", asyn
     assertEquals(await asked, "copy takes longer than 25 s and continues");
     gate.open();
     await eventually(() => lines.length > 0);
-    assertMatch(lines[0] ?? "", /File request copy of "\/.*\/a": done$/);
+    assertMatch(lines[0] ?? "", /File request copy of "\/.*\/a to \/.*\/b": done$/);
     assertEquals([files.names("b/b"), files.answers.length], [["2"], 1]);
   });
 });
@@ -198,6 +198,6 @@ asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on
   const full = "no space left on device";
   assertEquals(await files.outcome("upload_stream", args), `~/disk/file: ${full}`);
   await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
-  assertEquals(await files.transfer("copy", "large", "disk/copy"), `~/large: ${full}`);
+  assertEquals(await files.transfer("copy", "large", "disk/x"), `~/large to ~/disk/x: ${full}`);
   assertEquals(files.names("disk"), []);
 });
