@@ -14,7 +14,7 @@ export interface ExecEnvironment {
 export function execEnvironment(programs: Programs): ExecEnvironment {
   // Some containers have none.
   const passwd = attempt(() => Deno.readTextFileSync("/etc/passwd")) ?? "";
-  const account = loginAccount(programs, { uid: Deno.uid() ?? 0, passwd });
+  const account = loginAccount(programs, Deno.uid() ?? 0, passwd);
   return { account, env: withoutOwnVariables(Deno.env.toObject()) };
 }
 
@@ -41,13 +41,9 @@ const FALLBACK_SHELLS = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"];
 /**
  * The account of a user, with a home directory that exists and a shell that can be started.
  *
- * @param options `passwd`: the text of `/etc/passwd`; empty when there is none.
+ * @param passwd The text of `/etc/passwd`; empty when there is none.
  */
-export function loginAccount(
-  programs: Programs,
-  options: { uid: number; passwd: string },
-): Account {
-  const { uid, passwd } = options;
+export function loginAccount(programs: Programs, uid: number, passwd: string): Account {
   const { name, home, shell } = findAccount(passwd, uid) ??
     { name: uid === 0 ? "root" : String(uid), home: uid === 0 ? "/root" : "/", shell: "" };
   const own = NO_LOGIN_SHELL.test(shell) ? [] : [shell];

@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { errorCode } from "../attempt.ts";
 import { type FileArguments, type FileContext, FileError } from "./file_arguments.ts";
@@ -16,6 +17,7 @@ import { eachOf } from "./task_queue.ts";
 
 // Not by `import … from`, which a bundle would load at every start of the agent.
 const { posix } = await import("node:path");
+const { lutimes } = await import("node:fs/promises");
 
 /** Deeper folders are refused: each level keeps two folders open. */
 const MAX_DEPTH = 256;
@@ -56,8 +58,9 @@ export async function moveFile(args: FileArguments, context: FileContext): Promi
 /**
  * Copies a file, a link or a folder with all in it. Links are copied as links, and one at the
  * destination is followed; devices, FIFOs, sockets and names that are not UTF-8 are left out and
- * counted. Each file appears whole at its destination, and no link that lies below it, or that is put
- * at the place of a source meanwhile, is followed.
+ * counted. Each file appears whole in a folder that was there before; one that is made is private until
+ * its files are whole. No link that lies below it, or that is put at the place of a source meanwhile,
+ * is followed.
  *
  * @throws {Error} When it can't be copied; what was copied before stays.
  */
@@ -90,6 +93,8 @@ interface Entry {
   /** Where it is by the path that the order named. */
   readonly shown: string;
   readonly depth: number;
+  /** Whether it is a file, and its copy gets into a folder that this copy has made: private until it is whole. */
+  readonly isNewFile?: boolean;
 }
 
 /** One copy of a file, a link or a folder. */
@@ -120,13 +125,14 @@ class Copy {
   }
 
   async #copyEntry(entry: Entry): Promise<void> {
-    const { from, to, shown, depth } = entry;
-    const { signal } = this.context;
-    signal.throwIfAborted();
+    const { from, to, shown, depth, isNewFile } = entry;
+    this.context.signal.throwIfAborted();
     // It gets its own name when it is whole.
-    const temporary = `${posix.dirname(to)}/.komari-copy-${crypto.randomUUID()}.part`;
+    const part = `.komari-copy-${crypto.randomUUID()}.part`;
+    const temporary = isNewFile ? to : `${posix.dirname(to)}/${part}`;
     try {
       if (depth > MAX_DEPTH) throw new RangeError(`folders are nested more than ${MAX_DEPTH} deep`);
+      if (isNewFile) return await this.#copyContent(from, temporary);
       const info = await Deno.lstat(from);
       if (info.isDirectory) return await this.#copyFolder(entry, info);
       if (info.isSymlink) await Deno.symlink(await Deno.readLink(from), temporary);
@@ -136,7 +142,7 @@ class Copy {
     } catch (error) {
       await Deno.remove(temporary).catch(() => {});
       const isNamed = depth === 0 || error instanceof FileError;
-      throw isNamed || signal.aborted ? error : new FileError(shown, error);
+      throw isNamed || this.context.signal.aborted ? error : new FileError(shown, error);
     }
   }
 
@@ -145,8 +151,9 @@ class Copy {
     // Else each copy would be copied again, as deep as folders may be.
     if (this.#made !== undefined) requireOther(info, this.#made);
     // Private until its mode is set; a link in its place is not followed.
-    await Deno.mkdir(to, { mode: 0o700 }).catch((error) => {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const isNew = await Deno.mkdir(to, { mode: 0o700 }).then(() => true, (error) => {
+      if (error instanceof Deno.errors.AlreadyExists) return false;
+      throw error;
     });
     await using copy = await holdFolder(to);
     const made = await copy.stat();
@@ -155,25 +162,32 @@ class Copy {
     this.#made ??= made;
     const entries: Deno.DirEntry[] = [];
     await this.context.folders.read(entryPath(source, "."), (more) => void entries.push(...more));
-    const copyOf = async ({ name }: Deno.DirEntry) => {
+    const copyOf = async ({ name, isFile }: Deno.DirEntry) => {
       if (!name.isWellFormed()) return void this.#skipped++;
-      const paths = { from: entryPath(source, name), to: entryPath(copy, name) };
-      await this.#copyEntry({ ...paths, shown: `${shown}/${name}`, depth: depth + 1 });
+      const paths = { from: entryPath(source, name), to: entryPath(copy, name), depth: depth + 1 };
+      await this.#copyEntry({ ...paths, shown: `${shown}/${name}`, isNewFile: isNew && isFile });
     };
     await eachOf(entries.filter((it) => !it.isDirectory), PARALLEL_FILES, copyOf);
     await eachOf(entries.filter((it) => it.isDirectory), 1, copyOf);
     // Only now: the copy may lack the right to write into itself.
-    await becomeLike(copy, info, 0o7777);
+    await imitate(copy, info, 0o7777);
   }
 
   /** Copies what a file has at the start; what grows meanwhile is left out. */
-  async #copyContent(from: string, to: string, info: Deno.FileInfo): Promise<void> {
-    const input = await openForReading(from, info);
-    await using _ = input;
-    await using output = await createPrivateFile(to);
+  async #copyContent(from: string, to: string, seen?: Deno.FileInfo): Promise<void> {
+    await using input = await openForReading(from, seen);
+    const info = await input.stat();
+    if (!info.isFile()) return void this.#skipped++;
     // Files of the kernel say that they are empty.
-    const size = info.size === 0 ? Infinity : info.size;
+    const size = info.size || Infinity;
     const buffer = new Uint8Array(Math.min(size, FILE_BUFFER_BYTES));
+    // The way to another thread and back takes longer than all else about a small file: one call
+    // creates, writes and closes it.
+    if (buffer.length === size && (await input.read(buffer, 0, size, 0)).bytesRead === size) {
+      await Deno.writeFile(to, buffer, { createNew: true, mode: info.mode & 0o777 });
+      return await lutimes(to, info.atime, info.mtime).catch(() => {});
+    }
+    await using output = await createPrivateFile(to);
     for (let position = 0; position < size;) {
       this.context.signal.throwIfAborted();
       const length = Math.min(buffer.length, size - position);
@@ -183,7 +197,7 @@ class Copy {
       position += bytesRead;
     }
     // Without the bits that give the rights of the owner: the copy may have another one.
-    await becomeLike(output, info, 0o777);
+    await imitate(output, info, 0o777);
   }
 }
 
@@ -193,8 +207,8 @@ function requireOther(info: FileIdentity, other: FileIdentity): void {
 }
 
 /** Takes over these bits of a mode, and the times where the file system keeps them. */
-async function becomeLike(handle: FileHandle, info: Deno.FileInfo, bits: number): Promise<void> {
+async function imitate(file: FileHandle, info: Deno.FileInfo | Stats, bits: number): Promise<void> {
   const { mode, atime, mtime } = info;
-  await handle.chmod((mode ?? 0o600) & bits);
-  if (atime !== null && mtime !== null) await handle.utimes(atime, mtime).catch(() => {});
+  await file.chmod((mode ?? 0o600) & bits);
+  if (atime !== null && mtime !== null) await file.utimes(atime, mtime).catch(() => {});
 }

@@ -25,14 +25,13 @@ export function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
  * Opens a regular file for reading, without following a link, waiting for one end of a FIFO, touching a
  * device or becoming the owner of a terminal.
  *
- * @param seen What `lstat` has said of it.
+ * @param seen What `lstat` has said of it; without it the caller has to look at what was opened.
  * @throws {Error} When it can't be opened, is no regular file, or something else has taken its place.
  */
-export async function openForReading(path: string, seen: Deno.FileInfo): Promise<FileHandle> {
+export async function openForReading(path: string, seen?: Deno.FileInfo): Promise<FileHandle> {
   // Opening alone can have an effect: a tape rewinds, a watchdog starts.
-  if (!seen.isFile) throw new TypeError("not a regular file");
-  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
-  return await openSeen(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, seen);
+  if (seen?.isFile === false) throw new TypeError("not a regular file");
+  return await openSeen(path, constants.O_NONBLOCK | constants.O_NOCTTY, seen);
 }
 
 /**

@@ -33,16 +33,13 @@ Deno.test("loginAccount() takes a home that is there, and a shell that can be st
   same((row: string) => {
     const [programs = "", folders = "", uid] = row.split("|").map((it) => it.trim());
     const words = (text: string) => text.split(" ").filter((word) => word !== "");
-    const account = loginAccount(machine(words(programs), words(folders)), {
-      uid: Number(uid),
-      passwd: PASSWD,
-    });
+    const account = loginAccount(machine(words(programs), words(folders)), Number(uid), PASSWD);
     return `${account.name} ${account.home} ${account.shell}`;
   }, cases(ACCOUNTS)));
 
 Deno.test("loginAccount() knows root where there is no list of accounts", () => {
   const account = { name: "root", home: "/root", shell: "/bin/sh" };
-  assertEquals(loginAccount(machine([], ["/root"]), { uid: 0, passwd: "" }), account);
+  assertEquals(loginAccount(machine([], ["/root"]), 0, ""), account);
 });
 
 const OWN =

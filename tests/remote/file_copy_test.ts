@@ -2,8 +2,9 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { attempt } from "../../lib/attempt.ts";
 import { FileArguments } from "../../lib/remote/file_arguments.ts";
 import { copyFile } from "../../lib/remote/file_copy.ts";
+import { FolderReader } from "../../lib/remote/folder_reader.ts";
 import { sameLater } from "../cases.ts";
-import { mounted } from "../mounted.ts";
+import { mounted, mountedInMemory } from "../mounted.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { restoring } from "../restoring.ts";
@@ -40,9 +41,11 @@ withFiles.test("copyFile() copies a tree with its links, modes and times, over w
 });
 
 withFiles.test("copyFile() leaves out devices, FIFOs, sockets and the rights of an owner or a group", async (files) => {
-  await files.sh(`${TREE}; chmod 6755 tree/a; mkfifo tree/fifo`);
+  await files.sh(`${TREE}; chmod 6755 tree/a; mkfifo tree/fifo
+    printf small >tree/deep/s; chmod 6775 tree/deep/s; touch -d @3000 tree/deep/s`);
   assertEquals(await files.transfer("copy", "tree", "copy"), '{"copied":true,"skipped":1}');
   assertEquals(await files.sh("stat -c %a copy/a; ls copy"), "755 a deep");
+  assertEquals(await files.sh("stat -c '%a %Y' copy/deep/s"), "775 3000");
   assertMatch(await files.transfer("copy", "tree/fifo", "x"), /fifo to ~\/x: not a regular file$/);
   assertMatch(await files.transfer("copy", "/dev/null", "x"), /^\/dev\/null to .*: not a regular/);
 });
@@ -91,6 +94,25 @@ withFiles.test("copyFile() and moveFile() make no folders above the destination 
 const PREY = `mkdir -p tree/deep; printf note >tree/deep/note; chmod 644 tree/deep/note
   mkdir -m 700 private; printf secret >private/note; chmod 600 private/note`;
 
+/** Runs `copy` of the tree, and `swap` as soon as its folder was read. */
+async function copyWithSwapOfRead(
+  files: FilesUnderTest,
+  { at, swap }: { at: string; swap: () => Promise<void> },
+): Promise<string> {
+  const { read } = FolderReader.prototype;
+  using _ = replaced(FolderReader.prototype, {
+    async read(path, take) {
+      const names: string[] = [];
+      await read.call(this, path, (entries) => {
+        names.push(...entries.map(({ name }) => name));
+        take(entries);
+      });
+      if (names.includes(at)) await swap();
+    },
+  });
+  return await files.transfer("copy", "tree", "copy");
+}
+
 /** Runs `copy` of the tree, and `swap` as soon as the entry of that name was looked at. */
 async function copyWithSwap(
   files: FilesUnderTest,
@@ -127,7 +149,8 @@ const SWAPS = [
 ] as const;
 for (const [what, at, put, isOther] of SWAPS) {
   withFiles.test(`copyFile() copies nothing of ${what} that has taken the place of what it has looked at`, async (files) => {
-    await files.sh(PREY);
+    // In a folder that was made by the copy, a file is not looked at before it is opened.
+    await files.sh(`${PREY}; mkdir copy; ${at === "note" ? "mkdir copy/deep" : ""}`);
     const place = at === "note" ? "deep/note" : "deep";
     const error = await copyWithSwap(files, {
       at,
@@ -138,11 +161,43 @@ for (const [what, at, put, isOther] of SWAPS) {
   });
 }
 
+/** What takes the place of a file whose folder was read: what comes of it, and what the copy has then. */
+const SWAPS_OF_READ = [
+  ["a link", 'ln -s "$PWD/private/note" tree/deep/note', /^~\/tree\/deep\/note: .*links/, ""],
+  ["a FIFO", "mkfifo tree/deep/note", /^\{"copied":true,"skipped":1\}$/, ""],
+  ["a device", "mknod tree/deep/note c 1 5 || mkfifo tree/deep/note", /"skipped":1\}$/, ""],
+  // With its own mode, as if it had been there before.
+  ["another file", "ln private/note tree/deep/note", /^\{"copied":true\}$/, "note 600"],
+] as const;
+for (const [what, put, outcome, copied] of SWAPS_OF_READ) {
+  withFiles.test(`copyFile() neither follows nor waits for ${what} at the place of a file that its folder had`, async (files) => {
+    await files.sh(PREY);
+    const result = await copyWithSwapOfRead(files, {
+      at: "note",
+      swap: async () => void await files.sh(`mv tree/deep/note away; ${put}`),
+    });
+    assertMatch(result, outcome);
+    assertEquals(await files.sh("cd copy/deep; find . -type f -printf '%P %m'"), copied);
+  });
+}
+
+withFiles.test("copyFile() leaves no part of a file on a full disk", async (files) => {
+  await files.sh(
+    "mkdir -p small tree; for i in 1 2 3 4 5 6 7; do head -c 30000 /dev/zero >tree/$i; done",
+  );
+  await using mount = await mountedInMemory(`${files.folder}/small`, "size=128k");
+  if (mount === undefined) return;
+  for (let time = 0; time < 2; time++) {
+    assertMatch(await files.transfer("copy", "tree", "small/copy"), /tree\/\d: no space left/);
+    assertEquals(await files.sh("cd small; find . -type f ! -size 30000c"), "");
+  }
+});
+
 onLinux.test("copyFile() stays in the folders that it has opened, whatever takes their places", async () => {
   await using files = openFiles();
   await files.sh(PREY);
   let mode = "";
-  const result = await copyWithSwap(files, {
+  const result = await copyWithSwapOfRead(files, {
     at: "note",
     swap: async () => {
       mode = await files.sh(`stat -c %a copy/deep; for at in tree copy
@@ -239,7 +294,7 @@ withFiles.test("copyFile() copies folders that are nested 256 deep, and no deepe
 });
 
 withFiles.test("copyFile() ends when it is told, before an entry and within a file", async (files) => {
-  await files.sh("printf x >file; ln -s file link");
+  await files.sh("head -c 200000 /dev/zero >file; ln -s file link");
   await sameLater(
     async ([source, looks]) => {
       let left = looks;
