@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1272, 1759],
+  "agent/": [1280, 1765],
   "async/": [205, 254],
   "cli/": [1950, 2448],
   "config/": [1859, 1840],
@@ -269,7 +269,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "diagnosis/": [805, 405],
   "doctor/": [2905, 1446],
   "exporter/": [247, 244],
-  "host/": [1317, 1603],
+  "host/": [1338, 1626],
   "io/": [120, 119],
   "log/": [334, 420],
   "metrics/": [2512, 3172],

@@ -1,4 +1,5 @@
 import { attempt } from "../attempt.ts";
+import { getLogger } from "../log/log.ts";
 import { dirname } from "../parse/path.ts";
 import { thisProgram } from "./this_program.ts";
 
@@ -8,19 +9,45 @@ export interface OfficialFile {
   readonly text: string;
 }
 
-/** Reads the first of these files that exists and is not too large; `undefined` when none does. */
+/**
+ * Reads the first of these files that exists, is not too large, and that nobody but root and this user
+ * can write, unless it is the one that the user has named; `undefined` when there is none.
+ */
 function readOfficialFile(
   paths: readonly string[],
-  { maxBytes }: { maxBytes: number },
+  { maxBytes, isNamed = false }: { maxBytes: number; isNamed?: boolean },
 ): OfficialFile | undefined {
   for (const path of paths) {
-    const { isFile = false, size = 0 } = attempt(() => Deno.statSync(path)) ?? {};
-    const text = isFile && size <= maxBytes
-      ? attempt(() => Deno.readTextFileSync(path))
-      : undefined;
+    const text = attempt(() => readFile(path, { maxBytes, isNamed }));
     if (text !== undefined) return { path, text };
   }
   return undefined;
+}
+
+/** Looks at what it has opened, since others may change what is at `path`. */
+function readFile(
+  path: string,
+  { maxBytes, isNamed }: { maxBytes: number; isNamed: boolean },
+): string | undefined {
+  // Opening a pipe would wait.
+  if (!Deno.statSync(path).isFile) return undefined;
+  using file = Deno.openSync(path);
+  const { size, uid, mode } = file.statSync();
+  if (size > maxBytes) return undefined;
+  const isForeign = (uid !== 0 && uid !== Deno.uid()) || ((mode ?? 0) & 0o002) !== 0;
+  if (isForeign && !isNamed) {
+    getLogger("agent").warning(
+      "Did not import {path}: another user can write it; if it is right, change its owner or mode",
+      { path },
+    );
+    return undefined;
+  }
+  const bytes = new Uint8Array(size);
+  let length = 0;
+  for (let count = 1; count > 0; length += count) {
+    count = file.readSync(bytes.subarray(length)) ?? 0;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
 }
 
 const NAME = "auto-discovery.json";
@@ -40,7 +67,7 @@ export function readOfficialNode(
   } = {},
 ): OfficialFile | undefined {
   const paths = path === "" ? folders.map((folder) => `${folder}/${NAME}`) : [path];
-  return readOfficialFile(paths, { maxBytes: MAX_BYTES });
+  return readOfficialFile(paths, { maxBytes: MAX_BYTES, isNamed: path !== "" });
 }
 
 function defaultFolders(): string[] {

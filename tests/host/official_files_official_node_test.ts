@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readOfficialNode, readOfficialTraffic } from "../../lib/host/official_files.ts";
 import { thisProgram } from "../../lib/host/this_program.ts";
+import { collectedLog } from "../log/collected_log.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder } from "../temp_folder.ts";
 
@@ -78,4 +79,27 @@ inFolder.test("readOfficialTraffic() takes the record of many interfaces", (fold
   const [path, text] = [`${folder.path}/net_static.json`, "{}".padEnd(1024 * 1024)];
   Deno.writeTextFileSync(path, text);
   assertEquals(readOfficialTraffic(folder.path), { path, text });
+});
+
+inFolder.test("official files that another user can write are passed over, unless one is named", async (folder) => {
+  const [node, traffic] = ["auto-discovery.json", "net_static.json"].map((it) =>
+    `${folder.path}/${it}`
+  );
+  const found =
+    () => [readOfficialNode({ folders: [folder.path] }), readOfficialTraffic(folder.path)];
+  for (const path of [node, traffic]) Deno.writeTextFileSync(`${path}`, "{}");
+  assertEquals(found().map((it) => it?.text), ["{}", "{}"]);
+  const attacks = [(path: string) => Deno.chmodSync(path, 0o666)];
+  if (Deno.uid() === 0) {
+    attacks.push((path) => (Deno.chmodSync(path, 0o644), Deno.chownSync(path, 12_345, 0)));
+  }
+  for (const attack of attacks) {
+    for (const path of [node, traffic]) attack(`${path}`);
+    const lines = await collectedLog(() =>
+      Promise.resolve(assertEquals(found(), [undefined, undefined]))
+    );
+    assertEquals(lines.length, 2);
+    assertStringIncludes(lines.join(), `Did not import ${node}: another user can write it`);
+    assertEquals(readOfficialNode({ path: `${node}` })?.text, "{}");
+  }
 });
