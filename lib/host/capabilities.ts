@@ -26,6 +26,7 @@ const PR_GET_SECUREBITS = 27;
 const PR_SET_SECUREBITS = 28;
 /** A change from root to another user takes no capability away. */
 const SECBIT_NO_SETUID_FIXUP = 4;
+const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_IS_SET = 1n;
 const PR_CAP_AMBIENT_RAISE = 2n;
@@ -51,9 +52,17 @@ export function withoutCapability<T>(name: keyof typeof CAPABILITIES, run: () =>
 
 /**
  * Starts something that has one capability of this thread's and no other, if it has that: `ping`'s right to
- * raw sockets. What is started as another user has it, too.
+ * raw sockets.
+ *
+ * @param leavesRoot Whether root starts it as another user, who has the capability, too. The bit for that is
+ * inherited: by it, a setuid program that becomes its caller again would keep all of root's capabilities. So
+ * what is started gains none by such a program, nor does what this thread starts later.
  */
-export function keepingCapability<T>(name: keyof typeof CAPABILITIES, start: () => T): T {
+export function keepingCapability<T>(
+  name: keyof typeof CAPABILITIES,
+  start: () => T,
+  { leavesRoot = false } = {},
+): T {
   const libc = openLibrary(SYMBOLS);
   using _ = libc;
   const { symbols } = libc;
@@ -70,7 +79,12 @@ export function keepingCapability<T>(name: keyof typeof CAPABILITIES, start: () 
   // started has none.
   writeSets(symbols, sets);
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number);
-  prctl(PR_SET_SECUREBITS, BigInt(secureBits | SECBIT_NO_SETUID_FIXUP));
+  if (leavesRoot) {
+    prctl(PR_SET_SECUREBITS, BigInt(secureBits | SECBIT_NO_SETUID_FIXUP));
+    // Without the right to set the bit the capability is lost, and a setuid `ping` is the only one left.
+    const isSet = (prctl(PR_GET_SECUREBITS) & SECBIT_NO_SETUID_FIXUP) !== 0;
+    if (isSet) prctl(PR_SET_NO_NEW_PRIVS, 1n);
+  }
   try {
     return start();
   } finally {

@@ -16,29 +16,36 @@ const PRIO_USER = 2;
 
 /** Where systemd keeps the ids in use, each a name, and where accounts are, an id in the third column. */
 const DYNAMIC_USERS = "/run/systemd/dynamic-uid";
-const ACCOUNTS = ["/etc/passwd", "/etc/group"];
+const ACCOUNTS = ["passwd", "group"];
+/** Where the ids are that a user may take in a namespace of his own: a range a line, behind his name. */
+const LENT = ["subuid", "subgid"];
 
 /**
  * The id of a user and group that nobody has, for a process of root's that gives up root: no process, no
- * account and no service of systemd's. Others of its user may trace a process, so it shall have none.
+ * account, no service of systemd's and no other user's namespace. Others of its user may trace a process, so
+ * it shall have none.
  * {@linkcode NOBODY} where the container has no such id.
  */
 export function findFreeUser(
-  { proc = "/proc", random = Math.random, hasProcess = hasProcesses } = {},
+  { proc = "/proc", etc = "/etc", random = Math.random, hasProcess = hasProcesses } = {},
 ): number {
   const read = (path: string) => attempt(() => Deno.readTextFileSync(path)) ?? "";
   const names = (path: string) =>
     attempt(() => Array.from(Deno.readDirSync(path), ({ name }) => name)) ?? [];
-  const mapped = ["uid_map", "gid_map"].map((name) => parseIdMap(read(`${proc}/self/${name}`)));
+  const mapped = ["uid_map", "gid_map"].map((name) => parseRanges(read(`${proc}/self/${name}`), 0));
+  const lent = LENT.map((name) => parseRanges(read(`${etc}/${name}`), 1));
   const taken = new Set([
     ...names(DYNAMIC_USERS).map(Number),
-    ...ACCOUNTS.flatMap((path) => read(path).split("\n").map((line) => Number(line.split(":")[2]))),
+    ...ACCOUNTS.flatMap((name) =>
+      read(`${etc}/${name}`).split("\n").map((line) => Number(line.split(":")[2]))
+    ),
   ]);
   const count = LAST - FIRST + 1;
   const start = Math.floor(random() * count);
   for (let step = 0; step < count; step++) {
     const id = FIRST + (start + step) % count;
-    if (!taken.has(id) && mapped.every((isMapped) => isMapped(id)) && !hasProcess(id)) return id;
+    const isTaken = taken.has(id) || lent.some((isLent) => isLent(id));
+    if (!isTaken && mapped.every((isMapped) => isMapped(id)) && !hasProcess(id)) return id;
   }
   return NOBODY;
 }
@@ -55,8 +62,12 @@ function hasProcesses(user: number): boolean {
   return libc.symbols.syscall(GETPRIORITY[Deno.build.arch], PRIO_USER, user, NO_STUB_VALUE) > 0n;
 }
 
-/** Whether an id is in the text of `uid_map` or `gid_map`: a range a line, its first id and count. */
-function parseIdMap(text: string): (id: number) => boolean {
-  const ranges = text.trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number));
-  return (id) => ranges.some(([first = 0, , count = 0]) => id >= first && id < first + count);
+/**
+ * Whether an id is in a text's ranges, one a line: of `uid_map` and `gid_map`, whose first id is in column 0,
+ * or of `subuid` and `subgid`, with colons and column 1. The count is in column 2.
+ */
+function parseRanges(text: string, column: number): (id: number) => boolean {
+  const ranges = text.split("\n").map((line) => line.trim().split(/[\s:]+/).map(Number));
+  return (id) =>
+    ranges.some(({ [column]: first = 0, 2: count = 0 }) => id >= first && id < first + count);
 }

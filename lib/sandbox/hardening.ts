@@ -60,6 +60,26 @@ export function hardenProcess(): void {
   }
 }
 
+const FCNTL = {
+  fcntl: { parameters: ["i32", "i32", "usize", NO_STUB], result: "i32" },
+} as const;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1n;
+
+/**
+ * Keeps what the starter of this process has left open from the programs that it starts. It stays open in
+ * this process: the starter may hold a lock by it.
+ *
+ * @throws {Error} When the C library or `/proc` can't be opened.
+ */
+export function passNoDescriptors(): void {
+  const libc = openLibrary(FCNTL);
+  using _ = libc;
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    if (Number(name) > 2) libc.symbols.fcntl(Number(name), F_SETFD, FD_CLOEXEC, NO_STUB_VALUE);
+  }
+}
+
 /**
  * Bounds every file that this process writes, for good: an attacker's code in it can't fill a disk, or
  * memory, through a file that is open. Where the log is a file, which may grow, there is no bound.

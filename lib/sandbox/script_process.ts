@@ -2,6 +2,7 @@ import { attempt } from "../attempt.ts";
 import { settlesWithin } from "../async/timeout.ts";
 import { keepingCapability } from "../host/capabilities.ts";
 import { describeError } from "../log/log.ts";
+import { passNoDescriptors } from "./hardening.ts";
 import { LineRpc } from "./line_rpc.ts";
 
 const VARIABLE = "KOMARI_AGENT_MENU";
@@ -58,9 +59,11 @@ export function startScript(
   let child: Deno.ChildProcess | undefined;
   let staysRoot: string | undefined;
   try {
+    if (Deno.build.os === "linux") attempt(passNoDescriptors);
     if (user !== undefined) {
       try {
-        child = keepingCapability("NET_RAW", () => start({ uid: user, gid: user }));
+        const startAsUser = () => start({ uid: user, gid: user });
+        child = keepingCapability("NET_RAW", startAsUser, { leavesRoot: true });
       } catch (error) {
         staysRoot = `its helper shell can't change its user (${describeError(error)})`;
       }

@@ -157,9 +157,11 @@ export function wasRoot(text: string): boolean {
   return text.includes(ROOT_UNTIL_SEALED);
 }
 
-/** Whether this process may do what root may, on Linux. */
+/** Whether a user of this process is root, on Linux: the real one, the effective or the saved. */
 export function isRoot(): boolean {
-  return Deno.build.os === "linux" && Deno.uid() === 0;
+  if (Deno.build.os !== "linux") return false;
+  return Deno.uid() === 0 ||
+    /^Uid:.*\t0\b/m.test(attempt(() => Deno.readTextFileSync("/proc/self/status")) ?? "");
 }
 
 /**

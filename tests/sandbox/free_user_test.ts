@@ -32,6 +32,19 @@ asRoot.test("findFreeUser() sees a process of another user on this machine", asy
   assert(next !== user || user === NOBODY, "where the container has no other");
 });
 
+inFolder.test("findFreeUser() passes over ids that a user may take in a namespace", (proc) => {
+  fillProc(proc, WHOLE);
+  const lent = { subuid: "\nmallory:1:61184\nnonsense\n:::\n", subgid: "eve:61186:2\nx:65519:1" };
+  for (const [name, text] of Object.entries(lent)) {
+    Deno.writeTextFileSync(`${proc.path}/${name}`, text);
+  }
+  const of = (value: number) =>
+    findFreeUser({ proc: proc.path, etc: proc.path, random: () => value });
+  assertEquals([of(0), of(0.0003), of(0.9999)], [61185, 61185, 61185]);
+  Deno.writeTextFileSync(`${proc.path}/subuid`, "mallory:1:65535\n");
+  assertEquals(of(0), NOBODY);
+});
+
 inFolder.test("findFreeUser() gives ids of the container alone", (proc) => {
   fillProc(proc, "0 100000 1000\n62000 200000 1\n");
   assertEquals(findFreeUser({ proc: proc.path, random: () => 0 }), 62000);
