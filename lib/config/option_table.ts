@@ -390,7 +390,10 @@ export const OPTIONS = {
     "Port of the demo's page; if in use, the next free one",
     { initial: 25774, min: 1, max: 65535, whole: true },
   ),
-  fault: demo.text("--fault NAME", "Simulate a fault of the demo's panel; --fault help lists the faults"),
+  fault: demo.text(
+    "--fault NAME",
+    "Simulate a fault of the demo's panel; --fault help lists the faults",
+  ),
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored(
     "--autoUpdate",
