@@ -101,6 +101,11 @@ const MARK = new RegExp(
   "g",
 );
 
+/** A text with more of them is somebody else's, and stays as it is. */
+const MAX_MARKS = 40;
+/** Behind so many marks an entry is looked for: behind each of them it would take a second. */
+const TRIED_MARKS = 6;
+
 /** Between a reason and what to do about it. */
 const ARROW = " \u2192 ";
 /** The head of a log line, the panel that it is about, and the rest. */
@@ -188,11 +193,13 @@ function byParts(text: string): string | undefined {
     mark,
     tail: text.slice(index + mark.length),
   })).filter(({ mark }) => mark !== "");
+  if (splits.length > MAX_MARKS) return undefined;
   const known = ({ head }: { head: string }) =>
     head === "" || (isPhrase(head) && byEntry(head) !== undefined);
-  const areSentences = ({ head, mark, tail }: typeof splits[number]) =>
-    mark === "; " && translatePart(head) !== head && translatePart(tail) !== tail;
-  const found = splits.find(areSentences) ?? splits.find(known);
+  // Of sentences, the first alone is tried: with each as one, a text would take 3^n looks.
+  const sentences = splits.find(({ mark }) => mark === "; ");
+  const isSentence = sentences !== undefined && translatePart(sentences.head) !== sentences.head;
+  const found = isSentence ? sentences : splits.slice(0, TRIED_MARKS).find(known);
   const split = found ?? splits[0];
   if (split === undefined) return undefined;
   const { head, mark, tail } = split;

@@ -114,10 +114,11 @@ export function describeError(error: unknown): string {
     current = current instanceof Error ? current.cause : undefined;
   }
   const text = words.join(": ").replaceAll(FOR_PROGRAMMERS, "");
-  return redactQueries(text.replace(CALL, (call, path: string, at: number) => {
+  // A panel's words in it may hold line feeds and colors.
+  return oneLine(redactQueries(text.replace(CALL, (call, path: string, at: number) => {
     const named = text.slice(0, at).split(/[\s:]/);
     return named.some((it) => it !== "" && (path === it || path.startsWith(`${it}/`))) ? "" : call;
-  }));
+  })));
 }
 
 /** The runtime's call, which says no more where the file or its folder is named before. */

@@ -1,8 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import chinese from "../../lib/cli/chinese.json" with { type: "json" };
 import { licensesText } from "../../lib/cli/licenses.ts";
 import { translate } from "../../lib/cli/translate.ts";
 import { cases, same } from "../cases.ts";
+import { replaced } from "../replaced.ts";
 import { sourceTexts } from "./shown_texts.ts";
 
 const zh = (text: string) => translate(text, "zh");
@@ -104,6 +105,24 @@ Deno.test("translate() takes what stands before any text for no part of that", (
     const [own = ""] = head.split(":");
     assertEquals(zh(head.replace(/\{.*/, text)).includes(own), false, `${head} ${text}`);
   }
+});
+
+Deno.test("translate() splits a text of somebody else's at each mark once", () => {
+  // Each part of each part would be tried 3^8 times, and with 30 marks it never ends.
+  for (const words of ["a b; ", "A b: ", "not used; ", "Cannot x, y; "]) {
+    let looks = 0;
+    const { exec } = RegExp.prototype;
+    using _counted = replaced(RegExp.prototype, {
+      exec(this: RegExp, text: string) {
+        looks++;
+        return exec.call(this, text);
+      },
+    });
+    zh(words.repeat(8));
+    assertLessOrEqual(looks, 200_000, words);
+  }
+  const long = "a b; ".repeat(50);
+  assertEquals(zh(long), long);
 });
 
 Deno.test("translate() does not touch licenses", () => {

@@ -95,6 +95,7 @@ Deno.test("describeError() joins the causes without repetition", () => {
     [chainOf("Cannot use /x", "Cannot use /x: it is a pipe"), "Cannot use /x: it is a pipe"],
     [chainOf("a", "http://b/?c=d"), "a: http://b/?…"],
     [chainOf(..."abcdef"), "a: b: c: d: e"], // Five at most.
+    [chainOf("a", "b\n\x1b[32mOK\x1b[0m"), "a: b [32mOK [0m"], // One line, whoever wrote it.
     [circle, "a"],
     ["text", "text"],
     [new TypeError(), "TypeError"], // What has no message is called by its name.
