@@ -778,6 +778,8 @@ main() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   make_folder
+  # The Deno of a portable build would write below HOME, where links of another user can lead anywhere.
+  export DENO_DIR="$folder/deno"
   download
   status=0
   # The rest of this script on standard input is no input for the program.

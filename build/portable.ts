@@ -46,7 +46,8 @@ export async function writePortable(script: string, folder: string): Promise<str
  * installed, named by `$DENO` or found on the path; without Deno, or with one that is too old to
  * parse the script, it prints an error. A Deno refuses to start with a flag that its engine does not
  * know, so with a newer one the flags are tried first, and left out if it refuses them. `bytes` is the size
- * of the whole file: of one that was cut off a Deno says no more than that it can't parse it.
+ * of the whole file: of one that was cut off a Deno says no more than that it can't parse it. Root's Deno
+ * would write its cache below $HOME, where under `sudo` another user may have put links to any path.
  */
 function portableHead(bytes: number): string {
   // Without the runtime's own warnings: a name server can cause any number, and the log does not limit them.
@@ -55,6 +56,8 @@ function portableHead(bytes: number): string {
   const commands = [
     `_size=$(wc -c <"$0" 2>/dev/null)`,
     `[ \${_size:-${bytes}} -lt ${bytes} ] && { echo "Cannot run komari-agent-deno: $0 is damaged: it has" $_size "of ${bytes} bytes" >&2; exit 1; }`,
+    // Root's own home, whoever's $HOME it has; only root owns /.
+    `_home=~root; case \${DENO_DIR:+given}$_home in /*) [ ! -O / ] || export DENO_DIR="$_home/.cache/deno";; esac`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
     `_v8=${V8_FLAGS}`,
     `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,

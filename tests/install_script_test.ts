@@ -304,9 +304,11 @@ test("passes arguments on as they are, without the secrets, which stand in the e
     const words = [...odd, ...token, ...key, "--install-service-name=n"];
     const output = await world.installs(words, { isPiped });
     world.gave(...odd, "--install-service-name=n");
-    assertEquals(world.given()?.env.match(/^AGENT_(?!ENDPOINT).*$/gm)?.sort(), [
+    const names = /^AGENT_(?!ENDPOINT).*$|^DENO_DIR=.*(?=\.\w+\/deno$)/gm;
+    assertEquals(world.given()?.env.match(names)?.sort(), [
       "AGENT_AUTO_DISCOVERY_KEY=k3y",
       "AGENT_TOKEN=-s3cret",
+      `DENO_DIR=${world.folder}/tmp/komari-agent-deno`,
     ]);
     assertEquals(/s3cret|k3y/.test(output), false);
   }
