@@ -23,6 +23,9 @@ import { asRoot } from "./options.ts";
 
 /** Larger than any command line, environment or configuration of an agent. */
 const MAX_BYTES = 256 * 1024;
+
+/** An agent names one configuration and one file with its token; a process can name thousands. */
+const MAX_FILES = 4;
 /** An installation looks no longer, whatever a process names. */
 const LOOK_MS = 5_000;
 
@@ -159,7 +162,8 @@ export async function otherProcesses(
       const isOther = first !== "report" && (isCommand(first) || isCommand(`${first} ${second}`));
       if (at === -1 || isOther) return [];
       const given = `\0${words.join("\0")}\0${await read(`${proc}/${pid}/environ`)}`;
-      const files = [...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path)
+      const named = new Set([...given.matchAll(NAMED_FILES)].map(([, path = ""]) => path));
+      const files = [...named].slice(0, MAX_FILES)
         .map((path) => path.startsWith("/") ? path : `${proc}/${pid}/cwd/${path}`);
       const status = await read(`${proc}/${pid}/status`);
       const texts = await Promise.all(files.map((path) => readAs(status, path)));

@@ -58,6 +58,8 @@ inFolder.test("agents with a token are found, and neither this agent, its family
     33: [`/opt/komari/agent -t ${TOKEN}-of-another`],
     34: ["sh -c komari-agent-deno-shell", { env, parent: 30 }],
     35: ["./kad -e https://p.example --token-file token"],
+    // More files than an agent has: a hostile process names thousands of large ones.
+    40: ["/opt/komari/agent --config a --config b --config c --config d --token-file token"],
     36: ["vim /etc/x/config.json", { env }],
     37: [`${program} doctor --json ${config}`],
     38: [`deno run ${program} config show ${config}`],
