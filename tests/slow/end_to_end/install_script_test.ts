@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { ReleaseKeys } from "./update/release_keys.ts";
-import { writeExecutable } from "./executable.ts";
-import { makeCertificate } from "./net/test_authority.ts";
-import { exists } from "./exists.ts";
-import { mountedInMemory } from "./mounted.ts";
+import { ReleaseKeys } from "../../update/release_keys.ts";
+import { writeExecutable } from "../../executable.ts";
+import { makeCertificate } from "../../net/test_authority.ts";
+import { exists } from "../../exists.ts";
+import { mountedInMemory } from "../../mounted.ts";
 
 const pathOf = (path: string) =>
-  decodeURIComponent(new URL(`../${path}`, import.meta.url).pathname);
+  decodeURIComponent(new URL(`../../../${path}`, import.meta.url).pathname);
 const SCRIPT = pathOf("install.sh");
 const RELEASES = "https://github.com/some/where/releases";
 /** The machine's own, since busybox asks the kernel itself. */
