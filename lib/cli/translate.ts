@@ -101,9 +101,12 @@ const MARK = new RegExp(
   "g",
 );
 
-/** A text with more of them is somebody else's, and stays as it is. */
+/** A text with more of them, or longer, is somebody else's, and stays as it is. */
 const MAX_MARKS = 40;
-/** Behind so many marks an entry is looked for: behind each of them it would take a second. */
+const MAX_LENGTH = 1000;
+/** So often a line is looked up, in whole or in part; what is left then stays as it is. */
+const MAX_LOOKS = 100;
+/** Behind so many marks an entry is looked for. */
 const TRIED_MARKS = 6;
 
 /** Between a reason and what to do about it. */
@@ -117,38 +120,44 @@ export function translate(text: string, language: Language): string {
   return CHINESE.get(text) ?? text.split("\n").map(translateLine).join("\n");
 }
 
+/** How often a line may be looked up yet, which bounds the work on it whatever its parts. */
+interface Looks {
+  left: number;
+}
+
 /** Each cell of a line on its own, so that the columns of a table stay where they are. */
 function translateLine(line: string): string {
+  const looks: Looks = { left: MAX_LOOKS };
   return line.replace(/(\S.*?)( {2,}|$)/g, (_, cell: string, gap: string) => {
-    const chinese = translateText(cell);
+    const chinese = translateText(cell, looks);
     if (gap === "") return chinese;
     return padded(chinese, Math.max(displayWidth(cell + gap), displayWidth(chinese) + 2));
   });
 }
 
 /** A duration by its unit, a text by its entry, or else its parts by theirs. */
-function translateText(text: string): string {
+function translateText(text: string, looks: Looks): string {
   const [, count, unit = ""] = DURATION.exec(text) ?? [];
   if (count !== undefined) return `${count} ${UNITS[unit]}`;
   if (!/[a-z]/i.test(text)) return text;
-  const known = byEntry(text);
+  const known = byEntry(text, looks);
   if (known !== undefined) return known;
-  if (!text.includes(ARROW)) return byParts(text) ?? text;
+  if (!text.includes(ARROW)) return byParts(text, looks) ?? text;
   const [, head, panel = "", rest = ""] = LOGGED.exec(text) ?? [];
-  if (head !== undefined) return `${head}\uFF1A${panel}${translateText(rest)}`;
-  return text.split(ARROW).map(translateText).join(ARROW);
+  if (head !== undefined) return `${head}\uFF1A${panel}${translateText(rest, looks)}`;
+  return text.split(ARROW).map((part) => translateText(part, looks)).join(ARROW);
 }
 
 /** A value or a part: a single word in small letters is most likely a name that somebody gave. */
-function translatePart(text: string): string {
-  return isPhrase(text) ? translateText(text) : text;
+function translatePart(text: string, looks: Looks): string {
+  return isPhrase(text) ? translateText(text, looks) : text;
 }
 
 /** An item of an enumeration: a part, or a name with what belongs to it in brackets. */
-function translateItem(text: string): string {
-  return translatePart(text).replace(
+function translateItem(text: string, looks: Looks): string {
+  return translatePart(text, looks).replace(
     /^(\S+) \(([^()]*)\)$/,
-    (_, name: string, details: string) => `${name}（${translatePart(details)}）`,
+    (_, name: string, details: string) => `${name}（${translatePart(details, looks)}）`,
   );
 }
 
@@ -157,27 +166,29 @@ function isPhrase(text: string): boolean {
 }
 
 /** The Chinese of an entry for the whole text; `undefined` when none matches. */
-function byEntry(text: string): string | undefined {
+function byEntry(text: string, looks: Looks): string | undefined {
   const chinese = CHINESE.get(text);
   if (chinese !== undefined) return chinese;
+  if (text.length > MAX_LENGTH || looks.left <= 0) return undefined;
+  looks.left--;
   const hasHead = HEAD.test(text);
   for (const { pattern, chinese } of TEMPLATES) {
     if (hasHead && pattern.source.startsWith("^(?<")) continue;
     const values = pattern.exec(text)?.groups;
-    if (values !== undefined) return fillIn(chinese, values);
+    if (values !== undefined) return fillIn(chinese, values, looks);
   }
   return undefined;
 }
 
 /** Puts values into the Chinese of an entry, translated too; blanks are for Latin letters beside Chinese. */
-function fillIn(chinese: string, values: Readonly<Record<string, string>>): string {
+function fillIn(chinese: string, values: Readonly<Record<string, string>>, looks: Looks): string {
   // The blanks around an arrow stay.
   const held = chinese.replaceAll(ARROW, "\0");
   return held.replace(/( ?)\{(\w+)(\u3001?)\}( ?)/g, (_, before, name, comma, after) => {
     const text = values[name] ?? "";
     const value = comma === ""
-      ? translatePart(text)
-      : text.split(", ").map(translateItem).join(comma);
+      ? translatePart(text, looks)
+      : text.split(", ").map((item) => translateItem(item, looks)).join(comma);
     return (/^[^!-~]/.test(value) ? "" : before) + value + (/[^!-~]$/.test(value) ? "" : after);
   }).replaceAll("\0", ARROW);
 }
@@ -187,27 +198,28 @@ function fillIn(chinese: string, values: Readonly<Record<string, string>>): stri
  * else at the first mark: between sentences, if there are several. `undefined` when neither part has
  * Chinese.
  */
-function byParts(text: string): string | undefined {
+function byParts(text: string, looks: Looks): string | undefined {
   const splits = Array.from(text.matchAll(MARK), ({ 1: mark = "", index }) => ({
     head: text.slice(0, index),
     mark,
     tail: text.slice(index + mark.length),
   })).filter(({ mark }) => mark !== "");
-  if (splits.length > MAX_MARKS) return undefined;
+  if (splits.length > MAX_MARKS || looks.left <= 0) return undefined;
   const known = ({ head }: { head: string }) =>
-    head === "" || (isPhrase(head) && byEntry(head) !== undefined);
+    head === "" || (isPhrase(head) && byEntry(head, looks) !== undefined);
   // Of sentences, the first alone is tried: with each as one, a text would take 3^n looks.
   const sentences = splits.find(({ mark }) => mark === "; ");
-  const isSentence = sentences !== undefined && translatePart(sentences.head) !== sentences.head;
+  const isSentence = sentences !== undefined &&
+    translatePart(sentences.head, looks) !== sentences.head;
   const found = isSentence ? sentences : splits.slice(0, TRIED_MARKS).find(known);
   const split = found ?? splits[0];
   if (split === undefined) return undefined;
   const { head, mark, tail } = split;
-  const rest = translatePart(tail);
+  const rest = translatePart(tail, looks);
   if (found === undefined && rest === tail) return undefined;
   // Names in a list keep their commas.
   const isList = found === undefined && mark === ", ";
-  return translatePart(head) + (isList ? mark : MARKS[mark]) + rest;
+  return translatePart(head, looks) + (isList ? mark : MARKS[mark]) + rest;
 }
 
 function ownLetters(english: string): number {
