@@ -42,12 +42,17 @@ export function findFreeUser(
   ]);
   const count = LAST - FIRST + 1;
   const start = Math.floor(random() * count);
+  let lentId: number | undefined;
   for (let step = 0; step < count; step++) {
     const id = FIRST + (start + step) % count;
-    const isTaken = taken.has(id) || lent.some((isLent) => isLent(id));
-    if (!isTaken && mapped.every((isMapped) => isMapped(id)) && !hasProcess(id)) return id;
+    const isLent = lent.some((has) => has(id));
+    const isTaken = taken.has(id) || !mapped.every((isMapped) => isMapped(id));
+    if (isTaken || (isLent && lentId !== undefined) || hasProcess(id)) continue;
+    if (!isLent) return id;
+    lentId = id;
   }
-  return NOBODY;
+  // Where all are lent, one user may become it; nobody's processes are everybody's.
+  return lentId ?? NOBODY;
 }
 
 /**
