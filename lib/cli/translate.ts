@@ -209,8 +209,8 @@ function byParts(text: string, looks: Looks): string | undefined {
     head === "" || (isPhrase(head) && byEntry(head, looks) !== undefined);
   // Of sentences, the first alone is tried: with each as one, a text would take 3^n looks.
   const sentences = splits.find(({ mark }) => mark === "; ");
-  const isSentence = sentences !== undefined &&
-    translatePart(sentences.head, looks) !== sentences.head;
+  const sentence = sentences === undefined ? "" : translatePart(sentences.head, looks);
+  const isSentence = sentences !== undefined && sentence !== sentences.head;
   const found = isSentence ? sentences : splits.slice(0, TRIED_MARKS).find(known);
   const split = found ?? splits[0];
   if (split === undefined) return undefined;
@@ -219,7 +219,8 @@ function byParts(text: string, looks: Looks): string | undefined {
   if (found === undefined && rest === tail) return undefined;
   // Names in a list keep their commas.
   const isList = found === undefined && mark === ", ";
-  return translatePart(head, looks) + (isList ? mark : MARKS[mark]) + rest;
+  const start = isSentence ? sentence : translatePart(head, looks);
+  return start + (isList ? mark : MARKS[mark]) + rest;
 }
 
 function ownLetters(english: string): number {
