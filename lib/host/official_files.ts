@@ -10,8 +10,8 @@ export interface OfficialFile {
 }
 
 /**
- * Reads the first of these files that exists, is not too large, and that nobody but root and this user
- * can write, unless it is the one that the user has named; `undefined` when there is none.
+ * Reads the first of these files that exists, is not too large, and belongs to root or this user; a file
+ * that the user has named may belong to anybody. `undefined` when there is none.
  */
 function readOfficialFile(
   paths: readonly string[],
