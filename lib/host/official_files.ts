@@ -29,25 +29,30 @@ function readFile(
   path: string,
   { maxBytes, isNamed }: { maxBytes: number; isNamed: boolean },
 ): string | undefined {
-  // Opening a pipe would wait.
+  // Opening a pipe would wait, and in another user's folder a file can become one at any time.
   if (!Deno.statSync(path).isFile) return undefined;
+  if (!isNamed && isForeign(Deno.statSync(dirname(path) || "."))) return passOver(path);
   using file = Deno.openSync(path);
-  const { size, uid, mode } = file.statSync();
-  if (size > maxBytes) return undefined;
-  const isForeign = (uid !== 0 && uid !== Deno.uid()) || ((mode ?? 0) & 0o002) !== 0;
-  if (isForeign && !isNamed) {
-    getLogger("agent").warning(
-      "Did not import {path}: another user can write it; if it is right, change its owner or mode",
-      { path },
-    );
-    return undefined;
-  }
-  const bytes = new Uint8Array(size);
+  const info = file.statSync();
+  if (info.size > maxBytes) return undefined;
+  if (!isNamed && isForeign(info)) return passOver(path);
+  const bytes = new Uint8Array(info.size);
   let length = 0;
   for (let count = 1; count > 0; length += count) {
     count = file.readSync(bytes.subarray(length)) ?? 0;
   }
   return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+function passOver(path: string): undefined {
+  getLogger("agent").warning(
+    "Did not import {path}: another user can write it or its folder; if it is right, change the owner or mode",
+    { path },
+  );
+}
+
+function isForeign({ uid, mode }: Deno.FileInfo): boolean {
+  return (uid !== 0 && uid !== Deno.uid()) || ((mode ?? 0) & 0o002) !== 0;
 }
 
 const NAME = "auto-discovery.json";

@@ -81,7 +81,7 @@ inFolder.test("readOfficialTraffic() takes the record of many interfaces", (fold
   assertEquals(readOfficialTraffic(folder.path), { path, text });
 });
 
-inFolder.test("official files that another user can write are passed over, unless one is named", async (folder) => {
+inFolder.test("official files that another user can write or exchange are passed over, unless one is named", async (folder) => {
   const [node, traffic] = ["auto-discovery.json", "net_static.json"].map((it) =>
     `${folder.path}/${it}`
   );
@@ -89,7 +89,10 @@ inFolder.test("official files that another user can write are passed over, unles
     () => [readOfficialNode({ folders: [folder.path] }), readOfficialTraffic(folder.path)];
   for (const path of [node, traffic]) Deno.writeTextFileSync(`${path}`, "{}");
   assertEquals(found().map((it) => it?.text), ["{}", "{}"]);
-  const attacks = [(path: string) => Deno.chmodSync(path, 0o666)];
+  const attacks = [
+    (_: string) => Deno.chmodSync(folder.path, 0o1777),
+    (path: string) => (Deno.chmodSync(folder.path, 0o755), Deno.chmodSync(path, 0o666)),
+  ];
   if (Deno.uid() === 0) {
     attacks.push((path) => (Deno.chmodSync(path, 0o644), Deno.chownSync(path, 12_345, 0)));
   }
@@ -99,7 +102,10 @@ inFolder.test("official files that another user can write are passed over, unles
       Promise.resolve(assertEquals(found(), [undefined, undefined]))
     );
     assertEquals(lines.length, 2);
-    assertStringIncludes(lines.join(), `Did not import ${node}: another user can write it`);
+    assertStringIncludes(
+      lines.join(),
+      `Did not import ${node}: another user can write it or its folder`,
+    );
     assertEquals(readOfficialNode({ path: `${node}` })?.text, "{}");
   }
 });
