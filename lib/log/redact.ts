@@ -16,7 +16,7 @@ const COLOR_OR_UNSEEN = /\p{Cc}\[(?:0|31|32|33|90)m|[\p{Cc}\p{Cf}\p{DI}\u2028\u2
 
 /** Removes the query strings of URLs: a panel's URL carries the token there. */
 export function redactQueries(text: string): string {
-  return text.replace(/\?[^\s()"'<>]*=[^\s()"'<>]*/g, "?…");
+  return text.replace(/\?[^\s()"'<>?]*=[^\s()"'<>]*/g, "?…");
 }
 
 /** Puts something in place of user and password in URLs. */
