@@ -26,11 +26,6 @@ export class FakeSender extends PanelSender {
 
   override async sendCommandResult(result: CommandResult, _signal: AbortSignal): Promise<void> {
     await this.beforeEach();
-    this.keep(result);
-  }
-
-  /** Accepts the result of a command. */
-  keep(result: CommandResult): void {
     this.commandResults.push({ ...result, output: wholeText(result.output) });
   }
 

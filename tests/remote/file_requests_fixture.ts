@@ -46,13 +46,6 @@ export class FilesUnderTest implements AsyncDisposable {
     return result;
   }
 
-  /** Why a request fails. */
-  async error(op: string, args: Record<string, unknown> = {}): Promise<string> {
-    const { ok, error } = await this.ask(op, args);
-    if (ok) throw new Error(`${op} went well`);
-    return error;
-  }
-
   /** What an order comes to, with `~` for the folder: its result as JSON, or why it fails. */
   async outcome(op: string, args: Record<string, unknown> = {}): Promise<string> {
     const { ok, result, error } = await this.ask(op, args);
@@ -90,20 +83,14 @@ export class FilesUnderTest implements AsyncDisposable {
 export class Gate {
   readonly #reached = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
-
   /** Resolves when something waits here. */
-  get reached(): Promise<void> {
-    return this.#reached.promise;
-  }
+  readonly reached = this.#reached.promise;
+  readonly open = this.#opened.resolve;
 
   readonly pass = (): Promise<void> => {
     this.#reached.resolve();
     return this.#opened.promise;
   };
-
-  open(): void {
-    this.#opened.resolve();
-  }
 }
 
 /** File requests in a folder of the test's own. */

@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { mountedInMemory } from "../mounted.ts";
-import { onlyIf } from "../only_on.ts";
 import { replaced } from "../replaced.ts";
 import { type FilesUnderTest, Gate, openFiles, withFiles } from "./file_requests_fixture.ts";
 import { eventually } from "./processes_below.ts";
@@ -18,7 +17,7 @@ function download(files: FilesUnderTest, transfer_id: string): Promise<string> {
 withFiles.test("FileRequests answers operations that it does not know, and each request once", async (files) => {
   const unknown = (op: string) => `unsupported file operation: ${op}`;
   for (const op of ["read_link", "constructor"]) assertEquals(await files.outcome(op), unknown(op));
-  assertEquals((await files.error("x".repeat(10_000))).length, 68);
+  assertEquals((await files.outcome("x".repeat(10_000))).length, 68);
   files.answers.length = 0;
   const request = {
     kind: "file",
@@ -184,20 +183,22 @@ withFiles.test("FileRequests.close() waits for what runs, and answers neither it
   assertEquals(files.answers, []);
 });
 
-const asLinuxRoot = onlyIf(Deno.build.os === "linux" && Deno.uid() === 0);
-
-asLinuxRoot.test("FileRequests says that the disk is full, and leaves nothing on it", async () => {
-  await using files = openFiles();
-  await files.sh("mkdir disk; head -c 2097152 /dev/zero >large");
-  await using mount = await mountedInMemory(`${files.folder}/disk`, "size=1m");
+withFiles.test("FileRequests says that the disk is full, and leaves no part of a file on it", async (files) => {
+  await files.sh(`mkdir disk tree; head -c 300000 /dev/zero >large
+    for i in 1 2 3 4 5 6 7; do head -c 30000 /dev/zero >tree/$i; done`);
+  await using mount = await mountedInMemory(`${files.folder}/disk`, "size=128k");
   if (mount === undefined) return;
-  files.transfers.offered.set("t1", new Uint8Array(2 ** 21));
-  const upload = { path: "~/disk/file", upload_id: "u1", total_size: 2 ** 21 };
-  const part = { chunk_index: 0, offset: 0, chunk_size: 2 ** 23, first: true };
-  const args = { ...upload, ...part, transfer_id: "t1", transfer_token: "secret" };
+  const upload = { path: "~/disk/file", upload_id: "u1", total_size: 300_000, first: true };
+  const part = { chunk_index: 0, offset: 0, chunk_size: 300_000, transfer_id: "t1" };
+  files.transfers.offered.set("t1", new Uint8Array(300_000));
   const full = "no space left on device";
-  assertEquals(await files.outcome("upload_stream", args), `~/disk/file: ${full}`);
-  await files.result("upload_cancel", { upload_id: "u1", path: "~/disk/file" });
+  const uploaded = await files.outcome("upload_stream", { ...upload, ...part });
+  assertEquals(uploaded, `~/disk/file: ${full}`);
+  await files.result("upload_cancel", upload);
   assertEquals(await files.transfer("copy", "large", "disk/x"), `~/large to ~/disk/x: ${full}`);
   assertEquals(files.names("disk"), []);
+  for (let time = 0; time < 2; time++) {
+    assertMatch(await files.transfer("copy", "tree", "disk/copy"), /tree\/\d: no space left/);
+    assertEquals(await files.sh("cd disk; find . -type f ! -size 30000c"), "");
+  }
 });

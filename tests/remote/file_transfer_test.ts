@@ -81,8 +81,10 @@ const UPLOAD = {
 const COMMIT = { ...UPLOAD, offset: 5000, chunk_index: 3, first: false, final: true };
 const DONE = '{"received":0,"final":true,"offset":5000}';
 
+type Changes = Record<string, unknown>;
+
 /** The arguments for a part of {@linkcode CONTENT}, which is uploaded in three. */
-function part(files: FilesUnderTest, index: number, more: Record<string, unknown> = {}) {
+function part(files: FilesUnderTest, index: number, more: Changes = {}) {
   const offset = index * 2000;
   const transfer_id = `t${index}-${crypto.randomUUID()}`;
   files.transfers.offered.set(transfer_id, CONTENT.slice(offset, offset + 2000));
@@ -91,21 +93,22 @@ function part(files: FilesUnderTest, index: number, more: Record<string, unknown
 }
 
 /** Uploads all parts, each after the other. */
-async function uploadAll(files: FilesUnderTest, more: Record<string, unknown> = {}): Promise<void> {
-  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index, more));
+async function uploadAll(files: FilesUnderTest, path = "~/file"): Promise<void> {
+  for (const index of [0, 1, 2]) await files.result("upload_stream", part(files, index, { path }));
 }
 
 /** What an upload of a part comes to. */
-function upload(
-  files: FilesUnderTest,
-  index: number,
-  more: Record<string, unknown> = {},
-): Promise<string> {
+function upload(files: FilesUnderTest, index: number, more: Changes = {}): Promise<string> {
   return files.outcome("upload_stream", part(files, index, more));
 }
 
-/** Asserts that the upload is whole at its place. */
-async function assertWhole(files: FilesUnderTest, path = "file"): Promise<void> {
+/** Asserts that the commit goes well, and that the upload is whole at its place. */
+async function assertWhole(
+  files: FilesUnderTest,
+  path = "file",
+  committed = files.outcome("upload_commit", COMMIT),
+): Promise<void> {
+  assertEquals(await committed, DONE);
   assertEquals(await Deno.readFile(`${files.folder}/${path}`), CONTENT);
 }
 
@@ -121,23 +124,21 @@ withFiles.test("FileUploads puts parts together in any order, and names the file
     await files.sh("cat file; echo; stat -c '%n %a' .komari* file"),
     "before .komari-upload-u1.part 600 file 640",
   );
-  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
   await assertWhole(files);
   assertEquals(await files.sh("stat -c %a file; ls -A"), "640 file");
   // The panel may not have got the answer, or the agent was started anew: it looks for the file then.
-  const error = await files.error("upload_commit", COMMIT);
+  const error = await files.outcome("upload_commit", COMMIT);
   assert(checksMerge(error), error);
   assertEquals(judgeDownload(error), "three tries");
   // The same again is another upload.
   await uploadAll(files);
-  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+  await assertWhole(files);
 });
 
 withFiles.test("FileUploads makes missing folders, and writes through a link to the file behind it", async (files) => {
   await files.sh("mkdir real; printf before >real/file; ln -s real/file link");
   for (const [path, target] of [["a/b/new", "a/b/new"], ["link", "real/file"]] as const) {
-    await uploadAll(files, { path: `~/${path}` });
-    assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
+    await uploadAll(files, `~/${path}`);
     await assertWhole(files, target);
   }
   assertEquals(
@@ -152,13 +153,12 @@ withFiles.test("FileUploads takes a part again that was cut off, the first one t
   for (const index of [0, 2]) {
     const cut = part(files, index);
     files.transfers.offered.set(cut.transfer_id, CONTENT.slice(0, 500));
-    assertMatch(await files.error("upload_stream", cut), /cut off/);
-    assertMatch(await files.error("upload_commit", COMMIT), /incomplete/);
+    assertMatch(await files.outcome("upload_stream", cut), /cut off/);
+    assertMatch(await files.outcome("upload_commit", COMMIT), /incomplete/);
   }
   await upload(files, 2);
-  assertMatch(await files.error("upload_commit", COMMIT), /incomplete: 2 of 3/);
+  assertMatch(await files.outcome("upload_commit", COMMIT), /incomplete: 2 of 3/);
   await upload(files, 0);
-  await files.result("upload_commit", COMMIT);
   await assertWhole(files);
 });
 
@@ -234,13 +234,12 @@ withFiles.test("FileUploads neither writes to another file at the place of its o
     if (isOther) await files.sh(`mv .komari-upload-u1.part own; ${put} .komari-upload-u1.part`);
     for (const index of [1, 2]) assertMatch(await upload(files, index), /received/);
     if (!isOther) await files.sh(`${put} .komari-upload-u1.part`);
-    assertMatch(await files.error("upload_commit", COMMIT), /disturbed/);
+    assertMatch(await files.outcome("upload_commit", COMMIT), /disturbed/);
     assertEquals(await files.sh("cat victim; stat -c ' %a' victim; rm -f own"), "kept 600");
     // It is over then, and leaves nothing.
     assertEquals(files.names(), ["victim"]);
   }
   await uploadAll(files);
-  assertEquals(await files.outcome("upload_commit", COMMIT), DONE);
   await assertWhole(files);
 });
 
@@ -274,10 +273,9 @@ withFiles.test("FileUploads.commit() takes no part and no other commit meanwhile
   const committed = files.outcome("upload_commit", COMMIT);
   await gate.reached;
   assertMatch(await upload(files, 1), /unknown upload/);
-  assert(checksMerge(await files.error("upload_commit", COMMIT)));
+  assert(checksMerge(await files.outcome("upload_commit", COMMIT)));
   gate.open();
-  assertEquals(await committed, DONE);
-  await assertWhole(files);
+  await assertWhole(files, "file", committed);
 });
 
 withFiles.test("FileUploads does not replace a folder, a FIFO or a device", async (files) => {

@@ -45,10 +45,7 @@ export function newMark(): string {
 }
 
 /** Looks again and again until it is so. */
-export async function eventually(
-  check: () => boolean,
-  { told }: { told?: () => string } = {},
-): Promise<void> {
+export async function eventually(check: () => boolean, told?: () => string): Promise<void> {
   for (const end = now() + PATIENCE_MS; !check();) {
     assert(now() < end, `it did not happen in time${told ? `: ${told()}` : ""}`);
     await new Promise((resolve) => void setTimeout(resolve, 10));

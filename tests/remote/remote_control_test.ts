@@ -1,88 +1,20 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { publicConfig } from "../../lib/config/public_config.ts";
-import { Programs } from "../../lib/host/programs.ts";
-import { RemoteControl } from "../../lib/remote/remote_control.ts";
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime, timed } from "../fake_time.ts";
-import { ShellHome } from "../shell_home.ts";
-import { StartedProcesses } from "../started_processes.ts";
-import { collectedLog } from "../log/collected_log.ts";
-import { FakePanel } from "./fake_panel.ts";
-import { TerminalSocket } from "./terminal_socket.ts";
-import { eventually, marked, newMark } from "./processes_below.ts";
-import { TempFolder } from "../temp_folder.ts";
 import { restoring } from "../restoring.ts";
-import { testsWith } from "../tests_with.ts";
-import { configOf } from "../metrics/config_of.ts";
-
-const started = new StartedProcesses();
-const programs = new Programs();
-const hasScript = programs.find("script", Deno.env.get("PATH") ?? "") !== undefined;
-
-const CONFIG = configOf(["--interval", "3"]);
-
-/** Remote control of a panel that a test plays, and a look at what it leaves behind. */
-class ControlUnderTest implements AsyncDisposable {
-  readonly #home = new ShellHome();
-  readonly panel = new FakePanel();
-  readonly results = this.panel.sender.commandResults;
-  readonly sockets = this.panel.opener.byRequest;
-  readonly control: RemoteControl;
-
-  constructor({ isOff = false, config = CONFIG } = {}) {
-    this.control = new RemoteControl(isOff ? undefined : programs, this.panel, config);
-  }
-
-  run(taskId: string, command: string): void {
-    this.control.handle({ kind: "command", taskId, command });
-  }
-
-  /** Waits for so many results. */
-  async has(count: number): Promise<typeof this.results> {
-    await eventually(() => this.results.length === count);
-    return this.results;
-  }
-
-  open(requestId: string): void {
-    this.control.handle({ kind: "terminal", requestId, resumable: false });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    using _ = this.#home;
-    await this.control.close();
-    await eventually(() => started.children().length === 0);
-  }
-}
-
-const withControl = testsWith(() => new ControlUnderTest());
-const switchedOff = testsWith(() => new ControlUnderTest({ isOff: true }));
-/** Tests that open a terminal, too. */
-const withTerminals = testsWith(() => new ControlUnderTest(), { ignore: !hasScript });
-
-/** What such a control logs. */
-function logOf(
-  act: (it: ControlUnderTest, lines: readonly string[]) => Promise<unknown>,
-  { isOff = false, level = "info" as "info" | "debug" } = {},
-): Promise<string[]> {
-  return collectedLog(async (lines) => {
-    await using it = new ControlUnderTest({ isOff });
-    await act(it, lines);
-  }, { level });
-}
-
-/** Asserts that a line ends so. */
-function assertLogged(lines: readonly string[], end: string | RegExp): void {
-  const is = (line: string) => typeof end === "string" ? line.endsWith(end) : end.test(line);
-  assert(lines.some(is), lines.join("\n"));
-}
+import { TempFolder } from "../temp_folder.ts";
+import { ControlUnderTest, logOf, started, wherePty, withControl } from "./control_fixture.ts";
+import { eventually, marked, newMark } from "./processes_below.ts";
+import { TerminalSocket } from "./terminal_socket.ts";
 
 withControl.test("RemoteControl.handle() gives commands the account's home, and no secret of the agent", async (it) => {
   using _ = restoring(Deno.env, "toObject");
   Deno.env.toObject = () => ({ PATH: Deno.env.get("PATH") ?? "", AGENT_TOKEN: "a-secret" });
   it.run("a", 'env; [ "$HOME" = "$PWD" ] && echo at home');
-  const [{ output } = { output: "" }] = await it.has(1);
+  const [output = ""] = await it.has(1);
   assert(!output.includes("a-secret"));
-  assertMatch(output, /^PATH=.*(?:\n.*)*\nat home\n$/m);
+  assertMatch(output, /^a 0 (?:.*\n)*PATH=.*(?:\n.*)*\nat home\n$/);
 });
 
 withControl.test("RemoteControl.handle() runs a task once, whatever its id is", async (it) => {
@@ -90,8 +22,7 @@ withControl.test("RemoteControl.handle() runs a task once, whatever its id is", 
   for (const id of ["a", "a", "a", odd]) it.run(id, "echo good");
   await it.has(2);
   for (const id of ["a", odd, "c"]) it.run(id, "echo good");
-  const seen = (await it.has(3)).map(({ taskId, output }) => `${taskId}: ${output}`);
-  assertEquals(seen.sort(), [odd, "a", "c"].map((id) => `${id}: good\n`));
+  assertEquals((await it.has(3)).sort(), [odd, "a", "c"].map((id) => `${id} 0 good\n`));
 });
 
 withControl.test("RemoteControl.handle() runs 64 of a hundred at a time", async (it) => {
@@ -107,26 +38,19 @@ withControl.test("RemoteControl.handle() runs 64 of a hundred at a time", async 
 });
 
 Deno.test("RemoteControl.handle() answers at once when too many wait, or too much", async () => {
-  for (
-    const [count, text, refused] of [[1030, "", 7], [18, "#".repeat(2 ** 20), 3]] as const
-  ) {
+  const FLOODS = [[1030, "", 7], [18, "#".repeat(2 ** 20), 3]] as const;
+  for (const [count, text, refused] of FLOODS) {
     await using it = new ControlUnderTest();
     for (let i = 0; i < count; i++) it.run(`${i}`, `sleep 1000\n${text}`);
-    const results = it.results.slice();
-    for (const { exitCode, output } of results.length > 0 ? results : await it.has(refused)) {
-      assertEquals(exitCode, -1);
-      assertMatch(output, /too many others wait/);
-    }
-    assertEquals(it.results.length, refused);
+    for (const result of await it.has(refused)) assertMatch(result, /-1 .* too many others wait/);
   }
 });
 
 withControl.test("RemoteControl.handle() counts no command as waiting that was run", async (it) => {
   for (let n = 1; n <= 5; n++) {
     it.run(`${n}`, "exit 5\n" + "#".repeat(4_000_000));
-    await it.has(n);
+    assertEquals((await it.has(n)).at(-1), `${n} 5 `);
   }
-  assertEquals(it.results.map(({ exitCode }) => exitCode), Array(5).fill(5));
 });
 
 Deno.test("RemoteControl.handle() never throws, whatever the panel's side does, on or off", async () => {
@@ -139,7 +63,7 @@ Deno.test("RemoteControl.handle() never throws, whatever the panel's side does, 
       it.open("b");
       await eventually(() => lines.some((line) => line.includes("Cannot send")));
     }, { isOff });
-    assertLogged(lines, /of command a yet: broken/);
+    assertMatch(lines.join("\n"), /of command a yet: broken/);
   }
 });
 
@@ -149,8 +73,8 @@ Deno.test("RemoteControl.handle() logs start and end, the command only at debug,
       it.run("task 1", "echo password; exit 2");
       await it.has(1);
     }, { level });
-    assertLogged(lines, /info +remote: Command task 1 starts$/);
-    assertLogged(lines, /task 1 ended after \d+\.\d s with exit code 2$/);
+    assertMatch(lines.join("\n"), /info +remote: Command task 1 starts$/m);
+    assertMatch(lines.join("\n"), /task 1 ended after \d+\.\d s with exit code 2$/m);
     assertEquals(lines.some((line) => line.includes("password")), level === "debug");
   }
   const lines = await logOf(async (it) => {
@@ -179,11 +103,9 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
     }
     await eventually(() => dialled.length === 64);
     gate.resolve();
-    await it.has(1000);
+    const results = await it.has(1000);
     await eventually(() => dialled.every((it) => it.isClosed));
-    for (const { output, exitCode } of it.results) {
-      assertEquals([output, exitCode], ["Remote control is disabled.", -1]);
-    }
+    for (const text of results) assertMatch(text, /^\d+ -1 Remote control is disabled\.$/);
   }, { isOff: true });
   for (const { text } of dialled.slice(1)) {
     assertMatch(text, /^Remote control is disabled\. .*--enable-remote-control\.\r\n$/);
@@ -192,7 +114,8 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
   assertEquals(lines.map((line) => line.split(/: | \u2192 /)[2]), refusals);
 });
 
-withTerminals.test("RemoteControl.handle() opens 32 terminals, and tells the next why not", async (it) => {
+wherePty.test("RemoteControl.handle() opens 32 terminals, and tells the next why not", async () => {
+  await using it = new ControlUnderTest();
   const { sockets } = it;
   for (let id = 1; id <= 33; id++) it.open(`${id}`);
   it.open("1");
@@ -211,9 +134,9 @@ withTerminals.test("RemoteControl.handle() opens 32 terminals, and tells the nex
   });
 });
 
-withTerminals.test("RemoteControl.close() ends commands' groups and hangs terminals up", async (it) => {
+wherePty.test("RemoteControl.close() ends commands' groups and hangs terminals up", async () => {
   const mark = newMark();
-  const lines = await collectedLog(async (lines) => {
+  const lines = await logOf(async (it, lines) => {
     for (let i = 0; i < 3; i++) it.run(`${i}`, `trap '' TERM HUP; sleep ${mark} & sleep ${mark}`);
     it.open("t");
     await eventually(() => it.sockets.size === 1);
@@ -228,7 +151,7 @@ withTerminals.test("RemoteControl.close() ends commands' groups and hangs termin
     it.open("late");
   }, { level: "debug" });
   for (const { pid } of marked(`sleep ${mark}`)) Deno.kill(pid, "SIGKILL");
-  assertLogged(lines, /Terminal t ended after .*: the agent ends$/);
+  assertMatch(lines.join("\n"), /Terminal t ended after .*: the agent ends$/m);
   assertEquals(lines.filter((line) => line.includes("was aborted")).length, 3);
   assert(!lines.some((line) => line.includes("late")));
 });
@@ -237,11 +160,11 @@ withControl.test("RemoteControl.close() sends a result for each command that wai
   for (let i = 0; i < 100; i++) it.run(`${i}`, "sleep 1000");
   await eventually(() => started.children().length === 64);
   await it.control.close();
-  const counts = Map.groupBy(await it.has(100), ({ output, exitCode }) => `${exitCode} ${output}`);
-  assertEquals(Object.fromEntries([...counts].map(([text, { length }]) => [text, length])), {
-    "-1 The agent stopped before the command ended.": 64,
-    "-1 The agent stopped before the command ran.": 36,
-  });
+  const ends = Map.groupBy(await it.has(100), (result) => result.replace(/^\d+ /, ""));
+  assertEquals([...ends].map(([end, { length }]) => `${length}: ${end}`).sort(), [
+    "36: -1 The agent stopped before the command ran.",
+    "64: -1 The agent stopped before the command ended.",
+  ]);
 });
 
 timed.test("RemoteControl.close() waits no longer than 3 s for what never ends", async (time) => {
@@ -258,19 +181,20 @@ timed.test("RemoteControl.close() waits no longer than 3 s for what never ends",
   assertEquals(await time.until(it.control.close(), { withinMs: 10_000, stepMs: 50 }), 3_050);
 });
 
-switchedOff.test("RemoteControl.handle() sends the configuration once for each request", async (it) => {
+Deno.test("RemoteControl.handle() sends the configuration once for each request", async () => {
+  await using it = new ControlUnderTest({ isOff: true });
   for (const requestId of "aaba") it.control.handle({ kind: "startup config", requestId });
   const { startupConfigs } = it.panel.sender;
   await eventually(() => startupConfigs.length === 2);
-  const shown = { version: VERSION, ...publicConfig(CONFIG) };
-  assertEquals(startupConfigs, [..."ab"].map((requestId) => ({ requestId, config: shown })));
+  const config = { version: VERSION, ...publicConfig(it.config) };
+  assertEquals(startupConfigs, [..."ab"].map((requestId) => ({ requestId, config })));
   assertEquals(startupConfigs[0]?.config["interval"], 3);
 });
 
-withTerminals.test("RemoteControl ends a command after as many minutes as were configured, and an idle terminal", async () => {
+wherePty.test("RemoteControl ends a command after as many minutes as were configured, and an idle terminal", async () => {
   using time = new FakeTime();
-  const minutes = configOf(["--exec-timeout", "2", "--terminal-idle", "4"]);
-  await using it = new ControlUnderTest({ config: minutes });
+  const args = ["--exec-timeout", "2", "--terminal-idle", "4"];
+  await using it = new ControlUnderTest({ args });
   const mark = newMark();
   it.run("a", `sleep ${mark}`);
   it.open("t");
@@ -287,53 +211,40 @@ withTerminals.test("RemoteControl ends a command after as many minutes as were c
     assertEquals(isOver(), false);
     await time.until(eventually(isOver), { withinMs: 70_000, stepMs: 1_000 });
   }
-  assertEquals(it.results[0]?.output, "[ended after 120 s: the command took too long]");
+  assertEquals(it.results, ["a 124 [ended after 120 s: the command took too long]"]);
   assertMatch(socket()?.text ?? "", /The terminal is closed: no keys and no output for 4 min\r\n$/);
   await time.until(it.control.close(), { withinMs: 1_000, stepMs: 1 });
 });
 
 Deno.test("RemoteControl tells what it refuses, where it is off", async () => {
-  for (const programs of [undefined, new Programs()]) {
-    const seen: unknown[] = [];
-    const observer = { setProblem: (...problem: unknown[]) => void seen.push(problem) };
-    const control = new RemoteControl(programs, new FakePanel(), CONFIG, observer);
-    control.handle({ kind: "startup config", requestId: "1" });
-    for (const requestId of "23") {
-      control.handle({ kind: "file", requestId, op: "list_roots", args: {} });
-    }
-    control.handle({ kind: "switch version", version: "1.2.*" });
-    await control.close();
-    const told = ["a file request", "a version switch"].map((what) => [
-      "remote",
-      `${what} of the panel was refused`,
-    ]);
-    assertEquals(seen, programs === undefined ? told : []);
+  for (const isOff of [true, false]) {
+    await using it = new ControlUnderTest({ isOff });
+    it.control.handle({ kind: "startup config", requestId: "1" });
+    for (const id of "23") it.file(id, "list_roots");
+    it.control.handle({ kind: "switch version", version: "1.2.*" });
+    const refusals = ["a file request", "a version switch"].map((
+      it,
+    ) => ["remote", `${it} of the panel was refused`]);
+    assertEquals(it.problems, isOff ? refusals : []);
   }
 });
 
-Deno.test("RemoteControl.handle() answers a long order for files, and none without an id", async () => {
-  const panel = new FakePanel();
-  const control = new RemoteControl(programs, panel, configOf(["--enable-remote-control"]));
+withControl.test("RemoteControl.handle() answers a long order for files, and none without an id", async (it) => {
   const LENGTHS = { lengthBytes: 9_000_000, limitBytes: 8_388_608 };
-  for (const [method, orderId] of [["agent.exec"], ["", "x"], ["agent.file", "f"]]) {
-    control.handle({ kind: "too long", method: method ?? "", orderId, ...LENGTHS });
+  for (const [method = "", orderId] of [["agent.exec"], ["", "x"], ["agent.file", "f"]]) {
+    it.control.handle({ kind: "too long", method, orderId, ...LENGTHS });
   }
   const error = "too long a request: it has 9000000 bytes, and at most 8388608 are taken";
-  await eventually(() => panel.sender.fileResults.length > 0);
-  await control.close();
-  assertEquals(panel.sender.fileResults, [{ requestId: "f", ok: false, error }]);
-  assertEquals(panel.sender.commandResults, []);
+  await eventually(() => it.answers.length > 0);
+  await it.control.close();
+  assertEquals([it.answers, it.results], [[{ requestId: "f", ok: false, error }], []]);
 });
 
 Deno.test("RemoteControl refuses file requests in the official words with --disable-remote-files", async () => {
-  for (const more of [[], ["--disable-remote-files"]]) {
-    const panel = new FakePanel();
-    const on = configOf(["--enable-remote-control", ...more]);
-    const control = new RemoteControl(programs, panel, on);
-    control.handle({ kind: "file", requestId: "f", op: "list_roots", args: {} });
-    await eventually(() => panel.sender.fileResults.length > 0);
-    await control.close();
-    const refused = panel.sender.fileResults.filter(({ ok }) => !ok);
-    assertEquals(refused.map(({ error }) => error), more.map(() => "web control is disabled"));
+  for (const [isOff, ...args] of [[false], [true], [false, "--disable-remote-files"]] as const) {
+    await using it = new ControlUnderTest({ isOff, args });
+    const isRefused = isOff || args.length > 0;
+    const answer = await it.answer("list_roots");
+    assertEquals(answer, isRefused ? "0 false web control is disabled" : "0 true");
   }
 });

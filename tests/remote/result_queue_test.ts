@@ -132,9 +132,8 @@ withQueue.test("ResultQueue.add() drops the oldest results beyond 16 MiB, and co
 withQueue.test("ResultQueue.add() goes on with the shorter result alone, and gives up one that is too large too", async (it) => {
   const tooLarge = new PanelError("too large", { failure: "unavailable", status: 413 });
   const away = new Error("the panel is away");
-  for (
-    const [failures, gaveUp] of [[[tooLarge, away, away], 0], [[tooLarge, tooLarge], 1]] as const
-  ) {
+  const FAILURES = [[[tooLarge, away, away], 0], [[tooLarge, tooLarge], 1]] as const;
+  for (const [failures, gaveUp] of FAILURES) {
     const sent: boolean[] = [];
     it.send = (_taskId, _signal, isShort) => {
       const failure = failures[sent.push(isShort) - 1];
@@ -146,9 +145,7 @@ withQueue.test("ResultQueue.add() goes on with the shorter result alone, and giv
     });
     assertEquals(sent, gaveUp ? [false, true] : [false, true, true, true]);
     assertEquals(it.queue.size, 0);
-    const ends = lines.filter((line) =>
-      line.endsWith("Gave up the result of command a: too large")
-    );
+    const ends = lines.filter((it) => it.endsWith("Gave up the result of command a: too large"));
     assertEquals(ends.length, gaveUp);
   }
 });

@@ -22,9 +22,7 @@ const programs = new Programs();
 const PATH = Deno.env.get("PATH") ?? "";
 const ignore = programs.find("script", PATH) === undefined; // There is nothing to open a pty with.
 
-function has(program: string): boolean {
-  return programs.find(program, PATH) !== undefined;
-}
+type Settings = Partial<TerminalOptions> & { shell?: string; env?: Record<string, string> };
 
 /** A terminal with a plain shell, and a look at what it leaves behind. */
 class TerminalUnderTest implements AsyncDisposable {
@@ -40,12 +38,7 @@ class TerminalUnderTest implements AsyncDisposable {
   /** Settles with its end. */
   readonly ended: Promise<string | undefined>;
 
-  constructor(
-    { shell = "/bin/sh", env = { PATH }, ...options }: Partial<TerminalOptions> & {
-      shell?: string;
-      env?: Record<string, string>;
-    } = {},
-  ) {
+  constructor({ shell = "/bin/sh", env = { PATH }, ...options }: Settings = {}) {
     this.opener.dial = () => this.opener.sockets.length > 0 ? undefined : this.socket;
     this.terminal = new Terminal({
       requestId: "a",
@@ -71,7 +64,7 @@ class TerminalUnderTest implements AsyncDisposable {
   }
 
   async shows(text: RegExp, socket = this.socket): Promise<void> {
-    await eventually(() => text.test(socket.text), { told: () => socket.text.slice(-2000) });
+    await eventually(() => text.test(socket.text), () => socket.text.slice(-2000));
   }
 
   /** Types a line, and waits for what it should show. */
@@ -98,7 +91,7 @@ class TerminalUnderTest implements AsyncDisposable {
   /** Waits until it has no connection, for the n-th time. */
   async detached(times = 1): Promise<void> {
     const count = () => this.lines.filter((line) => line.endsWith("has no connection")).length;
-    await eventually(() => count() === times, { told: () => this.lines.join("\n") });
+    await eventually(() => count() === times, () => this.lines.join("\n"));
   }
 
   /** The panel asks for it, and takes it by a connection. */
@@ -129,16 +122,12 @@ class TerminalUnderTest implements AsyncDisposable {
 
 const withScript = onlyIf(!ignore);
 /** Tests in such a terminal. */
-const inSuch = (options: ConstructorParameters<typeof TerminalUnderTest>[0]) =>
-  testsWith(() => new TerminalUnderTest(options), { ignore });
+const inSuch = (options: Settings) => testsWith(() => new TerminalUnderTest(options), { ignore });
 const inTerminal = inSuch({});
 const inLasting = inSuch({ resumable: true });
 
-/** Tests that need programs beside the one that opens terminals. */
-function needing(...needs: readonly string[]): ReturnType<typeof unless> {
-  const missing = ["script", ...needs].find((program) => !has(program));
-  return unless(missing && `there is no ${missing}`);
-}
+const missing = ["script", "bash", "setsid"].find((it) => programs.find(it, PATH) === undefined);
+const withBash = unless(missing && `there is no ${missing}`);
 
 /** Lets time pass, which a shell's output needs, until something has happened. */
 async function goesOn<T>(time: FakeTime, happening: Promise<T>): Promise<T> {
@@ -158,15 +147,12 @@ inTerminal.test("Terminal.run() gives a login shell in a terminal", async (it) =
   assertEquals(await it.reason(), "the shell has ended");
 });
 
-needing("bash").test(
-  "Terminal.run() reads the profile, and keeps the language that the agent was given",
-  async () => {
-    const shell = programs.find("bash", PATH) ?? "";
-    await using it = new TerminalUnderTest({ shell, env: { PATH, LANG: "C" } });
-    await it.enter("shopt login_shell", /login_shell +\ton/);
-    await it.enter('echo "<$LANG>"', /<C>\r\n/);
-  },
-);
+withBash.test("Terminal.run() reads the profile, and keeps the agent's language", async () => {
+  const shell = programs.find("bash", PATH) ?? "";
+  await using it = new TerminalUnderTest({ shell, env: { PATH, LANG: "C" } });
+  await it.enter("shopt login_shell", /login_shell +\ton/);
+  await it.enter('echo "<$LANG>"', /<C>\r\n/);
+});
 
 inTerminal.test("Terminal.run() tells the program in the foreground of a new size", async (it) => {
   const { socket } = it;
@@ -196,31 +182,27 @@ function endMarked(mark: string): string[] {
   return left.map(({ words }) => words.split(" ")[2] ?? "").sort();
 }
 
-for (
-  const [how, end] of [
-    ["the connection ends", (it) => it.socket.end("the network is gone")],
-    ["the agent ends", (it) => it.abort()],
-    ["the user closes it", (it) => it.socket.say({ type: "close" })],
-    ["its shell exits", (it) => it.socket.type("\x03exit\r")],
-  ] as [string, (it: TerminalUnderTest) => void][]
-) {
-  needing("bash", "setsid").test(
-    `Terminal.run() hangs up as a kernel does when ${how}`,
-    async () => {
-      const mark = newMark();
-      await using it = new TerminalUnderTest({ shell: programs.find("bash", PATH) ?? "" });
-      await it.ready();
-      it.socket.type(`nohup sleep ${mark} 1s >/dev/null 2>&1 &\r(setsid sleep ${mark} 2s &)\r`);
-      it.socket.type(`sleep ${mark} 3s & disown\rsleep ${mark} 4s &\rsleep ${mark} 5s\r`);
-      await eventually(() => marked(`sleep ${mark}`).length === 5);
-      end(it);
-      await it.reason();
-      const exits = how === "its shell exits";
-      await eventually(() => marked(`sleep ${mark}`).length === (exits ? 4 : 3));
-      // `huponexit` is off, so that only a lost line ends jobs in the background.
-      assertEquals(endMarked(mark), exits ? ["1s", "2s", "3s", "4s"] : ["1s", "2s", "3s"]);
-    },
-  );
+const ENDS: Record<string, (it: TerminalUnderTest) => void> = {
+  "the connection ends": (it) => it.socket.end("the network is gone"),
+  "the agent ends": (it) => it.abort(),
+  "the user closes it": (it) => it.socket.say({ type: "close" }),
+  "its shell exits": (it) => it.socket.type("\x03exit\r"),
+};
+for (const [how, end] of Object.entries(ENDS)) {
+  withBash.test(`Terminal.run() hangs up as a kernel does when ${how}`, async () => {
+    const mark = newMark();
+    await using it = new TerminalUnderTest({ shell: programs.find("bash", PATH) ?? "" });
+    await it.ready();
+    it.socket.type(`nohup sleep ${mark} 1s >/dev/null 2>&1 &\r(setsid sleep ${mark} 2s &)\r`);
+    it.socket.type(`sleep ${mark} 3s & disown\rsleep ${mark} 4s &\rsleep ${mark} 5s\r`);
+    await eventually(() => marked(`sleep ${mark}`).length === 5);
+    end(it);
+    await it.reason();
+    const exits = how === "its shell exits";
+    await eventually(() => marked(`sleep ${mark}`).length === (exits ? 4 : 3));
+    // `huponexit` is off, so that only a lost line ends jobs in the background.
+    assertEquals(endMarked(mark), exits ? ["1s", "2s", "3s", "4s"] : ["1s", "2s", "3s"]);
+  });
 }
 
 withScript.test("Terminal.run() sends SIGHUP and waits, so that a shell removes its lock", async () => {
@@ -289,8 +271,6 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
   for (const idleMs of [600_000, 0]) {
     await using it = new TerminalUnderTest({ idleMs });
     await goesOn(time, it.ready());
-    let isOver = false;
-    it.ended.then(() => isOver = true);
     it.socket.type("for n in 1 2; do until [ -e ~/go$n ]; do sleep 0.01; done; echo o$n; done\r");
     for (const n of [1, 2]) {
       await time.pass(500_000, { stepMs: 10_000 });
@@ -298,27 +278,24 @@ withScript.test("Terminal.run() ends when neither keys nor output came for so lo
       await it.shows(new RegExp(`\no${n}`));
     }
     await time.pass(580_000, { stepMs: 10_000 });
-    assertEquals(isOver, false);
+    assertEquals(it.terminal.isOver, false);
     // Nobody reads, and so nobody is waited for.
     it.socket.stuck = true;
     await time.pass(30_000, { stepMs: 1_000 });
-    assertEquals(isOver, idleMs > 0);
+    assertEquals(it.terminal.isOver, idleMs > 0);
     if (idleMs > 0) assertEquals(await it.reason(), "no keys and no output for 10 min");
   }
 });
 
-Deno.test('Terminal.run() says what to install when there is no "script"', async () => {
-  await using it = new TerminalUnderTest({ env: { PATH: "/nowhere" } });
-  const words = /^Cannot open a terminal: there is no "script" command; install/;
-  assertMatch(await it.reason() ?? "", words);
-  assertMatch(it.socket.text, words);
-});
-
-inFolder.test("Terminal.run() tells what the system says when it gives no terminal", async ({ path: folder }) => {
-  writeExecutable(`${folder}/script`, "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n");
-  await using it = new TerminalUnderTest({ env: { PATH: `${folder}:${PATH}` } });
-  const words = "Cannot open a terminal: script: no more terminals";
-  assertEquals([await it.reason(), it.socket.text], [words, `${words}\r\n`]);
+inFolder.test("Terminal.run() says why there is no terminal, and what to install", async ({ path }) => {
+  const NO_MORE = "#!/bin/sh\necho 'script: no more terminals' >&2\nexit 1\n";
+  const INSTALL = 'there is no "script" command; install util-linux (util-linux-misc on Alpine)';
+  for (const [script, why] of [["", INSTALL], [NO_MORE, "script: no more terminals"]] as const) {
+    if (script !== "") writeExecutable(`${path}/script`, script);
+    await using it = new TerminalUnderTest({ env: { PATH: path } });
+    const line = `Cannot open a terminal: ${why}`;
+    assertEquals([await it.reason(), it.socket.text], [line, `${line}\r\n`]);
+  }
 });
 
 inTerminal.test("Terminal.run() reads no more when a MiB of input waits for the terminal", async (it) => {
@@ -378,29 +355,28 @@ inLasting.test("Terminal.run() does not slow a program whose output nobody sees"
   const { setTimeout } = globalThis;
   await it.unseen("until [ -e $HOME/on ]; do sleep 0.01; done; yes | head -c 15000000");
   const delays = new Set<unknown>();
-  globalThis.setTimeout = ((act: () => void, ms: number) => {
+  Reflect.set(globalThis, "setTimeout", (act: () => void, ms: number) => {
     delays.add(ms);
     return setTimeout(act, ms);
-  }) as typeof setTimeout;
+  });
   await Deno.writeTextFile(`${it.home}/on`, "");
   await eventually(() => exists(`${it.home}/done`));
   assertEquals([...delays], [0], "no pause is made");
 });
 
 /** Tests of a terminal that has a shell and a connection, in a time that passes as they say. */
-const inTime = {
-  test(
-    name: string,
-    test: (own: { it: TerminalUnderTest; time: FakeTime }) => Promise<void>,
-  ): void {
-    withScript.test(name, async () => {
-      using time = new FakeTime();
-      await using it = new TerminalUnderTest({ resumable: true });
-      await goesOn(time, it.ready());
-      await test({ it, time });
-    });
-  },
-};
+const inTime = testsWith(async () => {
+  const time = new FakeTime();
+  const it = new TerminalUnderTest({ resumable: true });
+  await goesOn(time, it.ready());
+  return {
+    ...{ it, time },
+    async [Symbol.asyncDispose]() {
+      using _ = time;
+      await it[Symbol.asyncDispose]();
+    },
+  };
+}, { ignore });
 
 inTime.test("Terminal.request() takes keys that were typed before the connection was replaced", async ({ it, time }) => {
   const next = await goesOn(time, it.resume());
@@ -481,13 +457,11 @@ inTime.test("Terminal.run() ends a shell that was without a connection for five 
   it.socket.close();
   await it.detached();
   const again = await goesOn(time, it.resume());
-  let isOver = false;
-  it.ended.then(() => isOver = true);
   await time.pass(6 * 60_000, { stepMs: 10_000 });
-  assert(!isOver, "it has a connection");
+  assert(!it.terminal.isOver, "it has a connection");
   again.close();
   await it.detached(2);
   await time.pass(5 * 60_000 - 1, { stepMs: 60_000 });
-  assert(!isOver, "it lives for so long");
+  assert(!it.terminal.isOver, "it lives for so long");
   await time.until(it.ended, { withinMs: 1_000, stepMs: 1 });
 });

@@ -31,8 +31,7 @@ const INEXACT = "only the latest or an exact version can be installed";
 /** What a version switch logs that a test uses. */
 async function logOf(
   use: (order: (...versions: string[]) => void, programs: FakePrograms) => Promise<void> | void,
-  obstacle?: string,
-  allowsDowngrade = false,
+  { obstacle, allowsDowngrade }: { obstacle?: string; allowsDowngrade?: boolean } = {},
 ): Promise<string[]> {
   const programs = new FakePrograms();
   const versions = new VersionSwitch(programs, obstacle, allowsDowngrade);
@@ -46,21 +45,15 @@ async function logOf(
 /** What an order starts, or the reason in the log; without the agent's secrets. */
 async function outcomeOf(version: string, allowsDowngrade = false): Promise<string> {
   let started: FakePrograms["started"][number] | undefined;
-  const [line] = await logOf(
-    (order, programs) => {
-      order(version);
-      [started] = programs.started;
-    },
-    undefined,
-    allowsDowngrade,
-  );
+  const [line] = await logOf((order, programs) => {
+    order(version);
+    [started] = programs.started;
+  }, { allowsDowngrade });
   if (started === undefined) return line?.replace(`"${version}": `, "") ?? "";
   assertEquals([started.env["AGENT_SECRET_OF_A_SWITCH"], started.cwd], [undefined, "/"]);
   const [, exact = "latest"] = /--install-version (\S+)/.exec(started.line) ?? [];
-  assertEquals(
-    line,
-    UPDATING.replace("the latest version", (it) => exact === "latest" ? it : `version ${exact}`),
-  );
+  const what = exact === "latest" ? "the latest version" : `version ${exact}`;
+  assertEquals(line, `Updating to ${what}, as the panel has ordered`);
   return exact === "latest" ? started.line : exact;
 }
 
@@ -102,7 +95,7 @@ timed.test("VersionSwitch.handle() logs each other refusal at once, and the same
     order("1", "1", "1", "latest", "1");
     time.tick(60_000);
     order("1");
-  }, "it is pinned");
+  }, { obstacle: "it is pinned" });
   const inexact = `"1": ${INEXACT}`;
   assertEquals(lines, [inexact, '"latest": it is pinned', inexact, inexact]);
 });

@@ -51,7 +51,7 @@ Deno.test("the agent leaves no process behind, not even when it is killed", asyn
     const [shell] = childrenOf(agent.pid);
     assert(shell !== undefined, "the shell for ping runs");
     await agent.stop("SIGKILL");
-    await eventually(() => !isAlive(shell), { told: () => "the shell outlives the agent" });
+    await eventually(() => !isAlive(shell), () => "the shell outlives the agent");
   });
 });
 
