@@ -69,14 +69,8 @@ Deno.test("ClientV1.sendCommandResult() sends a blank for an empty output, which
   assertEquals(JSON.parse(`${await bodies[0]}`).result, " ");
 });
 
-Deno.test("ClientV1 throws the kind of error that an answer means", async () => {
-  await sameLater(
-    (words) => {
-      const client = new ClientV1(() => Promise.resolve(answerOf(words)));
-      const name = "Cannot send report (POST /api/clients/report): ";
-      return failureOf(client.sendReport(REPORT, WITHIN), name);
-    },
-    cases(`
+/** Answers to a report of version 1, and the failures that they are. */
+const V1_ANSWERS = cases(`
 500 {"error":"bad row"} → rejected, status 500, "bad row"
 500 {"error":{},"status":"error"} → rejected, status 500
 400 no → rejected, status 400, "no"
@@ -89,8 +83,14 @@ Deno.test("ClientV1 throws the kind of error that an answer means", async () => 
 200 {} → unreadable, the answer is no panel's
 200 → unreadable, the answer is no panel's
 302 → redirected, redirected to /
-`),
-  );
+`);
+
+Deno.test("ClientV1 throws the kind of error that an answer means", async () => {
+  await sameLater((words) => {
+    const client = new ClientV1(() => Promise.resolve(answerOf(words)));
+    const name = "Cannot send report (POST /api/clients/report): ";
+    return failureOf(client.sendReport(REPORT, WITHIN), name);
+  }, V1_ANSWERS);
 });
 
 Deno.test("ClientV1.fetchTasks() asks for a list of up to 1 MiB, and throws for all else", async () => {
@@ -136,16 +136,8 @@ Deno.test("ClientV2 acknowledges events in the very next report or pull, until t
   assertEquals(carried, [undefined, ["a", "b"], undefined, ["a", "b"], undefined]);
 });
 
-Deno.test("ClientV2 throws the kind of error that an answer means, and repeats no call that was refused", async () => {
-  await sameLater(
-    async (words) => {
-      const { client, sent } = v2To(() => answerOf(words), true);
-      const name = "Cannot send agent.report (POST /api/clients/v2/rpc): ";
-      const failure = await failureOf(client.report({ text: LONG }, WITHIN), name);
-      assertEquals(sent.length, 1);
-      return failure;
-    },
-    cases(`
+/** Answers to a report of version 2, and the failures that they are. */
+const V2_ANSWERS = cases(`
 400 {"id":1,"error":{"code":-32601,"message":"no method"}} → rejected, -32601, the panel answered "no method"
 400 {"id":1,"error":{"code":-32000,"message":"x","data":"y"}} → rejected, -32000, the panel answered "x, y"
 400 {"id":1,"error":{"code":-32602}} → rejected, -32602, the panel answered error -32602
@@ -167,27 +159,35 @@ Deno.test("ClientV2 throws the kind of error that an answer means, and repeats n
 200 {"method":"agent.exec"} → unreadable, the answer is no panel's
 500 oops → rejected, status 500, "oops"
 502 <html> → unavailable, status 502 and a page of HTML
-`),
-  );
+`);
+
+Deno.test("ClientV2 throws the kind of error that an answer means, and repeats no call that was refused", async () => {
+  await sameLater(async (words) => {
+    const { client, sent } = v2To(() => answerOf(words), true);
+    const name = "Cannot send agent.report (POST /api/clients/v2/rpc): ";
+    const failure = await failureOf(client.report({ text: LONG }, WITHIN), name);
+    assertEquals(sent.length, 1);
+    return failure;
+  }, V2_ANSWERS);
 });
 
-Deno.test("ClientV2.isTokenKnown() believes the panel's own answers only", async () => {
-  await sameLater(
-    async (words) => {
-      const fetch = () => Promise.resolve(answerOf(words));
-      const client = new ClientV2(fetch, {
-        acknowledgements: new Acknowledgements(),
-        compresses: false,
-      });
-      return `${await client.isTokenKnown(WITHIN).catch(({ failure }) => failure)}`;
-    },
-    cases(`
+/** Answers, and whether they tell that the panel knows the token. */
+const TOKEN_ANSWERS = cases(`
 400 {"error":"Require WebSocket upgrade"} → true
 400 Bad Request → unsupported protocol
 401 {"message":"Unauthorized."} → false
 401 <html> → unavailable
-`),
-  );
+`);
+
+Deno.test("ClientV2.isTokenKnown() believes the panel's own answers only", async () => {
+  await sameLater(async (words) => {
+    const fetch = () => Promise.resolve(answerOf(words));
+    const client = new ClientV2(fetch, {
+      acknowledgements: new Acknowledgements(),
+      compresses: false,
+    });
+    return `${await client.isTokenKnown(WITHIN).catch(({ failure }) => failure)}`;
+  }, TOKEN_ANSWERS);
 });
 
 Deno.test("ClientV2.call() passes on errors of the connection, and tries once", async () => {

@@ -92,10 +92,8 @@ timed.test("createPanelFetch() slows down a panel whose answers are long, and no
 
 Deno.test("createPanelFetch() names the cause of a failed connection, without the URL", async () => {
   const cause = new TypeError("cannot read http://panel/x?token=s3cret");
-  const error = await assertRejects(
-    () => fetchBy(() => Promise.reject(cause))(CALL, never),
-    PanelError,
-  );
+  const failing = fetchBy(() => Promise.reject(cause));
+  const error = await assertRejects(() => failing(CALL, never), PanelError);
   assertEquals([error.failure, Deno.inspect(error).includes("s3cret")], ["unreachable", false]);
 });
 
@@ -115,15 +113,8 @@ Deno.test("connectionError() distinguishes malformed and missing answers", () =>
   ]);
 });
 
-Deno.test("statusError() names the target of a redirect, without query and password", () => {
-  same(
-    (location) => {
-      const headers = { location: location === "none" ? undefined : location };
-      const { failure, status, message } = statusError("ask", answerOf(302, "", headers));
-      assertEquals([failure, status], ["redirected", 302]);
-      return message.slice("Cannot ask: redirected to ".length);
-    },
-    cases(`
+/** Targets of redirects, and how they are named. */
+const REDIRECTS = cases(`
 https://user:s3cret@sso.example/login?next=s3cret → https://sso.example/login
 /login?next=s3cret#s3cret → /login
 //sso.example/ → http://sso.example/
@@ -131,8 +122,15 @@ https://panel/api/clients/v2/rpc?token=s3cret → https://panel/api/clients/v2/r
 none → /
 http://[ → an unreadable address
 /${"x".repeat(200)} → /${"x".repeat(198)}…
-`),
-  );
+`);
+
+Deno.test("statusError() names the target of a redirect, without query and password", () => {
+  same((location) => {
+    const headers = { location: location === "none" ? undefined : location };
+    const { failure, status, message } = statusError("ask", answerOf(302, "", headers));
+    assertEquals([failure, status], ["redirected", 302]);
+    return message.slice("Cannot ask: redirected to ".length);
+  }, REDIRECTS);
 });
 
 timed.test("toRetryAfterMs() reads seconds and dates, up to five minutes", () => {
@@ -152,15 +150,8 @@ Deno.test("statusError() keeps how long no other call is wanted, of a 429 alone"
   assertEquals(others, Array(5).fill(undefined));
 });
 
-Deno.test("statusError() names the kind of failure, and what is said of it", () => {
-  same(
-    (row) => {
-      const [, status, header, text = ""] = /^(\d+)( asks)? ?(.*)$/s.exec(row) ?? [];
-      const headers = header === undefined ? {} : { "www-authenticate": "Basic" };
-      const { failure, message } = statusError("ask", answerOf(Number(status), text, headers));
-      return `${failure}, ${message.slice("Cannot ask: ".length)}`;
-    },
-    cases(`
+/** Answers, some of which ask for a password, and what is said of them. */
+const STATUSES = cases(`
 299 → unavailable, status 299
 300 → redirected, redirected to /
 399 → redirected, redirected to /
@@ -179,8 +170,15 @@ Deno.test("statusError() names the kind of failure, and what is said of it", () 
 500 {"message":"${"x".repeat(201)}"} → rejected, status 500, "${"x".repeat(199)}…"
 501 → unavailable, status 501
 503 → unavailable, status 503
-`),
-  );
+`);
+
+Deno.test("statusError() names the kind of failure, and what is said of it", () => {
+  same((row) => {
+    const [, status, header, text = ""] = /^(\d+)( asks)? ?(.*)$/s.exec(row) ?? [];
+    const headers = header === undefined ? {} : { "www-authenticate": "Basic" };
+    const { failure, message } = statusError("ask", answerOf(Number(status), text, headers));
+    return `${failure}, ${message.slice("Cannot ask: ".length)}`;
+  }, STATUSES);
 });
 
 Deno.test("provesToken() believes an answer of the panel only", () => {

@@ -70,16 +70,14 @@ function linesOf(script: string): string {
 Deno.test("LinkLog logs the first report, the version of a panel that is not the preferred one, and fallbacks", () => {
   const only = (version: number) =>
     `info The panel supports only version ${version} of the protocol; reports are sent by v${version} POST`;
-  same(
-    linesOf,
-    cases(`
+  const rows = cases(`
 v1: v2 POST accepted, trying v2; v2 WebSocket accepted, up; v2 POST accepted, trying v2 → ${
-      only(2)
-    } | first
+    only(2)
+  } | first
 v1: v2 WebSocket accepted, up; v2 POST accepted, trying v2 → first
 v1: v1 POST accepted, trying v1; dial blocked, trying v2; v2 POST accepted, trying v2 ×2 → first | ${
-      only(2)
-    }
+    only(2)
+  }
 v1 POST accepted, trying v1 ×2; v2 POST accepted, trying v2; v1 POST accepted, trying v1; v2 WebSocket accepted, up
   → ${only(1)} | first | ${only(1)}
 dial blocked, trying v2; v2 POST accepted, trying v2; dial blocked, by POST ×100; v2 POST accepted, by POST; v2 WebSocket accepted, up
@@ -89,8 +87,8 @@ v2 WebSocket accepted, up; closed reset, down; report gone, down; dial refused, 
   → first | warning Cannot report: gone; trying again | info The panel answers again after 0.1 s and 12 failed calls
 dial blocked, trying v2; trial wrong, last resort; dial blocked, down; v2 WebSocket accepted, up; 10 s; dial refused, down
   → warning Cannot report: no panel; trying again | first | info The panel answers again after 0.1 s and 1 failed call | warning Cannot open: refused; trying again
-`),
-  );
+`);
+  same(linesOf, rows);
 });
 
 Deno.test("LinkLog logs few lines about WebSockets that do not last, until one does, whatever else works", () => {

@@ -44,9 +44,7 @@ Deno.test("parsePanelMessage() reads orders of both versions, whatever is in the
   const probe = '{"id":7,"kind":"tcp","target":"host:443"';
   const odd = ["null", "[]", '"x"', "1"];
   const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
-  same(
-    read,
-    cases(`
+  const rows = cases(`
 agent.ping {${PROBE},"ping_target":"host:443"} → probe ${probe}}
 ping {${PROBE},"ping_target":"host:443"} → probe ${probe}}
 agent.ping {${PROBE},"ping_target":"${x(2048)}"} → probe {"id":7,"kind":"tcp","target":"${x(2048)}"}
@@ -54,10 +52,10 @@ agent.ping {"ping_task_id":7,"ping_type":"dual","ping_target":"h"} → probe {"i
 agent.ping {"ping_task_id":7,"ping_type":"auto","ping_target":"h"} → probe {"id":7,"kind":"auto","target":"h"}
 agent.ping {${PROBE},"ping_target":"host:443","ping_reference":" gate "} → probe ${probe},"reference":"gate"}
 ${
-      ['""', '" "', "null", "5", `"${x(3000)}"`].map((it) =>
-        `agent.ping {${PROBE},"ping_target":"host:443","ping_reference":${it}} → probe ${probe}}`
-      ).join("\n")
-    }
+    ['""', '" "', "null", "5", `"${x(3000)}"`].map((it) =>
+      `agent.ping {${PROBE},"ping_target":"host:443","ping_reference":${it}} → probe ${probe}}`
+    ).join("\n")
+  }
 agent.exec {"task_id":"c-1","command":"id"} → command "c-1" "id"
 exec {"task_id":"c-1","command":"id"} → command "c-1" "id"
 agent.exec {"task_id":"${x(200)}","command":""} → command "${x(200)}" ""
@@ -76,14 +74,14 @@ agent.event [1,null] → notice "[1,null]"
 agent.message "${x(100_000)}" → notice ${JSON.stringify(`"${x(198)}…`)}
 agent.remote.request {} → unknown ${JSON.stringify('"agent.remote.request"')}
 agent.ping {"ping_task_id":7,"ping_type":"udp"} → unknown ${
-      JSON.stringify('"agent.ping" of type "udp"')
-    }
+    JSON.stringify('"agent.ping" of type "udp"')
+  }
 ping {"ping_task_id":7,"ping_type":"udp"} → unknown ${JSON.stringify('"agent.ping" of type "udp"')}
 agent.ping {"ping_task_id":7} → unknown ${JSON.stringify('"agent.ping" of type nothing')}
 {"message":"__proto__"} → unknown ${JSON.stringify('"__proto__"')}
 ${names.map((it) => `{"method":"${it}"} → unknown ${JSON.stringify(`"${it}"`)}`).join("\n")}
-`),
-  );
+`);
+  same(read, rows);
 });
 
 Deno.test("parsePanelMessage() reads commands up to 4 MiB, and names the size of longer ones", () => {
@@ -95,10 +93,8 @@ Deno.test("parsePanelMessage() reads commands up to 4 MiB, and names the size of
   assertEquals(read(order(`${longest}!`)), tooLong);
 });
 
-Deno.test("parsePanelMessage() reads answers, with their errors", () => {
-  same(
-    read,
-    cases(`
+/** Answers, and their numbers and errors. */
+const ANSWERS = cases(`
 {"jsonrpc":"2.0","id":3,"result":{"status":"success"}} → answer 3
 {"id":3,"result":null} → answer 3
 {"id":3} → answer 3
@@ -110,8 +106,10 @@ Deno.test("parsePanelMessage() reads answers, with their errors", () => {
 {"error":{"code":"-32000","message":"not saved"}} → answer {"text":"not saved"}
 {"error":{"message":"x \\u2192 run y"}} → answer {"text":"x -> run y"}
 {"status":"error","error":{}} → answer {"text":""}
-`),
-  );
+`);
+
+Deno.test("parsePanelMessage() reads answers, with their errors", () => {
+  same(read, ANSWERS);
 });
 
 Deno.test("parsePanelEvent() reads events with an id, of which an answer has 256 at most", () => {
@@ -135,9 +133,7 @@ Deno.test("parsePanelMessage() says why a message is invalid", () => {
   const inherited = '{"__proto__":{"method":"agent.exec","task_id":"c","command":"id"}}';
   const ids = ["0", "-1", "1.5", "1e300", '"1"', "null"];
   const taskIds = ["1", '""', `"${x(201)}"`];
-  same(
-    (words) => read(words).replace(/^invalid /, ""),
-    cases(`
+  const rows = cases(`
 <html> → ${JSON.stringify('not JSON: "<html>"')}
 [] → "not an object"
 {} → "an unknown shape"
@@ -158,8 +154,8 @@ agent.switchVersion {"version":"${x(101)}"} → "a switch of versions without a 
 agent.switchVersion {"version":2} → "a switch of versions without a version"
 agent.message [${"{},".repeat(10_000)}{}] → "too many values"
 agent.message ["a\\\\",${"{},".repeat(10_000)}{}] → "too many values"
-`),
-  );
+`);
+  same((words) => read(words).replace(/^invalid /, ""), rows);
   assertEquals(parsePanelMessage("").kind, "invalid");
   assertEquals(parsePanelMessage("null"), { kind: "invalid", reason: "not an object" });
   assert(read(`agent.ping {"ping_task_id":7,"ping_type":"${x(9_000)}"}`).length < 120);

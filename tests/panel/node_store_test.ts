@@ -44,9 +44,8 @@ function names(folder: string): string[] {
 inFolder.test("NodeStore saves a node for each panel, readable by its owner only", async ({ path: folder }) => {
   assertEquals([store(folder).read(), names(folder)], [{ nodes: [] }, []]);
   for (const node of [NODE, OTHER, { ...NODE, token: "t3" }]) await keep(folder, node);
-  const tokens = [NODE.endpoint, OTHER.endpoint, "https://third.example"].map((endpoint) =>
-    store(folder).find(endpoint)?.token
-  );
+  const endpoints = [NODE.endpoint, OTHER.endpoint, "https://third.example"];
+  const tokens = endpoints.map((endpoint) => store(folder).find(endpoint)?.token);
   assertEquals(tokens, ["t3", "t2", undefined]);
   assertEquals((Deno.statSync(store(folder).path).mode ?? 0) & 0o777, 0o600);
 });
@@ -70,11 +69,8 @@ inFolder.test("NodeStore goes on with the nodes before when the last ones are da
   for (const node of [NODE, OTHER]) await keep(folder, node);
   const { path } = store(folder);
   Deno.writeFileSync(path, Deno.readFileSync(path).with(0, 0x78));
-  const log = await readsAs(store(folder), [NODE]);
-  assertMatch(
-    log.join("\n"),
-    /^.* warning panel: .*\/auto-discovery\.state is damaged, and an older.*$/,
-  );
+  const log = (await readsAs(store(folder), [NODE])).join("\n");
+  assertMatch(log, /^.* warning panel: .*\/auto-discovery\.state is damaged, and an older.*$/);
 });
 
 inFolder.test("NodeStore keeps the nodes beside what is in doubt, until one is saved", async ({ path: folder }) => {
@@ -86,10 +82,8 @@ inFolder.test("NodeStore keeps the nodes beside what is in doubt, until one is s
   await opened.save(NODE);
   await opened.setDoubtful(IN_DOUBT);
   assertEquals(store(folder).read(), { nodes: [NODE], doubtful: IN_DOUBT });
-  assertEquals([OTHER, NODE].map(({ endpoint }) => opened.doubtful(endpoint)), [
-    IN_DOUBT,
-    undefined,
-  ]);
+  const doubts = [OTHER, NODE].map(({ endpoint }) => opened.doubtful(endpoint));
+  assertEquals(doubts, [IN_DOUBT, undefined]);
   await opened.save(OTHER);
   assertEquals(opened.read(), { nodes: [OTHER, NODE] });
 });

@@ -41,10 +41,13 @@ function linesOf(script: string): string {
   return lines.join(" | ").replaceAll("; trying again", "").replaceAll("warning ", "");
 }
 
+/** Asserts the lines of each script in a text. */
+function assertLines(text: string): void {
+  same(linesOf, cases(text));
+}
+
 Deno.test("OutageLog logs the start, each new cause, reminders and the end of outages", () => {
-  same(
-    linesOf,
-    cases(`
+  assertLines(`
 report: ok, report: refused ×1000, 12 s, report: ok, report: ok
   → report refused | info The panel answers again after 12 s and 1000 failed calls
 report: ok, 9.9 s, report: refused, report: ok
@@ -61,8 +64,7 @@ pull: 502, 10 s, report: 502
   → pull 502 | report 502
 basic info: no column, report: refused, report: ok, basic info: no column, basic info: ok
   → basic info no column | report refused | info The panel answers again after 0.1 s and 1 failed call | info The basic info works again after 0.1 s and 2 failed calls
-`),
-  );
+`);
 });
 
 Deno.test("OutageLog takes each failure of the panel as one outage for all calls", () => {
@@ -75,9 +77,7 @@ Deno.test("OutageLog takes each failure of the panel as one outage for all calls
 });
 
 Deno.test("OutageLog logs starts and causes every 10 s at most, the last state always, and each end", () => {
-  same(
-    linesOf,
-    cases(`
+  assertLines(`
 report: refused, 9 s, report: ok, report: refused, 0.5 s, report: refused, 0.5 s, report: refused, 1 s, report: ok
   → report refused | info The panel answers again after 9 s and 1 failed call | report refused | info The panel answers again after 2 s and 3 failed calls
 report: refused, 3 s, report: 502, 3 s, report: 403, 4 s, report: 403
@@ -86,14 +86,11 @@ report: refused, 3 s, report: 502, 3 s, report: refused, 4 s, report: refused
   → report refused
 report: refused, 1 s, report: ok, report: refused, 1 s, report: ok
   → report refused | info The panel answers again after 1 s and 1 failed call
-`),
-  );
+`);
 });
 
 Deno.test("OutageLog logs a WebSocket that is opened again at once in one line, with the time without reports", () => {
-  same(
-    linesOf,
-    cases(`
+  assertLines(`
 report: ok, 9.9 s, report: closed, report: ok
   → Reporting again after 9.9 s: report closed
 report: ok, 5 s, report: closed, report: refused, 20 s, report: ok
@@ -106,8 +103,7 @@ basic info: closed, report: closed, report: ok
   → Reporting again after 0.1 s: report closed
 report: closed, 1 s, report: closed, report: ok
   → report closed | info The panel answers again after 1 s and 2 failed calls
-`),
-  );
+`);
 });
 
 Deno.test("OutageLog reminds after 1, 5 and 15 minutes, and then every hour, of all outages in one line", () => {
@@ -116,15 +112,12 @@ Deno.test("OutageLog reminds after 1, 5 and 15 minutes, and then every hour, of 
   const still = ["1 min and 3", "5 min and 11", "15 min and 31", "60 min and 121", "2 h and 241"]
     .concat("3 h and 361").map((it) => `Still failing for ${it} calls: report refused`);
   assertEquals(lines, ["report refused", ...still].join(" | "));
-  same(
-    linesOf,
-    cases(`
+  assertLines(`
 basic info: no column, report: refused, 60 s, report: refused
   → basic info no column | report refused | Still failing for 1 min and 1 call: basic info no column; for 1 min and 2 calls: report refused
 probe result: full, 60 s, probe result: full, probe result: ok
   → probe result full; it is not sent again | Still failing for 1 min and 2 calls: probe result full | info The probe result works again after 60 s and 2 failed calls
-`),
-  );
+`);
 });
 
 Deno.test("OutageLog logs reason and action of a diagnosis, and no text of a panel as a template", () => {

@@ -11,6 +11,7 @@ import { V1_POST, V1_WEBSOCKET, V2_POST, V2_WEBSOCKET } from "./transports.ts";
 
 const { signal } = new AbortController();
 const finishedAt = new Date(0);
+const PROBE = { taskId: 7, kind: "tcp", valueMs: 5, finishedAt } as const;
 const INFO = {
   ...{ facts: { arch: "amd64" }, snapshot: { failures: [] }, addresses: {} },
   ...{ version: "0", withoutNewColumns: false },
@@ -33,11 +34,8 @@ class Bench implements AsyncDisposable {
     const socket = new FakeSocket();
     const acknowledgements = new Acknowledgements();
     const { version } = transport;
-    this.#live = new PanelSocket(socket, {
-      version,
-      receiver: new FakeReceiver(),
-      acknowledgements,
-    });
+    const receiver = new FakeReceiver();
+    this.#live = new PanelSocket(socket, { version, receiver, acknowledgements });
     socket.send = (message) => {
       const { method, type, id } = JSON.parse(String(message));
       if (type !== undefined) this.sent.push(`socket ${type}`);
@@ -88,10 +86,7 @@ const words: ScriptWords<Bench> = {
     gone: (bench) => bench.isV1Gone = true,
     closed: ({ sender }) => sender.socket = undefined,
     info: (bench) => bench.keep(bench.sender.sendBasicInfo(INFO, signal)),
-    probe: (bench) =>
-      bench.keep(
-        bench.sender.sendProbeResult({ taskId: 7, kind: "tcp", valueMs: 5, finishedAt }, signal),
-      ),
+    probe: (bench) => bench.keep(bench.sender.sendProbeResult(PROBE, signal)),
     command(bench, length) {
       const result = { taskId: "c", output: "x".repeat(Number(length)), exitCode: 0, finishedAt };
       return bench.keep(bench.sender.sendCommandResult(result, signal));

@@ -78,10 +78,8 @@ Deno.test("RegistrationClient.register() sends the key and the name, and gives t
   assertEquals(body, JSON.stringify({ key: KEY }));
 });
 
-Deno.test("RegistrationClient.register() tells refusals, failures, and answers by which there may be a node", async () => {
-  await sameLater(
-    async (words) => (await answered(words)).kind,
-    cases(`
+/** Answers to an attempt, and what becomes of it. */
+const ANSWERS = cases(`
 401 {"status":"error","message":"Invalid AutoDiscovery Key"} → refused
 403 {"status":"error","message":"Invalid AutoDiscovery Key"} → refused
 403 <html>go away → refused
@@ -100,26 +98,28 @@ Deno.test("RegistrationClient.register() tells refusals, failures, and answers b
 408 → doubtful
 522 → doubtful
 524 → doubtful
-`),
-  );
+`);
+
+Deno.test("RegistrationClient.register() tells refusals, failures, and answers by which there may be a node", async () => {
+  await sameLater(async (words) => (await answered(words)).kind, ANSWERS);
 });
 
-Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for what answers in place of a panel", async () => {
-  await sameLater(
-    async (words) => {
-      const outcome = await answered(words);
-      assert(outcome.kind !== "registered");
-      const { cause, reason } = clientOf("http://panel.example").diagnose(outcome.error) ?? {};
-      return `${cause}: ${reason}`;
-    },
-    cases(`
+/** Answers to an attempt, and what they are put down to. */
+const CAUSES = cases(`
 403 {"message":"Invalid AutoDiscovery Key"}
   → key of auto-discovery: the panel rejects the auto-discovery key: status 403, "Invalid AutoDiscovery Key"
 403 <title>Forbidden</title>
   → forbidden: a server in front of the panel refuses the request: status 403 and a page of HTML, "Forbidden"
 404 404 page not found → no panel: no Komari panel at this address: status 404, "404 page not found"
-`),
-  );
+`);
+
+Deno.test("RegistrationClient.diagnose() names the cause, and blames no key for what answers in place of a panel", async () => {
+  await sameLater(async (words) => {
+    const outcome = await answered(words);
+    assert(outcome.kind !== "registered");
+    const { cause, reason } = clientOf("http://panel.example").diagnose(outcome.error) ?? {};
+    return `${cause}: ${reason}`;
+  }, CAUSES);
 });
 
 Deno.test("RegistrationClient.register() is doubtful when the connection ends after the request, not before", async () => {

@@ -155,10 +155,8 @@ Deno.test("WebSocketOpener.open() gives up after 5 s without an answer to the up
     await peer.ended();
   }, async ({ origin }) => {
     using time = new FakeTime();
-    const opening = assertRejects(
-      () => openerAt(origin).open({ version: 2 }, never),
-      ResponseError,
-    );
+    const open = () => openerAt(origin).open({ version: 2 }, never);
+    const opening = assertRejects(open, ResponseError);
     await asked.promise;
     const tookMs = await time.until(opening, { withinMs: 6_000, stepMs: 100 });
     assertEquals([(await opening).kind, tookMs], ["timeout", 5_000]);
