@@ -69,10 +69,8 @@ Deno.test("checkHealth() with --alive asks only whether the agent runs, whatever
     assertEquals(checkAt(later, agent.path).isHealthy, false);
     const shown = checkAt(later, agent.path, { alive: true });
     assertEquals(shown, healthy(`the agent runs (process ${Deno.pid})`));
-    assertEquals(
-      JSON.parse(checkAt(later, agent.path, { alive: true, json: true }).text).healthy,
-      true,
-    );
+    const { text } = checkAt(later, agent.path, { alive: true, json: true });
+    assertEquals(JSON.parse(text).healthy, true);
   }
   using folder = new TempFolder();
   for (const leave of [() => {}, leaveKilled]) {

@@ -99,17 +99,7 @@ Deno.test("wrap() breaks Chinese between words, and begins no line with a mark t
 });
 
 Deno.test("displayWidth() counts two columns for what is wide", () => {
-  const texts = [
-    "abc",
-    "面板",
-    "，",
-    "（x）",
-    "é…",
-    "⺀",
-    "ａ",
-    padded("面板", 6),
-    padded("abc", 2),
-  ];
+  const texts = [..."abc 面板 ， （x） é… ⺀ ａ".split(" "), padded("面板", 6), padded("abc", 2)];
   assertEquals(texts.map(displayWidth), [3, 4, 2, 5, 2, 2, 2, 6, 3]);
 });
 

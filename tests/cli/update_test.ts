@@ -93,9 +93,8 @@ withReleases.test("updateProgram() takes no release without a key", async (serve
   await assertRejects(() => run([...place, "--update-key", "x"]), UsageError, "Ed25519");
 });
 
-Deno.test("updateProgram() says of each release what it is and what to do", async () => {
-  await using server = new ReleaseServer();
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+withReleases.test("updateProgram() says of each release what it is and what to do", async (server) => {
+  const { place } = server;
   const table: [tag: string, sentence: string, verdict: string][] = [
     ["999.0.0", `Version 999.0.0 is available, ${VERSION} is installed: `, "newer"],
     ["0.0.1", `Version ${VERSION} is up to date: the latest release is 0.0.1`, "not newer"],
@@ -143,14 +142,11 @@ withReleases.test("updateProgram() replaces a program whose agent does not run",
   assert(linked.names.includes("agent.old"), "the program is replaced, not the link to it");
 });
 
-Deno.test("updateProgram() warns of a version that is rolled back, and only of that", async () => {
-  await using server = new ReleaseServer();
-  const place = ["--update-url", server.url, "--update-key", server.keys.publicKey];
+withReleases.test("updateProgram() warns of a version that is rolled back, and only of that", async ({ place }) => {
   const levelsOf = async (state?: UpdateState): Promise<string[]> => {
     const lines = await collectedLog(async () => void await run([...place, "--now"], { state }));
     return [...new Set(lines.map((line) => line.split(" ")[1] ?? ""))];
   };
-  server.publish("999.0.0", programOf("999.0.0"));
   assertEquals(await levelsOf(), ["info"]);
   const versions = { from: "1.2.3", to: "1.3.0", sha256: "0".repeat(64) };
   const trial = { ...versions, resumes: 0, isReturning: true };
@@ -177,10 +173,7 @@ Deno.test("updateProgram() warns of a version that is rolled back, and only of t
 });
 
 /** Requires that an update is refused in these words. */
-async function requireRefusal(
-  words: string,
-  options: Parameters<typeof run>[1] = {},
-): Promise<void> {
+async function requireRefusal(words: string, options?: Parameters<typeof run>[1]): Promise<void> {
   await using server = releases("999.0.0");
   const { place } = server;
   await assertRejects(() => run([...place, "--now"], options), Error, words);
@@ -228,11 +221,9 @@ Deno.test("updateProgram() goes back to an older version where it is asked for, 
   const { place } = server;
   const wanted = [...place, "--install-version", "0.0.1"];
   const { text } = await run(wanted);
-  assertEquals(
-    text,
-    `Version 0.0.1 is available, and older than ${VERSION}: ` +
-      '"update --now --install-version 0.0.1" installs it\n',
-  );
+  const expected = `Version 0.0.1 is available, and older than ${VERSION}: ` +
+    '"update --now --install-version 0.0.1" installs it\n';
+  assertEquals(text, expected);
   const done = await run([...wanted, "--now"]);
   assertEquals([done.code, done.text.split("\n")], [0, [
     `Version 0.0.1 replaced ${VERSION}; no agent was running`,
