@@ -32,10 +32,7 @@ const TABLE = cases(`
 `);
 
 Deno.test("CpuCollector.collect() counts busy time as htop does, once, and never against a counter that falls", async () => {
-  await same(
-    (row) => percents(...(row.split(": ")[1] ?? "").split(", ")).join(" "),
-    TABLE,
-  );
+  await same((row) => percents(...(row.split(": ")[1] ?? "").split(", ")).join(" "), TABLE);
 });
 
 timed.test("CpuCollector.collect() throws when the times stand still for two seconds or are malformed, and recovers", (time) => {

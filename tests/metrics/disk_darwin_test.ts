@@ -44,12 +44,9 @@ function decisions(text: string, include: string[] = []) {
 }
 
 function rules(text: string, include: string[] = []): Record<string, string> {
-  return Object.fromEntries(
-    decisions(text, include).map(({ mountPoint, counted, rule }) => [
-      mountPoint,
-      `${counted ? "+" : "-"} ${rule}`,
-    ]),
-  );
+  const sign = (counted: boolean) => counted ? "+" : "-";
+  const found = decisions(text, include);
+  return Object.fromEntries(found.map((it) => [it.mountPoint, `${sign(it.counted)} ${it.rule}`]));
 }
 
 Deno.test("darwinMountFilter() counts each container and partition once, the root for its own", () => {

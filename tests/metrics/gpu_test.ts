@@ -50,18 +50,14 @@ class Cards {
     for (const [at, files] of cards.entries()) {
       for (const [path, text] of Object.entries(files)) this.files[pathOf(path, at)] = text;
     }
-    const host = fakeHost(this.files);
-    this.gpus = new GpuCollectors({
-      ...host,
-      open: (path) => ({ read: () => this.#read(path) }),
-    });
+    const open = (path: string) => ({ read: () => this.#read(path) });
+    this.gpus = new GpuCollectors({ ...fakeHost(this.files), open });
     this.gpus.nvidia.useNvidiaSmi(() => {
       this.runs++;
       return this.answer();
     });
-    this.#sampler = new Sampler(this.gpus.rows(), 0, {
-      onFailures: (failing) => this.failing = failing,
-    });
+    const onFailures = (failing: Cards["failing"]) => void (this.failing = failing);
+    this.#sampler = new Sampler(this.gpus.rows(), 0, { onFailures });
   }
 
   set(path: string, text: string | Error, card = 0): void {
@@ -194,10 +190,8 @@ timed.test("GpuCollectors say so while nvidia-smi fails, hangs or is missing, an
     assertEquals(cards.failing.get("NVIDIA graphics cards"), rule);
   };
   await fails(() => Promise.reject(new Error("it ended with 9")), "it ended with 9");
-  await fails(
-    () => Promise.resolve("No devices were found\n"),
-    'Cannot parse nvidia-smi: there is no card in "No devices were found"',
-  );
+  const none = 'Cannot parse nvidia-smi: there is no card in "No devices were found"';
+  await fails(() => Promise.resolve("No devices were found\n"), none);
   cards.answer = () => Promise.resolve(ANSWER);
   await cards.after(10_000);
   assertDataEquals(await cards.after(10_000), [NVIDIA_GPU]);

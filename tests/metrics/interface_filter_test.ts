@@ -77,10 +77,8 @@ Deno.test("decideInterface() goes by the name where no interface has a device an
     "bond0 dummy0 ifb0 teql0 nlmon0 ve-web he-ipv6";
   assertEquals(counted(software, undefined, ALONE), "");
   // A bridge's uplink among its ports.
-  assertEquals(
-    counted("eth0 enp1s0 wlan0 guest lan1", { isBridgePort: true }),
-    "eth0 enp1s0 wlan0",
-  );
+  const ports = counted("eth0 enp1s0 wlan0 guest lan1", { isBridgePort: true });
+  assertEquals(ports, "eth0 enp1s0 wlan0");
   const [byName, unknown] = ["+ by name: no interface has a device", "+ by name: kind unknown"];
   assertEquals(rule("docfba1c342", undefined, NONE), unknown);
   assertEquals(rule("docfba1c342", undefined, ALONE), byName);

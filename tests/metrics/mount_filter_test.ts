@@ -30,12 +30,9 @@ function decide(text: string, context: Context = {}) {
 }
 
 function rules(text: string, context: Context = {}): Record<string, string> {
-  return Object.fromEntries(
-    decide(text, context).map(({ mountPoint, counted, rule }) => [
-      mountPoint,
-      `${counted ? "counted" : "left out"}: ${rule}`,
-    ]),
-  );
+  const words = (counted: boolean) => counted ? "counted" : "left out";
+  const found = decide(text, context);
+  return Object.fromEntries(found.map((it) => [it.mountPoint, `${words(it.counted)}: ${it.rule}`]));
 }
 
 function counted(text: string, context: Context = {}): string[] {

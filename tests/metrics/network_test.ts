@@ -270,10 +270,8 @@ timed.test("NetworkCollector.missingPart() names an interface of unknown kind th
   assertEquals(kernel.network.missingPart(), undefined);
   const odd = kernel.make("brück0", 10, "other");
   for (let report = 0; report < 2; report++) kernel.step();
-  assertEquals(
-    kernel.network.missingPart()?.message,
-    'Cannot tell what "brück0" is: it counts by its name',
-  );
+  const words = 'Cannot tell what "brück0" is: it counts by its name';
+  assertEquals(kernel.network.missingPart()?.message, words);
   kernel.remove(odd);
   kernel.step();
   assertEquals(kernel.network.missingPart(), undefined);

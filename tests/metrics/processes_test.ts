@@ -41,9 +41,6 @@ Deno.test("ProcessCollector lists where the links are not those of the listed pr
 
 Deno.test("ProcessCollector.collect() throws when /proc can't be listed", () => {
   const host = { ...proc([0], { listed: 0 }), exists: () => false };
-  assertThrows(
-    () => new ProcessCollector(host, () => undefined).collect(),
-    Error,
-    "Cannot list all processes in /proc",
-  );
+  const processes = new ProcessCollector(host, () => undefined);
+  assertThrows(() => processes.collect(), Error, "Cannot list all processes in /proc");
 });

@@ -11,7 +11,7 @@ import {
   queryServices,
 } from "../../lib/metrics/public_addresses.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
-import { sameLater } from "../cases.ts";
+import { cases, sameLater } from "../cases.ts";
 import { timed } from "../fake_time.ts";
 import { assertDataEquals } from "./assert_data.ts";
 import { configOf } from "./config_of.ts";
@@ -73,39 +73,30 @@ class Machine {
   }
 }
 
+/** Options, whether interfaces have public addresses, and what is found by how many questions, where. */
+const LOOKUPS = cases(`
+"customIpv4": "1.2.3.4", "customIpv6": "2606::1" | public
+  → 1.2.3.4 2606::1 0: IPv4 from --custom-ipv4, IPv6 from --custom-ipv6
+"customIpv6": "2606::1" | private → 9.9.9.9 2606::1 2: IPv4 from v4.example, IPv6 from --custom-ipv6
+"addressesFromNic": true | public
+  → 8.8.8.8 2620:fe::fe 0: IPv4 from interface eth0, IPv6 from interface eth0
+"addressesFromNic": true | private
+  → - - 0: IPv4 absent: no public address, IPv6 absent: no public address
+"ipServices": "off" | public → - - 0: IPv4 absent: --ip-services off, IPv6 absent: --ip-services off
+ | public → 9.9.9.9 2620:fe::9 4: IPv4 from v4.example, IPv6 from v6.example
+ | private → 9.9.9.9 - 2: IPv4 from v4.example, IPv6 absent: no public address
+`);
+
 Deno.test("PublicAddresses.lookup() takes configured addresses, else those of interfaces, else of services", async () => {
-  const own = ["docker0 9.9.9.9", "eth0 8.8.8.8", "eth0 2620:fe::fe"];
-  await sameLater(async ([options, own]: readonly [Partial<Config>, readonly string[]]) => {
-    const machine = new Machine(options);
-    machine.own = addresses(...own);
+  await sameLater(async (row) => {
+    const [options, own] = row.split("|");
+    const machine = new Machine(JSON.parse(`{${options}}`));
+    const isPublic = own === " public";
+    machine.own = isPublic ? addresses("docker0 9.9.9.9", "eth0 8.8.8.8", "eth0 2620:fe::fe") : [];
     assertEquals(machine.addresses.answeredBy, "not looked up yet");
     const found = (await machine.look()).map((it) => it ?? "-").join(" ");
     return `${found}: ${machine.addresses.answeredBy.replaceAll("no interface has a", "no")}`;
-  }, [
-    [
-      [{ customIpv4: "1.2.3.4", customIpv6: "2606::1" }, own],
-      "1.2.3.4 2606::1 0: IPv4 from --custom-ipv4, IPv6 from --custom-ipv6",
-    ],
-    [
-      [{ customIpv6: "2606::1" }, []],
-      "9.9.9.9 2606::1 2: IPv4 from v4.example, IPv6 from --custom-ipv6",
-    ],
-    [
-      [{ addressesFromNic: true }, own],
-      "8.8.8.8 2620:fe::fe 0: IPv4 from interface eth0, IPv6 from interface eth0",
-    ],
-    [
-      [{ addressesFromNic: true }, []],
-      "- - 0: IPv4 absent: no public address, IPv6 absent: no public address",
-    ],
-    [
-      [{ ipServices: "off" }, own],
-      "- - 0: IPv4 absent: --ip-services off, IPv6 absent: --ip-services off",
-    ],
-    [[{}, own], "9.9.9.9 2620:fe::9 4: IPv4 from v4.example, IPv6 from v6.example"],
-    // IPv6 needs an address of its own.
-    [[{}, []], "9.9.9.9 - 2: IPv4 from v4.example, IPv6 absent: no public address"],
-  ]);
+  }, LOOKUPS);
   const machine = new Machine();
   machine.interfaceAddresses = () => {
     throw new Error("not permitted");
