@@ -262,7 +262,7 @@ export const OPTIONS = {
   ),
   requireSeal: remote.toggle(
     "--require-seal",
-    "Exit with code 2 if the kernel can't seal this process",
+    "Exit with code 2 if the seal is not complete",
   ),
   disableWebSsh: remote.toggle(
     "--disable-web-ssh",
