@@ -82,7 +82,10 @@ export class RawPeer {
    * Connects to a port of this machine, and passes on bytes both ways until one side ends; what that
    * server says may be changed on the way.
    */
-  async leadTo(port: number, { first = "", change = unchanged } = {}): Promise<void> {
+  async leadTo(
+    port: number,
+    { first = "", change = (bytes: Uint8Array<ArrayBuffer>) => bytes } = {},
+  ): Promise<void> {
     const server = new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
     await server.write(first);
     const pump = async (from: RawPeer, to: RawPeer) => {
@@ -109,11 +112,8 @@ export class RawPeer {
   }
 }
 
-function unchanged(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return bytes;
-}
-
-interface RawServerOptions {
+/** Where a server listens, and its certificate. */
+export interface RawServerOptions {
   readonly hostname?: string;
   readonly certificate?: TestCertificate | undefined;
 }

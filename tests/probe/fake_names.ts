@@ -1,25 +1,22 @@
-import { type RawPeer, RawServer } from "../net/raw_server.ts";
+import { type RawPeer, RawServer, type RawServerOptions } from "../net/raw_server.ts";
 import { SystemResolver } from "../../lib/net/dns.ts";
 import { ProbePolicy } from "../../lib/probe/policy.ts";
 
+/** The addresses to which a name leads. */
+export type LookUp = (host: string) => readonly string[] | Promise<readonly string[]>;
+
 /** A resolver of names that the test knows. */
-export function fakeResolver(
-  lookUp: (host: string) => readonly string[] | Promise<readonly string[]>,
-): SystemResolver {
+export function fakeResolver(lookUp: LookUp): SystemResolver {
   return new SystemResolver({
     lookUp: async (host) => await lookUp(host),
     lookUpHosts: () => Promise.resolve([]),
   });
 }
 
-/** A policy of a machine without addresses; it allows loopback unless it is told otherwise. */
-export function policyOf(resolver: SystemResolver, { allowLocal = true } = {}): ProbePolicy {
-  return new ProbePolicy(resolver, { machine: { interfaceAddresses: () => [] }, allowLocal });
-}
-
-/** A policy that allows loopback, and under which each name leads to its address, or to 127.0.0.1. */
-export function fakePolicy(addresses: Readonly<Record<string, string>> = {}): ProbePolicy {
-  return policyOf(fakeResolver((host) => [addresses[host] ?? "127.0.0.1"]));
+/** A policy that allows loopback, and under which each name leads there if nothing else is said. */
+export function fakePolicy(lookUp: LookUp = () => ["127.0.0.1"]): ProbePolicy {
+  const machine = { interfaceAddresses: () => [] };
+  return new ProbePolicy(fakeResolver(lookUp), { machine, allowLocal: true });
 }
 
 type ProbedServer = RawServer & { readonly requests: readonly string[] };
@@ -30,7 +27,7 @@ type ProbedServer = RawServer & { readonly requests: readonly string[] };
  */
 export function answering(
   answer: (path: string, peer: RawPeer) => Promise<unknown>,
-  options: { hostname?: string } = {},
+  options: RawServerOptions = {},
 ): ProbedServer {
   const requests: string[] = [];
   const server = new RawServer(async (peer) => {
@@ -42,6 +39,6 @@ export function answering(
 }
 
 /** A server that says this to whatever is asked. */
-export function saying(text: string, options: { hostname?: string } = {}): ProbedServer {
+export function saying(text: string, options?: RawServerOptions): ProbedServer {
   return answering((_, peer) => peer.write(text), options);
 }

@@ -5,42 +5,35 @@ import { ProbePolicy, ProbeRefusedError } from "../../lib/probe/policy.ts";
 import { makeCertificate } from "../net/test_authority.ts";
 import { FakeTime } from "../fake_time.ts";
 import { realUntil } from "../real_deadline.ts";
-import { answering, fakePolicy, fakeResolver, policyOf, saying } from "./fake_names.ts";
+import { answering, fakePolicy, saying } from "./fake_names.ts";
+import { sameLater } from "../cases.ts";
 import { sanitized } from "../sanitized_tests.ts";
 import { onlyIf } from "../only_on.ts";
-import { type RawPeer } from "../net/raw_server.ts";
+import type { RawPeer } from "../net/raw_server.ts";
 
-const signal = new AbortController().signal;
-const certificate = await makeCertificate();
+const OK = "HTTP/1.1 200 OK\r\n\r\n";
 
-/** A server by TLS, with the certificate that was made. */
-function serveTls(
-  handle: (request: Request) => Response,
-  hostname = "127.0.0.1",
-): Deno.HttpServer<Deno.NetAddr> {
-  const { certificate: cert = "", key = "" } = certificate ?? {};
-  return Deno.serve({ hostname, port: 0, cert, key, onListen() {} }, handle);
-}
+const never = new AbortController().signal;
 
 function probe(
   url: string,
-  { policy = fakePolicy(), caCerts = [], signal: ends = signal }: {
-    signal?: AbortSignal;
+  { policy = fakePolicy(), signal = never, ...trust }: {
     policy?: ProbePolicy;
+    signal?: AbortSignal;
     caCerts?: string[];
   } = {},
 ): Promise<number> {
-  return new HttpProbe(policy, { caCerts }).probe(new URL(url), { signal: ends });
+  return new HttpProbe(policy, trust).probe(new URL(url), { signal });
 }
 
 /** The whole chain of causes, as the log would show it. */
-async function failure(probe: () => Promise<number>): Promise<string> {
-  return describeError(await assertRejects(probe, Error));
+async function failure(...probing: Parameters<typeof probe>): Promise<string> {
+  return describeError(await assertRejects(() => probe(...probing), Error));
 }
 
 Deno.test("HttpProbe.probe() sends one plain request, to addresses of both families", async () => {
   for (const [hostname, host] of [["127.0.0.1", "127.0.0.1"], ["::1", "[::1]"]] as const) {
-    await using server = saying("HTTP/1.1 200 OK\r\n\r\n", { hostname });
+    await using server = saying(OK, { hostname });
     await probe(`http://${host}:${server.port}/a?b=c#d`);
     const lines = server.requests.join("").toLowerCase().trimEnd().split("\r\n").sort();
     const [encoding, accept, connection, request, ...others] = lines;
@@ -56,9 +49,7 @@ async function countDown(path: string, peer: RawPeer): Promise<void> {
   const left = Number(path.slice(1));
   const next = left % 2 === 0 ? `http://other.example:${peer.port}/${left - 1}` : `/${left - 1}`;
   await peer.write(
-    left === 0
-      ? "HTTP/1.1 200 OK\r\n\r\n"
-      : `HTTP/1.1 302 Found\r\nLocation: ${next}\r\nContent-Length: 0\r\n\r\n`,
+    left === 0 ? OK : `HTTP/1.1 302 Found\r\nLocation: ${next}\r\nContent-Length: 0\r\n\r\n`,
   );
 }
 
@@ -69,12 +60,11 @@ Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and
     await countDown(path, peer);
   });
   const asked: string[] = [];
-  const resolver = fakeResolver((host) => {
+  const policy = fakePolicy((host) => {
     asked.push(host);
     time.tick(1000);
     return ["127.0.0.1"];
   });
-  const policy = policyOf(resolver);
   assertEquals(await probe(`http://start.example:${server.port}/2`, { policy }), 600);
   assertEquals(asked, ["start.example", "other.example", "other.example"], "each is admitted");
   assertMatch(server.requests[1] ?? "", new RegExp(`host: other.example:${server.port}\r\n`, "i"));
@@ -82,14 +72,14 @@ Deno.test("HttpProbe.probe() adds up the time to the heads of all redirects, and
 
 Deno.test("HttpProbe.probe() follows five redirects at most, and none to what the policy refuses", async () => {
   await using server = answering(countDown);
-  const policy = fakePolicy({ "other.example": "169.254.1.1" });
+  const policy = fakePolicy((host) => [host === "other.example" ? "169.254.1.1" : "127.0.0.1"]);
   await assertRejects(
     () => probe(`http://start.example:${server.port}/3`, { policy }),
     ProbeRefusedError,
     "Refused to probe other.example",
   );
   assertEquals(server.requests.length, 2);
-  const text = await failure(() => probe(`http://127.0.0.1:${server.port}/6`));
+  const text = await failure(`http://127.0.0.1:${server.port}/6`);
   assertEquals(text, `Cannot probe 127.0.0.1:${server.port}: more than 5 redirects`);
   assertEquals(server.requests.length, 2 + 6);
 });
@@ -118,45 +108,40 @@ Deno.test("HttpProbe.probe() follows each kind of redirect and of location by GE
 });
 
 sanitized.test("HttpProbe.probe() takes a whole head of a status of 200 to 399 for success and nothing else, and names no query", async () => {
-  const ok = "HTTP/1.1 200 OK\r\n";
-  const statuses = (...all: unknown[]) => all.map((status) => `HTTP/1.1 ${status} Word\r\n\r\n`);
-  const elsewhere = [200, 201, 300, 304, 305].map((status) =>
-    `HTTP/1.1 ${status} Word\r\nLocation: /0\r\n\r\n`
-  );
+  const outcomeOf = async (answer: string) => {
+    await using server = saying(answer);
+    return await probe(`http://127.0.0.1:${server.port}/?secret`).then(() => "", describeError);
+  };
+  const statuses = (text: string, field = "") =>
+    text.split(" ").map((status) => `HTTP/1.1 ${status} Word\r\n${field}\r\n`);
   const refused = ["ftp://127.0.0.1/", "file:///etc/shells", "http://a:b@127.0.0.1/", "http://"];
   const failing = [
     // No HTTP, cut off, empty, and to where no probe may go.
     ...["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\nServ", "", "\r\n\r\n"],
-    ...statuses(101, 400, 401, 404, 500, 503, 599, "999", "000", "+20", "2e2"),
-    ...refused.map((to) => `HTTP/1.1 302 Found\r\nLocation: ${to}?secret\r\n\r\n`),
+    ...statuses("101 400 401 404 500 503 599 999 000 +20 2e2"),
+    ...refused.flatMap((to) => statuses("302", `Location: ${to}?secret\r\n`)),
   ];
-  const working = [
-    ...[...statuses(200, 204, 299, 300, 301, 304, 307, 399), ...elsewhere],
-    "HTTP/1.1 301 Moved\r\nLocation:\r\n\r\n",
-    // However the body ends.
-    `${ok}Content-Length: 10\r\n\r\nx`,
-    `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nab`,
-    `${ok}Content-Encoding: gzip\r\n\r\nnonsense`,
-  ];
-  const answers = [...failing, ...working];
-  await using server = answering((path, peer) =>
-    peer.write(answers[Number.parseInt(path.slice(1))] ?? "")
-  );
-  for (const [index, answer] of answers.entries()) {
-    const probing = () => probe(`http://127.0.0.1:${server.port}/${index}?secret`);
-    if (index >= failing.length) await probing();
-    else {
-      const text = await failure(probing);
-      assert(text.startsWith("Cannot p") && !text.includes("secret"), `${answer}: ${text}`);
-    }
+  for (const answer of failing) {
+    const text = await outcomeOf(answer);
+    assert(text.startsWith("Cannot p") && !text.includes("secret"), `${answer}: ${text}`);
   }
+  const working = [
+    ...statuses("200 204 299 300 301 304 307 399"),
+    ...statuses("200 201 300 304 305", "Location: /0\r\n"),
+    ...statuses("301", "Location:\r\n"),
+    // However the body ends.
+    ...statuses("200", "Content-Length: 10\r\n\r\nx"),
+    ...statuses("200", "Transfer-Encoding: chunked\r\n\r\n5\r\nab"),
+    ...statuses("200", "Content-Encoding: gzip\r\n\r\nnonsense"),
+  ];
+  await sameLater(outcomeOf, working.map((answer) => [answer, ""]));
 });
 
 Deno.test("HttpProbe.probe() leaves a body that has no end unread and hangs up", async () => {
   let sent = 0;
   let hungUp = false;
   await using server = answering(async (_, peer) => {
-    await peer.write("HTTP/1.1 200 OK\r\n\r\n");
+    await peer.write(OK);
     while (await peer.write("x".repeat(65_536))) sent += 65_536;
     hungUp = true;
   });
@@ -178,27 +163,26 @@ sanitized.test("HttpProbe.probe() rejects with the signal's reason when the serv
   }
 });
 
+const certificate = await makeCertificate();
+
 const withOpenssl = onlyIf(certificate !== undefined);
 
 withOpenssl.test("HttpProbe.probe() verifies TLS: authority, name and address (needs openssl)", async () => {
-  if (!certificate) return;
-  const { authority } = certificate;
-  const answer = () => new Response("x".repeat(100_000));
-  await using server = serveTls(answer);
-  const { port } = server.addr;
-  const caCerts = [authority];
+  const caCerts = [certificate?.authority ?? ""];
+  const serve = (hostname: string) => saying(OK + "x".repeat(100_000), { hostname, certificate });
+  await using server = serve("127.0.0.1");
+  await using server6 = serve("::1");
+  await using other = serve("127.0.0.2");
+  const { port } = server;
   for (const host of ["localhost", "localhost.", "127.0.0.1", "bücher.test"]) {
     await probe(`https://${host}:${port}/`, { caCerts });
   }
-  await using server6 = serveTls(answer, "::1");
-  await probe(`https://[::1]:${server6.addr.port}/`, { caCerts });
-  const where = `localhost:${port}`;
-  const stranger = await failure(() => probe(`https://${where}/`));
-  const why = `Cannot probe ${where}: Cannot trust the certificate of localhost: its issuer is`;
-  assert(stranger.startsWith(why), stranger);
-  await using other = serveTls(answer, "127.0.0.2");
-  for (const host of [`other.example:${port}`, `127.0.0.2:${other.addr.port}`]) {
-    const wrong = await failure(() => probe(`https://${host}/`, { caCerts }));
+  await probe(`https://[::1]:${server6.port}/`, { caCerts });
+  const stranger = await failure(`https://localhost:${port}/`);
+  const why = "Cannot trust the certificate of localhost: its issuer is";
+  assert(stranger.startsWith(`Cannot probe localhost:${port}: ${why}`), stranger);
+  for (const host of [`other.example:${port}`, `127.0.0.2:${other.port}`]) {
+    const wrong = await failure(`https://${host}/`, { caCerts });
     assert(wrong.includes("it is for another name"), wrong);
   }
 });
