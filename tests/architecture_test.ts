@@ -278,7 +278,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "parse/": [1464, 1829],
   "probe/": [660, 765],
   "remote/": [2300, 2873],
-  "sandbox/": [1153, 1608],
+  "sandbox/": [1153, 1433],
   "service/": [2589, 3034],
   "state/": [963, 1299],
   "traffic/": [587, 704],

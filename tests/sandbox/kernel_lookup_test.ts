@@ -3,12 +3,10 @@ import { KernelLookup } from "../../lib/sandbox/kernel_lookup.ts";
 import { sameLater } from "../cases.ts";
 import { FakeTime } from "../fake_time.ts";
 
-const ROOTS = { proc: "/proc", sys: "/sys", root: "/" };
-
 /** Look-ups on a machine with these folders. */
 function lookupOf(folders: Record<string, string[]>): KernelLookup {
   return new KernelLookup({
-    roots: ROOTS,
+    roots: { proc: "/proc", sys: "/sys", root: "/" },
     exists: (path) => path in folders,
     list: (path) => folders[path],
     readText: () => undefined,
@@ -27,11 +25,8 @@ Deno.test("KernelLookup looks itself before the seal", () => {
   assertEquals(lookup.processCount(), 2);
   const [card, none] = ["eth0", "eth1"].map((name) => lookup.interfaceTraits(name));
   assertEquals([card?.hasDevice, none], [true, undefined]);
-  assertEquals(
-    lookupOf({ "/proc": ["27", "self"] }).processCount(),
-    undefined,
-    "others are hidden",
-  );
+  const hidden = lookupOf({ "/proc": ["27", "self"] });
+  assertEquals(hidden.processCount(), undefined, "others are hidden");
 });
 
 Deno.test("KernelLookup asks the shell after the seal, and has the count a look later, if there is one", async () => {
@@ -66,22 +61,18 @@ Deno.test("KernelLookup lets the shell count again after 10 s, or later when cou
     return Promise.resolve(askedAtMs.length);
   };
   lookup.useShell({ countProcesses });
-  const reportUntil = async (endMs: number) => {
+  const asked = async ([ms, endMs]: readonly [number, number]) => {
+    takesMs = ms;
     for (; performance.now() < endMs; time.tick(1_000)) {
       lookup.processCount();
       await settle();
     }
+    return askedAtMs.splice(0);
   };
-  for (
-    const [ms, endMs, expected] of [
-      [0, 30_000, [0, 10_000, 20_000]],
-      // 40 s after one that took 5 ms, and a minute later at most.
-      [5, 120_000, [30_000, 70_005, 110_010]],
-      [500, 400_000, [150_015, 210_515, 271_015, 331_515, 392_015]],
-    ] as const
-  ) {
-    takesMs = ms;
-    await reportUntil(endMs);
-    assertEquals(askedAtMs.splice(0), [...expected]);
-  }
+  await sameLater(asked, [
+    [[0, 30_000], [0, 10_000, 20_000]],
+    // 40 s after one that took 5 ms, and a minute later at most.
+    [[5, 120_000], [30_000, 70_005, 110_010]],
+    [[500, 400_000], [150_015, 210_515, 271_015, 331_515, 392_015]],
+  ]);
 });

@@ -10,7 +10,8 @@ class Peer {
   readonly channel: LineRpc;
   answersSeen = 0;
   #answers: ReadableByteStreamController | undefined;
-  readonly #closed = Promise.withResolvers<void>();
+  /** Resolves when nothing more will be asked. */
+  readonly closed = Promise.withResolvers<void>();
 
   constructor(options: { deaf?: boolean } = {}) {
     const answers = new ReadableStream({
@@ -24,23 +25,15 @@ class Peer {
       },
       // As the shell does, which reads them until their end.
       close: () => {
-        this.#closed.resolve();
+        this.closed.resolve();
         this.end();
       },
     });
     this.channel = new LineRpc({ requests, answers, onAnswer: () => this.answersSeen++ });
   }
 
-  /** Resolves when nothing more will be asked. */
-  get closed(): Promise<void> {
-    return this.#closed.promise;
-  }
-
-  say(text: string): void {
-    this.sayBytes(new TextEncoder().encode(text));
-  }
-
-  sayBytes(bytes: Uint8Array): void {
+  say(given: string | Uint8Array): void {
+    const bytes = typeof given === "string" ? new TextEncoder().encode(given) : given;
     this.#answers?.enqueue(bytes);
   }
 
@@ -66,11 +59,8 @@ withPeer.test("LineRpc.ask() rejects with the signal's reason, and drops the lat
   const asked = peer.channel.ask("one", { signal: controller.signal });
   controller.abort(new Error("enough"));
   await assertRejects(() => asked, Error, "enough");
-  await assertRejects(
-    () => peer.channel.ask("two", { signal: controller.signal }),
-    Error,
-    "enough",
-  );
+  const { signal } = controller;
+  await assertRejects(() => peer.channel.ask("two", { signal }), Error, "enough");
   const next = peer.channel.ask("three");
   peer.say("1 ok late\n7 ok never asked\nnonsense\n2 ok\n");
   assertEquals(await next, "ok");
@@ -81,28 +71,26 @@ withPeer.test("LineRpc.ask() takes a long answer, characters that come in two pi
   const asked = peer.channel.ask("one");
   const text = "é".repeat(4000);
   const bytes = new TextEncoder().encode(`1 ${text}`);
-  peer.sayBytes(bytes.slice(0, 5));
-  peer.sayBytes(bytes.slice(5));
+  peer.say(bytes.slice(0, 5));
+  peer.say(bytes.slice(5));
   peer.say("\n");
   assertEquals(await asked, text);
   const endless = peer.channel.ask("two");
   peer.say("2 " + "x".repeat(9000));
   await assertRejects(() => endless, Error, "it has ended");
-  await peer.closed;
+  await peer.closed.promise;
 });
 
 Deno.test("LineRpc.ask() keeps nothing of a request that was given up", async () => {
+  const url = new URL("../../lib/sandbox/line_rpc.ts", import.meta.url);
   const source = `
-import { LineRpc } from ${
-    JSON.stringify(new URL("../../lib/sandbox/line_rpc.ts", import.meta.url))
-  };
+import { LineRpc } from "${url}";
 const rpc = new LineRpc({ requests: new WritableStream(), answers: new ReadableStream({ type: "bytes" }) });
 async function giveUp() {
   const controller = new AbortController();
   const asked = rpc.ask("one", { signal: controller.signal });
   controller.abort(new Error("enough"));
-  const reason = await asked.catch((error) => error);
-  return new WeakRef(reason);
+  return new WeakRef(await asked.catch((error) => error));
 }
 const reason = await giveUp();
 await new Promise((resolve) => setTimeout(resolve, 0));

@@ -3,12 +3,11 @@ import { onLinux } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
 import { TempFolder } from "../temp_folder.ts";
 
+const LIB = new URL("../../lib/", import.meta.url);
+
 /** A process that makes its caches read-only; run apart, since that holds for good. */
 const PROGRAM = `
-import { makeRuntimeCachesReadOnly } from "${new URL(
-  "../../lib/sandbox/runtime_caches.ts",
-  import.meta.url,
-)}";
+import { makeRuntimeCachesReadOnly } from "${LIB}sandbox/runtime_caches.ts";
 /** The handles of the caches: their numbers, what they are, and their flags. */
 function caches() {
   return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
@@ -54,7 +53,7 @@ const held = Deno.readTextFileSync("/proc/locks").split("\\n")
   .filter((line) => line.includes("POSIX") && line.split(/\\s+/)[4] === String(Deno.pid)).length;
 // It goes on, and loads modules whose code the caches would keep.
 const { posix } = await import("node:path");
-const { parseLoadavg } = await import("${new URL("../../lib/parse/uptime.ts", import.meta.url)}");
+const { parseLoadavg } = await import("${LIB}parse/uptime.ts");
 console.log(JSON.stringify({ before, after, couldLock, canLock, held, more: countAfter - count, inherited, works: posix.sep === "/" && !!parseLoadavg }));
 `;
 

@@ -15,7 +15,7 @@ const ARCHITECTURES: readonly SeccompArchitecture[] = ["amd64", "arm64"];
 const AUDIT = { amd64: 0xc000003e, arm64: 0xc00000b7 };
 
 /** All calls of Linux 6.18 that a sealed agent has no use for, with their numbers on both architectures. */
-const DENIED = parseTable(`
+const DENIED = `
   _sysctl 156 -; acct 163 89; add_key 248 217; adjtimex 159 171; afs_syscall 183 -; alarm 37 -;
   bpf 321 280; cachestat 451 451; capset 126 91; chdir 80 49; chmod 90 -; chown 92 -;
   chroot 161 51; clock_adjtime 305 266; clock_settime 227 112; copy_file_range 326 285;
@@ -67,7 +67,7 @@ const DENIED = parseTable(`
   unshare 272 97; uselib 134 -; userfaultfd 323 282; ustat 136 -; utime 132 -; utimensat 280 88;
   utimes 235 -; vfork 58 -; vhangup 153 58; vmsplice 278 75; vserver 236 -;
   bind 49 200; listen 50 201; open 2 -; openat 257 56;
-`);
+`;
 
 interface Call {
   readonly number: number;
@@ -76,50 +76,28 @@ interface Call {
 }
 
 /** Runs a filter as the kernel does: `struct seccomp_data` in, the returned action out. */
-function run(program: Uint8Array<ArrayBuffer>, { number, args = [], audit }: Call): number {
+function run(program: Uint8Array<ArrayBuffer>, { number, args = [], audit = 0 }: Call): number {
   const data = new DataView(new ArrayBuffer(64));
   data.setUint32(0, number, true);
-  data.setUint32(4, audit ?? AUDIT.amd64, true);
+  data.setUint32(4, audit, true);
   args.forEach((value, index) => data.setBigUint64(16 + 8 * index, BigInt(value), true));
   const code = new DataView(program.buffer);
   let accumulator = 0;
-  for (let at = 0; at < program.length / 8;) {
-    const operation = code.getUint16(8 * at, true);
-    const jump = (holds: boolean) => 1 + code.getUint8(8 * at + (holds ? 2 : 3));
-    const value = code.getUint32(8 * at + 4, true);
-    switch (operation) {
-      case 0x20:
-        assert(value % 4 === 0 && value < 64, `offset ${value}`);
-        accumulator = data.getUint32(value, true);
-        at++;
-        break;
-      case 0x54:
-        accumulator = (accumulator & value) >>> 0;
-        at++;
-        break;
-      case 0x05:
-        at += 1 + value;
-        break;
-      case 0x15:
-        at += jump(accumulator === value);
-        break;
-      case 0x35:
-        at += jump(accumulator >= value);
-        break;
-      case 0x06:
-        return value;
-      default:
-        throw new Error(`Cannot run instruction ${operation}`);
-    }
+  for (let at = 0; at < program.length; at += 8) {
+    const operation = code.getUint16(at, true);
+    const value = code.getUint32(at + 4, true);
+    const jump = (holds: boolean) => at += 8 * code.getUint8(at + (holds ? 2 : 3));
+    if (operation === 0x06) return value;
+    if (operation === 0x20) {
+      assert(value % 4 === 0, `offset ${value}`);
+      accumulator = data.getUint32(value, true);
+    } else if (operation === 0x54) accumulator = (accumulator & value) >>> 0;
+    else if (operation === 0x05) at += 8 * value;
+    else if (operation === 0x15) jump(accumulator === value);
+    else if (operation === 0x35) jump(accumulator >= value);
+    else throw new Error(`Cannot run instruction ${operation}`);
   }
   throw new RangeError("Cannot run beyond the end of the filter");
-}
-
-function parseTable(text: string): Map<string, Record<SeccompArchitecture, number>> {
-  const rows = text.split(";").map((row) => row.trim().split(" ")).filter(([name]) => name !== "");
-  return new Map(
-    rows.map(([name = "", amd64, arm64]) => [name, { amd64: Number(amd64), arm64: Number(arm64) }]),
-  );
 }
 
 /** The filters of an agent, of one that reads files, and of one that binds sockets. */
@@ -147,7 +125,9 @@ function answer(
 Deno.test("buildSeccompFilter() denies every call of today's kernel that is not listed, and gives each other number an answer", () => {
   for (const architecture of ARCHITECTURES) {
     const actions = seccompPolicy(architecture, PID);
-    const denied = new Set([...DENIED.values()].map((numbers) => numbers[architecture]));
+    const column = architecture === "amd64" ? 1 : 2;
+    const calls = DENIED.matchAll(/\w+ (\d+|-) (\d+|-);/g);
+    const denied = new Set(Array.from(calls, (numbers) => Number(numbers[column])));
     for (let number = 0; number <= 469; number++) {
       const action = actions.get(number);
       assertEquals(action === undefined, denied.has(number), `${number} is one of both`);
@@ -156,12 +136,8 @@ Deno.test("buildSeccompFilter() denies every call of today's kernel that is not 
       const found = answer(architecture, { number });
       if (expected !== undefined) assertEquals(found, expected, `${architecture} ${number}`);
     }
-  }
-});
-
-Deno.test("buildSeccompFilter() answers as an older kernel when a call is newer than the table", () => {
-  for (const architecture of ARCHITECTURES) {
-    for (const number of [470, 471, 512, 1000, 0x3fffffff]) {
+    // clone3, and what is newer than the table, as of an older kernel.
+    for (const number of [435, 470, 471, 512, 1000, 0x3fffffff]) {
       assertEquals(answer(architecture, { number }), ENOSYS, `${number}`);
     }
   }
@@ -181,26 +157,23 @@ Deno.test("buildSeccompFilter() denies x32 and other architectures, whatever the
   }
 });
 
+/** The numbers of the calls that open files, and before which argument their flags stand. */
+const OPENERS = [["amd64", 2, [0]], ["amd64", 257, [0, 0]], ["arm64", 56, [0, 0]]] as const;
+
 Deno.test("buildSeccompFilter() lets no file be opened, and no socket be bound or listen", () => {
-  const BIND = { amd64: 49, arm64: 200 };
-  const LISTEN = { amd64: 50, arm64: 201 };
-  for (const [architecture, number, at] of OPENERS) {
-    for (const needs of ["usual", "binding"] as const) {
+  for (const needs of ["usual", "binding"] as const) {
+    for (const [architecture, number, before] of OPENERS) {
       for (const flags of [0, 0o2000000, 0o10000000, 0o200000, 1, 2, 0o100]) {
-        const call = { number, args: argumentAt(at, flags) };
+        const call = { number, args: [...before, flags] };
         assertEquals(answer(architecture, call, needs), EPERM, flags.toString(8));
       }
     }
   }
-  for (const architecture of ARCHITECTURES) {
-    const bind = { number: BIND[architecture] };
-    assertEquals(answer(architecture, bind), EPERM);
-    assertEquals(answer(architecture, bind, "binding"), ALLOW);
-    assertEquals(answer(architecture, bind, "reading"), ALLOW);
-    const listen = { number: LISTEN[architecture] };
-    for (const needs of ["usual", "binding", "reading"] as const) {
-      assertEquals(answer(architecture, listen, needs), EPERM);
-    }
+  for (const [architecture, bind, listen] of [["amd64", 49, 50], ["arm64", 200, 201]] as const) {
+    const needs = ["usual", "binding", "reading"] as const;
+    const answers = (number: number) => needs.map((it) => answer(architecture, { number }, it));
+    assertEquals(answers(bind), [EPERM, ALLOW, ALLOW]);
+    assertEquals(answers(listen), [EPERM, EPERM, EPERM]);
   }
 });
 
@@ -209,135 +182,92 @@ Deno.test("buildSeccompFilter() lets open() and openat() of an agent that needs 
   const O_NONBLOCK = 0o4000;
   const readOnly = [0, O_CLOEXEC, O_CLOEXEC | O_NONBLOCK, 0o200000, 0o10000000, 0o400000, 0o2000];
   const writing = [1, 2, 3, 0o100, 0o101, 0o102, 0o1000, 0o1001, 0o2001, 0o20200002, 0o20000000];
-  for (const [architecture, number, at] of OPENERS) {
+  for (const [architecture, number, before] of OPENERS) {
     const withFlags = (flags: number | bigint) =>
-      answer(architecture, { number, args: argumentAt(at, flags) }, "reading");
+      answer(architecture, { number, args: [...before, flags] }, "reading");
     for (const flags of readOnly) assertEquals(withFlags(flags), ALLOW, flags.toString(8));
     for (const flags of writing) {
-      assertEquals(withFlags(flags), EPERM, flags.toString(8));
-      assertEquals(withFlags(flags | O_CLOEXEC), EPERM, flags.toString(8));
       // The kernel reads 32 bits, so bits above them must not hide the others.
-      assertEquals(withFlags(BigInt(flags) | 1n << 32n), EPERM);
+      for (const given of [flags, flags | O_CLOEXEC, BigInt(flags) | 1n << 32n]) {
+        assertEquals(withFlags(given), EPERM, given.toString(8));
+      }
     }
   }
 });
 
-/** Arguments that are 0 but for one. */
-function argumentAt(at: number, value: number | bigint): (number | bigint)[] {
-  return Array.from({ length: 6 }, (_, index) => index === at ? value : 0);
+/**
+ * Calls that are allowed in part: a name, its numbers on both architectures, and the arguments; what is
+ * allowed in place of the question mark; and what is tried and not allowed, or a range with all of these.
+ */
+const IN_PART = [
+  // Threads, and neither processes nor namespaces.
+  "clone 56 220 (?): 0x3d0f00 | 0 17 0x1200011 0x4111 0x100 0x10000",
+  "clone 56 220 (?): | 0x3f0f00 0x23d0f00 0x43d0f00 0x83d0f00 0x103d0f00 0x203d0f00 0x403d0f00",
+  // Signals to itself alone: not to its group, to everybody, or to the group of its number.
+  `kill 62 129 (?, 9): ${PID} | 0 1 ${PID + 1} 0xffffffff ${2 ** 32 - PID}`,
+  `tgkill 234 131 (?, 9): ${PID} | 0 1 ${PID + 1} 0xffffffff ${2 ** 32 - PID}`,
+  // Every signal is handled but the debugger's.
+  "rt_sigaction 13 134 (?): 1-9 11-64 | 10 0x10000000a",
+  // F_DUPFD_CLOEXEC is one; F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY and F_ADD_SEALS are none.
+  "fcntl 72 25 (5, ?): 0-7 1030 | 0-1100",
+  // TCGETS and FIONBIO are; TIOCSTI, TIOCLINUX, SIOCSIFADDR and FS_IOC_SETFLAGS are not.
+  "ioctl 16 29 (5, ?): 0x5401 0x5413 0x541b 0x5421 0x5450 0x5451 | 0x5400-0x54ff",
+  "ioctl 16 29 (5, ?): | 0x8900-0x89ff 0x40086602",
+  // PR_SET_VMA is; PR_SET_PTRACER is not.
+  "prctl 157 167 (?): 3 15 16 21 23 39 0x53564d41 | 0-100 0x53564d42 0x59616d61",
+  // Limits of its own are read, and not set.
+  `prlimit64 302 261 (?): 0 | 1 ${PID}`,
+  "prlimit64 302 261 (0, 7, ?, 0x7fff0000): 0 | 1 0x7fff00000000 0x10000000000",
+  "madvise 28 233 (0, 0, ?): 4 10 17 | 100 101 0xffffffff",
+  // SO_BINDTODEVICE, SO_ATTACH_FILTER, TCP_REPAIR, IP_TRANSPARENT and packet filters are not.
+  "setsockopt 54 208 (5, 0, ?): 11 | 0-255",
+  "setsockopt 54 208 (5, 1, ?): 2 7 8 9 15 | 0-255",
+  "setsockopt 54 208 (5, 6, ?): 1 4 5 6 18 | 0-255",
+  "setsockopt 54 208 (5, 41, ?): 25 26 | 0-255",
+  ...[17, 255, 270].map((level) => `setsockopt 54 208 (5, ${level}, ?): | 0-255`),
+];
+
+/** Numbers and ranges of them in a text. */
+function numbersIn(text = ""): bigint[] {
+  return text.split(" ").filter((part) => part !== "").flatMap((part) => {
+    const [first = 0n, last = first] = part.split("-").map(BigInt);
+    return Array.from({ length: Number(last - first) + 1 }, (_, index) => first + BigInt(index));
+  });
 }
 
-const OPENERS = [["amd64", 2, 1], ["amd64", 257, 2], ["arm64", 56, 2]] as const;
-
-Deno.test("buildSeccompFilter() lets clone() start threads, and neither processes nor namespaces", () => {
-  const THREAD = 0x3d0f00;
-  for (const [architecture, number] of [["amd64", 56], ["arm64", 220]] as const) {
-    const clone = (flags: number | bigint) => answer(architecture, { number, args: [flags] });
-    assertEquals(clone(THREAD), ALLOW);
-    for (const flags of [0, 17, 0x1200011, 0x4111, 0x100, 0x10000]) {
-      assertEquals(clone(flags), EPERM, flags.toString(16));
-    }
-    for (const namespace of [0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000]) {
-      assertEquals(clone(THREAD | namespace), EPERM, namespace.toString(16));
-    }
-    assertEquals(clone(BigInt(THREAD) | 0x40000000n), EPERM);
-    assertEquals(answer(architecture, { number: 435 }), ENOSYS, "clone3");
-  }
-});
-
-Deno.test("buildSeccompFilter() lets the process send signals to itself alone", () => {
-  const numbers = [["amd64", 62], ["amd64", 234], ["arm64", 129], ["arm64", 131]] as const;
-  for (const [architecture, number] of numbers) {
-    assertEquals(answer(architecture, { number, args: [PID, 10] }), ALLOW);
-    for (const pid of [0, 1, PID + 1, 0xffffffff, 0xffffffff - PID + 1]) {
-      assertEquals(answer(architecture, { number, args: [pid, 9] }), EPERM, `${pid}`);
-    }
-  }
-});
-
-Deno.test("buildSeccompFilter() lets every signal be handled but the debugger's", () => {
-  const SIGUSR1 = 10;
-  for (const [architecture, number] of [["amd64", 13], ["arm64", 134]] as const) {
-    for (let signal = 1; signal <= 64; signal++) {
-      const expected = signal === SIGUSR1 ? EPERM : ALLOW;
-      assertEquals(answer(architecture, { number, args: [signal] }), expected, `${signal}`);
-    }
-    assertEquals(answer(architecture, { number, args: [1n << 32n | 10n] }), EPERM);
-  }
-});
-
 Deno.test("buildSeccompFilter() allows no other commands and options than those that are listed", () => {
-  const range = (first: number, last: number) =>
-    Array.from({ length: last - first + 1 }, (_, index) => first + index);
-  const cases = [
-    // F_DUPFD_CLOEXEC is one; F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY and F_ADD_SEALS are none.
-    { numbers: [72, 25], tried: range(0, 1100), allowed: [...range(0, 7), 1030] },
-    {
-      // TCGETS and FIONBIO are; TIOCSTI, TIOCLINUX, SIOCSIFADDR and FS_IOC_SETFLAGS are not.
-      numbers: [16, 29],
-      tried: [...range(0x5400, 0x54ff), ...range(0x8900, 0x89ff), 0x40086602],
-      allowed: [...[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451]],
-    },
-    { numbers: [157, 167], at: 0, tried: range(0, 100), allowed: [3, 15, 16, 21, 23, 39] },
-    {
-      // PR_SET_VMA is; PR_SET_PTRACER is not.
-      ...{ numbers: [157, 167], at: 0, allowed: [0x53564d41] },
-      tried: [0x53564d41, 0x53564d42, 0x59616d61],
-    },
-    { numbers: [302, 261], at: 0, tried: [0, 1, PID], allowed: [0] },
-    { numbers: [28, 233], at: 2, tried: [4, 10, 17, 100, 101, 0xffffffff], allowed: [4, 10, 17] },
-    // SO_BINDTODEVICE, SO_ATTACH_FILTER, TCP_REPAIR, IP_TRANSPARENT and packet filters are not.
-    { numbers: [54, 208], level: 0, tried: range(0, 255), allowed: [11] },
-    { numbers: [54, 208], level: 1, tried: range(0, 255), allowed: [2, 7, 8, 9, 15] },
-    { numbers: [54, 208], level: 6, tried: range(0, 255), allowed: [1, 4, 5, 6, 18] },
-    { numbers: [54, 208], level: 41, tried: range(0, 255), allowed: [25, 26] },
-    ...[17, 255, 270].map((level) => ({
-      ...{ numbers: [54, 208], level, tried: range(0, 255), allowed: [] },
-    })),
-  ];
-  for (const { numbers, at = 1, level, tried, allowed } of cases) {
-    ARCHITECTURES.forEach((architecture, column) => {
-      const number = numbers[column] ?? 0;
-      const args = (value: number) =>
-        level === undefined ? argumentAt(at, value) : [5, level, value];
-      const found = tried.filter((value) =>
-        answer(architecture, { number, args: args(value) }) === ALLOW
-      );
-      assertEquals(found, allowed, `${architecture} ${number} ${level}`);
-    });
+  for (const row of IN_PART) {
+    const match = /^\w+ (.*) \((.*)\):(.*)\|(.*)$/.exec(row);
+    assert(match, row);
+    const [, numbers, args = "", allowed, others] = match;
+    const listed = new Set(numbersIn(allowed));
+    for (const value of [...listed, ...numbersIn(others)]) {
+      const given = args.split(", ").map((arg) => arg === "?" ? value : BigInt(arg));
+      numbersIn(numbers).forEach((number, column) => {
+        const call = { number: Number(number), args: given };
+        const found = answer(column === 0 ? "amd64" : "arm64", call);
+        assertEquals(found, listed.has(value) ? ALLOW : EPERM, `${value} of ${row}`);
+      });
+    }
   }
 });
 
 Deno.test("buildSeccompFilter() lets sockets of four kinds be made, and no others", () => {
-  const [families, types, protocols] = [50, 12, 300].map((count) => [...Array(count).keys()]);
-  const four = [
-    ...["2,1,0", "2,1,6", "2,2,0", "2,2,17"],
-    ...["10,1,0", "10,1,6", "10,2,0", "10,2,17"],
-  ];
+  const four = "2,1,0 2,1,6 2,2,0 2,2,17 10,1,0 10,1,6 10,2,0 10,2,17";
   const CLOEXEC_NONBLOCK = 0o2004000;
   for (const [architecture, number] of [["amd64", 41], ["arm64", 198]] as const) {
     const socket = (...args: number[]) => answer(architecture, { number, args });
     const found: string[] = [];
-    for (const family of families ?? []) {
-      for (const type of types ?? []) {
-        for (const protocol of protocols ?? []) {
-          const action = socket(family, type, protocol);
-          if (action !== ALLOW) continue;
+    for (let family = 0; family < 50; family++) {
+      for (let type = 0; type < 12; type++) {
+        for (let protocol = 0; protocol < 300; protocol++) {
+          if (socket(family, type, protocol) !== ALLOW) continue;
           assertEquals(socket(family, type | CLOEXEC_NONBLOCK, protocol), ALLOW);
           found.push(`${family},${type},${protocol}`);
         }
       }
     }
-    assertEquals(found, four, architecture);
-  }
-});
-
-Deno.test("buildSeccompFilter() lets limits be read and not be set", () => {
-  for (const [architecture, number] of [["amd64", 302], ["arm64", 261]] as const) {
-    assertEquals(answer(architecture, { number, args: [0, 7, 0, 0x7fff0000] }), ALLOW);
-    for (const pointer of [1n, 0x7fff00000000n, 1n << 40n]) {
-      assertEquals(answer(architecture, { number, args: [0, 7, pointer, 0] }), EPERM);
-    }
+    assertEquals(found.join(" "), four, architecture);
   }
 });
 
@@ -354,9 +284,7 @@ Deno.test("buildSeccompFilter() ends with an answer for any call", () => {
 });
 
 Deno.test("buildSeccompFilter() stays below the kernel's 4096 instructions", () => {
-  const lengths = Object.values(filters).flatMap((it) => Object.values(it)).map((filter) =>
-    filter.length / 8
-  );
-  assertEquals(lengths.length, 3 * ARCHITECTURES.length);
-  assert(lengths.every((length) => length > 0 && length < 1000), lengths.join());
+  for (const filter of Object.values(filters).flatMap(({ amd64, arm64 }) => [amd64, arm64])) {
+    assert(filter.length > 0 && filter.length / 8 < 1000, `${filter.length / 8}`);
+  }
 });

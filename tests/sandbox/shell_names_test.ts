@@ -1,10 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { hasOwnMounts, ownMounts } from "../own_mounts.ts";
 import { TempFolder } from "../temp_folder.ts";
-import { hostileNames, SHELLS, takenName } from "./hostile_names.ts";
-import { denoOutput } from "../deno_output.ts";
 import { onlyIf } from "../only_on.ts";
-import { ofPrograms, TestShell } from "./test_shell.ts";
+import { ofPrograms, printedBy, scriptAnswers, SHELLS, TestShell } from "./test_shell.ts";
 
 /** A shell whose `getent` is a script; it has the system's other programs. */
 function withGetent(getent: string, shell: readonly [string, ...string[]]): TestShell {
@@ -106,24 +104,58 @@ onlyIf(hasOwnMounts).test(
 
 Deno.test("Shell.lookUp() takes the resolver's variables of the agent, and no others", async () => {
   const variables = "$RES_OPTIONS,$LOCALDOMAIN,$AGENT_TOKEN";
-  using folder = ofPrograms({
-    getent: `[ "${variables}" = "ndots:2,a.example," ] && echo "192.0.2.1 STREAM"`,
-  });
-  const source = `
-import { Shell } from "${new URL("../../lib/sandbox/shell.ts", import.meta.url)}";
+  const getent = `[ "${variables}" = "ndots:2,a.example," ] && echo "192.0.2.1 STREAM"`;
+  using folder = ofPrograms({ getent });
+  const code = `
 const shell = new Shell({ proc: "/proc", path: "${folder.path}:/usr/bin:/bin" });
 console.log(await shell.lookUp("x"));
 await shell.close();
 `;
-  const output = await denoOutput("eval --ext=ts", [source], {
-    env: { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken" },
-  });
-  assertEquals(output, '[ "192.0.2.1" ]\n');
+  const env = { RES_OPTIONS: "ndots:2", LOCALDOMAIN: "a.example", AGENT_TOKEN: "t0ken" };
+  assertEquals(await printedBy(code, env), '[ "192.0.2.1" ]\n');
 });
+
+/** What an attacker would write into names. */
+const PIECES = [
+  ...["$(touch x)", "`touch x`", ";touch x", "|touch x", "&touch x&", ">x", "<x", "\\touch x"],
+  ...["${IFS}", "$'\\n'", "\\", "'", '"', "*", "?", "[a-z]", "{a,b}", "~", "!", "#", "%s", "%n"],
+  ...["\t", "\r", "\v", "\x01", "\x1b[2J", "\x7f", "\u00e9", "\u0430", "\u200b", "\u{1f600}"],
+  ...["../", "/etc/passwd", "/", "@", ":", "=", ",", "+", "^", "$x", "$1", "$#", "$$", "$!"],
+  ...[" x", " 127.0.0.1", " -s files x"],
+];
+const HARMLESS = ["", "a", "panel.example", "-", "--", "_", ".", "xn--", "0x7f.1", "127.0.0.1"];
+
+/**
+ * Names that are no names, the same at each call; none has a line feed. A tenth each are options and
+ * too long, the others have something in them that is in no name.
+ */
+function hostileNames(count: number): string[] {
+  let seed = 20261127;
+  const below = (limit: number) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor(seed / 2 ** 32 * limit);
+  };
+  const harmless = () => HARMLESS[below(HARMLESS.length)] ?? "";
+  return Array.from({ length: count }, (_, index) => {
+    if (index % 10 === 0) return `-${harmless()}${harmless()}`;
+    if (index % 10 === 1) return "a".repeat(254 + below(20));
+    // Blanks in front would be cut off.
+    return `a${harmless()}${harmless()}${PIECES[below(PIECES.length)]}${harmless()}`;
+  });
+}
 
 for (const shell of SHELLS) {
   Deno.test(`The script under ${shell.join(" ")} refuses hostile names`, async () => {
-    assertEquals(await takenName(shell, hostileNames(2_000)), undefined);
+    const touch = ': >"${0%/*}/home/$$"';
+    using programs = ofPrograms({ getent: touch, ping: touch, touch });
+    const cwd = `${programs.path}/home`;
+    Deno.mkdirSync(cwd);
+    const requests = hostileNames(2_000).map((name, index) =>
+      `${index + 1} ${index % 2 === 0 ? "resolve" : "hosts"} ${name}`
+    );
+    const answers = await scriptAnswers(shell, requests, { path: programs.path, cwd });
+    assertEquals(answers, requests.map((_, index) => `${index + 1} refused`));
+    assertEquals([...Deno.readDirSync(cwd)], []);
   });
 }
 

@@ -1,12 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
-import script from "../../lib/sandbox/helper_shell.sh" with { type: "text" };
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { Shell, startShell } from "../../lib/sandbox/shell.ts";
 import { parsePingOutput } from "../../lib/parse/ping_output.ts";
 import { sameLater } from "../cases.ts";
@@ -15,11 +7,18 @@ import { exists, isAlive } from "../exists.ts";
 import { timed } from "../fake_time.ts";
 import { collectedLog } from "../log/collected_log.ts";
 import { inFolder } from "../temp_folder.ts";
-import { SHELLS } from "./hostile_names.ts";
 import { eventually } from "../remote/processes_below.ts";
-import { denoOutput } from "../deno_output.ts";
 import { onLinux, onlyIf } from "../only_on.ts";
-import { ofPrograms, started, TestShell } from "./test_shell.ts";
+import {
+  IMPORT_SHELL,
+  ofPrograms,
+  printedBy,
+  scriptAnswers,
+  SHELLS,
+  spawnScript,
+  started,
+  TestShell,
+} from "./test_shell.ts";
 
 /** Of an address's characters, and names to ping: it looks them up, or reads them in its own way. */
 const NO_ADDRESSES = [
@@ -41,7 +40,16 @@ async function sleeper(): Promise<number> {
   return find()?.pid ?? NaN;
 }
 
-const shellsHere: readonly (readonly [string, ...string[]])[] = [["/bin/sh"], ...SHELLS];
+const shellsHere: typeof SHELLS = [["/bin/sh"], ...SHELLS];
+
+/** A shell that may start this `nvidia-smi`; it has the system's other programs. */
+function withCards(
+  smi: string,
+  { programs = {}, ...options }: ConstructorParameters<typeof TestShell>[0] = {},
+): TestShell {
+  const all = { "nvidia-smi": smi, ...programs };
+  return new TestShell({ hasSystems: true, gpu: true, ...options, programs: all });
+}
 
 // Debian's busybox prefers its own ping to the one on PATH.
 const shellsThatPing = shellsHere.filter(([command]) => !command.endsWith("busybox"));
@@ -87,8 +95,7 @@ printf '%s\\n' "$* \\\\n %s $LC_ALL \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-no
   Deno.test(`Shell.close() ends ${name} with what it runs, and rejects what is asked`, async () => {
     for (const verb of ["ping", "nvidiaSmi"] as const) {
       const sleep = "exec /bin/sleep 60";
-      const programs = { ping: sleep, "nvidia-smi": sleep };
-      await using opened = new TestShell({ shell, programs, hasSystems: true, gpu: true });
+      await using opened = withCards(sleep, { shell, programs: { ping: sleep } });
       const asked = assertRejects(() => opened[verb]("127.0.0.1"), Error, "it has ended");
       const pid = await sleeper();
       await opened.close();
@@ -131,21 +138,19 @@ for (const command of shellsHere) {
   Deno.test(`Shell.nvidiaSmi() gives its lines under ${name}, and what it was asked, with --gpu alone`, async () => {
     const smi = `echo "$*, \${AGENT_TOKEN-none} \${KOMARI_AGENT_MENU-none}"
 echo 'NVIDIA L4, 23034, 1, 0, 35' >&2`;
-    const options = { shell: command, programs: { "nvidia-smi": smi }, hasSystems: true };
-    await using shell = new TestShell({ ...options, gpu: true });
+    await using shell = withCards(smi, { shell: command });
     assertEquals(
       await shell.nvidiaSmi(),
       "--format=csv,noheader,nounits --query-gpu=name,memory.total,memory.used," +
         "utilization.gpu,temperature.gpu, none none\nNVIDIA L4, 23034, 1, 0, 35\n",
     );
-    await using without = new TestShell(options);
+    await using without = withCards(smi, { shell: command, gpu: false });
     assertEquals(await without.nvidiaSmi(), undefined, "it was not asked for");
   });
 
   Deno.test(`Shell.nvidiaSmi() bounds what it says under ${name}, by lines and without`, async () => {
     for (const loop of ["while :; do echo babble; done", "while :; do printf babble; done"]) {
-      const programs = { "nvidia-smi": loop };
-      await using shell = new TestShell({ shell: command, programs, hasSystems: true, gpu: true });
+      await using shell = withCards(loop, { shell: command });
       await assertRejects(() => shell.nvidiaSmi(), Error, "its output is too long");
       assert(await shell.countProcesses() > 0, "the pipe is intact");
       await eventually(() => shell.below().length <= 1);
@@ -161,11 +166,12 @@ echo 'NVIDIA L4, 23034, 1, 0, 35' >&2`;
 echo "$*" >"\${0%/*}/asked"
 shift 4
 PATH=/usr/bin:/bin exec timeout --foreground -s KILL 0.2 "$@"`;
-    const programs = { timeout, "nvidia-smi": "trap '' TERM\nexec sleep 60" };
-    await using shell = new TestShell({ shell: command, programs, hasSystems: true, gpu: true });
+    const smi = "trap '' TERM\nexec sleep 60";
+    await using shell = withCards(smi, { shell: command, programs: { timeout } });
     await assertRejects(() => shell.nvidiaSmi(), Error, "it took too long");
     const asked = Deno.readTextFileSync(`${shell.folder}/asked`);
-    assertStringIncludes(asked, `--foreground -s KILL 5 ${shell.folder}/nvidia-smi --format=csv`);
+    const words = `--foreground -s KILL 5 ${shell.folder}/nvidia-smi --format=csv`;
+    assert(asked.startsWith(words), asked);
     await eventually(() => !shell.below().some(({ name }) => name === "sleep"));
   });
 
@@ -179,7 +185,6 @@ PATH=/usr/bin:/bin exec timeout --foreground -s KILL 0.2 "$@"`;
   });
 
   inFolder.test(`The script under ${name} does nothing that is not on its menu`, async (folder) => {
-    const child = spawnScript(command, { cwd: folder.path });
     const requests = [
       ...["ping -f", "ping 127.0.0.1;touch${IFS}x", "ping $(touch x)", "ping `touch x`", "ping"],
       ...["ping 1.1.1.1 1.1.1.2", "ping localhost", "processes /", "touch x", "", "reap x"],
@@ -188,33 +193,12 @@ PATH=/usr/bin:/bin exec timeout --foreground -s KILL 0.2 "$@"`;
       ...[...NO_ADDRESSES.map((text) => `ping ${text}`), ...NOT_WHOLE],
     ];
     // Without a number of its size there is no answer.
-    const unanswered = [
-      "x$(touch x) processes",
-      "-1 processes",
-      "",
-      "* * *",
-      `${"9".repeat(17)} x`,
-    ];
-    const lines = [...requests.map((request, index) => `${index + 1} ${request}`), ...unanswered];
-    await new Blob([lines.join("\n") + "\n"]).stream().pipeTo(child.stdin);
-    const { stdout } = await child.output();
-    const refused = new TextDecoder().decode(stdout).trim().split("\n");
-    assertEquals(refused, requests.map((_, index) => `${index + 1} refused`));
+    const odd = ["x$(touch x) processes", "-1 processes", "", "* * *", `${"9".repeat(17)} x`];
+    const lines = [...requests.map((request, index) => `${index + 1} ${request}`), ...odd];
+    const answers = await scriptAnswers(command, lines, { cwd: folder.path });
+    assertEquals(answers, requests.map((_, index) => `${index + 1} refused`));
     assertEquals([...Deno.readDirSync(folder.path)], []);
   });
-}
-
-/** The shell's script itself, to be spoken to; `words` are its further arguments. */
-function spawnScript(
-  [command, ...args]: typeof shellsHere[number],
-  { path, cwd, words = [] }: { path?: string; cwd?: string; words?: readonly string[] },
-): Deno.ChildProcess {
-  return new Deno.Command(command, {
-    args: [...args, "-c", script, "sh", "/proc", ...words],
-    ...{ stdin: "piped", stdout: "piped", stderr: "null", detached: true },
-    ...(path !== undefined && { env: { PATH: path } }),
-    ...(cwd !== undefined && { cwd }),
-  }).spawn();
 }
 
 for (const command of shellsThatPing) {
@@ -267,8 +251,7 @@ Deno.test("Shell.nvidiaSmi() tells how it failed", async () => {
   const long = "x".repeat(240);
   await sameLater(
     async ([text, status]) => {
-      const programs = { "nvidia-smi": `printf "${text}"\nexit ${status}` };
-      await using shell = new TestShell({ programs, hasSystems: true, gpu: true });
+      await using shell = withCards(`printf "${text}"\nexit ${status}`);
       const { message } = await assertRejects(() => shell.nvidiaSmi(), Error);
       return message.replace(/^Cannot run nvidia-smi: it (.*); its output begins with/, "$1:");
     },
@@ -300,15 +283,12 @@ Deno.test("Shell answers with an error when the shell was killed", async () => {
 
 Deno.test("new Shell() starts programs of the system, whatever the agent's PATH", async () => {
   using planted = ofPrograms({ ping: "echo planted" });
-  const source = `
-import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
+  const code = `
 const shell = new Shell({ proc: "/proc" });
 console.log(await shell.ping("127.0.0.1"));
 await shell.close();
 `;
-  const output = await denoOutput("eval --ext=ts", [source], {
-    env: { PATH: `${planted.path}:${Deno.env.get("PATH")}` },
-  });
+  const output = await printedBy(code, { PATH: `${planted.path}:${Deno.env.get("PATH")}` });
   assert(!output.includes("planted"));
 });
 
@@ -373,8 +353,7 @@ timed.test("Shell gives up an answer that is lost: of a program after 60 s, of a
 
 Deno.test("Shell ends with its pings when the agent is killed", async () => {
   using programs = ofPrograms({ ping: "exec /bin/sleep 61" });
-  const source = `
-import { Shell } from ${JSON.stringify(new URL("../../lib/sandbox/shell.ts", import.meta.url))};
+  const source = `${IMPORT_SHELL}
 const shell = new Shell({ proc: "/proc", path: ${JSON.stringify(programs.path)} });
 Deno.permissions.revokeSync({ name: "run" });
 console.log(await shell.countProcesses());

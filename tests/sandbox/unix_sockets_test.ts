@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { onLinux } from "../only_on.ts";
 import { denoOutput } from "../deno_output.ts";
+import { TempFolder } from "../temp_folder.ts";
 
 /** Names the unix sockets of a process of its own, and tells how many had no name before and after. */
 const PROGRAM = `
@@ -26,13 +27,13 @@ console.log(JSON.stringify({ before, after: names() }));
 `;
 
 onLinux.test("nameUnixSockets() leaves no unix socket that could become a file", async () => {
-  const folder = Deno.makeTempDirSync();
-  const output = await denoOutput("eval --ext=js", [PROGRAM, `${folder}/listening`]);
-  Deno.removeSync(folder, { recursive: true });
+  using folder = new TempFolder();
+  const path = `${folder.path}/listening`;
+  const output = await denoOutput("eval --ext=js", [PROGRAM, path]);
   const { before, after } = JSON.parse(output);
   assert(before.includes(""), "the runtime has some without a name");
   const files = before.filter((name: string) => name !== "");
-  assertEquals(files, [`${folder}/listening`]);
+  assertEquals(files, [path]);
   assertEquals(after.length, before.length);
   assertEquals(after.filter((name: string) => !name.startsWith("@")), files);
 });
