@@ -199,6 +199,7 @@ withFiles.test("listFolder() lists up to 8 MiB, and then says how many there are
   await assertRejects(() => at(path, names(41_944)), Error, tooMany(41_944));
   const long = new FakeFolders(() => Array(40_000).fill(`${"./".repeat(20)}fd`));
   await assertRejects(() => at(path, long), Error, tooMany(40_000));
+  assertEquals(await at(path, new FakeFolders(() => ["\udcfe"])), [], "not UTF-8, and gone");
   const roots = await at("/", new FakeFolders(() => ["proc/", "dev/"]));
   assertEquals(roots.map(({ path }) => path), ["/dev", "/proc"]);
   const over = AbortSignal.abort(new Error("the time is over"));
