@@ -13,9 +13,8 @@ import { eventually, marked, newMark } from "./processes_below.ts";
 const started = new StartedProcesses();
 const PATH = Deno.env.get("PATH") ?? "";
 
-/** What a command gives: its exit code, and what it prints. */
-async function run(command: string, options: Partial<CommandOptions> = {}): Promise<string> {
-  const { output, exitCode } = await runCommand(command, {
+function start(command: string, options: Partial<CommandOptions> = {}) {
+  return runCommand(command, {
     programs: new Programs(),
     outputs: new CommandOutputs(),
     env: { PATH },
@@ -24,6 +23,11 @@ async function run(command: string, options: Partial<CommandOptions> = {}): Prom
     signal: new AbortController().signal,
     ...options,
   });
+}
+
+/** What a command gives: its exit code, and what it prints. */
+async function run(...command: Parameters<typeof start>): Promise<string> {
+  const { output, exitCode } = await start(...command);
   const text = wholeText(output);
   if (typeof output !== "string") output.release();
   return `${exitCode} ${text}`;
@@ -37,7 +41,7 @@ function killMarked(mark: string): number {
 }
 
 Deno.test("runCommand() gives the exit code, the output, and then the errors", () =>
-  sameLater(run, [
+  sameLater((command: string) => run(command), [
     ["echo error >&2; echo output", "0 output\nerror\n"],
     ["printf error >&2", "0 error"],
     ["exit 3", "3 "],
@@ -109,7 +113,7 @@ timed.test("runCommand() has what a job prints soon after the shell, and lets it
   const until = (name: string) => `until [ -e ${file(name)} ]; do sleep 0.01; done`;
   const later = `echo later && head -c 300000 /dev/zero && touch ${file("printed")}`;
   const job = `${until("go")}; echo soon; touch ${file("said")}; ${until("on")}; ${later}`;
-  const running = run(`(${job}) & touch ${file("over")}`);
+  const running = start(`(${job}) & touch ${file("over")}`);
   await has("over");
   Deno.writeTextFileSync(file("go"), "");
   await has("said");
@@ -117,7 +121,8 @@ timed.test("runCommand() has what a job prints soon after the shell, and lets it
   await time.until(running, { withinMs: 1_000, stepMs: 200 });
   Deno.writeTextFileSync(file("on"), "");
   await time.until(has("printed"), { withinMs: 60_000, stepMs: 1 });
-  assertEquals(await running, "0 soon\n");
+  const { output, exitCode } = await running;
+  assertEquals([wholeText(output), exitCode], ["soon\n", 0]);
 });
 
 timed.test("runCommand() ends its process group when it is broken off, and no other process", async (time) => {

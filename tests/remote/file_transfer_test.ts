@@ -120,10 +120,8 @@ withFiles.test("FileUploads puts parts together in any order, and names the file
     '{"received":1000,"offset":5000}',
     '{"received":2000,"offset":4000}',
   ]);
-  assertEquals(
-    await files.sh("cat file; echo; stat -c '%n %a' .komari* file"),
-    "before .komari-upload-u1.part 600 file 640",
-  );
+  const beside = await files.sh("cat file; echo; stat -c '%n %a' .komari* file");
+  assertEquals(beside, "before .komari-upload-u1.part 600 file 640");
   await assertWhole(files);
   assertEquals(await files.sh("stat -c %a file; ls -A"), "640 file");
   // The panel may not have got the answer, or the agent was started anew: it looks for the file then.
@@ -141,10 +139,8 @@ withFiles.test("FileUploads makes missing folders, and writes through a link to 
     await uploadAll(files, `~/${path}`);
     await assertWhole(files, target);
   }
-  assertEquals(
-    await files.sh("stat -c %a a/b/new; readlink link; ls -A a/b real"),
-    "644 real/file a/b: new  real: file",
-  );
+  const left = await files.sh("stat -c %a a/b/new; readlink link; ls -A a/b real");
+  assertEquals(left, "644 real/file a/b: new  real: file");
 });
 
 withFiles.test("FileUploads takes a part again that was cut off, the first one too", async (files) => {
