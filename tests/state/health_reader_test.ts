@@ -1,16 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { statusJson, statusText } from "../../lib/cli/status.ts";
-import {
-  type Health,
-  isReporting,
-  readHealth,
-  reportingPanels,
-} from "../../lib/state/health_reader.ts";
+import { isReporting, readHealth, reportingPanels } from "../../lib/state/health_reader.ts";
 import { FakeTime } from "../fake_time.ts";
 import { replaced } from "../replaced.ts";
 import { same } from "../cases.ts";
 import { ClosedFolder, inClosedFolder } from "../closed_folder.ts";
+import { healthOf } from "../doctor/seen_health.ts";
 import { HeldLock } from "../held_lock.ts";
 import { testsWith } from "../tests_with.ts";
 import { ABOUT, openHealth } from "./health_folder.ts";
@@ -24,16 +20,13 @@ function write(folder: string, fields: object = {}): void {
   Deno.writeTextFileSync(`${folder}/health`, JSON.stringify(record));
 }
 
-/** An agent whose two panels have last accepted a report so long ago. */
-function agent(intervalMs: number, ...agoMs: (number | undefined)[]): Health {
-  const acceptedAtMs = agoMs.map((ago) => ago === undefined ? undefined : NOW_MS - ago);
-  const panel = { intervalMs, sinceMs: 0, failures: 0, probes: 0 };
-  return {
-    ...{ pid: 1, version: "1.2.3", intervalMs, startedAtMs: NOW_MS, problems: [], seal: "" },
-    acceptedAtMs: acceptedAtMs[0],
-    panels: acceptedAtMs.map((acceptedAtMs, at) => ({ ...panel, panel: `${at}`, acceptedAtMs })),
-    isRunning: true,
-  };
+/** An agent whose panels have last accepted a report so long ago. */
+function agent(intervalMs: number, ...agoMs: readonly (number | undefined)[]) {
+  const panels = agoMs.map((ago, at) => {
+    const acceptedAtMs = ago === undefined ? undefined : NOW_MS - ago;
+    return { panel: `${at}`, intervalMs, acceptedAtMs, sinceMs: 0, failures: 0, probes: 0 };
+  });
+  return healthOf({ intervalMs, acceptedAtMs: panels[0]?.acceptedAtMs, panels });
 }
 
 Deno.test("isReporting() and reportingPanels() look back two intervals and 15 s, and know of nothing where no agent runs", () => {
@@ -230,14 +223,9 @@ Deno.test("readHealth() gives what `status` can show, whatever an agent has writ
     write(folder.path, { seal: "", ...fields });
     const health = readHealth([folder.path]);
     assert(health !== undefined);
-    const status = {
-      health,
-      memoryBytes: undefined,
-      isPaused: false,
-      service: undefined,
-      found: { status: "skipped", text: "", advice: [] } as const,
-      nowMs: 0,
-    };
+    const unknown = { memoryBytes: undefined, service: undefined, isPaused: false };
+    const found = { status: "skipped", text: "", advice: [] } as const;
+    const status = { health, ...unknown, found, nowMs: 0 };
     // deno-lint-ignore no-control-regex
     assert(!/[\x00-\x09\x0b-\x1f\u202e]/.test(statusText(status)));
     JSON.parse(statusJson(status));

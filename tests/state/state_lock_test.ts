@@ -36,6 +36,7 @@ inFolder.test("FolderLock releases its lock before it closes the file, of which 
   {
     using _leftOpen = replaced(Deno.FsFile.prototype, { close: () => {} });
     lock[Symbol.dispose]();
+    assertEquals(isFolderLocked(folder.path), false, "a look keeps no lock, either");
   }
   assertEquals(canLock(folder.path), true);
 });
@@ -52,17 +53,15 @@ inClosedFolder.test("FolderLock.open() makes one lock of each name, and throws w
 inFolder.test("FolderLock leaves nothing behind a process that was killed", async (folder) => {
   const url = new URL("../../lib/state/state_lock.ts", import.meta.url).href;
   const code = `import { FolderLock } from "${url}";
-    globalThis.kept = FolderLock.open(${JSON.stringify(folder.path)});
-    globalThis.kept.tryLock();
-    console.log("locked"); setInterval(() => {}, 1000);`;
-  const child = new Deno.Command(Deno.execPath(), {
-    ...{ args: ["eval", code], stdout: "piped", stderr: "null" },
-  }).spawn();
-  const reader = child.stdout.getReader();
-  await reader.read();
-  assertEquals(canLock(folder.path), false);
-  child.kill("SIGKILL");
-  await child.status;
-  await reader.cancel();
-  assertEquals(canLock(folder.path), true);
+    console.log(FolderLock.open(${JSON.stringify(folder.path)}).tryLock());
+    Deno.kill(Deno.pid, "SIGKILL");`;
+  const locked = async () => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", code] }).output();
+    return new TextDecoder().decode(stdout);
+  };
+  {
+    using lock = FolderLock.open(folder.path);
+    assertEquals([lock.tryLock(), await locked()], [true, "false\n"]);
+  }
+  assertEquals([await locked(), canLock(folder.path)], ["true\n", true]);
 });

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { setUpLog } from "../../lib/log/log.ts";
 import { StateFile } from "../../lib/state/state_file.ts";
-import { FolderLock } from "../../lib/state/state_lock.ts";
 import { type PersistentState, StatePersister } from "../../lib/state/state_persister.ts";
+import { ClosedFolder } from "../closed_folder.ts";
 import { FakeTime } from "../fake_time.ts";
-import { openBelow } from "../open_below.ts";
+import { HeldLock } from "../held_lock.ts";
 import { replaced } from "../replaced.ts";
 import { testsWith } from "../tests_with.ts";
+import { numberFile } from "./number_file.ts";
 
 /** A number that is kept. */
 class PersistentNumber implements PersistentState<number> {
@@ -16,13 +17,8 @@ class PersistentNumber implements PersistentState<number> {
   asked = 0;
   #generation = 0;
 
-  generation(): number {
-    return this.#generation;
-  }
-
-  adopt(found: number): void {
-    this.value = found;
-  }
+  generation = () => this.#generation;
+  adopt = (found: number) => void (this.value = found);
 
   text(): string {
     this.asked++;
@@ -35,31 +31,14 @@ class PersistentNumber implements PersistentState<number> {
   }
 }
 
-/** A file that keeps count of its writes, each of which takes a while, or never ends. */
-class SlowFile extends StateFile<number> {
-  hangs = false;
-  writes = 0;
-  mostAtOnce = 0;
-  #atOnce = 0;
-
-  override async write(text: string): Promise<void> {
-    this.writes++;
-    if (this.hangs) await new Promise(() => {});
-    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
-    await Promise.resolve();
-    await super.write(text);
-    this.#atOnce--;
-  }
-}
-
 /** A persister under a fake clock, and all that it touches. */
 class World implements AsyncDisposable {
   readonly time = new FakeTime();
-  readonly parent = Deno.makeTempDirSync({ prefix: "state-keeper-" });
-  readonly folder = `${this.parent}/state`;
+  readonly #parent = new ClosedFolder();
+  readonly folder = `${this.#parent.path}/state`;
   number = new PersistentNumber();
   readonly log: string[] = [];
-  readonly file = this.fileAnew();
+  readonly file = numberFile(this.folder);
   /** What was said to be wrong last. */
   problem: string | undefined;
   readonly #stop = new AbortController();
@@ -67,16 +46,6 @@ class World implements AsyncDisposable {
 
   constructor() {
     setUpLog({ ...LOG, level: "info", write: (line) => this.log.push(line) });
-  }
-
-  fileAnew(): SlowFile {
-    return new SlowFile(this.folder, {
-      name: "n",
-      parse(text) {
-        if (!/^\d+$/.test(text)) throw new SyntaxError("no number");
-        return Number(text);
-      },
-    });
   }
 
   /** A persister that writes when it is asked to, and before the end of the test. */
@@ -118,22 +87,18 @@ class World implements AsyncDisposable {
   }
 
   onDisk(): number | undefined {
-    return this.fileAnew().read().value;
+    return numberFile(this.folder).read().value;
   }
 
   /** Leaves a state as an agent that ran before does. */
   async leave(number: number): Promise<void> {
-    using file = this.fileAnew();
+    using file = numberFile(this.folder);
     await file.open();
     await file.write(String(number));
   }
 
   /** Another agent, which has the folder. */
-  other(): FolderLock {
-    const lock = FolderLock.open(this.folder);
-    assert(lock.tryLock());
-    return lock;
-  }
+  other = () => new HeldLock(`${this.folder}/lock`, { mode: 0o600 });
 
   /** The only line that was logged. */
   line(): string {
@@ -142,11 +107,10 @@ class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using _parent = this.#parent;
+    using _time = this.time;
     await this.stop();
-    assertEquals(openBelow(this.parent), [], "nothing stays open");
-    this.time[Symbol.dispose]();
     setUpLog({ ...LOG, level: "error", write: () => {} });
-    Deno.removeSync(this.parent, { recursive: true });
   }
 }
 
@@ -211,19 +175,17 @@ withWorld.test("StatePersister says once that it can't open its file, goes on, a
 
 withWorld.test("StatePersister leaves another's folder alone, and takes it over with what lies there, by no path", async (world) => {
   await world.leave(5);
-  using other = world.other();
+  const other = world.other();
   await world.start();
   assertEquals(world.number.value, 5, "it counts along");
   world.number.set(6);
   await world.until(() => world.log.length >= 1);
-  assertMatch(
-    world.line(),
-    /another agent uses .* \u2192 give each agent a --state-dir of its own/,
-  );
+  const said = /another agent uses .* \u2192 give each agent a --state-dir of its own/;
+  assertMatch(world.line(), said);
   assertEquals(world.onDisk(), 5);
   await world.leave(8);
   await world.withoutPath(async () => {
-    other.unlock();
+    other[Symbol.dispose]();
     await world.until(() => world.number.value === 8);
     world.number.set(9);
     await world.stop();
@@ -247,12 +209,13 @@ withWorld.test("StatePersister warns of a damaged state, and of a file that was 
 
 withWorld.test("StatePersister.run() ends within 400 ms although a write hangs", async (world) => {
   const persister = await world.open();
-  world.file.hangs = true;
+  let writes = 0;
+  world.file.write = () => (writes++, new Promise(() => {}));
   world.number.set(1);
   const stop = new AbortController();
   const running = persister.run(stop.signal);
   await world.time.run(1_000);
-  while (world.file.writes === 0) await Promise.resolve();
+  while (writes === 0) await Promise.resolve();
   stop.abort();
   assertEquals(await world.time.until(running, { withinMs: 60_000 }), 400);
 });
@@ -271,6 +234,14 @@ withWorld.test("StatePersister writes nothing more once it has left the folder t
 
 withWorld.test("StatePersister.flush() writes what is new at once, one write after the other, and says why it can't", async (world) => {
   const { file, number } = world;
+  let [writes, atOnce, mostAtOnce] = [0, 0, 0];
+  file.write = async (text) => {
+    writes++;
+    mostAtOnce = Math.max(mostAtOnce, ++atOnce);
+    await Promise.resolve();
+    await StateFile.prototype.write.call(file, text);
+    atOnce--;
+  };
   const persister = await world.open();
   number.set(1);
   const first = persister.flush();
@@ -279,7 +250,7 @@ withWorld.test("StatePersister.flush() writes what is new at once, one write aft
   number.set(2);
   assertEquals(await Promise.all([first, persister.flush()]), ["", ""]);
   await persister.flush();
-  assertEquals([file.read().value, file.writes, file.mostAtOnce], [2, 2, 1]);
+  assertEquals([file.read().value, writes, mostAtOnce], [2, 2, 1]);
   Deno.removeSync(world.folder, { recursive: true });
   number.set(8);
   assertMatch(await persister.flush(), /n\.state was deleted/);

@@ -9,8 +9,7 @@ import {
 } from "../../lib/state/update_state.ts";
 import { onlySyntaxErrors } from "../parse/only_syntax_errors.ts";
 
-const VERSIONS = { from: "1.2.3", to: "1.3.0", sha256: "0b".repeat(32) };
-const TRIAL = { ...VERSIONS, resumes: 1, isReturning: false };
+const TRIAL = { from: "1.2", to: "1.3.0", sha256: "0b".repeat(32), resumes: 1, isReturning: false };
 
 Deno.test("parseUpdateState() reads what formatUpdateState() has written", () => {
   const states: UpdateState[] = [
@@ -39,25 +38,20 @@ Deno.test("rejectedVersions() forgets a version after a week, by a clock that wa
 Deno.test("parseUpdateState() refuses what is wrong by one field", () => {
   const good = { version: 1, failed: [{ version: "1.0.0", atMs: 1 }], trial: TRIAL };
   parseUpdateState(JSON.stringify(good));
+  const rejections = [1, "1.0.0", { version: "", atMs: 1 }, { version: "1" }];
+  const trials = [
+    ...["ab", `${TRIAL.sha256}a`, TRIAL.sha256.toUpperCase()].map((sha256) => ({ sha256 })),
+    ...[{ resumes: -1 }, { resumes: "1" }, { isReturning: 0 }, { to: "" }, {
+      from: "x".repeat(101),
+    }],
+  ];
   const damages = [
     ...[{ version: 2 }, { failed: "1.0.0" }, { trial: null }],
-    ...[[1], ["1.0.0"], [{ version: "", atMs: 1 }], [{ version: "1.0.0" }], [{
-      version: "1",
-      atMs: -1,
-    }]]
-      .map((failed) => ({ failed })),
+    ...[...rejections, { version: "1", atMs: -1 }].map((one) => ({ failed: [one] })),
     { failed: Array(51).fill(good.failed[0]) },
-    ...["ab", `${TRIAL.sha256}a`, TRIAL.sha256.toUpperCase()]
-      .map((sha256) => ({ trial: { ...TRIAL, sha256 } })),
-    ...[-1, "1"].map((resumes) => ({ trial: { ...TRIAL, resumes } })),
-    ...[{ isReturning: 0 }, { to: "" }, { from: "x".repeat(101) }]
-      .map((change) => ({ trial: { ...TRIAL, ...change } })),
-  ];
-  for (const damage of damages) {
-    const text = JSON.stringify({ ...good, ...damage });
-    assertThrows(() => parseUpdateState(text), SyntaxError, "Cannot parse the state", text);
-  }
-  for (const text of ["", "{", "null", "[]", "7"]) {
+    ...trials.map((change) => ({ trial: { ...TRIAL, ...change } })),
+  ].map((damage) => JSON.stringify({ ...good, ...damage }));
+  for (const text of [...damages, "", "{", "null", "[]", "7"]) {
     assertThrows(() => parseUpdateState(text), SyntaxError, "Cannot parse the state", text);
   }
   onlySyntaxErrors(parseUpdateState, [JSON.stringify(good)]);
