@@ -7,23 +7,20 @@ export interface ClientFrame {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads as many whole frames as there are, as simply as it can be done. */
+/** Reads whole frames, as simply as it can be done. */
 export function clientFrames(bytes: Uint8Array): ClientFrame[] {
   const frames: ClientFrame[] = [];
   for (let at = 0; at < bytes.length;) {
     const view = new DataView(bytes.buffer, bytes.byteOffset + at, bytes.length - at);
-    if (view.byteLength < 2) break;
     const first = view.getUint8(0);
     const second = view.getUint8(1);
     const short = second & 127;
     const head = (short === 127 ? 10 : short === 126 ? 4 : 2) + 4;
-    if (view.byteLength < head) break;
     const length = short === 127
       ? Number(view.getBigUint64(2))
       : short === 126
       ? view.getUint16(2)
       : short;
-    if (view.byteLength < head + length) break;
     const mask = [...bytes.subarray(at + head - 4, at + head)];
     const payload = Uint8Array.from(
       bytes.subarray(at + head, at + head + length),

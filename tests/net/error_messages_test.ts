@@ -5,51 +5,52 @@ import {
   tlsErrorMessage,
 } from "../../lib/net/error_messages.ts";
 
-/** An error of the runtime's, below another one. */
-function failure(message: string, code?: string): Error {
-  const cause = Object.assign(new Error(message), code === undefined ? {} : { code });
-  return new Error("outer", { cause });
+/** An error of the runtime's, below another one; words in capitals are its code. */
+function failure(text: string): Error {
+  const [code = ""] = /^[A-Z_]+\b/.exec(text) ?? [];
+  const cause = new Error(text.slice(code.length).trim() || "odd");
+  return new Error("outer", { cause: code === "" ? cause : Object.assign(cause, { code }) });
+}
+
+/** Rows of a table; between bars stand errors that mean the same. */
+function rowsOf(table: string): [error: string, words: string][] {
+  return cases(table).flatMap(([errors, words]) =>
+    errors.split(" | ").map((error) => [error, words] as [string, string])
+  );
 }
 
 Deno.test("connectErrorMessage() says in words what the system's code means, and leaves other messages", () => {
-  same((code) => connectErrorMessage(failure("x", code)), [
-    ["ECONNREFUSED", "connection refused"],
-    ["ECONNRESET", "connection reset"],
-    ["ENETUNREACH", "network is unreachable"],
-    ["EHOSTUNREACH", "host is unreachable"],
-    ["EADDRNOTAVAIL", "this machine has no address of that family, or no free port"],
-    ["EAFNOSUPPORT", "this machine has no address of that family"],
-    ["ETIMEDOUT", "no answer"],
-    ["EINVAL", "a route of this machine leads nowhere"],
-    ["EACCES", "it is prohibited, here or on the way"],
-    ["EPERM", "this machine does not let it through"],
-  ]);
-  same(connectErrorMessage, [
-    [failure("odd (os error 5)", "EIO"), "odd"],
-    [failure("(os error 5) odd"), "(os error 5) odd"],
-    ["a text", "a text"],
-  ]);
+  const rows = rowsOf(`
+    ECONNREFUSED → connection refused
+    ECONNRESET → connection reset
+    ENETUNREACH → network is unreachable
+    EHOSTUNREACH → host is unreachable
+    EADDRNOTAVAIL → this machine has no address of that family, or no free port
+    EAFNOSUPPORT → this machine has no address of that family
+    ETIMEDOUT → no answer
+    EINVAL → a route of this machine leads nowhere
+    EACCES → it is prohibited, here or on the way
+    EPERM → this machine does not let it through
+    EIO odd (os error 5) → odd
+    (os error 5) odd → (os error 5) odd
+  `);
+  same((error) => connectErrorMessage(failure(error)), rows);
+  same(connectErrorMessage, [["a text", "a text"]]);
 });
 
 Deno.test("lookupErrorMessage() tells a name that there is not from a server that is mute", () => {
-  const none = "no such name";
-  const mute = "the name server does not answer";
-  same(lookupErrorMessage, [
-    [failure("getaddrinfo", "ENOTFOUND"), none],
-    [failure("Name or service not known"), none],
-    [failure("the name does not resolve"), none],
-    [failure("it has no address"), none],
-    [failure("no records found"), none],
-    [failure("nodename nor servname provided"), none],
-    [failure("getaddrinfo", "EAI_AGAIN"), mute],
-    [failure("Temporary failure in name resolution"), mute],
-    [failure("Try again"), mute],
-    [failure("odd (os error 5)"), "odd"],
-  ]);
+  const rows = rowsOf(`
+    ENOTFOUND getaddrinfo | Name or service not known | the name does not resolve → no such name
+    it has no address | no records found | nodename nor servname provided → no such name
+    EAI_AGAIN getaddrinfo | Temporary failure in name resolution → the name server does not answer
+    Try again → the name server does not answer
+    odd (os error 5) → odd
+  `);
+  same((error) => lookupErrorMessage(failure(error)), rows);
 });
 
 const SERVER = { host: "panel.test", port: 443 };
-/** What is said of errors of both libraries; between bars, those that mean the same. */
+/** What is said of errors of both libraries. */
 const TLS_ERRORS = {
   "Cannot trust the certificate of panel.test: ": `
     UnknownIssuer → its issuer is unknown to this machine
@@ -82,13 +83,10 @@ const TLS_ERRORS = {
 Deno.test("tlsErrorMessage() says what the errors of both libraries mean", () => {
   for (const [start, table] of Object.entries(TLS_ERRORS)) {
     const messageOf = (error: string) => {
-      if (/^[A-Z_]+$/.test(error)) return tlsErrorMessage(failure("odd", error), SERVER);
       const isRuntimes = start.includes("certificate") && !error.startsWith("Node: ");
       const text = isRuntimes ? `invalid peer certificate: ${error}` : error.replace("Node: ", "");
       return tlsErrorMessage(failure(text), SERVER);
     };
-    for (const [errors, words] of cases(table)) {
-      same(messageOf, errors.split(" | ").map((error) => [error, start + words]));
-    }
+    same(messageOf, rowsOf(table).map(([error, words]) => [error, start + words]));
   }
 });

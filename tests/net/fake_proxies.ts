@@ -106,6 +106,4 @@ function hungUp(): never {
   throw new Error("the client hung up");
 }
 
-function text(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -114,17 +114,12 @@ sanitized.test("HttpClient.request() reuses a connection after an answer that le
 
 sanitized.test("HttpClient.request() retries once on a new connection when an idle one is closed, never after a new one, nor when a response has begun", async () => {
   // It hangs up without having said so.
-  await withClient(
-    async (peer) => peer.answer((await peer.request())?.body ?? ""),
-    async ({ request, server }) => {
-      for (let count = 1; count <= 3; count++) {
-        assertEquals([(await request({ body: `${count}` })).text, server.accepted], [
-          `${count}`,
-          count,
-        ]);
-      }
-    },
-  );
+  const once = async (peer: RawPeer) => peer.answer((await peer.request())?.body ?? "");
+  await withClient(once, async ({ request, server }) => {
+    for (const body of ["1", "2", "3"]) {
+      assertEquals([(await request({ body })).text, `${server.accepted}`], [body, body]);
+    }
+  });
   for (const part of ["", "HTTP/1.1 200"]) {
     await withClient(async (peer, index) => {
       await peer.request();
@@ -133,12 +128,11 @@ sanitized.test("HttpClient.request() retries once on a new connection when an id
       await peer.request();
       await peer.write(part);
     }, async ({ request, failure, server }) => {
+      const tries = part === "" ? 2 : 1;
       await request();
-      assertEquals([(await failure()).kind, server.accepted], ["closed", part === "" ? 2 : 1]);
-      assertEquals([(await failure("without an answer")).kind, server.accepted], [
-        "closed",
-        part === "" ? 3 : 2,
-      ]);
+      assertEquals([(await failure()).kind, server.accepted], ["closed", tries]);
+      const { kind } = await failure("without an answer");
+      assertEquals([kind, server.accepted], ["closed", tries + 1]);
     });
   }
 });
@@ -185,12 +179,7 @@ sanitized.test("HttpClient.close() closes idle connections, and lets requests in
 
 sanitized.test("HttpClient.request() throws the signal's reason at once and closes the connection", async () => {
   const reason = new Error("enough");
-  const parts = [
-    "",
-    "HTTP/1.1 200 OK\r\nContent-",
-    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab",
-  ];
-  for (const part of parts) {
+  for (const part of ["", `${HEAD}Content-`, `${HEAD}Content-Length: 9\r\n\r\nab`]) {
     const controller = new AbortController();
     await withClient(async (peer) => {
       await peer.request();
@@ -253,18 +242,18 @@ sanitized.test("HttpClient.request() throws when the answer is none, or breaks a
 
 sanitized.test("HttpClient.request() reads long responses, longer ones where the request allows them, and those that end with the connection", async () => {
   const text = "abcdefgh".repeat(LIMIT / 8);
+  const twice = text + text;
+  const answers: Record<string, string> = { b: text, longer: twice, "too long": `${twice}a` };
   await withClient(async (peer) => {
     for (let asked; (asked = await peer.request()) !== undefined;) {
       if (asked.body === "ends") return void await peer.write(`${HEAD}\r\n${text}`);
-      await peer.answer(
-        asked.body === "longer" ? text + text : asked.body === "b" ? text : `${text}${text}a`,
-      );
+      await peer.answer(answers[asked.body] ?? "");
     }
   }, async ({ request, failure }) => {
     const limitBytes = 2 * LIMIT;
     assert((await request()).text === text);
     assert((await request({ body: "ends" })).text === text);
-    assert((await request({ limitBytes, body: "longer" })).text === text + text);
+    assert((await request({ limitBytes, body: "longer" })).text === twice);
     await failure("longer than", { limitBytes, body: "too long" });
   });
 });

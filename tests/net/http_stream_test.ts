@@ -38,12 +38,13 @@ const answering = (answer: string) => async (peer: RawPeer) => {
   await peer.write(answer);
 };
 
-/** Gives `text` in pieces. */
-function bodyOf(text: string, lengthBytes = text.length) {
+/** Gives `text` in pieces; `onRead` is called before each. */
+function bodyOf(text: string, { lengthBytes = text.length, onRead = () => {} } = {}) {
   let at = 0;
   return {
     lengthBytes,
     read(into: Uint8Array<ArrayBuffer>) {
+      onRead();
       const bytes = new TextEncoder().encode(text.slice(at, at + Math.min(7, into.length)));
       into.set(bytes);
       at += bytes.length;
@@ -52,14 +53,15 @@ function bodyOf(text: string, lengthBytes = text.length) {
   };
 }
 
-/** Keeps what it is given. */
-function sinkOf(lengthBytes: number) {
+/** Keeps what it is given; `onWrite` is called after each piece. */
+function sinkOf(lengthBytes: number, onWrite = () => {}) {
   const sink = {
     lengthBytes,
     text: "",
     async write(bytes: Uint8Array<ArrayBuffer>) {
       await Promise.resolve();
       sink.text += new TextDecoder().decode(bytes);
+      onWrite();
     },
   };
   return sink;
@@ -149,7 +151,11 @@ sanitized.test("streamRequest() throws what body and sink throw", async () => {
   await withStream((peer) => peer.ended(), async (request) => {
     const body = { lengthBytes: 5, read: () => Promise.reject(new Error("input/output error")) };
     await assertRejects(() => request({ body }), Error, "input/output error");
-    await assertRejects(() => request({ body: bodyOf("123", 5) }), RangeError, "ended early");
+    await assertRejects(
+      () => request({ body: bodyOf("123", { lengthBytes: 5 }) }),
+      RangeError,
+      "ended early",
+    );
   });
 });
 
@@ -172,10 +178,8 @@ timed.test("streamRequest() ends when the transfer stalls", async (time) => {
     await peer.write(`${FIVE}12`);
     await peer.ended();
   }, async (request) => {
-    const sink = sinkOf(5);
     const began = Promise.withResolvers<void>();
-    const { write } = sink;
-    sink.write = (bytes) => (began.resolve(), write(bytes));
+    const sink = sinkOf(5, began.resolve);
     const asking = request({ sink });
     asking.catch(() => {});
     await began.promise;
@@ -199,20 +203,12 @@ timed.test("streamRequest() goes on as long as bytes move, however slowly, in ei
       taken = Promise.withResolvers();
     }
   }, async (request) => {
-    const body = bodyOf("a".repeat(28));
-    const { read } = body;
-    body.read = (into) => {
-      time.tick(45_000);
-      return read(into);
-    };
+    const body = bodyOf("a".repeat(28), { onRead: () => time.tick(45_000) });
     assertEquals((await request({ body })).text, "a".repeat(28));
-    const sink = sinkOf(4);
-    const { write } = sink;
-    sink.write = async (bytes) => {
-      await write(bytes);
+    const sink = sinkOf(4, () => {
       time.tick(45_000);
       taken.resolve();
-    };
+    });
     await request({ sink });
     assertEquals(sink.text, "wxyz");
   });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import { BufferedReader } from "../../lib/net/buffered_reader.ts";
 import type { ByteStream } from "../../lib/net/byte_stream.ts";
 import { ResponseError, UpgradeError } from "../../lib/net/errors.ts";
@@ -9,6 +9,7 @@ import type { OpenWebSocketOptions, WebSocketConnection } from "../../lib/net/we
 import { sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { sanitized } from "../sanitized_tests.ts";
+import { clientFrames } from "./client_frames.ts";
 import { LoopbackDialer } from "./loopback_dialer.ts";
 import { type RawPeer, withRawServer } from "./raw_server.ts";
 import { agreement, framesToTheEnd, upgrade } from "./raw_upgrade.ts";
@@ -43,19 +44,21 @@ const answering =
     await peer.ended();
   };
 
-/** The head of what a client sends before it closes. */
+/** The head of what a client sends that receives a frame with the answer. */
 async function handshake(dialer: LoopbackDialer): Promise<string> {
   let head = "";
-  const serve = async (peer: RawPeer) => {
-    head = await upgrade(peer);
+  await withDial(async (peer) => {
+    head = await upgrade(peer, serverFrame(1, "hello"));
     await peer.ended();
-  };
-  const headers = [["X-Own", "a"]] as const;
-  await withDial(serve, async (dial) => (await dial({ headers })).close(), dialer);
+  }, async (dial) => {
+    const socket = await dial({ headers: [["X-Own", "a"]] });
+    assertEquals(await socket.receive(), "hello");
+    socket.close();
+  }, dialer);
   return head;
 }
 
-sanitized.test("openWebSocket() sends a valid handshake, without Origin and extensions, with the whole URL to a proxy", async () => {
+sanitized.test("openWebSocket() sends a valid handshake, without Origin and extensions, with the whole URL to a proxy, and keeps frames that come with the answer", async () => {
   const dialer = new LoopbackDialer();
   const head = await handshake(dialer);
   assertMatch(head, /^GET \/ws\?token=t HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\n/);
@@ -68,17 +71,6 @@ sanitized.test("openWebSocket() sends a valid handshake, without Origin and exte
   assertMatch(dialer.urls.join(), /^ws:\/\/127\.0\.0\.1:\d+\/ws\?token=t$/);
   const forwarded = await handshake(new LoopbackDialer({ forward: {} }));
   assertMatch(forwarded, /^GET http:\/\/127\.0\.0\.1:\d+\/ws\?token=t HTTP/);
-});
-
-sanitized.test("openWebSocket() keeps frames that come together with the handshake", async () => {
-  await withDial(async (peer) => {
-    await upgrade(peer, serverFrame(1, "hello"));
-    await peer.ended();
-  }, async (dial) => {
-    const socket = await dial();
-    assertEquals(await socket.receive(), "hello");
-    socket.close();
-  });
 });
 
 sanitized.test("openWebSocket() tells that an upgrade was answered otherwise: status, words, place and time to wait", async () => {
@@ -161,61 +153,35 @@ async function withSocket(
   }, dialer);
 }
 
-/** A socket to the server of the `ws` library, which would like to compress. */
-async function withWs(
-  serve: (socket: WebSocket) => void,
-  use: (socket: WebSocketConnection) => Promise<void>,
-): Promise<void> {
-  const perMessageDeflate = { threshold: 0 };
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate });
-  await new Promise<void>((resolve) => server.on("listening", resolve));
-  const ended: Promise<void>[] = [];
-  server.on("connection", (socket) => {
-    ended.push(new Promise((resolve) => socket.on("close", () => resolve())));
-    serve(socket);
-  });
-  const dialer = new LoopbackDialer();
-  const { signal } = new AbortController();
-  const url = `ws://127.0.0.1:${server.address().port}/`;
-  const socket = await openWebSocket(url, { ...OPTIONS, dialer, signal });
-  try {
-    await use(socket);
-  } finally {
-    socket.close();
-    assertEquals(dialer.openStreams, 0);
-    await Promise.all(ended);
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-  }
-}
-
 function socketOver(stream: ByteStream): ClientWebSocket {
   return new ClientWebSocket(stream, { reader: new BufferedReader(stream), ...OPTIONS });
 }
 
 sanitized.test("ClientWebSocket exchanges messages of all sizes with a server that offers compression", async () => {
-  await withWs((peer) => {
+  const perMessageDeflate = { threshold: 0 };
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate });
+  await new Promise<void>((resolve) => server.on("listening", resolve));
+  server.on("connection", (peer) => {
     peer.on("message", (data, binary) => peer.send(data, { binary }));
-  }, async (socket) => {
-    for (const length of [0, 1, 125, 126, 5000, 65_535, 65_536, 300_000]) {
-      const text = "é".repeat(length / 2);
-      await socket.send(text);
-      assert(await socket.receive() === text);
-      const bytes = Uint8Array.from({ length }, (_, index) => index * 11);
-      await socket.send(bytes);
-      const received = await socket.receive();
-      assert(received instanceof Uint8Array && received.length === length);
-      assert(received.every((byte, index) => byte === bytes[index]));
-    }
   });
+  const url = `ws://127.0.0.1:${server.address().port}/`;
+  const { signal } = new AbortController();
+  const socket = await openWebSocket(url, { ...OPTIONS, dialer: new LoopbackDialer(), signal });
+  for (const length of [0, 1, 125, 126, 5000, 65_535, 65_536, 300_000]) {
+    const text = "é".repeat(length / 2);
+    await socket.send(text);
+    assert(await socket.receive() === text);
+    const bytes = Uint8Array.from({ length }, (_, index) => index * 11);
+    await socket.send(bytes);
+    const received = await socket.receive();
+    assert(received instanceof Uint8Array && received.toHex() === bytes.toHex());
+  }
+  socket.close();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
 sanitized.test("ClientWebSocket.send() gives up a server that reads nothing after a thousand frames", async () => {
-  const closed = Promise.withResolvers<never>();
-  const socket = socketOver({
-    read: () => closed.promise,
-    write: () => closed.promise,
-    close: () => closed.reject(new Error("closed")),
-  });
+  const socket = socketOver(deafLine());
   const sent = Array.from({ length: 1024 }, () => socket.send("x").catch(() => "lost"));
   assertEquals(socket.closeReason, "");
   sent.push(socket.send("x").catch(() => "lost"));
@@ -224,10 +190,11 @@ sanitized.test("ClientWebSocket.send() gives up a server that reads nothing afte
 });
 
 sanitized.test("ClientWebSocket.ping() updates the time of the last received bytes when it is answered", async () => {
-  const closed = Promise.withResolvers<void>();
-  await withWs((peer) => {
-    peer.on("ping", () => setTimeout(() => peer.close(1000, "done → x"), 0));
-    peer.on("close", () => closed.resolve());
+  await withSocket(async (peer) => {
+    const [ping] = clientFrames(await peer.read(8) ?? new Uint8Array());
+    const why = joined([Uint8Array.of(3, 232), new TextEncoder().encode("done → x")]);
+    await peer.write(joined([serverFrame(10, ping?.payload), serverFrame(8, why)]));
+    await peer.ended();
   }, async (socket) => {
     const before = socket.lastReceivedAtMs;
     const pongs: string[] = [];
@@ -238,7 +205,6 @@ sanitized.test("ClientWebSocket.ping() updates the time of the last received byt
     assert(socket.lastReceivedAtMs > before);
     assertEquals(socket.closeReason, "the server closed the connection: 1000 done -> x");
     assertEquals(socket.closeFrame?.code, 1000);
-    await closed.promise;
   });
 });
 

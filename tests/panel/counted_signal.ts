@@ -1,6 +1,7 @@
-/** A signal that never aborts, and how many listeners it has. */
-export function countedSignal(): { signal: AbortSignal; listeners(): number } {
-  const { signal } = new AbortController();
+type Counted = { signal: AbortSignal; listeners(): number };
+
+/** A signal, by default one that never aborts, and how many listeners it has. */
+export function countedSignal({ signal } = new AbortController()): Counted {
   let listeners = 0;
   const add = signal.addEventListener.bind(signal);
   const remove = signal.removeEventListener.bind(signal);

@@ -134,7 +134,8 @@ takes the first of several targets that answers, and tries no other for ten minu
   gives -1 -1 -1; order 7 auto h; 1 s; ran = h 0, h:443 0, h:80 0; results = 7: icmp -1 at 0
   gives -1 12; order 7 auto h; 1 s; ran = h 1, h:443 1; results = 7: tcp 12 at 1
   gives 13; order 7 auto h; 1 s; ran = h:443 2; results = 7: tcp 13 at 2
-  gives -1; order 7 auto h; 598 s; ran = h:443 3; results = 7: tcp -1 at 3
+  gives -1; order 7 auto h; 597 s; ran = h:443 3; results = 7: tcp -1 at 3
+  gives 14; order 7 auto h; 1 s; ran = h:443 600; results = 7: tcp 14 at 600
   (gives 4; order 7 auto h; 1 s)×2; ran = h 601, h 602; results = 7: icmp 4 at 601, 7: icmp 4 at 602
 gives two results of a dual probe, and one of the reference
   tasks 1 dual h:22 10 r; 5 s; busy = 1; end -1; 0.1 s; busy = 1; end 2; 0.1 s; busy = 1; end 3; 0.1 s; busy = 0
