@@ -1,46 +1,35 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { ManagerKind } from "../../lib/service/service_manager.ts";
-import { AgentProcess, type AgentService, agentService } from "../../lib/update/agent_process.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { AgentProcess, agentService } from "../../lib/update/agent_process.ts";
 import { VERSION } from "../../lib/version.ts";
-import { same } from "../cases.ts";
 import { withTexts } from "../replaced.ts";
 import { ARGS, machineOf, NAME } from "../service/fake_system.ts";
 import { openHealth } from "../state/health_folder.ts";
 import { inFolder } from "../temp_folder.ts";
 
-const IN_AGENT = "0::/system.slice/agent.service\n";
-
-inFolder.test("AgentProcess.requireRestart() refuses an agent that would not come back, or would end the update", async ({ path }) => {
+inFolder.test("AgentProcess.requireRestart() refuses an agent that would not come back, or would end the update", ({ path }) => {
   using _agent = openHealth(path);
   const tools = { run: () => Promise.resolve({ code: 0, output: "" }) };
-  const serviceOf = (manager: ManagerKind): AgentService => {
-    return { manager, restart: [], pinned: "", runtimeFolder: path };
-  };
-  const refusalOf = ([service, own]: readonly [ManagerKind | undefined, string]) => {
+  const inAgent = "0::/system.slice/agent.service\n";
+  for (
+    const [manager, own, words] of [
+      [undefined, inAgent, "not installed as a service"],
+      ["systemd", inAgent, "from within the agent's own service"],
+      ["systemd", "0::/system.slice/agent-update.service\n", undefined],
+      ["openrc", inAgent, undefined],
+    ] as const
+  ) {
     using _groups = withTexts((file) => {
       const [, pid] = /^\/proc\/(\w+)\/cgroup$/.exec(file) ?? [];
-      return pid === undefined ? undefined : pid === "self" ? own : IN_AGENT;
+      return pid === undefined ? undefined : pid === "self" ? own : inAgent;
     });
+    const service = manager && { manager, restart: [], pinned: "", runtimeFolder: path };
     // The health file of a service is in its own folder alone.
-    const agent = new AgentProcess({
-      folders: service === undefined ? [path] : ["/none"],
-      service: service && serviceOf(service),
-      tools,
-    });
+    const agent = new AgentProcess({ folders: service ? ["/none"] : [path], service, tools });
     const health = agent.health();
-    if (health === undefined) return "no agent";
-    try {
-      return agent.requireRestart(health);
-    } catch (error) {
-      return /not installed as a service|from within the agent's own service/.exec(`${error}`)?.[0];
-    }
-  };
-  await same(refusalOf, [
-    [[undefined, IN_AGENT], "not installed as a service"],
-    [["systemd", IN_AGENT], "from within the agent's own service"],
-    [["systemd", "0::/system.slice/agent-update.service\n"], undefined],
-    [["openrc", IN_AGENT], undefined],
-  ]);
+    assert(health !== undefined);
+    if (words === undefined) agent.requireRestart(health);
+    else assertThrows(() => agent.requireRestart(health), Error, words);
+  }
 });
 
 Deno.test("AgentProcess.restart() fails where the service's manager does", async () => {

@@ -1,12 +1,15 @@
 /**
- * An update that kills itself at a step, as a power loss would: `PATH URL KEY VERSIONS STEP`.
+ * An update that kills itself at a step, as a power loss would: `PLACE STEP`, the first as JSON.
  *
  * @module
  */
 
-import { runFakeUpdate } from "./fake_installation.ts";
+import { partsOf, performNow } from "./world.ts";
 
-const [path = "", url = "", publicKey = "", silentVersions = "", at = ""] = Deno.args;
-await runFakeUpdate({ path, url, publicKey, silentVersions: silentVersions.split(",") }, (step) => {
-  if (step === at) Deno.kill(Deno.pid, "SIGKILL");
+const [place = "", at = ""] = Deno.args;
+await performNow({
+  ...partsOf(JSON.parse(place)),
+  onStep(step) {
+    if (step === at) Deno.kill(Deno.pid, "SIGKILL");
+  },
 });

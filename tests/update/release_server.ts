@@ -2,14 +2,16 @@ import { createHash } from "node:crypto";
 import { realDeadline } from "../real_deadline.ts";
 import { ReleaseKeys } from "./release_keys.ts";
 
+const NAME = "komari-agent-deno-portable";
+
 /** How a server of releases can go wrong. */
 export interface ServerFaults {
   /** Answers the requests for paths that contain a word; what it does not, is answered as usual. */
   readonly answer?: Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
   /** Replaces `SHA256SUMS`, which is signed as it is. */
   readonly sums?: string;
-  /** Replaces the signature; `undefined` leaves it out of the release. */
-  readonly signature?: string | undefined;
+  /** Replaces the signature; `none` leaves it out of the release. */
+  readonly signature?: string;
 }
 
 /** A signed release that is served on loopback, as GitHub serves it. */
@@ -18,32 +20,21 @@ export class ReleaseServer implements AsyncDisposable {
   /** Paths that were asked for. */
   readonly requestedPaths: string[] = [];
   readonly keys = new ReleaseKeys();
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  #tag = "v0.0.0";
-  #files = new Map<string, Uint8Array<ArrayBuffer>>();
-
-  constructor() {
-    this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      (request) => this.#answer(request),
-    );
-  }
-
+  readonly #server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    (request) => this.#answer(request),
+  );
   /** Where it can be reached. */
-  get origin(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
-  }
-
+  readonly origin = `http://127.0.0.1:${this.#server.addr.port}`;
   /** The folder of the newest release's files. */
-  get url(): string {
-    return `${this.origin}/releases/latest/download`;
-  }
+  readonly url = `${this.origin}/releases/latest/download`;
+  #tag = "v0.0.0";
+  #program = new Uint8Array();
 
-  /** Publishes a version with one program, by its target. */
-  publish(version: string, program: string | Uint8Array<ArrayBuffer>, target = "portable"): void {
-    const bytes = typeof program === "string" ? new TextEncoder().encode(program) : program;
+  /** Publishes a version, with a program for the portable target. */
+  publish(version: string, program: string | Uint8Array<ArrayBuffer>): void {
     this.#tag = `v${version}`;
-    this.#files = new Map([[`komari-agent-deno-${target}`, bytes]]);
+    this.#program = typeof program === "string" ? new TextEncoder().encode(program) : program;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,29 +51,21 @@ export class ReleaseServer implements AsyncDisposable {
       /\/releases\/(latest\/download|download\/v[^/]+)\/(.+)$/.exec(pathname) ?? [];
     const name = ["latest/download", `download/${this.#tag}`].includes(tag) ? listed : "";
     if (name === "SHA256SUMS") return new Response(this.#sums());
-    const signature = this.#signature();
-    if (name === "SHA256SUMS.sig" && signature !== undefined) return new Response(signature);
-    const bytes = this.#files.get(name);
-    return bytes === undefined
-      ? new Response("<html>Not found</html>", { status: 404 })
-      : new Response(bytes);
+    const { signature = this.keys.sign(this.#sums()) } = this.faults;
+    if (name === "SHA256SUMS.sig" && signature !== "none") return new Response(signature);
+    if (name === NAME) return new Response(this.#program);
+    return new Response("<html>Not found</html>", { status: 404 });
   }
 
   #sums(): string {
-    const lines = [...this.#files].map(([name, bytes]) =>
-      `#size=${bytes.length}:${name}\n${sha256(bytes)}  ${name}\n`
-    );
-    return this.faults.sums ?? [`#version=${this.#tag.slice(1)}\n`, ...lines].join("");
-  }
-
-  #signature(): string | undefined {
-    return "signature" in this.faults ? this.faults.signature : this.keys.sign(this.#sums());
+    const sum = `#size=${this.#program.length}:${NAME}\n${sha256(this.#program)}  ${NAME}\n`;
+    return this.faults.sums ?? `#version=${this.#tag.slice(1)}\n${sum}`;
   }
 }
 
-/** The SHA-256 of bytes, in hexadecimal digits. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** The SHA-256 of a text or bytes, in hexadecimal digits. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
 }
 
 /** A script that says of itself that it is a version. */

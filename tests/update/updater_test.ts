@@ -1,164 +1,102 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { describeError } from "../../lib/log/log.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { formatUpdateState } from "../../lib/state/update_state.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import type { UpdateStep } from "../../lib/update/trial.ts";
-import type { UpdaterOptions } from "../../lib/update/updater.ts";
-import { ReleaseKeys } from "./release_keys.ts";
-import { programOf, ReleaseServer, type ServerFaults, sha256 } from "./release_server.ts";
-import {
-  type FakeInstallation,
-  performNow,
-  runFakeUpdate,
-  updaterOptions,
-  versionIn,
-} from "./fake_installation.ts";
 import { writeExecutable } from "../executable.ts";
-import { testsWith } from "../tests_with.ts";
 import { mountedInMemory } from "../mounted.ts";
+import { asRoot } from "../only_on.ts";
+import { syncedPaths } from "../state/synced_paths.ts";
+import { inFolder } from "../temp_folder.ts";
+import { testsWith } from "../tests_with.ts";
+import { ReleaseKeys } from "./release_keys.ts";
+import { programOf, type ServerFaults, sha256 } from "./release_server.ts";
+import { type Parts, performNow, PROGRAM, UNCHANGED, VERSIONS, World } from "./world.ts";
 
-const PROGRAM = programOf("1.3.0");
 /** What is asked for where no program is downloaded. */
 const LISTS = ["SHA256SUMS", "SHA256SUMS.sig"].map((name) => `/releases/latest/download/${name}`);
 
-/** A program of version 1.2.3 with an agent, a server of releases; all of it is gone afterwards. */
-class World implements AsyncDisposable {
-  readonly folder: string = Deno.makeTempDirSync({ prefix: "update-" });
-  readonly path = `${this.folder}/agent`;
-  readonly server = new ReleaseServer();
-  readonly silentVersions: string[] = [];
-
-  /** With a release of the next version; `silent` never reports. */
-  static async open(
-    { program = PROGRAM, silent }: { program?: string; silent?: string } = {},
-  ): Promise<World> {
-    const world = new World();
-    Deno.mkdirSync(`${world.path}.update`);
-    writeExecutable(world.path, programOf("1.2.3"));
-    await world.parts().agent.start();
-    world.server.publish("1.3.0", program);
-    if (silent !== undefined) world.silentVersions.push(silent);
-    return world;
-  }
-
-  parts(): ReturnType<typeof updaterOptions> {
-    return updaterOptions(this.place);
-  }
-
-  get place(): FakeInstallation {
-    const { url, keys: { publicKey } } = this.server;
-    return { path: this.path, url, publicKey, silentVersions: this.silentVersions };
-  }
-
-  async run(steps: UpdateStep[] = []): ReturnType<typeof runFakeUpdate> {
-    return await runFakeUpdate(this.place, (step) => steps.push(step));
-  }
-
-  /** As {@linkcode parts}, with an agent whose health is changed at each look. */
-  partsWith(change: () => Partial<Health>): ReturnType<typeof updaterOptions> {
-    const parts = this.parts();
-    const health = parts.agent.health.bind(parts.agent);
-    parts.agent.health = () => {
-      const found = health();
-      return found && { ...found, ...change() };
-    };
-    return parts;
-  }
-
-  /** The words of the failure that an update ends with. */
-  async failure(): Promise<string> {
-    return describeError(await assertRejects(() => this.run(), Error));
-  }
-
-  /** What lies beside the program. */
-  names(): string[] {
-    return Array.from(Deno.readDirSync(this.folder), ({ name }) => name).sort();
-  }
-
-  failed(): readonly string[] {
-    return this.parts().state.read().value?.failed.map(({ version }) => version) ?? [];
-  }
-
-  /** The version in place, and that of the running agent. */
-  versions(): (string | undefined)[] {
-    return [versionIn(this.path), this.parts().agent.health()?.version];
-  }
-
-  /** Requires that all is as it was before an update that has failed. */
-  assertUnchanged(why = ""): void {
-    assertEquals(this.names(), ["agent", "agent.agent", "agent.update"], why);
-    assertEquals(versionIn(this.path), "1.2.3", why);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.server[Symbol.asyncDispose]();
-    Deno.removeSync(this.folder, { recursive: true });
-  }
-}
-
-const withWorld = testsWith(() => World.open());
+const withWorld = testsWith(() => new World());
+const withBad = testsWith(() => new World({ silent: "1.3.0" }));
 
 withWorld.test("performUpdate() installs a newer version, restarts the agent and keeps a backup", async (world) => {
-  await Deno.chmod(world.path, 0o751);
+  const { path, server } = world;
+  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o7777;
+  // It takes over no bit but who may read, write and start it, and follows no link.
+  await Deno.chmod(path, 0o6751);
+  const other = `${world.folder}/other`;
+  Deno.writeTextFileSync(other, programOf("9.9.9"));
+  let staged: number | undefined;
+  const answer = () => {
+    staged = mode(`${path}.new`);
+    return new Response(PROGRAM);
+  };
+  server.faults = { answer: { portable: answer } };
   const seen: unknown[] = [];
-  const onStep: UpdaterOptions["onStep"] = (step, fields) => void seen.push([step, fields]);
-  const versions = { from: "1.2.3", to: "1.3.0" };
-  const outcome = await performNow({ ...world.parts(), onStep });
-  assertEquals(outcome, { kind: "updated", ...versions });
+  const parts: Parts = { ...world.parts(), onStep: (step, fields) => seen.push([step, fields]) };
+  parts.agent.requireRestart = () => Deno.symlinkSync(other, `${path}.new`);
+  assertEquals(await performNow(parts), { kind: "updated", ...VERSIONS });
   assertEquals(seen, [
-    ...["fetched", "runs", "trial written"].map((step) => [step, versions]),
-    ["old kept", { ...versions, path: `${world.path}.old` }],
-    ["in place", { ...versions, path: world.path }],
-    ...["restarted", "accepted"].map((step) => [step, versions]),
+    ...["fetched", "runs", "trial written"].map((step) => [step, VERSIONS]),
+    ["old kept", { ...VERSIONS, path: `${path}.old` }],
+    ["in place", { ...VERSIONS, path }],
+    ...["restarted", "accepted"].map((step) => [step, VERSIONS]),
   ]);
-  assertEquals(world.versions(), ["1.3.0", "1.3.0"]);
-  assertEquals((Deno.statSync(world.path).mode ?? 0) & 0o777, 0o751);
-  assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
-  assertEquals(world.parts().state.read().value, { failed: [] });
+  assertEquals([staged, mode(path)], [0o600, 0o751]);
+  assertEquals(world.sight(), "1.3.0 runs as 1.3.0, agent.old 1.2.3, other 9.9.9");
 
-  world.server.publish("1.3.1", programOf("1.3.1"));
+  server.faults = {};
+  server.publish("1.3.1", programOf("1.3.1"));
   await world.run();
-  assertEquals([versionIn(world.path), versionIn(`${world.path}.old`)], ["1.3.1", "1.3.0"]);
+  assertEquals(world.sight(), "1.3.1 runs as 1.3.1, agent.old 1.3.0, other 9.9.9");
 });
 
-Deno.test("performUpdate() rolls back when the new version does not report, and does not try again", async () => {
-  await using world = await World.open({ silent: "1.3.0" });
-  const steps: UpdateStep[] = [];
-  assertEquals(await world.run(steps), { kind: "rolled back", from: "1.2.3", to: "1.3.0" });
-  assertEquals(steps.slice(-3), ["restarted", "rolling back", "rolled back"]);
-  assertEquals([world.versions(), world.failed()], [["1.2.3", "1.2.3"], ["1.3.0"]]);
-  world.assertUnchanged();
+asRoot.test("performUpdate() gives a new program to the owner of the one before", async () => {
+  await using world = new World();
+  await Deno.chown(world.path, 4711, 4712);
+  await world.run();
+  const { uid, gid } = Deno.statSync(world.path);
+  assertEquals([uid, gid], [4711, 4712]);
+});
 
-  const before = world.server.requestedPaths.length;
-  const outcome = await world.run();
-  assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
-  assertEquals(world.server.requestedPaths.slice(before), LISTS);
-  world.server.publish("1.3.1", programOf("1.3.1"));
-  assertEquals((await world.run()).kind, "updated");
-  assertEquals(world.failed(), ["1.3.0"], "it is not forgotten");
-  for (
-    const [version, decision] of [["1.2.2", "not newer"], ["1.4.0-rc.1", "not stable"]] as const
-  ) {
-    world.server.publish(version, programOf(version));
-    world.server.requestedPaths.length = 0;
-    const outcome = await world.run();
-    assertEquals(outcome.kind === "nothing" && outcome.release.decision, decision);
-    assertEquals(world.server.requestedPaths, LISTS, "it asks for no more");
+withBad.test("performUpdate() rolls back when the new version does not report, and does not try again", async (world) => {
+  const { server } = world;
+  const steps: UpdateStep[] = [];
+  const parts: Parts = { ...world.parts(), onStep: (step) => steps.push(step) };
+  assertEquals(await performNow(parts), { kind: "rolled back", ...VERSIONS });
+  assertEquals(steps.slice(-3), ["restarted", "rolling back", "rolled back"]);
+  assertEquals(world.sight(), `${UNCHANGED}, failed 1.3.0`);
+
+  // What an update has left that was killed.
+  for (const end of [".new", ".old.new"]) Deno.writeTextFileSync(world.path + end, PROGRAM);
+  const before = server.requestedPaths.length;
+  assertEquals(await world.run(), "failed before");
+  assertEquals(server.requestedPaths.slice(before), LISTS);
+  assertEquals(world.sight(), `${UNCHANGED}, failed 1.3.0`);
+  server.publish("1.3.1", programOf("1.3.1"));
+  assertEquals(await world.run(), "updated");
+  assertStringIncludes(world.sight(), "failed 1.3.0", "it is not forgotten");
+  for (const [version, why] of [["1.2.2", "not newer"], ["1.4.0-rc.1", "not stable"]] as const) {
+    server.publish(version, programOf(version));
+    server.requestedPaths.length = 0;
+    assertEquals(await world.run(), why);
+    assertEquals(server.requestedPaths, LISTS, "it asks for no more");
   }
 });
 
-withWorld.test("performUpdate() tries a rejected version again after a week, and remembers its last time", async (world) => {
-  const dayMs = 24 * 60 * 60_000;
-  const { state } = world.parts();
-  await state.open();
+withBad.test("performUpdate() brings each step to the disk before the next", async (world) => {
+  const paths = await syncedPaths(() => world.run());
+  // The program, the state, and the folder with the backup, the new version and the one before.
+  const expected = ["/agent.new", "/agent.update/", "/", "/", "/"];
+  assertEquals(paths.map((path) => path.replace(world.folder, "")), expected);
+});
+
+withBad.test("performUpdate() tries a rejected version again after a week, and remembers its last time", async (world) => {
   const failed = ([["1.3.0", 7], ["1.2.9", 1]] as const)
-    .map(([version, days]) => ({ version, atMs: Date.now() - days * dayMs }));
-  await state.write(formatUpdateState({ failed }));
-  world.silentVersions.push("1.3.0");
-  assertEquals((await world.run()).kind, "rolled back");
-  assertEquals(world.failed(), ["1.2.9", "1.3.0"]);
-  const outcome = await world.run();
-  assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
+    .map(([version, days]) => ({ version, atMs: Date.now() - days * 24 * 60 * 60_000 }));
+  await world.parts().state.write(formatUpdateState({ failed }));
+  assertEquals(await world.run(), "rolled back");
+  assertEquals(world.sight(), `${UNCHANGED}, failed 1.2.9, failed 1.3.0`);
+  assertEquals(await world.run(), "failed before");
 });
 
 /** Another body than the one that was published, by a word of the path. */
@@ -170,13 +108,13 @@ const OTHERS = new ReleaseKeys();
 const SUMS = sumsOf(PROGRAM);
 
 function sumsOf(program: string): string {
-  return `${sha256(new TextEncoder().encode(program))}  komari-agent-deno-portable\n`;
+  return `${sha256(program)}  komari-agent-deno-portable\n`;
 }
 
 /** What may be wrong with a release; each is refused, and may be better the next time. */
 const FAULTS: readonly [words: string, faults: (keys: ReleaseKeys) => ServerFaults][] = [
   // Attacks by whoever controls the release server or a mirror, but not the private key.
-  ["SHA256SUMS.sig: 127.0.0.1:", () => ({ signature: undefined })],
+  ["SHA256SUMS.sig: 127.0.0.1:", () => ({ signature: "none" })],
   ["is not signed", () => ({ signature: "\n" })],
   ["is not signed", () => ({ signature: "<!DOCTYPE html>" })],
   ["longer than 128 bytes", () => ({ signature: "A".repeat(129) })],
@@ -184,35 +122,38 @@ const FAULTS: readonly [words: string, faults: (keys: ReleaseKeys) => ServerFaul
   ["is not signed", () => ({ signature: OTHERS.sign(SUMS) })],
   ["is not signed", (keys) => ({ signature: keys.sign(sumsOf(programOf("1.1.0"))) })],
   ["is not signed", (keys) => ({ sums: SUMS + sumsOf("evil"), signature: keys.sign(SUMS) })],
+  ["answers a page of HTML \u2192 correct --mirror or --update-url", () => ({ sums: "<html>" })],
   ["SHA256SUMS names no version", () => ({ sums: SUMS })],
   ["longer than 65536 bytes", () => ({ sums: " ".repeat(64 * 1024 + 1) })],
   ["no program for portable", () => ({ sums: "#version=1.3.0\n" })],
+  // The program is downloaded.
   ["wrong SHA-256", () => answers("portable", PROGRAM.replace("1.3.0", "1.3.9"))],
   [`does not have ${PROGRAM.length} bytes`, () => answers("portable", `${PROGRAM}more`)],
 ];
 
 withWorld.test("performUpdate() takes no release that is not signed, whole and of its version", async (world) => {
-  for (const [words, faults] of FAULTS) {
-    world.server.faults = faults(world.server.keys);
-    world.server.requestedPaths.length = 0;
+  const { server } = world;
+  for (const [at, [words, faults]] of FAULTS.entries()) {
+    server.faults = faults(server.keys);
+    server.requestedPaths.length = 0;
     assertStringIncludes(await world.failure(), words);
-    const programs = world.server.requestedPaths.filter((path) => path.endsWith("portable"));
-    const isOfProgram = /SHA-256|bytes/.test(words) && !words.includes("longer");
-    assertEquals(programs.length, isOfProgram ? 1 : 0, words);
-    world.assertUnchanged(words);
+    const programs = server.requestedPaths.filter((path) => path.endsWith("portable"));
+    assertEquals(programs.length, at < FAULTS.length - 2 ? 0 : 1, words);
+    assertEquals(world.sight(), UNCHANGED, words);
   }
   for (const publicKey of ["", "x", "MCowBQYDK2VwAyEA", "A".repeat(60), OTHERS.privateKey]) {
-    const parts = updaterOptions({ ...world.place, publicKey });
-    await assertRejects(() => performNow(parts), Error, "the public key is invalid");
+    const words = await world.failure({ ...world.parts(), publicKey });
+    assertStringIncludes(words, "the public key is invalid");
   }
   // An older release under a newer tag.
-  world.server.faults = {};
-  world.server.publish("1.3.0", programOf("1.1.0"));
+  server.faults = {};
+  server.publish("1.3.0", programOf("1.1.0"));
   assertStringIncludes(await world.failure(), "its program reports version 1.1.0");
-  world.assertUnchanged();
-  assertEquals(world.failed(), []);
-  world.server.publish("1.3.0", PROGRAM);
-  assertEquals((await world.run()).kind, "updated", "no version was rejected for that");
+  assertEquals(world.sight(), UNCHANGED, "no version is rejected for that");
+  // One that states no size.
+  server.publish("1.3.0", PROGRAM);
+  server.faults = { sums: `#version=1.3.0\n${SUMS}` };
+  assertEquals(await world.run(), "updated");
 });
 
 Deno.test("performUpdate() takes no program that does not run here, and not again", async () => {
@@ -222,224 +163,191 @@ Deno.test("performUpdate() takes no program that does not run here, and not agai
     ["#!/nowhere/sh\n", "Cannot run"],
   ] as const;
   for (const [program, words] of table) {
-    await using world = await World.open({ program });
+    await using world = new World({ program });
     assertStringIncludes(await world.failure(), words);
-    world.assertUnchanged(words);
-    const outcome = await world.run();
-    assertEquals(outcome.kind === "nothing" && outcome.release.decision, "failed before");
+    assertEquals(world.sight(), `${UNCHANGED}, failed 1.3.0`);
+    assertEquals(await world.run(), "failed before");
   }
 });
 
-withWorld.test("performUpdate() downloads nothing where the running agent does not report, or would not come back", async (world) => {
-  let looks = 0;
-  const silent = world.partsWith(() => (looks++, { acceptedAtMs: undefined }));
-  await assertRejects(
-    () => performNow(silent),
-    Error,
-    "the panel accepts no reports of the running",
-  );
+Deno.test("performUpdate() downloads nothing where the running agent does not report, or would not come back", async () => {
+  await using mute = new World({ silent: "1.2.3" });
+  const parts = mute.parts();
+  assertStringIncludes(await mute.failure(parts), "the panel accepts no reports of the running");
   // One to know whether it runs, and then one each half second for a minute, the last one at its end.
-  assertEquals(looks, 122);
-  const parts = world.parts();
+  assertEquals(parts.agent.looks, 122);
   parts.agent.requireRestart = () => {
     throw new Error("it is no service");
   };
-  await assertRejects(() => performNow(parts), Error, "it is no service");
-  assertEquals(world.server.requestedPaths, [...LISTS, ...LISTS]);
+  assertStringIncludes(await mute.failure(parts), "it is no service");
+  assertEquals(mute.server.requestedPaths, [...LISTS, ...LISTS]);
   // An agent that has ended leaves its health behind: the file is replaced alone.
-  const ended = world.partsWith(() => ({ isRunning: false, acceptedAtMs: undefined }));
+  const ended = mute.parts();
+  ended.agent.says = [{ isRunning: false }];
   assertEquals((await performNow(ended)).kind, "installed");
-  assertEquals([ended.agent.restarts, versionIn(world.path)], [0, "1.3.0"]);
-  assertEquals([versionIn(`${world.path}.old`), ended.state.read().value], ["1.2.3", undefined]);
+  assertEquals(ended.agent.restarts, 0);
+  assertEquals(mute.sight(), "1.3.0 runs as 1.2.3, agent.old 1.2.3");
+  assertEquals(ended.state.read().value, undefined);
 });
 
-type Parts = ReturnType<World["parts"]>;
+withWorld.test("performUpdate() accepts a version by two consecutive reports of one process, and goes back else", async (world) => {
+  const silent = { acceptedAtMs: undefined };
+  const old = { version: "1.2.3" };
+  const ended = { isRunning: false };
+  const endOf = async (...said: (Partial<Health> | undefined)[]) => {
+    const parts = world.parts();
+    parts.onStep = (step) => {
+      if (step !== "restarted") return;
+      parts.agent.says = said;
+      parts.agent.looks = 0;
+    };
+    return [(await performNow(parts)).kind, parts.agent.looks];
+  };
+  const never = [{}, silent, {}, undefined, { pid: 3 }, { pid: 4 }, ended, ended, silent, old];
+  // Every half second for a minute, and before the version before is started again.
+  assertEquals(await endOf(...never), ["rolled back", 121]);
+  world.server.publish("1.3.1", programOf("1.3.1"));
+  assertEquals(await endOf(undefined, silent, {}), ["updated", 4]);
+});
+
+/** A step that fails from now on, after something was done. */
+function failAt<K extends string>(
+  object: Record<K, () => Promise<void>>,
+  step: K,
+  prepare: () => unknown = () => {},
+): void {
+  object[step] = async () => {
+    await prepare();
+    throw new Error("input/output error");
+  };
+}
 
 /** What may break in the middle, with the words of the failure. */
 const BROKEN: readonly [words: string, prepare: (parts: Parts) => void][] = [
-  ["the agent can't be restarted: no such service", ({ agent }) => {
-    agent.restart = () => Promise.reject(new Error("no such service"));
-  }],
-  ["the agent can't be restarted: it did not start", ({ agent }) => {
-    agent.restart = () => {
-      agent.stop();
+  ["the agent can't be restarted", ({ agent }) => failAt(agent, "restart")],
+  // The one restart has ended it, and the next one starts it.
+  ["the agent can't be restarted", ({ agent, files }) =>
+    failAt(agent, "restart", () => {
+      Deno.removeSync(`${files.path}.agent`);
       agent.restart = () => agent.start();
-      return Promise.reject(new Error("it did not start"));
-    };
-  }],
-  ["Cannot install version 1.3.0: input/output error", ({ files }) => {
-    const activate = files.activate.bind(files);
-    files.activate = async () => {
-      await activate();
-      throw new Error("input/output error");
-    };
-  }],
-  ["Cannot install version 1.3.0: input/output error", ({ files }) => {
-    files.backUp = () => Promise.reject(new Error("input/output error"));
-  }],
+    })],
+  [
+    "Cannot install version 1.3.0",
+    ({ files }) => failAt(files, "activate", files.activate.bind(files)),
+  ],
+  ["Cannot install version 1.3.0", ({ files }) => failAt(files, "backUp")],
 ];
 
 Deno.test("performUpdate() leaves the version before running when a step fails", async () => {
   for (const [words, prepare] of BROKEN) {
-    await using world = await World.open();
+    await using world = new World();
     const parts = world.parts();
     prepare(parts);
-    const error = await assertRejects(() => performNow(parts), Error);
-    assertStringIncludes(describeError(error), words);
-    assertEquals(world.versions(), ["1.2.3", "1.2.3"], words);
-    assertEquals(world.names().filter((name) => name.endsWith(".new")), []);
-    assertEquals(world.parts().state.read().value, { failed: [] });
+    assertStringIncludes(await world.failure(parts), `${words}: input/output error`);
+    assertEquals(world.sight(), UNCHANGED, words);
   }
 });
 
-/** Where an update is aborted, with what it leaves then, and how the next one ends. */
-const ABORTS: readonly [
-  moment: string,
-  trial: "open" | "returning" | "none",
-  next: string,
-  prepare: (world: World, abort: () => void) => Parts,
-][] = [
-  ["before the new program is tried", "none", "updated", (world, abort) => ({
-    ...world.parts(),
-    onStep: (step: UpdateStep) => void (step === "fetched" && abort()),
-  })],
-  ["while the agent restarts", "open", "updated", (world, abort) => {
-    const parts = world.parts();
-    parts.agent.restart = () => {
-      abort();
-      return Promise.reject(new Error("ended by a signal"));
-    };
-    return parts;
-  }],
-  ["while the version before comes back", "returning", "rolled back", (world, abort) => {
-    world.silentVersions.push("1.3.0");
-    const parts = world.parts();
-    parts.files.rollBack = () => {
-      abort();
-      return Promise.reject(new Error("ended by a signal"));
-    };
-    return parts;
-  }],
-  ["while the version before restarts", "returning", "rolled back", (world, abort) => {
-    world.silentVersions.push("1.3.0");
-    const parts = world.parts();
-    parts.agent.restart = async () => {
-      await parts.agent.start();
-      parts.agent.restart = () => {
-        abort();
-        return Promise.reject(new Error("ended by a signal"));
-      };
-    };
-    return parts;
-  }],
-];
+const DONE = "1.3.0 runs as 1.3.0, agent.old 1.2.3";
+const BACK = `${UNCHANGED}, failed 1.3.0`;
+
+/** How an update is aborted, by what it leaves then. */
+const ABORTS: Readonly<Record<string, (parts: Parts, abort: () => void) => void>> = {
+  // Before the new program is tried.
+  [UNCHANGED]: (parts, abort) => parts.onStep = (step) => step === "fetched" && abort(),
+  "1.3.0 runs as 1.2.3, agent.old 1.2.3, on trial": ({ agent }, abort) =>
+    failAt(agent, "restart", abort),
+  "1.3.0 runs as 1.3.0, agent.old 1.2.3, failed 1.3.0, returning": ({ files }, abort) =>
+    failAt(files, "rollBack", abort),
+  // While the version before restarts.
+  "1.2.3 runs as 1.3.0, failed 1.3.0, returning": ({ agent }, abort) =>
+    agent.restart = async () => {
+      await agent.start();
+      failAt(agent, "restart", abort);
+    },
+};
 
 Deno.test("performUpdate() is continued by the next one wherever it is aborted", async () => {
-  for (const [moment, trial, next, prepare] of ABORTS) {
-    await using world = await World.open();
+  for (const [left, prepare] of Object.entries(ABORTS)) {
+    const isBad = left.includes("returning");
+    await using world = new World({ silent: isBad ? "1.3.0" : "" });
     const reason = new Error("stopped");
     const user = new AbortController();
-    const parts = prepare(world, () => user.abort(reason));
-    const error = await performNow(parts, user.signal).catch((error: unknown) => error);
-    assertEquals(error, reason, moment);
-    const left = world.parts().state.read().value?.trial;
-    const found = left === undefined ? "none" : left.isReturning ? "returning" : "open";
-    assertEquals(found, trial, moment);
-    if (trial === "none") world.assertUnchanged(moment);
-    assertEquals((await world.run()).kind, next, moment);
-    assertEquals(world.failed(), next === "updated" ? [] : ["1.3.0"]);
+    const parts = world.parts();
+    prepare(parts, () => user.abort(reason));
+    assertEquals(await performNow(parts, user.signal).catch((error) => error), reason, left);
+    assertEquals(world.sight(), left);
+    assertEquals(await world.run(), isBad ? "rolled back" : "updated", left);
+    assertEquals(world.sight(), isBad ? BACK : DONE, left);
   }
 });
 
-Deno.test("performUpdate() throws once when there is no backup", async () => {
-  await using world = await World.open({ silent: "1.3.0" });
-  const remove = (step: UpdateStep) => {
-    if (step === "restarted") Deno.removeSync(`${world.path}.old`);
-  };
-  const error = await assertRejects(() => runFakeUpdate(world.place, remove), Error);
-  assertStringIncludes(describeError(error), "Cannot roll back to version 1.2.3: Cannot restore");
-  assertEquals([versionIn(world.path), world.failed()], ["1.3.0", ["1.3.0"]]);
-  assertEquals(world.parts().state.read().value?.trial, undefined);
+Deno.test("performUpdate() resumes a trial twice, counts that before it goes on, and then goes back", async () => {
+  for (
+    const [resumes, sight, ...steps] of [
+      [1, DONE, "resumed 2", "accepted none"],
+      [2, BACK, "rolling back 2", "rolled back 2"],
+    ] as const
+  ) {
+    await using world = new World();
+    const parts = world.parts();
+    writeExecutable(`${world.path}.old`, programOf("1.2.3"));
+    writeExecutable(world.path, PROGRAM);
+    if (resumes === 1) await parts.agent.start();
+    const trial = { ...VERSIONS, sha256: sha256(PROGRAM), resumes, isReturning: false };
+    await parts.state.write(formatUpdateState({ failed: [], trial }));
+    const seen: string[] = [];
+    parts.onStep = (step) =>
+      seen.push(`${step} ${parts.state.read().value?.trial?.resumes ?? "none"}`);
+    await performNow(parts);
+    assertEquals([world.sight(), ...seen, parts.agent.restarts], [sight, ...steps, 0]);
+  }
 });
 
-/** Runs an update in a process that kills itself at a step. */
-async function killedAt(world: World, step: UpdateStep): Promise<void> {
-  const { path, url, publicKey, silentVersions } = world.place;
-  const { signal } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "-A", "--no-prompt", "--no-check", KILLED_UPDATE],
-      ...[path, url, publicKey, silentVersions.join(), step],
-    ],
-    stderr: "null",
-  }).output();
-  assertEquals(signal, "SIGKILL", `it never came to "${step}"`);
-}
+withBad.test("performUpdate() throws once when there is no backup", async (world) => {
+  const parts = world.parts();
+  parts.onStep = (step) => step === "restarted" && Deno.removeSync(`${world.path}.old`);
+  const words = "Cannot roll back to version 1.2.3: Cannot restore";
+  assertStringIncludes(await world.failure(parts), words);
+  assertEquals(world.sight(), "1.3.0 runs as 1.3.0, failed 1.3.0");
+});
 
+/** Where an update is killed, and how often the next one restarts the agent; then after a power loss. */
+const KILLS: readonly (readonly [step: UpdateStep, restarts?: number, rebooted?: number])[] = [
+  ...[["fetched"], ["runs"], ["trial written"], ["old kept"]] as const,
+  ...[["in place"], ["restarted"], ["accepted"]] as const,
+  // Of a version that never reports.
+  ...[["in place", 2, 1], ["restarted", 1, 1]] as const,
+  ...[["rolling back", 1, 1], ["rolled back", 1, 0]] as const,
+];
 const KILLED_UPDATE = new URL("killed_update.ts", import.meta.url).pathname;
 
-const STEPS_OF_GOOD: readonly UpdateStep[] = [
-  ...["fetched", "runs", "trial written", "old kept", "in place"] as const,
-  ...["restarted", "accepted"] as const,
-];
-const STEPS_OF_BAD: readonly UpdateStep[] = [
-  "in place",
-  "restarted",
-  "rolling back",
-  "rolled back",
-];
-
-for (const [end, isRebooted] of [["a kill", false], ["a power loss", true]] as const) {
-  /** A world in which an update was killed; after a power loss the service starts what is there. */
-  const killed = async (step: UpdateStep, silent?: string) => {
-    const world = await World.open(silent === undefined ? {} : { silent });
-    await killedAt(world, step);
-    assert(["1.2.3", "1.3.0"].includes(versionIn(world.path)), "it is whole");
-    if (isRebooted) await world.parts().agent.start();
-    return world;
-  };
-
+for (const end of ["a kill", "a power loss"]) {
   Deno.test(`performUpdate() comes to its end after ${end} at any step`, async () => {
-    for (const step of STEPS_OF_GOOD) {
-      await using world = await killed(step);
-      await world.run();
-      assertEquals([...world.versions(), versionIn(`${world.path}.old`)], [
-        "1.3.0",
-        "1.3.0",
-        "1.2.3",
-      ]);
-      assertEquals(world.parts().state.read().value, { failed: [] }, step);
-      assertEquals(world.names(), ["agent", "agent.agent", "agent.old", "agent.update"]);
-    }
-  });
-
-  Deno.test(`performUpdate() goes back from a mute version after ${end} at any step`, async () => {
-    for (const step of STEPS_OF_BAD) {
-      await using world = await killed(step, "1.3.0");
+    for (const [step, afterKill, afterReboot] of KILLS) {
+      const isGood = afterKill === undefined;
+      await using world = new World({ silent: isGood ? "" : "1.3.0" });
+      const words = ["run", "-A", "--no-prompt", "--no-check", KILLED_UPDATE];
+      const args = [...words, JSON.stringify(world.place), step];
+      const killed = new Deno.Command(Deno.execPath(), { args, stderr: "null" });
+      assertEquals((await killed.output()).signal, "SIGKILL", `it never came to "${step}"`);
       const parts = world.parts();
-      assertEquals((await performNow(parts)).kind, "rolled back", step);
-      const isBack = isRebooted && step === "rolled back";
-      assertEquals(parts.agent.restarts, step === "in place" && !isRebooted ? 2 : isBack ? 0 : 1);
-      assertEquals([world.versions(), world.failed()], [["1.2.3", "1.2.3"], ["1.3.0"]]);
-      assertEquals(world.parts().state.read().value?.trial, undefined);
+      // After a power loss the service starts what is there.
+      if (end === "a power loss") await parts.agent.start();
+      await performNow(parts);
+      assertEquals(world.sight(), isGood ? DONE : BACK, step);
+      if (!isGood) assertEquals(parts.agent.restarts, end === "a kill" ? afterKill : afterReboot);
     }
   });
 }
 
-withWorld.test("performUpdate() changes nothing when the disk is full", async (world) => {
-  const disk = `${world.folder}/disk`;
-  Deno.mkdirSync(disk);
-  await using mount = await mountedInMemory(disk, "size=64k,mode=0700");
+inFolder.test("performUpdate() changes nothing when the disk is full", async ({ path: folder }) => {
+  await using mount = await mountedInMemory(folder, "size=64k,mode=0700");
   if (mount === undefined) return;
-  const path = `${disk}/agent`;
-  writeExecutable(path, programOf("1.2.3"));
-  await updaterOptions({ ...world.place, path }).agent.start();
-  world.server.publish("1.3.0", `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`);
-  const run = () => runFakeUpdate({ ...world.place, path });
-  const error = await assertRejects(run, Error);
-  assertStringIncludes(describeError(error), "No space left on device");
-  assertEquals(versionIn(path), "1.2.3");
-  const names = Array.from(Deno.readDirSync(disk), ({ name }) => name).sort();
-  assertEquals(names, ["agent", "agent.agent", "agent.update"]);
+  const program = `${PROGRAM}${"#".repeat(300_000)}\n${PROGRAM.slice(10)}`;
+  await using world = new World({ folder, program });
+  assertStringIncludes(await world.failure(), "No space left on device");
+  assertEquals(world.sight(), UNCHANGED);
   world.server.publish("1.3.0", PROGRAM);
-  assertEquals((await run()).kind, "updated");
+  assertEquals(await world.run(), "updated");
 });
