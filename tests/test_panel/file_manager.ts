@@ -6,6 +6,7 @@
 
 import { abortable } from "@std/async/abortable";
 import { jsonFields } from "../../lib/parse/json.ts";
+import { PATIENCE_MS } from "../patience.ts";
 import { realDeadline } from "../real_deadline.ts";
 import { TransferRegistry } from "./file_transfers.ts";
 import { filled } from "../../lib/demo/messages.ts";
@@ -15,6 +16,8 @@ import type { PanelNode } from "../../lib/demo/node.ts";
 export class FileManager {
   /** Size of a part; a transfer holds one in memory. */
   chunkBytes = 4 * 1024 * 1024;
+  /** Time after which a request without an answer fails. */
+  answerMs = PATIENCE_MS;
   readonly transfers = new TransferRegistry();
   readonly #node: PanelNode;
   readonly #signal: AbortSignal;
@@ -41,7 +44,8 @@ export class FileManager {
     const pending = Promise.withResolvers<unknown>();
     this.#pending.set(requestId, pending);
     try {
-      return await realDeadline(abortable(pending.promise, this.#signal), { told: () => op });
+      const answered = abortable(pending.promise, this.#signal);
+      return await realDeadline(answered, { ms: this.answerMs, told: () => op });
     } finally {
       this.#pending.delete(requestId);
     }

@@ -1,9 +1,7 @@
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
-import { deadline } from "@std/async/deadline";
 import { V8_FLAGS } from "../../../build/runtime_flags.ts";
 import { TempFolder } from "../../temp_folder.ts";
 import { REMOTE_CONTROL, withAgent } from "../../end_to_end/setup.ts";
-import { eventually } from "../../remote/processes_below.ts";
 import type { TestPanel } from "../../test_panel/test_panel.ts";
 import { anonymousMb, seeProcess } from "./seen_process.ts";
 import { onLinux } from "../../only_on.ts";
@@ -22,7 +20,7 @@ const MAX_PEAK_RATIO = 2.5;
 /** Tries of a transfer that was cut, as a panel's page makes them. */
 const TRIES = 8;
 /** What the panel has sent over a connection that was cut is not answered. */
-const TRY_MS = 10_000;
+const ANSWER_MS = 10_000;
 
 /** Waits until so many more reports have come. */
 async function reported({ state }: TestPanel, count = 1): Promise<void> {
@@ -33,7 +31,7 @@ async function reported({ state }: TestPanel, count = 1): Promise<void> {
 async function retried<T>(run: () => Promise<T>): Promise<T> {
   for (let left = TRIES;; left--) {
     try {
-      return await deadline(run(), TRY_MS);
+      return await run();
     } catch (error) {
       if (left === 0) throw error;
       await new Promise((resolve) => setTimeout(resolve, 500));
@@ -42,10 +40,9 @@ async function retried<T>(run: () => Promise<T>): Promise<T> {
 }
 
 onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults between get their results", async () => {
-  const args = [REMOTE_CONTROL, "--reconnect-interval", "0.1"];
   const setup = {
     panel: { generation: "main, October 2026" },
-    args,
+    args: [REMOTE_CONTROL, "--reconnect-interval", "0.1"],
     runtime: [V8_FLAGS],
   } as const;
   await withAgent(setup, async (panel, agent) => {
@@ -70,12 +67,13 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
         }
       }, SAMPLE_MS);
       const results = await run().finally(() => clearInterval(sampling));
-      const maxDescriptors = before.descriptors + KEPT_CONNECTIONS;
-      await eventually(() => look().descriptors <= maxDescriptors).catch(() => {});
+      await retried(async () => {
+        await reported(panel, 3);
+        assertLessOrEqual(look().descriptors, before.descriptors + KEPT_CONNECTIONS);
+      });
       const after = look();
       console.log(`load: ${title}: ${results}`, { before, peak, after });
       assertLess(peak.residentMb, before.residentMb * MAX_PEAK_RATIO, title);
-      assertLessOrEqual(after.descriptors, maxDescriptors, title);
       assertEquals(after.children, before.children, title);
     };
 
@@ -89,7 +87,6 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
       assert(state.commandResults.every(({ value }) => value.exitCode === 0));
       return `${done()} results`;
     });
-    await reported(panel, 3);
 
     await measure("1,000 file orders", async () => {
       const outcomes = await Promise.allSettled(
@@ -104,12 +101,11 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
       assertLess(128, done);
       return `${done} done, ${outcomes.length - done} told to come later`;
     });
-    await reported(panel, 3);
 
     await measure("64 transfers", async () => {
-      let isOver = false;
+      files.answerMs = ANSWER_MS;
       const faults = (async () => {
-        for (let cuts = 0; cuts < 3 && !isOver; cuts++) {
+        for (let cuts = 0; cuts < 3; cuts++) {
           await reported(panel, 4);
           panel.dropConnections({ reset: true });
         }
@@ -127,15 +123,17 @@ onLinux.test("200 commands, 1,000 file orders and 64 transfers with faults betwe
             return bytes;
           })),
       );
-      isOver = true;
       await faults;
+      // The agent waits half an hour for the parts of an upload whose cancellation was lost.
+      for (const { name } of Deno.readDirSync(folder)) {
+        const id = /upload-(.+)\.part$/.exec(name)?.[1];
+        if (id) await retried(() => files.request("upload_cancel", { path, upload_id: id }));
+      }
       assertEquals(sizes, Array(TRANSFERS).fill(MIB));
       return `${sizes.length} whole`;
     });
-    const left = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".part"));
     // A result whose answer was cut off is sent again.
     const unexpected = state.violations.filter(({ text }) => !text.endsWith(" no request"));
     state.violations.splice(0, Infinity, ...unexpected);
-    console.log(`load: ${left.length} temporary files of cut uploads are left`);
   });
 });
