@@ -13,40 +13,59 @@ import { configOf } from "../metrics/config_of.ts";
 import { fakeRow } from "../metrics/fake_collectors.ts";
 import { FakeMachine } from "../metrics/fake_machine.ts";
 import { complaints, withPromtool } from "../exporter/promtool.ts";
-import { restoring } from "../restoring.ts";
+import { onlyIf } from "../only_on.ts";
+import { replaced } from "../replaced.ts";
 import { testsWith } from "../tests_with.ts";
+
+/** What accepts a connection, how many were asked for, and how many may wait. */
+interface Accepting {
+  readonly count: number;
+  readonly backlog: number;
+  accept(): Promise<Deno.TcpConn>;
+}
+
+interface WorldOptions {
+  readonly intervalMs?: number;
+  readonly hostname?: string;
+  /** Gives each connection in place of the socket. */
+  readonly give?: (accepting: Accepting) => Promise<Deno.TcpConn>;
+}
 
 /** An endpoint of a recorded machine, whose clock and timers stand until they are moved. */
 class World implements AsyncDisposable {
   readonly endpoint: MetricsEndpoint;
+  readonly port: number;
   readonly time = new FakeTime({ now: 1_000_000 });
   readonly monitors = new PanelMonitors(undefined);
   snapshots = 0;
-  releases = 0;
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(intervalMs = 3_000, endpoint?: MetricsEndpoint, hostname = "127.0.0.1") {
-    const host = new FakeMachine("debian-vm");
-    const address = { hostname, port: 0 };
-    this.endpoint = endpoint ?? new MetricsEndpoint(address, { health: undefined });
-    const machine = openLinuxMachine(host, configOf());
+  constructor({ intervalMs = 3_000, hostname = "127.0.0.1", give }: WorldOptions = {}) {
+    const { listen } = Deno;
+    const listenTo = (options: Deno.TcpListenOptions) => {
+      const listener = listen(options);
+      const accept = listener.accept.bind(listener);
+      let count = 0;
+      const { tcpBacklog: backlog = 511 } = options;
+      if (give) listener.accept = () => give({ accept, backlog, count: count++ });
+      return listener;
+    };
+    using _ = replaced<object>(Deno, { listen: listenTo });
+    this.endpoint = new MetricsEndpoint({ hostname, port: 0 }, { health: undefined });
+    this.port = Number(new URL(this.endpoint.url ?? "").port);
+    const machine = openLinuxMachine(new FakeMachine("debian-vm"), configOf());
     const counter = fakeRow("snapshots", {}, { collect: () => (this.snapshots++, {}) });
     const sampler = new Sampler([...machine.collectors, counter]);
     sampler.sample();
     const { signal } = this.#ended;
     this.#running = this.endpoint.run({
       ...{ machine, sampler, monitors: this.monitors, seal: "sealed", intervalMs, signal },
-      releaseMemory: () => void this.releases++,
+      releaseMemory() {},
     });
   }
 
-  connect(): Promise<Deno.TcpConn> {
-    return Deno.connect({
-      hostname: "127.0.0.1",
-      port: Number(new URL(this.endpoint.url ?? "").port),
-    });
-  }
+  connect = () => Deno.connect({ hostname: "127.0.0.1", port: this.port });
 
   /** Sends a request as it is, and gives everything that comes back. */
   async ask(request: string): Promise<string> {
@@ -76,7 +95,7 @@ withWorld.test("MetricsEndpoint serves the last report on /metrics, without a se
 
 Deno.test("MetricsEndpoint measures for a scrape only if the last report is old: 15 s, or two intervals", async () => {
   for (const [intervalMs, ageMs] of [[3_000, 15_000], [60_000, 120_000]] as const) {
-    await using world = new World(intervalMs);
+    await using world = new World({ intervalMs });
     for (const [passedMs, snapshots, time] of [[ageMs, 1, 0], [1, 2, ageMs + 1]] as const) {
       world.time.tick(passedMs);
       const text = await world.ask("GET /metrics HTTP/1.0\r\n\r\n");
@@ -126,85 +145,70 @@ withWorld.test("MetricsEndpoint gives a request two seconds to arrive", async (w
 });
 
 /** Another address of this machine; what is sent to it stays here. */
-const own =
-  Deno.networkInterfaces().find(({ family, address }) =>
-    family === "IPv4" && !address.startsWith("127.")
-  )?.address ?? "";
-const HAS_ADDRESSES = { ignore: Deno.build.os !== "linux" || own === "" };
+const own = Deno.networkInterfaces().map(({ address }) => address)
+  .find((address) => /^(?!127\.)[\d.]+$/.test(address)) ?? "";
+const withAddresses = onlyIf(Deno.build.os === "linux" && own !== "");
 const SCRAPE = "GET /metrics HTTP/1.1\r\n\r\n";
 
 for (const network of ["192.0.2.", "::ffff:192.0.2."]) {
-  Deno.test(
-    `MetricsEndpoint serves 8 clients of ${network}0 at a time, a connection each, for a limited time`,
-    HAS_ADDRESSES,
-    async () => {
-      await using world = new World(
-        3_000,
-        endpointBy(({ accept, count }) => fromClient(accept, `${network}${count}`)),
-      );
-      const silent: Deno.TcpConn[] = [];
-      for (let n = 0; n < 8; n++) {
-        silent.push(await world.connect());
-        await realUntil(() => world.time.timers === n + 1);
-      }
-      assertStringIncludes(await world.ask(SCRAPE), "200 OK", "a ninth takes the oldest's place");
-      // Of seven, and of the pause behind it.
-      await realUntil(() => world.time.timers === 8);
-      await world.time.run(5);
-      // What arrives in the meantime gains no time.
-      await silent[1]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
-      world.time.tick(1_994);
-      assertEquals(world.time.timers, 7);
-      world.time.tick(1);
-      for (const connection of silent) {
-        const read = connection.read(new Uint8Array(1)).catch(() => null);
-        assertEquals(await realDeadline(read), null);
-        connection.close();
-      }
-      assertStringIncludes(await world.ask(SCRAPE), "200 OK");
-    },
-  );
+  withAddresses.test(`MetricsEndpoint serves 8 clients of ${network}0 at a time, a connection each, for a limited time`, async () => {
+    await using world = new World({
+      give: ({ accept, count }) => fromClient(accept, `${network}${count}`),
+    });
+    const silent: Deno.TcpConn[] = [];
+    for (let n = 0; n < 8; n++) {
+      silent.push(await world.connect());
+      await realUntil(() => world.time.timers === n + 1);
+    }
+    assertStringIncludes(await world.ask(SCRAPE), "200 OK", "a ninth takes the oldest's place");
+    // Of seven, and of the pause behind it.
+    await realUntil(() => world.time.timers === 8);
+    await world.time.run(5);
+    // What arrives in the meantime gains no time.
+    await silent[1]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
+    world.time.tick(1_994);
+    assertEquals(world.time.timers, 7);
+    world.time.tick(1);
+    for (const connection of silent) {
+      const read = connection.read(new Uint8Array(1)).catch(() => null);
+      assertEquals(await realDeadline(read), null);
+      connection.close();
+    }
+    assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  });
 }
 
-Deno.test(
-  "MetricsEndpoint serves one scrape at a time to a client, which shuts out no other, nor the next one",
-  HAS_ADDRESSES,
-  async () => {
-    await using world = new World(3_000, undefined, "0.0.0.0");
-    const port = Number(new URL(world.endpoint.url ?? "").port);
-    const silent = (port: number) =>
-      // Of as many addresses as it has.
-      Promise.all(Array.from({ length: 8 }, async (_, n) => {
-        const socket = connectFrom(`127.0.0.${2 + n}`, port);
-        await once(socket, "connect");
-        return socket;
-      }));
-    const greedy = await silent(port);
-    for (let taken = 1; taken < 8; taken++) {
-      await realUntil(() => world.time.timers === 2);
-      await world.time.run(5);
-    }
-    await realUntil(() => world.time.timers === 1);
-    // All of loopback is one client.
-    assertStringIncludes(await askFrom(own, port), "200 OK");
-    assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
-    await Promise.all(greedy.map((socket) => socket.closed || once(socket, "close")));
-  },
-);
+withAddresses.test("MetricsEndpoint serves one scrape at a time to a client, which shuts out no other, nor the next one", async () => {
+  await using world = new World({ hostname: "0.0.0.0" });
+  const { port } = world;
+  // Of as many addresses as it has.
+  const greedy = await Promise.all(Array.from({ length: 8 }, async (_, n) => {
+    const socket = connectFrom(`127.0.0.${2 + n}`, port);
+    await once(socket, "connect");
+    return socket;
+  }));
+  for (let taken = 1; taken < 8; taken++) {
+    await realUntil(() => world.time.timers === 2);
+    await world.time.run(5);
+  }
+  await realUntil(() => world.time.timers === 1);
+  // All of loopback is one client.
+  assertStringIncludes(await askFrom(own, port), "200 OK");
+  assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
+  await Promise.all(greedy.map((socket) => socket.closed || once(socket, "close")));
+});
 
 withWorld.test("MetricsEndpoint answers more than 20 scrapes a second at a distance of 25 ms", async (world) => {
-  for (let n = 0; n < 22; n++) {
-    assertStringIncludes(await world.ask(SCRAPE), "200 OK");
-    // The first pause is for two of them.
-    if (n === 20) { for (const ms of [5, 40]) await world.time.run(ms); }
+  for (let n = 0; n < 21; n++) assertStringIncludes(await world.ask(SCRAPE), "200 OK");
+  // The first pause is for two of them.
+  for (const ms of [45, 25]) {
+    const next = world.ask(SCRAPE);
+    await realUntil(() => world.time.timers === 1);
+    const pause = world.time.pass(ms - 1, { stepMs: 1 }).then(() => "none so far");
+    assertEquals(await Promise.race([next, pause]), "none so far");
+    await world.time.run(1);
+    assertStringIncludes(await realDeadline(next), "200 OK");
   }
-  const next = world.ask(SCRAPE);
-  await realUntil(() => world.time.timers === 1);
-  await world.time.run(5);
-  await world.time.run(19);
-  assertEquals(world.time.timers, 1);
-  await world.time.run(1);
-  assertStringIncludes(await next, "200 OK");
 });
 
 withWorld.test("MetricsEndpoint refuses names that DNS rebinding could bring", async (world) => {
@@ -239,36 +243,14 @@ function connectFrom(localAddress: string, port: number): Socket {
 }
 
 /** What comes back to a request from another address of loopback. */
-async function askFrom(localAddress: string, port: number, request = SCRAPE): Promise<string> {
+async function askFrom(localAddress: string, port: number): Promise<string> {
   const socket = connectFrom(localAddress, port);
   let text = "";
   socket.on("data", (data) => text += data);
   const ended = once(socket, "close");
-  socket.write(request);
+  socket.write(SCRAPE);
   await ended;
   return text;
-}
-
-/** What accepts a connection, how many were asked for, and how many may wait. */
-interface Accepting {
-  readonly count: number;
-  readonly backlog: number;
-  accept(): Promise<Deno.TcpConn>;
-}
-
-/** An endpoint whose socket gives its connections by `give`. */
-function endpointBy(give: (accepting: Accepting) => Promise<Deno.TcpConn>): MetricsEndpoint {
-  const { listen } = Deno;
-  using _ = restoring(Deno, "listen");
-  Reflect.set(Deno, "listen", (options: Deno.TcpListenOptions) => {
-    const listener = listen(options);
-    const accept = listener.accept.bind(listener);
-    let count = 0;
-    const { tcpBacklog: backlog = 511 } = options;
-    listener.accept = () => give({ accept, backlog, count: count++ });
-    return listener;
-  });
-  return new MetricsEndpoint({ hostname: "127.0.0.1", port: 0 }, { health: undefined });
 }
 
 /** A connection that looks like one of a client. */
@@ -282,10 +264,10 @@ async function fromClient(accept: Accepting["accept"], hostname: string): Promis
 
 Deno.test("MetricsEndpoint pauses for 5 ms behind each connection that accept() can't give", async () => {
   let tried = 0;
-  const endpoint = endpointBy(({ accept }) =>
-    tried++ < 10 ? Promise.reject(new Error("too many open files")) : accept()
-  );
-  await using world = new World(3_000, endpoint);
+  const full = new Error("too many open files");
+  await using world = new World({
+    give: ({ accept }) => tried++ < 10 ? Promise.reject(full) : accept(),
+  });
   await world.time.run(49);
   assertEquals(tried, 10);
   await world.time.run(1);
@@ -297,11 +279,12 @@ Deno.test("MetricsEndpoint answers within a second behind a burst of connections
   const gone = await Deno.connect({ hostname: "127.0.0.1", port: other.addr.port });
   gone.close();
   const accepted = { count: 0, backlog: Infinity };
-  const endpoint = endpointBy(({ accept, ...now }) => {
-    Object.assign(accepted, now);
-    return now.count < now.backlog ? Promise.resolve(gone) : accept();
+  await using world = new World({
+    give({ accept, ...now }) {
+      Object.assign(accepted, now);
+      return now.count < now.backlog ? Promise.resolve(gone) : accept();
+    },
   });
-  await using world = new World(3_000, endpoint);
   await realUntil(() => accepted.backlog < Infinity);
   // With a request each they would take 25 ms.
   assert(accepted.backlog * 25 < 1_000);
@@ -312,12 +295,10 @@ Deno.test("MetricsEndpoint answers within a second behind a burst of connections
 
 Deno.test("MetricsEndpoint gives a client three seconds to take the response", async () => {
   let writes = 0;
-  const endpoint = endpointBy(async ({ accept }) => {
-    const connection = await accept();
-    connection.write = () => (writes++, new Promise(() => {}));
-    return connection;
+  const write = () => (writes++, new Promise<number>(() => {}));
+  await using world = new World({
+    give: async ({ accept }) => Object.assign(await accept(), { write }),
   });
-  await using world = new World(3_000, endpoint);
   const asked = world.ask(SCRAPE).catch(() => "");
   await realUntil(() => writes === 1);
   world.time.tick(2_999);

@@ -1,9 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { PanelMonitor, PanelMonitors, ProbeCounts } from "../../lib/agent/panel_monitor.ts";
-import { HealthFile } from "../../lib/state/health_file.ts";
 import { readHealth } from "../../lib/state/health_reader.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { V2_POST, V2_WEBSOCKET } from "../panel/transports.ts";
+import { openHealth } from "../state/health_folder.ts";
 import { TempFolder } from "../temp_folder.ts";
 
 const TASKS = [1, 2, 3, 4].map((id) => {
@@ -14,15 +14,8 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
   using time = new FakeTime({ now: 1000 });
   const written: unknown[] = [];
   const monitor = new PanelMonitor("p.example", (intervalMs) => written.push(intervalMs));
-  const empty = {
-    panel: "p.example",
-    sinceMs: 1000,
-    failures: 0,
-    shortConnections: 0,
-    probes: 0,
-    lastMinute: 0,
-    lost: 0,
-  };
+  const none = { failures: 0, shortConnections: 0, probes: 0, lastMinute: 0, lost: 0 };
+  const empty = { panel: "p.example", sinceMs: 1000, ...none };
   assertEquals(monitor.health(), empty);
   time.tick(1000);
   monitor.onOutcome(new Error("Cannot x"));
@@ -40,16 +33,8 @@ Deno.test("PanelMonitor keeps transport, last report, failures since then and th
     monitor.onProbeResult({ taskId: 5, kind: "tcp", finishedAt: new Date(), valueMs });
   }
   assertEquals(monitor.health(), {
-    ...empty,
-    transport: "v2 WebSocket",
-    sinceMs: 3000,
-    acceptedAtMs: 3000,
-    intervalMs: 3000,
-    failures: 0,
-    error,
-    probes: 5,
-    lastMinute: 2,
-    lost: 1,
+    ...{ ...empty, transport: "v2 WebSocket", error, probes: 5, lastMinute: 2, lost: 1 },
+    ...{ sinceMs: 3000, acceptedAtMs: 3000, intervalMs: 3000 },
   });
   assertEquals(written, [undefined, undefined, undefined, 3000, undefined]);
 });
@@ -75,8 +60,7 @@ Deno.test("PanelMonitor counts WebSockets that were closed soon, until one lasts
 
 timed.test("PanelMonitors.open() has each panel in the health file, before any call has ended", () => {
   using folder = new TempFolder();
-  const file = HealthFile.open([folder.path], { version: "1" });
-  assert(file !== undefined);
+  using file = openHealth(folder.path);
   const monitors = new PanelMonitors(file);
   const first = monitors.open("p.example");
   assertEquals(readHealth([folder.path])?.panels.length, 1);
@@ -92,13 +76,11 @@ timed.test("PanelMonitors.open() has each panel in the health file, before any c
   first.onAccepted(3_000);
   const after = readHealth([folder.path]);
   assertEquals([after?.intervalMs, after?.acceptedAtMs], [3_000, after?.panels[0]?.acceptedAtMs]);
-  file.close();
 });
 
 Deno.test("PanelMonitors writes the health file once for a report, and at once for all else", () => {
   using folder = new TempFolder();
-  const file = HealthFile.open([folder.path], { version: "1.2.3" });
-  assert(file !== undefined);
+  using file = openHealth(folder.path);
   const writes: unknown[] = [];
   file.setPanels = (panels, { now }) => void writes.push([panels.length, now]);
   file.accepted = (intervalMs) => void writes.push(intervalMs);
@@ -108,7 +90,6 @@ Deno.test("PanelMonitors writes the health file once for a report, and at once f
   assertEquals(writes.splice(0), [[1, true], [1, false], 3000, [1, true]]);
   for (const count of [2, 1, 0, 0]) monitor.onProbeTasks(TASKS.slice(0, count));
   assertEquals(writes, Array(3).fill([1, true]), "a shorter list, too");
-  file.close();
 });
 
 const MINUTE_MS = 60_000;
@@ -158,8 +139,7 @@ timed.test("ProbeCounts counts the results of the last minute, and the lost ones
     counts.add({ taskId: 1, valueMs: n % 2 === 0 ? -1 : 12 });
     time.tick(1000);
   }
-  const { lastMinute, lost } = counts.numbers();
-  assertEquals([lastMinute, lost], [59, 29]);
+  assertEquals(counts.numbers(), { probes: 0, lastMinute: 59, lost: 29 });
   time.tick(MINUTE_MS);
   assertEquals(counts.numbers().lastMinute, 0);
 });

@@ -5,10 +5,9 @@ import { AgentProcess } from "../end_to_end/agent_process.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
 import { TempFolder } from "../temp_folder.ts";
 import { releaseRegularly } from "../../lib/agent/run_agent.ts";
-import { onlyIf } from "../only_on.ts";
+import { onLinux } from "../only_on.ts";
 import { shellOf } from "../remote/processes_below.ts";
 
-const ignore = Deno.build.os !== "linux";
 const WITHOUT_FILTERS = [
   ...[Deno.execPath(), "run", "-A", "--no-prompt", "--no-check"],
   new URL("../security/without_filters.ts", import.meta.url).pathname,
@@ -16,10 +15,8 @@ const WITHOUT_FILTERS = [
 
 /** The number of seccomp filters of a process. */
 function filters(pid: number | "self"): number {
-  const [, count] = /^Seccomp_filters:\s*(\d+)$/m.exec(
-    Deno.readTextFileSync(`/proc/${pid}/status`),
-  ) ?? [];
-  return Number(count);
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/^Seccomp_filters:\s*(\d+)$/m.exec(status)?.[1]);
 }
 
 /** An agent's process, with files of its own, and the port that stands for its panel. */
@@ -45,9 +42,7 @@ async function withAgent(
   await use({ agent, panel, folder: folder.path });
 }
 
-const here = onlyIf(!ignore);
-
-here.test("runAgent() seals the process when its files are open, and before it dials the panel", async () => {
+onLinux.test("runAgent() seals the process when its files are open, and before it dials the panel", async () => {
   await withAgent([], async ({ agent, panel, folder }) => {
     using connection = await panel.accept();
     assertEquals(filters(agent.pid), filters("self") + 1);
@@ -64,7 +59,7 @@ here.test("runAgent() seals the process when its files are open, and before it d
   });
 });
 
-here.test("runAgent() notes what does not work before it dials the panel", async () => {
+onLinux.test("runAgent() notes what does not work before it dials the panel", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const args = ["--state-dir", "/proc/nowhere", "--metrics", `127.0.0.1:${taken.addr.port}`];
   await withAgent(args, async ({ agent, panel, folder }) => {
@@ -76,7 +71,7 @@ here.test("runAgent() notes what does not work before it dials the panel", async
   }, { through: ["env", "DENO_CERT=/nowhere/authorities.pem"] });
 });
 
-here.test("runAgent() never dials a panel when --require-seal can't be met", async () => {
+onLinux.test("runAgent() never dials a panel when --require-seal can't be met", async () => {
   await withAgent(["--require-seal"], async ({ agent, panel }) => {
     const dialled = panel.accept().then((connection) => connection.close(), () => "never");
     assertEquals((await agent.ends()).code, 2, agent.output);
@@ -92,7 +87,7 @@ here.test("runAgent() never dials a panel when --require-seal can't be met", asy
   }, { through: WITHOUT_FILTERS });
 });
 
-here.test("runAgent() does not seal a process that runs the commands of a panel, be it the second", async () => {
+onLinux.test("runAgent() does not seal a process that runs the commands of a panel, be it the second", async () => {
   const second = (endpoint: string) => [
     { endpoint: "http://127.0.0.1:9", token: "t0ken" },
     { endpoint, token: "an0ther", enable_remote_control: true },
