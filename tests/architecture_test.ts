@@ -261,7 +261,7 @@ Deno.test("the agent loads nothing of node: at its start", () => {
  * of a commit that names its reason. The aim is 30,500 in all, and 1.25 times its room for tests.
  */
 const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> = {
-  "agent/": [1280, 1585],
+  "agent/": [1280, 1601],
   "async/": [205, 254],
   "cli/": [1962, 2431],
   "config/": [1862, 1840],

@@ -33,9 +33,8 @@ const RESPONSE_TIMEOUT_MS = 3_000;
 const CONNECTIONS_PER_SECOND = 20;
 const PAUSE_MS = 25;
 /**
- * A pause behind each other connection of more, and behind one that has taken another's place, so that
- * it is answered before it could lose it, and behind one that failed: the system may have no room for
- * another for long.
+ * A pause behind each other connection of more, behind one that failed, since the system may have no
+ * room for another for long, and twice before a connection is closed for another.
  */
 const SHORT_PAUSE_MS = 5;
 /** Connections that wait to be accepted, so that a burst of any size delays the next scrape by 0.8 s at most. */
@@ -116,17 +115,18 @@ export class MetricsEndpoint implements Disposable {
     const accepted = new LogRateLimit({ lines: CONNECTIONS_PER_SECOND, periodMs: 1_000 });
     let paused = 0;
     while (!signal.aborted) {
-      let pauses = true;
+      let failed = true;
       try {
         const connection = await listener.accept();
         const client = clientOf(connection.remoteAddr.hostname);
-        pauses = this.#makeRoom(client);
+        await this.#makeRoom(client, signal);
         this.#serve(connection, { ...agent, client });
+        failed = false;
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
       }
       const isOver = !accepted.allows();
-      if (isOver || pauses) await delay(SHORT_PAUSE_MS, { signal }).catch(() => {});
+      if (isOver || failed) await delay(SHORT_PAUSE_MS, { signal }).catch(() => {});
       const answered = this.#scrapes - paused;
       paused = this.#scrapes;
       if (isOver && answered > 0) {
@@ -135,16 +135,20 @@ export class MetricsEndpoint implements Disposable {
     }
   }
 
-  /** Closes the older connection of this client, or the oldest of too many; returns whether there was one. */
-  #makeRoom(client: string): boolean {
+  /** Closes the older connection of this client, or the oldest of too many, if it is not answered soon. */
+  async #makeRoom(client: string, signal: AbortSignal): Promise<void> {
     const isFull = this.#clients.size >= MAX_CONNECTIONS;
     const [oldest] = isFull ? this.#clients.keys() : [];
     const left = this.#clients.has(client) ? client : oldest;
     const connection = left === undefined ? undefined : this.#clients.get(left);
-    if (left === undefined || connection === undefined) return false;
+    if (left === undefined || connection === undefined) return;
+    // When the loop was held up, the first pause is over before what has arrived is read.
+    for (let pauses = 0; pauses < 2 && this.#clients.get(left) === connection; pauses++) {
+      await delay(SHORT_PAUSE_MS, { signal });
+    }
+    if (this.#clients.get(left) !== connection) return;
     this.#clients.delete(left);
     closeQuietly(connection);
-    return true;
   }
 
   #read(agent: ScrapedAgent): MetricFamily[] {

@@ -90,7 +90,7 @@ async function change(request: Request, panel: PageContext): Promise<Response> {
   if (headers.get("origin") !== `http://${headers.get("host")}`) {
     return textAnswer(403, "This is available to the panel's own page only.");
   }
-  const value = parseJson(await readBody(request) ?? "");
+  const value = parseJson(await readBody(request, { maxBytes: 1024 }) ?? "");
   if (headers.get("content-type") !== "application/json" || !isJsonObject(value)) {
     return textAnswer(400, "This takes an object of JSON.");
   }

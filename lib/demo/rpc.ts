@@ -62,7 +62,10 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * Reads the body of a request; `undefined` when it is too large. It may be compressed by gzip; one that
  * is broken is read as an empty one.
  */
-export async function readBody({ body, headers }: Request): Promise<string | undefined> {
+export async function readBody(
+  { body, headers }: Request,
+  { maxBytes = MAX_BODY_BYTES } = {},
+): Promise<string | undefined> {
   const isPacked = headers.get("content-encoding")?.toLowerCase() === "gzip";
   const plain = isPacked ? body?.pipeThrough(new DecompressionStream("gzip")) : body;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -70,7 +73,7 @@ export async function readBody({ body, headers }: Request): Promise<string | und
   try {
     for await (const chunk of plain ?? []) {
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) return undefined;
+      if (length > maxBytes) return undefined;
       chunks.push(chunk);
     }
   } catch {

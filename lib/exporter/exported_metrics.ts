@@ -121,7 +121,7 @@ export function machineMetrics(machine: ExportedMachine): MetricFamily[] {
   ];
 }
 
-/** Number of probes that are kept; the panel's tasks alone are bounded too. */
+/** Number of a panel's probes that are kept; its tasks alone are bounded too. */
 const MAX_PROBES = 1_000;
 
 interface ProbeSeries {
@@ -166,8 +166,10 @@ export class ProbeMetrics {
     }
     this.#probes.delete(key);
     this.#probes.set(key, { probe, panel, parts: partsOf(panel, probe), isScheduled });
-    const [oldest] = this.#probes.keys();
-    if (this.#probes.size > MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
+    if (this.#probes.size <= MAX_PROBES) return;
+    const own = [...this.#probes].filter(([, it]) => it.panel === panel);
+    const [oldest] = own.length > MAX_PROBES ? own : [];
+    if (oldest !== undefined) this.#probes.delete(oldest[0]);
   }
 
   /** Records a result; that of an unknown probe is ignored. */

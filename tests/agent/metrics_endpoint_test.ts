@@ -67,6 +67,14 @@ class World implements AsyncDisposable {
 
   connect = () => Deno.connect({ hostname: "127.0.0.1", port: this.port });
 
+  /** Lets the two pauses pass in which a new connection waits until it closes another. */
+  async closeAnother(timers: number): Promise<void> {
+    for (const ms of [5, 5]) {
+      await realUntil(() => this.time.timers === timers);
+      await this.time.run(ms);
+    }
+  }
+
   /** Sends a request as it is, and gives everything that comes back. */
   async ask(request: string): Promise<string> {
     using connection = await this.connect();
@@ -160,13 +168,12 @@ for (const network of ["192.0.2.", "::ffff:192.0.2."]) {
       silent.push(await world.connect());
       await realUntil(() => world.time.timers === n + 1);
     }
-    assertStringIncludes(await world.ask(SCRAPE), "200 OK", "a ninth takes the oldest's place");
-    // Of seven, and of the pause behind it.
-    await realUntil(() => world.time.timers === 8);
-    await world.time.run(5);
+    const ninth = world.ask(SCRAPE);
+    await world.closeAnother(9);
+    assertStringIncludes(await ninth, "200 OK", "a ninth takes the oldest's place");
     // What arrives in the meantime gains no time.
     await silent[1]?.write(new TextEncoder().encode("GET /metrics HTTP/1.1\r\n"));
-    world.time.tick(1_994);
+    world.time.tick(1_989);
     assertEquals(world.time.timers, 7);
     world.time.tick(1);
     for (const connection of silent) {
@@ -187,15 +194,26 @@ withAddresses.test("MetricsEndpoint serves one scrape at a time to a client, whi
     await once(socket, "connect");
     return socket;
   }));
-  for (let taken = 1; taken < 8; taken++) {
-    await realUntil(() => world.time.timers === 2);
-    await world.time.run(5);
-  }
+  for (let taken = 1; taken < 8; taken++) await world.closeAnother(2);
   await realUntil(() => world.time.timers === 1);
-  // All of loopback is one client.
   assertStringIncludes(await askFrom(own, port), "200 OK");
-  assertStringIncludes(await askFrom("127.0.0.1", port), "200 OK");
+  // All of loopback is one client.
+  const next = askFrom("127.0.0.1", port);
+  await world.closeAnother(2);
+  assertStringIncludes(await next, "200 OK");
   await Promise.all(greedy.map((socket) => socket.closed || once(socket, "close")));
+});
+
+withWorld.test("MetricsEndpoint answers a scrape that comes in the pauses before its connection is closed for another", async (world) => {
+  using first = await world.connect();
+  await realUntil(() => world.time.timers === 1);
+  const second = world.ask(SCRAPE);
+  await realUntil(() => world.time.timers === 2);
+  await world.time.run(5);
+  await first.write(new TextEncoder().encode(SCRAPE));
+  assertStringIncludes(await realDeadline(new Response(first.readable).text()), "200 OK");
+  await world.time.run(5);
+  assertStringIncludes(await realDeadline(second), "200 OK");
 });
 
 withWorld.test("MetricsEndpoint answers more than 20 scrapes a second at a distance of 25 ms", async (world) => {

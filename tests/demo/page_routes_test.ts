@@ -83,6 +83,9 @@ withPanel.test("answerPage() accepts only JSON, which a form can't send", async 
     await ask(panel, "POST /demo/fault", headers, '{"fault":"silence"}'),
     " 400 ",
   );
-  assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), "[]"), " 400 ");
+  const long = `{${" ".repeat(1024)}}`;
+  for (const body of ["[]", long]) {
+    assertStringIncludes(await ask(panel, "POST /demo/fault", ownHeaders(panel), body), " 400 ");
+  }
   assertEquals(panel.state.fault, undefined);
 });

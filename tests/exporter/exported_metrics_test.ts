@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   type ExportedMachine,
   machineMetrics,
@@ -169,7 +169,7 @@ withProbes.test("ProbeMetrics.schedule() forgets probes that are scheduled no mo
   assertEquals(lost(probes).map((line) => /panel="(.)"/.exec(line)?.[1]), ["q"]);
 });
 
-withProbes.test("ProbeMetrics.define() starts at 0 when the target changes, and keeps 1,000 probes", (probes) => {
+withProbes.test("ProbeMetrics.define() starts at 0 when the target changes, and keeps 1,000 probes of a panel", (probes) => {
   probes.define("p", { id: 1, kind: "tcp", target: "a" });
   probes.observe("p", result(1, -1));
   probes.define("p", { id: 1, kind: "tcp", target: "a" });
@@ -178,10 +178,13 @@ withProbes.test("ProbeMetrics.define() starts at 0 when the target changes, and 
   assertEquals(lines(probes.families()).at(-1)?.endsWith(" 0"), true);
   probes.define("p", { id: 1, kind: "tcp", target: "b", reference: "r" });
   assertEquals(lines(probes.families()).at(-1)?.includes('role="reference"'), true);
+  probes.define("q", { id: 1, kind: "tcp", target: "a" });
   for (let taskId = 2; taskId < 1_100; taskId++) {
     probes.define("p", { id: taskId, kind: "tcp", target: "a" });
   }
-  const tasks = lost(probes).map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
+  const [other = "", ...own] = lost(probes);
+  assertStringIncludes(other, 'panel="q"', "a panel takes no place of another's");
+  const tasks = own.map((line) => Number(/task="(\d+)"/.exec(line)?.[1]));
   assertEquals(tasks, Array.from({ length: 1_000 }, (_, at) => at + 100), "the last ones");
 });
 
