@@ -121,6 +121,7 @@ export class ProbePolicy {
       : own?.broadcasts.has(key) || route === "broadcast"
       ? "broadcast"
       : addressScope(address) ?? "unspecified";
+    if (scope === "unspecified") return "is an unspecified address";
     if (REFUSED_SCOPES.has(scope) || scope === "metadata") return `is a ${scope} address`;
     if (this.#allowLocal) return undefined;
     const permit = "; --allow-local-probes permits it";

@@ -66,7 +66,7 @@ Deno.test("ProbePolicy.admit() refuses what no probe may reach, in each of its s
     "is a multicast address": "224.0.0.1 239.255.255.255 ff02::1 ff0e::1 ::ffff:224.0.0.1",
     "is a broadcast address": `255.255.255.255 ::ffff:255.255.255.255 ${broadcasts.join(" ")}
       ::ffff:192.0.2.127`,
-    "is a unspecified address": "0.0.0.0 0.1.2.3 :: ::ffff:0.0.0.0",
+    "is an unspecified address": "0.0.0.0 0.1.2.3 :: ::ffff:0.0.0.0",
     "": `1.1.1.1 10.0.0.1 192.168.1.255 192.0.2.255 100.64.0.1 240.0.0.1 2606::1 fd00::1 fec0::1 1::
       2001:db8::ffff:7f00:1 2001:db8::7f00:1 223.255.255.255 169.253.1.1 170.254.1.1 255.255.255.254
       64:ff9b::8.8.8.8 2002:808:808::1 64:ff9b:1::8.8.8.8 64:ff9b:2::7f00:1 ::ffff:0:8.8.8.8`,
