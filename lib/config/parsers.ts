@@ -291,9 +291,10 @@ export const INTERVAL_SECONDS = { min: 0.1, max: 3600, webSocket: 3, post: 5, de
 
 const KEYS = ["endpoint", "token", "interval", "enable_remote_control"];
 
+/** Besides the first. */
 const MAX_PANELS = 16;
 
-const RULE = `a JSON array of up to ${MAX_PANELS} objects with ${KEYS.join(", ")}`;
+const RULE = `up to ${MAX_PANELS} more panels, in a JSON array of objects with ${KEYS.join(", ")}`;
 
 /**
  * Parses the option `panels`: `[{"endpoint": "https://…", "token": "…", "interval": 3}]`.

@@ -13,8 +13,8 @@ export const HEALTH_FILE = "health";
 export const HEALTH_LOCK = `${HEALTH_FILE}.lock`;
 /** A record is shorter. */
 export const HEALTH_BYTES = 16 * 1024;
-/** As many as the configuration takes. */
-const MAX_PANELS = 16;
+/** As many as the configuration takes: one, and 16 more. */
+const MAX_PANELS = 17;
 /** Longer texts, such as the reason of a missing seal, are cut. */
 const MAX_TEXT_LENGTH = 300;
 /** Failures are cut to these lengths, and no target is named, where the record does not fit otherwise. */

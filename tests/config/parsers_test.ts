@@ -225,7 +225,11 @@ Deno.test("parsePanels() takes 16 panels, and an interval within the bounds of -
   assertEquals(on[0], { ...parsed, remoteControl: true, remoteFiles: true });
   const of = (count: number) => JSON.stringify(Array.from({ length: count }, () => panel));
   assertEquals(parsePanels(of(16)).length, 16);
-  assertThrows(() => parsePanels(of(17)), RangeError, "up to 16 objects with endpoint, token");
+  assertThrows(
+    () => parsePanels(of(17)),
+    RangeError,
+    "up to 16 more panels, in a JSON array of objects with endpoint, token",
+  );
 });
 
 Deno.test("parseHeaders() refuses what is no header, and never quotes a value", () => {

@@ -210,10 +210,10 @@ onMachine.test("HealthFile keeps sixteen panels, with the next report if not at 
   using file = openHealth(machine.folder);
   const counts = { acceptedAtMs: 2, transport: "v2 POST" };
   const error = (text: string) => ({ ...PANEL, ...counts, error: { text, atMs: 4 } });
-  file.setPanels(Array(17).fill(error("坏了 \n\u202e\ud800")), { now: false });
+  file.setPanels(Array(18).fill(error("坏了 \n\u202e\ud800")), { now: false });
   assertEquals(machine.read()?.panels, []);
   file.accepted(1000);
-  assertEquals(machine.read()?.panels, Array(16).fill(error("坏了  \ud800")));
+  assertEquals(machine.read()?.panels, Array(17).fill(error("坏了  \ud800")));
 });
 
 /** The longest record that an agent can have, whose texts have so many bytes a character. */
