@@ -95,6 +95,7 @@ chinese() {
     s|^Cannot find a temporary folder that allows running programs; \(.*\) can name one$|找不到允许运行程序的临时目录；可用 \1 指定|
     s|^Cannot download \(.*\): this wget doesn.t show redirects, which could leave HTTPS; install curl$|无法下载 \1：此 wget 不显示重定向，可能离开 HTTPS；请安装 curl|
     s|^Cannot download \(.*\): it redirects to \(.*\), and only HTTPS is allowed$|无法下载 \1：它重定向到 \2，而只允许 HTTPS|
+    s|^Cannot download \(.*\): this wget checks no certificates; install curl or openssl$|无法下载 \1：此 wget 不校验证书；请安装 curl 或 openssl|
     s|^Cannot download: there is neither curl nor wget$|无法下载：没有 curl，也没有 wget|
     s|^Cannot download: the repository is unknown; set \(.*\)$|无法下载：仓库未知；请设置 \1|
     s|^Cannot download \(.*\): \(.*\); where GitHub can.t be reached, name a mirror of it that you trust: \(.*\)$|无法下载 \1：\2；如果无法访问 GitHub，请指定你信任的镜像：\3|
@@ -296,8 +297,7 @@ read_redirects() {
     case $field in
       HTTP/*) shown=0 ;;
       [Ll][Oo][Cc][Aa][Tt][Ii][Oo][Nn]:)
-        # Without what could control a terminal.
-        printf '%s\n' "${value% \[following\]}" | tr -d '\000-\011\013-\037\177'
+        printf '%s\n' "${value% \[following\]}" | LC_ALL=C tr -cd '\012\040-\176'
         ;;
     esac
   done <"$folder/log"
@@ -325,6 +325,9 @@ fetch_by_wget() {
     loaded=true
     # shellcheck disable=SC2086 # these are several words, or none
     at_most "$3" env LC_ALL=C HOME="$(own "${HOME:-}" /)" WGETRC="$(own "${WGETRC:-}" '')" wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
+    if grep -q 'certificate validation not implemented' "$folder/log"; then
+      fail "Cannot download $1: this wget checks no certificates; install curl or openssl"
+    fi
     if ! redirects=$(read_redirects); then
       if [ "$loaded" = true ] || grep -q -e 'invalid option' -e 'unrecognized option' "$folder/log"; then
         fail "Cannot download $1: this wget doesn't show redirects, which could leave HTTPS; install curl"
@@ -371,7 +374,8 @@ fetch() {
     fail "Cannot use $1: it has more than $3 bytes"
   fi
   if [ "$loaded" = true ]; then return; fi
-  reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1)
+  # Without what could control a terminal.
+  reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1 | LC_ALL=C tr -cd '\040-\176')
   if [ -n "$mirror" ]; then
     fail "Cannot download $1: $reason; is the mirror right? without --mirror, GitHub itself is asked"
   fi
@@ -519,16 +523,21 @@ find_record() {
   return 1
 }
 
-# pinned_version NAME: prints the version that an installed service keeps by --pin; nothing else.
-pinned_version() {
+# recorded NAME KEY: prints a text from an installed service's record; nothing where there is none.
+recorded() {
   record=$(find_record "$1") || return 0
   while read -r key value; do
-    [ "$key" = '"pinned":' ] || continue
+    [ "$key" = "\"$2\":" ] || continue
     value=${value%,}
     value=${value#\"}
-    value=${value%\"}
-    case $value in '' | *[!0-9A-Za-z.+-]*) ;; *) printf '%s\n' "$value" ;; esac
+    printf '%s\n' "${value%\"}"
   done <"$record"
+}
+
+# pinned_version NAME: prints the version that an installed service keeps by --pin; nothing else.
+pinned_version() {
+  value=$(recorded "$1" pinned)
+  case $value in '' | *[!0-9A-Za-z.+-]*) ;; *) printf '%s\n' "$value" ;; esac
 }
 
 # version_in TEXT: prints the version in the output of `komari-agent-deno version`.
@@ -545,7 +554,9 @@ check_version() {
     if [ "$new" = "$version" ]; then return; fi
     fail "Cannot install version $version: the downloaded program is version $new"
   fi
-  if ! has "$NAME" || ! text=$("$NAME" version 2>/dev/null </dev/null); then return; fi
+  # The command need not be on the path.
+  installed=$(recorded "$service" program)
+  if ! text=$("${installed:-$NAME}" version 2>/dev/null </dev/null); then return; fi
   old=$(version_in "$text")
   case $old in [0-9]*.[0-9]*.[0-9]*) ;; *) return ;; esac
   if is_older "$new" "$old"; then
@@ -634,7 +645,8 @@ read_token() {
 
 main() {
   # They can name programs to start and files to write, too.
-  unset OPENSSL_CONF SYSTEM_WGETRC SSLKEYLOGFILE
+  unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES SSLKEYLOGFILE SYSTEM_WGETRC SYSTEM_WGET2RC WGET2RC \
+    WGET2_PLUGINS WGET2_PLUGIN_DIRS BASH_ENV ENV PERL5OPT PERL5LIB NODE_OPTIONS DENO_COVERAGE_DIR DENO_AUDIT_PERMISSIONS
   version=latest
   has_secret=false
   panel_given=false

@@ -73,11 +73,13 @@ export function readConfigFile(
 
 /**
  * Four digits that differ for almost all other settings of a file: with them a running agent shows which it
- * has, in a file that everybody may read. So few tell nothing of a token.
+ * has, in a file that everybody may read. Of a secret they have the length: a weak one could be guessed by more.
  */
 export function settingsDigest(texts: OptionTexts): string {
+  const isSecret = (name: string) => OPTION_ROWS.some(({ key, secret }) => key === name && secret);
+  const shown = [...texts].map(([key, text]) => [key, isSecret(key) ? text.length : text]);
   let hash = 0;
-  for (const character of JSON.stringify([...texts].sort())) {
+  for (const character of JSON.stringify(shown.sort())) {
     hash = (hash * 31 + character.charCodeAt(0)) % 65_521;
   }
   return hash.toString(16).padStart(4, "0");

@@ -48,7 +48,9 @@ Deno.test("settingsDigest() differs for other settings, and not for another orde
   const of = (text: string) => settingsDigest(read(text));
   const digest = of('{"token": "a", "interval": 3}');
   assertEquals([digest.length, of('{"interval": 3, // mine\n "token": "a"}')], [4, digest]);
-  assertNotEquals(of('{"token": "b", "interval": 3}'), digest);
+  assertNotEquals(of('{"token": "a", "interval": 4}'), digest);
+  assertNotEquals(of('{"token": "ab", "interval": 3}'), digest);
+  assertEquals(of('{"token": "b", "interval": 3}'), digest, "no secret can be tried by it");
 });
 
 Deno.test("readConfigFile() takes null for a key that is not there", () => {

@@ -80,8 +80,8 @@ class World implements AsyncDisposable {
   static async open(): Promise<World> {
     const world = new World();
     for (const folder of ["bin", "work", "tmp"]) Deno.mkdirSync(`${world.folder}/${folder}`);
-    world.#script("work/version", "echo komari-agent-deno 1.2.3");
-    world.#script(
+    world.script("work/version", "echo komari-agent-deno 1.2.3");
+    world.script(
       "work/install",
       'printf "<%s>\\n" "$@" >args; env >env; readlink /proc/$$/exe >exe; exit "${CODE:-0}"',
     );
@@ -112,7 +112,7 @@ class World implements AsyncDisposable {
 
   /** What the program says that it is. */
   runs(version: string): void {
-    this.#script("work/version", `echo "komari-agent-deno ${version} (linux-amd64)"`);
+    this.script("work/version", `echo "komari-agent-deno ${version} (linux-amd64)"`);
   }
 
   text(path: string, text: string): void {
@@ -226,11 +226,18 @@ class World implements AsyncDisposable {
     const downloads = applet || downloader;
     if (!(downloads in fakes)) Deno.symlinkSync(find(downloader) ?? "", `${bin}/${downloads}`);
     for (const [name, text] of Object.entries(fakes)) {
-      if (text !== "") this.#script(`bin/${name}`, text);
+      if (text !== "") this.script(`bin/${name}`, text);
     }
   }
 
-  #script(path: string, text: string): void {
+  /** The record of an installed service, below the home. */
+  records(service: string, fields: object): void {
+    const folder = `${this.folder}/.config/${service}`;
+    Deno.mkdirSync(folder, { recursive: true });
+    Deno.writeTextFileSync(`${folder}/install.json`, JSON.stringify(fields, null, 2));
+  }
+
+  script(path: string, text: string): void {
     const script = `${this.folder}/${path}`;
     writeExecutable(`${script}.new`, `#!/bin/sh\n${text}\n`);
     Deno.renameSync(`${script}.new`, script);
@@ -467,6 +474,10 @@ for (const downloader of DOWNLOADERS) {
         assertEquals(world.given()?.args, args);
       }
       assertEquals(world.asked, []);
+      // Without openssl, BusyBox's takes any certificate.
+      if (downloader === "busybox wget") {
+        await world.refuses("this wget checks no certificates", args, { downloader });
+      }
 
       const attacks: ((path: string) => string | undefined)[] = [
         (path) => `${world.mirror}${path}`,
@@ -574,10 +585,7 @@ test(
     const old = `case "$1" in base64) cat ;; *) echo "unknown option -rawin" >&2; exit 1 ;; esac`;
     for (const fakes of [{ openssl: "" }, { openssl: old }]) {
       const output = await world.installs([], { env: SIGNED.env, fakes });
-      assertStringIncludes(
-        output,
-        "Comparing checksums only: verifying the signature takes openssl",
-      );
+      assertStringIncludes(output, "checksums only: verifying the signature takes openssl");
     }
     const noKey = "checksums only: this script has no public key of";
     assertStringIncludes(await world.installs([], { fakes: OPENSSL }), `${noKey} some/where`);
@@ -611,6 +619,10 @@ test("refuses a downgrade that was not asked for", async (world) => {
   await world.installs(["--install-version", "1.2.3"], installed("2.0.0"));
   world.runs("1.1.0");
   await world.refuses("the downloaded program is version 1.1.0", ["--install-version", "1.2.3"]);
+  // A service of another name, and a command that is not on the path.
+  world.script("program", 'echo "komari-agent-deno 1.1.1 (linux-amd64)"');
+  world.records("node-2", { program: `${world.folder}/program` });
+  await world.refuses("version 1.1.1 is installed", ["--install-service-name", "node-2"]);
 });
 
 for (const shell of SHELLS) {
@@ -783,13 +795,17 @@ test(
     const failing = (error: string) => ({ fakes: { curl: `echo '${error}' >&2; exit 1` } });
     const hint = "name a mirror of it that you trust: --mirror https://…";
     const [lost, missing] = ["curl: (28) Connection timed out", "curl: (22) The error: 404"];
-    await world.refuses(hint, ["--install-no-mirror"], failing(lost));
-    const output = await world.refuses(
-      "Cannot download",
-      ["--install-no-mirror"],
-      failing(missing),
-    );
+    const alone = ["--install-no-mirror"];
+    await world.refuses(hint, alone, failing(lost));
+    const output = await world.refuses("Cannot download", alone, failing(missing));
     assertEquals(output.includes(hint), false);
+
+    const control = await world.refuses(
+      "22) a[31mb c",
+      [],
+      failing("curl: (22) a\u009b[31mb \u202ec"),
+    );
+    assertEquals(/[^\n -~]/.test(control), false, "nothing that acts on a terminal");
 
     const question = "is the mirror right? without --mirror, GitHub itself is asked";
     const other = ["--mirror", "https://m.example"];
@@ -810,11 +826,8 @@ const CHINESE = { ...WITH_SED, env: { LC_ALL: "zh_CN.UTF-8" } };
 
 test("speaks Chinese where the machine does, or --lang says so", async (world) => {
   await world.refuses("不能单独使用 --mirror：后面必须有值", ["--mirror"], CHINESE);
-  await world.refuses(
-    "不能单独使用 -t",
-    ["--lang", "zh", "--mirror", world.mirror, "-t"],
-    WITH_SED,
-  );
+  const words = ["--lang", "zh", "--mirror", world.mirror, "-t"];
+  await world.refuses("不能单独使用 -t", words, WITH_SED);
   const english = { ...WITH_SED, env: { LANG: "zu_ZA.UTF-8" } };
   await world.refuses("Cannot use --mirror alone", ["--mirror"], english);
   assertStringIncludes(await world.installs(["--help"], CHINESE), "此脚本的选项：");
@@ -830,11 +843,8 @@ Deno.test("install.sh has Chinese for all that it says", async () => {
         .replace(/\\(.)/g, "$1"),
   ).filter((text) => text !== "X" && text !== "$*");
   assert(texts.length > 30, `${texts.length}`);
-  const child = new Deno.Command("sh", {
-    args: ["-c", `${chinese}\nchinese`],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
+  const piped = { stdin: "piped", stdout: "piped" } as const;
+  const child = new Deno.Command("sh", { args: ["-c", `${chinese}\nchinese`], ...piped }).spawn();
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(texts.join("\n") + "\n"));
   await writer.close();
@@ -854,9 +864,7 @@ test("says before it downloads that no panel is given, or that it updates", asyn
     assertEquals((await world.run(args, { env })).code, 0, `${args}`);
   }
   await world.refuses("no panel is given", ["-t", "s3cret"], { env });
-  const folder = `${world.folder}/.config/komari-agent-deno`;
-  Deno.mkdirSync(folder, { recursive: true });
-  Deno.writeTextFileSync(`${folder}/install.json`, JSON.stringify({ pinned: "" }, null, 2));
+  world.records("komari-agent-deno", { pinned: "" });
   const output = await world.installs([], { env });
   assert(output.indexOf("is installed, so it is updated") < output.indexOf("Downloading"), output);
   assertStringIncludes(output, "keeps its panels and options");
@@ -872,10 +880,7 @@ test("says that updates go on from a version, and keeps a pinned one", async (wo
   assertEquals(world.given()?.args.includes("--pin"), true);
   assertEquals((await world.run([])).output.includes("updates go on"), false);
 
-  const record = `${world.folder}/.config/node-2`;
-  Deno.mkdirSync(record, { recursive: true });
-  const text = JSON.stringify({ service: "node-2", pinned: "1.2.3", rootOptions: {} }, null, 2);
-  Deno.writeTextFileSync(`${record}/install.json`, text);
+  world.records("node-2", { service: "node-2", pinned: "1.2.3", rootOptions: {} });
   for (const name of [["--install-service-name", "node-2"], ["--install-service-name=node-2"]]) {
     world.asked.length = 0;
     const output = await world.installs(name);
