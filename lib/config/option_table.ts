@@ -348,7 +348,7 @@ export const OPTIONS = {
   ),
   installDir: install.text("--install-dir FOLDER", "Folder of the program", {
     parse: parseInstallFolder,
-    initialText: "/opt/komari-agent-deno, without root ~/.local/share/komari-agent-deno",
+    initialText: "/opt/komari-agent-deno, or ~/.local/share/komari-agent-deno without root",
   }),
   serviceName: install.checked("--install-service-name NAME", "Name of the service", {
     commands: "service",
