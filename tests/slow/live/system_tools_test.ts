@@ -5,7 +5,7 @@ import { dryRun } from "./dry_run.ts";
 
 const MIB = 2 ** 20;
 /** Others work on this machine too: what moves between two looks is looked at again, this often. */
-const MOST_LOOKS = 10;
+const MOST_LOOKS = 50;
 /** So many looks wait for a moment without movement, which tells more than one with it. */
 const PATIENT_LOOKS = 6;
 
