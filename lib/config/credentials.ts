@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import type { ProxyUrls } from "../parse/proxy.ts";
+import { basicCredentials, type ProxyUrls } from "../parse/proxy.ts";
 import { readOptionFile, type ReadText } from "./config_file.ts";
 import { OPTIONS, type ResolvedOptions } from "./option_table.ts";
 import { type Header, parseToken } from "./parsers.ts";
@@ -87,11 +87,11 @@ export function secretsOf(
 
 /** A URL's password, as written, decoded, and with its user as an HTTP proxy gets them. */
 function passwords(url: string): string[] {
-  const [, user = "", password] = /^[^:/]*:\/\/([^:/]*):(.*)@/s.exec(url) ?? [];
-  if (password === undefined) return [];
+  const [login, user = "", password = ""] = /^[^:/]*:\/\/([^:/]*)(?::(.*))?@/s.exec(url) ?? [];
+  if (login === undefined) return [];
   const decoded = (text: string) => attempt(() => decodeURIComponent(text)) ?? text;
-  const login = attempt(() => btoa(`${decoded(user)}:${decoded(password)}`));
-  return [password, decoded(password), ...login === undefined ? [] : [login]];
+  const sent = basicCredentials({ user: decoded(user), password: decoded(password) });
+  return [password, decoded(password), sent];
 }
 
 /** Names a panel, and identifies a node to it. */

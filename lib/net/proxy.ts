@@ -1,5 +1,6 @@
 import { addressBytes } from "../parse/ip_address.ts";
 import {
+  basicCredentials,
   type HostAndPort,
   isExemptFromProxy,
   parseProxy,
@@ -61,8 +62,7 @@ async function openHttpTunnel(
 /** The value of `Proxy-Authorization`; `undefined` when the proxy needs no login. */
 export function basicAuthorization({ login }: Proxy): string | undefined {
   if (!login) return undefined;
-  const bytes = new TextEncoder().encode(`${login.user}:${login.password}`);
-  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+  return `Basic ${basicCredentials(login)}`;
 }
 
 /** Reads the first line of the proxy's answer, and the rest of its head. */

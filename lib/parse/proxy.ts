@@ -65,6 +65,11 @@ function parseLogin(text: string): { user: string; password: string } {
   return { user: decodePercent(user), password: decodePercent(password) };
 }
 
+/** A login as HTTP's Basic authentication sends it. */
+export function basicCredentials({ user, password }: NonNullable<Proxy["login"]>): string {
+  return new TextEncoder().encode(`${user}:${password}`).toBase64();
+}
+
 function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text);

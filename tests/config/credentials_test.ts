@@ -36,7 +36,8 @@ Deno.test("secretsOf() has a proxy's password in every spelling, whatever is in 
     "s3cret",
     btoa("me@corp.example:s3cret"),
   ]);
-  assertEquals(secrets("http://user@host:3128"), []);
+  assertEquals(secrets("http://apikey@host:3128"), [btoa("apikey:")]);
+  assertEquals(secrets("http://u:p%C3%A4ss@h"), ["p%C3%A4ss", "päss", "dTpww6Rzcw=="]);
   assertEquals(secrets("socks5://host:1080"), []);
 });
 
