@@ -56,6 +56,8 @@ function portableHead(bytes: number): string {
   const commands = [
     `_size=$(wc -c <"$0" 2>/dev/null)`,
     `[ \${_size:-${bytes}} -lt ${bytes} ] && { echo "Cannot run komari-agent-deno: $0 is damaged: it has" $_size "of ${bytes} bytes" >&2; exit 1; }`,
+    // Variables that may be another user's under `su`, and by which Deno runs or writes other files.
+    `unset NODE_OPTIONS DENO_AUDIT_PERMISSIONS DENO_COVERAGE_DIR`,
     // Root's own home, whoever's $HOME it has; only root owns /.
     `_home=~root; case \${DENO_DIR:+given}$_home in /*) [ ! -O / ] || export DENO_DIR="$_home/.cache/deno";; esac`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
