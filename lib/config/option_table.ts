@@ -100,7 +100,7 @@ export const OPTIONS = {
     "--rediscover",
     "Register again when the panel has rejected the token for 10 minutes",
   ),
-  transport: connection.choice("--transport", "auto: WebSocket, else HTTP; http: HTTP only", {
+  transport: connection.choice("--transport", "auto: WebSocket, else POST; http: POST only", {
     initial: "auto",
     allowed: ["auto", "http"],
   }),
@@ -126,7 +126,7 @@ export const OPTIONS = {
   ),
   nameServer: connection.checked<HostAndPort | undefined>(
     "--custom-dns HOST[:PORT]",
-    "DNS server for the panel's name; IPv6 in brackets",
+    "DNS server for the names of panel and proxy; IPv6 in brackets",
     { initial: undefined, parse: parseNameServer, initialText: "the system's" },
   ),
   compression: connection.toggleOff("--disable-compression", "Don't compress reports"),
