@@ -227,7 +227,7 @@ export const OPTIONS = {
       tags: ["root"],
       parse: parseStateFolder,
       initialText:
-        "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root, else the user's state folder",
+        "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root and the folder's owner, else the user's state folder",
     },
   ),
   upBytes: month.checked<number | undefined>(
