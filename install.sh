@@ -113,6 +113,7 @@ chinese() {
     s|^Cannot verify the download: there is neither sha256sum nor shasum nor openssl$|无法校验下载的文件：没有 sha256sum、shasum 或 openssl|
     s|^Cannot verify \(.*\): SHA256SUMS does not list it$|无法校验 \1：SHA256SUMS 中没有它|
     s|^Cannot install version \(.*\): the downloaded program is version \(.*\)$|无法安装版本 \1：下载的程序是版本 \2|
+    s|^Cannot install version \(.*\): \(.*\) is installed, and does not run, so .*; \(.*\) installs it anyway$|无法安装版本 \1：已安装的 \2 无法运行，可能比它更新；\3 可强制安装|
     s|^Cannot install version \(.*\): the newer version \(.*\) is installed; \(.*\) installs it anyway$|无法安装版本 \1：已安装更新的版本 \2；\3 可强制安装|
     s|^Cannot run the program here: \(.*\)$|无法在此运行程序：\1|
     s|^Cannot read the token from standard input, which this script comes from$|无法从标准输入读取令牌：此脚本正来自标准输入|
@@ -558,7 +559,11 @@ check_version() {
   fi
   # The command need not be on the path.
   installed=$(recorded "$service" program)
-  if ! text=$("${installed:-$NAME}" version 2>/dev/null </dev/null); then return; fi
+  if ! text=$("${installed:-$NAME}" version 2>/dev/null </dev/null); then
+    if [ -z "$installed" ] || [ ! -e "$installed" ]; then return; fi
+    fail "Cannot install version $new: $installed is installed, and does not run, so it may be newer;" \
+      "--install-version $new installs it anyway"
+  fi
   old=$(version_in "$text")
   case $old in [0-9]*.[0-9]*.[0-9]*) ;; *) return ;; esac
   if is_older "$new" "$old"; then

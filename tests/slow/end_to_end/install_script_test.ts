@@ -534,8 +534,8 @@ const OPENSSL = { openssl: find("openssl") === undefined ? "" : `exec ${find("op
 const SIGNED = { env: { KOMARI_AGENT_PUBLIC_KEY: KEYS.publicKey }, fakes: OPENSSL };
 
 /** Signs the sums of the release as they are. */
-function sign(world: World, keys = KEYS, text = sumsOf(world)): void {
-  world.text(`${LATEST}/SHA256SUMS.sig`, keys.sign(text));
+function sign(world: World, keys = KEYS): void {
+  world.text(`${LATEST}/SHA256SUMS.sig`, keys.sign(sumsOf(world)));
 }
 
 function sumsOf(world: World): string {
@@ -562,9 +562,8 @@ const ATTACKS: Readonly<Record<string, (world: World) => void>> = {
   "a signature that was stripped": () => {},
   "a signature by another key": (world) => sign(world, new ReleaseKeys()),
   "sums that were changed after they were signed": (world) => {
-    const sums = sumsOf(world);
-    world.text(`${LATEST}/SHA256SUMS`, `${sums}${OTHER}`);
-    sign(world, KEYS, sums);
+    sign(world);
+    world.text(`${LATEST}/SHA256SUMS`, `${sumsOf(world)}${OTHER}`);
   },
   "a signature that is a page": (world) => world.text(`${LATEST}/SHA256SUMS.sig`, PAGE),
   "a signature that is empty": (world) => world.text(`${LATEST}/SHA256SUMS.sig`, "\n"),
@@ -606,9 +605,8 @@ test(
 );
 
 test("refuses a downgrade that was not asked for", async (world) => {
-  const installed = (version: string) => ({
-    fakes: { "komari-agent-deno": `echo "komari-agent-deno ${version} (linux-amd64)"` },
-  });
+  const text = (version: string) => `echo "komari-agent-deno ${version} (linux-amd64)"`;
+  const installed = (version: string) => ({ fakes: { "komari-agent-deno": text(version) } });
   for (const newer of ["1.2.4", "1.3.0", "2.0.0", "1.10.0"]) {
     await world.refuses(`the newer version ${newer} is installed`, [], installed(newer));
   }
@@ -620,9 +618,11 @@ test("refuses a downgrade that was not asked for", async (world) => {
   world.runs("1.1.0");
   await world.refuses("the downloaded program is version 1.1.0", ["--install-version", "1.2.3"]);
   // A service of another name, and a command that is not on the path.
-  world.script("program", 'echo "komari-agent-deno 1.1.1 (linux-amd64)"');
+  world.script("program", text("1.1.1"));
   world.records("node-2", { program: `${world.folder}/program` });
   await world.refuses("version 1.1.1 is installed", ["--install-service-name", "node-2"]);
+  world.records("komari-agent-deno", { program: "/bin/false" });
+  await world.refuses("/bin/false is installed, and does not run", []);
 });
 
 for (const shell of SHELLS) {
