@@ -62,7 +62,8 @@ function portableHead(bytes: number): string {
     `_home=~root; case \${DENO_DIR:+given}$_home in /*) [ ! -O / ] || export DENO_DIR="$_home/.cache/deno";; esac`,
     `_deno=\${DENO:-deno}; _found=$("$_deno" --version 2>/dev/null)`,
     `_v8=${V8_FLAGS}`,
-    `case $_found in ${NEWER}) "$_deno" eval $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,
+    // Without the working folder's configuration, which may be another user's and install packages.
+    `case $_found in ${NEWER}) "$_deno" eval --no-config --no-lock $_v8 0 >/dev/null 2>&1 || _v8=;; esac`,
     `case $_found in ${TESTED}|${NEWER}) exec "$_deno" run ${flags} $_v8 "$0" "$@";; esac`,
     `_found=\${_found%% (*}; _at=$(command -v "$_deno" 2>/dev/null)`,
     `[ -z "$_found" ] || { _deno=$_at; _found="$_found; update it: deno upgrade"; }`,

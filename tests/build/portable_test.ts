@@ -88,11 +88,12 @@ Deno.test("a portable build says what is wrong with Deno, or with itself, in one
 });
 
 Deno.test("a portable build starts with a newer Deno, also when its engine refuses the flags", async () => {
+  // Another user's configuration of the working folder, which Deno would read and fail at.
+  script("deno.json", "{");
   const [flags, both] = [["run with flags"], ["eval with flags", "run with flags"]];
   for (
     const [number, refuses, calls] of [
       ["2.9.0", false, flags],
-      ["2.9.6", false, flags],
       ["2.10.0", false, both],
       ["12.1.0", true, ["eval with flags", "run"]],
     ] as const
@@ -104,7 +105,7 @@ Deno.test("a portable build starts with a newer Deno, also when its engine refus
       [ "$1" = --version ] && echo "deno ${number} (stable, …)" && exit
       case "$*" in *--v8-flags=--no-opt,*) with=" with flags";; *) with=;; esac
       echo "$1$with" >> ${record}
-      [ -z "$with" ] || exit ${refuses ? 1 : 0}
+      [ -z "$with" ] || ${refuses ? "exit 1" : `exec '${Deno.execPath()}' "$@"`}
       `,
     );
     assertEquals((await start(["version"], { env: { DENO: deno } })).code, 0);
