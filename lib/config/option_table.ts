@@ -100,7 +100,7 @@ export const OPTIONS = {
     "--rediscover",
     "Register again when the panel has rejected the token for 10 minutes",
   ),
-  transport: connection.choice("--transport", "auto: WebSocket, else POST; http: POST only", {
+  transport: connection.choice("--transport", "auto: the best that works; http: POST only", {
     initial: "auto",
     allowed: ["auto", "http"],
   }),
