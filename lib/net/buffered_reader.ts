@@ -13,6 +13,7 @@ import {
 import { ChunkLimit, ReadLimit } from "./read_limits.ts";
 
 const BUFFER_BYTES = 8 * 1024;
+/** For all heads of a response: a server could make each interim one long. */
 const HEAD_LIMIT = 32 * 1024;
 /** Each line costs more than its bytes. */
 const HEAD_LINES_LIMIT = 256;
@@ -97,8 +98,10 @@ export class BufferedReader {
    * @throws {ResponseError} When there is none, or it is malformed or too long.
    */
   async readHead(): Promise<ResponseHead> {
+    let leftBytes = HEAD_LIMIT;
     for (let count = 0; count < INTERIM_LIMIT; count++) {
-      const lines = await this.readLines(HEAD_LIMIT, noHead);
+      const lines = await this.readLines(leftBytes, noHead);
+      leftBytes -= lines.join("\r\n").length;
       let head: ResponseHead;
       try {
         head = parseResponseHead(lines);

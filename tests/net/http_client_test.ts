@@ -79,11 +79,14 @@ sanitized.test("HttpClient.request() skips a bounded number of interim responses
   const interim = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n";
   await withClient(async (peer, index) => {
     await peer.request();
-    await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${interim.repeat(index === 0 ? 6 : 7)}`);
+    const many = interim.repeat(index === 0 ? 6 : 7);
+    const long = `HTTP/1.1 103 Early Hints\r\nLink: ${"a".repeat(16_000)}\r\n\r\n`.repeat(3);
+    await peer.write(`HTTP/1.1 100 Continue\r\n\r\n${index === 2 ? long : many}`);
     await peer.answer("last");
   }, async ({ request, failure }) => {
     assertEquals((await request()).text, "last");
     await failure("interim");
+    await failure("the head of the answer is too long");
   });
 });
 
