@@ -389,7 +389,7 @@ const LATEST = "latest/download";
 /** Where the build and the sums of the latest release are. */
 const BUILD = `${RELEASES}/${LATEST}/${BINARY}`;
 const SUMS = `${RELEASES}/${LATEST}/SHA256SUMS`;
-const OTHER = `${"0".repeat(64)}  other\n`;
+const OTHER = `${"0".repeat(64)}  other\n\u009b31m  ${BINARY}\n`;
 
 /** What is said of a release, and what it looks like. */
 const SPOILT: Readonly<Record<string, (world: World) => unknown>> = {
