@@ -165,7 +165,7 @@ export const OPTIONS = {
     initial: undefined,
     min: INTERVAL_SECONDS.min,
     max: INTERVAL_SECONDS.max,
-    initialText: "3 over WebSocket, 5 over HTTP; 1 in the demo",
+    initialText: "3 over WebSocket, 5 over POST; 1 in the demo",
   }),
   metrics: reports.checked<ListenAddress | undefined>(
     "--metrics ADDRESS:PORT",
@@ -227,7 +227,7 @@ export const OPTIONS = {
       tags: ["root"],
       parse: parseStateFolder,
       initialText:
-        "$STATE_DIRECTORY, else /var/lib/komari-agent-deno for root and the folder's owner, else the user's state folder",
+        "$STATE_DIRECTORY; else /var/lib/komari-agent-deno for root and for the owner of that folder; else the user's state folder",
     },
   ),
   upBytes: month.checked<number | undefined>(
