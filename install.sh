@@ -114,6 +114,7 @@ chinese() {
     s|^Cannot verify \(.*\): SHA256SUMS does not list it$|无法校验 \1：SHA256SUMS 中没有它|
     s|^Cannot install version \(.*\): the downloaded program is version \(.*\)$|无法安装版本 \1：下载的程序是版本 \2|
     s|^Cannot install version \(.*\): \(.*\) is installed, and does not run, so .*; \(.*\) installs it anyway$|无法安装版本 \1：已安装的 \2 无法运行，可能比它更新；\3 可强制安装|
+    s|^Cannot install version \(.*\): it is a pre-release; \(.*\) installs it anyway$|无法安装版本 \1：它是预发布版本；\2 可强制安装|
     s|^Cannot install version \(.*\): the newer version \(.*\) is installed; \(.*\) installs it anyway$|无法安装版本 \1：已安装更新的版本 \2；\3 可强制安装|
     s|^Cannot run the program here: \(.*\)$|无法在此运行程序：\1|
     s|^Cannot read the token from standard input, which this script comes from$|无法从标准输入读取令牌：此脚本正来自标准输入|
@@ -559,6 +560,9 @@ check_version() {
     if [ "$new" = "$version" ]; then return; fi
     fail "Cannot install version $version: the downloaded program is version $new"
   fi
+  case ${new%%+*} in
+    *-*) fail "Cannot install version $new: it is a pre-release; --install-version $new installs it anyway" ;;
+  esac
   # The command need not be on the path.
   installed=$(recorded "$service" program)
   if ! text=$("${installed:-$NAME}" version 2>/dev/null </dev/null); then

@@ -397,6 +397,7 @@ const SPOILT: Readonly<Record<string, (world: World) => unknown>> = {
   "404: no sums": (world) => world.files.delete(SUMS),
   "an HTML page: for the build": (world) => world.text(`${LATEST}/${BINARY}`, PAGE),
   "an HTML page: for the sums": (world) => world.text(`${LATEST}/SHA256SUMS`, PAGE),
+  "it is a pre-release": (world) => world.runs("2.0.0-rc.1"),
   "SHA256SUMS does not list it": (world) => world.text(`${LATEST}/SHA256SUMS`, OTHER),
   "it has only 900000 bytes": (w) => w.files.set(BUILD, binary().subarray(0, 900_000)),
   "not a program for this system": (w) => w.release(LATEST, { [BINARY]: new Uint8Array(2e6) }),
@@ -578,31 +579,27 @@ for (const [name, attack] of Object.entries(ATTACKS)) {
   }, "openssl");
 }
 
-test(
-  "says so where it can compare sums only, and takes the stamped key for its repository only",
-  async (world) => {
-    const old = `case "$1" in base64) cat ;; *) echo "unknown option -rawin" >&2; exit 1 ;; esac`;
-    for (const fakes of [{ openssl: "" }, { openssl: old }]) {
-      const output = await world.installs([], { env: SIGNED.env, fakes });
-      assertStringIncludes(output, "checksums only: verifying the signature takes openssl");
-    }
-    const noKey = "checksums only: this script has no public key of";
-    assertStringIncludes(await world.installs([], { fakes: OPENSSL }), `${noKey} some/where`);
+test("says where it compares sums only; a stamped key is for its repository", async (world) => {
+  const old = `case "$1" in base64) cat ;; *) echo "unknown option -rawin" >&2; exit 1 ;; esac`;
+  for (const fakes of [{ openssl: "" }, { openssl: old }]) {
+    const output = await world.installs([], { env: SIGNED.env, fakes });
+    assertStringIncludes(output, "checksums only: verifying the signature takes openssl");
+  }
+  const noKey = "checksums only: this script has no public key of";
+  assertStringIncludes(await world.installs([], { fakes: OPENSSL }), `${noKey} some/where`);
 
-    sign(world);
-    const script = world.changed("PUBLIC_KEY=''", `PUBLIC_KEY='${KEYS.publicKey}'`, "some/where");
-    const stamped = { script, fakes: OPENSSL, env: { KOMARI_AGENT_REPOSITORY: "" } };
-    assertEquals((await world.installs([], stamped)).includes("checksums only"), false);
-    sign(world, new ReleaseKeys());
-    await world.refuses("is not signed", [], stamped);
-    for (const [path, file] of [...world.files]) {
-      world.files.set(path.replace("some/where", "a/b"), file);
-    }
-    const env = { KOMARI_AGENT_REPOSITORY: "a/b" };
-    assertStringIncludes(await world.installs([], { ...stamped, env }), `${noKey} a/b`);
-  },
-  "openssl",
-);
+  sign(world);
+  const script = world.changed("PUBLIC_KEY=''", `PUBLIC_KEY='${KEYS.publicKey}'`, "some/where");
+  const stamped = { script, fakes: OPENSSL, env: { KOMARI_AGENT_REPOSITORY: "" } };
+  assertEquals((await world.installs([], stamped)).includes("checksums only"), false);
+  sign(world, new ReleaseKeys());
+  await world.refuses("is not signed", [], stamped);
+  for (const [path, file] of [...world.files]) {
+    world.files.set(path.replace("some/where", "a/b"), file);
+  }
+  const env = { KOMARI_AGENT_REPOSITORY: "a/b" };
+  assertStringIncludes(await world.installs([], { ...stamped, env }), `${noKey} a/b`);
+}, "openssl");
 
 test("refuses a downgrade that was not asked for", async (world) => {
   const text = (version: string) => `echo "komari-agent-deno ${version} (linux-amd64)"`;
