@@ -88,8 +88,8 @@ class LineBudget {
 
   /** The lines that may be written for an event: it, or that it is dropped, or nothing. */
   spend(record: LogRecord): readonly LogRecord[] {
-    // Their own log bounds them: no other line may hide that nothing is reported.
-    if (`${record.properties.event}`.startsWith("outage ")) return [record];
+    // They are few by themselves: no other line may hide that nothing is reported, or what was refused.
+    if (/^(outage .*|refusal)$/.test(`${record.properties.event}`)) return [record];
     const limit = record.level === "error" ? this.#errors : this.#lines;
     const isDropped = record.level === "info" && !this.#infos.allows();
     if (!isDropped && limit.allows()) return [record];

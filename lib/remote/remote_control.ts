@@ -95,7 +95,7 @@ export class RemoteControl {
       this.#observer?.setProblem("remote", refusal);
       this.#log.warning(
         "Remote control is off: {refusal} \u2192 --enable-remote-control turns it on, if that is wanted",
-        { refusal },
+        { event: "refusal", refusal },
       );
     }
     switch (order.kind) {

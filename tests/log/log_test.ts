@@ -120,8 +120,8 @@ Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, 
   ]);
 });
 
-Deno.test("setUpLog() drops no line of an outage, which are few, and none at the level debug", () => {
-  const events = ["outage started", "outage changed", "outage continues", "outage ended"];
+Deno.test("setUpLog() drops no line of an outage or a refusal, which are few, and none at the level debug", () => {
+  const events = ["outage started", "outage continues", "outage ended", "refusal"];
   const log = () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
     for (const event of events) getLogger("panel").info("{event}", { event });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { publicConfig } from "../../lib/config/public_config.ts";
+import { getLogger } from "../../lib/log/log.ts";
 import { VERSION } from "../../lib/version.ts";
 import { FakeTime, timed } from "../fake_time.ts";
 import { restoring } from "../restoring.ts";
@@ -97,6 +98,8 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
       await gate.promise;
       return socket;
     };
+    // Lines that a panel causes hide no refusal.
+    for (let i = 0; i < 9; i++) getLogger("remote").warning("noise");
     for (let i = 0; i < 10_000; i++) {
       it.run(`${i}`, "echo bad");
       it.open(`${i}`);
@@ -111,7 +114,8 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
     assertMatch(text, /^Remote control is disabled\. .*--enable-remote-control\.\r\n$/);
   }
   const refusals = ["a command of the panel was refused", "a terminal of the panel was refused"];
-  assertEquals(lines.map((line) => line.split(/: | \u2192 /)[2]), refusals);
+  const shown = lines.filter((line) => line.includes(" \u2192 "));
+  assertEquals(shown.map((line) => line.split(/: | \u2192 /)[2]), refusals);
 });
 
 wherePty.test("RemoteControl.handle() opens 32 terminals, and tells the next why not", async () => {
@@ -222,9 +226,8 @@ Deno.test("RemoteControl tells what it refuses, where it is off", async () => {
     it.control.handle({ kind: "startup config", requestId: "1" });
     for (const id of "23") it.file(id, "list_roots");
     it.control.handle({ kind: "switch version", version: "1.2.*" });
-    const refusals = ["a file request", "a version switch"].map((
-      it,
-    ) => ["remote", `${it} of the panel was refused`]);
+    const refused = ["a file request", "a version switch"];
+    const refusals = refused.map((order) => ["remote", `${order} of the panel was refused`]);
     assertEquals(it.problems, isOff ? refusals : []);
   }
 });
