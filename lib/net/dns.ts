@@ -1,4 +1,5 @@
 import { abortable } from "@std/async/abortable";
+import { delay } from "@std/async/delay";
 import { ipFamily } from "../parse/ip_address.ts";
 import type { HostAndPort } from "../parse/proxy.ts";
 import { withTimeout } from "../async/timeout.ts";
@@ -117,6 +118,7 @@ export class SystemResolver {
     } catch (cause) {
       throw new Error(`Cannot resolve ${host}`, { cause });
     }
+    if (found.length >= MANY_ADDRESSES) await delay(MANY_ADDRESSES_MS, { persistent: false });
     const addresses = found.filter((address) => ipFamily(address) !== undefined);
     if (addresses.length > 0) {
       if (this.#known.size < LOOKUPS_LIMIT) this.#known.add(host);
@@ -133,6 +135,9 @@ export class SystemResolver {
   }
 }
 
+/** All that the helper shell gives of a name. Sorting thousands costs the system 30 ms, so fewer such lookups start. */
+const MANY_ADDRESSES = 32;
+const MANY_ADDRESSES_MS = 1_000;
 const SERVER_MS = 2_000;
 
 /** The system waits for 5 s for each answer by UDP. */

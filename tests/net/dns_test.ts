@@ -27,6 +27,15 @@ Deno.test("SystemResolver.resolve() rejects when a name has no address", async (
   await assertRejects(empty, Error, "Cannot resolve host: it has no address");
 });
 
+Deno.test("SystemResolver.resolve() takes a second for 32 addresses, and no time for fewer", async () => {
+  using time = new FakeTime();
+  for (const count of [31, 32]) {
+    const addresses = Array.from({ length: count }, (_, n) => `192.0.2.${n}`);
+    const lookup = resolverBy(() => Promise.resolve(addresses)).resolve("host", { signal });
+    assertEquals(await time.until(lookup, { withinMs: 2_000 }) >= 1_000, count === 32);
+  }
+});
+
 Deno.test("a name server that takes no TCP is silent only where the system waited for it", async () => {
   const why = async (tookMs: number) => {
     let passedMs = 0;
