@@ -2,6 +2,7 @@ import { redactUrl } from "../log/redact.ts";
 import { type Command, COMMANDS, isCommand, isGroup } from "./commands.ts";
 import type { Option } from "./option.ts";
 import { OPTION_ROWS, OPTIONS } from "./option_table.ts";
+import { isLikeToken } from "./parsers.ts";
 import { didYouMean, UsageError } from "./usage_error.ts";
 
 /** A command line, split into command and options; no value is checked yet. */
@@ -113,6 +114,11 @@ function unknownFlag(arg: string): UsageError {
   return new UsageError(`Cannot use flag ${name}: no such flag${hint}`);
 }
 
+/** A word in an error: one without its flag may be a token. */
+function shownWord(word: string): string {
+  return isLikeToken(word) ? "…" : redactUrl(word);
+}
+
 /** The command of one or two words; a group of commands alone asks for its help. */
 function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "topic"> {
   const [first, second] = words;
@@ -127,9 +133,10 @@ function parseCommand(words: readonly string[]): Pick<Arguments, "command" | "to
   if (!isCommand(name)) {
     const names = Object.keys(COMMANDS);
     const hint = didYouMean(name, names) || `; commands are ${names.join(", ")}`;
-    throw new UsageError(`Cannot use command "${redactUrl(name)}": no such command${hint}`);
+    const shown = name.split(" ").map(shownWord).join(" ");
+    throw new UsageError(`Cannot use command "${shown}": no such command${hint}`);
   }
   const extra = words[isOne ? 1 : 2];
   if (extra === undefined) return { command: name, topic: name };
-  throw new UsageError(`Cannot use "${redactUrl(extra)}": ${name} takes no more words`);
+  throw new UsageError(`Cannot use "${shownWord(extra)}": ${name} takes no more words`);
 }

@@ -80,4 +80,6 @@ Deno.test("parseArguments() takes the value of a switch after = only", () => {
   const { flags } = parseArguments(["--gpu=false", "--disable-compression=1"]);
   assertEquals([flags.get(gpu), flags.get(compression)], ["false", "1"]);
   assertThrows(() => parseArguments(["--gpu", "false"]), UsageError, 'Cannot use command "false"');
+  assertThrows(() => parseArguments(["4Zk9qT7x"]), UsageError, 'Cannot use command "…": no such');
+  assertThrows(() => parseArguments(["status", "4Zk9qT7x"]), UsageError, 'Cannot use "…": status');
 });
