@@ -323,12 +323,10 @@ fetch_by_wget() {
   # BusyBox has no such options, or crashes on a time-out.
   options=
   if wget --version >/dev/null 2>&1; then options='--timeout=30 --dns-timeout=15 --connect-timeout=15 --tries=2 --max-redirect=0'; fi
-  limit=
-  if has timeout; then limit='timeout 1800'; fi
   for _ in 1 2 3 4 5 6; do
     loaded=true
     # shellcheck disable=SC2086 # these are several words, or none
-    at_most "$3" env LC_ALL=C HOME="$(own "${HOME:-}" /)" WGETRC="$(own "${WGETRC:-}" '')" $limit wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
+    at_most "$3" env LC_ALL=C HOME="$(own "${HOME:-}" /)" WGETRC="$(own "${WGETRC:-}" '')" wget $options -S -O "$2" "$at" >"$folder/log" 2>&1 || loaded=false
     if grep -q 'certificate validation not implemented' "$folder/log"; then
       fail "Cannot download $1: this wget checks no certificates; install curl or openssl"
     fi
