@@ -101,7 +101,6 @@ export class BufferedReader {
     let leftBytes = HEAD_LIMIT;
     for (let count = 0; count < INTERIM_LIMIT; count++) {
       const lines = await this.readLines(leftBytes, noHead);
-      leftBytes -= lines.join("\r\n").length;
       let head: ResponseHead;
       try {
         head = parseResponseHead(lines);
@@ -109,6 +108,7 @@ export class BufferedReader {
         throw new ResponseError("the answer is not HTTP", { kind: "malformed", cause });
       }
       if (head.status >= 200 || head.status === 101) return head;
+      leftBytes -= new TextEncoder().encode(lines.join("\r\n")).length;
     }
     throw new ResponseError("there are too many interim responses", { kind: "malformed" });
   }
