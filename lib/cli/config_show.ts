@@ -8,7 +8,7 @@ import type { Config } from "../config/config.ts";
 import { proxiesFromEnvironment, proxyVariables } from "../config/environment.ts";
 import type { Option } from "../config/option.ts";
 import { OPTION_ROWS, OPTIONS, rowsByGroup } from "../config/option_table.ts";
-import { redactLogins, redactQueries, redactSecrets } from "../log/redact.ts";
+import { shownText } from "../config/public_config.ts";
 import { readSavedProxies } from "../service/service_files.ts";
 import { environmentFileOf } from "../service/service_manager.ts";
 import type { CommandContext } from "./command.ts";
@@ -85,7 +85,7 @@ function valueText(row: Option<unknown>, config: Config, say: Say): string {
     return defaultText(row, say) ?? (row.placeholder === undefined ? say("off") : "");
   }
   if (secret) return HIDDEN;
-  return redactSecrets(redactQueries(redactLogins(text, `${HIDDEN}@`)), config.secrets);
+  return shownText(text, config.secrets, `${HIDDEN}@`);
 }
 
 function configJson(config: Config, proxies: readonly ShownOption[]): string {

@@ -38,11 +38,14 @@ export function publicConfig(config: Config): Record<string, unknown> {
 /** A text, number, flag or list of texts; `undefined` for everything else. */
 function shownValue(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === "number" || typeof value === "boolean") return value;
-  if (typeof value === "string") {
-    return redactSecrets(redactQueries(redactLogins(value, "")), secrets);
-  }
+  if (typeof value === "string") return shownText(value, secrets);
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
     return value.map((item) => shownValue(item, secrets));
   }
   return undefined;
+}
+
+/** An option's text without secrets, and without the queries of URLs; `login` stands for their logins. */
+export function shownText(text: string, secrets: readonly string[], login = ""): string {
+  return redactSecrets(redactQueries(redactLogins(text, login)), secrets);
 }
