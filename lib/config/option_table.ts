@@ -111,7 +111,7 @@ export const OPTIONS = {
   ),
   tokenIn: connection.choice(
     "--token-in",
-    "How to send the token; auto: as a query parameter, after a 401 as a header",
+    "How to send the token; auto: as a query parameter or, after a 401, as a header",
     { initial: "auto", allowed: ["auto", "query", "header"] },
   ),
   reconnectIntervalSeconds: connection.number(
@@ -121,7 +121,7 @@ export const OPTIONS = {
   ),
   preferFamily: connection.choice(
     "--prefer-ip-version",
-    "Try this IP version of the panel's addresses first",
+    "Try the panel's addresses of this IP version first",
     { initial: undefined, allowed: [4, 6], initialText: "both" },
   ),
   nameServer: connection.checked<HostAndPort | undefined>(
@@ -295,7 +295,7 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "Show each thing that does not count (--dry-run), or all checks (doctor)",
+    "List left-out items one by one (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
