@@ -31,8 +31,7 @@ Deno.test("parseTerminalMessage() reads JSON objects, drops unknown ones, and ta
   ]));
 
 Deno.test("parseTerminalMessage() never throws, and no size leaves its bounds", () => {
-  const other = fc.oneof(fc.string(), fc.double(), fc.integer(), fc.boolean());
-  const edge = fc.oneof({ arbitrary: fc.nat(), weight: 4 }, { arbitrary: other, weight: 1 });
+  const edge = fc.oneof({ arbitrary: fc.nat(), weight: 5 }, fc.integer(), fc.jsonValue());
   const resize = fc.record({ type: fc.constant("resize"), cols: edge, rows: edge })
     .map((value) => JSON.stringify(value));
   let sizes = 0;
