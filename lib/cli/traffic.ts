@@ -216,7 +216,11 @@ async function withMachine<T>(
   { state, day }: { state: TrafficState | undefined; day: number },
   use: (month: StoredTraffic) => T | Promise<T>,
 ): Promise<T> {
-  const known = [...state?.interfaces.keys() ?? []];
+  // Each as a pattern that is this name alone.
+  const known = Array.from(
+    state?.interfaces.keys() ?? [],
+    (name) => name.replace(/[*?[\\]/g, "\\$&"),
+  );
   const includeNics = known.length > 0 ? known : config.includeNics;
   const machine = await openMachine({ ...config, includeNics }, supportedPlatform());
   try {

@@ -73,11 +73,15 @@ export function parseTrafficState(text: string): TrafficState {
   };
 }
 
+/** What the kernel takes for a name: at most 15 bytes, without blanks and slashes. */
+const INTERFACE_NAME = /^[^\s/\p{Cc}\p{Cf}]{1,15}$/u;
+
 function hasEntries<T>(
   value: unknown,
   isOne: (value: unknown) => value is T,
 ): value is Record<string, T> {
   return isJsonObject(value) && Object.keys(value).length <= MAX_KEPT_INTERFACES &&
+    Object.keys(value).every((name) => INTERFACE_NAME.test(name)) &&
     Object.values(value).every(isOne);
 }
 

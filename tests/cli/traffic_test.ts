@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { runTrafficSet, runTrafficShow } from "../../lib/cli/traffic.ts";
+import { StateFile } from "../../lib/state/state_file.ts";
 import { FolderLock } from "../../lib/state/state_lock.ts";
 import { TrafficRequestFile } from "../../lib/state/traffic_request.ts";
 import { UsageError } from "../../lib/config/usage_error.ts";
@@ -120,4 +121,10 @@ inFolder.test("runTrafficSet() keeps the interfaces that the month has been coun
   assertEquals(await interfacesAfter("--up 1 --month-rotate 1 --include-nics lo"), ["lo"]);
   assertEquals(await interfacesAfter("--up 2"), ["lo"]);
   assertEquals(await interfacesAfter("--up 3 --include-nics none-of-these"), ["lo"]);
+  // The kernel allows names that would be patterns, and some that would be wrong ones.
+  const kept = new StateFile(folder.path, { name: "month", parse: String });
+  await kept.open();
+  await kept.write(kept.read().value?.replaceAll('"lo"', '"[?"') ?? "");
+  kept[Symbol.dispose]();
+  assertEquals(await interfacesAfter("--up 4"), ["[?"]);
 });

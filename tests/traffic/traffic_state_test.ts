@@ -34,7 +34,7 @@ const state: fc.Arbitrary<TrafficState> = fc.record({
   countedBytes: both,
   current: mark,
   others: fc.array(mark, { maxLength: MAX_OTHER_PERIODS }),
-  interfaces: fc.array(fc.tuple(fc.string({ maxLength: 15 }), both), { maxLength: 9 })
+  interfaces: fc.array(fc.tuple(fc.stringMatching(/^[!-.0-~]{1,15}$/), both), { maxLength: 9 })
     .map((pairs) => new Map(pairs)),
   indexes: fc.constant(new Map<string, number>()),
 });
@@ -94,7 +94,7 @@ Deno.test("parseTrafficState() throws for a state with one invalid field", () =>
     others: [{}, [1], Array(4).fill(fields.current)],
     interfaces: [
       ...[[], null, { eth0: 1 }, { eth0: bytes(-1, 0) }, { eth0: bytes(2 ** 66, 0) }],
-      many(bytes(0, 0)),
+      ...[many(bytes(0, 0)), { "a\nb": bytes(0, 0) }, { sixteen_letters_: bytes(0, 0) }],
     ],
     indexes: [[], 1, { eth0: 0 }, { eth0: 2 ** 31 + 1 }, { eth0: "2" }, many(2)],
   };
