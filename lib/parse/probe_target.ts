@@ -1,5 +1,5 @@
 import type { Probe, ProbeKind } from "../types.ts";
-import { truncate } from "./bounded_text.ts";
+import { foreignWords } from "./bounded_text.ts";
 import { ipFamily } from "./ip_address.ts";
 
 /** Parsed target of a probe; hosts are IP literals without brackets or names in ASCII. */
@@ -176,7 +176,7 @@ function targetError(text: string, reason: string): SyntaxError {
 function quoteForLog(text: string): string {
   const [beforeQuery = ""] = text.split(/[?#]/, 1);
   const withoutUser = beforeQuery.slice(beforeQuery.lastIndexOf("@") + 1);
-  return JSON.stringify(truncate(withoutUser, 80)).replace(
+  return JSON.stringify(foreignWords(withoutUser, 80)).replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );
