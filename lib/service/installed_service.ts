@@ -49,7 +49,8 @@ export async function serviceState(
   ]);
   const { logHint, logTail } = manager;
   const output = withoutColors((await system.tools.run(logTail, options)).output);
-  const isLogHidden = /insufficient permissions|not seeing messages from other users/.test(output);
+  const own = withoutPanels(output);
+  const isLogHidden = /insufficient permissions|not seeing messages from other users/.test(own);
   return {
     name: record.service,
     manager: record.manager,
@@ -59,9 +60,9 @@ export async function serviceState(
     // People start what is stopped, although a restart does the same.
     start: manager.restart.slice(-1).map(toolLine).join("").replace(/\brestart\b/, "start"),
     enable: manager.enable.map(toolLine).join(" && "),
-    lastError: lastError(output),
+    lastError: lastError(own),
     lastLine: lastLine(output),
-    lastDeath: lastDeath(output),
+    lastDeath: lastDeath(own),
     isLogHidden,
   };
 }
@@ -76,6 +77,14 @@ function toAnswer({ code, output }: ToolResult): boolean | undefined {
 /** The runtime colors what it says, also in a log. */
 function withoutColors(text: string): string {
   return text.replace(/\p{Cc}\[[\d;]*m/gu, "");
+}
+
+/** A log without the lines on panels and probes, which may hold a panel's words. No agent ends by them. */
+function withoutPanels(log: string): string {
+  return log.replace(
+    /^.*(?:\b(?:net|panel|probe|remote): |"component":"(?:net|panel|probe|remote)").*$/gm,
+    "",
+  );
 }
 
 /** What systemd itself writes of a unit into its log. */

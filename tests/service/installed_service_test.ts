@@ -88,6 +88,11 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
     [`${first} | ${X} Deactivated successfully. | ${second}`, second],
     ["thread 'main' panicked at lib.rs", "thread 'main' panicked at lib.rs"],
     ["systemd: Failed to start", "systemd: Failed to start"],
+    // A panel may have said it.
+    [
+      `${first} | info panel: The panel says: Cannot open /x | {"component":"probe","message":"Cannot"}`,
+      first,
+    ],
     // systemd goes on without it.
     [`${X} Failed to connect stdout to the journal socket, ignoring: Permission denied`, ""],
     ["\x1b[0m\x1b[1m\x1b[31merror\x1b[0m: SyntaxError: x", "error: SyntaxError: x"],
