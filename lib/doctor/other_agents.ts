@@ -10,6 +10,7 @@ import { attemptWithin } from "../async/timeout.ts";
 import { isCommand } from "../config/commands.ts";
 import type { Config } from "../config/config.ts";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { basename } from "../parse/path.ts";
 import { agentFolders, findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
@@ -20,6 +21,7 @@ import type { Health } from "../state/health_reader.ts";
 import { stateFolder } from "../state/paths.ts";
 import { failed, type Finding, ok, skipped, warning } from "./check.ts";
 import { asRoot } from "./options.ts";
+import { barrierTo } from "./rights.ts";
 
 /** Larger than any command line, environment or configuration of an agent. */
 const MAX_BYTES = 256 * 1024;
@@ -174,7 +176,7 @@ export async function otherProcesses(
         texts.some((text) => text.trim() === token || text.includes(JSON.stringify(token)));
       if (!Array.from(tokens).some(has) || usesFolder(`${proc}/${pid}/fd`, folders)) return [];
       const program = words.slice(0, at + 1).findLast((word) => /^[^-].*\//.test(word));
-      return [{ name: basename(program ?? words[0] ?? ""), pid }];
+      return [{ name: foreignWords(basename(program ?? words[0] ?? ""), 64), pid }];
     }),
   )).flat();
   // An agent may have started others, such as its helper shell.
@@ -196,13 +198,12 @@ function usesFolder(descriptors: string, folders: readonly string[]): boolean {
  * `su` any words; empty for one without a length, as devices and kernel files, and for a long one.
  */
 async function readAs(status: string, path: string): Promise<string> {
-  const [uid, gid] = ["Uid", "Gid"].map((name) =>
+  const [uid = NaN, gid = NaN] = ["Uid", "Gid"].map((name) =>
     Number(new RegExp(`^${name}:\\s(\\d+)`, "m").exec(status)?.[1] ?? NaN)
   );
   const file = await Deno.stat(path).catch(() => undefined);
   if (!file?.isFile || file.size === 0 || file.size > MAX_BYTES) return "";
-  const bits = file.uid === uid ? 0o400 : file.gid === gid ? 0o040 : 0o004;
-  const mayRead = uid === 0 || ((file.mode ?? 0) & bits) !== 0;
+  const mayRead = uid === 0 || barrierTo(path, { uid, gids: [gid] }) === undefined;
   return mayRead ? await read(path) : "";
 }
 

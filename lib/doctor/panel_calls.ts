@@ -17,7 +17,7 @@ import { UNKNOWN_METHOD } from "../panel/client_v2.ts";
 import { isHtml } from "../diagnosis/page.ts";
 import { provesToken } from "../panel/http_exchange.ts";
 import { parsePanelMessage } from "../panel/messages.ts";
-import { truncate } from "../parse/bounded_text.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { jsonFields, parseJson } from "../parse/json.ts";
 import { USER_AGENT } from "../version.ts";
 import type { OpenWay } from "./way.ts";
@@ -91,7 +91,7 @@ export class PanelCalls {
     const answer = await attemptWithin(ask, { timeoutMs, signal });
     const { data } = answer?.status === 200 ? jsonFields(parseJson(answer.text)) : {};
     const { version } = jsonFields(data);
-    return typeof version === "string" ? truncate(version, 40) : undefined;
+    return typeof version === "string" ? foreignWords(version, 40) : undefined;
   }
 
   /** What the panel's address answers to a browser. */

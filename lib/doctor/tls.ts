@@ -8,6 +8,7 @@ import { attempt } from "../attempt.ts";
 import { attemptWithin, isTimeout, withTimeout } from "../async/timeout.ts";
 import { isInContainerImage } from "../host/this_program.ts";
 import { type Certificate, readCertificate } from "../net/certificate.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import { failed, type Finding, ok, skipped, warning } from "./check.ts";
@@ -160,7 +161,8 @@ function certificateText(certificate: Certificate): string {
   const more = names.length > MAX_NAMES ? "…" : "";
   const whose = names.length === 0 ? "no name" : `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
   const by = isSelfSigned ? "self-signed by" : "issued by";
-  return `${tlsVersion}, ${by} ${issuer}, ${validity}, for ${whose}${server}`;
+  const words = `${foreignWords(issuer, 64)}, ${validity}, for ${foreignWords(whose, 200)}`;
+  return `${tlsVersion}, ${by} ${words}${server}`;
 }
 
 /** A difference of clocks in words: `42 s`, `15 min`, `3 h`, `400 days`. */

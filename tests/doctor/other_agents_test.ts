@@ -83,10 +83,15 @@ inFolder.test("a token is known in each spelling, and a command line is read up 
     6: ["agent --token-file /nowhere/token"],
     7: ["agent --token-file long"],
     8: ["su root -- agent --token-file roots", { user: 12_345 }],
+    9: ["agent --token-file closed/token", { user: 12_345 }],
+    10: [`/opt/→/agent→x -t${TOKEN}`],
   });
   Deno.writeTextFileSync(`${proc}/7/cwd/long`, TOKEN + " ".repeat(256 * 1024));
   Deno.writeTextFileSync(`${proc}/8/cwd/roots`, TOKEN, { mode: 0o600 });
-  assertEquals(await found(proc), ["1 agent", "2 agent"]);
+  // That user can't pass the folder, and so does not have what is in it.
+  Deno.mkdirSync(`${proc}/9/cwd/closed`, { mode: 0o700 });
+  Deno.writeTextFileSync(`${proc}/9/cwd/closed/token`, TOKEN, { mode: 0o644 });
+  assertEquals(await found(proc), ["1 agent", "10 agent->x", "2 agent"]);
 });
 
 inFolder.test("a process that has this agent's own files open is no other agent", async ({ path: proc }) => {

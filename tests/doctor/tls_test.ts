@@ -10,7 +10,7 @@ const NOW = Date.parse("2026-03-01T00:00:00Z");
 
 /** A certificate of so many days from now on, and before. */
 const days = (from: number, until: number, change: Partial<Certificate> = {}): Certificate => ({
-  ...{ tlsVersion: "TLSv1.3", issuer: "R13", names: ["panel.example"] },
+  ...{ tlsVersion: "TLSv1.3", issuer: "R → 13", names: ["panel.example"] },
   ...{ isSelfSigned: false, isAlone: false, namesIssuersFile: true },
   ...{ validFromMs: NOW + from * DAY_MS, validUntilMs: NOW + until * DAY_MS },
   ...change,
@@ -35,23 +35,23 @@ timed.test("TLS is judged by its error and by the certificate", () =>
     [
       [
         { certificate: days(-9, 80) },
-        "ok: TLSv1.3, issued by R13, valid for 80 days more, for panel.example",
+        "ok: TLSv1.3, issued by R -> 13, valid for 80 days more, for panel.example",
       ],
       [{}, "ok: until when the certificate is valid can't be read"],
       [
         { certificate: days(-9, 13) },
-        "warning: TLSv1.3, issued by R13, valid for 13 days more, for panel.example → renew the panel's certificate",
+        "warning: TLSv1.3, issued by R -> 13, valid for 13 days more, for panel.example → renew the panel's certificate",
       ],
       [
         {
           certificate: days(-9, 80, { isSelfSigned: true }),
           options: "-e https://panel.example --ignore-unsafe-cert",
         },
-        "warning: any certificate is trusted (TLSv1.3, self-signed by R13, valid for 80 days more, for panel.example) → --ca-cert FILE trusts only your own certificate",
+        "warning: any certificate is trusted (TLSv1.3, self-signed by R -> 13, valid for 80 days more, for panel.example) → --ca-cert FILE trusts only your own certificate",
       ],
       [
         { error: EXPIRED, certificate: days(-99, 9) },
-        "failed: the certificate of panel.example is not trusted: it has expired, or this machine's clock is wrong (TLSv1.3, issued by R13, valid for 9 days more, for panel.example) → the certificate itself is valid, and one of its issuers' has expired: give the panel's server the issuers' new ones (fullchain.pem)",
+        "failed: the certificate of panel.example is not trusted: it has expired, or this machine's clock is wrong (TLSv1.3, issued by R -> 13, valid for 9 days more, for panel.example) → the certificate itself is valid, and one of its issuers' has expired: give the panel's server the issuers' new ones (fullchain.pem)",
       ],
       [
         { error: EXPIRED },
@@ -63,7 +63,7 @@ timed.test("TLS is judged by its error and by the certificate", () =>
           source: "answered by 9.9.9.9",
           certificate: days(-9, 80, { names: ["a", "b", "c", "d", "e"] }),
         },
-        "failed: the certificate of panel.example is not trusted: it is for another name (TLSv1.3, issued by R13, valid for 80 days more, for a, b, c, d…) → correct the name in -e, or give the panel's server a certificate for panel.example → see whether the name has the panel's address: it is answered by 9.9.9.9",
+        "failed: the certificate of panel.example is not trusted: it is for another name (TLSv1.3, issued by R -> 13, valid for 80 days more, for a, b, c, d…) → correct the name in -e, or give the panel's server a certificate for panel.example → see whether the name has the panel's address: it is answered by 9.9.9.9",
       ],
       [
         { error: "Cannot start TLS with panel.example: no answer within 5 s" },
