@@ -146,7 +146,7 @@ function withRegisteredToken(config: Config): Config {
   if (config.token !== "" || config.autoDiscoveryKey === "") return config;
   // It is read only, and so never opened.
   const store = attempt(() => new NodeStore(stateFolder(config), { ignoreDamage: true }));
-  const token = store?.find(config.endpoint)?.token;
+  const token = attempt(() => store?.find(config.endpoint)?.token);
   return token === undefined ? config : { ...config, token, secrets: [...config.secrets, token] };
 }
 

@@ -84,7 +84,9 @@ export function isLocked(file: Deno.FsFile, { shared }: { shared: boolean }): bo
 /** Whether a process has locked the folder. */
 export function isFolderLocked(folder: string): boolean {
   try {
-    const file = Deno.openSync(`${folder}/lock`, { write: true });
+    const path = `${folder}/lock`;
+    if (!Deno.statSync(path).isFile) return false;
+    const file = Deno.openSync(path, { write: true });
     using _ = file;
     return isLocked(file, { shared: false });
   } catch {

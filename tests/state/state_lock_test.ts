@@ -51,6 +51,12 @@ inClosedFolder.test("FolderLock.open() makes one lock of each name, and throws w
   assertEquals(cause instanceof Deno.errors.NotADirectory, true);
 });
 
+inFolder.test("isFolderLocked() never waits at a pipe", async ({ path }) => {
+  await new Deno.Command("mkfifo", { args: [`${path}/lock`] }).output();
+  using held = Deno.openSync(`${path}/lock`, { read: true, write: true });
+  assertEquals([held.tryLockSync(true), isFolderLocked(path)], [true, false]);
+});
+
 inFolder.test("FolderLock leaves nothing behind a process that was killed", async (folder) => {
   const url = new URL("../../lib/state/state_lock.ts", import.meta.url).href;
   const code = `import { FolderLock } from "${url}";
