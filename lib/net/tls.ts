@@ -15,6 +15,10 @@ export interface TrustOptions {
 
 const HANDSHAKE_MS = 10_000;
 
+/** Handshakes that may leave a socket open at first, and one more each day. */
+const MAX_LEFT_OPEN = 8;
+const DAY_MS = 24 * 3600 * 1000;
+
 /** Protocols offered by ALPN. */
 const PROTOCOLS = ["http/1.1"];
 
@@ -48,6 +52,8 @@ export class Tls {
   #isOfAuthority = false;
   /** Whether the last handshake hung: the next one must not leave another socket open. */
   #hung = false;
+  /** Sockets that the runtime has kept open: a server may hang and answer in turn. */
+  #leftOpen = 0;
 
   /**
    * @param options `byNode`: starts all handshakes by Node's library. It costs megabytes more than the
@@ -97,7 +103,8 @@ export class Tls {
     { hostname, signal }: { hostname: string; signal: AbortSignal },
   ): Promise<ByteStream> {
     const options = { hostname, signal, protocols: PROTOCOLS, caCerts: this.#caCerts };
-    const isByNode = this.#byNode || !this.#verify || this.#hung || this.#isOfAuthority;
+    const isByNode = this.#byNode || !this.#verify || this.#isOfAuthority ||
+      this.#hung || this.#leftOpen >= MAX_LEFT_OPEN + Math.floor(performance.now() / DAY_MS);
     try {
       const stream = isByNode
         ? await startNodeTls(connection, { ...options, verify: this.#verify })
@@ -106,6 +113,7 @@ export class Tls {
       return stream;
     } catch (error) {
       this.#hung = signal.aborted;
+      if (this.#hung && !isByNode) this.#leftOpen++;
       // Refused by both, the runtime's is asked again: it knows all authorities, sealed too.
       this.#isOfAuthority = !isByNode && this.#caCerts.length > 0 && isAuthoritysCertificate(error);
       throw error;

@@ -190,6 +190,12 @@ withOpenssl.test("Tls.start() closes connections to a server without an answer f
     stream.close();
     await realUntil(() => server.open === 0);
   }
+  // Nor can a server that answers in between have any number.
+  for (let count = 0; count < 12; count++) {
+    await giveUp();
+    (await start(tls, server.port)).close();
+  }
+  await realUntil(() => muteServer.open <= 8);
 });
 
 const DAY_MS = 24 * 60 * 60_000;
