@@ -88,14 +88,13 @@ function meaning(row: Option<unknown>, language: Language): string[] {
 /** Flags, patterns and the `-` of standard input stand out. */
 function withCode(text: string): string {
   return text.replace(
-    /--[a-z]+(-[a-z]+)*( (all|htop|help)\b)?|[\w[\]]+[*?](?=[,、 ]|$)|(?<=or |；)-(?= )/g,
+    /--[a-z]+(-[a-z]+)*( (all|available|htop|help)\b)?|[\w[\]]+[*?](?=[,、 ]|$)|(?<=or |；)-(?= )/g,
     code,
   );
 }
 
-function reason({ help, noEffect }: Option<unknown>, language: Language): string {
-  const colon = { en: ": ", zh: "：" };
-  return [help, noEffect ?? ""].map(SAY[language]).join(colon[language]);
+function reason({ noEffect = "" }: Option<unknown>, language: Language): string {
+  return withCode(SAY[language](noEffect).replace(/^[a-z]/, (letter) => letter.toUpperCase()));
 }
 
 function code(text: string): string {
