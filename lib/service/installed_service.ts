@@ -82,7 +82,7 @@ function withoutColors(text: string): string {
 /** A log without the lines on panels and probes, which may hold a panel's words. No agent ends by them. */
 function withoutPanels(log: string): string {
   return log.replace(
-    /^.*(?:\b(?:net|panel|probe|remote): |"component":"(?:net|panel|probe|remote)").*$/gm,
+    /^.*(?:\b(?:net|panel|probe|remote)(?:: |：)|"component":"(?:net|panel|probe|remote)").*$/gm,
     "",
   );
 }
@@ -101,7 +101,9 @@ function lastLine(tail: string): string {
 /** The last line by which the program, or the runtime, has said why it ended. */
 function lastError(tail: string): string {
   const lines = tail.split("\n").map((line) => line.trim());
-  const stopped = lines.findLastIndex((line) => /: Stopped$|Deactivated successfully/.test(line));
+  const stopped = lines.findLastIndex((line) =>
+    /: Stopped$|：已停止$|Deactivated successfully/.test(line)
+  );
   const started = lines.findLastIndex((line) => /^Started /.test(line));
   // A start that has ended has said why itself, or not at all.
   const hasEnded = lines.slice(started + 1).some((line) => /Main process exited/.test(line));

@@ -90,7 +90,7 @@ Deno.test("serviceState() gives the last error since the last stop", async () =>
     ["systemd: Failed to start", "systemd: Failed to start"],
     // A panel may have said it.
     [
-      `${first} | info panel: The panel says: Cannot open /x | {"component":"probe","message":"Cannot"}`,
+      `${first} | info panel: The panel says: Cannot x | panel：Cannot x | {"component":"probe","message":"Cannot x"}`,
       first,
     ],
     // systemd goes on without it.
