@@ -4,6 +4,7 @@ import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnoseFailure, diagnoseOwn, placesOf, shapeOf } from "../diagnosis/diagnose.ts";
 import { SYSTEM_PATH } from "../host/tool_runner.ts";
 import { SHORT_CONNECTIONS_LIMIT } from "../panel/link_machine.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import type { PanelHealth, ProblemPart } from "../state/health_file.ts";
 import { type Health, reportingWithinMs } from "../state/health_reader.ts";
 import type { Identity } from "./rights.ts";
@@ -82,7 +83,9 @@ export function seenProblem(health: Health | undefined, part: ProblemPart): stri
 export function withLostTargets(counts: string, panels: readonly PanelHealth[]): string {
   const targets = panels.flatMap(({ lostTargets = [] }) => lostTargets);
   if (targets.length === 0) return counts;
-  const names = targets.map(({ kind, target }) => `${target} (${kind})`).join(", ");
+  const names = targets.map(({ kind, target }) => `${foreignWords(target, 100)} (${kind})`).join(
+    ", ",
+  );
   return `${counts}; always lost: ${names}`;
 }
 

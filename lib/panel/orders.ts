@@ -108,9 +108,9 @@ const MAX_VERSION_LENGTH = 100;
 /** Longest text of the panel in a log line. */
 const MAX_LOG_LENGTH = 200;
 
-/** Whether a value is an id that the panel gives its requests and events. */
+/** Whether a value is an id that the panel gives its requests and events; the log names them as they are. */
 export function isPanelId(value: unknown): value is string {
-  return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
+  return typeof value === "string" && value !== "" && value === foreignWords(value, MAX_ID_LENGTH);
 }
 
 /** The part of an untrusted text that a log line may have. */

@@ -1,7 +1,7 @@
 import { attempt } from "../attempt.ts";
 import { describeError, getLogger } from "../log/log.ts";
 import { redactSecrets, redactUrl } from "../log/redact.ts";
-import { truncate } from "../parse/bounded_text.ts";
+import { foreignWords, truncate } from "../parse/bounded_text.ts";
 import type { ProbeType } from "../types.ts";
 import { RecordFile } from "./record_file.ts";
 import { FolderLock, takeFromLookers } from "./state_lock.ts";
@@ -292,7 +292,7 @@ function shownPanel(panel: PanelHealth, show: (text: string) => string): PanelHe
     // That of an HTTP probe may have a password.
     lostTargets: lostTargets?.map(({ kind, target }) => ({
       kind,
-      target: show(redactUrl(target)),
+      target: show(foreignWords(redactUrl(target), MAX_TEXT_LENGTH)),
     })),
   };
 }

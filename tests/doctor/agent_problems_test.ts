@@ -95,8 +95,8 @@ Deno.test("agentProblems() say that there is no ping only where there is none", 
 });
 
 Deno.test("withLostTargets() names targets of which each result is lost", () => {
-  const lostTargets = [{ kind: "tcp", target: "192.0.2.1:22" } as const];
+  const lostTargets = [{ kind: "tcp", target: "192.0.2.1→:22" } as const];
   assertEquals(withLostTargets("5", [PANEL]), "5");
   const text = withLostTargets("5", [PANEL, { ...PANEL, lostTargets }]);
-  assertEquals(text, "5; always lost: 192.0.2.1:22 (tcp)");
+  assertEquals(text, "5; always lost: 192.0.2.1->:22 (tcp)");
 });

@@ -202,8 +202,8 @@ onMachine.test("HealthFile writes no secret, also one that comes later, and cuts
   secrets.push("later-token");
   assert(!shown({ error }).includes("later"));
   assert(shown({ panel: `p.example/${secrets[0]}` }).includes('"p.example/…"'));
-  const target = "https://user:pass@a.example/x?key=1";
-  assert(shown({ lostTargets: [{ kind: "http", target }] }).includes("https://…@a.example/x?…"));
+  const target = "https://user:pass@a.example/x→?key=1";
+  assert(shown({ lostTargets: [{ kind: "http", target }] }).includes("https://…@a.example/x->?…"));
 });
 
 onMachine.test("HealthFile keeps sixteen panels, with the next report if not at once, whatever is in their texts", (machine) => {
