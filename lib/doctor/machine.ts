@@ -17,7 +17,9 @@ import { mayHang } from "../metrics/mount_filter.ts";
 import { STATFS_TIMEOUT_MS } from "../metrics/nonblocking_statfs.ts";
 import { hostRoots, openMachine } from "../metrics/open_machine.ts";
 import { type CollectorFailure, takeSnapshot } from "../metrics/snapshot.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import { accountNames } from "../parse/passwd.ts";
+import { quoteShellWord } from "../parse/shell_words.ts";
 import { IcmpProbe } from "../probe/icmp.ts";
 import { isWhole, sealGap, sealProcess } from "../sandbox/seal.ts";
 import { startShell } from "../sandbox/shell.ts";
@@ -147,18 +149,36 @@ async function checkDisks(here: Here, machine: Machine): Promise<Finding> {
   if (hanging.length > 0) {
     return finding(
       hanging.some(({ counted }) => counted) ? "failed" : "warning",
-      `${paths.join(", ")} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
-      `see whether its server answers: findmnt -T ${paths[0]}`,
-      `if it is not needed, unmount it: umount -l ${paths[0]}`,
+      ...hangingDisks(paths),
     );
   }
   const [full] = states.filter(({ counted, state }) => counted && state === "space");
   return found.status !== "ok" || full === undefined || full.mountPoint.startsWith("/snap/")
     ? found
     : warning(
-      `${full.mountPoint} is full: it has no space for users other than root, such as for an update or a log`,
-      `make room: df -h ${full.mountPoint}; du -xh ${full.mountPoint} | sort -h | tail`,
+      ...fullDisk(full.mountPoint),
     );
+}
+
+/** What is said of mount points that don't answer, and what to do. Any user may have named them. */
+export function hangingDisks(paths: readonly string[]): [text: string, ...advice: string[]] {
+  const first = quoteShellWord(foreignWords(paths[0] ?? "", 300));
+  return [
+    `${foreignWords(paths.join(", "), 300)} does not answer within ${STATFS_TIMEOUT_MS / 1000} s`,
+    `see whether its server answers: findmnt -T ${first}`,
+    `if it is not needed, unmount it: umount -l ${first}`,
+  ];
+}
+
+/** The same of a mount point without space. */
+export function fullDisk(path: string): [text: string, advice: string] {
+  const word = quoteShellWord(foreignWords(path, 300));
+  return [
+    `${
+      foreignWords(path, 300)
+    } is full: it has no space for users other than root, such as for an update or a log`,
+    `make room: df -h ${word}; du -xh ${word} | sort -h | tail`,
+  ];
 }
 
 /** Whether this process can ping, and what the running agent says of its own pings. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { supportedPlatform } from "../../lib/cli/command.ts";
 import type { Finding } from "../../lib/doctor/check.ts";
-import { machineLooks, trySeal } from "../../lib/doctor/machine.ts";
+import { fullDisk, hangingDisks, machineLooks, trySeal } from "../../lib/doctor/machine.ts";
 import type { Health } from "../../lib/state/health_reader.ts";
 import { configOf } from "../cli/fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
@@ -20,6 +20,14 @@ async function look(id: string, options = "", health?: Health): Promise<string> 
   const finding: Finding = await make?.(signal) ?? { status: "ok", text: "no check", advice: [] };
   return shown(finding);
 }
+
+Deno.test("the name of a mount point, which any user may choose, is one word of a command and no advice", () => {
+  const [text, look, unmount] = hangingDisks(["/m;id → x"]);
+  assertEquals(text, "/m;id -> x does not answer within 3 s");
+  assertEquals(look, "see whether its server answers: findmnt -T '/m;id -> x'");
+  assertEquals(unmount, "if it is not needed, unmount it: umount -l '/m;id -> x'");
+  assertEquals(fullDisk("/a b")[1], "make room: df -h '/a b'; du -xh '/a b' | sort -h | tail");
+});
 
 Deno.test("remote control is off, asked for in vain, or on with the agent's rights", async () => {
   const turnOn = "--enable-remote-control";
