@@ -4,7 +4,7 @@
  * @module
  */
 
-import { foreignWords, truncate } from "../parse/bounded_text.ts";
+import { foreignWords } from "../parse/bounded_text.ts";
 import type { SeenAnswer, SeenWay } from "./cause.ts";
 import { isHtml, reasonOf, redirectPlace } from "./page.ts";
 
@@ -30,12 +30,13 @@ export function answerText({ status, text, location, server }: Answered): string
     : `status ${status}${reasonOf(text)}${by}`;
 }
 
-const MAX_ADDRESS_LENGTH = 200;
-
 /** An address without the slash at its end, as it is configured. */
 export function panelAddress(url: URL, protocol = url.protocol): string {
   return `${protocol}//${url.host}${url.pathname.replace(/\/$/, "")}`;
 }
+
+/** An address that a shell takes for one word, since people copy it behind `-e`. */
+const PLAIN_ADDRESS = /^[\w:/.~%[\]-]{1,200}$/;
 
 /** The panel's address by a redirect of one of its calls, or by a server that speaks TLS at this port. */
 export function movedTo({ status, text, location, way: { url } }: Answered): string | undefined {
@@ -44,8 +45,8 @@ export function movedTo({ status, text, location, way: { url } }: Answered): str
   }
   if (status < 300 || status >= 400 || !URL.canParse(location, url)) return undefined;
   const { origin, pathname } = new URL(location, url);
-  const end = pathname.indexOf("/api/clients/");
-  return end === -1 ? undefined : truncate(origin + pathname.slice(0, end), MAX_ADDRESS_LENGTH);
+  const address = origin + pathname.slice(0, pathname.indexOf("/api/clients/"));
+  return pathname.includes("/api/clients/") && PLAIN_ADDRESS.test(address) ? address : undefined;
 }
 
 /** What to do about Cloudflare's own pages, by the code that they name or by their status. */

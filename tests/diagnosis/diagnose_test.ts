@@ -207,6 +207,8 @@ answer location=https://panel.example/api/clients/v2/rpc 308
 → leads back: the server redirects the panel's address to itself: redirected to https://panel.example/api/clients/v2/rpc ⇒ have the server answer at https://panel.example instead of redirecting there (nginx: return 301 only in the server for port 80)
 answer url=http://panel.example location=https://panel.example/api/clients/v2/rpc 301
 → moved: the panel has another address: redirected to https://panel.example/api/clients/v2/rpc ⇒ write https://panel.example into -e
+answer url=http://panel.example location=http://x.example/;id/api/clients/v2/rpc 301
+→ login page: the panel's calls are redirected: redirected to http://x.example/;id/api/clients/v2/rpc ⇒ let /api/clients/ pass there without a login; or correct -e, if that is not the panel
 answer url=http://panel.example:8443/k/ 400 <title>400 The plain HTTP request was sent to HTTPS port</title>
 → moved: the panel has another address: status 400 and a page of HTML, "400 The plain HTTP request was sent to HTTPS port" ⇒ write https://panel.example:8443/k into -e
 answer sends=cf-access-client-id location=https://x.cloudflareaccess.com/cdn-cgi/access/login 302
