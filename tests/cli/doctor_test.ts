@@ -135,6 +135,16 @@ Deno.test("the exit code is 1 where a check has failed", async () => {
   assertEquals(context.printed.includes("s3cret-token"), false);
 });
 
+inFolder.test("runDoctor() makes its checks although the file of registered nodes can't be read", async ({ path }) => {
+  Deno.mkdirSync(`${path}/auto-discovery.state`);
+  const words = ["doctor", "-e", "http://127.0.0.1:9", "--auto-discovery", "a-key-of-the-panel"];
+  const more = ["--json", "--enable-remote-control", "--install-service-name", "none"];
+  const context = new FakeContext({ HOME: "/nowhere" });
+  const env = { RUNTIME_DIRECTORY: path, STATE_DIRECTORY: path };
+  await runDoctor(configOf([...words, ...more], env), context);
+  assert(JSON.parse(context.printed).checks.length > 10);
+});
+
 inFolder.test("an agent that reports to another panel says nothing of the one that is asked about", async (folder) => {
   using file = openHealth(folder.path);
   const panel = { transport: undefined, sinceMs: 0, failures: 0, probes: 0 };

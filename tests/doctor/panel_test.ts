@@ -5,6 +5,7 @@ import {
   judgePanel,
   type PanelEvidence,
 } from "../../lib/doctor/panel.ts";
+import { PanelCalls } from "../../lib/doctor/panel_calls.ts";
 import { startTestPanel } from "../test_panel/test_panel.ts";
 import { same } from "../cases.ts";
 import { onLinux } from "../only_on.ts";
@@ -179,7 +180,7 @@ onLinux.test("no panel on another port is proposed where one answers at the addr
     Deno.serve({ hostname, port, onListen() {} }, answer);
   let text = '{"message":"Not found in install mode"}';
   await using here = serve(0, () => new Response(text, { status: 404 }));
-  await using _ = serve(25774, () => Response.json({ data: { version: "1.4.3" } }));
+  await using _ = serve(25774, () => Response.json({ data: { version: "1.4.3 → x" } }));
   const panelAt = async () => {
     const evidence: PanelEvidence = { ms: {} };
     const way = wayOf(`-e http://${hostname}:${here.addr.port}`);
@@ -188,5 +189,8 @@ onLinux.test("no panel on another port is proposed where one answers at the addr
   };
   assertEquals(await panelAt(), undefined);
   text = "<title>Welcome to nginx!</title>";
-  assertEquals(await panelAt(), `http://${hostname}:25774`);
+  const elsewhere = `http://${hostname}:25774`;
+  assertEquals(await panelAt(), elsewhere);
+  const calls = new PanelCalls(wayOf(`-e ${elsewhere}`));
+  assertEquals(await calls.version(new AbortController().signal), "1.4.3 -> x");
 });

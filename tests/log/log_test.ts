@@ -121,14 +121,15 @@ Deno.test("setUpLog() says that lines are dropped, and keeps some for warnings, 
 });
 
 Deno.test("setUpLog() drops no line of an outage or a refusal, which are few, and none at the level debug", () => {
-  const events = ["outage started", "outage continues", "outage ended", "refusal"];
+  const outage = ["started", "changed", "continues", "ended"].map((it) => `outage ${it}`);
+  const events = [...outage, "refusal"];
   const log = () => {
     for (let n = 0; n < 100; n++) getLogger("panel").info("Again");
     for (const event of events) getLogger("panel").info("{event}", { event });
   };
   const lines = logged({ forJournal: true }, log);
-  assertEquals(lines.slice(-4), events.map((event) => `<6>panel: ${event}`));
-  assertEquals([lines.length, logged({ level: "debug" }, log).length], [5 + 1 + 4, 104]);
+  assertEquals(lines.slice(-5), events.map((event) => `<6>panel: ${event}`));
+  assertEquals([lines.length, logged({ level: "debug" }, log).length], [5 + 1 + 5, 105]);
 });
 
 Deno.test("a terminal gets the local time, and colored levels unless they are unwanted", () => {
