@@ -12,6 +12,7 @@ import { readHealth } from "../state/health_reader.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { FolderLock, isFolderLocked } from "../state/state_lock.ts";
 import { openMachine } from "../metrics/open_machine.ts";
+import { escapeGlob } from "../parse/glob.ts";
 import { formatByteCount } from "../parse/quantity.ts";
 import { billingPeriodAt } from "../traffic/billing_period.ts";
 import {
@@ -216,11 +217,7 @@ async function withMachine<T>(
   { state, day }: { state: TrafficState | undefined; day: number },
   use: (month: StoredTraffic) => T | Promise<T>,
 ): Promise<T> {
-  // Each as a pattern that is this name alone.
-  const known = Array.from(
-    state?.interfaces.keys() ?? [],
-    (name) => name.replace(/[*?[\\]/g, "\\$&"),
-  );
+  const known = Array.from(state?.interfaces.keys() ?? [], escapeGlob);
   const includeNics = known.length > 0 ? known : config.includeNics;
   const machine = await openMachine({ ...config, includeNics }, supportedPlatform());
   try {

@@ -18,6 +18,11 @@ export function matchesGlob(name: string, pattern: string): boolean {
   return parseGlob(pattern).test(name);
 }
 
+/** The pattern that matches a name alone. */
+export function escapeGlob(name: string): string {
+  return name.replace(/[*?[\\]/g, "\\$&");
+}
+
 /** The pattern as a regular expression. @throws {SyntaxError} When it is malformed. */
 export function parseGlob(pattern: string): RegExp {
   const parts = pattern.match(PARTS) ?? [];
