@@ -292,7 +292,7 @@ function shownPanel(panel: PanelHealth, show: (text: string) => string): PanelHe
     // That of an HTTP probe may have a password.
     lostTargets: lostTargets?.map(({ kind, target }) => ({
       kind,
-      target: show(foreignWords(redactUrl(target), MAX_TEXT_LENGTH)),
+      target: foreignWords(show(redactUrl(target)), MAX_TEXT_LENGTH),
     })),
   };
 }
