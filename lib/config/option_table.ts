@@ -397,7 +397,7 @@ export const OPTIONS = {
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored(
     "--autoUpdate",
-    "only --disable-auto-update decides on automatic updates",
+    "--disable-auto-update and --pin turn automatic updates off",
   ),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
   showWarning: officialFlags.ignored("--show-warning"),

@@ -160,7 +160,7 @@ async function checkDisks(here: Here, machine: Machine): Promise<Finding> {
     );
 }
 
-/** What is said of mount points that don't answer, and what to do. Any user may have named them. */
+/** The text and the advice for mount points that don't answer. Another user may have chosen their names. */
 export function hangingDisks(paths: readonly string[]): [text: string, ...advice: string[]] {
   const first = quoteShellWord(foreignWords(paths[0] ?? "", 300));
   return [
@@ -170,7 +170,7 @@ export function hangingDisks(paths: readonly string[]): [text: string, ...advice
   ];
 }
 
-/** The same of a mount point without space. */
+/** The text and the advice for a mount point without space. */
 export function fullDisk(path: string): [text: string, advice: string] {
   const word = quoteShellWord(foreignWords(path, 300));
   return [

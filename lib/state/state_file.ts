@@ -49,7 +49,7 @@ export class StateFile<T> implements Disposable {
   read(): StateContent<T> {
     if (this.#file !== undefined) return this.#readSlots(this.#file);
     try {
-      // Whoever has the folder may put a pipe there, and opening that takes for ever.
+      // The folder's owner can put a pipe here, and opening a pipe waits for a writer.
       if (!Deno.statSync(this.path).isFile) throw new TypeError("it is not a regular file");
       const file = Deno.openSync(this.path);
       using _ = file;

@@ -73,7 +73,7 @@ export function parseTrafficState(text: string): TrafficState {
   };
 }
 
-/** What the kernel takes for a name: at most 15 bytes, without blanks and slashes. */
+/** An interface's name: at most 15 characters, without blanks and slashes, as the kernel allows them. */
 const INTERFACE_NAME = /^[^\s/\p{Cc}\p{Cf}]{1,15}$/u;
 
 function hasEntries<T>(
