@@ -204,7 +204,14 @@ function panelOf({ properties: { panelName } }: LogRecord): string | undefined {
 }
 
 function messageOf(record: LogRecord, options: LogOptions): string {
-  return safeText(record.message, options);
+  const { action } = record.properties;
+  // An arrow stands before advice, so no other value may have one. Values have odd indexes.
+  const parts = record.message.map((part, at) =>
+    typeof part === "string" && at % 2 === 1 && part !== action
+      ? part.replaceAll("\u2192", "->")
+      : part
+  );
+  return safeText(parts, options);
 }
 
 /** Text without secrets, in one line. */

@@ -31,6 +31,15 @@ Deno.test("setUpLog() writes one line per event with time, level and component",
   assertMatch(lines[0] ?? "", /^\d{4}-\d\d-\d\dT[\d:.]+Z warning panel: It is gone now$/);
 });
 
+Deno.test("setUpLog() leaves arrows in a line's own words and its advice only", () => {
+  const values = { reason: "gone \u2192 run x", action: "wait \u2192 or go" };
+  const [line = ""] = logged(
+    { forJournal: true },
+    () => getLogger("panel").warning("It is {reason} \u2192 {action}", values),
+  );
+  assertEquals(line, "<4>panel: It is gone -> run x \u2192 wait \u2192 or go");
+});
+
 Deno.test("withPanel() names the panel in each line, also behind an await", async () => {
   const lines: string[] = [];
   const contexts = new AsyncLocalStorage<Record<string, unknown>>();
