@@ -5,7 +5,7 @@ import { fullDisk, hangingDisks, machineLooks, trySeal } from "../../lib/doctor/
 import type { Health } from "../../lib/state/health_reader.ts";
 import { configOf } from "../cli/fake_context.ts";
 import { healthOf, problemHealth } from "./seen_health.ts";
-import { onLinux } from "../only_on.ts";
+import { onLinux, onlyIf, works } from "../only_on.ts";
 import { inFolder } from "../temp_folder.ts";
 import { shown } from "./way_of.ts";
 
@@ -73,7 +73,9 @@ onLinux.test("an option that names no interface is told with those that are here
   );
 });
 
-Deno.test("ICMP probes are judged by a ping, and by what the running agent says of its own", async () => {
+const withPing = onlyIf(await works(["ping", "-V"], "by a ping: iputils-ping"));
+
+withPing.test("ICMP probes are judged by a ping, and by what the running agent says of its own", async () => {
   const forbidden = problemHealth("ping", '"ping" may not open its socket (EPERM)');
   const found = await look("ping", "", forbidden);
   assertEquals(/^failed: .*"ping" may not open its socket/.test(found), true, found);
