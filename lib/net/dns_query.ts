@@ -49,8 +49,9 @@ export async function queryNameServer(
       const { promise, resolve, reject } = Promise.withResolvers<DnsAnswer>();
       signal.addEventListener("abort", () => reject(signal.reason));
       socket.on("error", reject);
-      socket.on("message", (message: Uint8Array) => {
-        const answer = parseDnsAnswer(message, id);
+      socket.on("message", (message: Uint8Array, from) => {
+        // Every local user could send an answer, but not from a port below 1024.
+        const answer = from.port === port ? parseDnsAnswer(message, id) : undefined;
         if (answer !== undefined) resolve({ ...answer, ms: performance.now() - startedAtMs });
       });
       socket.send(dnsQuery(name, id, type), port, server, (error) => error && reject(error));
