@@ -247,8 +247,7 @@ Deno.test("queryNameServer() gives a name's addresses, or the response code in w
 });
 
 Deno.test("queryNameServer() ends when there is no answer, and takes none of another question or sender", async () => {
-  const socket = createSocket("udp4");
-  const other = createSocket("udp4");
+  const [socket, other] = [createSocket("udp4"), createSocket("udp4")];
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   // An answer to another question, and another program's answer to this one.
   socket.on("message", (query: Uint8Array, { port, address }) => {
@@ -257,10 +256,8 @@ Deno.test("queryNameServer() ends when there is no answer, and takes none of ano
   });
   const address = { host: "127.0.0.1", port: socket.address().port };
   const asking = () => queryNameServer(address, "x.test", { timeoutMs: 50, signal });
-  await assertRejects(asking, DOMException, "no answer within 0.05 s").finally(() => {
-    socket.close();
-    other.close();
-  });
+  await assertRejects(asking, DOMException, "no answer within 0.05 s");
+  for (const it of [socket, other]) it.close();
 });
 
 Deno.test("parseDnsAnswer() reads what it can of any bytes", () => {
