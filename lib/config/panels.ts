@@ -52,7 +52,10 @@ export function severalPanels(
   const several = found.get(OPTIONS.panels);
   const own = found.get(OPTIONS.endpoint);
   if (several === undefined || values.panels.length === 0) return [];
-  if (single.remoteControl && (own === undefined || several.rank === 0)) {
+  const given = found.get(OPTIONS.enableRemoteControl);
+  // A flag or variable beside a file that names them all may mean any of them.
+  const isOwn = own !== undefined && own.rank === given?.rank && several.rank > 0;
+  if (single.remoteControl && !isOwn) {
     throw new UsageError(
       "Cannot use --enable-remote-control with several panels: set enable_remote_control for the " +
         "panel that may, in panels of a configuration file",

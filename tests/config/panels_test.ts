@@ -149,6 +149,9 @@ Deno.test("severalPanels() refuses remote control for an unnamed one of several 
   assertStringIncludes(refusal({ args }), "set enable_remote_control for the panel that may");
   const rest = { enable_remote_control: true };
   assertStringIncludes(refusal({ panels: [A, B], rest }), "Cannot use --enable-remote-control");
+  const beside = { panels: [B], rest: A };
+  assertStringIncludes(refusal({ ...beside, args: ["--enable-remote-control"] }), "Cannot use");
+  assertStringIncludes(refusal({ ...beside, env: { AGENT_ENABLE_REMOTE_CONTROL: "1" } }), "Cannot");
   // With an endpoint of its own it is the option of that panel.
   const config = resolve({ panels: [B], rest: { ...A, ...rest } });
   assertEquals([config.remoteControl, config.furtherPanels[0]?.remoteControl], [true, false]);
