@@ -397,7 +397,7 @@ export const OPTIONS = {
   maxRetries: official.ignored("-r, --max-retries N", "this agent retries without a limit"),
   officialAutoUpdate: officialFlags.ignored(
     "--autoUpdate",
-    "--disable-auto-update and --pin turn automatic updates off",
+    "Updates are automatic unless --disable-auto-update or --pin is set",
   ),
   memoryModeAvailable: official.ignored("--memory-mode-available", "use --memory-mode available"),
   showWarning: officialFlags.ignored("--show-warning"),
