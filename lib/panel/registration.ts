@@ -160,6 +160,7 @@ export class NodeRegistration implements PanelObserver, AsyncDisposable {
       this.#log.warning("Cannot import {path}: {error}", { path, error: describeError(error) });
       return undefined;
     }
+    this.#parts.onToken(node.token);
     for (let failed = 1;; failed++) {
       try {
         const isKnown = await client.isTokenKnown(node.token, this.#signal);

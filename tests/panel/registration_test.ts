@@ -124,9 +124,9 @@ class Machine implements AsyncDisposable {
         this.askedAtSeconds.push(Math.round(performance.now() / 1000));
         return OUTCOMES[word] ?? await this.answer();
       },
-      isTokenKnown: async () => {
+      isTokenKnown: async (token: string) => {
         if (this.unreachable-- > 0) throw await Promise.resolve(failed("unreachable"));
-        return this.isOfficialKnown;
+        return tokens.includes(token) && this.isOfficialKnown;
       },
       diagnose: () => undefined,
     };
