@@ -10,9 +10,6 @@ import { DIAL_MS, sendLine, Terminal } from "./terminal.ts";
 
 const MAX_OPEN = 32;
 
-/** Refusals at a time; further requests are dropped. */
-const MAX_REFUSALS = 64;
-
 /** Terminals of a minute that are logged at the levels info and warning; the others at debug. */
 const LOGGED_A_MINUTE = 5;
 
@@ -38,8 +35,10 @@ export class Terminals {
   });
   readonly #refusals = new BoundedQueue<{ requestId: string; line: string }>({
     run: (refusal) => this.#showRefusal(refusal),
-    concurrency: MAX_REFUSALS,
+    // Each is a connection of its own to the panel, whose certificates may be slow to check.
+    concurrency: 1,
     capacity: 0,
+    startRate: { starts: 6, periodMs: 60_000 },
   });
 
   /**

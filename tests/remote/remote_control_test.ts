@@ -104,13 +104,13 @@ Deno.test("RemoteControl refuses ten thousand requests when it is off, and keeps
       it.run(`${i}`, "echo bad");
       it.open(`${i}`);
     }
-    await eventually(() => dialled.length === 64);
+    await eventually(() => dialled.length === 1);
     gate.resolve();
     const results = await it.has(1000);
-    await eventually(() => dialled.every((it) => it.isClosed));
+    await eventually(() => (it.open("again"), dialled[1]?.isClosed === true));
     for (const text of results) assertMatch(text, /^\d+ -1 Remote control is disabled\.$/);
   }, { isOff: true });
-  for (const { text } of dialled.slice(1)) {
+  for (const { text } of dialled.slice(1, 2)) {
     assertMatch(text, /^Remote control is disabled\. .*--enable-remote-control\.\r\n$/);
   }
   const refusals = ["a command of the panel was refused", "a terminal of the panel was refused"];
