@@ -26,6 +26,8 @@ import type { TargetSystem } from "./target_system.ts";
 /** Options of {@linkcode install}. */
 export interface InstallOptions {
   readonly signal: AbortSignal;
+  /** What no output shows; gets the secrets of the installation before. */
+  readonly secrets?: string[];
   /** Further steps between preparing the files and starting the service. */
   readonly beforeStart?: (service: ServicePlan) => readonly Step[];
   /** Whether the caller has tried the token, and uninstalls again when no report is accepted. */
@@ -47,18 +49,19 @@ export interface InstallOptions {
 export async function install(
   asked: Config,
   system: TargetSystem,
-  { signal, beforeStart = () => [], isTrial = false }: InstallOptions,
+  { signal, secrets = [], beforeStart = () => [], isTrial = false }: InstallOptions,
 ): Promise<string | undefined> {
   const plan = await planInstall(asked, system, signal);
   const { config, installed, previous } = plan;
+  const ofProxies = secretsOf({ tokens: [], headers: [], proxies: config.proxies });
+  secrets.push(...config.secrets, ...ofProxies);
   for (const notice of config.notices) system.printLine(`Note: ${notice}`);
   if (!isTrial) await requireKnownToken(config, system, signal);
   const prepare = [...plan.prepare, ...beforeStart(plan.service)];
   if (config.print) {
     const lines = installed.length === 0 ? [] : panelLines(config, installed);
     for (const line of lines) system.printLine(line.trim());
-    const ofProxies = secretsOf({ tokens: [], headers: [], proxies: config.proxies });
-    printSteps([...prepare, ...plan.start], system, [...config.secrets, ...ofProxies]);
+    printSteps([...prepare, ...plan.start], system, secrets);
     return undefined;
   }
   const before = previous && readHealth([system.root + previous.runtimeFolder]);

@@ -3,7 +3,7 @@ import type { Config } from "../config/config.ts";
 import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
-import { install, printSteps, requireKnownToken } from "./install.ts";
+import { install, type InstallOptions, printSteps, requireKnownToken } from "./install.ts";
 import { ownedBy, planInstall } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
@@ -26,8 +26,7 @@ import type { TargetSystem } from "./target_system.ts";
 import { uninstall } from "./uninstall.ts";
 
 /** Options of {@linkcode replace}. */
-export interface ReplaceOptions {
-  readonly signal: AbortSignal;
+export interface ReplaceOptions extends Pick<InstallOptions, "signal" | "secrets"> {
   /** Resolves the configuration with the imported settings below everything given now. */
   resolveWith(imported: ImportedSettings): Config;
 }
@@ -46,13 +45,13 @@ export interface ReplaceOptions {
 export async function replace(
   config: Config,
   system: TargetSystem,
-  { signal, resolveWith }: ReplaceOptions,
+  { signal, secrets, resolveWith }: ReplaceOptions,
 ): Promise<string | undefined> {
   const { printLine } = system;
   const paths = servicePaths(config.serviceName, system);
   const folder = system.root + paths.configFolder;
   const replaced = readOfficialRecord(folder);
-  if (replaced?.isDone) return await install(config, system, { signal });
+  if (replaced?.isDone) return await install(config, system, { signal, secrets });
   // An interrupted replacement left its record, and an incomplete configuration.
   const isInstalled = readInstallRecord(system.root + paths.record) !== undefined;
   if (replaced === undefined && isInstalled) {
@@ -80,7 +79,7 @@ export async function replace(
   const beforeStart = (plan: ServicePlan) => trafficCopySteps(plan, { imported, own, system });
   if (config.print) {
     printSteps(stop, system, own.secrets);
-    await install(own, system, { signal, beforeStart });
+    await install(own, system, { signal, secrets, beforeStart });
     printSteps(disable, system, own.secrets);
     return undefined;
   }
@@ -90,7 +89,7 @@ export async function replace(
   try {
     printLine(`Stopping the official agent (${serviceName}) …`);
     await stopOfficial(official, system, signal);
-    const refusal = await install(own, system, { signal, beforeStart, isTrial: true });
+    const refusal = await install(own, system, { signal, secrets, beforeStart, isTrial: true });
     if (refusal !== undefined) throw new Error(refusal);
   } catch (error) {
     const isStopped = signal.aborted;

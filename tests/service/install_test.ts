@@ -194,6 +194,9 @@ onOpenRc.test("install() continues when the panel can't be asked about the token
   await fake.install(ARGS);
   assertStringIncludes(fake.output, "the token could not be checked: it is down");
   assertStringIncludes(fake.output, "Installed");
+  const secrets: string[] = [];
+  await fake.install(["-e", "https://p.example"], { secrets });
+  assertEquals(secrets.includes("top-secret"), true, "of the installation before");
   const signal = AbortSignal.abort(new Error("stopped"));
   await assertRejects(() => fake.install(ARGS, { signal }), Error, "stopped");
 });
