@@ -203,6 +203,6 @@ export function judgeProbes(config: Config, health: Health | undefined): Finding
     "see whether a firewall here drops it: nft list ruleset || iptables-save",
     `see in its log why each is lost: ${
       given({ config, settings: [] }, "--log-level debug")
-    }; private addresses need --allow-local-probes`,
+    }; this machine's own addresses need --allow-local-probes`,
   );
 }

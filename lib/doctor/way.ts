@@ -11,6 +11,7 @@ import { describeError } from "../log/log.ts";
 import { NetDialer } from "../net/dialer.ts";
 import { RUNTIME_NAMES, SystemResolver } from "../net/dns.ts";
 import { DialError } from "../net/errors.ts";
+import { isLoopbackHost } from "../parse/ip_address.ts";
 import { urlHost } from "../parse/probe_target.ts";
 import type { Proxy } from "../parse/proxy.ts";
 import type { Line } from "./check.ts";
@@ -111,8 +112,11 @@ export function usualAddresses(url: URL): string[] {
 
 /** The advice to configure an address at which a panel answers, with a warning where it loses TLS. */
 export function writeAddress(address: string | undefined, way: Way): string | undefined {
+  // Every user of this machine can listen there.
+  const isHere = isLoopbackHost(addressOf(way));
+  const lost = losesTls(address, way) ? ": without TLS anyone on the way can read the token" : "";
   return address && `write ${address} into ${endpointPlace(way)}` +
-      (losesTls(address, way) ? ": without TLS anyone on the way can read the token" : "");
+      (isHere ? ", if that panel is yours" : lost);
 }
 
 /** The same before other advice, and behind it where it loses TLS. */

@@ -148,7 +148,7 @@ Deno.test("probes are judged by the last minute, and targets that are always los
   assertEquals(of({ lastMinute: 9, lost: 1 }), "ok: 9 in the last minute, 1 lost");
   assertEquals(
     of({ lastMinute: 9, lost: 3, ...lost("tcp", "192.0.2.1:22") }),
-    "warning: 9 in the last minute, 3 lost; always lost: 192.0.2.1:22 (tcp) → see whether a target answers this machine: ping -c 3 HOST; nc -vz HOST PORT; curl -v URL → see whether a firewall here drops it: nft list ruleset || iptables-save → see in its log why each is lost: --log-level debug; private addresses need --allow-local-probes",
+    "warning: 9 in the last minute, 3 lost; always lost: 192.0.2.1:22 (tcp) → see whether a target answers this machine: ping -c 3 HOST; nc -vz HOST PORT; curl -v URL → see whether a firewall here drops it: nft list ruleset || iptables-save → see in its log why each is lost: --log-level debug; this machine's own addresses need --allow-local-probes",
   );
   assertEquals(
     of({ lastMinute: 2, lost: 2, ...lost("icmp", "192.0.2.1") }, "no socket"),

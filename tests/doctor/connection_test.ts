@@ -43,6 +43,10 @@ Deno.test("a connection is judged by its error, and by what else answers there",
       "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if none listens (ss -ltn); else correct -e or a firewall → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
     ],
     [
+      { error: HERE, addresses: ["127.0.0.1"], panelAt: "http://panel.example:25774" },
+      "failed: panel.example port 443 (127.0.0.1): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e, if that panel is yours → start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)",
+    ],
+    [
       { error: LATE, isPinged: false },
       "failed: panel.example port 443 (192.0.2.7): no answer within 5 s; nor does it answer pings → see from another machine whether it answers: curl -m 10 -I https://panel.example; if so, a firewall here drops it (nft list ruleset || iptables-save); if not, open port 443 in its firewall or the provider's security group → see how far packets get: traceroute -n 192.0.2.7",
     ],
