@@ -5,7 +5,7 @@
  * @module
  */
 
-import { codePoint } from "../parse/bounded_text.ts";
+import { codePoint, withoutArrows } from "../parse/bounded_text.ts";
 import { ipFamily, isLoopbackHost } from "../parse/ip_address.ts";
 import { dirname } from "../parse/path.ts";
 import { urlHost } from "../parse/probe_target.ts";
@@ -208,7 +208,7 @@ export function movedAddress(answer: SeenAnswer, way: SeenWay): string | undefin
 
 /** A diagnosis in one line, as it is logged and shown. */
 export function diagnosisLine({ reason, action }: Pick<Diagnosis, "reason" | "action">): string {
-  return `${reason} \u2192 ${action}`;
+  return `${withoutArrows(reason)} \u2192 ${action}`;
 }
 
 /** Looks at a token. */

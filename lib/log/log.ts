@@ -13,6 +13,7 @@ import {
   type LogRecord,
   withContext,
 } from "@logtape/logtape";
+import { withoutArrows } from "../parse/bounded_text.ts";
 import { LogRateLimit } from "./rate_limit.ts";
 import { oneLine, redactQueries, redactSecrets } from "./redact.ts";
 
@@ -204,11 +205,11 @@ function panelOf({ properties: { panelName } }: LogRecord): string | undefined {
 }
 
 function messageOf(record: LogRecord, options: LogOptions): string {
-  const { action } = record.properties;
+  const { action, outages } = record.properties;
   // An arrow stands before advice, so no other value may have one. Values have odd indexes.
   const parts = record.message.map((part, at) =>
-    typeof part === "string" && at % 2 === 1 && part !== action
-      ? part.replaceAll("\u2192", "->")
+    typeof part === "string" && at % 2 === 1 && part !== action && part !== outages
+      ? withoutArrows(part)
       : part
   );
   return safeText(parts, options);

@@ -2,6 +2,7 @@ import type { Diagnosis } from "../diagnosis/cause.ts";
 import { diagnosisLine } from "../diagnosis/diagnose.ts";
 import { getLogger } from "../log/log.ts";
 import { LogRateLimit } from "../log/rate_limit.ts";
+import { withoutArrows } from "../parse/bounded_text.ts";
 import type { PanelObserver } from "./observer.ts";
 import { PanelError, type PanelFailure } from "./panel_error.ts";
 
@@ -83,7 +84,7 @@ export class OutageLog implements PanelObserver {
       (OF_THE_PANEL.has(error.failure) ||
         (error.failure === "rejected" && diagnosis !== undefined &&
           !OF_ONE_CALL.includes(diagnosis.cause)));
-    const text = diagnosis === undefined ? message : diagnosisLine(diagnosis);
+    const text = diagnosis === undefined ? withoutArrows(message) : diagnosisLine(diagnosis);
     if (diagnosis !== undefined) this.#log.debug("{error}", { error: message });
     const key = diagnosis?.cause ?? (general ? `${error.failure} ${error.status ?? ""}` : text);
     const place = general ? PANEL : call;
@@ -154,7 +155,10 @@ export class OutageLog implements PanelObserver {
     const fields = { event: "outage ended", call, seconds, failures };
     if (isClosed) {
       if (!this.#panelLines.allows()) return;
-      this.#log.warning("Reporting again after {seconds} s: {reason}", { ...fields, reason: text });
+      this.#log.warning("Reporting again after {seconds} s: {outages}", {
+        ...fields,
+        outages: text,
+      });
     } else if (loggedKey !== undefined) {
       const what = place === PANEL
         ? "The panel answers again"

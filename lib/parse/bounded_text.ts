@@ -3,9 +3,14 @@ export function truncate(text: string, maxLength: number): string {
   return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1).toWellFormed()}…`;
 }
 
-/** The start of another program's words, without the arrow that stands before advice in ours. */
+/** Another program's words, without the arrow that stands before advice in ours. */
+export function withoutArrows(text: string): string {
+  return text.replaceAll("→", "->");
+}
+
+/** The start of another program's words, without arrows. */
 export function foreignWords(text: string, maxLength: number): string {
-  return truncate(text.replaceAll("→", "->"), maxLength);
+  return truncate(withoutArrows(text), maxLength);
 }
 
 /** The start of an untrusted text for an error message: quoted and escaped as in JSON. */

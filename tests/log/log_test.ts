@@ -32,12 +32,12 @@ Deno.test("setUpLog() writes one line per event with time, level and component",
 });
 
 Deno.test("setUpLog() leaves arrows in a line's own words and its advice only", () => {
-  const values = { reason: "gone \u2192 run x", action: "wait \u2192 or go" };
+  const values = { reason: "gone \u2192 run x", action: "wait \u2192 or go", outages: "\u2192" };
   const [line = ""] = logged(
     { forJournal: true },
-    () => getLogger("panel").warning("It is {reason} \u2192 {action}", values),
+    () => getLogger("panel").warning("It is {reason} \u2192 {action} {outages}", values),
   );
-  assertEquals(line, "<4>panel: It is gone -> run x \u2192 wait \u2192 or go");
+  assertEquals(line, "<4>panel: It is gone -> run x \u2192 wait \u2192 or go \u2192");
 });
 
 Deno.test("withPanel() names the panel in each line, also behind an await", async () => {

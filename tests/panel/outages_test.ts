@@ -146,4 +146,9 @@ Deno.test("OutageLog logs reason and action of a diagnosis, and no text of a pan
     "warning Cannot send basic info",
     "warning Cannot send the file result",
   ]);
+  const log = new OutageLog();
+  const [still = ""] = panelLines((time) => {
+    for (const ms of [0, 60_000]) (time.tick(ms), log.onOutcome(error, "report", diagnosis));
+  }).filter((line) => line.includes("Still failing"));
+  assertEquals(still.endsWith(` \u2192 ${diagnosis.action}`), true, still);
 });
