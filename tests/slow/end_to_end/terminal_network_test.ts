@@ -102,8 +102,9 @@ async function silenced(open: Open): Promise<void> {
 
 /** All connections are reset while the agent holds a line, again and again. */
 async function resetOften(open: Open): Promise<void> {
-  const { relay, terminal } = open;
+  const { panel, relay, terminal } = open;
   using folder = new TempFolder();
+  const before = dials(panel);
   const times = 20;
   for (let time = 1; time <= times; time++) {
     // Nothing but the line comes after the word, and no key is lost with the connection.
@@ -120,7 +121,10 @@ async function resetOften(open: Open): Promise<void> {
     await isSameShell(open, `time${time}`);
   }
   const all = Array.from({ length: times }, (_, i) => i + 1);
-  assertEquals(numbers(terminal.output), all, JSON.stringify(terminal.output));
+  const shown = numbers(terminal.output);
+  assertEquals([...new Set(shown)], all, JSON.stringify(terminal.output));
+  // When the page has asked once more before the pong, the agent sends the line again.
+  assert(shown.length <= dials(panel) - before, JSON.stringify(terminal.output));
 }
 
 const CASES: readonly [string, number, (open: Open) => Promise<void>][] = [
