@@ -367,7 +367,7 @@ there is no "script" command
 -> make room on the disk of {folder}: df -h; df -i
 = rights of the state ~ /denied|not permitted|may not/
 {error}
--> give {folder} to the agent's user: chown -R USER {folder}
+-> if {folder} holds only the agent's files: chown -R USER {folder}
 = deleted state ~ /was deleted/
 {error}
 -> make {folder} again, restart the agent, and set the month's total: komari-agent-deno traffic set

@@ -101,7 +101,7 @@ function advice(folder: string, reason: string, here: Here): Line[] {
   return [
     barrier !== undefined && barrier.path !== folder
       ? `let the agent's user pass ${barrier.path}: ${barrier.repair}`
-      : `give the folder to the agent's user: chown -R ${user} ${folder}${again}`,
+      : `if it holds only the agent's files, give it to the agent's user: chown -R ${user} ${folder}${again}`,
     "or choose another folder with --state-dir",
   ];
 }

@@ -286,7 +286,7 @@ terminal there is no "script" command
 state Cannot write /var/lib/x/month.state: No space left on device
 → own disk: Cannot write /var/lib/x/month.state: No space left on device ⇒ make room on the disk of /var/lib/x: df -h; df -i
 state Cannot write /var/lib/x/month.state: Permission denied
-→ rights of the state: Cannot write /var/lib/x/month.state: Permission denied ⇒ give /var/lib/x to the agent's user: chown -R USER /var/lib/x
+→ rights of the state: Cannot write /var/lib/x/month.state: Permission denied ⇒ if /var/lib/x holds only the agent's files: chown -R USER /var/lib/x
 state /var/lib/x/month.state was deleted
 → deleted state: /var/lib/x/month.state was deleted ⇒ make /var/lib/x again, restart the agent, and set the month's total: komari-agent-deno traffic set
 state another agent uses /var/lib/x

@@ -62,7 +62,10 @@ Deno.test("agentProblems() give the agent's user the folder of the state, and no
   const text = "Cannot use the folder /var/lib/x: Permission denied";
   const problems = [{ part: "state", text, sinceMs: 0 }] as const;
   const [problem] = agentProblems(healthOf({ problems, stateFolder: "/var/lib/x" }));
-  assertEquals(problem?.action, "give /var/lib/x to the agent's user: chown -R USER /var/lib/x");
+  assertEquals(
+    problem?.action,
+    "if /var/lib/x holds only the agent's files: chown -R USER /var/lib/x",
+  );
 });
 
 Deno.test("agentProblems() tell what to do about a ping without rights", () => {

@@ -95,7 +95,9 @@ inFolder.test("the state folder of a running agent is judged by what it says", a
   );
   const denied = `Cannot write ${path}/month.state: permission denied`;
   assertEquals(
-    (await of(denied)).includes(" → give the folder to the agent's user: chown -R "),
+    (await of(denied)).includes(
+      " → if it holds only the agent's files, give it to the agent's user: chown -R ",
+    ),
     true,
   );
 });

@@ -83,7 +83,7 @@ drop-in: ReadOnlyPaths=${STATE}
 → state failed: the running agent says | Read-only file system | 1. see whether it is kept without ${DROP_IN}
 # a state folder of another user
 chown -R root: ${STATE} && chmod 700 ${STATE}
-→ state failed: may not use ${STATE} | 1. give the folder to the agent's user: chown -R
+→ state failed: may not use ${STATE} | 1. if it holds only the agent's files, give it to the agent's user: chown -R
 # a configuration that the running service does not have yet
 sed -i 's#${url}#http://127.0.0.1:${closing}#' /etc/${SERVICE}/config.json
 heal: sed -i 's#http://127.0.0.1:${closing}#${url}#' /etc/${SERVICE}/config.json
