@@ -116,7 +116,7 @@ export const OPTIONS = {
   ),
   reconnectIntervalSeconds: connection.number(
     "-c, --reconnect-interval SECONDS",
-    "Longest wait before the second reconnection attempt; later waits are longer",
+    "Upper limit of the wait before the second reconnection attempt; later waits may be longer",
     { initial: 2, min: 0.1, max: 86_400 },
   ),
   preferFamily: connection.choice(
