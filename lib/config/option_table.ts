@@ -266,7 +266,7 @@ export const OPTIONS = {
   ),
   disableWebSsh: remote.toggle(
     "--disable-web-ssh",
-    "Turn remote control off, as in the official agent; wins over --enable-remote-control",
+    "Turn remote control off (the official agent's option); wins over --enable-remote-control",
   ),
   disableRemoteFiles: remote.toggle(
     "--disable-remote-files",
