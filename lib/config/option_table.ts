@@ -257,7 +257,7 @@ export const OPTIONS = {
   ),
   enableRemoteControl: remote.toggle(
     "--enable-remote-control",
-    "Let the panel run commands, open terminals and manage files, as this user",
+    "Let the panel run commands, open terminals and manage files, as the agent's user",
     { tags: ["panel"] },
   ),
   requireSeal: remote.toggle(
