@@ -37,7 +37,7 @@ const PAUSE_MS = 25;
  * room for another for long, and twice before a connection is closed for another.
  */
 const SHORT_PAUSE_MS = 5;
-/** Connections that wait to be accepted, so that a burst of any size delays the next scrape by 0.8 s at most. */
+/** Connections that wait to be accepted, so that a short burst delays the next scrape by 0.8 s at most. */
 const BACKLOG = 32;
 /**
  * Scrapes after which memory is released: 220 of them add 5 MB to an agent then, else 13 MB. It takes
