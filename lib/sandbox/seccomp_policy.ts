@@ -119,6 +119,8 @@ const SOCK_TYPE = 0xf;
 const ANY_BIT = 0xffffffff;
 /** Of `hardening.ts`: the runtime's handler starts a debugger. */
 const SIGUSR1 = 10;
+const F_SETFL = 4;
+const O_ASYNC = 0o20000;
 /** Advice from here on damages pages of the machine. */
 const MADV_HWPOISON = 100;
 
@@ -149,8 +151,11 @@ function conditional(pid: number): readonly (readonly [string, Numbers, Argument
       [equals(1, 0), equals(2, 11)], // IP_RECVERR
       [equals(1, 41), equals(2, 25, 26)], // IPV6_RECVERR, _V6ONLY
     ]],
-    // Duplicates, flags and locks; no owner that signals would be sent to, no lease, no seal.
-    ["fcntl", [72, 25], [[equals(1, 0, 1, 2, 3, 4, 5, 6, 7, 1030)]]],
+    // Duplicates, flags and locks; no signals to an owner (a terminal has one), no lease, no seal.
+    ["fcntl", [72, 25], [
+      [equals(1, 0, 1, 2, 3, 5, 6, 7, 1030)],
+      [equals(1, F_SETFL), masked(2, O_ASYNC, 0)],
+    ]],
     ["ioctl", [16, 29], [[equals(
       1,
       0x5401, // TCGETS

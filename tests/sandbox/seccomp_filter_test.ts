@@ -208,8 +208,9 @@ const IN_PART = [
   `tgkill 234 131 (?, 9): ${PID} | 0 1 ${PID + 1} 0xffffffff ${2 ** 32 - PID}`,
   // Every signal is handled but the debugger's.
   "rt_sigaction 13 134 (?): 1-9 11-64 | 10 0x10000000a",
-  // F_DUPFD_CLOEXEC is one; F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY and F_ADD_SEALS are none.
+  // F_DUPFD_CLOEXEC and F_SETFL are; F_SETOWN, F_SETSIG, F_SETLEASE and O_ASYNC are not.
   "fcntl 72 25 (5, ?): 0-7 1030 | 0-1100",
+  "fcntl 72 25 (5, 4, ?): 0 0x400 0x800 0x8802 | 0x2000 0x2800 0x100002000",
   // TCGETS and FIONBIO are; TIOCSTI, TIOCLINUX, SIOCSIFADDR and FS_IOC_SETFLAGS are not.
   "ioctl 16 29 (5, ?): 0x5401 0x5413 0x541b 0x5421 0x5450 0x5451 | 0x5400-0x54ff",
   "ioctl 16 29 (5, ?): | 0x8900-0x89ff 0x40086602",
