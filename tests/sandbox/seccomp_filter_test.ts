@@ -212,8 +212,7 @@ const IN_PART = [
   "fcntl 72 25 (5, ?): 0-7 1030 | 0-1100",
   "fcntl 72 25 (5, 4, ?): 0 0x400 0x800 0x8802 | 0x2000 0x2800 0x100002000",
   // TCGETS and FIONBIO are; TIOCSTI, TIOCLINUX, SIOCSIFADDR and FS_IOC_SETFLAGS are not.
-  "ioctl 16 29 (5, ?): 0x5401 0x5413 0x541b 0x5421 0x5450 0x5451 | 0x5400-0x54ff",
-  "ioctl 16 29 (5, ?): | 0x8900-0x89ff 0x40086602",
+  "ioctl 16 29 (5, ?): 0x5401 0x5413 0x541b 0x5421 0x5450 0x5451 | 0x5400-0x54ff 0x8900-0x89ff 0x40086602",
   // PR_SET_VMA is; PR_SET_PTRACER is not.
   "prctl 157 167 (?): 3 15 16 21 23 39 0x53564d41 | 0-100 0x53564d42 0x59616d61",
   // Limits of its own are read, and not set.
