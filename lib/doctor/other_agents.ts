@@ -12,6 +12,7 @@ import type { Config } from "../config/config.ts";
 import { BoundedBytes } from "../io/bounded_bytes.ts";
 import { foreignWords } from "../parse/bounded_text.ts";
 import { basename } from "../parse/path.ts";
+import { changeablePart } from "../service/install_context.ts";
 import { agentFolders, findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
 import { boundedReader, runningOfficialAgents } from "../service/official_agent.ts";
@@ -195,16 +196,18 @@ function usesFolder(descriptors: string, folders: readonly string[]): boolean {
 
 /**
  * Reads a file that a process names, if the real user of the process may read it, since a user may give root's
- * `su` any words; empty for one without a length, as devices and kernel files, and for a long one.
+ * `su` any words; empty for one without a length, as devices and kernel files, for a long one, and for one that
+ * another user could replace by a device meanwhile.
  */
 async function readAs(status: string, path: string): Promise<string> {
   const [uid = NaN, gid = NaN] = ["Uid", "Gid"].map((name) =>
     Number(new RegExp(`^${name}:\\s(\\d+)`, "m").exec(status)?.[1] ?? NaN)
   );
-  const file = await Deno.stat(path).catch(() => undefined);
+  const real = await Deno.realPath(path).catch(() => "");
+  const file = await Deno.stat(real).catch(() => undefined);
   if (!file?.isFile || file.size === 0 || file.size > MAX_BYTES) return "";
-  const mayRead = uid === 0 || barrierTo(path, { uid, gids: [gid] }) === undefined;
-  return mayRead ? await read(path) : "";
+  const mayRead = uid === 0 || barrierTo(real, { uid, gids: [gid] }) === undefined;
+  return mayRead && changeablePart(real) === undefined ? await read(real) : "";
 }
 
 /**

@@ -16,11 +16,8 @@ interface Said {
 
 /** Puts processes into a folder that stands for `/proc`, each with its command line. */
 function put(proc: string, processes: Readonly<Record<number, readonly [line: string, Said?]>>) {
-  for (
-    const [pid, [line, { env = "", parent = 0, opens, user = Deno.uid() } = {}]] of Object.entries(
-      processes,
-    )
-  ) {
+  for (const [pid, [line, said = {}]] of Object.entries(processes)) {
+    const { env = "", parent = 0, opens, user = Deno.uid() } = said;
     const folder = `${proc}/${pid}`;
     Deno.mkdirSync(`${folder}/cwd`, { recursive: true });
     Deno.mkdirSync(`${folder}/fd`);
@@ -85,12 +82,15 @@ inFolder.test("a token is known in each spelling, and a command line is read up 
     8: ["su root -- agent --token-file roots", { user: 12_345 }],
     9: ["agent --token-file closed/token", { user: 12_345 }],
     10: [`/opt/→/agent→x -t${TOKEN}`],
+    // Others could put a link to a device or a pipe in its place, which root would open.
+    11: ["agent --token-file token"],
   });
   Deno.writeTextFileSync(`${proc}/7/cwd/long`, TOKEN + " ".repeat(256 * 1024));
   Deno.writeTextFileSync(`${proc}/8/cwd/roots`, TOKEN, { mode: 0o600 });
   // That user can't pass the folder, and so does not have what is in it.
   Deno.mkdirSync(`${proc}/9/cwd/closed`, { mode: 0o700 });
   Deno.writeTextFileSync(`${proc}/9/cwd/closed/token`, TOKEN, { mode: 0o644 });
+  Deno.chmodSync(`${proc}/11/cwd`, 0o777);
   assertEquals(await found(proc), ["1 agent", "10 agent->x", "2 agent"]);
 });
 
