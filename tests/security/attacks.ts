@@ -258,10 +258,8 @@ const PROCESSES: Readonly<Record<string, Attack>> = {
     const fd = syscall([434, 434], victim.pid, 0);
     return syscall([424, 424], fd, 0, 0, 0) === 0;
   },
-  "fcntl that sends signals": ({ victim }) =>
-    syscall([72, 25], syscall([290, 19], 0, 0), 8, victim.pid) === 0,
-  "fcntl that turns a terminal's signals on": () =>
-    syscall([72, 25], syscall([290, 19], 0, 0), 4, 0x2000) === 0,
+  "F_SETOWN": ({ victim }) => syscall([72, 25], syscall([290, 19], 0, 0), 8, victim.pid) === 0,
+  "F_SETFL with O_ASYNC": () => syscall([72, 25], syscall([290, 19], 0, 0), 4, 0x2000) === 0,
   "process_vm_readv": ({ victim }) =>
     syscall([310, 270], victim.pid, new Uint8Array(16), 0, new Uint8Array(16), 0, 0) === 0,
   "process_vm_writev": ({ victim }) =>
