@@ -378,11 +378,16 @@ fetch() {
   if [ "$loaded" = true ]; then return; fi
   # Without what could control a terminal.
   reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1 | LC_ALL=C tr -cd '\040-\176')
+  # Of wget, GNU's and BusyBox's: without the server's own words.
+  case $reason in
+    *' ERROR '[1-9]*) reason=${reason#* ERROR } reason="the server answered ${reason%%:*}" ;;
+    *HTTP/*' '[1-9]*) reason=${reason#*HTTP/* } reason="the server answered ${reason%% *}" ;;
+  esac
   if [ -n "$mirror" ]; then
     fail "Cannot download $1: $reason; is the mirror right? without --mirror, GitHub itself is asked"
   fi
   case $1-$reason in
-    *'(22)'* | *' 404'* | *HTTP/*) ;;
+    *'(22)'* | *' answered '*) ;;
     https://github.com/*)
       reason="$reason; where GitHub can't be reached, name a mirror of it that you trust: --mirror https://…"
       ;;

@@ -797,17 +797,18 @@ test(
     const output = await world.refuses("Cannot download", alone, failing(missing));
     assertEquals(output.includes(hint), false);
 
-    const control = await world.refuses(
-      "22) a[31mb c",
-      [],
-      failing("curl: (22) a\u009b[31mb \u202ec"),
-    );
+    const words = failing("curl: (22) a\u009b[31mb \u202ec");
+    const control = await world.refuses("22) a[31mb c", [], words);
     assertEquals(/[^\n -~]/.test(control), false, "nothing that acts on a terminal");
 
     const question = "is the mirror right? without --mirror, GitHub itself is asked";
     const other = ["--mirror", "https://m.example"];
     for (const error of [lost, missing]) {
       await world.refuses(`: ${error}; ${question}`, other, failing(error));
+    }
+    for (const error of ["1:2 ERROR 500: run: id", "wget: error: HTTP/1.1 500 run: id"]) {
+      const by = { fakes: { wget: `echo '${error}' >&2; exit 8` }, downloader: "wget" } as const;
+      await world.refuses(`: the server answered 500; ${question}`, other, by);
     }
     world.files.clear();
     for (const downloader of ["curl", "wget"]) {
