@@ -295,7 +295,7 @@ export const OPTIONS = {
   ),
   verbose: generalFlags.toggle(
     "-v, --verbose",
-    "List left-out items one by one (--dry-run), or all checks (doctor)",
+    "List each item that is not counted (--dry-run), or all checks (doctor)",
     { commands: ["report", "doctor"] },
   ),
   alive: generalFlags.toggle("--alive", "Check only whether the agent runs", {
