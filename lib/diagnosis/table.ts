@@ -65,7 +65,7 @@ no connection to {peer}: {why}
 -> {address} is Cloudflare's, which does not forward port {port}: use 443 or 8443 there (80 or 8080 without TLS), or a name of "DNS only"
 = refused ~ /refused/
 no connection to {peer}: {why}
--> start the panel if nothing listens (ss -ltn); else correct {endpoint} or a firewall
+-> start the panel if it is down (ss -ltn); else correct {endpoint} or a firewall
 -> see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save
 = own firewall ~ /does not let it through/
 no connection to {peer}: {why}

@@ -16,7 +16,7 @@ const BROKEN = check("connect", "TCP connection", {
   status: "failed",
   text: "panel.example port 25774 (192.0.2.7): connection refused (answered by 192.0.2.53)",
   advice: [
-    "start the panel if nothing listens (ss -ltn); else correct -e or a firewall",
+    "start the panel if it is down (ss -ltn); else correct -e or a firewall",
     "see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
   ],
 });
@@ -45,7 +45,7 @@ Deno.test("the report has each problem in three lines at most, and how many chec
     `\
 ✗ TCP connection: panel.example port 25774 (192.0.2.7): connection refused
   (answered by 192.0.2.53)
-  → start the panel if nothing listens (ss -ltn); else correct -e or a firewall
+  → start the panel if it is down (ss -ltn); else correct -e or a firewall
 ! Service: it does not start at boot
   → do it
   → or not
@@ -73,7 +73,7 @@ Deno.test("--verbose shows all checks with all of their advice", () => {
     `\
 ✗ TCP connection: panel.example port 25774 (192.0.2.7): connection refused
   (answered by 192.0.2.53)
-  → start the panel if nothing listens (ss -ltn); else correct -e or a firewall
+  → start the panel if it is down (ss -ltn); else correct -e or a firewall
   → see whether a firewall, here or there, refuses it: nft list ruleset ||
     iptables-save
 ✗ Running agent: none

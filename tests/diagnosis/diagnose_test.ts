@@ -78,13 +78,13 @@ connect Cannot connect to panel.example port 443 (198.18.0.5): no answer within 
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (104.21.5.5 and 3 more): no answer within 10 s
 → port of Cloudflare: no connection to panel.example port 25774 (104.21.5.5 and 3 more): no answer within 10 s ⇒ 104.21.5.5 is Cloudflare's, which does not forward port 25774: use 443 or 8443 there (80 or 8080 without TLS), or a name of "DNS only"
 connect url=https://panel.example:8443 Cannot connect to panel.example port 8443 (104.21.5.5): connection refused
-→ refused: no connection to panel.example port 8443 (104.21.5.5): connection refused ⇒ start the panel if nothing listens (ss -ltn); else correct -e or a firewall
+→ refused: no connection to panel.example port 8443 (104.21.5.5): connection refused ⇒ start the panel if it is down (ss -ltn); else correct -e or a firewall
 connect Cannot connect to panel.example port 443 (0.0.0.0): connection refused
 → blocked name: no connection to panel.example port 443 (0.0.0.0): connection refused ⇒ a filter answers 0.0.0.0 for panel.example: take the name out of it, or out of /etc/hosts (grep panel.example /etc/hosts)
 connect Cannot connect to panel.example port 443 (127.0.0.1): connection refused
 → not on this machine: no connection to panel.example port 443 (127.0.0.1): connection refused ⇒ start the panel, if it is on this machine (ss -ltn); else correct -e (in a container, 127.0.0.1 is the container itself)
 connect url=http://panel.example:25774 Cannot connect to panel.example port 25774 (192.0.2.7 and 2 more): connection refused
-→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ start the panel if nothing listens (ss -ltn); else correct -e or a firewall
+→ refused: no connection to panel.example port 25774 (192.0.2.7 and 2 more): connection refused ⇒ start the panel if it is down (ss -ltn); else correct -e or a firewall
 connect Cannot connect to panel.example port 443 (192.0.2.7): this machine does not let it through
 → own firewall: no connection to panel.example port 443 (192.0.2.7): this machine does not let it through ⇒ see which rule of this machine's firewall refuses it: nft list ruleset || iptables-save
 connect Cannot connect to panel.example port 443 (2001:db8::7): this machine has no address of that family

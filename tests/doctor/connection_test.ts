@@ -40,7 +40,7 @@ Deno.test("a connection is judged by its error, and by what else answers there",
     // A panel at another port is proposed first, with a warning where it has no TLS.
     [
       { error: REFUSED, panelAt: "http://panel.example:25774" },
-      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if nothing listens (ss -ltn); else correct -e or a firewall → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
+      "failed: panel.example port 443 (192.0.2.7): connection refused; a Komari panel answers at http://panel.example:25774 → write http://panel.example:25774 into -e: without TLS anyone on the way can read the token → start the panel if it is down (ss -ltn); else correct -e or a firewall → see whether a firewall, here or there, refuses it: nft list ruleset || iptables-save",
     ],
     [
       { error: HERE, addresses: ["127.0.0.1"], panelAt: "http://panel.example:25774" },

@@ -153,7 +153,7 @@ endpoint: http://192.0.2.7
 → connect failed: host is unreachable | ip route get 192.0.2.7
 # a port at which nothing listens
 endpoint: http://panel.test:1
-→ connect failed: connection refused (answered by ${HERE}) | start the panel if nothing listens
+→ connect failed: connection refused (answered by ${HERE}) | start the panel if it is down
 # a firewall that drops what goes to the panel
 plant: iptables -A OUTPUT -p tcp --dport ${port} -j DROP
 heal: iptables -F OUTPUT
