@@ -4,6 +4,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import { install, type InstallOptions, printSteps, requireKnownToken } from "./install.ts";
+import { changeablePart } from "./install_context.ts";
 import { ownedBy, planInstall } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
@@ -147,8 +148,8 @@ function trafficCopySteps(
   { stateFolder, user }: ServicePlan,
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): Step[] {
-  if (!hasTraffic(imported, { own, system })) return [];
-  const from = system.root + imported.trafficPath;
+  const { from } = officialTraffic(system.root + imported.trafficPath, own);
+  if (from === undefined) return [];
   const owner = ownedBy(user);
   return [
     { do: "folder", path: stateFolder, mode: 0o700, ...owner },
@@ -156,12 +157,13 @@ function trafficCopySteps(
   ];
 }
 
-function hasTraffic(
-  { trafficPath }: ImportedSettings,
-  { own, system }: { own: Config; system: TargetSystem },
-): boolean {
-  const isFile = attempt(() => Deno.statSync(system.root + trafficPath).isFile) ?? false;
-  return own.monthRotate > 0 && isFile;
+/** The file with it, or why that is not imported: who can change it can put a link to any file there. */
+function officialTraffic(path: string, { monthRotate }: Config): { from?: string; note?: string } {
+  const from = attempt(() => Deno.realPathSync(path));
+  if (monthRotate === 0 || from === undefined || !Deno.statSync(from).isFile) return {};
+  const part = changeablePart(from);
+  if (part === undefined) return { from };
+  return { note: `its monthly traffic is not imported: another user can change ${part}` };
 }
 
 function printImport(
@@ -169,16 +171,14 @@ function printImport(
   { imported, own, system }: { imported: ImportedSettings; own: Config; system: TargetSystem },
 ): void {
   const { given, trafficPath, unread } = imported;
-  const imports = [
-    ...given.keys(),
-    ...(hasTraffic(imported, { own, system }) ? [trafficPath] : []),
-  ];
-  const note = unread && `its own options are not imported: ${unread}`;
+  const { from, note } = officialTraffic(system.root + imported.trafficPath, own);
+  const imports = [...given.keys(), ...(from === undefined ? [] : [trafficPath])];
+  const ofOptions = unread === "" ? undefined : `its own options are not imported: ${unread}`;
   const lines = [
     "Replacing the official agent:",
     `  Service        ${serviceName} (${manager}), ${unitPath}`,
     imports.length > 0 && `  Options        ${imports.join(", ")}`,
-    note !== "" && `  Note           ${note}`,
+    ...[ofOptions, note].map((it) => it !== undefined && `  Note           ${it}`),
     imported.remoteControl && !own.remoteControl &&
     "  Remote control was on and is now off; --enable-remote-control turns it on",
   ];

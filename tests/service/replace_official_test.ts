@@ -55,6 +55,14 @@ onOfficialMachine.test("replace() imports the official agent's settings", async 
   assertEquals(machine.tree(), before);
 });
 
+onOfficialMachine.test("replace() copies no file that another user can change", async (machine) => {
+  Deno.chmodSync(`${machine.root}/opt/komari`, 0o777);
+  using _panel = machine.accepting();
+  assertEquals(await run(machine, ["--month-rotate", "5"]), undefined);
+  assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
+  assertStringIncludes(machine.output, "another user can change");
+});
+
 onOfficialMachine.test("replace() prints no secret of the official agent", async (machine) => {
   const secrets = {
     "--auto-discovery": "d1scovery-k3y",
