@@ -50,8 +50,8 @@ const MAX_WAIT_MS = 10_000;
 /**
  * Bounds what a panel can reach by probes, and how often: no link-local, multicast, broadcast or
  * unspecified address, no cloud's metadata service, not this machine itself unless it is allowed, by
- * whichever of its addresses and routes, none
- * of these by an address of IPv6 that leads there, and 20 requests a second to an address.
+ * whichever of its addresses and routes, none of these by an address of IPv6 that leads there, and 20
+ * requests a second to an address, or to a network (/64) of IPv6.
  */
 export class ProbePolicy {
   readonly #resolver: SystemResolver;
@@ -60,7 +60,7 @@ export class ProbePolicy {
   readonly #log = getLogger("probe");
   #own: OwnAddresses | undefined;
   #ownReadAtMs = -Infinity;
-  /** When the last requests begin, by key of the address; the oldest first. */
+  /** When the last requests begin, by the key of turns; the oldest first. */
   readonly #turns = new Map<string, number[]>();
 
   /**
@@ -152,7 +152,7 @@ export class ProbePolicy {
 
   async #waitForTurn(addresses: readonly string[], signal: AbortSignal): Promise<void> {
     const nowMs = performance.now();
-    const keys = new Set(addresses.map(keyOf));
+    const keys = new Set(addresses.map(turnKeyOf));
     const turnMs = Math.max(nowMs, ...[...keys].map((key) => this.#nextTurnMs(key)));
     if (turnMs - nowMs > MAX_WAIT_MS) {
       const limit = `${REQUESTS_PER_PERIOD} times a second`;
@@ -172,6 +172,11 @@ export class ProbePolicy {
     const [oldestMs = 0, ...later] = this.#turns.get(key) ?? [];
     return later.length < REQUESTS_PER_PERIOD - 1 ? 0 : oldestMs + PERIOD_MS;
   }
+}
+
+/** What has turns of its own: of IPv6 a /64, since one machine may have all of its addresses. */
+function turnKeyOf(address: string): string {
+  return ipv4Within(address)[0] ?? addressBytes(address)?.slice(0, 8).join(".") ?? "";
 }
 
 /** One text for all spellings of an address, and for those of IPv6 that lead to one of IPv4. */

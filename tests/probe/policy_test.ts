@@ -137,9 +137,9 @@ timed.test("ProbePolicy.admit() lets 20 requests a second through to an address,
     await admit("192.0.2.2");
     time.tick(1000);
   }
-  // Any address of a name that has several.
+  // Any address of a name that has several, and all of a /64.
   await admitMany(20, "2001:db8::9");
-  await assertWaits("192.0.2.3_2001:db8::9");
+  await assertWaits("192.0.2.3_2001:db8::ffff");
   await admitMany(20, "192.0.2.1");
   // Another name of the same address, beside one that differs, and another spelling of it.
   for (const host of ["2001:db8::9_192.0.2.1", "::ffff:c000:201"]) {
