@@ -103,14 +103,17 @@ export class SystemResolver {
     if (this.#inFlight.size >= limit) {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
-    const lookup = this.#addresses(host).finally(() => this.#inFlight.delete(host));
+    const lookup = this.#addresses(host, limit === LOOKUPS_LIMIT).finally(() =>
+      this.#inFlight.delete(host)
+    );
     // All callers may have aborted by the time it fails.
     lookup.catch(() => {});
     this.#inFlight.set(host, lookup);
     return lookup;
   }
 
-  async #addresses(host: string): Promise<string[]> {
+  /** @param explains Whether name servers may be asked why; not for the many names that a panel chooses. */
+  async #addresses(host: string, explains: boolean): Promise<string[]> {
     let found: readonly string[];
     const askedAtMs = performance.now();
     try {
@@ -128,7 +131,10 @@ export class SystemResolver {
     const { nameServers } = this.#names;
     const dead = nameServers?.length === 0
       ? "/etc/resolv.conf names no name server"
-      : await deadServers(nameServers ?? [], this.#known.has(host) ? Infinity : tookMs);
+      : await deadServers(
+        explains ? nameServers ?? [] : [],
+        this.#known.has(host) ? Infinity : tookMs,
+      );
     throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {
       cause: dead === undefined ? undefined : new Error(dead),
     });
