@@ -60,10 +60,8 @@ export function requireRootsFolder(folder: string, { root }: TargetSystem): void
 export function changeablePart(path: string): string | undefined {
   return parentsOf(path).find((part) => {
     // A link's owner can lead it elsewhere.
-    if (isAnothers(Deno.lstatSync(part))) return true;
-    const info = Deno.statSync(part);
-    if (isAnothers(info)) return true;
-    const { gid, mode, isDirectory } = info;
+    if (isAnothers(Deno.lstatSync(part)) || isAnothers(Deno.statSync(part))) return true;
+    const { gid, mode, isDirectory } = Deno.statSync(part);
     // In a sticky folder, such as /tmp, only owners replace their files.
     if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) return false;
     return ((mode ?? 0) & (gid === 0 ? 0o002 : 0o022)) !== 0;

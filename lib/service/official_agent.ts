@@ -2,6 +2,7 @@ import { attempt } from "../attempt.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { PROGRAM } from "../version.ts";
+import { changeablePart } from "./install_context.ts";
 import { detectManager } from "./managers.ts";
 import { officialManager, type OfficialService } from "./official_service.ts";
 import { type ManagerKind, scopeOf, type ServiceScope } from "./service_manager.ts";
@@ -149,24 +150,31 @@ export function onlyOfficialAgent(system: TargetSystem): OfficialAgent {
   return official;
 }
 
-/** Reads files below a root. @throws {Error} When a file is missing, not regular or too large. */
+/**
+ * Reads files below a root.
+ *
+ * @throws {Error} When a file is missing, not regular or too large, or when another user could put a link
+ * to a file of root's, or a device, in its place.
+ */
 export function boundedReader(root: string): (path: string) => string {
   return (path) => {
-    const { size, isFile } = Deno.statSync(root + path);
-    if (!isFile || size > MAX_BYTES) {
-      throw new Error(`Cannot read ${path}: it is not a regular file of at most 256 KiB`);
+    const real = Deno.realPathSync(root + path);
+    const { size, isFile } = Deno.statSync(real);
+    if (!isFile || size > MAX_BYTES || changeablePart(real) !== undefined) {
+      throw new Error(`Cannot read ${path}: it is no file up to 256 KiB, or others can change it`);
     }
-    return Deno.readTextFileSync(root + path);
+    return Deno.readTextFileSync(real);
   };
 }
 
 /** A service's file with its drop-ins; `undefined` for an alias, and for what can't be read. */
 function readServiceFile(path: string, root: string): string | undefined {
-  const read = boundedReader(root);
   return attempt(() => {
     if (Deno.lstatSync(root + path).isSymlink) return undefined;
     const dropIns = entryNames(`${root}${path}.d`).filter((name) => name.endsWith(".conf")).sort();
-    return [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(read).join("\n");
+    return [path, ...dropIns.map((name) => `${path}.d/${name}`)].map(boundedReader(root)).join(
+      "\n",
+    );
   });
 }
 

@@ -162,8 +162,7 @@ function officialTraffic(path: string, { monthRotate }: Config): { from?: string
   const from = attempt(() => Deno.realPathSync(path));
   if (monthRotate === 0 || from === undefined || !Deno.statSync(from).isFile) return {};
   const part = changeablePart(from);
-  if (part === undefined) return { from };
-  return { note: `its monthly traffic is not imported: another user can change ${part}` };
+  return part ? { note: `its traffic is not imported: others can change ${part}` } : { from };
 }
 
 function printImport(

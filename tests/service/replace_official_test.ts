@@ -60,7 +60,7 @@ onOfficialMachine.test("replace() copies no file that another user can change", 
   using _panel = machine.accepting();
   assertEquals(await run(machine, ["--month-rotate", "5"]), undefined);
   assertEquals(machine.tree().some((line) => line.startsWith(`/var/lib/${NAME}/net_`)), false);
-  assertStringIncludes(machine.output, "another user can change");
+  assertStringIncludes(machine.output, "its traffic is not imported: others can change");
 });
 
 onOfficialMachine.test("replace() prints no secret of the official agent", async (machine) => {
