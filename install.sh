@@ -288,7 +288,7 @@ is_loopback() {
 
 # is_safe URL: whether wget may load it: by HTTPS, or from this machine where the mirror is there.
 is_safe() {
-  case $1 in https://*) return ;; esac
+  case $1 in *' '*) return 1 ;; https://*) return ;; esac
   [ "$protocols" != https ] && is_loopback "$1"
 }
 
@@ -346,7 +346,7 @@ fetch_by_wget() {
           ;;
       esac
       if ! is_safe "$hop"; then
-        fail "Cannot download $1: it redirects to $hop, and only HTTPS is allowed"
+        fail "Cannot download $1: it redirects to ${hop%% *}, and only HTTPS is allowed"
       fi
       at=$hop
     done <<TEXT
@@ -378,11 +378,13 @@ fetch() {
   if [ "$loaded" = true ]; then return; fi
   # Without what could control a terminal.
   reason=$(grep -v '^[[:space:]]*$' "$folder/log" | tail -n 1 | LC_ALL=C tr -cd '\040-\176')
-  # Of wget, GNU's and BusyBox's: without the server's own words.
-  case $reason in
-    *' ERROR '[1-9]*) reason=${reason#* ERROR } reason="the server answered ${reason%%:*}" ;;
-    *HTTP/*' '[1-9]*) reason=${reason#*HTTP/* } reason="the server answered ${reason%% *}" ;;
-  esac
+  # Once a server has answered, what wget prints can be the server's words.
+  while read -r field value _; do
+    case $field-$value in
+      HTTP/*-2??) reason="wget can't read the server's answer" ;;
+      HTTP/*-[1-9][0-9][0-9]) reason="the server answered $value" ;;
+    esac
+  done <"$folder/log"
   if [ -n "$mirror" ]; then
     fail "Cannot download $1: $reason; is the mirror right? without --mirror, GitHub itself is asked"
   fi
