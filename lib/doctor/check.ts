@@ -11,6 +11,7 @@
 import { abortable } from "@std/async/abortable";
 import { describeError } from "../log/log.ts";
 import { oneLine, redactSecrets } from "../log/redact.ts";
+import { withoutArrows } from "../parse/bounded_text.ts";
 
 /** What was found. */
 export interface Finding {
@@ -89,14 +90,14 @@ export async function makeCheck(
   return { id, title, ...found, ms: Math.round(performance.now() - startedAtMs) };
 }
 
-/** A check whose texts have no secrets and nothing that would act on a terminal. */
+/** A check whose texts have no secrets, no arrow of another's, and nothing that would act on a terminal. */
 export function withoutSecrets(check: Check, secrets: readonly string[]): Check {
   const shown = (text: string) => oneLine(redactSecrets(text, secrets));
   const { title, text, panel, advice } = check;
   return {
     ...check,
     title: shown(title),
-    text: shown(text),
+    text: withoutArrows(shown(text)),
     panel: panel && shown(panel),
     advice: advice.map(shown),
   };

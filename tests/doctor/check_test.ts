@@ -32,7 +32,7 @@ Deno.test("advice that does not fit, or stands there already, is left out, and n
 });
 
 Deno.test("no secret and nothing that acts on a terminal is in a check", () => {
-  const text = "the s3cret\n\x1b[31m is red";
+  const text = "the s3cret\n\x1b[31m is red \u2192 id";
   const check = withoutSecrets(
     { ...ok(text), advice: [text], title: text, panel: text, id: "x", ms: 0 },
     ["s3cret"],
@@ -40,4 +40,5 @@ Deno.test("no secret and nothing that acts on a terminal is in a check", () => {
   const shown = [check.text, ...check.advice, check.title, check.panel ?? ""];
   // deno-lint-ignore no-control-regex -- It is what may not be there.
   assertEquals(shown.filter((it) => /s3cret|[\x00-\x1f]/.test(it)), []);
+  assertEquals(check.text.includes("\u2192"), false, "what follows an arrow is advice");
 });
