@@ -26,9 +26,12 @@ interface Entry {
 
 /** Probes that run at a time. */
 const CONCURRENCY = 16;
-/** Probes that may start in {@linkcode PERIOD_MS}: a list of thousands must not become a flood. */
+/**
+ * Probes that may start in {@linkcode PERIOD_MS}: a list of thousands must not become a flood, of others'
+ * servers and of this machine's table of connections.
+ */
 const STARTS_PER_PERIOD = 16;
-const PERIOD_MS = 100;
+const PERIOD_MS = 400;
 const CAPACITY = 1000;
 
 /** The first probe of a task comes within its interval, but not later than this. */

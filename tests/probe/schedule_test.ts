@@ -98,7 +98,7 @@ keeps to its turns when one was late
 spreads tasks over their interval, with one timer for all
   in-order; takes 1; tasks 1-1000 icmp h 60; timers = 1; 29.999 s; runs = 500
 bounds its queue, says so once, and gives who found it full the next turn
-  in-order; tasks 1-1500 icmp h 600; 120 s; busy = 16; takes 0; tasks 17-1500 icmp h 600; 7 s; done = 1000
+  in-order; tasks 1-1500 icmp h 600; 120 s; busy = 16; takes 0; tasks 17-1500 icmp h 600; 25 s; done = 1000
   600 s; done = 1484; stop; timers = 0; lines = 1; said 1: warning probe: Too many probes are due
 leaves unchanged tasks alone, and runs one that is slow once at a time
   (tasks 1, 2; 1 s)×31; end 7; (tasks 1, 2; 1 s)×15; ran = host1 5, host2 5, host1 35, host2 35
@@ -128,8 +128,8 @@ runs an order at once, never twice at a time, and gives its result
 bears 10,000 orders: few at a time, no stale ones, which can be ordered again, one line
   takes 3000; order 1-10000 tcp h:443; busy = 16; 60 s; runs = 64; done = 64; order 500 tcp h:443, 5000 tcp h:443
   3 s; done = 66; timers = 0; lines = 1; said 1: warning probe: The panel orders more probes than
-starts no more than 16 probes in 100 ms, however short they are
-  takes 1; order 1-100 tcp h:443; 0.099 s; runs = 16; 0.5 s; runs = 96; 0.001 s; runs = 100; 0.002 s; timers = 0
+starts no more than 16 probes in 400 ms, however short they are
+  takes 1; order 1-100 tcp h:443; 0.399 s; runs = 16; 2 s; runs = 96; 0.001 s; runs = 100; 0.002 s; timers = 0
 takes the first of several targets that answers, and tries no other for ten minutes
   gives -1 -1 -1; order 7 auto h; 1 s; ran = h 0, h:443 0, h:80 0; results = 7: icmp -1 at 0
   gives -1 12; order 7 auto h; 1 s; ran = h 1, h:443 1; results = 7: tcp 12 at 1
