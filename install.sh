@@ -385,6 +385,7 @@ fetch() {
       HTTP/*-[1-9][0-9][0-9]) reason="the server answered $value" ;;
     esac
   done <"$folder/log"
+  if grep -q 'No space left on device' "$folder/log"; then reason='No space left on device'; fi
   if [ -n "$mirror" ]; then
     fail "Cannot download $1: $reason; is the mirror right? without --mirror, GitHub itself is asked"
   fi

@@ -64,7 +64,8 @@ export function changeablePart(path: string): string | undefined {
     const { gid, mode, isDirectory } = Deno.statSync(part);
     // In a sticky folder, such as /tmp, only owners replace their files.
     if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) return false;
-    return ((mode ?? 0) & (gid === 0 ? 0o002 : 0o022)) !== 0;
+    // A user's own group is often theirs alone, and its files are for the group to write.
+    return ((mode ?? 0) & (gid === 0 || gid === Deno.gid() ? 0o002 : 0o022)) !== 0;
   });
 }
 

@@ -266,8 +266,7 @@ const PROCESSES: Readonly<Record<string, Attack>> = {
     syscall([311, 271], victim.pid, new Uint8Array(16), 0, new Uint8Array(16), 0, 0) === 0,
   "prlimit64": ({ victim }) => syscall([302, 261], victim.pid, 7, 0, new Uint8Array(16)) === 0,
   "setpriority of a child": ({ victim }) => syscall([141, 140], 0, victim.pid, 5) === 0,
-  "sched_setaffinity of a child": ({ victim }) =>
-    syscall([203, 122], victim.pid, 8, Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0])) === 0,
+  "affinity": ({ victim }) => syscall([203, 122], victim.pid, 8, new Uint8Array(8).fill(1)) === 0,
   "ptrace": ({ victim }) => syscall([101, 117], 0x4206, victim.pid, 0, 0) === 0,
 };
 

@@ -806,9 +806,11 @@ test(
     for (const error of [lost, missing]) {
       await world.refuses(`: ${error}; ${question}`, other, failing(error));
     }
-    const wget = "echo ' HTTP/1.1 500 a'; echo 'wget: bad header line: run: id'; exit 8";
-    const by = { fakes: { wget }, downloader: "wget" } as const;
-    await world.refuses(`: the server answered 500; ${question}`, other, by);
+    const full = "No space left on device";
+    for (const [line, words] of [["500 run", "the server answered 500"], [`200 ${full}`, full]]) {
+      const by = { wget: `echo ' HTTP/1.1 ${line}'; exit 8` };
+      await world.refuses(`: ${words}; ${question}`, other, { fakes: by, downloader: "wget" });
+    }
     world.files.clear();
     for (const downloader of ["curl", "wget"]) {
       await world.refuses(question, [], { downloader });
