@@ -382,6 +382,7 @@ fetch() {
   while read -r field value _; do
     case $field-$value in
       HTTP/*-2??) reason="wget can't read the server's answer" ;;
+      HTTP/*-3??) reason="wget can't load what the server redirects to" ;;
       HTTP/*-[1-9][0-9][0-9]) reason="the server answered $value" ;;
     esac
   done <"$folder/log"

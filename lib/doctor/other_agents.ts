@@ -15,7 +15,7 @@ import { basename } from "../parse/path.ts";
 import { changeablePart } from "../service/install_context.ts";
 import { agentFolders, findInstallRecord } from "../service/install_record.ts";
 import { detectManager } from "../service/managers.ts";
-import { boundedReader, runningOfficialAgents } from "../service/official_agent.ts";
+import { runningOfficialAgents, trustedReader } from "../service/official_agent.ts";
 import { importSettings } from "../service/official_options.ts";
 import { currentSystem } from "../service/target_system.ts";
 import type { Health } from "../state/health_reader.ts";
@@ -58,7 +58,7 @@ export async function checkOtherAgents(
     ? `stop that one: ${names.map((it) => `rc-service ${it} stop; rc-update del ${it}`).join("; ")}`
     : `stop that one: systemctl disable --now ${names.join(" ")}`;
   const rivals = officials.filter((official) =>
-    tokens.has(importSettings(official, boundedReader("")).given.get("token") ?? "")
+    tokens.has(importSettings(official, trustedReader("")).given.get("token") ?? "")
   );
   if (rivals.length > 0) {
     const shown = rivals.map(({ serviceName }) => serviceName).join(", ");

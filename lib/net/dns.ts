@@ -96,19 +96,20 @@ export class SystemResolver {
     return ahead && performance.now() - ahead.askedAtMs < AHEAD_MS ? ahead.answer : undefined;
   }
 
-  /** Shares one lookup between all callers that want the same name. */
+  /** Shares one lookup between all panels, or all probes, that want the same name. */
   #shared(host: string, limit = LOOKUPS_LIMIT): Promise<string[]> {
-    const running = this.#inFlight.get(host);
+    // A probe's lookup can't tell a panel why it failed.
+    const explains = limit === LOOKUPS_LIMIT;
+    const key = explains ? host : `${host} of a probe`;
+    const running = this.#inFlight.get(key);
     if (running) return running;
     if (this.#inFlight.size >= limit) {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
-    const lookup = this.#addresses(host, limit === LOOKUPS_LIMIT).finally(() =>
-      this.#inFlight.delete(host)
-    );
+    const lookup = this.#addresses(host, explains).finally(() => this.#inFlight.delete(key));
     // All callers may have aborted by the time it fails.
     lookup.catch(() => {});
-    this.#inFlight.set(host, lookup);
+    this.#inFlight.set(key, lookup);
     return lookup;
   }
 

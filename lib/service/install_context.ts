@@ -69,6 +69,11 @@ export function changeablePart(path: string): string | undefined {
   });
 }
 
+/** The same for a path with links: what leads to it, or what it leads to. */
+export function changeablePathPart(path: string): string | undefined {
+  return changeablePart(path) ?? changeablePart(Deno.realPathSync(path));
+}
+
 function isAnothers({ uid }: Deno.FileInfo): boolean {
   return uid !== 0 && uid !== Deno.uid();
 }

@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { PROGRAM } from "../version.ts";
-import { changeablePart } from "./install_context.ts";
+import { changeablePathPart } from "./install_context.ts";
 import { detectManager } from "./managers.ts";
 import { officialManager, type OfficialService } from "./official_service.ts";
 import { type ManagerKind, scopeOf, type ServiceScope } from "./service_manager.ts";
@@ -150,20 +150,28 @@ export function onlyOfficialAgent(system: TargetSystem): OfficialAgent {
   return official;
 }
 
-/**
- * Reads files below a root.
- *
- * @throws {Error} When a file is missing, not regular or too large, or when another user could put a link
- * to a file of root's, or a device, in its place.
- */
+/** Reads files below a root. @throws {Error} When a file is missing, not regular or too large. */
 export function boundedReader(root: string): (path: string) => string {
   return (path) => {
-    const real = Deno.realPathSync(root + path);
-    const { size, isFile } = Deno.statSync(real);
-    if (!isFile || size > MAX_BYTES || changeablePart(real) !== undefined) {
-      throw new Error(`Cannot read ${path}: it is no file up to 256 KiB, or others can change it`);
+    const { size, isFile } = Deno.statSync(root + path);
+    if (!isFile || size > MAX_BYTES) {
+      throw new Error(`Cannot read ${path}: it is not a regular file of at most 256 KiB`);
     }
-    return Deno.readTextFileSync(real);
+    return Deno.readTextFileSync(root + path);
+  };
+}
+
+/**
+ * Reads files that an official agent names, below a root.
+ *
+ * @throws {Error} As {@linkcode boundedReader}, and when another user can change the file or put a link to
+ * a file of root's, or a device, in its place.
+ */
+export function trustedReader(root: string): (path: string) => string {
+  return (path) => {
+    const part = changeablePathPart(root + path);
+    if (part !== undefined) throw new Error(`Cannot read ${path}: others can change ${part}`);
+    return boundedReader(root)(path);
   };
 }
 

@@ -4,12 +4,12 @@ import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import { install, type InstallOptions, printSteps, requireKnownToken } from "./install.ts";
-import { changeablePart } from "./install_context.ts";
+import { changeablePathPart } from "./install_context.ts";
 import { ownedBy, planInstall } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
 import { recordedManager } from "./managers.ts";
-import { boundedReader, type OfficialAgent, onlyOfficialAgent } from "./official_agent.ts";
+import { type OfficialAgent, onlyOfficialAgent, trustedReader } from "./official_agent.ts";
 import { type ImportedSettings, importSettings } from "./official_options.ts";
 import {
   officialManager,
@@ -62,7 +62,7 @@ export async function replace(
     );
   }
   const official = onlyOfficialAgent(system);
-  const imported = importSettings(official, boundedReader(system.root));
+  const imported = importSettings(official, trustedReader(system.root));
   const own = resolveWith(imported);
   const isGiven = own.endpoint !== "" && (own.token || own.autoDiscoveryKey) !== "";
   if (imported.unread !== "" && !isGiven) {
@@ -161,7 +161,7 @@ function trafficCopySteps(
 function officialTraffic(path: string, { monthRotate }: Config): { from?: string; note?: string } {
   const from = attempt(() => Deno.realPathSync(path));
   if (monthRotate === 0 || from === undefined || !Deno.statSync(from).isFile) return {};
-  const part = changeablePart(from);
+  const part = changeablePathPart(path);
   return part ? { note: `its traffic is not imported: others can change ${part}` } : { from };
 }
 

@@ -4,6 +4,7 @@ import {
   findOfficialAgents,
   isOfficialProgram,
   officialAgentWarning,
+  trustedReader,
 } from "../../lib/service/official_agent.ts";
 import { type ManagerKind, MANAGERS } from "../../lib/service/service_manager.ts";
 import fc from "fast-check";
@@ -153,16 +154,21 @@ Deno.test("findOfficialAgents() accepts any text", () => {
   fc.assert(fc.property(lines, read), { numRuns: 30 });
 });
 
-Deno.test("boundedReader() throws when a file is large, not regular, or one that others can replace", () => {
+Deno.test("boundedReader() throws when a file is large or not regular, trustedReader() also when others can change it", () => {
   const most = "x".repeat(256 * 1024);
   inRoot({ "/a/b": "text", "/most": most, "/more": `${most}x` }, (root) => {
     const read = boundedReader(root);
     assertEquals([read("/a/b"), read("/most")], ["text", most]);
-    const words = "it is no file up to 256 KiB, or others can change it";
-    Deno.chmodSync(`${root}/a`, 0o777);
-    for (const path of ["/a", "/more", "/a/b"]) assertThrows(() => read(path), Error, words);
+    const words = "it is not a regular file of at most 256 KiB";
+    for (const path of ["/a", "/more"]) assertThrows(() => read(path), Error, words);
     assertThrows(() => boundedReader("")("/dev/null"), Error, words);
     assertThrows(() => read("/a/c"), Deno.errors.NotFound);
+    const trusted = trustedReader(root);
+    assertEquals([trusted("/a/b"), trusted("/most")], ["text", most]);
+    // What the link leads to is root's, and the link is another user's.
+    Deno.symlinkSync(`${root}/most`, `${root}/a/link`);
+    Deno.chmodSync(`${root}/a`, 0o777);
+    for (const path of ["/a/b", "/a/link"]) assertThrows(() => trusted(path), Error, "others can");
   });
 });
 

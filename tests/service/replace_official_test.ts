@@ -56,6 +56,8 @@ onOfficialMachine.test("replace() imports the official agent's settings", async 
 });
 
 onOfficialMachine.test("replace() copies no file that another user can change", async (machine) => {
+  Deno.removeSync(`${machine.root}/opt/komari/net_static.json`);
+  Deno.symlinkSync("/etc/passwd", `${machine.root}/opt/komari/net_static.json`);
   Deno.chmodSync(`${machine.root}/opt/komari`, 0o777);
   using _panel = machine.accepting();
   assertEquals(await run(machine, ["--month-rotate", "5"]), undefined);
