@@ -32,12 +32,16 @@ export const RUNTIME_NAMES: SystemNames = {
 /** Lookups that may hang: they can't be cancelled, so more are refused. */
 const LOOKUPS_LIMIT = 64;
 /** Those of probes, whose names a panel chooses: the others are left for the panels' own. */
-export const PROBE_LOOKUPS_LIMIT = 48;
+const PROBE_LOOKUPS_LIMIT = 48;
 
-/** Options of a lookup; `limit` is the number of hanging ones with which it is refused. */
+/** Options of a lookup. */
 interface LookupOptions {
   readonly signal: AbortSignal;
-  readonly limit?: number;
+  /**
+   * Whether it is a probe's, whose names a panel chooses: it leaves lookups for the panels' own names, and
+   * asks no name server why it failed.
+   */
+  readonly isProbe?: boolean;
 }
 
 /** Age up to which an answer from ahead is used. */
@@ -79,10 +83,10 @@ export class SystemResolver {
    *
    * @throws {Error} When the name has no address (`Cannot resolve …`).
    */
-  async resolveAll(host: string, { signal, limit }: LookupOptions): Promise<readonly string[]> {
+  async resolveAll(host: string, { signal, isProbe }: LookupOptions): Promise<readonly string[]> {
     signal.throwIfAborted();
     if (ipFamily(host) !== undefined) return [host];
-    return await abortable(this.#takeAhead(host) ?? this.#shared(host, limit), signal);
+    return await abortable(this.#takeAhead(host) ?? this.#shared(host, isProbe), signal);
   }
 
   /** Resolves to the addresses of a name in `/etc/hosts` alone; to none when it can't be read. */
@@ -97,24 +101,22 @@ export class SystemResolver {
   }
 
   /** Shares one lookup between all panels, or all probes, that want the same name. */
-  #shared(host: string, limit = LOOKUPS_LIMIT): Promise<string[]> {
+  #shared(host: string, isProbe = false): Promise<string[]> {
     // A probe's lookup can't tell a panel why it failed.
-    const explains = limit === LOOKUPS_LIMIT;
-    const key = explains ? host : `${host} of a probe`;
+    const key = `${isProbe ? "probe" : "panel"} ${host}`;
     const running = this.#inFlight.get(key);
     if (running) return running;
-    if (this.#inFlight.size >= limit) {
+    if (this.#inFlight.size >= (isProbe ? PROBE_LOOKUPS_LIMIT : LOOKUPS_LIMIT)) {
       return Promise.reject(new Error(`Cannot resolve ${host}: too many lookups hang`));
     }
-    const lookup = this.#addresses(host, explains).finally(() => this.#inFlight.delete(key));
+    const lookup = this.#addresses(host, isProbe).finally(() => this.#inFlight.delete(key));
     // All callers may have aborted by the time it fails.
     lookup.catch(() => {});
     this.#inFlight.set(key, lookup);
     return lookup;
   }
 
-  /** @param explains Whether name servers may be asked why; not for the many names that a panel chooses. */
-  async #addresses(host: string, explains: boolean): Promise<string[]> {
+  async #addresses(host: string, isProbe: boolean): Promise<string[]> {
     let found: readonly string[];
     const askedAtMs = performance.now();
     try {
@@ -133,7 +135,7 @@ export class SystemResolver {
     const dead = nameServers?.length === 0
       ? "/etc/resolv.conf names no name server"
       : await deadServers(
-        explains ? nameServers ?? [] : [],
+        isProbe ? [] : nameServers ?? [],
         this.#known.has(host) ? Infinity : tookMs,
       );
     throw new Error(`Cannot resolve ${host}${dead === undefined ? ": it has no address" : ""}`, {

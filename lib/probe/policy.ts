@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import type { Host } from "../host/host.ts";
 import { describeError, getLogger } from "../log/log.ts";
-import { PROBE_LOOKUPS_LIMIT, type SystemResolver } from "../net/dns.ts";
+import type { SystemResolver } from "../net/dns.ts";
 import { withTimeout } from "../async/timeout.ts";
 import { addressBytes, type AddressScope, addressScope, ipv4Within } from "../parse/ip_address.ts";
 
@@ -87,7 +87,7 @@ export class ProbePolicy {
    */
   async admit(host: string, { signal }: { signal: AbortSignal }): Promise<string[]> {
     const found = await withTimeout(
-      (signal) => this.#resolver.resolve(host, { signal, limit: PROBE_LOOKUPS_LIMIT }),
+      (signal) => this.#resolver.resolve(host, { signal, isProbe: true }),
       { timeoutMs: LOOKUP_MS, signal },
     );
     const addresses = this.#allowedOf(host, found);
@@ -174,7 +174,7 @@ export class ProbePolicy {
   }
 }
 
-/** What has turns of its own: of IPv6 a /64, since one machine may have all of its addresses. */
+/** What requests are counted for: an address of IPv4, or a /64 of IPv6, which one machine may have. */
 function turnKeyOf(address: string): string {
   return ipv4Within(address)[0] ?? addressBytes(address)?.slice(0, 8).join(".") ?? "";
 }

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import fc from "fast-check";
 import { same, sameLater } from "../cases.ts";
 import { FakeTime, realTurn } from "../fake_time.ts";
-import { lookUpHostsFile, NameServerResolver, PROBE_LOOKUPS_LIMIT } from "../../lib/net/dns.ts";
+import { lookUpHostsFile, NameServerResolver } from "../../lib/net/dns.ts";
 import { type SystemNames, SystemResolver } from "../../lib/net/dns.ts";
 import { dnsQuery, parseDnsAnswer, queryNameServer } from "../../lib/net/dns_query.ts";
 import { lookupErrorMessage } from "../../lib/net/error_messages.ts";
@@ -37,7 +37,7 @@ Deno.test("SystemResolver.resolve() takes a second for 32 addresses, and no time
 });
 
 Deno.test("a name server that takes no TCP is silent only where the system waited for it", async () => {
-  const why = async (tookMs: number, limit = 64) => {
+  const why = async (tookMs: number, isProbe = false) => {
     let passedMs = 0;
     using _now = replaced(performance, { now: () => passedMs });
     // Less than nothing: at once, for a name that had an address before.
@@ -50,7 +50,7 @@ Deno.test("a name server that takes no TCP is silent only where the system waite
     const resolver = new SystemResolver(names);
     if (tookMs < 0) await resolver.resolve("host", { signal });
     return lookupErrorMessage(
-      await assertRejects(() => resolver.resolve("host", { signal, limit }), Error),
+      await assertRejects(() => resolver.resolve("host", { signal, isProbe }), Error),
     );
   };
   const dead = "the name server 127.9.9.9 does not answer";
@@ -59,7 +59,7 @@ Deno.test("a name server that takes no TCP is silent only where the system waite
     [5_000, `${dead} (connection refused)`],
     [-1, `${dead} (connection refused)`],
   ]);
-  assertEquals(await why(5_000, PROBE_LOOKUPS_LIMIT), "no address that this machine can use");
+  assertEquals(await why(5_000, true), "no address that this machine can use");
 });
 
 Deno.test("SystemResolver.resolve() shares one lookup between callers of the same name", async () => {
@@ -70,7 +70,7 @@ Deno.test("SystemResolver.resolve() shares one lookup between callers of the sam
   answers[0]?.(["127.0.0.1"]);
   assertEquals(new Set((await Promise.all(asked)).flat()), new Set(["127.0.0.1"]));
   // A probe has its own: what it fails with tells a panel less.
-  for (const limit of [64, PROBE_LOOKUPS_LIMIT]) void resolver.resolve("host", { signal, limit });
+  for (const isProbe of [false, true]) void resolver.resolve("host", { signal, isProbe });
   assertEquals(answers.length, 3);
 });
 
