@@ -381,7 +381,7 @@ fetch() {
   # Once a server has answered, what wget prints can be the server's words.
   while read -r field value _; do
     case $field-$value in
-      HTTP/*-2??) reason="wget can't read the server's answer" ;;
+      HTTP/*-2??) reason="wget failed after the server's answer $value" ;;
       HTTP/*-3??) reason="wget can't load what the server redirects to" ;;
       HTTP/*-[1-9][0-9][0-9]) reason="the server answered $value" ;;
     esac
