@@ -121,9 +121,7 @@ function runningAgent(config: Config, env: Surroundings["env"]): Health | undefi
 /** The configuration as the installed service has it: by its own variables, and none of this shell's. */
 function asService(config: Config, found: FoundService, here: Surroundings): Config {
   if (!config.isConfigInstalled || found.record === undefined) return config;
-  const pid = Number(found.unit?.property("MainPID") ?? 0);
-  const variables = serviceVariables(found, pid);
-  if (variables === undefined) return config;
+  const variables = serviceVariables(found);
   const isOfAgent = (name: string) =>
     /^(?:AGENT_|DENO_|SSL_|NODE_)|_PROXY$|^(?:STATE|RUNTIME)_DIRECTORY$|^(?:TZ|HOST_PROC)$/i.test(
       name,

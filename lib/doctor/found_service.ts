@@ -9,6 +9,7 @@ import type { Config } from "../config/config.ts";
 import { thisProgram } from "../host/this_program.ts";
 import { describeError } from "../log/log.ts";
 import { lookupVariable } from "../parse/os_release.ts";
+import { splitShellWords } from "../parse/shell_words.ts";
 import { findInstallRecord, type InstallRecord } from "../service/install_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
 import {
@@ -84,7 +85,8 @@ export async function findService(
   const install = isGone ? command.replace(PROGRAM, path) : command;
   return {
     ...{ record, recordError, state, unit, scope },
-    settings: unit === undefined ? [] : [...fileSettings(unit.settings), ...unit.settings],
+    // A file wins over `Environment=`.
+    settings: unit === undefined ? [] : [...unit.settings, ...fileSettings(unit.settings)],
     readConfig: isConfigInstalled && mistake === undefined ? configPath : undefined,
     runtimeFolder: record?.runtimeFolder ?? `/run/${serviceName}`,
     install: scope === "system" ? asRoot(install) : install,
@@ -134,33 +136,27 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
 }
 
 /**
- * The variables that the service's process has, or would have: `undefined` where this user may not see
- * them. Those of the shell don't count for it.
+ * The variables that the service's process has, by systemd, or would have. Those of the shell don't count
+ * for it, and neither does what the process shows in `/proc`: code in it can name a file of root's there.
  */
 export function serviceVariables(
-  { unit, settings, record }: FoundService,
-  pid: number,
-): Record<string, string> | undefined {
-  const environ = pid > 0
-    ? attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))
-    : undefined;
-  if (environ !== undefined) {
-    return Object.fromEntries(
-      environ.split("\0").filter((word) => word.includes("=")).map((word) => {
-        const at = word.indexOf("=");
-        return [word.slice(0, at), word.slice(at + 1)];
-      }),
-    );
-  }
-  const ofFile = record === undefined || unit !== undefined ? [] : fileSettings([{
-    name: "EnvironmentFile",
-    value: environmentFileOf(record.config),
-    file: "",
-  }]);
-  const all = [...settings, ...ofFile].filter(({ name }) => name === "Environment");
-  return Object.fromEntries(
-    settingNames(all).map((name) => [name, variableValue(all, name) ?? ""]),
-  );
+  { unit, settings, record }: Pick<FoundService, "unit" | "settings" | "record">,
+): Record<string, string> {
+  const ofRecord = record === undefined || unit !== undefined ? [] : fileSettings([
+    { name: "EnvironmentFile", value: environmentFileOf(record.config), file: "" },
+  ]);
+  const isRunning = Number(unit?.property("MainPID") ?? 0) !== 0;
+  // The unit's files may have changed since systemd has loaded it.
+  const loaded = isRunning ? splitShellWords(unit?.property("Environment") ?? "") : [];
+  const all = [...(isRunning ? fileSettings(settings) : settings), ...ofRecord]
+    .filter(({ name }) => name === "Environment");
+  return Object.fromEntries([
+    ...loaded.map((word) => {
+      const at = word.indexOf("=");
+      return [word.slice(0, at), word.slice(at + 1)] as const;
+    }),
+    ...settingNames(all).map((name) => [name, variableValue(all, name) ?? ""] as const),
+  ]);
 }
 
 /** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */

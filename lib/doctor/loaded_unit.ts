@@ -24,6 +24,8 @@ export interface UnitSetting {
 const PROPERTIES = [
   ...["LoadState", "ActiveState", "SubState", "Result", "Job", "ExecMainCode", "ExecMainStatus"],
   ...["MainPID", "NRestarts", "User", "NeedDaemonReload", "FragmentPath", "DropInPaths"],
+  // The variables of its files, but not of the files that those name.
+  "Environment",
   // 0 until the unit is started for the first time since systemd has loaded it.
   ...["ConditionTimestampMonotonic", "ConditionResult", "AssertResult"],
 ] as const;

@@ -69,14 +69,14 @@ function rows({ url, token }: TestPanel, closing: number): Row[] {
   const { port } = new URL(url);
   const official = `[Service]\\nExecStart=/opt/komari/agent -e ${url} -t ${token}\\n`;
   return problemsIn(`
-# nothing
-true
-heal: true
-→ ok:
 # a proxy that only the shell has
 true
 heal: true
 env: HTTP_PROXY=http://127.0.0.1:9
+→ ok:
+# code in the process that names another panel in its own environment
+P=$(systemctl show -p MainPID --value ${SERVICE}) && printf 'AGENT_ENDPOINT=http://127.0.0.1:9\\0AGENT_TOKEN_FILE=/etc/shadow\\0' | dd of=/proc/$P/mem bs=1 seek=$(cut -d' ' -f50 /proc/$P/stat) conv=notrunc && grep -q 127.0.0.1:9 /proc/$P/environ
+heal: systemctl restart ${SERVICE}
 → ok:
 # a read-only state folder
 drop-in: ReadOnlyPaths=${STATE}
