@@ -104,7 +104,7 @@ export async function startNodeTls(
   options: NodeTlsOptions,
 ): Promise<NodeTlsStream> {
   const { hostname, protocols, signal, verify, caCerts } = options;
-  const [{ connect, getCACertificates }, { Duplex }] = await Promise.all([
+  const [{ connect, getCACertificates, checkServerIdentity }, { Duplex }] = await Promise.all([
     import("node:tls"),
     import("node:stream"),
   ]);
@@ -113,6 +113,9 @@ export async function startNodeTls(
   const socket = connect({
     socket: encrypted.duplex,
     rejectUnauthorized: verify,
+    // As the runtime does it, which takes no common name for a host's.
+    checkServerIdentity: (name, { subject, ...certificate }) =>
+      checkServerIdentity(name, { ...certificate, subject: { ...subject, CN: "" } }),
     ALPNProtocols: protocols,
     // An address is no server name, but is compared with the certificate.
     ...(ipFamily(hostname) === undefined ? { servername: hostname } : { host: hostname }),

@@ -8,16 +8,17 @@ export interface TestCertificate {
   key: string;
 }
 
-const NAMES = "DNS:localhost,DNS:panel.test,DNS:xn--bcher-kva.test,IP:127.0.0.1,IP:::1";
+const NAMES =
+  "subjectAltName=DNS:localhost,DNS:panel.test,DNS:xn--bcher-kva.test,IP:127.0.0.1,IP:::1";
 
 /** What openssl's commands make in a folder, by names; `undefined` where there is no openssl. */
 async function byOpenssl(
-  files: { authority: string },
+  files: { authority: string; extension?: string },
   ...commands: readonly string[]
 ): Promise<TestCertificate | undefined> {
   using folder = new TempFolder();
   const { path: cwd } = folder;
-  await Deno.writeTextFile(`${cwd}/names`, `subjectAltName=${NAMES}\n`);
+  await Deno.writeTextFile(`${cwd}/names`, `${files.extension}\n`);
   const read = (name: string) => Deno.readTextFileSync(`${cwd}/${name}`);
   try {
     for (const line of commands) {
@@ -38,11 +39,12 @@ const SIGN = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names";
 
 /**
  * A fresh authority and a certificate of it for `localhost`, `panel.test`, `bücher.test` and loopback,
- * both valid for some days; `undefined` where there is no openssl.
+ * both valid for some days; `undefined` where there is no openssl. With another `extension` it has but the
+ * common name `localhost`.
  */
-export async function makeCertificate(): Promise<TestCertificate | undefined> {
+export async function makeCertificate(extension = NAMES): Promise<TestCertificate | undefined> {
   return await byOpenssl(
-    { authority: "ca.pem" },
+    { authority: "ca.pem", extension },
     `req -x509 ${NEW_KEY} -keyout ca.key -out ca.pem -subj /CN=test-authority -days 2`,
     `req ${NEW_KEY} -keyout key.pem -out request.pem -subj /CN=localhost`,
     `x509 -req -in request.pem ${SIGN} -out certificate.pem`,

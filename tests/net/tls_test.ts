@@ -72,6 +72,16 @@ withOpenssl.test("Tls.start() rejects untrusted certificates, with the cause (ne
   await realUntil(() => server.open === 0);
 });
 
+withOpenssl.test("Tls.start() takes a common name for no host's, by either library (needs openssl)", async () => {
+  const nameless = await makeCertificate("keyUsage=digitalSignature");
+  if (!nameless) return;
+  await using server = echoServer({ certificate: nameless });
+  for (const options of [{}, BY_NODE]) {
+    const tls = new Tls({ caCerts: [nameless.authority], ...options });
+    await assertRejects(() => start(tls, server.port), DialError, "it is for another name");
+  }
+});
+
 withOpenssl.test("Tls.start() trusts the machine's authorities beside those that are given (needs openssl)", async () => {
   const other = await makeCertificate();
   if (!certificate || !other) return;
