@@ -30,9 +30,9 @@ export function publicConfig(config: Config): Record<string, unknown> {
     const value = shownValue(effective, config.secrets) ?? shownValue(explicit, config.secrets);
     if (value !== undefined) shown[key] = value;
   }
-  // What panels show as "remote control is off", whichever option says so.
-  shown["disable_web_ssh"] = !config.remoteControl;
-  return shown;
+  // What panels show as "remote control is off", whichever option says so, and of this panel alone.
+  const { remoteControl } = config;
+  return { ...shown, disable_web_ssh: !remoteControl, enable_remote_control: remoteControl };
 }
 
 /** A text, number, flag or list of texts; `undefined` for everything else. */

@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
-import { resolveConfig } from "../../lib/config/config.ts";
+import { type Config, resolveConfig } from "../../lib/config/config.ts";
 import { OPTION_ROWS } from "../../lib/config/option_table.ts";
 import { publicConfig } from "../../lib/config/public_config.ts";
 
-function shown(args: readonly string[], env: Record<string, string> = {}): Record<string, unknown> {
+function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
   const files: Record<string, string> = { "/token": "token-of-a-file" };
-  return publicConfig(resolveConfig({
-    args,
-    env,
-    readText: (path) => files[path] ?? "",
-    readMode: () => undefined,
-  }));
+  const readText = (path: string) => files[path] ?? "";
+  return resolveConfig({ args, env, readText, readMode: () => undefined });
+}
+
+function shown(args: readonly string[], env?: Record<string, string>): Record<string, unknown> {
+  return publicConfig(configOf(args, env));
 }
 
 Deno.test("publicConfig() shows values by the keys of the configuration file", () => {
@@ -63,6 +63,8 @@ Deno.test("publicConfig() says whether remote control is off, as the official ag
   assertEquals(shown([]).disable_web_ssh, true);
   assertEquals(shown(["--enable-remote-control"]).disable_web_ssh, false);
   assertEquals(shown(["--enable-remote-control", "--disable-web-ssh"]).disable_web_ssh, true);
+  const first = configOf(["--enable-remote-control"]);
+  assertEquals(publicConfig({ ...first, remoteControl: false }).enable_remote_control, false);
 });
 
 Deno.test("publicConfig() leaves out options without effect, and what only flags can set", () => {
