@@ -5,6 +5,7 @@
  * @module
  */
 
+import { truncate } from "../parse/bounded_text.ts";
 import { parseProbe, type ProbeTarget } from "../parse/probe_target.ts";
 import type {
   Gpu,
@@ -222,10 +223,15 @@ function isSame(a: Probe, b: Probe): boolean {
   return a.kind === b.kind && a.target === b.target && a.reference === b.reference;
 }
 
+/** Each sample has the label again, and one panel's targets may take 2 KB each. */
+const MAX_LABEL_LENGTH = 200;
+
 /** A target without user, query and fragment, which may hold secrets. */
 function targetLabel(target: ProbeTarget | undefined): string {
   if (target === undefined) return "invalid";
-  if (target.kind === "http") return target.url.origin + target.url.pathname;
+  if (target.kind === "http") {
+    return truncate(target.url.origin + target.url.pathname, MAX_LABEL_LENGTH);
+  }
   return target.kind === "icmp" ? target.host : `${bracketed(target.host)}:${target.port}`;
 }
 

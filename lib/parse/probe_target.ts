@@ -149,6 +149,8 @@ function parseHttpUrl(text: string): URL {
   if (/^[^/]+:\/\/[^/?#\\]*@/.test(written)) throw targetError(text, "it contains a user name");
   const url = URL.parse(written);
   if (!url) throw targetError(text, "it is not a URL");
+  // Each sign of it may take nine in the URL.
+  if (url.href.length > TARGET_LIMIT) throw targetError(text, "it is too long");
   if (url.port === "0") throw targetError(text, "the port is out of range");
   if (!url.hostname.startsWith("[") && ipFamily(url.hostname) === undefined) {
     checkHostName(url.hostname, text);

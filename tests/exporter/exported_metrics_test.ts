@@ -147,10 +147,12 @@ withProbes.test("ProbeMetrics.define() shows no user, query or fragment of a tar
     probes.define("p", { id: taskId, kind: "http", target });
   }
   probes.define("p", { id: 9, kind: "icmp", target: "1.1.1.1" });
+  probes.define("p", { id: 10, kind: "http", target: "http://h/".padEnd(2000, "a") });
   assertEquals(lost(probes).map((line) => /target="([^"]*)"/.exec(line)?.[1]), [
     "https://h.example/a",
     "invalid",
     "1.1.1.1",
+    `${"http://h/".padEnd(199, "a")}\u2026`,
   ]);
 });
 

@@ -72,7 +72,9 @@ Deno.test("parseProbeTarget() takes names and URLs up to the longest", () => {
   assertThrows(() => parseProbeTarget("icmp", longer), SyntaxError, "the host name is too long");
   const url = (length: number) => "http://host/".padEnd(length, "a");
   assertEquals(parseProbeTarget("http", url(2048)).kind, "http");
-  assertThrows(() => parseProbeTarget("http", url(2049)), SyntaxError, ": it is too long");
+  for (const text of [url(2049), `http://host/${"\u4e2d".repeat(300)}`]) {
+    assertThrows(() => parseProbeTarget("http", text), SyntaxError, ": it is too long");
+  }
 });
 
 Deno.test("parseProbeTarget() takes an @ behind the host for no user", () => {
