@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { OPTION_ROWS } from "../config/option_table.ts";
 import { urlHost } from "../parse/probe_target.ts";
+import { serviceFlags } from "../service/service_files.ts";
 import { type UnitSetting, variableFile } from "./loaded_unit.ts";
 import { PROGRAM } from "../version.ts";
 
@@ -28,9 +29,7 @@ export function restart(name: string): string {
 
 /** The command that starts the installed service anew with its files as they are, by any manager. */
 export function reinstall({ serviceName }: Pick<Config, "serviceName">): string {
-  return serviceName === PROGRAM
-    ? `${PROGRAM} install`
-    : `${PROGRAM} install --install-service-name ${serviceName}`;
+  return [PROGRAM, "install", ...serviceFlags(serviceName)].join(" ");
 }
 
 /** An option, or a variable, as the installed service gets it; where there is none, it alone. */

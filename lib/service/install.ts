@@ -19,7 +19,7 @@ import {
   waitForReports,
 } from "./install_trial.ts";
 import { officialAgentWarning } from "./official_agent.ts";
-import { environmentWord, updateServiceName } from "./service_files.ts";
+import { environmentWord, serviceFlags, updateServiceName } from "./service_files.ts";
 import type { ServicePlan } from "./service_manager.ts";
 import type { TargetSystem } from "./target_system.ts";
 
@@ -123,7 +123,6 @@ function printSummary(
 ): void {
   const { name, scope, program, user } = service;
   const [link] = record.links;
-  const ofService = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   const command = link !== undefined && scope === "system" ? name : program;
   const { manager: kind, enabledLinger } = record;
   const shown = scope === "user"
@@ -137,7 +136,7 @@ function printSummary(
     `  Service        ${shown}`,
     `  Updates        ${updatesText(config) ?? `every 6 h, by ${updateServiceName(name)}`}`,
     `  Log            ${manager.logHint}`,
-    `  Uninstall      ${command} uninstall${ofService}`,
+    `  Uninstall      ${[command, "uninstall", ...serviceFlags(name)].join(" ")}`,
     link !== undefined && scope === "user" && `  Command        ${link}`,
     enabledLinger !== "" && !isLingering(enabledLinger, system) &&
     `  The service stops when you log out; to keep it, root runs: loginctl enable-linger ${enabledLinger}`,
@@ -249,7 +248,8 @@ async function printLastLog(
   const lines = output.trim().split("\n").slice(-5).filter((line) => line !== "");
   if (lines.length > 0) printLine("Last lines of its log:");
   for (const line of lines) printLine(`  ${line}`);
-  const flag = name === PROGRAM ? "" : ` --install-service-name ${name}`;
   // The one that is tried is gone by then.
-  if (!isTrial) printLine(`This finds out why: ${PROGRAM} doctor${flag}`);
+  if (!isTrial) {
+    printLine(`This finds out why: ${[PROGRAM, "doctor", ...serviceFlags(name)].join(" ")}`);
+  }
 }

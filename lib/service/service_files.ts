@@ -11,6 +11,7 @@ import { attempt } from "../attempt.ts";
 import { PROXY_VARIABLES } from "../config/environment.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { basename } from "../parse/path.ts";
+import { PROGRAM } from "../version.ts";
 import type { InstallRecord } from "./install_record.ts";
 import { ORIGIN, type ServicePlan } from "./service_manager.ts";
 
@@ -75,8 +76,13 @@ export function hasUpdateService(
 }
 
 /** The command that updates once. */
-export function updateCommand({ program, releaseFlags }: ServicePlan): string[] {
-  return [program, "update", "--now", ...releaseFlags];
+export function updateCommand({ name, program, releaseFlags }: ServicePlan): string[] {
+  return [program, "update", "--now", ...serviceFlags(name), ...releaseFlags];
+}
+
+/** The flags that name a service; none for the usual name. */
+export function serviceFlags(name: string): string[] {
+  return name === PROGRAM ? [] : ["--install-service-name", name];
 }
 
 /** Variables of the update job besides those of proxies. */
