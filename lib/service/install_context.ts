@@ -2,10 +2,11 @@ import { attempt } from "../attempt.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { ToolCommand } from "../host/tool_runner.ts";
 import { dirname } from "../parse/path.ts";
+import { PROGRAM } from "../version.ts";
 import { userName } from "./managers.ts";
-import { scopeOf, servicePaths } from "./service_manager.ts";
+import { ORIGIN, scopeOf, servicePaths } from "./service_manager.ts";
 import { NAMESPACE_FAILED_CODE, SANDBOX_TEST } from "./systemd.ts";
-import { pathExists, type TargetSystem } from "./target_system.ts";
+import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 
 /**
  * The real path of the Deno that runs a portable build, which the service's user must be able to start.
@@ -41,41 +42,50 @@ export function trustedDeno(
 }
 
 /**
- * Root's timer and root's shells run the program from there.
+ * Root's timer and root's shells run the program from a folder, and root keeps the state in one.
  *
+ * @param folder The one that `option` names.
  * @throws {UsageError} When another user can replace what is in the folder.
  */
-export function requireRootsFolder(folder: string, { root }: TargetSystem): void {
+export function requireRootsFolder(
+  folder: string,
+  { system: { root }, option }: { system: TargetSystem; option: string },
+): void {
   let present = root + folder;
   while (!pathExists(present)) present = dirname(present);
-  const part = changeablePart(present) ?? changeablePart(Deno.realPathSync(present));
+  const part = changeablePart(present);
   if (part === undefined) return;
   throw new UsageError(
     `Cannot install as root below ${folder}: users other than root can change ${part}; choose an ` +
-      "--install-dir that only root can change, or install without root",
+      `${option} that only root can change, or install without root`,
   );
 }
 
-/** The file or the folder above it that other users than root, and than this one, can change. */
-export function changeablePart(path: string): string | undefined {
-  return parentsOf(path).find((part) => {
-    // A link's owner can lead it elsewhere.
-    if (isAnothers(Deno.lstatSync(part)) || isAnothers(Deno.statSync(part))) return true;
-    const { gid, mode, isDirectory } = Deno.statSync(part);
+/** Links that the kernel follows in a path. */
+const MAX_LINKS = 40;
+
+/**
+ * The file, the folder above it, or a link on the way to it that other users than root, and than this
+ * one, can change.
+ */
+export function changeablePart(path: string, maxLinks = MAX_LINKS): string | undefined {
+  for (const part of parentsOf(path)) {
+    const { uid, gid, mode, isSymlink, isDirectory } = Deno.lstatSync(part);
+    // A link's owner can lead it elsewhere, and a circle of links leads nowhere.
+    if ((uid !== 0 && uid !== Deno.uid()) || maxLinks === 0) return part;
+    if (isSymlink) {
+      const target = Deno.readLinkSync(part);
+      const full = target.startsWith("/") ? target : `${dirname(part)}/${target}`;
+      const way = changeablePart(full, maxLinks - 1);
+      if (way !== undefined) return way;
+      continue;
+    }
     // In a sticky folder, such as /tmp, only owners replace their files.
-    if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) return false;
+    if (isDirectory && ((mode ?? 0) & 0o1000) !== 0) continue;
     // A user's own group is often theirs alone, and its files are for the group to write.
-    return ((mode ?? 0) & (gid === 0 || gid === Deno.gid() ? 0o002 : 0o022)) !== 0;
-  });
-}
-
-/** The same for a path with links: what leads to it, or what it leads to. */
-export function changeablePathPart(path: string): string | undefined {
-  return changeablePart(path) ?? changeablePart(Deno.realPathSync(path));
-}
-
-function isAnothers({ uid }: Deno.FileInfo): boolean {
-  return uid !== 0 && uid !== Deno.uid();
+    if (((mode ?? 0) & (gid === 0 || gid === Deno.gid() ? 0o002 : 0o022)) !== 0) return part;
+  }
+  return undefined;
 }
 
 /** A full path and all folders above it, the deepest first. */
@@ -97,6 +107,42 @@ export function requireNoSystemInstall(serviceName: string, system: TargetSystem
     `Cannot install ${serviceName} for this user: root has installed it system-wide ` +
       `(${record}); run this as root, or choose another --install-service-name`,
   );
+}
+
+/**
+ * With the name of another service, `install` and later `uninstall` would take that one's files. What has
+ * this program's own name is its.
+ *
+ * @param files Those of the service.
+ * @throws {UsageError} When one of them, the program, or something else than an agent's state is there
+ * already, and no file of `install`'s.
+ */
+export function requireFreeName(
+  name: string,
+  { files, program, system }: { files: readonly string[]; program: string; system: TargetSystem },
+): void {
+  if (name === PROGRAM) return;
+  const { root } = system;
+  const { stateFolder } = servicePaths(name, system);
+  const textOf = (path: string) => attempt(() => Deno.readTextFileSync(root + path)) ?? "";
+  if (files.some((path) => textOf(path).includes(ORIGIN))) return;
+  const others = entryNames(root + stateFolder).filter((entry) => !isStateEntry(entry));
+  const path = [...files, program, ...others.map((entry) => `${stateFolder}/${entry}`)]
+    .find((path) => pathExists(root + path));
+  if (path === undefined) return;
+  throw new UsageError(
+    `Cannot install as ${name}: ${path} is there already, and not of an installation of this ` +
+      "program; choose another --install-service-name",
+  );
+}
+
+/** What agents keep in a state folder. */
+const STATE_ENTRY =
+  /^(?:lock|deno|run|agent\.log|net_static\.json|(?:month|auto-discovery)\.\w[^/]*)$/;
+
+/** Whether an agent has made this entry of its state folder. */
+export function isStateEntry(name: string): boolean {
+  return STATE_ENTRY.test(name);
 }
 
 /** Some containers forbid mount namespaces; a unit that asks for one would never start. */

@@ -14,6 +14,7 @@ import { knowsReleases, PROGRAM, releaseKey, VERSION } from "../version.ts";
 import {
   detectSandbox,
   findLingerUser,
+  requireFreeName,
   requireNoSystemInstall,
   requireRootsFolder,
   type ServiceUser,
@@ -88,17 +89,21 @@ export async function planInstall(
   const before = dirname(previous?.program ?? "");
   const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
     paths.programFolder;
-  if (scope === "system") requireRootsFolder(programFolder, system);
   const asRoot = config.asRoot ?? previous?.user === "root";
   const user = await serviceUser({ service: name, asRoot, system }, signal);
   const program = `${programFolder}/${name}`;
   const given = fullPaths(config.explicitOptions, system.folder);
+  const stateFolder = given.get("state_dir") || paths.stateFolder;
+  if (scope === "system") {
+    requireRootsFolder(programFolder, { system, option: "--install-dir" });
+    requireRootsFolder(dirname(stateFolder) || "/", { system, option: "--state-dir" });
+  }
   const isUpdated = updatesText(config) === undefined;
   const hasSandbox = user.name !== "root" || !hasRemoteControl(config);
   const service: ServicePlan = {
     ...paths,
     ...{ name, scope, program, user: user.name },
-    stateFolder: given.get("state_dir") || paths.stateFolder,
+    stateFolder,
     updateFolder: updateFolder(program),
     deno: form === "portable"
       ? trustedDeno(system.denoPath, { user: user.name, isUpdated })
@@ -112,6 +117,10 @@ export async function planInstall(
     releaseFlags: releaseFlags(given),
     isUpdated,
   };
+  if (previous === undefined) {
+    const files = [...manager.files(service), ...manager.updateFiles(service)];
+    requireFreeName(name, { files: files.map(({ path }) => path), program, system });
+  }
   const lingerUser = kind === "systemd" && scope === "user"
     ? await findLingerUser(system, signal)
     : undefined;

@@ -2,7 +2,7 @@ import { attempt } from "../attempt.ts";
 import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { PROGRAM } from "../version.ts";
-import { changeablePathPart } from "./install_context.ts";
+import { changeablePart } from "./install_context.ts";
 import { detectManager } from "./managers.ts";
 import { officialManager, type OfficialService } from "./official_service.ts";
 import { type ManagerKind, scopeOf, type ServiceScope } from "./service_manager.ts";
@@ -169,7 +169,7 @@ export function boundedReader(root: string): (path: string) => string {
  */
 export function trustedReader(root: string): (path: string) => string {
   return (path) => {
-    const part = changeablePathPart(root + path);
+    const part = changeablePart(root + path);
     if (part !== undefined) throw new Error(`Cannot read ${path}: others can change ${part}`);
     return boundedReader(root)(path);
   };

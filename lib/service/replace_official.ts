@@ -4,7 +4,7 @@ import { UsageError } from "../config/usage_error.ts";
 import { runTools } from "../host/tool_runner.ts";
 import { describeError } from "../log/log.ts";
 import { install, type InstallOptions, printSteps, requireKnownToken } from "./install.ts";
-import { changeablePathPart } from "./install_context.ts";
+import { changeablePart } from "./install_context.ts";
 import { ownedBy, planInstall } from "./install_plan.ts";
 import { readInstallRecord } from "./install_record.ts";
 import { applySteps, type Step } from "./install_step.ts";
@@ -161,7 +161,7 @@ function trafficCopySteps(
 function officialTraffic(path: string, { monthRotate }: Config): { from?: string; note?: string } {
   const from = attempt(() => Deno.realPathSync(path));
   if (monthRotate === 0 || from === undefined || !Deno.statSync(from).isFile) return {};
-  const part = changeablePathPart(path);
+  const part = changeablePart(path);
   return part ? { note: `its traffic is not imported: others can change ${part}` } : { from };
 }
 

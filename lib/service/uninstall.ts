@@ -8,8 +8,8 @@ import { recordedManager, requireManager } from "./managers.ts";
 import { officialRecordPath } from "./official_service.ts";
 import { savedPath } from "./install_trial.ts";
 import { scopeOf, servicePaths } from "./service_manager.ts";
-import { removeUserCommands } from "./install_context.ts";
-import { pathExists, type TargetSystem } from "./target_system.ts";
+import { isStateEntry, removeUserCommands } from "./install_context.ts";
+import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./service_files.ts";
 
 /** Options of {@linkcode uninstall}. */
@@ -42,6 +42,8 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
   const manager = recordedManager(record, system);
   if (!print) await requireManager(manager, system, signal);
   const kept = keepsState ? [record.stateFolder, paths.stateFolder] : [];
+  // Others may keep files beside the state in a folder that they have named.
+  const whole = [paths.stateFolder, record.runtimeFolder, updateFolder(record.program)];
   // Updates end first, since one in progress would start the service again. The record is last, so
   // that a failed run can be repeated.
   const steps: Step[] = [
@@ -54,7 +56,7 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
     ...manager.reload,
     ...[...new Set([...record.trees, updateFolder(record.program)])]
       .filter((path) => !kept.includes(path))
-      .map((path): Step => ({ do: "remove folder", path })),
+      .flatMap((path) => whole.includes(path) ? [removeTree(path)] : removeState(path, system)),
     // The next user that is made may get the number of the removed one, and the node's token with it.
     ...(record.createdUser && keepsState
       ? [{ tool: "chown", args: ["-hR", "0:0", record.stateFolder] }]
@@ -73,6 +75,20 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
         record.stateFolder
       : `Removed ${serviceName}, with its service, configuration and state.`,
   );
+  const left = [paths.programFolder, paths.configFolder, ...(keepsState ? [] : record.trees)]
+    .flatMap((folder) => entryNames(system.root + folder).map((name) => `${folder}/${name}`));
+  if (keepsOfficialRecord) return;
+  for (const path of left) printLine(`Kept ${path}, which install did not create.`);
+}
+
+function removeTree(path: string): Step {
+  return { do: "remove folder", path };
+}
+
+/** Removes what agents keep in a folder, and the folder if it is empty then. */
+function removeState(path: string, { root }: TargetSystem): Step[] {
+  const own = entryNames(root + path).filter(isStateEntry).map((name) => `${path}/${name}`);
+  return [...own.map(removeTree), { do: "remove empty folder", path }];
 }
 
 function requireRoot(serviceName: string, system: TargetSystem): void {

@@ -40,7 +40,7 @@ Deno.test("runUninstall() keeps the state with --keep-state", async () => {
       const context = new FakeContext(env);
       const words = ["uninstall", "--install-service-name", name, "--print"];
       await runUninstall(configOf([...words, ...args]), context);
-      return context.printed.includes(`Remove ${folder}/state and everything in it`);
+      return context.printed.includes(`Remove ${folder}/state if it is empty`);
     };
     assertEquals([await removes(), await removes("--keep-state")], [true, false]);
   });

@@ -11,6 +11,23 @@ import { asRoot } from "../only_on.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
 import { configOf, FakeSystem, installNow, USERS } from "./fake_system.ts";
 
+asRoot.test("changeablePart() judges each link on the way, and what is behind a relative one", () => {
+  using temp = new TempFolder();
+  const path = Deno.realPathSync(temp.path);
+  for (const name of ["roots", "theirs"]) Deno.mkdirSync(`${path}/${name}`);
+  Deno.writeTextFileSync(`${path}/roots/file`, "");
+  const link = (target: string, name: string) => {
+    Deno.symlinkSync(target, `${path}/${name}`);
+    return `${path}/${name}`;
+  };
+  assertEquals(changeablePart(`${link("theirs/../roots", "safe")}/file`), undefined);
+  const theirs = link("../roots", "theirs/link");
+  lchownSync(theirs, 4711, 4711);
+  assertEquals(changeablePart(`${link("theirs/link", "chain")}/file`), theirs);
+  const circle = link("circle", "circle");
+  assertEquals(changeablePart(circle), circle);
+});
+
 inFolder.test("trustedDeno() refuses a Deno that the service's user can't access", async (temp) => {
   const folder = await Deno.realPath(temp.path);
   // The folder itself is closed to others, as such ones are.
@@ -85,7 +102,8 @@ asRoot.test("requireRootsFolder() refuses a folder below one that another user c
     fakes: { ...USERS, "rc-service": "" },
   });
   const { system, root } = fake;
-  requireRootsFolder("/srv/agents/not/made/yet", system);
+  const of = { system, option: "--install-dir" };
+  requireRootsFolder("/srv/agents/not/made/yet", of);
   Deno.chownSync(`${root}/srv/agents`, 4711, 4711);
   // A link of that user's, in a folder where everybody may have one.
   Deno.mkdirSync(`${root}/srv/tmp`);
@@ -94,17 +112,24 @@ asRoot.test("requireRootsFolder() refuses a folder below one that another user c
     Deno.symlinkSync(`${root}/srv/roots`, `${root}/srv/tmp/${name}`);
     lchownSync(`${root}/srv/tmp/${name}`, uid, uid);
   }
-  requireRootsFolder("/srv/roots", system);
-  requireRootsFolder("/srv/tmp/roots/x", system);
-  for (const folder of ["/srv/agents", "/srv/agents/not/made/yet", "/srv/tmp/theirs/x"]) {
+  // Root's link to a link of that user's, which leads to a folder of root's.
+  Deno.symlinkSync(`${root}/srv/tmp/theirs`, `${root}/srv/chain`);
+  requireRootsFolder("/srv/roots", of);
+  requireRootsFolder("/srv/tmp/roots/x", of);
+  for (
+    const folder of ["/srv/agents", "/srv/agents/not/made/yet", "/srv/tmp/theirs/x", "/srv/chain"]
+  ) {
     assertThrows(
-      () => requireRootsFolder(folder, system),
+      () => requireRootsFolder(folder, of),
       UsageError,
       `Cannot install as root below ${folder}: users other than root can change ${root}/srv/`,
     );
   }
   const before = fake.tree();
-  const words = ["install", "-e", "https://p.example", "-t", "t", "--install-dir", "/srv/agents/x"];
-  await assertRejects(() => installNow(configOf(words), system), UsageError, "below /srv/agents/x");
+  for (const option of ["--install-dir", "--state-dir"]) {
+    const words = ["install", "-e", "https://p.example", "-t", "t", option, "/srv/agents/x"];
+    const why = `choose an ${option} that`;
+    await assertRejects(() => installNow(configOf(words), system), UsageError, why);
+  }
   assertEquals(fake.tree(), before, "nothing was written");
 });

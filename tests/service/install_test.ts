@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { UsageError } from "../../lib/config/usage_error.ts";
 import { install } from "../../lib/service/install.ts";
 import { readSavedProxies } from "../../lib/service/service_files.ts";
+import { ORIGIN } from "../../lib/service/service_manager.ts";
 import { VERSION } from "../../lib/version.ts";
 import { acceptAt } from "../state/accept_at.ts";
 import {
@@ -264,6 +265,44 @@ Deno.test("install() with --print runs nothing of systemd's, for root and for a 
     assertEquals([fake.tree(), fake.calls()], [before, []]);
     assertStringIncludes(fake.output, `restart ${NAME}.service`);
   }
+});
+
+Deno.test("install() refuses the name of another service, and uninstall() then has nothing of it", async () => {
+  const unit = "/etc/systemd/system/shop.service";
+  const words = [...ARGS, "--install-service-name", "shop"];
+  const ours = `# ${ORIGIN}\n`;
+  for (
+    const [path = "", text = ""] of [[unit, "theirs"], ["/opt/shop/shop", ""], [
+      "/var/lib/shop/orders.db",
+      "",
+    ]]
+  ) {
+    await using fake = machineOf("systemd", {}, { folders: ["etc/systemd/system"] });
+    fake.write(path, text);
+    const before = fake.tree();
+    await assertRejects(
+      () => fake.install(words),
+      UsageError,
+      `Cannot install as shop: ${path} is there`,
+    );
+    await fake.uninstall({ serviceName: "shop" });
+    assertEquals(fake.tree(), before);
+    // As after the loss of a record, or with a state that was kept.
+    fake.write(unit, ours);
+    await fake.install(words);
+  }
+});
+
+onOpenRc.test("install() makes an empty folder its own, where uninstall() then leaves what others have put", async (fake) => {
+  fake.write("/srv/data/lock", "");
+  Deno.removeSync(`${fake.root}/srv/data/lock`);
+  await fake.install([...ARGS, "--state-dir", "/srv/data"]);
+  for (const name of ["lock", "month.state", "deno/dep", "photo.jpg"]) {
+    fake.write(`/srv/data/${name}`, "");
+  }
+  await fake.uninstall();
+  assertEquals(fake.tree("/srv/data"), ["/srv/data/photo.jpg 644"]);
+  assertEquals(fake.printed.at(-1), "Kept /srv/data/photo.jpg, which install did not create.");
 });
 
 onOpenRc.test("install() keeps the owner of an existing state folder", async (fake) => {

@@ -83,6 +83,7 @@ whileInstalled.test("uninstall() keeps a link to another target, and files that 
     "/bin/true",
     "mine",
   ]);
+  assertEquals(fake.printed.at(-1), `Kept /etc/${NAME}/notes.txt, which install did not create.`);
 });
 
 Deno.test("uninstall() keeps a user that existed before", async () => {
