@@ -67,6 +67,8 @@ export function openrcScript(plan: ServicePlan): string {
       after: "firewall",
     }),
     "start_pre() {",
+    // As systemd does: an agent of another user could not write the health file of the one before.
+    `  rm -rf ${quoteShellWord(runtimeFolder)}`,
     `  checkpath -d -m 0700 -o ${owner} ${quoteShellWord(stateFolder)}`,
     `  checkpath -d -m 0755 -o ${owner} ${quoteShellWord(runtimeFolder)}`,
     `  checkpath -f -m 0640 -o ${owner} ${quoteShellWord(logFile)}`,
