@@ -78,6 +78,12 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
   const left = [paths.programFolder, paths.configFolder, ...(keepsState ? [] : record.trees)]
     .flatMap((folder) => entryNames(system.root + folder).map((name) => `${folder}/${name}`));
   if (keepsOfficialRecord) return;
+  const id = { tool: "id", args: ["-u", serviceName] };
+  if (record.createdUser && (await system.tools.run(id, { signal })).code === 0) {
+    printLine(
+      `Kept the user ${serviceName}, who could not be removed; see its processes: ps -u ${serviceName}`,
+    );
+  }
   for (const path of left) printLine(`Kept ${path}, which install did not create.`);
 }
 

@@ -86,6 +86,14 @@ whileInstalled.test("uninstall() keeps a link to another target, and files that 
   assertEquals(fake.printed.at(-1), `Kept /etc/${NAME}/notes.txt, which install did not create.`);
 });
 
+Deno.test("uninstall() says that a user stays who could not be removed", async () => {
+  await using fake = machineOf("systemd", { userdel: "exit 8" });
+  await fake.install(ARGS);
+  await fake.uninstall();
+  const line = `Kept the user ${NAME}, who could not be removed; see its processes: ps -u ${NAME}`;
+  assertEquals(fake.printed.at(-1), line);
+});
+
 Deno.test("uninstall() keeps a user that existed before", async () => {
   await using fake = machineOf("systemd");
   fake.write(`/users/${NAME}`, "");
