@@ -56,8 +56,8 @@ export function requireRootsFolder(
   const part = changeablePart(present);
   if (part === undefined) return;
   throw new UsageError(
-    `Cannot install as root below ${folder}: users other than root can change ${part}; choose an ` +
-      `${option} that only root can change, or install without root`,
+    `Cannot install as root below ${folder}: users other than root can change ${part}; choose a ` +
+      `folder for ${option} that only root can change, or install without root`,
   );
 }
 

@@ -128,7 +128,7 @@ asRoot.test("requireRootsFolder() refuses a folder below one that another user c
   const before = fake.tree();
   for (const option of ["--install-dir", "--state-dir"]) {
     const words = ["install", "-e", "https://p.example", "-t", "t", option, "/srv/agents/x"];
-    const why = `choose an ${option} that`;
+    const why = `choose a folder for ${option} that`;
     await assertRejects(() => installNow(configOf(words), system), UsageError, why);
   }
   assertEquals(fake.tree(), before, "nothing was written");
