@@ -12,6 +12,7 @@ import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { findInstallRecord, type InstallRecord } from "../service/install_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
+import { boundedReader } from "../service/official_agent.ts";
 import {
   type LoadedUnit,
   placeOf,
@@ -125,9 +126,13 @@ function installedUnit(
 
 /** The variables of the files that a unit reads, each as a setting of the file. */
 function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
-  return settings.filter(({ name }) => name === "EnvironmentFile").flatMap(({ value }) => {
+  const named = settings.filter(({ name }) => name === "EnvironmentFile");
+  // An empty value takes all before it back.
+  const files = named.slice(named.findLastIndex(({ value }) => value === "") + 1);
+  const read = boundedReader("");
+  return files.flatMap(({ value }) => {
     const file = value.replace(/^-/, "");
-    const text = attempt(() => Deno.readTextFileSync(file)) ?? "";
+    const text = attempt(() => read(file)) ?? "";
     return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => ({
       ...{ name: "Environment", file },
       value: `"${name}=${lookupVariable(text, name) ?? ""}"`,
@@ -137,7 +142,8 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
 
 /**
  * The variables that the service's process has, by systemd, or would have. Those of the shell don't count
- * for it, and neither does what the process shows in `/proc`: code in it can name a file of root's there.
+ * for it, and of those that the process shows in `/proc` its proxies alone: code in it can name a file of
+ * root's in the others.
  */
 export function serviceVariables(
   { unit, settings, record }: Pick<FoundService, "unit" | "settings" | "record">,
@@ -145,18 +151,27 @@ export function serviceVariables(
   const ofRecord = record === undefined || unit !== undefined ? [] : fileSettings([
     { name: "EnvironmentFile", value: environmentFileOf(record.config), file: "" },
   ]);
-  const isRunning = Number(unit?.property("MainPID") ?? 0) !== 0;
+  const pid = Number(unit?.property("MainPID") ?? 0);
+  const isRunning = pid !== 0;
   // The unit's files may have changed since systemd has loaded it.
   const loaded = isRunning ? splitShellWords(unit?.property("Environment") ?? "") : [];
   const all = [...(isRunning ? fileSettings(settings) : settings), ...ofRecord]
     .filter(({ name }) => name === "Environment");
-  return Object.fromEntries([
-    ...loaded.map((word) => {
-      const at = word.indexOf("=");
-      return [word.slice(0, at), word.slice(at + 1)] as const;
-    }),
+  const byUnit = [
+    ...loaded.map(assignmentOf),
     ...settingNames(all).map((name) => [name, variableValue(all, name) ?? ""] as const),
-  ]);
+  ];
+  const words = isRunning
+    ? attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))?.split("\0").map(assignmentOf)
+    : undefined;
+  if (words === undefined) return Object.fromEntries(byUnit);
+  const isProxy = ([name]: readonly [string, string]) => /_proxy$/i.test(name);
+  return Object.fromEntries([...byUnit.filter((it) => !isProxy(it)), ...words.filter(isProxy)]);
+}
+
+function assignmentOf(word: string): readonly [name: string, value: string] {
+  const at = word.indexOf("=");
+  return [word.slice(0, at), word.slice(at + 1)];
 }
 
 /** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */

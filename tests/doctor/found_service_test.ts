@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { serviceVariables } from "../../lib/doctor/found_service.ts";
+import type { LoadedUnit } from "../../lib/doctor/loaded_unit.ts";
+import { TempFolder } from "../temp_folder.ts";
+
+Deno.test("serviceVariables() takes those of systemd, and of the process its proxies alone", async () => {
+  using folder = new TempFolder();
+  const [first, second] = ["first", "second"].map((name) => `${folder.path}/${name}`);
+  await Deno.writeTextFile(`${first}`, "GONE=1\n");
+  await Deno.writeTextFile(`${second}`, "AGENT_INTERVAL=5\nHTTPS_PROXY=http://file:1\n");
+  const values = ["", first, "", `-${second}`, "/dev/zero"];
+  const env = { AGENT_TOKEN_FILE: "/etc/shadow", HTTPS_PROXY: "http://process:2" };
+  const process = new Deno.Command("/bin/sleep", { args: ["60"], env }).spawn();
+  const loaded = { MainPID: `${process.pid}`, Environment: 'AGENT_TOKEN_FILE=/a "B=c \\$d"' };
+  const shown = new Map(Object.entries(loaded));
+  const unit = (pid = loaded.MainPID): LoadedUnit => ({
+    name: "",
+    property: (name) => name === "MainPID" ? pid : shown.get(name) ?? "",
+    settings: [],
+  });
+  const settings = values.map((value = "") => ({ name: "EnvironmentFile", value, file: "" }));
+  const of = (pid?: string) => serviceVariables({ unit: unit(pid), settings, record: undefined });
+  const own = { AGENT_TOKEN_FILE: "/a", B: "c $d", AGENT_INTERVAL: "5" };
+  assertEquals(of(), { ...own, HTTPS_PROXY: "http://process:2" });
+  // One that this user may not see.
+  assertEquals(of("999999999"), { ...own, HTTPS_PROXY: "http://file:1" });
+  process.kill();
+  await process.status;
+});
