@@ -5,7 +5,7 @@ import { PROGRAM } from "../version.ts";
 import { changeablePart } from "./install_context.ts";
 import { detectManager } from "./managers.ts";
 import { officialManager, type OfficialService } from "./official_service.ts";
-import { type ManagerKind, scopeOf, type ServiceScope } from "./service_manager.ts";
+import { type ManagerKind, ORIGIN, scopeOf, type ServiceScope } from "./service_manager.ts";
 import { entryNames, type TargetSystem } from "./target_system.ts";
 
 /** An installed service of the official agent, and its command. */
@@ -116,7 +116,8 @@ export function findOfficialAgents(
     const unitPath = `${folder}/${name}`;
     const text = readServiceFile(unitPath, root) ?? "";
     const [binary = "", ...args] = format.words(text);
-    if (!isOfficialProgram(binary, serviceName)) return [];
+    // A further service of this program may be named after that agent.
+    if (text.includes(ORIGIN) || !isOfficialProgram(binary, serviceName)) return [];
     return [{
       ...{ manager: kind, scope, serviceName, unitPath, binary, args },
       workingDirectory: format.workingDirectory(text),

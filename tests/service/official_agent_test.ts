@@ -6,7 +6,7 @@ import {
   officialAgentWarning,
   trustedReader,
 } from "../../lib/service/official_agent.ts";
-import { type ManagerKind, MANAGERS } from "../../lib/service/service_manager.ts";
+import { type ManagerKind, MANAGERS, ORIGIN } from "../../lib/service/service_manager.ts";
 import fc from "fast-check";
 import { same } from "../cases.ts";
 import { configOf, FakeSystem, installNow } from "./fake_system.ts";
@@ -65,6 +65,7 @@ Deno.test("findOfficialAgents() finds systemd units of the official agent only",
     "/etc/systemd/system/ssh.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n",
     "/etc/systemd/system/komari-agent-deno.service":
       "[Service]\nExecStart=/opt/komari-agent-deno/komari-agent-deno --config x\n",
+    "/etc/systemd/system/komari-agent-two.service": `# ${ORIGIN}\n${UNIT}`,
     "/etc/systemd/system/b.service": UNIT.replaceAll("/opt/komari", "/srv/komari"),
     "/etc/systemd/system/agent@.service": UNIT,
     "/etc/systemd/system/.hidden.service": UNIT,
