@@ -31,8 +31,8 @@ export async function runInstall(
   context: CommandContext,
   act: InstallAct = config.replace ? replace : install,
 ): Promise<number> {
-  // Other users can't write into the folders that it creates, whatever the caller's umask.
-  Deno.umask(Deno.umask() | 0o022);
+  // Other users can use the folders that it creates, but not write into them, whatever the caller's umask.
+  Deno.umask(0o022);
   // A terminal that has gone takes no more lines, and the installation goes on without it.
   const printLine = (line: string) => void attempt(() => context.print(`${line}\n`));
   const system = currentSystem({ env: context.env, printLine });

@@ -67,8 +67,10 @@ export function openrcScript(plan: ServicePlan): string {
       after: "firewall",
     }),
     "start_pre() {",
-    // As systemd does: an agent of another user could not write the health file of the one before.
-    `  rm -rf ${quoteShellWord(runtimeFolder)}`,
+    // Those of an agent of another user are in the way; systemd removes them itself.
+    `  rm -f ${quoteShellWord(`${runtimeFolder}/health`)} ${
+      quoteShellWord(`${runtimeFolder}/health.lock`)
+    }`,
     `  checkpath -d -m 0700 -o ${owner} ${quoteShellWord(stateFolder)}`,
     `  checkpath -d -m 0755 -o ${owner} ${quoteShellWord(runtimeFolder)}`,
     `  checkpath -f -m 0640 -o ${owner} ${quoteShellWord(logFile)}`,
