@@ -52,7 +52,7 @@ export function requireRootsFolder(
   { system: { root }, option }: { system: TargetSystem; option: string },
 ): void {
   let present = root + folder;
-  while (!pathExists(present)) present = dirname(present);
+  while (!pathExists(present)) present = dirname(present) || "/";
   const part = changeablePart(present);
   if (part === undefined) return;
   throw new UsageError(
@@ -114,8 +114,8 @@ export function requireNoSystemInstall(serviceName: string, system: TargetSystem
  * this program's own name is its.
  *
  * @param files Those of the service.
- * @throws {UsageError} When one of them, the program, or something else than an agent's state is there
- * already, and no file of `install`'s.
+ * @throws {UsageError} When one of them, the log, another program, or something else than an agent's is
+ * there already, and no file of `install`'s.
  */
 export function requireFreeName(
   name: string,
@@ -123,11 +123,18 @@ export function requireFreeName(
 ): void {
   if (name === PROGRAM) return;
   const { root } = system;
-  const { stateFolder } = servicePaths(name, system);
+  const { stateFolder, runtimeFolder, logFile } = servicePaths(name, system);
   const textOf = (path: string) => attempt(() => Deno.readTextFileSync(root + path)) ?? "";
   if (files.some((path) => textOf(path).includes(ORIGIN))) return;
-  const others = entryNames(root + stateFolder).filter((entry) => !isStateEntry(entry));
-  const path = [...files, program, ...others.map((entry) => `${stateFolder}/${entry}`)]
+  const others = [stateFolder, runtimeFolder].flatMap((folder) => {
+    const foreign = entryNames(root + folder).filter((entry) => !isAgentEntry(entry));
+    return foreign.map((entry) => `${folder}/${entry}`);
+  });
+  // Distributions keep their units there.
+  const packaged = files.map((path) => path.replace(/^\/etc(?=\/systemd\/)/, "/usr/lib"));
+  // It may have been put there to be run from there.
+  const copies = system.program.path === root + program ? [] : [program];
+  const path = [...files, ...packaged, ...copies, logFile, ...others]
     .find((path) => pathExists(root + path));
   if (path === undefined) return;
   throw new UsageError(
@@ -136,13 +143,13 @@ export function requireFreeName(
   );
 }
 
-/** What agents keep in a state folder. */
-const STATE_ENTRY =
-  /^(?:lock|deno|run|agent\.log|net_static\.json|(?:month|auto-discovery)\.\w[^/]*)$/;
+/** What agents keep in the folders of their state and of their health file. */
+const AGENT_ENTRY =
+  /^(?:lock|deno|run|agent\.log|health(?:\.lock)?|net_static\.json|(?:month|auto-discovery)\.\w[^/]*)$/;
 
-/** Whether an agent has made this entry of its state folder. */
-export function isStateEntry(name: string): boolean {
-  return STATE_ENTRY.test(name);
+/** Whether an agent has made this entry of its folder. */
+export function isAgentEntry(name: string): boolean {
+  return AGENT_ENTRY.test(name);
 }
 
 /** Some containers forbid mount namespaces; a unit that asks for one would never start. */

@@ -8,9 +8,10 @@ import { recordedManager, requireManager } from "./managers.ts";
 import { officialRecordPath } from "./official_service.ts";
 import { savedPath } from "./install_trial.ts";
 import { scopeOf, servicePaths } from "./service_manager.ts";
-import { isStateEntry, removeUserCommands } from "./install_context.ts";
+import { isAgentEntry, removeUserCommands } from "./install_context.ts";
 import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 import { hasUpdateService } from "./service_files.ts";
+import { withoutArrows } from "../parse/bounded_text.ts";
 
 /** Options of {@linkcode uninstall}. */
 export interface UninstallOptions {
@@ -22,6 +23,9 @@ export interface UninstallOptions {
   readonly keepsOfficialRecord?: boolean;
   readonly signal: AbortSignal;
 }
+
+/** Files that are named as kept. */
+const MAX_KEPT_LINES = 20;
 
 /**
  * Removes everything that an installation created, by its record.
@@ -84,17 +88,29 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
       `Kept the user ${serviceName}, who could not be removed; see its processes: ps -u ${serviceName}`,
     );
   }
-  for (const path of left) printLine(`Kept ${path}, which install did not create.`);
+  for (const path of left.slice(0, MAX_KEPT_LINES)) {
+    // Another user may have chosen the name.
+    const shown = withoutArrows(path).replace(/\p{Cc}/gu, "?");
+    printLine(`Kept ${shown}, which install did not create.`);
+  }
+  if (left.length > MAX_KEPT_LINES) printLine(`Kept ${left.length - MAX_KEPT_LINES} more.`);
 }
 
 function removeTree(path: string): Step {
   return { do: "remove folder", path };
 }
 
-/** Removes what agents keep in a folder, and the folder if it is empty then. */
-function removeState(path: string, { root }: TargetSystem): Step[] {
-  const own = entryNames(root + path).filter(isStateEntry).map((name) => `${path}/${name}`);
-  return [...own.map(removeTree), { do: "remove empty folder", path }];
+/**
+ * Removes what agents keep in a folder, and the folder if it is empty then; else it becomes root's, since
+ * the next user that is made may get the number of the removed one.
+ */
+function removeState(path: string, { root, uid }: TargetSystem): Step[] {
+  const names = entryNames(root + path);
+  const own = names.filter(isAgentEntry);
+  const rest: Step = own.length === names.length || uid !== 0
+    ? { do: "remove empty folder", path }
+    : { tool: "chown", args: ["-h", "0:0", path] };
+  return [...own.map((name) => removeTree(`${path}/${name}`)), rest];
 }
 
 function requireRoot(serviceName: string, system: TargetSystem): void {

@@ -125,6 +125,7 @@ asRoot.test("requireRootsFolder() refuses a folder below one that another user c
       `Cannot install as root below ${folder}: users other than root can change ${root}/srv/`,
     );
   }
+  requireRootsFolder("/not-there-at-all/x", { ...of, system: { ...system, root: "" } });
   const before = fake.tree();
   for (const option of ["--install-dir", "--state-dir"]) {
     const words = ["install", "-e", "https://p.example", "-t", "t", option, "/srv/agents/x"];

@@ -270,27 +270,31 @@ Deno.test("install() with --print runs nothing of systemd's, for root and for a 
 Deno.test("install() refuses the name of another service, and uninstall() then has nothing of it", async () => {
   const unit = "/etc/systemd/system/shop.service";
   const words = [...ARGS, "--install-service-name", "shop"];
-  const ours = `# ${ORIGIN}\n`;
-  for (
-    const [path = "", text = ""] of [[unit, "theirs"], ["/opt/shop/shop", ""], [
-      "/var/lib/shop/orders.db",
-      "",
-    ]]
-  ) {
+  const theirs = [
+    ...[unit, "/usr/lib/systemd/system/shop.service", "/opt/shop/shop", "/var/log/shop.log"],
+    ...["/var/lib/shop/orders.db", "/run/shop/socket"],
+  ];
+  for (const path of theirs) {
     await using fake = machineOf("systemd", {}, { folders: ["etc/systemd/system"] });
-    fake.write(path, text);
+    fake.write(path, "theirs");
     const before = fake.tree();
-    await assertRejects(
-      () => fake.install(words),
-      UsageError,
-      `Cannot install as shop: ${path} is there`,
-    );
+    const why = `Cannot install as shop: ${path} is there`;
+    await assertRejects(() => fake.install(words), UsageError, why);
     await fake.uninstall({ serviceName: "shop" });
     assertEquals(fake.tree(), before);
     // As after the loss of a record, or with a state that was kept.
-    fake.write(unit, ours);
+    fake.write(unit, `# ${ORIGIN}\n`);
     await fake.install(words);
   }
+});
+
+Deno.test("install() takes a further name for a program that is run from its place, with kept state", async () => {
+  await using fake = machineOf("systemd");
+  const path = "/opt/two/two";
+  for (const kept of [path, "/var/lib/two/lock", "/run/two/health"]) fake.write(kept, "ours");
+  Object.assign(fake.system, { program: { form: "binary", path: fake.root + path } });
+  await fake.install([...ARGS, "--install-service-name", "two"]);
+  assertEquals(fake.text(path), "ours");
 });
 
 onOpenRc.test("install() makes an empty folder its own, where uninstall() then leaves what others have put", async (fake) => {
@@ -302,6 +306,7 @@ onOpenRc.test("install() makes an empty folder its own, where uninstall() then l
   }
   await fake.uninstall();
   assertEquals(fake.tree("/srv/data"), ["/srv/data/photo.jpg 644"]);
+  assert(fake.calls().includes("chown -h 0:0 /srv/data"));
   assertEquals(fake.printed.at(-1), "Kept /srv/data/photo.jpg, which install did not create.");
 });
 

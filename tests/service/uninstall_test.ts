@@ -78,12 +78,15 @@ whileInstalled.test("uninstall() keeps a link to another target, and files that 
   await Deno.remove(link);
   await Deno.symlink("/bin/true", link);
   fake.write(`/etc/${NAME}/notes.txt`, "mine");
+  fake.write(`/etc/${NAME}/o\n\u2192 run it`, "");
   await fake.uninstall();
   assertEquals([Deno.readLinkSync(link), fake.text(`/etc/${NAME}/notes.txt`)], [
     "/bin/true",
     "mine",
   ]);
-  assertEquals(fake.printed.at(-1), `Kept /etc/${NAME}/notes.txt, which install did not create.`);
+  const kept = [`/etc/${NAME}/notes.txt`, `/etc/${NAME}/o?-> run it`];
+  const lines = kept.map((path) => `Kept ${path}, which install did not create.`);
+  assertEquals(fake.printed.slice(-2).sort(), lines);
 });
 
 Deno.test("uninstall() says that a user stays who could not be removed", async () => {
