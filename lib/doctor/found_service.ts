@@ -12,7 +12,7 @@ import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { findInstallRecord, type InstallRecord } from "../service/install_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
-import { boundedReader } from "../service/official_agent.ts";
+import { trustedReader } from "../service/official_agent.ts";
 import {
   type LoadedUnit,
   placeOf,
@@ -129,7 +129,7 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
   const named = settings.filter(({ name }) => name === "EnvironmentFile");
   // An empty value takes all before it back.
   const files = named.slice(named.findLastIndex(({ value }) => value === "") + 1);
-  const read = boundedReader("");
+  const read = trustedReader("");
   return files.flatMap(({ value }) => {
     const file = value.replace(/^-/, "");
     const text = attempt(() => read(file)) ?? "";

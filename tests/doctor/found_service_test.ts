@@ -22,8 +22,10 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   const of = (pid?: string) => serviceVariables({ unit: unit(pid), settings, record: undefined });
   const own = { AGENT_TOKEN_FILE: "/a", B: "c $d", AGENT_INTERVAL: "5" };
   assertEquals(of(), { ...own, HTTPS_PROXY: "http://process:2" });
-  // One that this user may not see.
+  // One that this user may not see, and files that another user can change.
   assertEquals(of("999999999"), { ...own, HTTPS_PROXY: "http://file:1" });
+  await Deno.chmod(`${second}`, 0o666);
+  assertEquals(of("999999999"), { AGENT_TOKEN_FILE: "/a", B: "c $d" });
   process.kill();
   await process.status;
 });
