@@ -1,6 +1,8 @@
 import { attempt } from "../attempt.ts";
 import type { RuntimePaths } from "../config/environment.ts";
+import { thisProgram } from "../host/this_program.ts";
 import { isJsonObject, jsonFields, parseJson } from "../parse/json.ts";
+import { basename } from "../parse/path.ts";
 import { runtimeFolders } from "../state/paths.ts";
 import { PROGRAM } from "../version.ts";
 import {
@@ -145,13 +147,19 @@ export function findInstallRecord(
 
 /**
  * Options that root gave to `install`, by the record; none when it can't be read. They belong to the
- * installer, not to the service's user.
+ * installer, not to the service's user. The program of a further service counts as that one's, also where
+ * nothing names it: two services may have releases of their own.
  */
 export function installedRootOptions(
   name: string,
   env: Readonly<Record<string, string>>,
+  program: string = thisProgram().path,
 ): ReadonlyMap<string, string> {
-  const record = attempt(() => findInstallRecord(name, env));
+  const realPath = (path = "") => attempt(() => Deno.realPathSync(path));
+  const path = realPath(program) ?? "";
+  const own = attempt(() => findInstallRecord(basename(path), env));
+  const isOwn = name === PROGRAM && own !== undefined && realPath(own.program) === path;
+  const record = isOwn ? own : attempt(() => findInstallRecord(name, env));
   return new Map(Object.entries(record?.rootOptions ?? {}));
 }
 

@@ -9,6 +9,7 @@ import {
 } from "../../lib/service/install_record.ts";
 import { replaced } from "../replaced.ts";
 import { inFolder, TempFolder } from "../temp_folder.ts";
+import { PROGRAM } from "../../lib/version.ts";
 import { RECORD } from "./service_plans.ts";
 
 Deno.test("parseInstallRecord() parses the output of formatInstallRecord()", () => {
@@ -92,6 +93,20 @@ Deno.test("installedConfigPaths() looks into the user's configuration before the
   }
   using _root = asUser(undefined, { uid: 0 });
   assertEquals(installedConfigPaths("x", { HOME: "/root" }), ["/etc/x/config.json"]);
+});
+
+Deno.test("installedRootOptions() are those of the service whose program this is, where none is named", () => {
+  using folder = new TempFolder();
+  const program = `${folder.path}/two`;
+  Deno.writeTextFileSync(program, "");
+  using user = asUser(formatInstallRecord({ ...OWN_RECORD, program }), { name: "two" });
+  Deno.symlinkSync(program, `${folder.path}/link`);
+  const mirrors = [[PROGRAM, program], [PROGRAM, `${folder.path}/link`], [PROGRAM, "/two"], [
+    "x",
+    program,
+  ]]
+    .map(([name = "", path]) => installedRootOptions(name, user.env, path).get("mirror"));
+  assertEquals(mirrors, ["https://m.example", "https://m.example", undefined, undefined]);
 });
 
 Deno.test("findInstallRecord() finds the user's own, and says when it is damaged", () => {
