@@ -127,7 +127,8 @@ export function requireFreeName(
   const textOf = (path: string) => attempt(() => Deno.readTextFileSync(root + path)) ?? "";
   if (files.some((path) => textOf(path).includes(ORIGIN))) return;
   const others = [stateFolder, runtimeFolder].flatMap((folder) => {
-    const foreign = entryNames(root + folder).filter((entry) => !isAgentEntry(entry));
+    const foreign = entryNames(root + folder)
+      .filter((entry) => !isAgentEntry(entry) && entry !== "lost+found");
     return foreign.map((entry) => `${folder}/${entry}`);
   });
   // Distributions keep their units there.

@@ -37,6 +37,9 @@ import {
 } from "./service_manager.ts";
 import { missingFolders, pathExists, type TargetSystem } from "./target_system.ts";
 
+// Not by `import … from`, which a bundle would load at every start of the agent.
+const { posix } = await import("node:path");
+
 /** An installation: what was asked for, what was there before, and all steps in order. */
 export interface InstallPlan {
   /** With the panels and proxies of the service. */
@@ -87,7 +90,8 @@ export async function planInstall(
   requireNotPinned(asked, previous);
   // A folder that could not be made is not tried again.
   const before = dirname(previous?.program ?? "");
-  const programFolder = config.installDir || (pathExists(root + before) ? before : "") ||
+  const programFolder = normalPath(config.installDir) ||
+    (pathExists(root + before) ? before : "") ||
     paths.programFolder;
   const asRoot = config.asRoot ?? previous?.user === "root";
   const user = await serviceUser({ service: name, asRoot, system }, signal);
@@ -310,8 +314,13 @@ function fullPaths(
   return new Map(Array.from(given, ([key, text]) => {
     const { placeholder = "" } = OPTION_ROWS.find((row) => row.key === key) ?? {};
     const isPath = ["FILE", "FOLDER"].includes(placeholder) && text !== "";
-    return [key, isPath && !text.startsWith("/") ? `${folder}/${text}` : text];
+    return [key, isPath ? normalPath(text.startsWith("/") ? text : `${folder}/${text}`) : text];
   }));
+}
+
+/** A full path without what the record refuses, such as a slash at its end; empty for none. */
+function normalPath(path: string): string {
+  return path && posix.normalize(path).replace(/(?<=.)\/$/, "");
 }
 
 /** The owner of a step's file; none in a user's own installation. */

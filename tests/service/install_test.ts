@@ -297,6 +297,16 @@ Deno.test("install() takes a further name for a program that is run from its pla
   assertEquals(fake.text(path), "ours");
 });
 
+onOpenRc.test("install() takes a folder that is written in another form, and uninstall() then knows it", async (fake) => {
+  const before = fake.tree();
+  const words = ["--state-dir", "/srv/a//./b/../state/", "--install-dir", "/srv/program/"];
+  await fake.install([...ARGS, ...words]);
+  assertEquals(fake.config().state_dir, "/srv/a/state");
+  await fake.install();
+  await fake.uninstall();
+  assertEquals(fake.tree(), before);
+});
+
 onOpenRc.test("install() makes an empty folder its own, where uninstall() then leaves what others have put", async (fake) => {
   fake.write("/srv/data/lock", "");
   Deno.removeSync(`${fake.root}/srv/data/lock`);
