@@ -135,7 +135,9 @@ export function requireFreeName(
   const packaged = files.map((path) => path.replace(/^\/etc(?=\/systemd\/)/, "/usr/lib"));
   // It may have been put there to be run from there.
   const copies = system.program.path === root + program ? [] : [program];
-  const path = [...files, ...packaged, ...copies, logFile, ...others]
+  // A user's own log is in the state folder, which may have been kept.
+  const logs = scopeOf(system) === "system" ? [logFile] : [];
+  const path = [...files, ...packaged, ...copies, ...logs, ...others]
     .find((path) => pathExists(root + path));
   if (path === undefined) return;
   throw new UsageError(
