@@ -1,4 +1,4 @@
-import { attempt } from "../attempt.ts";
+import { attempt, errorCode } from "../attempt.ts";
 import { removeIfExists, syncFile } from "../state/atomic_write.ts";
 import { createOwnedFile, type FileOwner, setFolderOwner } from "../host/owned_file.ts";
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
@@ -126,9 +126,18 @@ async function applyStep(
     case "remove":
       return await removeIfExists(path);
     case "remove empty folder":
-      return await removeEmptyFolder(path);
+      return await unlessMounted(() => removeEmptyFolder(path));
     case "remove folder":
-      return await removeIfExists(path, { recursive: true });
+      return await unlessMounted(() => removeIfExists(path, { recursive: true }));
+  }
+}
+
+/** A folder that is a disk's mount point stays, empty. */
+async function unlessMounted(remove: () => Promise<void>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    if (errorCode(error) !== "EBUSY") throw error;
   }
 }
 

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { applySteps, type Step } from "../../lib/service/install_step.ts";
 import { FakeSystem, USERS } from "./fake_system.ts";
 import { asRoot } from "../only_on.ts";
+import { replaced } from "../replaced.ts";
 import { testsWith } from "../tests_with.ts";
 
 const { signal } = new AbortController();
@@ -35,6 +36,18 @@ withFake.test("applySteps() leaves the mode of the caller's folder that is there
   await applySteps(steps, it.system, signal);
   const modes = ["/root", "/opt/new"].map((path) => Deno.statSync(it.root + path).mode ?? 0);
   assertEquals(modes.map((mode) => mode & 0o777), [0o700, 0o755]);
+});
+
+withFake.test("applySteps() leaves a folder that a disk is mounted on, and throws at any other error", async (it) => {
+  it.write("/srv/disk/file", "");
+  const remove: Step = { do: "remove folder", path: "/srv/disk" };
+  {
+    const busy = Object.assign(new Error("mounted"), { code: "EBUSY" });
+    using _ = replaced(Deno, { remove: () => Promise.reject(busy) });
+    await applySteps([remove], it.system, signal);
+  }
+  using _ = replaced(Deno, { remove: () => Promise.reject(new Deno.errors.PermissionDenied("")) });
+  await assertRejects(() => applySteps([remove], it.system, signal), Error, "Cannot remove");
 });
 
 withFake.test("applySteps() follows no symbolic link", async (it) => {
