@@ -183,9 +183,11 @@ export class Terminal {
   }
 
   /** Dials until there is a connection, or the panel has no user for it. Never rejects. */
-  async #connect(): Promise<void> {
+  async #connect(pauseMs = 0): Promise<void> {
     this.#dialling?.abort();
     const { signal } = this.#dialling = new AbortController();
+    const restMs = this.#attemptedAtMs + pauseMs - performance.now();
+    if (restMs > 0) await delay(restMs, { signal }).catch(() => {});
     for (let failures = 0; !signal.aborted; failures++) {
       this.#attemptedAtMs = performance.now();
       this.#isAskedAgain = false;
@@ -207,8 +209,7 @@ export class Terminal {
 
   #dial(timeoutMs: number, signal: AbortSignal): Promise<WebSocketConnection | undefined> {
     const { opener, requestId } = this.#options;
-    const dial = (signal: AbortSignal) => opener.openTerminal(requestId, signal);
-    return withTimeout(dial, { timeoutMs, signal });
+    return withTimeout((signal) => opener.openTerminal(requestId, signal), { timeoutMs, signal });
   }
 
   /** Goes on with a connection, which first shows what was missed. */
@@ -216,8 +217,7 @@ export class Terminal {
     clearTimeout(this.#detachedTimer);
     this.#release();
     const released = new AbortController();
-    const sending = Promise.resolve();
-    const connection = { socket, released, sentTo: this.#output.start, sending };
+    const connection = { socket, released, sentTo: this.#output.start, sending: Promise.resolve() };
     this.#connection = connection;
     socket.onPong = (payload) => this.#output.confirm(Number(new TextDecoder().decode(payload)));
     socket.onSkipped = ({ lengthBytes }) => {
@@ -237,7 +237,8 @@ export class Terminal {
     if (!resumable) return end();
     this.#log.debug("Terminal {requestId} has no connection", { requestId });
     this.#detachedTimer = setTimeout(end, DETACHED_MS);
-    if (redials && this.#dialling === undefined) this.#connect();
+    // A server that ends each connection at once is asked once a second.
+    if (redials && this.#dialling === undefined) this.#connect(REDIAL_DELAYS.baseMs);
   }
 
   /** Sends nothing more by the connection, but reads what was typed before. */

@@ -430,6 +430,19 @@ inTime.test("Terminal.run() dials again and again when its connection was lost, 
   await goesOn(time, it.say("echo aga''in", /again/, await goesOn(time, it.resume())));
 });
 
+inTime.test("Terminal.run() dials once a second while each connection is lost at once", async ({ it, time }) => {
+  const lose = (socket: TerminalSocket) => {
+    socket.wasLost = true;
+    socket.end("the connection was lost");
+    return socket;
+  };
+  let dialled = 0;
+  it.opener.dial = () => ++dialled > 100 ? undefined : lose(new TerminalSocket());
+  lose(it.socket);
+  await time.pass(10_000, { stepMs: 100 });
+  assertEquals(dialled, 11, "the first one at once");
+});
+
 inTime.test("Terminal.run() gives up a connection on which nothing comes, and no idle one", async ({ it, time }) => {
   await time.pass(10 * 60_000, { stepMs: 5_000 });
   assertEquals(it.opener.sockets.length, 1, "one that answers is kept");
