@@ -84,9 +84,7 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
   if (keepsOfficialRecord) return;
   const id = { tool: "id", args: ["-u", serviceName] };
   if (record.createdUser && (await system.tools.run(id, { signal })).code === 0) {
-    printLine(
-      `Kept the user ${serviceName}, who could not be removed; see its processes: ps -u ${serviceName}`,
-    );
+    printLine(`Kept the user ${serviceName}, who can't be removed while its processes run`);
   }
   for (const path of left.slice(0, MAX_KEPT_LINES)) {
     // Another user may have chosen the name.
