@@ -12,7 +12,8 @@ import { lookupVariable } from "../parse/os_release.ts";
 import { splitShellWords } from "../parse/shell_words.ts";
 import { findInstallRecord, type InstallRecord } from "../service/install_record.ts";
 import { type ServiceState, serviceState } from "../service/installed_service.ts";
-import { trustedReader } from "../service/official_agent.ts";
+import { changeablePart } from "../service/install_context.ts";
+import { boundedReader } from "../service/official_agent.ts";
 import {
   type LoadedUnit,
   placeOf,
@@ -124,19 +125,25 @@ function installedUnit(
   });
 }
 
+/** Variables by which another user, who can change such a file, would have root read files. */
+const NAMES_FILE = /FILE|CERT|DIR|PROC|STORE/;
+
 /** The variables of the files that a unit reads, each as a setting of the file. */
 function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
   const named = settings.filter(({ name }) => name === "EnvironmentFile");
   // An empty value takes all before it back.
   const files = named.slice(named.findLastIndex(({ value }) => value === "") + 1);
-  const read = trustedReader("");
+  const read = boundedReader("");
   return files.flatMap(({ value }) => {
     const file = value.replace(/^-/, "");
     const text = attempt(() => read(file)) ?? "";
-    return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)].map(([, name = ""]) => ({
-      ...{ name: "Environment", file },
-      value: `"${name}=${lookupVariable(text, name) ?? ""}"`,
-    }));
+    const isTrusted = attempt(() => changeablePart(file) === undefined) ?? false;
+    return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)]
+      .filter(([, name = ""]) => isTrusted || !NAMES_FILE.test(name))
+      .map(([, name = ""]) => ({
+        ...{ name: "Environment", file },
+        value: `"${name}=${lookupVariable(text, name) ?? ""}"`,
+      }));
   });
 }
 
