@@ -134,7 +134,8 @@ export function requireFreeName(
   // Distributions keep their units there.
   const packaged = files.map((path) => path.replace(/^\/etc(?=\/systemd\/)/, "/usr/lib"));
   // It may have been put there to be run from there.
-  const copies = system.program.path === root + program ? [] : [program];
+  const real = (path: string) => attempt(() => Deno.realPathSync(path));
+  const copies = real(system.program.path) === real(root + program) ? [] : [program];
   // A user's own log is in the state folder, which may have been kept.
   const logs = scopeOf(system) === "system" ? [logFile] : [];
   const path = [...files, ...packaged, ...copies, ...logs, ...others]

@@ -292,7 +292,8 @@ Deno.test("install() takes a further name for a program that is run from its pla
   await using fake = machineOf("systemd");
   const path = "/opt/two/two";
   for (const kept of [path, "/var/lib/two/lock", "/run/two/health"]) fake.write(kept, "ours");
-  Object.assign(fake.system, { program: { form: "binary", path: fake.root + path } });
+  Deno.symlinkSync(`${fake.root}/opt`, `${fake.root}/link`);
+  Object.assign(fake.system, { program: { form: "binary", path: `${fake.root}/link/two/two` } });
   await fake.install([...ARGS, "--install-service-name", "two"]);
   assertEquals(fake.text(path), "ours");
 });
