@@ -126,7 +126,7 @@ function installedUnit(
 }
 
 /** Variables by which another user, who can change such a file, would have root read files. */
-const NAMES_FILE = /FILE|CERT|DIR|PROC|STORE/;
+const NAMES_FILE = /FILE|(?<!UNSAFE_)CERT|DIR|PROC|STORE/;
 
 /** The variables of the files that a unit reads, each as a setting of the file. */
 function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {

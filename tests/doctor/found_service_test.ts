@@ -7,7 +7,8 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   using folder = new TempFolder();
   const [first, second] = ["first", "second"].map((name) => `${folder.path}/${name}`);
   await Deno.writeTextFile(`${first}`, "GONE=1\n");
-  const text = "AGENT_INTERVAL=5\nHTTPS_PROXY=http://file:1\nAGENT_CA_CERT=/c\n";
+  const text =
+    "AGENT_INTERVAL=5\nHTTPS_PROXY=http://file:1\nAGENT_CA_CERT=/c\nAGENT_IGNORE_UNSAFE_CERT=1\n";
   await Deno.writeTextFile(`${second}`, text);
   const values = ["", first, "", `-${second}`, "/dev/zero"];
   const env = { AGENT_TOKEN_FILE: "/etc/shadow", HTTPS_PROXY: "http://process:2" };
@@ -21,7 +22,13 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   });
   const settings = values.map((value = "") => ({ name: "EnvironmentFile", value, file: "" }));
   const of = (pid?: string) => serviceVariables({ unit: unit(pid), settings, record: undefined });
-  const own = { AGENT_TOKEN_FILE: "/a", B: "c $d", AGENT_INTERVAL: "5", AGENT_CA_CERT: "/c" };
+  const own = {
+    AGENT_TOKEN_FILE: "/a",
+    B: "c $d",
+    AGENT_INTERVAL: "5",
+    AGENT_CA_CERT: "/c",
+    AGENT_IGNORE_UNSAFE_CERT: "1",
+  };
   assertEquals(of(), { ...own, HTTPS_PROXY: "http://process:2" });
   // One that this user may not see, and a file that another user can change.
   assertEquals(of("999999999"), { ...own, HTTPS_PROXY: "http://file:1" });
