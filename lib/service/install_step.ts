@@ -4,7 +4,7 @@ import { createOwnedFile, type FileOwner, setFolderOwner } from "../host/owned_f
 import { runTools, type ToolCommand, toolLine } from "../host/tool_runner.ts";
 import { redactSecrets } from "../log/redact.ts";
 import { dirname } from "../parse/path.ts";
-import { pathExists, type TargetSystem } from "./target_system.ts";
+import { entryNames, pathExists, type TargetSystem } from "./target_system.ts";
 
 /**
  * One change to the machine: of a file or a folder, or by a system command.
@@ -126,18 +126,18 @@ async function applyStep(
     case "remove":
       return await removeIfExists(path);
     case "remove empty folder":
-      return await unlessMounted(() => removeEmptyFolder(path));
+      return await unlessMounted(path, () => removeEmptyFolder(path));
     case "remove folder":
-      return await unlessMounted(() => removeIfExists(path, { recursive: true }));
+      return await unlessMounted(path, () => removeIfExists(path, { recursive: true }));
   }
 }
 
-/** A folder that is a disk's mount point stays, empty. */
-async function unlessMounted(remove: () => Promise<void>): Promise<void> {
+/** A folder that is a disk's mount point stays, if it is empty. */
+async function unlessMounted(path: string, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
   } catch (error) {
-    if (errorCode(error) !== "EBUSY") throw error;
+    if (errorCode(error) !== "EBUSY" || entryNames(path).length > 0) throw error;
   }
 }
 

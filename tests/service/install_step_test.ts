@@ -39,15 +39,19 @@ withFake.test("applySteps() leaves the mode of the caller's folder that is there
 });
 
 withFake.test("applySteps() leaves a folder that a disk is mounted on, and throws at any other error", async (it) => {
-  it.write("/srv/disk/file", "");
-  const remove: Step = { do: "remove folder", path: "/srv/disk" };
+  it.write("/srv/disk/below/file", "");
+  const remove = (path: string) => applySteps([{ do: "remove folder", path }], it.system, signal);
+  await remove("/srv/disk/below");
   {
     const busy = Object.assign(new Error("mounted"), { code: "EBUSY" });
     using _ = replaced(Deno, { remove: () => Promise.reject(busy) });
-    await applySteps([remove], it.system, signal);
+    await remove("/srv/disk");
+    // Another one is mounted below it.
+    it.write("/srv/disk/below/file", "");
+    await assertRejects(() => remove("/srv/disk"), Error, "Cannot remove");
   }
   using _ = replaced(Deno, { remove: () => Promise.reject(new Deno.errors.PermissionDenied("")) });
-  await assertRejects(() => applySteps([remove], it.system, signal), Error, "Cannot remove");
+  await assertRejects(() => remove("/srv/disk"), Error, "Cannot remove");
 });
 
 withFake.test("applySteps() follows no symbolic link", async (it) => {
