@@ -159,26 +159,29 @@ export function serviceVariables(
     { name: "EnvironmentFile", value: environmentFileOf(record.config), file: "" },
   ]);
   const pid = Number(unit?.property("MainPID") ?? 0);
-  const isRunning = pid !== 0;
+  if (unit === undefined || pid === 0) return variablesOf([...settings, ...ofRecord]);
   // The unit's files may have changed since systemd has loaded it.
-  const loaded = isRunning ? splitShellWords(unit?.property("Environment") ?? "") : [];
-  const all = [...(isRunning ? fileSettings(settings) : settings), ...ofRecord]
-    .filter(({ name }) => name === "Environment");
-  const byUnit = [
-    ...loaded.map(assignmentOf),
-    ...settingNames(all).map((name) => [name, variableValue(all, name) ?? ""] as const),
-  ];
-  const words = isRunning
-    ? attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))?.split("\0").map(assignmentOf)
-    : undefined;
-  if (words === undefined) return Object.fromEntries(byUnit);
-  const isProxy = ([name]: readonly [string, string]) => /_proxy$/i.test(name);
-  return Object.fromEntries([...byUnit.filter((it) => !isProxy(it)), ...words.filter(isProxy)]);
+  const loaded = assignments(splitShellWords(unit.property("Environment")));
+  const byUnit = { ...loaded, ...variablesOf(fileSettings(settings)) };
+  const words = attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))?.split("\0");
+  if (words === undefined) return byUnit;
+  const pick = (variables: Record<string, string>, proxies: boolean) =>
+    Object.entries(variables).filter(([name]) => /_proxy$/i.test(name) === proxies);
+  return Object.fromEntries([...pick(byUnit, false), ...pick(assignments(words), true)]);
 }
 
-function assignmentOf(word: string): readonly [name: string, value: string] {
-  const at = word.indexOf("=");
-  return [word.slice(0, at), word.slice(at + 1)];
+/** The variables that settings set. */
+function variablesOf(settings: readonly UnitSetting[]): Record<string, string> {
+  const all = settings.filter(({ name }) => name === "Environment");
+  return Object.fromEntries(settingNames(all).map((it) => [it, variableValue(all, it) ?? ""]));
+}
+
+/** Variables by words of the form `NAME=VALUE`. */
+function assignments(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(words.map((word) => {
+    const at = word.indexOf("=");
+    return [word.slice(0, at), word.slice(at + 1)];
+  }));
 }
 
 /** This machine, whose tools are given up soon; one that can't be started has failed, and says why. */

@@ -155,12 +155,12 @@ export function installedRootOptions(
   env: Readonly<Record<string, string>>,
   program: string = thisProgram().path,
 ): ReadonlyMap<string, string> {
-  const realPath = (path = "") => attempt(() => Deno.realPathSync(path));
+  const find = (name: string) => attempt(() => findInstallRecord(name, env));
+  const realPath = (path: string) => attempt(() => Deno.realPathSync(path));
   const path = realPath(program) ?? "";
-  const own = attempt(() => findInstallRecord(basename(path), env));
-  const isOwn = name === PROGRAM && own !== undefined && realPath(own.program) === path;
-  const record = isOwn ? own : attempt(() => findInstallRecord(name, env));
-  return new Map(Object.entries(record?.rootOptions ?? {}));
+  const own = name === PROGRAM ? find(basename(path)) : undefined;
+  const isOwn = own !== undefined && realPath(own.program) === path;
+  return new Map(Object.entries((isOwn ? own : find(name))?.rootOptions ?? {}));
 }
 
 /** The folders that may hold the health file of an installed service, or of an agent of this user. */

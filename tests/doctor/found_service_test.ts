@@ -12,7 +12,7 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   await Deno.writeTextFile(`${second}`, text);
   const values = ["", first, "", `-${second}`, "/dev/zero"];
   const env = { AGENT_TOKEN_FILE: "/etc/shadow", HTTPS_PROXY: "http://process:2" };
-  const process = new Deno.Command("/bin/sleep", { args: ["60"], env }).spawn();
+  await using process = new Deno.Command("/bin/sleep", { args: ["60"], env }).spawn();
   const loaded = { MainPID: `${process.pid}`, Environment: 'AGENT_TOKEN_FILE=/a "B=c \\$d"' };
   const shown = new Map(Object.entries(loaded));
   const unit = (pid = loaded.MainPID): LoadedUnit => ({
@@ -35,6 +35,4 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   await Deno.chmod(`${second}`, 0o666);
   const { AGENT_CA_CERT: _, ...rest } = own;
   assertEquals(of("999999999"), { ...rest, HTTPS_PROXY: "http://file:1" });
-  process.kill();
-  await process.status;
 });

@@ -101,11 +101,11 @@ Deno.test("installedRootOptions() are those of the service whose program this is
   Deno.writeTextFileSync(program, "");
   using user = asUser(formatInstallRecord({ ...OWN_RECORD, program }), { name: "two" });
   Deno.symlinkSync(program, `${folder.path}/link`);
-  const mirrors = [[PROGRAM, program], [PROGRAM, `${folder.path}/link`], [PROGRAM, "/two"], [
-    "x",
-    program,
-  ]]
-    .map(([name = "", path]) => installedRootOptions(name, user.env, path).get("mirror"));
+  const link = `${folder.path}/link`;
+  const table = [[PROGRAM, program], [PROGRAM, link], [PROGRAM, "/two"], ["x", program]];
+  const mirrors = table.map(([name = "", path]) => {
+    return installedRootOptions(name, user.env, path).get("mirror");
+  });
   assertEquals(mirrors, ["https://m.example", "https://m.example", undefined, undefined]);
 });
 

@@ -309,8 +309,7 @@ onOpenRc.test("install() takes a folder that is written in another form, and uni
 });
 
 onOpenRc.test("install() makes an empty folder its own, where uninstall() then leaves what others have put", async (fake) => {
-  fake.write("/srv/data/lock", "");
-  Deno.removeSync(`${fake.root}/srv/data/lock`);
+  Deno.mkdirSync(`${fake.root}/srv/data`, { recursive: true });
   await fake.install([...ARGS, "--state-dir", "/srv/data"]);
   for (const name of ["lock", "month.state", "deno/dep", "photo.jpg"]) {
     fake.write(`/srv/data/${name}`, "");
