@@ -30,7 +30,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
     const value = shownValue(effective, config.secrets) ?? shownValue(explicit, config.secrets);
     if (value !== undefined) shown[key] = value;
   }
-  // What panels show as "remote control is off", whichever option says so, and of this panel alone.
+  // Panels show the first as "remote control is off", whichever option turned it off.
   const { remoteControl } = config;
   return { ...shown, disable_web_ssh: !remoteControl, enable_remote_control: remoteControl };
 }

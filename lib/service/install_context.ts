@@ -110,12 +110,12 @@ export function requireNoSystemInstall(serviceName: string, system: TargetSystem
 }
 
 /**
- * With the name of another service, `install` and later `uninstall` would take that one's files. What has
- * this program's own name is its.
+ * Checks that no other service has a name: `install` would overwrite its files, and `uninstall` remove
+ * them. Files with this program's own name belong to this program.
  *
- * @param files Those of the service.
- * @throws {UsageError} When one of them, the log, another program, or something else than an agent's is
- * there already, and no file of `install`'s.
+ * @param files The unit files, scripts or property lists of the service.
+ * @throws {UsageError} When a unit, a program, a log or another service's state exists under that name,
+ * and `install` has written none of `files`.
  */
 export function requireFreeName(
   name: string,
@@ -142,16 +142,16 @@ export function requireFreeName(
     .find((path) => pathExists(root + path));
   if (path === undefined) return;
   throw new UsageError(
-    `Cannot install as ${name}: ${path} is there already, and not of an installation of this ` +
-      "program; choose another --install-service-name",
+    `Cannot install as ${name}: ${path} is there already, without a record of an installation of ` +
+      "that name; choose another --install-service-name",
   );
 }
 
-/** What agents keep in the folders of their state and of their health file. */
+/** Names of the files and folders in an agent's state folder and runtime folder. */
 const AGENT_ENTRY =
   /^(?:lock|deno|run|agent\.log|health(?:\.lock)?|net_static\.json|(?:month|auto-discovery)\.\w[^/]*)$/;
 
-/** Whether an agent has made this entry of its folder. */
+/** Whether this is the name of a file or folder that an agent makes there. */
 export function isAgentEntry(name: string): boolean {
   return AGENT_ENTRY.test(name);
 }

@@ -79,13 +79,13 @@ export async function uninstall(system: TargetSystem, options: UninstallOptions)
         record.stateFolder
       : `Removed ${serviceName}, with its service, configuration and state.`,
   );
-  const left = [paths.programFolder, paths.configFolder, ...(keepsState ? [] : record.trees)]
-    .flatMap((folder) => entryNames(system.root + folder).map((name) => `${folder}/${name}`));
   if (keepsOfficialRecord) return;
   const id = { tool: "id", args: ["-u", serviceName] };
   if (record.createdUser && (await system.tools.run(id, { signal })).code === 0) {
-    printLine(`Kept the user ${serviceName}, who can't be removed while its processes run`);
+    printLine(`Kept the user ${serviceName}, who could not be removed.`);
   }
+  const left = [paths.programFolder, paths.configFolder, ...(keepsState ? [] : record.trees)]
+    .flatMap((folder) => entryNames(system.root + folder).map((name) => `${folder}/${name}`));
   for (const path of left.slice(0, MAX_KEPT_LINES)) {
     // Another user may have chosen the name.
     const shown = withoutArrows(path).replace(/\p{Cc}/gu, "?");

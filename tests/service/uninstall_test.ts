@@ -93,7 +93,7 @@ Deno.test("uninstall() says that a user stays who could not be removed", async (
   await using fake = machineOf("systemd", { userdel: "exit 8" });
   await fake.install(ARGS);
   await fake.uninstall();
-  const line = `Kept the user ${NAME}, who can't be removed while its processes run`;
+  const line = `Kept the user ${NAME}, who could not be removed.`;
   assertEquals(fake.printed.at(-1), line);
 });
 
