@@ -267,7 +267,7 @@ const BUDGETS: Readonly<Record<string, readonly [code: number, tests: number]>> 
   "config/": [1862, 1840],
   "demo/": [747, 635],
   "diagnosis/": [805, 405],
-  "doctor/": [2934, 1495],
+  "doctor/": [2950, 1497],
   "exporter/": [247, 244],
   "host/": [1347, 1679],
   "io/": [120, 119],

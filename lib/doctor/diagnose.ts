@@ -38,7 +38,12 @@ import {
   warning,
   withoutSecrets,
 } from "./check.ts";
-import { findService, type FoundService, serviceVariables } from "./found_service.ts";
+import {
+  findService,
+  type FoundService,
+  serviceVariables,
+  unreadVariable,
+} from "./found_service.ts";
 import { type Look, machineLooks, trySeal } from "./machine.ts";
 import { asRoot, type OfService, reinstall } from "./options.ts";
 import { inOrder } from "./order.ts";
@@ -132,7 +137,8 @@ function asService(config: Config, found: FoundService, here: Surroundings): Con
     const variables = Object.fromEntries([...own, ...theirs]);
     // As its command line does: a variable that names a panel would leave the installed file out.
     const named = here.resolveIn({ ...variables, AGENT_CONFIG_FILE: found.record.config });
-    return { ...named, isConfigInstalled: true };
+    const unread = unreadVariable(found);
+    return { ...named, isConfigInstalled: true, ...(unread && { mistake: unread }) };
   } catch (error) {
     if (!isUsageError(error)) throw error;
     return { ...config, mistake: describeError(error) };

@@ -126,7 +126,12 @@ function installedUnit(
 }
 
 /** Variables by which another user, who can change such a file, would have root read files. */
-const NAMES_FILE = /FILE|(?<!UNSAFE_)CERT|DIR|PROC|STORE/;
+const NAMES_FILE =
+  /^(?:(?:AGENT|DENO|SSL|NODE)_(?:\w+_)?(?:FILE|DIR|(?<!UNSAFE_)CERTS?)|(?:STATE|RUNTIME)_DIRECTORY|HOST_PROC)$/;
+/** A setting of doctor's own, whose value is the name of such a variable. */
+const LEFT_OUT = "a variable that is not read";
+
+type ServiceSettings = Pick<FoundService, "unit" | "settings" | "record">;
 
 /** The variables of the files that a unit reads, each as a setting of the file. */
 function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
@@ -138,13 +143,27 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
     const file = value.replace(/^-/, "");
     const text = attempt(() => read(file)) ?? "";
     const isTrusted = attempt(() => changeablePart(file) === undefined) ?? false;
-    return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)]
-      .filter(([, name = ""]) => isTrusted || !NAMES_FILE.test(name))
-      .map(([, name = ""]) => ({
-        ...{ name: "Environment", file },
-        value: `"${name}=${lookupVariable(text, name) ?? ""}"`,
-      }));
+    return [...text.matchAll(/^\s*([A-Za-z_]\w*)=/gm)].map(([, name = ""]) =>
+      isTrusted || !NAMES_FILE.test(name)
+        ? { name: "Environment", file, value: `"${name}=${lookupVariable(text, name) ?? ""}"` }
+        : { name: LEFT_OUT, file, value: name }
+    );
   });
+}
+
+/** The variables of the files that the service reads; without systemd, of the one that `install` writes. */
+function variablesOfFiles({ unit, settings, record }: ServiceSettings): UnitSetting[] {
+  if (unit !== undefined || record === undefined) return fileSettings(settings);
+  return fileSettings([
+    { name: "EnvironmentFile", value: environmentFileOf(record.config), file: "" },
+  ]);
+}
+
+/** What is said of a variable of the service that is not read; `undefined` where all are. */
+export function unreadVariable(found: ServiceSettings): string | undefined {
+  const unread = variablesOfFiles(found).find(({ name }) => name === LEFT_OUT);
+  return unread &&
+    `${unread.value} of ${unread.file} is not read: other users can change that file`;
 }
 
 /**
@@ -152,17 +171,14 @@ function fileSettings(settings: readonly UnitSetting[]): UnitSetting[] {
  * for it, and of those that the process shows in `/proc` its proxies alone: code in it can name a file of
  * root's in the others.
  */
-export function serviceVariables(
-  { unit, settings, record }: Pick<FoundService, "unit" | "settings" | "record">,
-): Record<string, string> {
-  const ofRecord = record === undefined || unit !== undefined ? [] : fileSettings([
-    { name: "EnvironmentFile", value: environmentFileOf(record.config), file: "" },
-  ]);
+export function serviceVariables(found: ServiceSettings): Record<string, string> {
+  const { unit, settings } = found;
+  const ofFiles = variablesOfFiles(found);
   const pid = Number(unit?.property("MainPID") ?? 0);
-  if (unit === undefined || pid === 0) return variablesOf([...settings, ...ofRecord]);
+  if (unit === undefined || pid === 0) return variablesOf([...settings, ...ofFiles]);
   // The unit's files may have changed since systemd has loaded it.
   const loaded = assignments(splitShellWords(unit.property("Environment")));
-  const byUnit = { ...loaded, ...variablesOf(fileSettings(settings)) };
+  const byUnit = { ...loaded, ...variablesOf(ofFiles) };
   const words = attempt(() => Deno.readTextFileSync(`/proc/${pid}/environ`))?.split("\0");
   if (words === undefined) return byUnit;
   const pick = (variables: Record<string, string>, proxies: boolean) =>

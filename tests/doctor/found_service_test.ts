@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { serviceVariables } from "../../lib/doctor/found_service.ts";
+import { serviceVariables, unreadVariable } from "../../lib/doctor/found_service.ts";
 import type { LoadedUnit } from "../../lib/doctor/loaded_unit.ts";
 import { TempFolder } from "../temp_folder.ts";
 
@@ -21,7 +21,8 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
     settings: [],
   });
   const settings = values.map((value = "") => ({ name: "EnvironmentFile", value, file: "" }));
-  const of = (pid?: string) => serviceVariables({ unit: unit(pid), settings, record: undefined });
+  const found = (pid?: string) => ({ unit: unit(pid), settings, record: undefined });
+  const of = (pid?: string) => serviceVariables(found(pid));
   const own = {
     AGENT_TOKEN_FILE: "/a",
     B: "c $d",
@@ -32,7 +33,10 @@ Deno.test("serviceVariables() takes those of systemd, and of the process its pro
   assertEquals(of(), { ...own, HTTPS_PROXY: "http://process:2" });
   // One that this user may not see, and a file that another user can change.
   assertEquals(of("999999999"), { ...own, HTTPS_PROXY: "http://file:1" });
+  assertEquals(unreadVariable(found()), undefined);
   await Deno.chmod(`${second}`, 0o666);
   const { AGENT_CA_CERT: _, ...rest } = own;
   assertEquals(of("999999999"), { ...rest, HTTPS_PROXY: "http://file:1" });
+  const expected = `AGENT_CA_CERT of ${second} is not read: other users can change that file`;
+  assertEquals(unreadVariable(found()), expected);
 });

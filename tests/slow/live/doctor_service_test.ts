@@ -145,6 +145,10 @@ drop-in: ExecStart= | ExecStart=/opt/nothing/here
 # a file of variables that is not there
 drop-in: EnvironmentFile=/etc/nothing
 → service failed: EnvironmentFile (${DROP_IN}:2)
+# a file of variables that another user can change, and that names the token's file
+printf %s ${token} >/etc/t && chmod 644 /etc/t && printf AGENT_TOKEN_FILE=/etc/t >/etc/e && chown nobody /etc/e && mkdir -p ${DROP_INS} && printf '[Service]\\nEnvironmentFile=/etc/e\\n' >${DROP_IN} && ${RESTART}
+heal: rm ${DROP_IN} && ${RESTART}
+→ config failed: AGENT_TOKEN_FILE of /etc/e is not read: other users can change that file
 # a configuration that a drop-in takes away
 drop-in: InaccessiblePaths=/etc/${SERVICE}
 → service failed: may not enter its folder | InaccessiblePaths (${DROP_IN}:2)
@@ -296,8 +300,6 @@ async function startClosingProxy(
   };
 }
 
-const here = unless(lack);
-
 /** Machines that are diagnosed at the same time: most of it is waiting. */
 const MACHINES = 2;
 
@@ -336,7 +338,7 @@ async function diagnoses(mounts: Record<string, string>, share: number): Promise
   return found;
 }
 
-here.test("doctor names what is planted in a service of a real systemd", async () => {
+unless(lack).test("doctor names what is planted in a service of a real systemd", async () => {
   using folder = new TempFolder();
   await Deno.chmod(folder.path, 0o755);
   await buildPortable({ version: "1.0.0", folder: folder.path });

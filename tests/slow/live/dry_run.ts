@@ -3,14 +3,11 @@ import type { DryRun } from "../../../lib/cli/dry_run.ts";
 /** What `main.ts --dry-run --json` says as a process of its own; `through` is a command that starts it. */
 export async function dryRun(
   args: readonly string[],
-  options: { through?: readonly string[] } = {},
+  { through = [] }: { through?: readonly string[] } = {},
 ): Promise<DryRun> {
-  const [command = "", ...words] = [...options.through ?? [], ...dryRunCommand(args)];
-  const { stdout, stderr } = await new Deno.Command(command, {
-    args: words,
-    env: DRY_RUN_ENV,
-    stdin: "null",
-  }).output();
+  const [command = "", ...words] = [...through, ...dryRunCommand(args)];
+  const run = new Deno.Command(command, { args: words, env: DRY_RUN_ENV, stdin: "null" });
+  const { stdout, stderr } = await run.output();
   return toDryRun(new TextDecoder().decode(stdout), new TextDecoder().decode(stderr));
 }
 
