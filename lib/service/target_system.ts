@@ -33,9 +33,10 @@ export function currentSystem(
   { env, printLine }: { env: Readonly<Record<string, string>>; printLine: (line: string) => void },
 ): TargetSystem {
   const uid = Deno.uid() ?? 0;
-  const userRuntimeDir =
-    [env.XDG_RUNTIME_DIR ?? "", `/run/user/${uid}`].find((path) => isFolderOwnedBy(uid, path)) ??
-      "";
+  // The record refuses a path with a slash at its end.
+  const named = env.XDG_RUNTIME_DIR?.replace(/\/+$/, "") ?? "";
+  const userRuntimeDir = [named, `/run/user/${uid}`].find((path) => isFolderOwnedBy(uid, path)) ??
+    "";
   return {
     root: "",
     os: Deno.build.os,

@@ -9,6 +9,7 @@ function runtimeDir(path: string): string {
 
 inFolder.test("currentSystem() uses XDG_RUNTIME_DIR when this user owns it", (folder) => {
   assertEquals(runtimeDir(folder.path), folder.path);
+  assertEquals(runtimeDir(`${folder.path}//`), folder.path);
 });
 
 Deno.test("currentSystem() ignores XDG_RUNTIME_DIR when it is missing or another user's", () => {
