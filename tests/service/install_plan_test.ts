@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { UsageError } from "../../lib/config/usage_error.ts";
-import { hasRemoteControl, serviceConfigText } from "../../lib/service/install_plan.ts";
+import { hasRemoteControl } from "../../lib/service/install_plan.ts";
 import type { ManagerKind } from "../../lib/service/service_manager.ts";
 import {
   ARGS,
@@ -94,25 +94,6 @@ Deno.test("hasRemoteControl() is true when any panel has it", () => {
     const config = configOf(["install"], { env });
     assertEquals([config.remoteControl, hasRemoteControl(config)], [false, enable_remote_control]);
   }
-});
-
-Deno.test("serviceConfigText() makes paths absolute and keeps other values", () => {
-  const config = configOf(["install", "-e", "https://p.example", "-t", "secret", "--gpu"]);
-  const paths = { ca_cert: "own/ca.pem", host_proc: "own/proc", config_file: "" };
-  const given = new Map([...config.explicitOptions, ...Object.entries(paths)]);
-  const text = serviceConfigText({ ...config, explicitOptions: given }, {
-    folder: "/home/ann",
-    stateFolder: "/var/lib/node-2",
-  });
-  assertEquals(JSON.parse(text), {
-    endpoint: "https://p.example",
-    ca_cert: "/home/ann/own/ca.pem",
-    host_proc: "/home/ann/own/proc",
-    config_file: "",
-    enable_gpu: true,
-    token: "secret",
-    state_dir: "/var/lib/node-2",
-  });
 });
 
 const UPDATES = ["--update-url", "https://u.example/latest", "--update-key", PUBLIC_KEY];
