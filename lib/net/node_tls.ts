@@ -1,5 +1,5 @@
 import { attempt } from "../attempt.ts";
-import { ipFamily } from "../parse/ip_address.ts";
+import { addressBytes, ipFamily } from "../parse/ip_address.ts";
 import { writeAll } from "../io/write_all.ts";
 import { type ByteStream, closeOnAbort, closeQuietly } from "./byte_stream.ts";
 
@@ -113,9 +113,22 @@ export async function startNodeTls(
   const socket = connect({
     socket: encrypted.duplex,
     rejectUnauthorized: verify,
-    // As the runtime does it, which takes no common name for a host's.
-    checkServerIdentity: (name, { subject, ...certificate }) =>
-      checkServerIdentity(name, { ...certificate, subject: { ...subject, CN: "" } }),
+    // As the runtime does it, which takes no common name for a host's, and no text within another name:
+    // the library would find `DNS:panel.test` in `URI:http://x, DNS:panel.test`.
+    checkServerIdentity: (host, { subject, ...certificate }) => {
+      const isFor = (subjectaltname: string) =>
+        checkServerIdentity(host, {
+          ...certificate,
+          subjectaltname,
+          subject: { ...subject, CN: "" },
+        });
+      const names = new Set(certificate.subjectaltname?.split(", "));
+      const encoded = bytesText(certificate.raw);
+      const own = [...names].find((name) =>
+        isFor(name) === undefined && encoded.includes(encodedName(name, host))
+      );
+      return isFor(own ?? "");
+    },
     ALPNProtocols: protocols,
     // An address is no server name, but is compared with the certificate.
     ...(ipFamily(hostname) === undefined ? { servername: hostname } : { host: hostname }),
@@ -133,6 +146,19 @@ export async function startNodeTls(
     stream.close();
     throw error;
   }
+}
+
+/** A name that fits a host, as a certificate encodes it: kind, length, and bytes. */
+function encodedName(name: string, host: string): string {
+  const address = addressBytes(host);
+  const bytes = address ?? new TextEncoder().encode(name.replace(/^DNS:/, ""));
+  const length = bytes.length < 128 ? [bytes.length] : [0x81, bytes.length];
+  return bytesText(Uint8Array.from([address === undefined ? 0x82 : 0x87, ...length, ...bytes]));
+}
+
+/** Bytes as a text that has one character for each. */
+function bytesText(bytes: Uint8Array): string {
+  return new TextDecoder("latin1").decode(bytes);
 }
 
 /** Those of the runtime; none in a sealed process, which may not ask for them. */

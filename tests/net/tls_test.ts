@@ -82,6 +82,21 @@ withOpenssl.test("Tls.start() takes a common name for no host's, by either libra
   }
 });
 
+withOpenssl.test("Tls.start() finds no host in the text of another name, by either library (needs openssl)", async () => {
+  for (const name of ["URI.1=http://x", "email.1=x@y", "DNS.1=x"]) {
+    const names = `subjectAltName=@names\n[names]\n${name}, DNS:localhost, IP Address:127.0.0.1`;
+    const other = await makeCertificate(names);
+    if (!other) return;
+    await using server = echoServer({ certificate: other });
+    for (const options of [{}, BY_NODE]) {
+      const tls = new Tls({ caCerts: [other.authority], ...options });
+      for (const host of ["localhost", "127.0.0.1"]) {
+        await assertRejects(() => start(tls, server.port, { host }), DialError, "for another name");
+      }
+    }
+  }
+});
+
 withOpenssl.test("Tls.start() trusts the machine's authorities beside those that are given (needs openssl)", async () => {
   const other = await makeCertificate();
   if (!certificate || !other) return;
