@@ -196,6 +196,7 @@ function planSteps(
       { do: "copy", path: program, from: system.program.path, mode: 0o755 },
       ...links.map((path): Step => ({ do: "link", path, to: program })),
       ...(makesState ? stateFolderSteps(service, { root, previous }) : []),
+      ...(record.trees.includes(stateFolder) ? cacheSteps(service, { root, previous }) : []),
       ...oldPrograms.filter((path) => pathExists(root + path)).map(removeStep),
       ...files,
       ...(isMacDaemon ? [readableBy(user.name, settings.map(({ path }) => path))] : []),
@@ -269,6 +270,21 @@ function stateFolderSteps(
     { do: "folder", path: stateFolder, mode: 0o700, ...ownedBy(user) },
     // -h: links are not followed.
     ...(isOthers ? [{ tool: "chown", args: ["-hR", `${user}:`, stateFolder] }] : []),
+  ];
+}
+
+/**
+ * Removes the runtime's cache from a state folder that comes to root from another user: that one could have
+ * put links there, through which root would write. The folder is root's alone before.
+ */
+function cacheSteps(
+  { user, stateFolder }: ServicePlan,
+  { root, previous }: { root: string; previous: InstallRecord | undefined },
+): Step[] {
+  const isKnown = previous?.user === "root" || !pathExists(`${root}${stateFolder}/deno`);
+  return user !== "root" || isKnown ? [] : [
+    { do: "folder", path: stateFolder, mode: 0o700, owner: "root" },
+    { tool: "rm", args: ["-rf", `${stateFolder}/deno`] },
   ];
 }
 

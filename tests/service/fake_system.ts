@@ -52,7 +52,14 @@ interface Machine {
 const MACHINES = {
   openrc: {
     folders: ["run/openrc", "etc/init.d", "var/log"],
-    fakes: { ...USERS, "rc-update": "", "rc-service": "", tail: "echo panel: refused", chown: "" },
+    fakes: {
+      ...USERS,
+      "rc-update": "",
+      "rc-service": "",
+      tail: "echo panel: refused",
+      chown: "",
+      rm: "",
+    },
   },
   systemd: {
     folders: ["run/systemd/system"],

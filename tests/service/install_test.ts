@@ -347,6 +347,22 @@ onOpenRc.test("install() keeps the service's user, and returns it to its own whe
   assertEquals(given, [], "root has written nothing into a folder that is new");
 });
 
+onOpenRc.test("install() removes the cache of the service's user from the state folder before root uses it", async (fake) => {
+  const state = `${fake.system.root}/var/lib/${NAME}`;
+  const removed = async (...words: string[]) => {
+    Deno.mkdirSync(`${state}/deno`, { recursive: true });
+    fake.calls();
+    await fake.install(words);
+    return fake.calls().filter((line) => line.startsWith("rm "));
+  };
+  const expected = [`rm -rf /var/lib/${NAME}/deno`];
+  assertEquals(await removed(...ARGS), []);
+  assertEquals(await removed("--as-root"), expected);
+  assertEquals(await removed(), []);
+  await fake.uninstall({ keepsState: true });
+  assertEquals(await removed(...ARGS, "--as-root"), expected);
+});
+
 Deno.test("install() stops at a failed step, and uninstall() removes what was made, or was to be", async () => {
   const table = [
     [{ "rc-service": "echo no such runlevel >&2; exit 1" }, 'restart": no such runlevel'],
